@@ -1,0 +1,1 @@
+"""slabdes: what will this allocator do on a machine you do not have?"""

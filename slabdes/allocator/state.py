@@ -1,0 +1,310 @@
+"""The allocator's memory: kernel structs as records, and the flat lists of integers that they point into.
+
+Arrays of objects and free chains lie in one list, `words`, at the offset a record gives (`to.entry + to.avail` means what
+it means in C), and slabs are linked by their numbers in one list, `slabs`, whose first entries of each node are the list
+heads. So the transitions run unchanged on these records and on NumPy's. Leaves out locks and time: `list_lock`, `lock`
+and `line` are numbers that an engine gives a meaning.
+
+Invariants, checked by `check.check`, for each cache and node (l3), whenever its locks are free:
+
+    every slab is on exactly one of slabs_partial, slabs_full, slabs_free, of its own node, linked both ways
+    0 < inuse < num on slabs_partial      inuse == num on slabs_full      inuse == 0 on slabs_free
+    the free chain of a slab has num - inuse distinct members and ends in BUFCTL_END
+    free_objects == sum(num - inuse) over the node's slabs
+    0 <= avail <= limit in every array; an array holds no object twice, a CPU's, a shared and an alien array only
+        objects of the node it belongs to (the CPU's, its own, the other one)
+    sum(inuse) over all slabs == objects in arrays + objects handed out
+    0 <= colour_next < max(colour, 1)
+    free_limit == (1 + CPUs on the node) * batchcount + num
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from slabdes.allocator.geometry import Geometry
+from slabdes.allocator.tunables import Tunables, alien_limit, free_limit
+
+BUFCTL_END: Final = -1
+OBJECT_BITS: Final = 12
+"""Low bits of an object's number that count it within its slab."""
+OBJECT_MASK: Final = (1 << OBJECT_BITS) - 1
+NO_OBJECT: Final = -1
+NOBODY: Final = -1
+NO_NODE: Final = -1
+BATCHCOUNT_UNUSED: Final = 0xBAADF00D
+"""The batchcount of shared and alien arrays, which nobody reads (alloc_kmemlist)."""
+
+
+class ListName(IntEnum):
+    """The three lists of a kmem_list3, in the order in which its heads are numbered."""
+
+    PARTIAL = 0
+    FULL = 1
+    FREE = 2
+
+
+class ArrayCache:
+    """struct array_cache: a stack of objects, the top at the end. Also the shared array and, with a lock, an alien cache.
+
+    A CPU's own array has no `line`: nobody else touches it, so it never leaves its CPU.
+    """
+
+    __slots__ = ("avail", "batchcount", "entry", "limit", "line", "lock", "name", "touched")
+
+    def __init__(self, name: str, limit: int, batchcount: int, entry: int) -> None:
+        self.name = name
+        self.avail = 0
+        self.limit = limit
+        self.batchcount = batchcount
+        self.touched = 0
+        self.entry = entry
+        self.lock = NOBODY
+        self.line = NOBODY
+
+
+class Slab:
+    """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created."""
+
+    __slots__ = ("bufctl", "cache", "colouroff", "descriptor", "free", "inuse", "line", "next", "nodeid", "num", "prev", "serial", "which")
+
+    def __init__(self, number: int, cache: int, num: int, bufctl: int) -> None:
+        self.next = number
+        self.prev = number
+        self.cache = cache
+        self.num = num
+        self.bufctl = bufctl
+        self.nodeid = NO_NODE
+        self.inuse = 0
+        self.free = BUFCTL_END
+        self.colouroff = 0
+        self.serial = NOBODY
+        self.which = ListName.FREE
+        self.descriptor = NO_OBJECT
+        self.line = NOBODY
+
+
+class KmemList3:
+    """struct kmem_list3: one node's slabs of one cache. The lists are the numbers of their heads in `slabs`."""
+
+    __slots__ = (
+        "alien", "colour_next", "free_limit", "free_objects", "free_touched", "line", "list_lock", "next_reap", "node",
+        "shared", "slabs_free", "slabs_full", "slabs_partial",
+    )  # fmt: skip
+
+    def __init__(self, node: int, first_head: int, next_reap: int) -> None:
+        self.node = node
+        self.slabs_partial = first_head + ListName.PARTIAL
+        self.slabs_full = first_head + ListName.FULL
+        self.slabs_free = first_head + ListName.FREE
+        self.free_objects = 0
+        self.free_limit = 0
+        self.colour_next = 0
+        self.free_touched = 0
+        self.next_reap = next_reap
+        self.shared: ArrayCache | None = None
+        self.alien: list[ArrayCache | None] | None = None
+        self.list_lock = NOBODY
+        self.line = NOBODY
+
+
+class CacheStats:
+    """The kernel's STATS counters of a cache, and the refills and retries that only this program counts."""
+
+    __slots__ = (
+        "allochit", "allocmiss", "errors", "freehit", "freemiss", "grown", "high_mark", "max_freeable", "node_allocs",
+        "node_frees", "node_overflow", "num_active", "num_allocations", "reaped", "refills", "retries",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        for counter in self.__slots__:
+            setattr(self, counter, 0)
+
+
+class KmemCache:
+    """struct kmem_cache: geometry, tunables, an array for each CPU and a kmem_list3 for each node."""
+
+    __slots__ = (
+        "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "index", "limit", "mem_spread", "name",
+        "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created", "slabs_destroyed",
+        "spare_slabs", "stats",
+    )  # fmt: skip
+
+    def __init__(self, index: int, spec: CacheSpec) -> None:
+        geometry = spec.geometry
+        self.index = index
+        self.name = spec.name
+        self.size = geometry.size
+        self.num = geometry.num
+        self.gfporder = geometry.gfporder
+        self.colour = geometry.colour
+        self.colour_off = geometry.colour_off
+        self.off_slab = geometry.off_slab
+        self.slab_size = geometry.slab_size
+        self.slabp_cache: KmemCache | None = None
+        self.mem_spread = spec.mem_spread
+        self.ctor = spec.ctor
+        self.ctor_calls = 0
+        self.limit = 0
+        self.batchcount = 0
+        self.shared = 0
+        self.array: list[ArrayCache] = []
+        self.nodelists: list[KmemList3] = []
+        self.stats = CacheStats()
+        self.slabs_created = 0
+        self.slabs_destroyed = 0
+        self.spare_slabs: list[int] = []
+
+
+@dataclass(frozen=True)
+class CacheSpec:
+    """What kmem_cache_create is asked for, its geometry worked out."""
+
+    name: str
+    geometry: Geometry
+    tunables: Tunables
+    mem_spread: bool = False
+    ctor: bool = False
+
+
+@dataclass
+class SlabState:
+    """All caches of one system: `node_of_cpu[cpu]` places the CPUs, `n_nodes` counts all nodes, those without CPUs too.
+
+    `n_locks` and `n_lines` count the locks and cache lines that have been numbered.
+    """
+
+    node_of_cpu: Sequence[int]
+    n_nodes: int
+    use_alien_caches: bool = True
+    words: list[int] = field(default_factory=list)
+    slabs: list[Slab] = field(default_factory=list)
+    caches: list[KmemCache] = field(default_factory=list)
+    n_locks: int = 0
+    n_lines: int = 0
+
+    def nr_cpus_node(self, node: int) -> int:
+        """How many CPUs a node has."""
+        return sum(1 for home in self.node_of_cpu if home == node)
+
+    def new_words(self, count: int) -> int:
+        """Room for `count` more objects or chain links; its offset in `words`."""
+        offset = len(self.words)
+        self.words.extend([NO_OBJECT] * count)
+        return offset
+
+    def new_lock(self) -> int:
+        """The next lock's number."""
+        self.n_locks += 1
+        return self.n_locks - 1
+
+    def new_lines(self, count: int) -> int:
+        """The first number of `count` more cache lines."""
+        self.n_lines += count
+        return self.n_lines - count
+
+
+L3_LINES: Final = 2
+SLAB_LINES: Final = 2
+"""Cache lines of a kmem_list3 (DESIGN, "Lines") and of a slab: its descriptor, its free chain."""
+
+
+def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:
+    """A new, empty array, named as the golden data name it: c3, sh0, a0.1 (alloc_arraycache)."""
+    return ArrayCache(name, limit, batchcount, state.new_words(limit))
+
+
+def alloc_alien_cache(state: SlabState, node: int, limit: int) -> list[ArrayCache | None]:
+    """`node`'s alien caches, one for each other node, each with its lock (alloc_alien_cache)."""
+    aliens: list[ArrayCache | None] = []
+    for other in range(state.n_nodes):
+        if other == node:
+            aliens.append(None)
+            continue
+        alien = alloc_arraycache(state, f"a{node}.{other}", alien_limit(limit), BATCHCOUNT_UNUSED)
+        alien.lock = state.new_lock()
+        alien.line = state.new_lines(1)
+        aliens.append(alien)
+    return aliens
+
+
+def kmem_list3_init(state: SlabState, cache: KmemCache, node: int, next_reap: int) -> KmemList3:
+    """A node's empty lists, numbered list heads included (kmem_list3_init)."""
+    first_head = len(state.slabs)
+    for which in ListName:
+        head = Slab(first_head + which, cache.index, 0, NOBODY)
+        head.nodeid = node
+        head.which = which
+        state.slabs.append(head)
+    l3 = KmemList3(node, first_head, next_reap)
+    l3.list_lock = state.new_lock()
+    l3.line = state.new_lines(L3_LINES)
+    for which in ListName:
+        state.slabs[first_head + which].line = l3.line
+    return l3
+
+
+def alloc_shared(state: SlabState, cache: KmemCache, node: int) -> ArrayCache | None:
+    """A node's shared array as the tunables ask for it (alloc_kmemlist)."""
+    if not cache.shared:
+        return None
+    shared = alloc_arraycache(state, f"sh{node}", cache.shared * cache.batchcount, BATCHCOUNT_UNUSED)
+    shared.line = state.new_lines(1)
+    return shared
+
+
+def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> KmemCache:
+    """Set a cache up as kmem_cache_create and its first do_tune_cpucache leave it. `next_reap` is in jiffies."""
+    cache = KmemCache(len(state.caches), spec)
+    cache.limit, cache.batchcount, cache.shared = spec.tunables.limit, spec.tunables.batchcount, spec.tunables.shared
+    cache.array = [
+        alloc_arraycache(state, f"c{cpu}", cache.limit, cache.batchcount) for cpu in range(len(state.node_of_cpu))
+    ]
+    for node in range(state.n_nodes):
+        l3 = kmem_list3_init(state, cache, node, next_reap)
+        l3.shared = alloc_shared(state, cache, node)
+        if state.use_alien_caches and state.n_nodes > 1:
+            l3.alien = alloc_alien_cache(state, node, cache.limit)
+        l3.free_limit = free_limit(state.nr_cpus_node(node), cache.batchcount, cache.num)
+        cache.nodelists.append(l3)
+    state.caches.append(cache)
+    return cache
+
+
+def new_slab(state: SlabState, cache: KmemCache) -> int:
+    """A slab for `cache`, on no list: a destroyed one's number again, else the next."""
+    if cache.spare_slabs:
+        number = cache.spare_slabs.pop()
+    else:
+        number = len(state.slabs)
+        state.slabs.append(Slab(number, cache.index, cache.num, state.new_words(cache.num)))
+        state.slabs[number].line = state.new_lines(SLAB_LINES)
+    slab = state.slabs[number]
+    slab.serial = cache.slabs_created
+    cache.slabs_created += 1
+    return number
+
+
+def drop_slab(state: SlabState, cache: KmemCache, number: int) -> None:
+    """Give a destroyed slab's number back."""
+    state.slabs[number].nodeid = NO_NODE
+    cache.slabs_destroyed += 1
+    cache.spare_slabs.append(number)
+
+
+def object_number(slab: int, objnr: int) -> int:
+    """The number that stands for object `objnr` of slab `slab` in arrays (index_to_obj)."""
+    return slab << OBJECT_BITS | objnr
+
+
+def virt_to_slab(obj: int) -> int:
+    """The number of an object's slab."""
+    return obj >> OBJECT_BITS
+
+
+def obj_to_index(obj: int) -> int:
+    """An object's place in its slab."""
+    return obj & OBJECT_MASK

@@ -1,0 +1,377 @@
+"""The experiment file: what it may say, in pydantic models, and one line for whatever it says wrong.
+
+Frozen once read. Leaves out whether a machine has the CPUs asked for: the machine knows, and says so when it is built.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slabdes.errors import InputError, nearest
+
+MAX_CPUS = 1024
+"""The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
+MAX_OBJECT_SIZE = 1 << 22
+"""KMALLOC_MAX_SIZE with MAX_ORDER 11 and 4 KiB pages: orders 0 to 10."""
+
+
+class Frozen(BaseModel):
+    """Base of every part of an experiment: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EngineName(StrEnum):
+    """Which engine runs an experiment; `auto` picks the fastest that is there."""
+
+    AUTO = "auto"
+    REFERENCE = "reference"
+
+
+class Placement(StrEnum):
+    """Which CPUs a workload on fewer CPUs than the machine has runs on.
+
+    `compact` fills a node's cores, then its cores' second threads, before the next node; `spread` goes round the nodes.
+    """
+
+    COMPACT = "compact"
+    SPREAD = "spread"
+
+
+class Discipline(StrEnum):
+    """How a contended lock is handed over (DESIGN, "Time")."""
+
+    TICKET = "ticket"
+    QSPINLOCK = "qspinlock"
+
+
+class AllocatorVersion(StrEnum):
+    """Kernels whose allocator can be simulated."""
+
+    V2_6_34 = "2.6.34"
+
+
+class CacheFlag(StrEnum):
+    """The kmem_cache_create flags that matter to geometry and placement."""
+
+    HWCACHE_ALIGN = "HWCACHE_ALIGN"
+    RECLAIM_ACCOUNT = "RECLAIM_ACCOUNT"
+    MEM_SPREAD = "MEM_SPREAD"
+    NOLEAKTRACE = "NOLEAKTRACE"
+
+
+class MachineConfig(Frozen):
+    """The machine: a preset's name or a file, what part of it the workload uses, and costs to override (ns)."""
+
+    preset: str | None = None
+    file: Path | None = None
+    cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
+    placement: Placement = Placement.COMPACT
+    memory_mib: Annotated[float, Field(ge=0)] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
+    costs: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MachineConfig:
+        if (self.preset is None) == (self.file is None):
+            raise ValueError("give either preset or file")
+        return self
+
+
+class CacheConfig(Frozen):
+    """One cache, as kmem_cache_create takes it, with tunables where they are not to be the kernel's defaults."""
+
+    name: str = Field(min_length=1, max_length=64)
+    size: Annotated[int, Field(ge=1, le=MAX_OBJECT_SIZE)]
+    align: Annotated[int, Field(ge=0, le=4096)] = 0
+    flags: frozenset[CacheFlag] = frozenset()
+    ctor: bool = False
+    limit: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    batchcount: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    shared: Annotated[int, Field(ge=0, le=1 << 10)] | None = None
+
+    @model_validator(mode="after")
+    def _batchcount_within_limit(self) -> CacheConfig:
+        if self.limit is not None and self.batchcount is not None and self.batchcount > self.limit:
+            raise ValueError(f"batchcount {self.batchcount} is greater than limit {self.limit}; allowed: 1 to limit")
+        if self.align & (self.align - 1):
+            raise ValueError(f"align {self.align} is not a power of two; allowed: 0 or a power of two up to 4096")
+        return self
+
+
+class LockConfig(Frozen):
+    """How contended locks are handed over."""
+
+    discipline: Discipline = Discipline.QSPINLOCK
+    handoff_transfers: Annotated[float, Field(ge=0, le=16)] = 3.0
+    """Line transfers of a qspinlock hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+
+
+class TimingConfig(Frozen):
+    """Rules of the clock that an experiment may change."""
+
+    jitter: Annotated[float, Field(ge=0, le=0.9)] = 0.15
+    """Local work varies uniformly by up to this share (assumed; without it a closed system falls into step)."""
+    hz: Annotated[int, Field(ge=100, le=10_000)] = 1000
+    """Jiffies a second, for the reap timers."""
+    spinners_slow_holder: bool = True
+    posted_neighbour_writes: bool = True
+
+
+class ThinkKind(StrEnum):
+    """How a think or hold time varies."""
+
+    CONSTANT = "constant"
+    EXPONENTIAL = "exponential"
+
+
+Nanoseconds = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
+
+
+class BurstWorkload(Frozen):
+    """Every CPU makes `objects` allocations, then as many frees in the order of allocation, `rounds` times.
+
+    What kernel developers' slab_test does (Christoph Lameter's in-kernel benchmark of 2007).
+    """
+
+    kind: Literal["burst"]
+    objects: Count = 1000
+    rounds: Count = 1
+    think_ns: Nanoseconds = 0.0
+    barrier: bool = False
+    """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
+
+
+class MixWorkload(Frozen):
+    """Every CPU allocates and frees at random around `live` objects of its own, with think time between."""
+
+    kind: Literal["mix"]
+    operations: Count = 10_000
+    live: Count = 200
+    think_ns: Nanoseconds = 100.0
+    think: ThinkKind = ThinkKind.EXPONENTIAL
+
+
+class ProducerConsumerWorkload(Frozen):
+    """CPUs in pairs across nodes: one allocates, the other frees, with at most `window` objects in flight a pair."""
+
+    kind: Literal["producer_consumer"]
+    objects: Count = 10_000
+    window: Annotated[int, Field(ge=1, le=1 << 20)] = 64
+    think_ns: Nanoseconds = 100.0
+    think: ThinkKind = ThinkKind.EXPONENTIAL
+
+
+class CriticalSectionWorkload(Frozen):
+    """No allocator: every CPU thinks, takes the one lock, holds it and releases it, `operations` times."""
+
+    kind: Literal["critical_section"]
+    operations: Count = 10_000
+    think_ns: Nanoseconds = 1000.0
+    think: ThinkKind = ThinkKind.EXPONENTIAL
+    hold_ns: Nanoseconds = 100.0
+    hold: ThinkKind = ThinkKind.EXPONENTIAL
+
+
+class TraceWorkload(Frozen):
+    """A real kmem trace, replayed; see `slabdes replay --help` for what each setting does."""
+
+    kind: Literal["trace"]
+    file: Path
+    caches: tuple[str, ...] = ()
+    """Names of the caches to replay; none means all of the trace."""
+    copies: Annotated[int, Field(ge=1, le=MAX_CPUS)] = 1
+    think: str = Field(default="recorded", pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$")
+    cpus: str = "compact"
+    """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
+
+
+Workload = Annotated[
+    BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | TraceWorkload,
+    Field(discriminator="kind"),
+]
+
+
+class Experiment(Frozen):
+    """One experiment: a machine, caches, a workload, and how often. A sweep holds several; see `expand`."""
+
+    name: str = Field(default="experiment", min_length=1, max_length=100)
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    replications: Annotated[int, Field(ge=1, le=10_000)] = 1
+    engine: EngineName = EngineName.AUTO
+    allocator: AllocatorVersion = AllocatorVersion.V2_6_34
+    noaliencache: bool = False
+    debug: bool = False
+    """Check every invariant of the allocator each time a lock is released and when the run ends (slow)."""
+    machine: MachineConfig
+    cache: tuple[CacheConfig, ...] = ()
+    lock: LockConfig = LockConfig()
+    timing: TimingConfig = TimingConfig()
+    workload: Workload
+    sweep: dict[str, tuple[Any, ...]] = {}
+
+    @model_validator(mode="after")
+    def _caches_named_once(self) -> Experiment:
+        names = [cache.name for cache in self.cache]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"cache name {name!r} is given {names.count(name)} times; allowed: once")
+        if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
+            raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
+        return self
+
+
+def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:
+    """Read the TOML file `path`, apply `key=value` settings, validate. Relative files are taken from its folder.
+
+    Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), allowed="a readable TOML file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(path), f"not TOML: {error}") from None
+    for setting in settings:
+        _set(raw, setting)
+    _resolve_files(raw, path.parent)
+    return parse_experiment(raw, str(path))
+
+
+def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
+    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error."""
+    experiment = _validate(raw, where)
+    for _point in expand(experiment, where):
+        pass
+    return experiment
+
+
+def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
+    """The points of an experiment's sweep, in file order, the last key fastest: what was set, and the experiment.
+
+    Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
+    """
+    base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_defaults=True)
+    keys = list(experiment.sweep)
+    for values in itertools.product(*experiment.sweep.values()):
+        raw = _deep_copy(base)
+        for key, value in zip(keys, values, strict=True):
+            _put(raw, key, value, f"{where}: sweep")
+        yield dict(zip(keys, values, strict=True)), _validate(raw, f"{where}: sweep {dict(zip(keys, values, strict=True))}" if keys else where)
+
+
+def _validate(raw: Mapping[str, Any], where: str) -> Experiment:
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _first_error(first, where) from None
+
+
+def _first_error(first: Any, where: str) -> InputError:
+    parts = [part for part in first["loc"] if part not in _WORKLOADS]
+    key = ".".join(str(part) for part in parts)
+    place = f"{where}: {key}" if key else where
+    context = first.get("ctx", {})
+    match first["type"]:
+        case "extra_forbidden":
+            known = _known_keys(first["loc"][:-1])
+            return InputError(place, f"unknown key{nearest(str(parts[-1]), known)}", allowed=", ".join(known))
+        case "missing":
+            return InputError(place, "missing")
+        case "value_error":
+            return InputError(place, str(context["error"]))
+        case "union_tag_invalid":
+            tag = context["tag"]
+            return InputError(f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS))
+        case "union_tag_not_found":
+            return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
+        case "enum":
+            return InputError(place, f"{first['input']!r} is not one of them", allowed=context["expected"])
+        case _:
+            return InputError(place, f"{first['input']!r}: {first['msg']}")
+
+
+_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "trace")
+_MODELS: dict[str, type[Frozen]] = {
+    "machine": MachineConfig,
+    "cache": CacheConfig,
+    "lock": LockConfig,
+    "timing": TimingConfig,
+    "burst": BurstWorkload,
+    "mix": MixWorkload,
+    "producer_consumer": ProducerConsumerWorkload,
+    "critical_section": CriticalSectionWorkload,
+    "trace": TraceWorkload,
+}
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    named = [part for part in location if isinstance(part, str)]
+    model = _MODELS[named[-1]] if named else Experiment
+    return list(model.model_fields)
+
+
+def _set(raw: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {setting}", "not of the form key=value", allowed="for example machine.cpus=8")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    raw.get("sweep", {}).pop(key.strip(), None)
+    _put(raw, key.strip(), value, f"--set {setting}")
+
+
+def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
+    parts = dotted.split(".")
+    place: Any = raw
+    for part in parts[:-1]:
+        place = _step(place, part, where)
+    if isinstance(place, list):
+        place[_index(place, parts[-1], where)] = value
+    else:
+        place[parts[-1]] = value
+
+
+def _step(place: Any, part: str, where: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, where)]
+    if not isinstance(place, dict):
+        raise InputError(where, f"{part!r} is inside a value that is not a table")
+    return place.setdefault(part, {})
+
+
+def _index(place: list[Any], part: str, where: str) -> int:
+    if part.isdecimal() and int(part) < len(place):
+        return int(part)
+    named = [index for index, entry in enumerate(place) if isinstance(entry, dict) and entry.get("name") == part]
+    if not named:
+        raise InputError(where, f"{part!r} is not in the list", allowed=f"0 to {len(place) - 1}, or a name")
+    return named[0]
+
+
+def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
+    for part in ("machine", "workload"):
+        table = raw.get(part)
+        if isinstance(table, dict) and isinstance(table.get("file"), str):
+            table["file"] = str(folder / table["file"])
+
+
+def _deep_copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _deep_copy(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_deep_copy(entry) for entry in value]
+    return value

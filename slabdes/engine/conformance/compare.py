@@ -1,0 +1,103 @@
+"""Compares what a script's run gives with what was recorded from the real allocator, record by record, every field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from slabdes.engine.conformance.render import Record
+from slabdes.engine.conformance.runner import ScriptRunner
+from slabdes.engine.conformance.script import parse_script, read_text
+from slabdes.errors import InputError
+
+OPS_ENDINGS = (".ops", ".ops.gz")
+OUT_ENDINGS = (".out.jsonl", ".out.jsonl.gz")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One script's comparison. `difference` holds the first records that differ, (ours, recorded), or None."""
+
+    name: str
+    matched: int
+    total: int
+    difference: tuple[Record | None, Record | None] | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether every record was matched and none is missing or left over."""
+        return self.difference is None and self.matched == self.total
+
+
+def find_scripts(paths: list[Path]) -> list[Path]:
+    """The op scripts that `paths` name or hold, folders sorted by name; InputError for a path with none."""
+    scripts: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(entry for entry in path.iterdir() if entry.name.endswith(OPS_ENDINGS))
+            if not found:
+                raise InputError(str(path), "no op script in this folder", allowed="files ending in .ops or .ops.gz")
+            scripts += found
+        elif not path.exists():
+            raise InputError(str(path), "no such file or folder")
+        elif not path.name.endswith(OPS_ENDINGS):
+            raise InputError(str(path), "not an op script by its name", allowed="files ending in .ops or .ops.gz, or folders of them")
+        else:
+            scripts.append(path)
+    return scripts
+
+
+def script_stem(script: Path) -> str:
+    """A script's name without its endings."""
+    return script.name.removesuffix(".gz").removesuffix(".ops")
+
+
+def recorded_output(script: Path) -> Path | None:
+    """The recording beside a script, if there is one."""
+    for ending in OUT_ENDINGS[::-1]:
+        candidate = script.with_name(script_stem(script) + ending)
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def read_records(path: Path) -> list[Record]:
+    """A recording's JSON lines; InputError with the line's number where one is not an object."""
+    records = []
+    for number, text in enumerate(read_text(path).splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise InputError(f"{path}:{number}", "not a JSON object")
+        records.append(record)
+    return records
+
+
+def run_script(script: Path, recorded: list[Record] | None = None) -> Iterator[Record]:
+    """Run a script and yield its records; a recording supplies the one input, the caches' descriptor addresses."""
+    addresses = {record["c"]: record.get("addr_mod_4hz", 0) for record in recorded or () if record.get("op") == "cache" and "c" in record}
+    runner = ScriptRunner(lambda cache: int(addresses.get(cache, 0)))
+    return runner.run(parse_script(read_text(script), str(script)))
+
+
+def compare_script(script: Path) -> Verdict:
+    """Run a script and compare it with the recording beside it; InputError if there is none."""
+    recording = recorded_output(script)
+    if recording is None:
+        raise InputError(str(script), "no recorded output beside it", allowed=f"{script_stem(script)}.out.jsonl or .out.jsonl.gz")
+    recorded = read_records(recording)
+    matched = 0
+    difference: tuple[Record | None, Record | None] | None = None
+    for ours, theirs in zip_longest(run_script(script, recorded), recorded):
+        if ours == theirs:
+            matched += 1
+        elif difference is None:
+            difference = (ours, theirs)
+    return Verdict(script_stem(script), matched, len(recorded), difference)

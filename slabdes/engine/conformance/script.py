@@ -1,0 +1,100 @@
+"""Op scripts: one operation a line, as `golden/FORMAT.md` defines them. Leaves out what the operations do."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slabdes.errors import InputError, nearest
+
+MAX_LINE = 4096
+MAX_NODES = 256
+MAX_CPUS = 1024
+
+POSITIONAL = {"use": 1, "a": 3, "f": 2, "reap": 1, "advance": 1, "shrink": 1, "failpages": 2, "pagelimit": 2, "policy": 2, "dump": 1}
+"""Operations with arguments by position, and the most they take."""
+KEYED = {
+    "machine": ("nodes", "cpus", "map", "hz", "noalien", "bigmem"),
+    "cache": ("name", "size", "align", "flags", "ctor"),
+    "geom": ("name", "size", "align", "flags", "ctor"),
+    "tune": ("cpu", "limit", "batchcount", "shared"),
+}
+"""Operations with key=value arguments, and the keys."""
+UNCOUNTED = frozenset({"machine", "cache", "use", "geom"})
+"""Lines that do not advance the op index."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One operation: `where` is `file:number`, `index` its op index (of the next counted op for uncounted lines)."""
+
+    where: str
+    index: int
+    op: str
+    words: tuple[str, ...] = ()
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def integer(self, text: str, least: int = 0, most: int = 1 << 40) -> int:
+        """`text` as an integer within bounds, or an InputError that names the line."""
+        try:
+            value = int(text)
+        except ValueError:
+            raise InputError(self.where, f"{text!r} is not a whole number", allowed=f"{least} to {most}") from None
+        if not least <= value <= most:
+            raise InputError(self.where, f"{value} is out of range", allowed=f"{least} to {most}")
+        return value
+
+    def key(self, name: str, default: int, least: int = 0, most: int = 1 << 40) -> int:
+        """The integer behind `name=`, or `default`."""
+        return self.integer(self.keys[name], least, most) if name in self.keys else default
+
+
+def read_text(path: Path) -> str:
+    """A script's text, unpacked if its name ends in .gz; InputError in one line if that fails."""
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+        return data.decode("utf-8")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(str(path), "damaged or cut gzip data") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start} is not UTF-8 text") from None
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error)) from None
+
+
+def parse_script(text: str, name: str) -> Iterator[Line]:
+    """The operations of a script, in order; raises InputError with the line's number at the first that is none."""
+    index = 0
+    for number, raw in enumerate(text.splitlines(), start=1):
+        where = f"{name}:{number}"
+        if len(raw) > MAX_LINE:
+            raise InputError(where, f"line of {len(raw)} characters", allowed=f"up to {MAX_LINE}")
+        words = raw.partition("#")[0].split()
+        if not words:
+            continue
+        line = _parse_line(where, index, words[0], words[1:])
+        yield line
+        if line.op not in UNCOUNTED:
+            index += 1
+
+
+def _parse_line(where: str, index: int, op: str, arguments: list[str]) -> Line:
+    if op in POSITIONAL:
+        if len(arguments) > POSITIONAL[op]:
+            raise InputError(where, f"{op} has {len(arguments)} arguments", allowed=f"at most {POSITIONAL[op]}")
+        return Line(where, index, op, tuple(arguments))
+    if op not in KEYED:
+        known = [*POSITIONAL, *KEYED]
+        raise InputError(where, f"{op!r} is no operation{nearest(op, known)}", allowed=", ".join(known))
+    keys: dict[str, str] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key not in KEYED[op]:
+            raise InputError(where, f"{argument!r} is no argument of {op}{nearest(key, KEYED[op])}", allowed=", ".join(KEYED[op]))
+        keys[key] = value
+    return Line(where, index, op, (), keys)

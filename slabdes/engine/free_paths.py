@@ -1,0 +1,130 @@
+"""How a free runs: mm/slab.c of Linux 2.6.34 from kmem_cache_free down to free_block and slab_destroy, as generators.
+
+Leaves out debugging, and what an engine does at a lock. Each function is named after its original.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NO_OBJECT, ArrayCache, KmemCache, drop_slab, virt_to_slab
+from slabdes.allocator.transitions import (
+    SLAB_DESTROYED,
+    ac_put,
+    flush_to_shared,
+    free_block_object,
+    free_hit,
+    set_freeable,
+    shift_down,
+    transfer_objects,
+)
+from slabdes.engine.kernel import CpuContext, Kernel, Waits
+from slabdes.engine.records import Path
+
+
+def kmem_cache_free(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> Waits[None]:
+    """Give an object back; `cpu.path` says how (__cache_free)."""
+    state = k.state
+    if state.n_nodes > 1 and (yield from cache_free_alien(k, cpu, cache, obj)):
+        return
+    ac = cache.array[cpu.number]
+    if ac.avail < ac.limit:
+        cpu.path = Path.FREE_HIT
+        free_hit(state.words, cache.stats, ac, obj)
+        return
+    cache.stats.freemiss += 1
+    yield from cache_flusharray(k, cpu, cache, ac)
+    ac_put(state.words, ac, obj)
+
+
+def cache_free_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> Waits[bool]:
+    """Free another node's object, into the alien cache for it or straight to its slab; false if it is this node's."""
+    state = k.state
+    node = state.slabs[virt_to_slab(obj)].nodeid
+    if node == cpu.node:
+        return False
+    l3 = cache.nodelists[cpu.node]
+    cache.stats.node_frees += 1
+    k.note_miss(cpu)
+    alien = l3.alien[node] if l3.alien else None
+    if alien:
+        yield from k.spin_lock(cpu, alien.lock)
+        cpu.path = Path.ALIEN_PUT
+        if alien.avail == alien.limit:
+            cache.stats.node_overflow += 1
+            cpu.path = Path.ALIEN_DRAIN
+            yield from __drain_alien_cache(k, cpu, cache, alien, node)
+        ac_put(state.words, alien, obj)
+        yield from k.spin_unlock(cpu, alien.lock)
+    else:
+        cpu.path = Path.ALIEN_DIRECT
+        remote = cache.nodelists[node]
+        yield from k.spin_lock(cpu, remote.list_lock)
+        yield from free_block(k, cpu, cache, [obj], node)
+        yield from k.spin_unlock(cpu, remote.list_lock)
+    return True
+
+
+def __drain_alien_cache(  # noqa: N807 -- the kernel's name
+    k: Kernel, cpu: CpuContext, cache: KmemCache, alien: ArrayCache, node: int
+) -> Waits[None]:
+    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs."""
+    if not alien.avail:
+        return
+    words = k.state.words
+    remote = cache.nodelists[node]
+    yield from k.spin_lock(cpu, remote.list_lock)
+    if remote.shared:
+        nr = transfer_objects(words, remote.shared, alien, alien.limit)
+        if nr:
+            k.note_moved(cpu, cache, alien, remote.shared, nr)
+    yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
+    alien.avail = 0
+    yield from k.spin_unlock(cpu, remote.list_lock)
+
+
+def cache_flusharray(k: Kernel, cpu: CpuContext, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
+    """Make room in a full array: the oldest batch goes to the shared array, or to its slabs where that is full."""
+    state = k.state
+    batchcount = ac.batchcount
+    l3 = cache.nodelists[cpu.node]
+    k.note_miss(cpu)
+    yield from k.spin_lock(cpu, l3.list_lock)
+    nr = flush_to_shared(state.words, l3.shared, ac, batchcount) if l3.shared else 0
+    if l3.shared and nr:
+        cpu.path = Path.FLUSH_SHARED
+        batchcount = nr
+        k.note_moved(cpu, cache, ac, l3.shared, nr)
+    else:
+        cpu.path = Path.FLUSH_LISTS
+        yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + batchcount], cpu.node)
+    set_freeable(state.slabs, l3, cache.stats)
+    yield from k.spin_unlock(cpu, l3.list_lock)
+    shift_down(state.words, ac, batchcount)
+
+
+def free_block(k: Kernel, cpu: CpuContext, cache: KmemCache, objects: list[int], node: int) -> Waits[None]:
+    """Return objects to their slabs, in order, destroying slabs that empty beyond free_limit. list_lock is held."""
+    state = k.state
+    l3 = cache.nodelists[node]
+    if objects:
+        k.note_shared_changed(cpu, l3)
+    for obj in objects:
+        slab = virt_to_slab(obj)
+        was = state.slabs[slab].which
+        k.note_unlinking(cpu, slab)
+        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj)
+        k.note_returned(cpu, cache, l3, obj, was, now)
+        if now == SLAB_DESTROYED:
+            yield from slab_destroy(k, cpu, cache, slab)
+
+
+def slab_destroy(k: Kernel, cpu: CpuContext, cache: KmemCache, slab: int) -> Waits[None]:
+    """Give an empty, unlinked slab's pages back, and its descriptor if that lies elsewhere."""
+    record = k.state.slabs[slab]
+    home, descriptor = record.nodeid, record.descriptor
+    yield from k.kmem_freepages(cpu, cache, home)
+    record.descriptor = NO_OBJECT
+    drop_slab(k.state, cache, slab)
+    if cache.slabp_cache is not None:
+        path = cpu.path
+        yield from kmem_cache_free(k, cpu, cache.slabp_cache, descriptor)
+        cpu.path = path

@@ -1,0 +1,276 @@
+"""What comes out of an engine: counts, times as histograms, and one digest. Everything downstream sees only this.
+
+A run keeps no list of operations: times are counted in logarithmic buckets, so records do not grow with the run.
+Leaves out every average: metrics make those from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+SUB_BUCKET_BITS: Final = 7
+"""Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
+
+
+class Path(IntEnum):
+    """How an operation was served, in the golden data's terms; `label` is the golden name."""
+
+    HIT = 0
+    SHARED = 1
+    PARTIAL = 2
+    FREE = 3
+    PARTIAL_FREE = 4
+    GROW = 5
+    NODE_PARTIAL = 6
+    NODE_FREE = 7
+    NODE_GROW = 8
+    FALLBACK_PARTIAL = 9
+    FALLBACK_FREE = 10
+    FALLBACK_GROW = 11
+    FAIL = 12
+    FREE_HIT = 13
+    FLUSH_SHARED = 14
+    FLUSH_LISTS = 15
+    ALIEN_PUT = 16
+    ALIEN_DRAIN = 17
+    ALIEN_DIRECT = 18
+    SECTION = 19
+
+    @property
+    def label(self) -> str:
+        """The golden data's word for this path: a CPU-array hit is `hit` for allocations and frees alike."""
+        return _LABELS[self]
+
+    @property
+    def operation(self) -> Operation:
+        """What kind of operation takes this path."""
+        if self is Path.SECTION:
+            return Operation.SECTION
+        return Operation.ALLOC if self <= Path.FAIL else Operation.FREE
+
+
+class Operation(IntEnum):
+    """The kinds of operation that latencies are told apart by."""
+
+    ALLOC = 0
+    FREE = 1
+    SECTION = 2
+
+    @property
+    def label(self) -> str:
+        """`alloc`, `free` or `section`."""
+        return self.name.lower()
+
+
+_LABELS: Final = {
+    Path.HIT: "hit",
+    Path.SHARED: "shared",
+    Path.PARTIAL: "partial",
+    Path.FREE: "free",
+    Path.PARTIAL_FREE: "partial+free",
+    Path.GROW: "grow",
+    Path.NODE_PARTIAL: "node-partial",
+    Path.NODE_FREE: "node-free",
+    Path.NODE_GROW: "node-grow",
+    Path.FALLBACK_PARTIAL: "fallback-partial",
+    Path.FALLBACK_FREE: "fallback-free",
+    Path.FALLBACK_GROW: "fallback-grow",
+    Path.FAIL: "fail",
+    Path.FREE_HIT: "hit",
+    Path.FLUSH_SHARED: "flush-shared",
+    Path.FLUSH_LISTS: "flush-lists",
+    Path.ALIEN_PUT: "alien-put",
+    Path.ALIEN_DRAIN: "alien-drain",
+    Path.ALIEN_DIRECT: "alien-direct",
+    Path.SECTION: "section",
+}
+
+
+class LockKind(IntEnum):
+    """The locks of the model: a node's list_lock, an alien cache's lock, a zone's lock, a workload's own lock."""
+
+    LIST = 0
+    ALIEN = 1
+    ZONE = 2
+    SECTION = 3
+
+    @property
+    def label(self) -> str:
+        """The field's name for it."""
+        return ("list_lock", "alien lock", "zone lock", "section lock")[self]
+
+
+def bucket_of(value: int) -> int:
+    """The bucket that the non-negative integer `value` is counted in.
+
+    Values below 2**8 have a bucket each; above, buckets are 1/128 to 1/256 of their value wide.
+    """
+    exponent = value.bit_length() - SUB_BUCKET_BITS - 1
+    return value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+
+
+def bucket_bounds(bucket: int) -> tuple[int, int]:
+    """The lowest value counted in `bucket` and the lowest one that no longer is.
+
+    >>> bucket_bounds(bucket_of(1000))
+    (1000, 1004)
+    """
+    exponent = (bucket >> SUB_BUCKET_BITS) - 1
+    if exponent <= 0:
+        return bucket, bucket + 1
+    mantissa = bucket - (exponent << SUB_BUCKET_BITS)
+    return mantissa << exponent, (mantissa + 1) << exponent
+
+
+@dataclass
+class Histogram:
+    """Counts of integer picoseconds in logarithmic buckets, with exact count, total, least and greatest."""
+
+    buckets: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+    total: int = 0
+    least: int = 0
+    greatest: int = 0
+
+    def add(self, value: int) -> None:
+        """Count one non-negative value."""
+        exponent = value.bit_length() - SUB_BUCKET_BITS - 1
+        bucket = value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+        buckets = self.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        if not self.count or value < self.least:
+            self.least = value
+        if value > self.greatest:
+            self.greatest = value
+        self.count += 1
+        self.total += value
+
+    def merge(self, other: Histogram) -> None:
+        """Count everything that `other` has counted."""
+        if not other.count:
+            return
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+        self.least = min(self.least, other.least) if self.count else other.least
+        self.greatest = max(self.greatest, other.greatest)
+        self.count += other.count
+        self.total += other.total
+
+
+@dataclass(frozen=True)
+class LockRecord:
+    """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
+
+    `wait` counts contended acquisitions (picoseconds from asking to being granted), `hold` all of them (from the
+    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `queue_area` is the number of
+    waiters integrated over time, in waiter-picoseconds: Little's law says it equals `wait.total`.
+    """
+
+    name: str
+    kind: LockKind
+    cache: int
+    node: int
+    other: int
+    acquisitions: int
+    contended: int
+    bounces: int
+    wait: Histogram
+    hold: Histogram
+    queue_area: int = 0
+
+
+@dataclass(frozen=True)
+class CpuRecord:
+    """One CPU over a run; times in picoseconds. `start` and `end` are its first and last operation's times.
+
+    The parts of its time: `think` (between operations), `lock_wait` (contended acquisitions, hand-off included),
+    `slot_wait` (for an object another CPU hands over), `line` (cache lines that others owned or nobody did, posted
+    neighbour writes and spinners' toll included), `pages` (in the page allocator), `first_touch`, `work` (the rest) and
+    `idle` (with no program, or none left, between reaps). They add up to `end - start`.
+    """
+
+    cpu: int
+    node: int
+    allocs: int
+    frees: int
+    failed: int
+    skipped: int
+    sections: int
+    start: int
+    end: int
+    think: int
+    lock_wait: int
+    slot_wait: int
+    line: int
+    pages: int
+    first_touch: int
+    work: int
+    idle: int = 0
+
+
+@dataclass(frozen=True)
+class CacheRecord:
+    """One cache's counters over a run: the kernel's own statistics, and what only a timed run can see.
+
+    `refills` counts cache_alloc_refill calls, `retries` refills that went back to the lists because another CPU
+    emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs.
+    """
+
+    cache: int
+    name: str
+    object_size: int
+    num: int
+    gfporder: int
+    limit: int
+    batchcount: int
+    shared: int
+    refills: int
+    retries: int
+    grown: int
+    reaped: int
+    allochit: int
+    allocmiss: int
+    freehit: int
+    freemiss: int
+    node_allocs: int
+    node_frees: int
+    node_overflow: int
+    slabs_created: int
+    slabs_destroyed: int
+
+
+@dataclass(frozen=True)
+class SlabRecord:
+    """What one cache holds on one node when the run ends: slabs on its lists and objects by where they lie."""
+
+    cache: int
+    node: int
+    slabs_partial: int
+    slabs_full: int
+    slabs_free: int
+    free_objects: int
+    free_limit: int
+    in_arrays: int
+    in_shared: int
+    in_alien: int
+    in_use: int
+
+
+@dataclass(frozen=True)
+class Records:
+    """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
+
+    `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
+    `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
+    """
+
+    digest: str
+    elapsed: int
+    latency: dict[tuple[int, Path], Histogram]
+    locks: tuple[LockRecord, ...]
+    cpus: tuple[CpuRecord, ...]
+    caches: tuple[CacheRecord, ...]
+    slabs: tuple[SlabRecord, ...]
+    warnings: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The reference engine: one SimPy process a CPU, readable as the executable specification of the timed model."""

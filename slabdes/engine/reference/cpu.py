@@ -1,0 +1,87 @@
+"""A CPU of the timed engine: its own clock, the work that it has yet to live through, and what it has counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.engine.kernel import CpuContext
+from slabdes.engine.records import Histogram, Path
+from slabdes.streams import MASK64
+
+FIXED_BITS: Final = 16
+"""smt_slowdown and jitter are fixed-point multiples of 2**-16."""
+FIXED_ONE: Final = 1 << FIXED_BITS
+_HALF: Final = FIXED_ONE >> 1
+DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
+"""Odd multiplier of the running hashes (the golden ratio, as in SplitMix64)."""
+
+
+def fold(digest: int, *values: int) -> int:
+    """Fold integers into a running 64-bit hash, in order."""
+    for value in values:
+        digest = ((digest ^ (value & MASK64)) * DIGEST_PRIME) & MASK64
+        digest ^= digest >> 29
+    return digest
+
+
+class TimedCpu(CpuContext):
+    """A CpuContext with a clock. Times in picoseconds.
+
+    `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
+    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered.
+    """
+
+    __slots__ = (
+        "allocs", "clock", "digest", "failed", "first_touch_time", "frees", "idle_time", "jitter", "latency", "line_time",
+        "lock_wait", "page_time", "page_work", "posted", "sections", "skipped", "slot_wait", "slowdown", "think_time", "work",
+        "work_time", "jitter_words",
+    )  # fmt: skip
+
+    def __init__(self, number: int, node: int, policy: MemPolicy, slowdown: float, jitter: float, jitter_words: Iterator[int]) -> None:
+        super().__init__(number, node, policy)
+        self.clock = 0
+        self.work = 0
+        self.page_work = 0
+        self.posted = 0
+        self.slowdown = round(slowdown * FIXED_ONE)
+        self.jitter = round(jitter * self.slowdown)
+        self.jitter_words = jitter_words
+        self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
+        self.think_time = self.lock_wait = self.slot_wait = self.line_time = 0
+        self.page_time = self.first_touch_time = self.work_time = self.idle_time = 0
+        self.digest = 0
+        self.latency: dict[tuple[int, Path], Histogram] = {}
+
+    def settle(self) -> None:
+        """Live through the local work collected so far."""
+        work, page_work = self.work, self.page_work
+        if not work and not page_work:
+            return
+        self.work = self.page_work = 0
+        factor = self.slowdown
+        if self.jitter:
+            factor += (self.jitter * ((next(self.jitter_words) >> (64 - FIXED_BITS)) - _HALF)) // _HALF
+        work = (work * factor) >> FIXED_BITS
+        page_work = (page_work * factor) >> FIXED_BITS
+        self.work_time += work
+        self.page_time += page_work
+        self.clock += work + page_work
+
+    def spend_on_lines(self, cost: int) -> None:
+        """Wait for cache lines."""
+        self.line_time += cost
+        self.clock += cost
+
+    def count(self, cache: int, path: Path, start: int, what: int) -> None:
+        """Record an operation that began at `start` and ends now; `what` identifies the object in the digest."""
+        key = (cache, path)
+        histogram = self.latency.get(key)
+        if histogram is None:
+            histogram = self.latency[key] = Histogram()
+        end = self.clock
+        histogram.add(end - start)
+        digest = ((self.digest ^ start) * DIGEST_PRIME + end) & MASK64
+        digest = ((digest ^ (what << 16 ^ cache << 8 ^ path)) * DIGEST_PRIME) & MASK64
+        self.digest = digest ^ digest >> 29

@@ -1,0 +1,328 @@
+"""The Kernel with a clock: locks are waited for, and every step a path takes is charged as DESIGN's "Time" says.
+
+What is done under a lock takes effect when the lock is granted; the time it takes passes before the release. Leaves out
+how a CPU's program runs (`process`) and interrupts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import simpy
+
+from slabdes.allocator.state import NO_NODE, NOBODY, OBJECT_BITS, OBJECT_MASK, SLAB_LINES, ArrayCache, KmemCache, KmemList3, SlabState
+from slabdes.engine.kernel import Waits
+from slabdes.engine.layout import LISTS_LINE, Layout
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.pages import PagePool
+from slabdes.engine.records import Histogram, LockKind
+from slabdes.engine.reference.cpu import TimedCpu, fold
+from slabdes.locks.disciplines import Handoff
+from slabdes.locks.spinlock import FREE, SpinLock
+from slabdes.machine.topology import Machine
+from slabdes.units import PS_PER_S
+
+NOBODY_REAPS: Final = -1
+
+
+@dataclass(frozen=True)
+class TimedSettings:
+    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
+
+    handoff: Handoff
+    handoff_milli: int
+    hz: int
+    layout: Layout
+    spinners_slow_holder: bool
+    posted_neighbour_writes: bool
+
+
+class Moment(simpy.Event):
+    """A point in time. Events of one time happen in the order of their CPUs, whatever order they were made in."""
+
+    def occur(self, cpu: int, delay: int) -> None:
+        """Happen `delay` picoseconds from now, as CPU `cpu`'s event."""
+        self._ok = True
+        self._value = None
+        self.env.schedule(self, priority=cpu, delay=delay)
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Also do this when it happens."""
+        assert self.callbacks is not None
+        self.callbacks.append(lambda _event: action())
+
+
+class TimedLock(SpinLock):
+    """A SpinLock with its identity and its account."""
+
+    __slots__ = ("acquisitions", "bounces", "cache", "contended", "digest", "hold", "kind", "node", "other", "since", "toll", "wait")
+
+    def __init__(self, line: int, kind: LockKind, cache: int, node: int, other: int) -> None:
+        super().__init__(line)
+        self.kind = kind
+        self.cache = cache
+        self.node = node
+        self.other = other
+        self.acquisitions = self.contended = self.bounces = 0
+        self.wait = Histogram()
+        self.hold = Histogram()
+        self.digest = 0
+        self.since = 0
+        self.toll = 0
+
+
+class TimedKernel:
+    """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
+
+    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+        self.env = env
+        self.state = state
+        self.machine = machine
+        self.costs = machine.costs
+        self.settings = settings
+        self.layout = settings.layout
+        self.handoff = settings.handoff
+        self.transfer = machine.transfer_ps
+        self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
+        self.pages = PagePool(machine.memory_pages, machine.n_cpus)
+        self.zonelists = tuple(machine.zonelist(node) for node in range(machine.n_nodes))
+        self.locks: list[TimedLock] = []
+        self.zone_locks: list[int] = []
+        self.reaper = NOBODY_REAPS
+        self.touched_by: list[int] = []
+        self.gates: list[Moment | None] = [None] * machine.n_cpus
+
+    # Waiting.
+
+    def at(self, cpu: TimedCpu, when: int) -> Moment:
+        """The CPU's event at picosecond `when`."""
+        moment = Moment(self.env)
+        moment.occur(cpu.number, when - self.env.now)
+        return moment
+
+    def new_gate(self, cpu: TimedCpu) -> Moment:
+        """What a CPU waits at until someone opens it."""
+        gate = self.gates[cpu.number] = Moment(self.env)
+        return gate
+
+    def open_gate(self, cpu: int, when: int) -> None:
+        """Let a waiting CPU go on at `when`."""
+        gate = self.gates[cpu]
+        assert gate is not None
+        self.gates[cpu] = None
+        gate.occur(cpu, when - self.env.now)
+
+    def look(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.settle()
+        if cpu.clock > self.env.now:
+            yield self.at(cpu, cpu.clock)
+
+    def spin_lock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
+        yield from self.look(cpu)
+        record = self.locks[lock]
+        record.acquisitions += 1
+        if record.try_acquire(cpu.number, cpu.clock):
+            record.toll = 0
+            self._fetch_lock(cpu, record)
+            return
+        asked = cpu.clock
+        record.join(cpu.number, asked)
+        yield self.new_gate(cpu)
+        now = self.env.now
+        record.grant(now)
+        record.contended += 1
+        record.wait.add(now - asked)
+        record.since = asked
+        cpu.clock = now
+        cpu.lock_wait += now - asked
+        if self.lines.owner[record.line] != cpu.number:
+            record.bounces += 1
+            self.lines.owner[record.line] = cpu.number
+        cpu.work += self.costs.lock_op
+        spins = record.waiters and self.settings.spinners_slow_holder
+        record.toll = self.transfer[record.waiters[0]][cpu.number] if spins else 0
+
+    def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
+        record.since = cpu.clock
+        owner = self.lines.owner[record.line]
+        cost = self.lines.touch(cpu.number, record.line)
+        if owner not in (cpu.number, NOBODY):
+            record.bounces += 1
+        cpu.spend_on_lines(cost)
+        cpu.work += self.costs.lock_op
+
+    def spin_trylock(self, cpu: TimedCpu, lock: int) -> Waits[bool]:
+        yield from self.look(cpu)
+        record = self.locks[lock]
+        if not record.try_acquire(cpu.number, cpu.clock):
+            return False
+        record.acquisitions += 1
+        record.toll = 0
+        self._fetch_lock(cpu, record)
+        return True
+
+    def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
+        if cpu.posted:
+            cpu.spend_on_lines(cpu.posted)
+            cpu.posted = 0
+        yield from self.look(cpu)
+        record = self.locks[lock]
+        now = cpu.clock
+        held = now - record.granted_at
+        record.hold.add(held)
+        record.digest = fold(record.digest, cpu.number, record.since, record.granted_at, now)
+        winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
+        if winner != FREE:
+            self.open_gate(winner, when)
+
+    def reap_mutex_trylock(self, cpu: TimedCpu) -> Waits[bool]:
+        yield from self.look(cpu)
+        if self.reaper != NOBODY_REAPS:
+            return False
+        self.reaper = cpu.number
+        return True
+
+    def reap_mutex_unlock(self, cpu: TimedCpu) -> Waits[None]:
+        yield from self.look(cpu)
+        self.reaper = NOBODY_REAPS
+
+    # Pages.
+
+    def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
+        for zone in (node,) if thisnode else self.zonelists[node]:
+            got = yield from (self._order0_page(cpu, zone) if not cache.gfporder else self._higher_pages(cpu, zone, cache.gfporder))
+            if got:
+                return zone
+        return NO_NODE
+
+    def _order0_page(self, cpu: TimedCpu, zone: int) -> Waits[bool]:
+        cpu.page_work += self.costs.page_alloc_order0
+        if self.pages.take_from_list(cpu.number, zone):
+            return True
+        yield from self.look(cpu)
+        if not self.pages.free[zone]:
+            return False
+        yield from self.spin_lock(cpu, self.zone_locks[zone])
+        moved = self.pages.refill_list(cpu.number, zone)
+        cpu.page_work += moved * self.costs.pcp_refill_page
+        yield from self.spin_unlock(cpu, self.zone_locks[zone])
+        return self.pages.take_from_list(cpu.number, zone)
+
+    def _higher_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
+        yield from self.look(cpu)
+        if self.pages.free[zone] < 1 << order:
+            return False
+        yield from self.spin_lock(cpu, self.zone_locks[zone])
+        got = self.pages.take(zone, 1 << order)
+        cpu.page_work += self.costs.page_alloc_higher + (order - 1) * self.costs.page_per_order
+        yield from self.spin_unlock(cpu, self.zone_locks[zone])
+        return got
+
+    def kmem_freepages(self, cpu: TimedCpu, cache: KmemCache, node: int) -> Waits[None]:
+        order = cache.gfporder
+        if order:
+            yield from self.spin_lock(cpu, self.zone_locks[node])
+            self.pages.give(node, 1 << order)
+            cpu.page_work += self.costs.page_free_higher + (order - 1) * self.costs.page_per_order
+            yield from self.spin_unlock(cpu, self.zone_locks[node])
+            return
+        cpu.page_work += self.costs.page_free_order0
+        if self.pages.give_to_list(cpu.number, node):
+            yield from self.spin_lock(cpu, self.zone_locks[node])
+            moved = self.pages.trim_list(cpu.number, node)
+            cpu.page_work += moved * self.costs.pcp_refill_page
+            yield from self.spin_unlock(cpu, self.zone_locks[node])
+
+    def zonelist(self, node: int) -> tuple[int, ...]:
+        return self.zonelists[node]
+
+    def jiffies(self, cpu: TimedCpu) -> int:
+        return cpu.clock * self.settings.hz // PS_PER_S
+
+    def irqs_on(self, cpu: TimedCpu) -> None:
+        cpu.work += self.costs.irq_pair
+
+    def irqs_off(self, cpu: TimedCpu) -> None:
+        """Paid for when they went on: `irq_pair` is both."""
+
+    # What the paths' steps cost.
+
+    def forget_touches(self, first: int, count: int) -> None:
+        """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
+        self.touched_by.extend([NOBODY] * (first + count - len(self.touched_by)))
+        self.touched_by[first : first + count] = [NOBODY] * count
+
+    def first_touch(self, cpu: TimedCpu, obj: int) -> None:
+        """Touch an object, or read its slab's descriptor: dear unless this CPU was the last to."""
+        link = self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
+        if self.touched_by[link] != cpu.number:
+            self.touched_by[link] = cpu.number
+            cpu.first_touch_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
+
+    def note_miss(self, cpu: TimedCpu) -> None:
+        cpu.work += self.costs.slow_path
+
+    def note_shared_changed(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + LISTS_LINE))
+        self._toll_for(cpu, l3)
+
+    def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
+        cpu.spend_on_lines(self.lines.touch(cpu.number, frm.line) + self.lines.touch(cpu.number, to.line))
+        cpu.work += nr * self.costs.move_object
+
+    def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
+        slabs = self.state.slabs
+        self._post_write(cpu, slabs[slabs[slab].prev].line)
+        self._post_write(cpu, slabs[slabs[slab].next].line)
+
+    def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
+        self.note_unlinking(cpu, slab)
+        self._toll_for(cpu, l3)
+        cpu.work += self.costs.list_move
+
+    def _post_write(self, cpu: TimedCpu, line: int) -> None:
+        """A write that nobody waits for, until the lock is released: the dearest of them is paid then."""
+        cost = self.lines.touch(cpu.number, line)
+        if cost > cpu.posted and self.settings.posted_neighbour_writes:
+            cpu.posted = cost
+
+    def _toll_for(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        """What spinning waiters cost the holder for a write to their line, where the version lays lists and lock together."""
+        if self.layout.lists_with_lock:
+            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
+
+    def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
+        line = self.state.slabs[slab].line
+        cpu.spend_on_lines(sum(self.lines.touch(cpu.number, line + part) for part in range(SLAB_LINES)))
+
+    def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
+        self._touch_slab(cpu, slab)
+        cpu.work += nr * self.costs.slab_object
+        self._linked(cpu, l3, slab)
+
+    def note_returned(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
+        slab = obj >> OBJECT_BITS
+        self._touch_slab(cpu, slab)
+        cpu.work += self.costs.slab_object
+        self._linked(cpu, l3, slab)
+
+    def note_drained(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
+        cpu.work += self.costs.list_move
+
+    def note_pages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
+        if got != NO_NODE:
+            self.lines.place(self.state.slabs[slab].line, SLAB_LINES, got)
+
+    def note_slab_made(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
+        self.forget_touches(self.state.slabs[slab].bufctl, cache.num)
+        self._touch_slab(cpu, slab)
+        cpu.work += self.costs.grow_base + cache.num * self.costs.init_object
+
+    def note_inserted(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+        self._linked(cpu, l3, slab)
+
+    def note_fallback(self, cpu: TimedCpu, cache: KmemCache, node: int) -> None:
+        """Walking the zonelist is part of the lists looked at."""

@@ -1,0 +1,293 @@
+"""How a CPU lives through its program: think, wait for objects, allocate, free, and reap when its timer is due.
+
+A CPU runs ahead of the simulation's clock while it only hits its own array. Leaves out what the slow paths do (the paths)
+and what they cost (the kernel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.timers import first_reap
+from slabdes.allocator.transitions import alloc_hit, free_hit
+from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.free_paths import kmem_cache_free
+from slabdes.engine.kernel import Waits
+from slabdes.engine.records import Path
+from slabdes.engine.reference.cpu import TimedCpu
+from slabdes.engine.reference.kernel import Moment, TimedKernel
+from slabdes.engine.upkeep_paths import cache_reap
+from slabdes.errors import Stalled
+from slabdes.units import PS_PER_S
+from slabdes.workload.programs import Op, Program, Workload
+
+PROGRESS_STEPS = 2048
+"""Operations between two reports of progress."""
+NAMED_IN_ERROR = 8
+NO_CACHE = -1
+
+Progress = Callable[[int], None]
+"""Told now and then how many operations are done."""
+
+
+class Run:
+    """One run's CPUs, and the slots through which objects pass between them."""
+
+    def __init__(self, kernel: TimedKernel, workload: Workload, section_lock: int, progress: Progress | None) -> None:
+        self.kernel = kernel
+        self.workload = workload
+        self.section_lock = section_lock
+        self.progress = progress
+        self.slots: dict[int, tuple[int, int]] = {}
+        """Full slots: the object (NO_OBJECT after a failure) and when it was put there."""
+        self.emptied: dict[int, int] = {}
+        """When each slot of a windowed workload was emptied last."""
+        self.blocked: dict[int, str] = {}
+        """CPUs that wait for another CPU's operation, and for what."""
+        self.waiting: dict[int, int] = {}
+        """Slot to the CPU that waits for it to be filled or emptied."""
+        self.arrived: list[tuple[int, int]] = []
+        """CPUs at the barrier, and when they came."""
+        self.gates: dict[int, Moment] = {}
+        """What blocked CPUs wait at."""
+        self.unfinished = len(workload.programs)
+        self.steps = 0
+        self.finished = Moment(kernel.env)
+
+    def start(self, cpus: list[TimedCpu]) -> None:
+        """Make a process of every CPU; those without a program only reap."""
+        for cpu in cpus:
+            cpu.reap_due = first_reap(cpu.number, 0, self.kernel.settings.hz)
+            self.kernel.env.process(self._live(cpu, self.workload.programs.get(cpu.number)))
+
+    def _live(self, cpu: TimedCpu, program: Program | None) -> Waits[None]:
+        if program is not None:
+            yield from self._run_program(cpu, program)
+            yield from self.kernel.look(cpu)
+            self.unfinished -= 1
+            if not self.unfinished:
+                self.finished.occur(cpu.number, 0)
+            self._stop_if_stalled()
+        while True:
+            due = self._reap_time(cpu)
+            yield self.kernel.at(cpu, max(due, cpu.clock))
+            cpu.idle_time += max(0, due - cpu.clock)
+            yield from self._reap(cpu)
+
+    def _run_program(self, cpu: TimedCpu, program: Program) -> Waits[None]:
+        handlers = {Op.ALLOC: self._alloc, Op.FREE: self._free, Op.SECTION: self._section, Op.BARRIER: self._barrier}
+        steps = 0
+        reap_time = self._reap_time(cpu)
+        for think, op, cache, slot, node, flags in program():
+            if cpu.clock + think < reap_time:
+                cpu.clock += think
+                cpu.think_time += think
+            else:
+                yield from self._think(cpu, think)
+                reap_time = self._reap_time(cpu)
+            if op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot):
+                pass
+            elif op == Op.FREE and self._free_hits(cpu, cache, slot):
+                pass
+            else:
+                yield from handlers[Op(op)](cpu, cache, slot, node, flags)
+                reap_time = self._reap_time(cpu)
+            steps += 1
+            if steps == PROGRESS_STEPS:
+                self._report(steps)
+                steps = 0
+        self._report(steps)
+
+    def _report(self, steps: int) -> None:
+        self.steps += steps
+        if self.progress is not None:
+            self.progress(self.steps)
+
+    # Time and timers.
+
+    def _reap_time(self, cpu: TimedCpu) -> int:
+        """When the CPU's reap timer fires, in picoseconds."""
+        return cpu.reap_due * PS_PER_S // self.kernel.settings.hz
+
+    def _think(self, cpu: TimedCpu, think: int) -> Waits[None]:
+        """Think, with reaps in between: they take the CPU and the thought goes on after them."""
+        while (due := self._reap_time(cpu)) <= cpu.clock + think:
+            spent = max(0, due - cpu.clock)
+            cpu.clock += spent
+            cpu.think_time += spent
+            think -= spent
+            yield from self._reap(cpu)
+        cpu.clock += think
+        cpu.think_time += think
+
+    def _wait_until(self, cpu: TimedCpu, when: int) -> Waits[None]:
+        """Wait for something that happens at `when`, reaping meanwhile if the timer is due."""
+        while (due := self._reap_time(cpu)) <= when and cpu.clock < when:
+            self._pass_waiting(cpu, due)
+            yield from self._reap(cpu)
+        self._pass_waiting(cpu, when)
+
+    def _pass_waiting(self, cpu: TimedCpu, when: int) -> None:
+        if when > cpu.clock:
+            cpu.slot_wait += when - cpu.clock
+            cpu.clock = when
+
+    def _reap(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.clock = max(cpu.clock, self._reap_time(cpu))
+        cpu.work += len(self.kernel.state.caches) * self.kernel.costs.reap_base
+        yield from cache_reap(self.kernel, cpu, self.kernel.settings.hz)
+        cpu.settle()
+
+    # Objects on their way between CPUs.
+
+    def _block(self, cpu: TimedCpu, why: str, ready: Callable[[], bool]) -> Waits[None]:
+        """Wait until another CPU has made `ready` true, reaping whenever the timer is due meanwhile."""
+        while not ready():
+            self.blocked[cpu.number] = why
+            self._stop_if_stalled()
+            gate = self.gates[cpu.number] = Moment(self.kernel.env)
+            due = self._reap_time(cpu)
+            self.kernel.at(cpu, max(due, self.kernel.env.now)).then(lambda gate=gate: self._unblock(cpu.number, gate))
+            yield gate
+            if not ready():
+                self._pass_waiting(cpu, due)
+                yield from self._reap(cpu)
+
+    def _unblock(self, cpu: int, gate: Moment | None) -> None:
+        """Let a blocked CPU look again, unless it is no longer at this gate."""
+        if gate is not None and self.gates.get(cpu) is gate:
+            del self.gates[cpu]
+            self.blocked.pop(cpu, None)
+            gate.occur(cpu, 0)
+
+    def _wake(self, slot: int) -> None:
+        """Tell the CPU that waits for a slot that it has changed."""
+        waiting = self.waiting.pop(slot, None)
+        if waiting is not None:
+            self._unblock(waiting, self.gates.get(waiting))
+
+    def _stop_if_stalled(self) -> None:
+        if self.unfinished and len(self.blocked) == self.unfinished:
+            named = [f"CPU {cpu} {why}" for cpu, why in sorted(self.blocked.items())]
+            more = f" and {len(named) - NAMED_IN_ERROR} more" if len(named) > NAMED_IN_ERROR else ""
+            raise Stalled(f"every CPU waits for another: {', '.join(named[:NAMED_IN_ERROR])}{more}")
+
+    # Operations.
+
+    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
+        cache = self.kernel.state.caches[number]
+        ac = cache.array[cpu.number]
+        if not ac.avail or self.workload.windowed:
+            return False
+        start = cpu.clock
+        cpu.work += self.kernel.costs.alloc_hit
+        obj = alloc_hit(self.kernel.state.words, cache.stats, ac)
+        self._allocated(cpu, number, slot, obj, Path.HIT, start)
+        return True
+
+    def _alloc(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        if self.workload.windowed:
+            yield from self._until_empty(cpu, slot)
+        kernel = self.kernel
+        cache = kernel.state.caches[number]
+        start = cpu.clock
+        cpu.work += kernel.costs.alloc_hit
+        if node == NO_NODE:
+            obj = yield from kmem_cache_alloc(kernel, cpu, cache, flags)
+        else:
+            obj = yield from kmem_cache_alloc_node(kernel, cpu, cache, flags, node)
+        self._allocated(cpu, number, slot, obj, cpu.path if obj != NO_OBJECT else Path.FAIL, start)
+
+    def _allocated(self, cpu: TimedCpu, number: int, slot: int, obj: int, path: Path, start: int) -> None:
+        cpu.settle()
+        if obj == NO_OBJECT:
+            cpu.failed += 1
+        else:
+            self.kernel.first_touch(cpu, obj)
+        cpu.allocs += 1
+        cpu.count(number, path, start, self._identity(obj))
+        self.slots[slot] = (obj, cpu.clock)
+        if self.waiting:
+            self._wake(slot)
+
+    def _identity(self, obj: int) -> int:
+        """An object by its slab's serial number, which no engine's bookkeeping changes."""
+        return obj if obj == NO_OBJECT else self.kernel.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
+
+    def _until_empty(self, cpu: TimedCpu, slot: int) -> Waits[None]:
+        if slot in self.slots:
+            self.waiting[slot] = cpu.number
+            yield from self._block(cpu, f"for slot {slot} to be emptied", lambda: slot not in self.slots)
+        yield from self._wait_until(cpu, self.emptied.pop(slot, 0))
+
+    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        """Free into the CPU's own array, without an event, if nothing else is needed; whether that was so."""
+        entry = self.slots.get(slot)
+        if entry is None:
+            return False
+        obj, full_at = entry
+        state = self.kernel.state
+        cache = state.caches[number]
+        ac = cache.array[cpu.number]
+        if full_at > cpu.clock or obj == NO_OBJECT or ac.avail >= ac.limit or state.slabs[obj >> OBJECT_BITS].nodeid != cpu.node:
+            return False
+        del self.slots[slot]
+        start = cpu.clock
+        cpu.work += self.kernel.costs.free_hit
+        self.kernel.first_touch(cpu, obj)
+        free_hit(state.words, cache.stats, ac, obj)
+        self._freed(cpu, number, slot, Path.FREE_HIT, start, self._identity(obj))
+        return True
+
+    def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        if slot not in self.slots:
+            self.waiting[slot] = cpu.number
+            yield from self._block(cpu, f"for slot {slot} to be filled", lambda: slot in self.slots)
+        obj, full_at = self.slots[slot]
+        yield from self._wait_until(cpu, full_at)
+        del self.slots[slot]
+        start = cpu.clock
+        if obj == NO_OBJECT:
+            cpu.skipped += 1
+            self._emptied(cpu, slot)
+            return
+        cpu.work += self.kernel.costs.free_hit
+        self.kernel.first_touch(cpu, obj)
+        identity = self._identity(obj)
+        yield from kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj)
+        self._freed(cpu, number, slot, cpu.path, start, identity)
+
+    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, path, start, identity)
+        self._emptied(cpu, slot)
+
+    def _emptied(self, cpu: TimedCpu, slot: int) -> None:
+        if self.workload.windowed:
+            self.emptied[slot] = cpu.clock
+            self._wake(slot)
+
+    def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
+        start = cpu.clock
+        yield from self.kernel.spin_lock(cpu, self.section_lock)
+        cpu.settle()
+        cpu.clock += hold
+        cpu.work_time += hold
+        yield from self.kernel.spin_unlock(cpu, self.section_lock)
+        cpu.sections += 1
+        cpu.count(NO_CACHE, Path.SECTION, start, hold)
+
+    def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
+        arrived = self.arrived
+        arrived.append((cpu.number, cpu.clock))
+        if len(arrived) < self.workload.barrier:
+            yield from self._block(cpu, "at the barrier", lambda: len(arrived) == self.workload.barrier)
+        else:
+            self.arrived = []
+            for other, _when in arrived[:-1]:
+                self._unblock(other, self.gates.get(other))
+        yield from self._wait_until(cpu, max(when for _other, when in arrived))

@@ -1,0 +1,70 @@
+"""Builds the allocator's state for an experiment: caches, and the general caches that off-slab descriptors come from.
+
+Leaves out time: engines give the locks and lines that are numbered here a meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slabdes.allocator.geometry import MALLOC_SIZES, general_cache_name, kmem_cache_geometry
+from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
+from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
+from slabdes.allocator.tunables import Tunables, default_tunables
+from slabdes.config import CacheConfig, CacheFlag, Experiment
+from slabdes.errors import InputError
+from slabdes.machine.topology import Machine
+from slabdes.streams import Purpose, below, mix64, stream_key
+
+
+def cache_spec(config: CacheConfig, n_cpus: int) -> CacheSpec:
+    """A cache's geometry and tunables; defaults fill in what the experiment leaves open.
+
+    Raises InputError when the tunables that result are ones that the kernel refuses.
+    """
+    geometry = kmem_cache_geometry(
+        config.size,
+        config.align,
+        hwcache_align=CacheFlag.HWCACHE_ALIGN in config.flags,
+        reclaim_account=CacheFlag.RECLAIM_ACCOUNT in config.flags,
+        noleaktrace=CacheFlag.NOLEAKTRACE in config.flags,
+    )
+    default = default_tunables(geometry.size, n_cpus)
+    limit = config.limit if config.limit is not None else default.limit
+    batchcount = config.batchcount if config.batchcount is not None else min(default.batchcount, (limit + 1) // 2)
+    shared = config.shared if config.shared is not None else default.shared
+    tunables = Tunables(limit, batchcount, shared)
+    if tunables.refused():
+        raise InputError(f"cache {config.name}: batchcount", f"{batchcount} with limit {limit}", allowed=f"1 to {limit}")
+    return CacheSpec(config.name, geometry, tunables, mem_spread=CacheFlag.MEM_SPREAD in config.flags, ctor=config.ctor)
+
+
+def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
+    """All caches of a run, as they are after boot: the workload's first, in order, then the general ones they need."""
+    use_alien_caches = machine.n_nodes > 1 and not experiment.noaliencache
+    state = SlabState(machine.node_of_cpu, machine.n_nodes, use_alien_caches)
+    hz = experiment.timing.hz
+    by_name: dict[str, KmemCache] = {}
+
+    def create(spec: CacheSpec) -> KmemCache:
+        word = mix64(stream_key(experiment.seed, replication, len(state.caches), Purpose.CREATION))
+        address = below(word, REAPTIMEOUT_LIST3_SECONDS * hz)
+        cache = by_name[spec.name] = kmem_cache_create(state, spec, first_next_reap(0, address, hz))
+        return cache
+
+    for config in caches:
+        create(cache_spec(config, machine.n_cpus))
+    for cache in tuple(state.caches):
+        _find_descriptor_cache(cache, by_name, create, machine.n_cpus)
+    return state
+
+
+def _find_descriptor_cache(cache: KmemCache, by_name: dict[str, KmemCache], create: Callable[[CacheSpec], KmemCache], n_cpus: int) -> None:
+    """Give an off-slab cache the general cache of its descriptors; that one's own descriptors lie in its slabs."""
+    if not cache.off_slab:
+        return
+    name = general_cache_name(cache.slab_size)
+    if name not in by_name:
+        size = next(bytes_ for bytes_ in MALLOC_SIZES if cache.slab_size <= bytes_)
+        create(cache_spec(CacheConfig(name=name, size=size), n_cpus))
+    cache.slabp_cache = by_name[name]

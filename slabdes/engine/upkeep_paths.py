@@ -1,0 +1,161 @@
+"""What happens to caches beside allocations and frees: the reap timer, shrink and tuning, as mm/slab.c of 2.6.34 does them.
+
+Leaves out CPU and memory hotplug, and kmem_cache_destroy.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, alloc_arraycache, alloc_shared
+from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, following_reap
+from slabdes.allocator.transitions import (
+    NO_SLAB,
+    drain_count,
+    has_used_slabs,
+    last_free_slab,
+    reap_slab_count,
+    shift_down,
+)
+from slabdes.allocator.lists import list_empty
+from slabdes.allocator.tunables import Tunables, free_limit
+from slabdes.engine.free_paths import __drain_alien_cache, free_block, slab_destroy
+from slabdes.engine.kernel import CpuContext, InterruptingKernel, Kernel, Waits
+
+
+def cache_reap(k: Kernel, cpu: CpuContext, hz: int) -> Waits[None]:
+    """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn."""
+    if (yield from k.reap_mutex_trylock(cpu)):
+        for cache in reversed(k.state.caches):
+            yield from _reap_cache(k, cpu, cache, hz)
+        yield from k.reap_mutex_unlock(cpu)
+        cpu.reap_node = (cpu.reap_node + 1) % k.state.n_nodes
+    cpu.reap_due = following_reap(cpu.number, k.jiffies(cpu), hz)
+
+
+def _reap_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, hz: int) -> Waits[None]:
+    l3 = cache.nodelists[cpu.node]
+    yield from k.look(cpu)
+    yield from reap_alien(k, cpu, cache, l3)
+    yield from drain_array(k, cpu, cache, l3, cache.array[cpu.number], force=False)
+    yield from k.look(cpu)
+    now = k.jiffies(cpu)
+    if l3.next_reap > now:
+        return
+    l3.next_reap = now + REAPTIMEOUT_LIST3_SECONDS * hz
+    yield from drain_array(k, cpu, cache, l3, l3.shared, force=False)
+    yield from k.look(cpu)
+    if l3.free_touched:
+        l3.free_touched = 0
+    else:
+        cache.stats.reaped += yield from drain_freelist(k, cpu, cache, l3, reap_slab_count(l3, cache.num))
+
+
+def reap_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+    """Drain the alien cache that the CPU's reap node points at, unless it is empty or its lock is taken."""
+    alien = l3.alien[cpu.reap_node] if l3.alien else None
+    if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock)):
+        yield from __drain_alien_cache(k, cpu, cache, alien, cpu.reap_node)
+        yield from k.spin_unlock(cpu, alien.lock)
+
+
+def drain_array(
+    k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool
+) -> Waits[None]:
+    """Free some of an array that has not been used since the last look, or all of it if forced."""
+    if ac is None or not ac.avail:
+        return
+    if ac.touched and not force:
+        ac.touched = 0
+        return
+    yield from k.spin_lock(cpu, l3.list_lock)
+    tofree = drain_count(ac, force)
+    yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
+    shift_down(k.state.words, ac, tofree)
+    yield from k.spin_unlock(cpu, l3.list_lock)
+
+
+def drain_freelist(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3, tofree: int) -> Waits[int]:
+    """Destroy up to `tofree` free slabs, last ones first, one hold of list_lock each; how many."""
+    state = k.state
+    freed = 0
+    while freed < tofree:
+        yield from k.look(cpu)
+        if list_empty(state.slabs, l3.slabs_free):
+            break
+        yield from k.spin_lock(cpu, l3.list_lock)
+        k.note_shared_changed(cpu, l3)
+        slab = state.slabs[l3.slabs_free].prev
+        if slab != l3.slabs_free:
+            k.note_unlinking(cpu, slab)
+        slab = last_free_slab(state.slabs, l3)
+        yield from k.spin_unlock(cpu, l3.list_lock)
+        if slab == NO_SLAB:
+            break
+        k.note_drained(cpu, cache, slab)
+        yield from slab_destroy(k, cpu, cache, slab)
+        freed += 1
+    return freed
+
+
+def kmem_cache_shrink(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache) -> Waits[int]:
+    """Empty every array and destroy every free slab; 1 if slabs are left, else 0 (__cache_shrink)."""
+    state = k.state
+    for other in (yield from k.on_each_cpu(cpu)):
+        yield from do_drain(k, other, cache)
+    for l3 in cache.nodelists:
+        yield from drain_alien_cache(k, cpu, cache, l3)
+    for l3 in cache.nodelists:
+        yield from drain_array(k, cpu, cache, l3, l3.shared, force=True)
+    left = False
+    for l3 in cache.nodelists:
+        yield from k.look(cpu)
+        yield from drain_freelist(k, cpu, cache, l3, l3.free_objects)
+        left |= has_used_slabs(state.slabs, l3)
+    return int(left)
+
+
+def do_drain(k: Kernel, cpu: CpuContext, cache: KmemCache) -> Waits[None]:
+    """Free a CPU's whole array."""
+    ac = cache.array[cpu.number]
+    l3 = cache.nodelists[cpu.node]
+    yield from k.spin_lock(cpu, l3.list_lock)
+    yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + ac.avail], cpu.node)
+    yield from k.spin_unlock(cpu, l3.list_lock)
+    ac.avail = 0
+
+
+def drain_alien_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+    """Send all of a node's alien caches home."""
+    for node, alien in enumerate(l3.alien or ()):
+        if alien is not None:
+            yield from k.spin_lock(cpu, alien.lock)
+            yield from __drain_alien_cache(k, cpu, cache, alien, node)
+            yield from k.spin_unlock(cpu, alien.lock)
+
+
+def do_tune_cpucache(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> Waits[None]:
+    """Give a cache new tunables: new arrays for every CPU, the old ones' objects back to their slabs."""
+    state = k.state
+    old = cache.array
+    cache.array = [
+        alloc_arraycache(state, f"c{number}", tunables.limit, tunables.batchcount) for number in range(len(state.node_of_cpu))
+    ]
+    yield from k.on_each_cpu(cpu)
+    cache.limit, cache.batchcount, cache.shared = tunables.limit, tunables.batchcount, tunables.shared
+    for ac, node in zip(old, state.node_of_cpu, strict=True):
+        l3 = cache.nodelists[node]
+        yield from k.spin_lock(cpu, l3.list_lock)
+        yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + ac.avail], node)
+        yield from k.spin_unlock(cpu, l3.list_lock)
+    for l3 in cache.nodelists:
+        yield from _alloc_kmemlist(k, cpu, cache, l3)
+
+
+def _alloc_kmemlist(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+    state = k.state
+    new_shared = alloc_shared(state, cache, l3.node)
+    yield from k.spin_lock(cpu, l3.list_lock)
+    if l3.shared:
+        yield from free_block(k, cpu, cache, state.words[l3.shared.entry : l3.shared.entry + l3.shared.avail], l3.node)
+    l3.shared = new_shared
+    l3.free_limit = free_limit(state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
+    yield from k.spin_unlock(cpu, l3.list_lock)

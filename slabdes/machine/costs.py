@@ -1,0 +1,215 @@
+"""What each step costs on a machine: one named entry a cost, with its source or the word "assumed".
+
+Nanoseconds in files and here; rounded once to integer picoseconds when a machine is built. Leaves out where a cost is
+charged (the engines know) and how the distances between CPUs turn into line transfers (`topology.line_transfers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from slabdes.errors import InputError, nearest
+from slabdes.units import ns_to_ps, ps_to_ns
+
+REFERENCE_GHZ: Final = 4.0
+"""GHz at which figures published in cycles were turned into ns: the clock of slab_brouer2015_bulk.csv (i7-4790K)."""
+MAX_COST_NS: Final = 1e9
+"""Largest cost a file may give, ns: a second (assumed; it only keeps the clock from overflowing)."""
+MAX_SMT_SLOWDOWN: Final = 10.0
+"""Largest smt_slowdown a file may give, a ratio (assumed)."""
+
+
+class Kind(StrEnum):
+    """What a cost depends on: `work` on the core's clock and on its second thread, the others on neither."""
+
+    WORK = "work"
+    MEMORY = "memory"
+    SYSTEM = "system"
+    RATIO = "ratio"
+
+
+def _ns(default_ns: float, kind: Kind, source: str) -> int:
+    """One cost's entry: its default in ns, what it depends on, its source. Typed as what the built field holds."""
+    default_ps = ns_to_ps(default_ns)
+    return field(default=default_ps, metadata={"kind": kind, "source": source, "default_ps": default_ps})
+
+
+def _cycles(cycles: float, source: str) -> int:
+    """An entry for local work counted in cycles, turned into ns at REFERENCE_GHZ."""
+    return _ns(cycles / REFERENCE_GHZ, Kind.WORK, f"{source}; {cycles:g} cycles at {REFERENCE_GHZ:g} GHz")
+
+
+HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Every cost of a machine in integer picoseconds, and `smt_slowdown`, a ratio. In files the same names are in ns.
+
+    `sources` has a (name, text) pair for each entry, in field order; the text is "assumed" or begins so for a guess.
+    """
+
+    alloc_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
+    """Allocation served by the CPU's array: call, interrupts saved and restored, statistics."""
+    free_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
+    """Free into the CPU's array, likewise."""
+    lock_op: int = _ns(8.334, Kind.WORK, "primitives_brouer2017.csv: spin_lock_unlock, 33 cycles at 4 GHz")
+    """An uncontended acquisition and its release, the line apart."""
+    irq_pair: int = _ns(1.864, Kind.WORK, "primitives_brouer2017.csv: local_IRQ_disable_enable, 7 cycles at 4 GHz")
+    """Interrupts off and on again."""
+    slow_path: int = _cycles(40, "assumed")
+    """Entering a refill or a flush, beyond what a hit costs."""
+    move_object: int = _cycles(2, "assumed: a pointer copied within the first-level cache")
+    """One pointer moved between arrays."""
+    slab_object: int = _cycles(
+        10,
+        "derived: slab_garnier2016_single_thread_cycles.csv, alloc_seq of 64 to 256 bytes less a hit, the object's first "
+        "touch and its share of a grow leaves 6 to 20",
+    )
+    """One object taken from a slab's free chain, or put back on it."""
+    list_move: int = _cycles(
+        55,
+        "derived: free_seq of slab_garnier2016_single_thread_cycles.csv less a hit and slab_object leaves about 80; "
+        "slab_concurrent_i7-3770_before.csv, 365 and 806 cycles on 8 threads, leaves about 50; taken between",
+    )
+    """Unlinking a slab and linking it elsewhere, its neighbours' lines apart."""
+    grow_base: int = _cycles(
+        333,
+        "derived: a slab costs 1056 by alloc_seq at 256 and 1024 bytes of slab_garnier2016_single_thread_cycles.csv, less its "
+        "page (481), four lock pairs (132) and two list moves (110)",
+    )
+    """cache_grow's own work, apart from pages, locks and objects."""
+    init_object: int = _cycles(4, "assumed: one link of the free chain; constructors that do nothing")
+    """Free chain and constructor, each object of a fresh slab."""
+    page_alloc_order0: int = _cycles(200, "page_allocator_8cpu.csv: order 0 pair is 349 cycles; split 200 and 149 assumed")
+    """A page from the CPU's own page list."""
+    page_free_order0: int = _cycles(149, "page_allocator_8cpu.csv: order 0 pair is 349 cycles; split 200 and 149 assumed")
+    """A page back to the CPU's own page list."""
+    page_alloc_higher: int = _cycles(543, "page_allocator_8cpu.csv: order 1 single_alloc 576 cycles less a lock pair (33)")
+    """Pages of order 1 or more, under the zone lock, a call."""
+    page_free_higher: int = _cycles(308, "page_allocator_8cpu.csv: order 1 single_free 341 cycles less a lock pair (33)")
+    """The same pages given back, a call."""
+    page_per_order: int = _cycles(129, "page_allocator_8cpu.csv: orders 1 to 3, mean growth of alloc (195) and free (63)")
+    """Each order beyond the first, for an allocation or a free under the zone lock."""
+    pcp_refill_page: int = _cycles(
+        281, "page_allocator_8cpu.csv: order 0 single_alloc 616 + single_free 295 less the pair 349, half of it each way"
+    )
+    """One page moved between a CPU's page list and the zone."""
+    first_touch: int = _cycles(70, "slab_garnier2016_single_thread_cycles.csv: about 70 of alloc_seq at 64 bytes and more")
+    """First touch of a cold object or descriptor."""
+    same_core: int = _ns(7.606, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
+    """Line transfer between the two threads of a core."""
+    same_cluster: int = _ns(25.33, Kind.MEMORY, "2x_AMD_EPYC_7742.csv: median of 768 pairs that share a 4-core L3, one way")
+    """Line transfer between cores of a cluster (one L3, one die), where clusters are known."""
+    same_node: int = _ns(46.596, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 2208 pairs of one socket, one way")
+    """Line transfer within a node, and between nodes that are no further apart than a node from itself."""
+    remote_base: int = _ns(
+        93.419, Kind.MEMORY, "derived: 2x_Intel_Xeon_8275CL.csv, median across sockets 134.075 ns, less 11 x remote_per_distance"
+    )
+    """Line transfer to another node, before its distance counts."""
+    remote_per_distance: int = _ns(
+        3.696,
+        Kind.MEMORY,
+        "2x_AMD_EPYC_7601.csv: medians 366.901 ns across sockets and 307.771 ns within one, over SLIT 32 - 16 (its usual SLIT)",
+    )
+    """Added to remote_base for each unit of SLIT distance above local."""
+    dram_local: int = _ns(85.0, Kind.MEMORY, "mlc_idle_latency_ns.csv: median of five two-socket machines")
+    """A line that no CPU owns, from the node's own memory."""
+    dram_remote_per_distance: int = _ns(
+        4.664,
+        Kind.MEMORY,
+        "mlc_idle_latency_ns.csv: median of remote less local, 51.3 ns, over 11 units (SLIT 10 and 21 assumed)",
+    )
+    """Added to dram_local for each unit of SLIT distance above local."""
+    ipi: int = _ns(1000.0, Kind.SYSTEM, "assumed")
+    """What a CPU pays when another one makes it run a function (shrink, tuning)."""
+    reap_base: int = _ns(50.0, Kind.WORK, "assumed")
+    """One cache looked at by cache_reap."""
+    smt_slowdown: float = field(
+        default=1.67, metadata={"kind": Kind.RATIO, "source": "assumed; tried against published figures (DESIGN, Time)"}
+    )
+    """How much longer local work takes while the workload uses both threads of a core; a ratio."""
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Name the source of every entry that came without one: its own default."""
+        given = dict(self.sources)
+        object.__setattr__(self, "sources", tuple((name, given.get(name, default_source(name))) for name in COST_NAMES))
+
+    def with_smt_sharing(self) -> Costs:
+        """These costs for a CPU whose core runs both its threads: local work x smt_slowdown, rounded once.
+
+        Line transfers, DRAM and inter-processor interrupts do not change.
+        """
+        slowed = {name: round(getattr(self, name) * self.smt_slowdown) for name in COST_NAMES if kind_of(name) is Kind.WORK}
+        return replace(self, **slowed)
+
+
+_ENTRIES: Final[dict[str, Mapping[str, Any]]] = {entry.name: entry.metadata for entry in fields(Costs) if entry.metadata}
+COST_NAMES: Final[tuple[str, ...]] = tuple(_ENTRIES)
+"""Names of all costs, `smt_slowdown` included, in the order in which tables show them."""
+
+
+def kind_of(name: str) -> Kind:
+    """What the cost `name` depends on. Raises KeyError for a name that is not one."""
+    return Kind(_ENTRIES[name]["kind"])
+
+
+def default_source(name: str) -> str:
+    """Where the default of the cost `name` comes from. Raises KeyError for a name that is not one."""
+    return str(_ENTRIES[name]["source"])
+
+
+def check_names(names: Mapping[str, Any], where: str) -> None:
+    """Raise InputError, with the nearest right name, if any key of `names` is not a cost."""
+    for name in names:
+        if name not in _ENTRIES:
+            raise InputError(f"{where}: {name}", f"not a cost{nearest(name, COST_NAMES)}", allowed=", ".join(COST_NAMES))
+
+
+def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock_ghz: float = REFERENCE_GHZ, where: str) -> Costs:
+    """Costs in ps from those `given` in ns; the others are defaults, local work scaled from 4.0 GHz to `clock_ghz`.
+
+    Given figures are taken as they are, whatever the clock. Raises InputError for an unknown name or a value out of range;
+    `where` begins the message.
+    """
+    check_names(given, where)
+    check_names(sources, where)
+    values: dict[str, Any] = {}
+    texts: list[tuple[str, str]] = []
+    scale = REFERENCE_GHZ / clock_ghz
+    for entry in fields(Costs):
+        name = entry.name
+        if name not in _ENTRIES:
+            continue
+        source = default_source(name)
+        if name in given:
+            values[name] = _checked(name, given[name], where)
+            source = sources.get(name, "given without a source")
+        elif kind_of(name) is Kind.WORK and scale != 1.0:
+            values[name] = round(int(entry.metadata["default_ps"]) * scale)
+            source = f"{source}; x {REFERENCE_GHZ:g}/{clock_ghz:g} for a clock of {clock_ghz:g} GHz"
+        texts.append((name, source))
+    return Costs(**values, sources=tuple(texts))
+
+
+def _checked(name: str, value: object, where: str) -> int | float:
+    low, high, unit = (1.0, MAX_SMT_SLOWDOWN, "") if kind_of(name) is Kind.RATIO else (0.0, MAX_COST_NS, " ns")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{where}: {name}", f"{value!r} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
+    return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
+
+
+def value_of(costs: Costs, name: str) -> float:
+    """The cost `name` as files give it: ns, or the ratio itself for smt_slowdown."""
+    value = getattr(costs, name)
+    return float(value) if kind_of(name) is Kind.RATIO else ps_to_ns(value)
+
+
+def costs_table(costs: Costs) -> list[tuple[str, float, str]]:
+    """(name, ns, source) of every cost, in a fixed order; smt_slowdown, last, is a ratio and not ns."""
+    sources = dict(costs.sources)
+    return [(name, value_of(costs, name), sources[name]) for name in COST_NAMES]

@@ -1,0 +1,203 @@
+"""Reads the text that `numactl --hardware` prints: nodes, their CPUs and memory, and the SLIT.
+
+That text does not say which CPUs are threads of one core: every CPU counts as a core, unless `threads_per_core` tells.
+Also left out, because the text does: caches, clusters, clock, and the OS's CPU ids where they have gaps (order is kept).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NoReturn
+
+from slabdes.errors import InputError
+from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
+from slabdes.machine.files import plain_name, read_text
+
+AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
+CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:\s+\d{1,9})*)$")
+MEMORY: Final = re.compile(r"node (\d{1,9}) (size|free): (?:(\d{1,12}) MB|<not available>)$")
+DISTANCES: Final = "node distances:"
+NO_DISTANCES: Final = "No distance information available."
+HEADER: Final = re.compile(r"node((?:\s+\d{1,9})+)$")
+ROW: Final = re.compile(r"(\d{1,9}):((?:\s+-?\d{1,9})+)$")
+IGNORED: Final = ("#", "libnuma: Warning")
+"""Lines that say nothing about the machine: our comments, and what libnuma itself complains about."""
+KNOWN_LINES: Final = "`available:`, `node N cpus:`, `node N size:`, `node N free:`, `node distances:` and its table"
+
+
+class ThreadNumbering(StrEnum):
+    """How the OS numbers the threads of a core: all first threads of a node before all second ones, or side by side."""
+
+    APART = "apart"
+    ADJACENT = "adjacent"
+
+
+@dataclass
+class _Reading:
+    """What has been read so far. `cpus`, `sizes` and `rows` go by OS node id; `lines` says where a node's CPUs stood."""
+
+    where: str
+    announced: int | None = None
+    cpus: dict[int, list[int]] = field(default_factory=dict)
+    sizes: dict[int, float] = field(default_factory=dict)
+    lines: dict[int, int] = field(default_factory=dict)
+    columns: list[int] = field(default_factory=list)
+    rows: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    in_table: bool = False
+    no_distances: bool = False
+
+    def fail(self, line: int, problem: str, allowed: str | None = None) -> NoReturn:
+        raise InputError(f"{self.where}: line {line}", problem, allowed)
+
+
+def read_numactl(path: Path, *, threads_per_core: int = 1, numbering: ThreadNumbering = ThreadNumbering.APART) -> Description:
+    """The machine in the file at `path`. Raises InputError, in one line with the line's number, for anything else.
+
+    With `threads_per_core` above 1, CPUs of a node are grouped into cores by `numbering` (x86 Linux: apart).
+    """
+    return parse_numactl(read_text(path), str(path), plain_name(path), threads_per_core=threads_per_core, numbering=numbering)
+
+
+def parse_numactl(
+    text: str, where: str, name: str, *, threads_per_core: int = 1, numbering: ThreadNumbering = ThreadNumbering.APART
+) -> Description:
+    """The machine in `text`; `where` begins any error, `name` is the file's. See `read_numactl`."""
+    reading = _Reading(where)
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith(IGNORED):
+            _read_line(reading, number, line.strip())
+    ids = _node_ids(reading)
+    node_of_cpu = _node_of_cpu(reading, ids)
+    check_size(len(node_of_cpu), len(ids), where)
+    siblings = (
+        "every CPU counted as a core" if threads_per_core == 1 else f"taken as {threads_per_core} to a core, numbered {numbering}"
+    )
+    return Description(
+        where=where,
+        name=name.rpartition(".")[0] or name,
+        source=f"{name} (numactl --hardware); threads of a core are not told there: {siblings}",
+        node_ids=ids,
+        node_of_cpu=node_of_cpu,
+        core_of_cpu=_core_of_cpu(node_of_cpu, len(ids), threads_per_core, numbering, where),
+        cluster_of_core=None,
+        memory_mib=tuple(reading.sizes.get(node, ASSUMED_MEMORY_MIB) for node in ids),
+        distances=_distances(reading, ids),
+        sources=_sources(reading, ids),
+    )
+
+
+def _read_line(reading: _Reading, number: int, line: str) -> None:
+    if match := AVAILABLE.match(line):
+        reading.announced = int(match[1])
+    elif match := CPUS.match(line):
+        node = int(match[1])
+        if node in reading.cpus:
+            reading.fail(number, f"node {node} again; its CPUs were on line {reading.lines[node]}")
+        reading.cpus[node] = [int(cpu) for cpu in match[2].split()]
+        reading.lines[node] = number
+    elif match := MEMORY.match(line):
+        if match[2] == "size":
+            _read_size(reading, number, int(match[1]), float(match[3] or 0))
+    elif line == DISTANCES:
+        reading.in_table = True
+    elif line == NO_DISTANCES:
+        reading.no_distances = True
+    elif reading.in_table and (match := HEADER.match(line)):
+        reading.columns = [int(node) for node in match[1].split()]
+    elif reading.in_table and (match := ROW.match(line)):
+        _read_row(reading, number, int(match[1]), tuple(int(distance) for distance in match[2].split()))
+    else:
+        shown = line if len(line) <= 60 else line[:60] + "..."
+        reading.fail(number, f"{shown!r} is not a line of numactl --hardware", allowed=KNOWN_LINES)
+
+
+def _read_size(reading: _Reading, number: int, node: int, mib: float) -> None:
+    if node in reading.sizes:
+        reading.fail(number, f"the size of node {node} again")
+    reading.sizes[node] = mib
+
+
+def _read_row(reading: _Reading, number: int, node: int, row: tuple[int, ...]) -> None:
+    if not reading.columns:
+        reading.fail(number, "distances before their `node 0 1 ...` heading")
+    if node in reading.rows:
+        reading.fail(number, f"the distances of node {node} again")
+    if len(row) != len(reading.columns):
+        reading.fail(number, f"{len(row)} distances for {len(reading.columns)} nodes: the matrix is not square")
+    reading.rows[node] = row
+
+
+def _node_ids(reading: _Reading) -> tuple[int, ...]:
+    """The OS ids of all nodes, ascending. A node may lack a `cpus:` line only if another line tells of it."""
+    ids = tuple(sorted(reading.cpus))
+    if not ids:
+        raise InputError(reading.where, "no `node N cpus:` line", allowed="the output of numactl --hardware, or a .toml file")
+    if reading.announced not in (None, len(ids)):
+        raise InputError(reading.where, f"{reading.announced} nodes announced, CPUs of {len(ids)} told (cut off?)")
+    for node in reading.sizes:
+        if node not in reading.cpus:
+            raise InputError(reading.where, f"a size for node {node}, which has no `node {node} cpus:` line")
+    return ids
+
+
+def _node_of_cpu(reading: _Reading, ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Dense node index by CPU; CPUs in the order of their OS ids, gaps closed."""
+    homes: dict[int, int] = {}
+    for index, node in enumerate(ids):
+        for cpu in reading.cpus[node]:
+            if cpu in homes:
+                reading.fail(reading.lines[node], f"CPU {cpu} is on node {node} and on node {ids[homes[cpu]]}", "one node a CPU")
+            homes[cpu] = index
+    return tuple(homes[cpu] for cpu in sorted(homes))
+
+
+def _core_of_cpu(
+    node_of_cpu: tuple[int, ...], nodes: int, threads: int, numbering: ThreadNumbering, where: str
+) -> tuple[int, ...]:
+    if threads == 1:
+        return tuple(range(len(node_of_cpu)))
+    cores = [0] * len(node_of_cpu)
+    first = 0
+    for node in range(nodes):
+        cpus = [cpu for cpu, home in enumerate(node_of_cpu) if home == node]
+        if threads < 1 or len(cpus) % threads:
+            raise InputError(
+                f"{where}: threads_per_core", f"{threads} with {len(cpus)} CPUs on a node", allowed="a divisor of it, 1 or more"
+            )
+        own = len(cpus) // threads
+        for place, cpu in enumerate(cpus):
+            cores[cpu] = first + (place % own if numbering is ThreadNumbering.APART else place // threads)
+        first += own
+    return tuple(cores)
+
+
+def _distances(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    if not reading.rows:
+        if len(ids) == 1 or reading.no_distances:
+            return default_distances(len(ids))
+        raise InputError(
+            reading.where, f"no node distances for {len(ids)} nodes (cut off?)", allowed=f"their table, or `{NO_DISTANCES}`"
+        )
+    for told in (reading.columns, sorted(reading.rows)):
+        if sorted(told) != list(ids):
+            raise InputError(f"{reading.where}: distances", f"for nodes {_listed(told)}, but there are nodes {_listed(ids)}")
+    places = [reading.columns.index(node) for node in ids]
+    return tuple(tuple(reading.rows[node][place] for place in places) for node in ids)
+
+
+def _sources(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
+    """Only what the file did not tell: sizes and distances that were assumed."""
+    unsized = [node for node in ids if node not in reading.sizes]
+    sources = []
+    if unsized:
+        sources.append(("memory_mib", f"node {_listed(unsized)}: size not told, {ASSUMED_MEMORY_MIB:g} MiB assumed"))
+    if not reading.rows:
+        sources.append(("distances", "not told; the kernel's own default, 10 and 20, assumed"))
+    return tuple(sources)
+
+
+def _listed(nodes: list[int] | tuple[int, ...]) -> str:
+    return ", ".join(map(str, nodes)) if nodes else "none"

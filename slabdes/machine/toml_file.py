@@ -1,0 +1,284 @@
+"""Reads and writes machines in slabdes's own TOML format. Numbers are ns, MiB and GHz; ids are the OS's.
+
+    name = "numa-2x4"                 # default: the file's name
+    source = "where this comes from"  # default: the file's name
+    clock_ghz = 4.0                   # scales the default costs of local work, which are at 4.0 GHz; given ones stay as given
+    memory_mib = 256                  # one number for every node, or a list with one a node (0: memory-less); default 4096
+    distances = [[10, 21], [21, 10]]  # the SLIT, [from][to], 10 to 254; default 10 and 20, the kernel's
+
+    [topology]                        # either this shorthand, all nodes alike:
+    sockets = 2                       # default 1
+    nodes = 1                         # nodes a socket, default 1
+    cores = 4                         # cores a node
+    threads = 1                       # threads a core, default 1
+    cores_per_cluster = 2             # cores that share a cache; default: unknown
+
+    node_of_cpu = [0, 0, 1, 1]        # or, instead, explicitly (these stand at the top): node id by CPU,
+    node_ids = [0, 1]                 # all nodes, CPU-less ones too; default 0 to the highest used, or a row of distances each
+    core_of_cpu = [0, 1, 2, 3]        # core by CPU, 0 upwards; default: every CPU its own core
+    cluster_of_core = [0, 0, 1, 1]    # cluster by core; default: unknown
+
+    transfer_ns = [[0.0, 46.6], ...]  # full matrix [owner][cpu] of line transfers; default: by topology and costs
+
+    [costs]                           # ns, any of those that `slabdes machine show` lists; smt_slowdown is a ratio
+    same_node = 46.596
+
+    [sources]                         # where each figure comes from: a cost's name, or one of the keys above
+    same_node = "median of ..."
+
+Shorthand numbers CPUs as Linux does on x86: the first threads of all cores node by node, then all second threads.
+Leaves out everything a machine file cannot change: which rule charges which cost.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+
+from slabdes.errors import InputError, nearest
+from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
+from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
+from slabdes.machine.files import plain_name, read_text
+from slabdes.machine.topology import line_transfers
+from slabdes.units import ns_to_ps, ps_to_ns
+
+if TYPE_CHECKING:
+    from slabdes.machine.topology import Machine
+
+Whole = Annotated[int, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1, le=1 << 20)]
+Index = Annotated[int, Strict(), Field(ge=0, le=1 << 20)]
+Number = Annotated[float, Strict()]
+Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e9)]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+
+SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns")
+"""What besides costs may have a source."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Topology(_Part):
+    """The shorthand for machines whose nodes are all alike."""
+
+    cores: Count
+    sockets: Count = 1
+    nodes: Count = 1
+    threads: Count = 1
+    cores_per_cluster: Count | None = None
+
+
+class MachineFile(_Part):
+    """Everything a machine file may say; the module's docstring tells what each key means."""
+
+    name: Text | None = None
+    source: Text | None = None
+    clock_ghz: Annotated[float, Strict(), Field(ge=0.1, le=10)] = REFERENCE_GHZ
+    memory_mib: Number | tuple[Number, ...] | None = None
+    distances: tuple[tuple[Whole, ...], ...] | None = None
+    topology: Topology | None = None
+    node_of_cpu: tuple[Index, ...] | None = None
+    node_ids: tuple[Index, ...] | None = None
+    core_of_cpu: tuple[Index, ...] | None = None
+    cluster_of_core: tuple[Index, ...] | None = None
+    transfer_ns: tuple[tuple[Nanoseconds, ...], ...] | None = None
+    costs: dict[str, Number] = {}
+    sources: dict[str, Text] = {}
+
+
+EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_core")
+
+
+def read_toml(path: Path) -> Description:
+    """The machine in the file at `path`. Raises InputError, in one line with file and key, for anything else."""
+    return parse_toml(read_text(path), str(path), plain_name(path))
+
+
+def parse_toml(text: str, where: str, name: str) -> Description:
+    """The machine in `text`; `where` begins any error, `name` is the file's. See the module's docstring."""
+    try:
+        raw = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(where, "not TOML: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(where, f"not TOML: {error}") from None
+    if not raw:
+        raise InputError(where, "empty: no key in it", allowed=", ".join(MachineFile.model_fields))
+    try:
+        file = MachineFile.model_validate(raw)
+    except ValidationError as error:
+        raise _first_error(error.errors(include_url=False)[0], where) from None
+    return _described(file, where, name)
+
+
+def _described(file: MachineFile, where: str, name: str) -> Description:
+    ids, node_of_cpu, core_of_cpu, clusters = _cpus(file, where)
+    check_size(len(node_of_cpu), len(ids), where)
+    for key in file.sources:
+        known = (*SOURCED_KEYS, *COST_NAMES)
+        if key not in known:
+            raise InputError(
+                f"{where}: sources.{key}", f"not a key that has a source{nearest(key, known)}", allowed=", ".join(known)
+            )
+    check_names(file.costs, f"{where}: costs")
+    return Description(
+        where=where,
+        name=file.name or name.removesuffix(".toml"),
+        source=file.source or name,
+        node_ids=ids,
+        node_of_cpu=node_of_cpu,
+        core_of_cpu=core_of_cpu,
+        cluster_of_core=clusters,
+        memory_mib=_memory(file, len(ids), where),
+        distances=file.distances or default_distances(len(ids)),
+        clock_ghz=file.clock_ghz,
+        costs_ns=file.costs,
+        cost_sources={key: file.sources.get(key, f"given in {name}") for key in file.costs},
+        transfer_ps=_transfers(file, len(node_of_cpu), where),
+        sources=_sources(file),
+    )
+
+
+_Cpus = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]
+"""Node ids, dense node by CPU, core by CPU, cluster by core."""
+
+
+def _cpus(file: MachineFile, where: str) -> _Cpus:
+    if file.topology is not None:
+        for key in EXPLICIT_KEYS:
+            if getattr(file, key) is not None:
+                raise InputError(f"{where}: {key}", "given besides [topology]", allowed="one of the two")
+        return _shorthand(file.topology, where)
+    if file.node_of_cpu is None:
+        raise InputError(where, "says of no CPU where it is", allowed="[topology], or node_of_cpu")
+    return _explicit(file, file.node_of_cpu, where)
+
+
+def _shorthand(topology: Topology, where: str) -> _Cpus:
+    nodes = topology.sockets * topology.nodes
+    cores = nodes * topology.cores
+    check_size(cores * topology.threads, nodes, f"{where}: topology")
+    share = topology.cores_per_cluster
+    if share is not None and topology.cores % share:
+        raise InputError(
+            f"{where}: topology.cores_per_cluster", f"{share} with {topology.cores} cores a node", allowed="a divisor of it"
+        )
+    core_of_cpu = tuple(range(cores)) * topology.threads
+    clusters = None if share is None else tuple(core // share for core in range(cores))
+    return tuple(range(nodes)), tuple(core // topology.cores for core in core_of_cpu), core_of_cpu, clusters
+
+
+def _explicit(file: MachineFile, node_of_cpu: tuple[int, ...], where: str) -> _Cpus:
+    if not node_of_cpu:
+        raise InputError(f"{where}: node_of_cpu", "empty", allowed="the node of each CPU")
+    ids = file.node_ids
+    if ids is None:
+        ids = tuple(range(len(file.distances) if file.distances else max(node_of_cpu) + 1))
+    if len(set(ids)) != len(ids):
+        raise InputError(f"{where}: node_ids", "a node is named twice", allowed="each node once")
+    place = {node: index for index, node in enumerate(ids)}
+    for cpu, node in enumerate(node_of_cpu):
+        if node not in place:
+            shown = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
+            raise InputError(f"{where}: node_of_cpu", f"CPU {cpu} is on node {node}, which is not there", allowed=shown)
+    cores = file.core_of_cpu if file.core_of_cpu is not None else tuple(range(len(node_of_cpu)))
+    if len(cores) != len(node_of_cpu):
+        raise InputError(f"{where}: core_of_cpu", f"{len(cores)} entries for {len(node_of_cpu)} CPUs", allowed="one a CPU")
+    clusters = file.cluster_of_core
+    if clusters is not None and len(clusters) != max(cores) + 1:
+        raise InputError(f"{where}: cluster_of_core", f"{len(clusters)} entries for {max(cores) + 1} cores", allowed="one a core")
+    return ids, tuple(place[node] for node in node_of_cpu), cores, clusters
+
+
+def _memory(file: MachineFile, nodes: int, where: str) -> tuple[float, ...]:
+    memory = file.memory_mib
+    if memory is None:
+        return (ASSUMED_MEMORY_MIB,) * nodes
+    if not isinstance(memory, tuple):
+        return (memory,) * nodes
+    if len(memory) != nodes:
+        raise InputError(f"{where}: memory_mib", f"{len(memory)} numbers for {nodes} nodes", allowed="one number, or one a node")
+    return memory
+
+
+def _transfers(file: MachineFile, cpus: int, where: str) -> tuple[tuple[int, ...], ...] | None:
+    rows = file.transfer_ns
+    if rows is None:
+        return None
+    where = f"{where}: transfer_ns"
+    if len(rows) != cpus:
+        raise InputError(where, f"{len(rows)} rows for {cpus} CPUs", allowed="one row a CPU")
+    for cpu, row in enumerate(rows):
+        if len(row) != cpus:
+            raise InputError(where, f"row {cpu} has {len(row)} entries, not {cpus}: the matrix is not square")
+        if row[cpu] != 0:
+            raise InputError(where, f"{row[cpu]:g} from CPU {cpu} to itself", allowed="0")
+    return tuple(tuple(map(ns_to_ps, row)) for row in rows)
+
+
+def _sources(file: MachineFile) -> tuple[tuple[str, str], ...]:
+    told = {key: text for key, text in file.sources.items() if key in SOURCED_KEYS}
+    if file.memory_mib is None:
+        told.setdefault("memory_mib", f"not given; {ASSUMED_MEMORY_MIB:g} MiB a node assumed")
+    if file.distances is None:
+        told.setdefault("distances", "not given; the kernel's own default, 10 and 20, assumed")
+    return tuple(sorted(told.items()))
+
+
+def _first_error(first: Any, where: str) -> InputError:
+    location = [part for part in first["loc"] if part not in _UNION_BRANCHES]
+    place = f"{where}: {'.'.join(map(str, location))}"
+    if first["type"] == "extra_forbidden":
+        known = list(Topology.model_fields if location[0] == "topology" else MachineFile.model_fields)
+        return InputError(place, f"unknown key{nearest(str(location[-1]), known)}", allowed=", ".join(known))
+    if first["type"] == "missing":
+        return InputError(place, "missing")
+    shown = repr(first["input"])
+    return InputError(place, f"{shown if len(shown) <= 60 else shown[:60] + '...'}: {first['msg']}")
+
+
+_UNION_BRANCHES: Final = ("float", "tuple[float, ...]", "tuple[constrained-float, ...]")
+"""What pydantic adds to a location for the branches of memory_mib; no key has these names."""
+
+
+def write_toml(machine: Machine) -> str:
+    """The machine as TOML, every figure written out, so that it does not change when slabdes's defaults do."""
+    lines = [
+        f"name = {_text(machine.name)}",
+        f"source = {_text(machine.source)}",
+        f"clock_ghz = {machine.clock_ghz!r}",
+        f"memory_mib = {_numbers(machine.memory_mib())}",
+        f"node_ids = {_numbers(machine.node_ids)}",
+        f"node_of_cpu = {_numbers([machine.node_ids[node] for node in machine.node_of_cpu])}",
+        f"core_of_cpu = {_numbers(machine.core_of_cpu)}",
+    ]
+    if machine.cluster_of_core is not None:
+        lines.append(f"cluster_of_core = {_numbers(machine.cluster_of_core)}")
+    lines += _matrix("distances", machine.distances)
+    implied = line_transfers(machine.costs, machine.node_of_cpu, machine.core_of_cpu, machine.cluster_of_core, machine.distances)
+    if machine.transfer_ps != implied:
+        lines += _matrix("transfer_ns", [[ps_to_ns(cost) for cost in row] for row in machine.transfer_ps])
+    table = costs_table(machine.costs)
+    lines += ["", "[costs]", *(f"{name} = {value!r}" for name, value, _source in table)]
+    lines += ["", "[sources]", *(f"{key} = {_text(text)}" for key, text in machine.sources)]
+    lines += [f"{name} = {_text(source)}" for name, _value, source in table]
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    # A TOML basic string escapes as JSON does, and DEL besides.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _numbers(numbers: Any) -> str:
+    return "[" + ", ".join(map(repr, numbers)) + "]"
+
+
+def _matrix(key: str, rows: Any) -> list[str]:
+    return [f"{key} = [", *(f"    {_numbers(row)}," for row in rows), "]"]

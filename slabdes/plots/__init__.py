@@ -1,0 +1,1 @@
+"""Figures, drawn from saved frames with matplotlib's Figure objects. They compute no statistic and keep no global state."""

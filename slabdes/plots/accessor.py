@@ -1,0 +1,65 @@
+"""`run.plot`: a run's figures by name, for notebooks.
+
+Each call draws a new Figure from the saved frames. Leaves out saving: `save.save_figures` and `Figure.savefig` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slabdes.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from slabdes.results.run import Run
+
+
+class RunPlots:
+    """The figures of one run; matplotlib is loaded when the first is drawn."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def ccdf(self, points: Sequence[int] | None = None) -> Figure:
+        """Latency tails by path; `points` of a sweep, default each machine's one with its most CPUs."""
+        from slabdes.plots.latency import ccdf_figure
+
+        return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
+    def scaling(self, confidence: float = 0.95) -> Figure:
+        """Throughput and waiting along the sweep."""
+        from slabdes.plots.scaling import scaling_figure
+
+        return scaling_figure(self._run.frames, self._run.manifest, confidence)
+
+    def nodes(self, points: Sequence[int] | None = None) -> Figure:
+        """Lock waits and holds by node; `points` as for `ccdf`."""
+        from slabdes.plots.nodes import nodes_figure
+
+        return nodes_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
+    def time(self) -> Figure:
+        """Where the CPUs' time went."""
+        from slabdes.plots.time_shares import time_figure
+
+        return time_figure(self._run.frames, self._run.manifest)
+
+    def machine(self, name: str | None = None) -> Figure:
+        """A machine of the run, the first one by default. Raises InputError if it is not there or its layout was not kept."""
+        from slabdes.plots.machine import machine_figure
+
+        machines = self._run.manifest.machines
+        drawn = [known for known, machine in machines.items() if "layout" in machine]
+        wanted = name if name is not None else (drawn or [""])[0]
+        if wanted not in drawn:
+            raise InputError("machine", f"no drawing of {wanted!r} in this run", allowed=", ".join(drawn) or "none is kept")
+        return machine_figure(machines[wanted]["layout"])
+
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write all figures as PNG files into `folder` and return their paths."""
+        from slabdes.plots.save import save_figures
+
+        return save_figures(self._run.frames, self._run.manifest, Path(folder))

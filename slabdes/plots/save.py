@@ -1,0 +1,65 @@
+"""Writes a run's figures as PNG files: which there are follows from what the run has.
+
+Leaves out choosing what is drawn in them: each figure's module does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slabdes.errors import InputError
+from slabdes.plots.latency import ccdf_figure
+from slabdes.plots.machine import machine_figure
+from slabdes.plots.nodes import nodes_figure
+from slabdes.plots.scaling import scaling_figure
+from slabdes.plots.style import DPI
+from slabdes.plots.time_shares import time_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from slabdes.results.frames import Frames
+    from slabdes.results.manifest import Manifest
+
+
+def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]:
+    """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` (of a sweep) and `machine-NAME.png` into `folder`.
+
+    The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in _figures(frames, manifest):
+            path = folder / f"{name}.png"
+            figure.savefig(path, dpi=DPI)
+            written.append(path)
+    except OSError as error:
+        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None
+    return written
+
+
+def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]:
+    yield "latency", ccdf_figure(frames, manifest)
+    yield "nodes", nodes_figure(frames, manifest)
+    yield "time", time_figure(frames, manifest)
+    if frames.points.height > 1:
+        yield "scaling", scaling_figure(frames, manifest)
+    taken: set[str] = set()
+    for name, machine in manifest.machines.items():
+        if "layout" in machine:
+            yield _file_name(f"machine-{name}", taken), machine_figure(machine["layout"])
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """A name without what files cannot have in theirs, told apart by a number from those `taken` so far."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80]
+    number = 1
+    while safe in taken:
+        number += 1
+        safe = f"{safe.rpartition('~')[0] or safe}~{number}"
+    taken.add(safe)
+    return safe

@@ -1,0 +1,74 @@
+"""Where the CPUs' time went: stacked shares, a bar a point.
+
+Shares are of the time between each CPU's first and last operation. Leaves out which lock or line: see the node figure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from slabdes.plots import style
+from slabdes.results import metrics
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from slabdes.results.frames import Frames
+    from slabdes.results.manifest import Manifest
+
+LOOKS: Final = {
+    "work": ("own work", "#0072B2", ""),
+    "first_touch": ("first touch of objects", "#7CC4EE", "..."),
+    "pages": ("page allocator", "#F0E442", "xx"),
+    "line": ("remote cache lines", "#E8A33D", "\\\\\\"),
+    "lock_wait": ("waiting for locks", "#D55E00", "///"),
+    "slot_wait": ("waiting for objects", "#CC79A7", "++"),
+    "think": ("thinking, between operations", "#F2F2F2", ""),
+}
+"""Each part's name, colour and hatching, from the bottom of a bar to its top."""
+_PER_CENT: Final = 100.0
+_BAR: Final = 0.75
+
+
+def time_figure(frames: Frames, manifest: Manifest) -> Figure:
+    """A panel a machine (and other swept keys), in it a bar a CPU count (or whatever else the sweep varies)."""
+    shares = metrics.where_time_went(frames)
+    along, keys = metrics.x_key(frames), metrics.series_keys(frames)
+    series = list(shares.partition_by(keys, maintain_order=True)) if keys else [shares]
+    columns = min(len(series), 3)
+    rows = -(-len(series) // columns)
+    figure = style.new_figure(max(6.0, 4.4 * columns + 0.6), 1.8 + 3.2 * rows)
+    style.caption(figure, "Where the CPUs' time went", manifest, frames)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    present = [part for part in LOOKS if shares[part].to_numpy().max() > 0]
+    for axes, table in zip(panels, series, strict=False):
+        _panel(axes, table, along, present)
+        if keys:
+            axes.set_title(style.point_label(frames, table["point"][0], keys), fontsize=10)
+    for axes in panels[len(series) :]:
+        axes.remove()
+    if present:
+        style.legend_below(figure, panels[0])
+    return figure
+
+
+def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str]) -> None:
+    if not present:
+        style.say(axes, "No CPU did anything.")
+        return
+    table = table.sort(along)
+    names = [str(value) for value in table[along].to_list()]
+    base = [0.0] * table.height
+    for part in present:
+        label, colour, hatch = LOOKS[part]
+        heights = [share * _PER_CENT for share in table[part].to_list()]
+        look = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+        axes.bar(range(table.height), heights, _BAR, bottom=base, label=label, **look)  # type: ignore[arg-type]
+        base = [below + height for below, height in zip(base, heights, strict=True)]
+    axes.set_xticks(range(table.height), [style.plain(name) for name in names], rotation=30 if max(map(len, names)) > 5 else 0)
+    axes.set_xlim(-0.7, table.height - 0.3)
+    axes.set_ylim(0, _PER_CENT)
+    axes.set_ylabel("share of the CPUs' time (%)")
+    axes.set_xlabel("CPUs that the workload uses" if along == "cpus" else style.plain(along))

@@ -1,0 +1,1 @@
+"""Results: what an engine's records become; tidy frames, metrics, tables, the run folder. Simulates nothing and draws nothing."""

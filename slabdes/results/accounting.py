@@ -1,0 +1,191 @@
+"""Does everything that went in come out? Conservation of objects, time and counts, and Little's law, of any run's frames.
+
+Each check holds exactly, since records count integers. Leaves out whether a number is plausible: only whether it adds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.engine.records import Histogram, Records, bucket_bounds
+from slabdes.results.frames import Frames, Point, frames_of
+from slabdes.results.metrics import NS_PER_S, TIME_PARTS
+from slabdes.units import ns_to_ps
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OFF_SLAB_BYTES: Final = 512
+"""Only objects at least this large may have their slabs' descriptors in another cache (SEMANTICS.md, "Geometry")."""
+
+_RUN: Final = ("point", "replication")
+
+
+def check_accounting(run: Records | Frames) -> list[str]:
+    """What does not add up in a run, one sentence each; empty when all is well.
+
+    Objects: allocations - failures - frees of a cache are its objects in use (and its slabs' objects are all somewhere).
+    Time: the parts of each CPU's time are all of it; histograms of operations count the CPUs' operations; lock waits of
+    locks are the CPUs' lock_wait; a lock is held by one CPU at a time.
+    """
+    found = list(_histograms(run)) if isinstance(run, Records) else []
+    frames = frames_of(Point(0, "", 0), [run]) if isinstance(run, Records) else run
+    several = frames.runs.height > 1
+    for point, replication in frames.runs.select(_RUN).iter_rows():
+        one = {name: _of_run(frame, point, replication) for name, frame in frames.items() if name != "points"}
+        place = f"point {point}, replication {replication}: " if several else ""
+        for check in (_cpus, _operations, _locks, _lock_times, _objects):
+            found += [place + sentence for sentence in check(one)]
+    return found
+
+
+def _of_run(frame: pl.DataFrame, point: int, replication: int) -> pl.DataFrame:
+    import polars as pl
+
+    return frame.filter((pl.col("point") == point) & (pl.col("replication") == replication))
+
+
+def _ps(nanoseconds: float) -> int:
+    """The integer picoseconds that a frame's float stands for (exact up to 2**53 ps, two and a half hours)."""
+    return ns_to_ps(nanoseconds)
+
+
+def _histograms(records: Records) -> Iterator[str]:
+    named = {f"latency of cache {cache}, path {path.label}": one for (cache, path), one in records.latency.items()}
+    for lock in records.locks:
+        named |= {f"wait of {lock.name}": lock.wait, f"hold of {lock.name}": lock.hold}
+    for name, histogram in named.items():
+        yield from (f"{name}: {problem}" for problem in _histogram(histogram))
+
+
+def _histogram(histogram: Histogram) -> Iterator[str]:
+    counted = sum(histogram.buckets.values())
+    if counted != histogram.count:
+        yield f"buckets count {counted}, the histogram {histogram.count}"
+    bounds = [(*bucket_bounds(bucket), count) for bucket, count in histogram.buckets.items()]
+    least = sum(low * count for low, _high, count in bounds)
+    greatest = sum((high - 1) * count for _low, high, count in bounds)
+    if not least <= histogram.total <= greatest:
+        yield f"total {histogram.total} ps is outside the buckets' {least} to {greatest}"
+    if bounds and not min(bounds)[0] <= histogram.least <= histogram.greatest < max(bounds)[1]:
+        yield f"least {histogram.least} and greatest {histogram.greatest} ps are outside the buckets"
+
+
+def _cpus(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    elapsed = _ps(run["runs"]["elapsed_ns"].item())
+    for cpu in run["cpus"].iter_rows(named=True):
+        parts = sum(_ps(cpu[f"{part}_ns"]) for part in TIME_PARTS)
+        start, end = _ps(cpu["start_ns"]), _ps(cpu["end_ns"])
+        if parts != end - start:
+            yield f"CPU {cpu['cpu']}: the parts of its time are {parts} ps, from its start to its end it is {end - start}"
+        if not 0 <= start <= end <= elapsed:
+            yield f"CPU {cpu['cpu']}: from {start} to {end} ps is not within the run's {elapsed}"
+
+
+def _operations(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    counted: dict[str, int] = dict(run["operations"].group_by("op").agg(_sum("count")).iter_rows())
+    for op, name in (("alloc", "allocs"), ("free", "frees"), ("section", "sections")):
+        done = run["cpus"][name].sum()
+        if counted.get(op, 0) != done:
+            yield f"{op}: latencies count {counted.get(op, 0)} operations, the CPUs {done}"
+    failed = run["operations"].filter(_is("path", "fail"))["count"].sum()
+    if failed != run["cpus"]["failed"].sum():
+        yield f"latencies count {failed} failed allocations, the CPUs {run['cpus']['failed'].sum()}"
+    buckets = run["latency"]["count"].sum()
+    if buckets != run["operations"]["count"].sum():
+        yield f"latency buckets count {buckets} operations, their paths {run['operations']['count'].sum()}"
+
+
+def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    elapsed = _ps(run["runs"]["elapsed_ns"].item())
+    for lock in run["locks"].iter_rows(named=True):
+        name, taken = lock["lock"], lock["acquisitions"]
+        if not (lock["contended"] <= taken and lock["bounces"] <= taken):
+            yield f"{name}: {lock['contended']} contended, {lock['bounces']} bounces, but only {taken} acquisitions"
+        if _ps(lock["hold_total_ns"]) > elapsed:
+            yield f"{name}: held for {_ps(lock['hold_total_ns'])} ps of a run of {elapsed}"
+    waited = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
+    told = sum(_ps(time) for time in run["cpus"]["lock_wait_ns"])
+    if waited != told:
+        yield f"locks were waited for {waited} ps, the CPUs waited {told}"
+
+
+def _lock_times(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    for what, counter in (("wait", "contended"), ("hold", "acquisitions")):
+        counted = run["lock_times"].filter(_is("what", what))["count"].sum()
+        if counted != run["locks"][counter].sum():
+            yield f"lock {what} times are {counted}, locks say {run['locks'][counter].sum()} {counter}"
+
+
+def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    caches = {row["name"]: row for row in run["caches"].iter_rows(named=True)}
+    totals = {name: _totals(run["slabs"].filter(_is("cache", name))) for name in caches}
+    for name, cache in caches.items():
+        total = totals[name]
+        if cache["slabs_created"] - cache["slabs_destroyed"] != total["slabs"]:
+            made = f"{cache['slabs_created']} slabs created, {cache['slabs_destroyed']} destroyed"
+            yield f"{name}: {made}, but {total['slabs']} on its lists"
+        room = total["slabs"] * cache["num"]
+        lying = total["free_objects"] + total["in_arrays"] + total["in_shared"] + total["in_alien"] + total["in_use"]
+        if room != lying:
+            yield f"{name}: {total['slabs']} slabs have {room} objects, but {lying} are somewhere"
+        # Another cache's off-slab descriptors are in use, too, and no CPU's operation allocated them.
+        larger = [other for other in caches if other != name and caches[other]["object_size"] >= OFF_SLAB_BYTES]
+        descriptors = sum(totals[other]["slabs"] for other in larger)
+        held = _net(run["operations"].filter(_is("cache", name)))
+        if not held <= total["in_use"] <= held + descriptors:
+            yield f"{name}: allocations - failures - frees are {held}, but {total['in_use']} objects are in use"
+
+
+def _totals(slabs: pl.DataFrame) -> dict[str, int]:
+    sums = {name: int(slabs[name].sum()) for name in slabs.columns if slabs[name].dtype.is_integer()}
+    return sums | {"slabs": sums["slabs_partial"] + sums["slabs_full"] + sums["slabs_free"]}
+
+
+def _net(operations: pl.DataFrame) -> int:
+    def count(rows: pl.DataFrame) -> int:
+        return int(rows["count"].sum())
+
+    served = operations.filter(_is("op", "alloc") & ~_is("path", "fail"))
+    return count(served) - count(operations.filter(_is("op", "free")))
+
+
+def _sum(column: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(column).sum()
+
+
+def _is(column: str, value: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(column) == value
+
+
+def littles_law(frames: Frames) -> pl.DataFrame:
+    """Little's law in each replication: CPUs at work = operations per time x (mean latency + mean time outside operations).
+
+    Columns point, replication, operations_per_s, mean_latency_ns, mean_outside_ns (think and slot waits an operation), expected
+    (the product, in CPUs), active (CPUs, averaged over the run), gap (active - expected, in CPUs). The gap is the time that
+    CPUs spend on neither, such as a reap between two operations; it is not negative (but for rounding).
+    """
+    import polars as pl
+
+    done = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"), pl.col("total_ns").sum())
+    spent = frames.cpus.group_by(_RUN).agg(
+        (pl.col("think_ns") + pl.col("slot_wait_ns")).sum().alias("outside"),
+        (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"),
+    )
+    table = frames.runs.join(done, on=_RUN).join(spent, on=_RUN).sort(_RUN)
+    elapsed, operations = pl.col("elapsed_ns"), pl.col("operations")
+    product = (pl.col("total_ns") + pl.col("outside")) / elapsed
+    columns: dict[str, Any] = {
+        "operations_per_s": operations / elapsed * NS_PER_S,
+        "mean_latency_ns": pl.col("total_ns") / operations,
+        "mean_outside_ns": pl.col("outside") / operations,
+        "expected": product,
+        "active": pl.col("span") / elapsed,
+        "gap": pl.col("span") / elapsed - product,
+    }
+    return table.filter(elapsed > 0).select(*_RUN, **columns)

@@ -1,0 +1,140 @@
+"""The run folder on disk: manifest.json, frames/*.parquet, and whatever else a caller adds before it appears under its name.
+
+A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
+overwritten. Leaves out the working folder of an unfinished sweep: see `partial`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from slabdes.errors import InputError
+from slabdes.results.frames import POINT_COLUMNS, Frames, schema
+from slabdes.results.manifest import Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MANIFEST: Final = "manifest.json"
+FRAMES: Final = "frames"
+_COMPRESSION_LEVEL: Final = 3
+"""zstd's own default."""
+
+
+def check_output(folder: Path) -> None:
+    """Raise InputError unless a run may be written at `folder`: nothing is there, or an empty folder. Call before simulating."""
+    with one_line(folder):
+        folder = folder.resolve()
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise InputError(str(folder), "exists and is not a folder", allowed="a new or empty folder")
+        held = sorted(entry.name for entry in folder.iterdir())
+    if MANIFEST in held and FRAMES in held:
+        raise InputError(str(folder), "already holds a finished run", allowed="a new or empty folder")
+    if held:
+        raise InputError(str(folder), f"holds other things ({', '.join(held[:3])})", allowed="a new or empty folder")
+
+
+def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[[Path], object] | None = None) -> Path:
+    """Write a run and return its folder. `extra` is called with the folder while it still has its temporary name.
+
+    Raises InputError if `folder` exists and is not empty, or cannot be written; then nothing is left behind or changed.
+    """
+    check_output(folder)
+    with whole_folder(folder) as temporary:
+        (temporary / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        write_frames(temporary / FRAMES, frames)
+        if extra is not None:
+            extra(temporary)
+    return folder
+
+
+def read_run(folder: Path) -> tuple[Manifest, Frames]:
+    """Read a run folder. Raises InputError, in one line, if it is not one, is damaged, or is of an unknown format."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
+        raise InputError(str(folder), problem, allowed="a folder that slabdes run wrote")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"damaged: byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error)) from None
+    manifest = parse_manifest(text, str(path))
+    frames = read_frames(folder / FRAMES)
+    if frames.digest() != manifest.digest or frames.run_digest() != manifest.digest:
+        raise InputError(str(folder), "damaged: the frames' digest is not the manifest's")
+    return manifest, frames
+
+
+def write_frames(folder: Path, frames: Frames) -> None:
+    """Write each frame as a Parquet file into `folder`, which is made. OSError is left to the caller."""
+    folder.mkdir()
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=_COMPRESSION_LEVEL)
+
+
+def read_frames(folder: Path) -> Frames:
+    """Read the frames that `write_frames` wrote. Raises InputError for a missing or damaged file or column."""
+    return Frames(**{part.name: _read_frame(folder / f"{part.name}.parquet", part.name) for part in fields(Frames)})
+
+
+def _read_frame(path: Path, name: str) -> pl.DataFrame:
+    import polars as pl
+
+    if not path.is_file():
+        raise InputError(str(path), "missing: the run folder is not complete")
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error}") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        # Some damage makes the Parquet reader panic, which is no Exception.
+        raise InputError(str(path), f"damaged: {str(error).splitlines()[0]}") from None
+    if name == "points":
+        if tuple(frame.columns[: len(POINT_COLUMNS)]) != POINT_COLUMNS or not frame.height:
+            raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(POINT_COLUMNS))
+        return frame
+    wanted = schema(name)
+    if dict(frame.schema) != wanted:
+        raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(wanted))
+    return frame
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` to write into, renamed to `folder` at the end; removed, if anything goes wrong.
+
+    `folder` must not exist, or be empty. Raises InputError in place of OSError.
+    """
+    with one_line(folder):
+        folder = folder.resolve()
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            if folder.exists():
+                # rmdir takes only an empty folder: what came there meanwhile is kept, and said.
+                folder.rmdir()
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def one_line(folder: Path) -> Iterator[None]:
+    """Turn an OSError into an InputError that begins with the path that the system names, or else with `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None

@@ -1,0 +1,260 @@
+"""Tidy Polars frames of engine records: what `records` counts, one row a bucket, lock, CPU, cache or slab list; times in ns.
+
+Nothing is averaged here. Leaves out order in time: records keep none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Operation, Records, bucket_bounds
+from slabdes.errors import InputError
+from slabdes.units import ps_to_ns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NO_CACHE: Final = ""
+"""The cache name of a lock or an operation that belongs to no cache."""
+
+_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
+_CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
+_CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
+_SLAB_COUNTS: Final = (
+    "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_use",
+)  # fmt: skip
+
+COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "latency": {"cache": "text", "op": "text", "path": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
+    "operations": {
+        "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
+    },
+    "locks": {
+        "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
+        "acquisitions": "count", "contended": "count", "bounces": "count",
+        "wait_total_ns": "ns", "wait_max_ns": "ns", "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns",
+    },
+    "lock_times": {
+        "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
+    },
+    "cpus": {name: "count" for name in _CPU_COUNTS} | {f"{name}_ns": "ns" for name in _CPU_TIMES},
+    "caches": {"name": "text"} | {name: "count" for name in _CACHE_COUNTS},
+    "slabs": {"cache": "text", "node": "id"} | {name: "count" for name in _SLAB_COUNTS},
+    "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts"},
+}  # fmt: skip
+"""The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
+
+POINT_COLUMNS: Final = ("point", "machine", "cpus", "replications", "elapsed_ns", "digest")
+"""The columns of `points` that every run has; each swept key has one more, named by the key with its dots."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep (or the only point of a run): its number, its machine's name, CPUs in use, swept keys and values."""
+
+    index: int
+    machine: str
+    cpus: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """All frames of a run; `COLUMNS` lists what each has, after the columns `point` and `replication` (both u32).
+
+    `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
+    `locks` (a row a lock) and `lock_times` (a row a bucket of a kind, cache and node); `cpus`, `caches`, `slabs` (a row a
+    record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the
+    mean over replications). Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
+    """
+
+    latency: pl.DataFrame
+    operations: pl.DataFrame
+    locks: pl.DataFrame
+    lock_times: pl.DataFrame
+    cpus: pl.DataFrame
+    caches: pl.DataFrame
+    slabs: pl.DataFrame
+    runs: pl.DataFrame
+    points: pl.DataFrame
+
+    def items(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Each frame with its name."""
+        for part in fields(self):
+            yield part.name, getattr(self, part.name)
+
+    def point_numbers(self) -> list[int]:
+        """The numbers of the points, in order."""
+        return [int(number) for number in self.points["point"]]
+
+    def swept_keys(self) -> list[str]:
+        """The keys that the sweep varies, in the experiment's order."""
+        return [name for name in self.points.columns if name not in POINT_COLUMNS]
+
+    def of_points(self, points: Sequence[int]) -> Frames:
+        """The frames of some points only. Raises InputError for a point that is not there."""
+        import polars as pl
+
+        known = self.point_numbers()
+        for point in points:
+            if point not in known:
+                raise InputError("point", f"{point} is not in this run", allowed=_ranges(known))
+        return Frames(**{name: frame.filter(pl.col("point").is_in(list(points))) for name, frame in self.items()})
+
+    def renumbered(self, point: int) -> Frames:
+        """The frames of a run of one point, with its number changed to `point`."""
+        import polars as pl
+
+        return Frames(**{name: frame.with_columns(pl.lit(point, pl.UInt32).alias("point")) for name, frame in self.items()})
+
+    def warnings(self) -> list[str]:
+        """Every warning of every replication once, in order of appearance."""
+        told = (warning for warnings in self.runs["warnings"].to_list() for warning in warnings)
+        return list(dict.fromkeys(told))
+
+    def digest(self) -> str:
+        """The run's digest: over the points' digests in order. Depends on the records alone."""
+        return digest_of(self.points["digest"].to_list())
+
+    def run_digest(self) -> str:
+        """The same digest, made from `runs`; another one than `digest()` means that the frames do not belong together."""
+        runs = self.runs.sort("point", "replication").group_by("point", maintain_order=True).agg("digest")
+        return digest_of(digest_of(digests) for digests in runs["digest"].to_list())
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """One hex SHA-256 over other digests in their order."""
+    return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The Polars schema of the frame `name`, of any but `points`."""
+    import polars as pl
+
+    kinds = {"text": pl.String, "texts": pl.List(pl.String), "id": pl.Int32, "count": pl.Int64, "ns": pl.Float64}
+    return {"point": pl.UInt32, "replication": pl.UInt32} | {column: kinds[kind] for column, kind in COLUMNS[name].items()}
+
+
+def frames_of(point: Point, records: Sequence[Records]) -> Frames:
+    """The frames of one point, whose replications 0, 1, ... left `records`, in that order; at least one."""
+    import polars as pl
+
+    if not records:
+        raise ValueError(f"point {point.index} has no replication")
+    rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
+    for replication, one in enumerate(records):
+        _add_run(rows, (point.index, replication), one)
+    tidy = {name: pl.DataFrame(rows[name], schema=schema(name), orient="row") for name in COLUMNS}
+    row = {
+        "point": point.index,
+        "machine": point.machine,
+        "cpus": point.cpus,
+        "replications": len(records),
+        "elapsed_ns": ps_to_ns(sum(one.elapsed for one in records)) / len(records),
+        "digest": digest_of(one.digest for one in records),
+    }
+    # A sweep over `replications` would give that column twice, with the same values.
+    swept = {key: value for key, value in point.settings.items() if key not in row}
+    return Frames(points=_points_frame([row | swept]), **tidy)
+
+
+def concat_frames(parts: Iterable[Frames]) -> Frames:
+    """The frames of several points as one run's, in order of their numbers; at least one."""
+    import polars as pl
+
+    ordered = sorted(parts, key=lambda part: part.point_numbers()[0])
+    if not ordered:
+        raise ValueError("no point to put together")
+    tidy = {name: pl.concat([getattr(part, name) for part in ordered], rechunk=True) for name in COLUMNS}
+    points = [row for part in ordered for row in part.points.iter_rows(named=True)]
+    return Frames(points=_points_frame(points), **tidy)
+
+
+def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
+    names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
+    rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), list(records.warnings)))
+    for (cache, path), histogram in sorted(records.latency.items()):
+        label = (names[cache], path.operation.label, path.label)
+        rows["latency"] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
+        sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
+        rows["operations"].append((*key, *label, *sums))
+    for lock in records.locks:
+        rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
+    rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
+    for cpu in records.cpus:
+        counts = tuple(getattr(cpu, name) for name in _CPU_COUNTS)
+        rows["cpus"].append((*key, *counts, *(ps_to_ns(getattr(cpu, name)) for name in _CPU_TIMES)))
+    for one in records.caches:
+        rows["caches"].append((*key, one.name, *(getattr(one, name) for name in _CACHE_COUNTS)))
+    for slab in records.slabs:
+        rows["slabs"].append((*key, names[slab.cache], slab.node, *(getattr(slab, name) for name in _SLAB_COUNTS)))
+
+
+def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
+    wait, hold = lock.wait, lock.hold
+    times = (wait.total, wait.greatest, hold.total, hold.least, hold.greatest)
+    counts = (lock.acquisitions, lock.contended, lock.bounces)
+    return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
+
+
+def _lock_times(locks: Iterable[LockRecord], names: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:
+    merged: dict[tuple[Any, ...], dict[int, int]] = {}
+    for lock in locks:
+        for what, histogram in (("wait", lock.wait), ("hold", lock.hold)):
+            buckets = merged.setdefault((lock.kind, names[lock.cache], lock.node, what), {})
+            for bucket, count in histogram.buckets.items():
+                buckets[bucket] = buckets.get(bucket, 0) + count
+    for kind, cache, node, what in sorted(merged):
+        for low, high, count in _buckets(merged[kind, cache, node, what]):
+            yield kind.label, cache, node, what, low, high, count
+
+
+def _buckets(buckets: Mapping[int, int]) -> Iterator[tuple[float, float, int]]:
+    for bucket in sorted(buckets):
+        low, high = bucket_bounds(bucket)
+        yield ps_to_ns(low), ps_to_ns(high), buckets[bucket]
+
+
+def histogram_frame(histogram: Histogram) -> pl.DataFrame:
+    """One histogram as low_ns, high_ns (first value no longer counted) and count, a row a bucket."""
+    import polars as pl
+
+    wanted = {name: kind for name, kind in schema("latency").items() if name in ("low_ns", "high_ns", "count")}
+    return pl.DataFrame(list(_buckets(histogram.buckets)), schema=wanted, orient="row")
+
+
+def _points_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    import polars as pl
+
+    fixed = {"point": pl.UInt32, "machine": pl.String, "cpus": pl.Int64, "replications": pl.Int64}
+    fixed |= {"elapsed_ns": pl.Float64, "digest": pl.String}
+    names = [*POINT_COLUMNS, *(name for name in rows[0] if name not in POINT_COLUMNS)]
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        columns[name] = pl.Series(name, values, fixed[name]) if name in fixed else _swept_column(name, values)
+    return pl.DataFrame(columns)
+
+
+def _swept_column(name: str, values: list[Any]) -> pl.Series:
+    """A swept key's values under the narrowest type that holds them all; text where they differ in kind."""
+    import polars as pl
+
+    given = [value for value in values if value is not None]
+    for kinds, dtype in (((bool,), pl.Boolean), ((int,), pl.Int64), ((int, float), pl.Float64), ((str,), pl.String)):
+        if given and all(type(value) in kinds for value in given):
+            return pl.Series(name, values, dtype, strict=False)
+    texts = [value if isinstance(value, str) or value is None else json.dumps(value, default=str) for value in values]
+    return pl.Series(name, texts, pl.String)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+
+
+OPERATIONS: Final = tuple(operation.label for operation in Operation)
+"""Labels of operations, in the order in which tables and figures show them."""

@@ -1,0 +1,277 @@
+"""What tables and figures show, made from frames: quantiles, rates, shares, tail curves. Sees no live object.
+
+Everything averaged is averaged here. Leaves out intervals and comparisons over replications: `stats` has those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from slabdes.errors import InputError
+from slabdes.results.frames import OPERATIONS, Frames
+from slabdes.units import PS_PER_NS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NS_PER_S: Final = 1e9
+QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
+
+TIME_PARTS: Final = ("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
+"""The parts of a CPU's time, as CpuRecord explains them; together they are all of it."""
+
+ALL_PATHS: Final = "all"
+"""The path label under which `ccdf` gives an operation's paths together."""
+
+_LAST_NS: Final = 1 / PS_PER_NS
+"""A bucket's bounds are integer picoseconds and the upper one is outside, so the last time in it is this much less."""
+
+_RUN: Final = ("point", "replication")
+
+
+def quantile(histogram: pl.DataFrame, q: float) -> float:
+    """The time in ns that a share `q` (0 to 1) of the counted ones does not exceed, by nearest rank.
+
+    `histogram` has low_ns, high_ns and count, in any order; rows of one bucket add up. The answer is the middle of a bucket,
+    so it is within 0.4 % of a counted time. Raises InputError for a q outside 0 to 1 and for a histogram without counts.
+    """
+    import polars as pl
+
+    if not 0 <= q <= 1:
+        raise InputError("quantile", f"{q!r} is no share", allowed="0 to 1")
+    if not histogram.height or not histogram["count"].sum():
+        raise InputError("quantile", "no times were counted")
+    grouped = histogram.select("low_ns", "high_ns", "count").with_columns(pl.lit(0, pl.UInt32).alias("point"))
+    return float(_quantiles(grouped, ["point"], {"q": q})["q"].item())
+
+
+def _quantiles(histogram: pl.DataFrame, by: Sequence[str], wanted: Mapping[str, float]) -> pl.DataFrame:
+    """One row for each group of `by`, one column for each of `wanted`'s quantiles, by nearest rank."""
+    import polars as pl
+
+    ranked = _cumulated(histogram, by).with_columns(pl.col("count").sum().over(by).alias("total"))
+    columns = []
+    for name, q in wanted.items():
+        # Exact decimal fractions: 0.999 of 1000 is rank 999, whatever the float nearest to 0.999 says.
+        share = Fraction(str(q))
+        ranks = {total: max(1, ceil(share * total)) for total in ranked["total"].unique().to_list()}
+        rank = pl.col("total").replace_strict(list(ranks), list(ranks.values()), return_dtype=pl.Int64)
+        columns.append(pl.col("middle_ns").filter(pl.col("reached") >= rank).first().alias(name))
+    return ranked.group_by(by, maintain_order=True).agg(columns)
+
+
+def _cumulated(histogram: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Buckets of each group in rising order: count, middle_ns, and `reached`, the counts up to and including the bucket."""
+    import polars as pl
+
+    return (
+        histogram.filter(pl.col("count") > 0)
+        .group_by([*by, "low_ns", "high_ns"])
+        .agg(pl.col("count").sum())
+        .sort([*by, "low_ns"])
+        .with_columns(
+            ((pl.col("low_ns") + pl.col("high_ns") - _LAST_NS) / 2).alias("middle_ns"),
+            pl.col("count").cum_sum().over(by).alias("reached"),
+        )
+    )
+
+
+def labels(frames: Frames) -> pl.DataFrame:
+    """What names each point in tables and figures: point, machine, cpus, replications, then one column a swept key."""
+    return frames.points.drop("elapsed_ns", "digest")
+
+
+def rates(frames: Frames) -> pl.DataFrame:
+    """A row a replication: point, replication, operations, operations_per_s (simulated), share_waiting.
+
+    share_waiting is the CPUs' waiting for locks over their time from first to last operation; 0 where no CPU did anything.
+    """
+    import polars as pl
+
+    operations = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"))
+    spans = frames.cpus.group_by(_RUN).agg(
+        pl.col("lock_wait_ns").sum().alias("waiting"), (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span")
+    )
+    joined = frames.runs.join(operations, on=_RUN, how="left").join(spans, on=_RUN, how="left").fill_null(0).sort(_RUN)
+    return joined.select(
+        *_RUN,
+        "operations",
+        _ratio("operations", "elapsed_ns", NS_PER_S).alias("operations_per_s"),
+        _ratio("waiting", "span").alias("share_waiting"),
+    )
+
+
+def _ratio(numerator: str, denominator: str, scale: float = 1.0) -> pl.Expr:
+    """A quotient of columns, 0 where the denominator is."""
+    import polars as pl
+
+    return pl.when(pl.col(denominator) > 0).then(pl.col(numerator) * scale / pl.col(denominator)).otherwise(0.0)
+
+
+def summary(frames: Frames) -> pl.DataFrame:
+    """A row a point and operation: the point's labels, op, operations, rates, times, and what the allocator did.
+
+    operations_per_s and share_waiting are the point's, all operations together, means over replications. operations and the
+    counts are means over replications too. Times (mean_ns exact, p50_ns, p99_ns, p999_ns within 0.4 %, max_ns exact) are over
+    all replications. refills, grows, retries and failed belong to `alloc`, remote_frees to `free`; elsewhere they are null.
+    """
+    import polars as pl
+
+    key = ["point", "op"]
+    times = frames.operations.group_by(key).agg(
+        pl.col("count").sum().alias("all"),
+        pl.col("total_ns").sum(),
+        pl.col("least_ns").min().alias("min_ns"),
+        pl.col("greatest_ns").max().alias("max_ns"),
+    )
+    quantiles = _quantiles(frames.latency, key, QUANTILES)
+    per_point = rates(frames).group_by("point").agg(pl.col("operations_per_s", "share_waiting").mean())
+    table = labels(frames).join(times, on="point").join(quantiles, on=key)
+    table = table.join(per_point, on="point").join(_counts(frames), on=key)
+    # A bucket's middle may lie beyond the least and greatest time, which are known exactly.
+    within = [pl.col(name).clip(pl.col("min_ns"), pl.col("max_ns")) for name in QUANTILES]
+    ordered = table.with_columns(
+        *within,
+        (pl.col("all") / pl.col("replications")).alias("operations"),
+        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
+        pl.col("op").replace_strict(list(OPERATIONS), range(len(OPERATIONS)), return_dtype=pl.Int32).alias("order"),
+    ).sort("point", "order")
+    named = ["operations", "operations_per_s", "mean_ns", *QUANTILES, "max_ns", "share_waiting"]
+    counts = ["refills", "grows", "retries", "failed", "remote_frees"]
+    return ordered.select(*labels(frames).columns, "op", *named, *counts)
+
+
+def _counts(frames: Frames) -> pl.DataFrame:
+    """The allocator's counts, a row a point and operation, means over replications; null where of another operation."""
+    import polars as pl
+
+    key = ["point", "op"]
+    replications = frames.points.select("point", "replications")
+    caches = frames.caches.group_by("point").agg(
+        pl.col("refills", "retries").sum(), pl.col("grown").sum().alias("grows"), pl.col("node_frees").sum().alias("remote_frees")
+    )
+    failed = frames.cpus.group_by("point").agg(pl.col("failed").sum())
+    table = frames.operations.select(key).unique().join(replications, on="point")
+    table = table.join(caches, on="point", how="left").join(failed, on="point", how="left")
+    columns = []
+    for op, names in (("alloc", ("refills", "grows", "retries", "failed")), ("free", ("remote_frees",))):
+        mean = [pl.col(name).fill_null(0) / pl.col("replications") for name in names]
+        columns += [pl.when(pl.col("op") == op).then(one).alias(name) for one, name in zip(mean, names, strict=True)]
+    return table.select(*key, *columns)
+
+
+def per_node(frames: Frames) -> pl.DataFrame:
+    """A row a point, node and lock kind: acquisitions (mean over replications), contended_share, bounced_share, times in ns.
+
+    mean_wait_ns is over contended acquisitions (null if there were none), mean_hold_ns over all; the greatest are over all
+    replications. Node -1 stands for locks of no node. Locks never taken have no row.
+    """
+    import polars as pl
+
+    key = ["point", "node", "kind"]
+    summed = ["acquisitions", "contended", "bounces", "wait_total_ns", "hold_total_ns"]
+    table = frames.locks.group_by(key).agg(
+        pl.col(summed).sum(), pl.col("wait_max_ns").max().alias("max_wait_ns"), pl.col("hold_max_ns").max().alias("max_hold_ns")
+    )
+    table = table.filter(pl.col("acquisitions") > 0).join(frames.points.select("point", "replications"), on="point")
+    taken = pl.col("acquisitions")
+    return table.sort(key).select(
+        *key,
+        (taken / pl.col("replications")).alias("acquisitions"),
+        (pl.col("contended") / taken).alias("contended_share"),
+        (pl.col("bounces") / taken).alias("bounced_share"),
+        pl.when(pl.col("contended") > 0).then(pl.col("wait_total_ns") / pl.col("contended")).alias("mean_wait_ns"),
+        "max_wait_ns",
+        (pl.col("hold_total_ns") / taken).alias("mean_hold_ns"),
+        "max_hold_ns",
+    )
+
+
+def lock_quantiles(frames: Frames) -> pl.DataFrame:
+    """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns and p999_ns over all replications."""
+    return _quantiles(frames.lock_times, ["point", "node", "kind", "what"], QUANTILES)
+
+
+def ccdf(frames: Frames) -> pl.DataFrame:
+    """Tail curves: point, op, path, latency_ns, fraction (greater than it), at_least (it or greater), a row a bucket.
+
+    Both are shares of all of the point's operations of that kind, over replications and caches; so a path's curve begins at the
+    path's share, and the curves of all paths add up to the one named `all`. latency_ns is a bucket's middle.
+    """
+    import polars as pl
+
+    one_by_one = frames.latency.select("point", "op", "path", "low_ns", "high_ns", "count")
+    together = one_by_one.with_columns(pl.lit(ALL_PATHS).alias("path"))
+    by = ["point", "op", "path"]
+    curves = _cumulated(pl.concat([together, one_by_one]), by).with_columns(
+        pl.col("count").sum().over(by).alias("on_path"),
+        pl.col("count").filter(pl.col("path") == ALL_PATHS).sum().over("point", "op").alias("of_op"),
+    )
+    greater = pl.col("on_path") - pl.col("reached")
+    return curves.select(
+        *by,
+        pl.col("middle_ns").alias("latency_ns"),
+        (greater / pl.col("of_op")).alias("fraction"),
+        ((greater + pl.col("count")) / pl.col("of_op")).alias("at_least"),
+    )
+
+
+def scaling(frames: Frames) -> pl.DataFrame:
+    """A row a point: its labels, then mean and standard deviation (null for one replication) of the two rates.
+
+    Columns operations_per_s, operations_per_s_sd, share_waiting, share_waiting_sd. `stats.scaling` adds their intervals.
+    """
+    import polars as pl
+
+    names = ("operations_per_s", "share_waiting")
+    spread = [pl.col(name).mean() for name in names] + [pl.col(name).std(ddof=1).alias(f"{name}_sd") for name in names]
+    table = labels(frames).join(rates(frames).group_by("point").agg(spread), on="point", how="left").sort("point")
+    return table.select(*labels(frames).columns, *(column for name in names for column in (name, f"{name}_sd")))
+
+
+def where_time_went(frames: Frames) -> pl.DataFrame:
+    """A row a point: its labels, then each of TIME_PARTS as a share of all CPUs' time between first and last operation.
+
+    The shares of a row add up to 1, or are all 0 where no CPU did anything.
+    """
+    import polars as pl
+
+    columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
+    sums = frames.cpus.group_by("point").agg(*columns, (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"))
+    table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
+    return table.select(*labels(frames).columns, *(_ratio(part, "span").alias(part) for part in TIME_PARTS))
+
+
+def focus_points(frames: Frames) -> list[int]:
+    """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs."""
+    import polars as pl
+
+    best = frames.points.sort("cpus", "point", descending=[True, False]).group_by("machine", maintain_order=True)
+    return sorted(best.agg(pl.col("point").first())["point"].to_list())
+
+
+def x_key(frames: Frames) -> str:
+    """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first."""
+    varying = [name for name in ("cpus", *frames.swept_keys()) if frames.points[name].n_unique() > 1]
+    numeric = [name for name in varying if frames.points[name].dtype.is_numeric()]
+    return (numeric or varying or ["cpus"])[0]
+
+
+def series_keys(frames: Frames) -> list[str]:
+    """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles."""
+    said = ["machine"] if frames.points["machine"].n_unique() > 1 else []
+    for name in frames.swept_keys():
+        # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
+        doubles = any(_same_grouping(frames.points, name, other) for other in (x_key(frames), *said))
+        if frames.points[name].n_unique() > 1 and not doubles:
+            said.append(name)
+    return said
+
+
+def _same_grouping(points: pl.DataFrame, one: str, other: str) -> bool:
+    if one == other:
+        return True
+    return points.select(one, other).n_unique() == points[one].n_unique() == points[other].n_unique()

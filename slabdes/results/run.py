@@ -1,0 +1,155 @@
+"""What users hold: a `Run` (its frames and where they come from) and a `Study`, the run of a sweep.
+
+Both are read-only views of a manifest and frames. Leaves out figures: `plots.accessor` draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slabdes.results import accounting, metrics
+from slabdes.results.folder import read_run, write_run
+from slabdes.results.frames import Frames
+from slabdes.results.manifest import Manifest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Run:
+    """One experiment's results: tidy Polars frames, times in ns (see `results.frames.COLUMNS`), and what is made of them."""
+
+    def __init__(self, manifest: Manifest, frames: Frames) -> None:
+        self.manifest = manifest
+        self.frames = frames
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the records: the same for the same experiment and seed on any machine."""
+        return self.manifest.digest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the run warns of."""
+        return self.manifest.warnings
+
+    @property
+    def latency(self) -> pl.DataFrame:
+        """Latency histograms: a row a bucket of an operation's path."""
+        return self.frames.latency
+
+    @property
+    def operations(self) -> pl.DataFrame:
+        """Operations by path: exact count, total, least and greatest time."""
+        return self.frames.operations
+
+    @property
+    def locks(self) -> pl.DataFrame:
+        """A row a lock: acquisitions, waits, holds."""
+        return self.frames.locks
+
+    @property
+    def lock_times(self) -> pl.DataFrame:
+        """Histograms of waits and holds: a row a bucket of a lock kind, cache and node."""
+        return self.frames.lock_times
+
+    @property
+    def cpus(self) -> pl.DataFrame:
+        """A row a CPU: what it did and where its time went."""
+        return self.frames.cpus
+
+    @property
+    def caches(self) -> pl.DataFrame:
+        """A row a cache: the kernel's own statistics."""
+        return self.frames.caches
+
+    @property
+    def slabs(self) -> pl.DataFrame:
+        """A row a cache and node: where its objects lie when the run ends."""
+        return self.frames.slabs
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """A row a replication: digest, simulated time, warnings."""
+        return self.frames.runs
+
+    @property
+    def points(self) -> pl.DataFrame:
+        """A row a point: machine, CPUs, swept keys, digest."""
+        return self.frames.points
+
+    def summary(self) -> pl.DataFrame:
+        """Rates, times and counts, a row a point and operation; see `metrics.summary`."""
+        return metrics.summary(self.frames)
+
+    def per_node(self) -> pl.DataFrame:
+        """Lock figures, a row a point, node and lock kind; see `metrics.per_node`."""
+        return metrics.per_node(self.frames)
+
+    def ccdf(self) -> pl.DataFrame:
+        """Tail curves of latency by path; see `metrics.ccdf`."""
+        return metrics.ccdf(self.frames)
+
+    def where_time_went(self) -> pl.DataFrame:
+        """Shares of the CPUs' time, a row a point; see `metrics.where_time_went`."""
+        return metrics.where_time_went(self.frames)
+
+    def check(self) -> list[str]:
+        """What does not add up, one sentence each; an empty list when all is well. See `accounting.check_accounting`."""
+        return accounting.check_accounting(self.frames)
+
+    def save(self, folder: Path | str, extra: Callable[[Path], object] | None = None) -> Path:
+        """Write the run folder, see `folder.write_run`. Raises InputError if the folder holds anything."""
+        return write_run(Path(folder), self.manifest, self.frames, extra)
+
+    @staticmethod
+    def load(folder: Path | str) -> Run:
+        """Read a run folder, as a Study if it is a sweep's. Raises InputError, in one line, if it is not one."""
+        return run_of(*read_run(Path(folder)))
+
+    def __repr__(self) -> str:
+        """One line: what was run, and the digest's first digits."""
+        what = f"{self.manifest.name!r}, {self.manifest.workload or 'several workloads'}"
+        size = f"points={self.points.height}, replications={self.manifest.replications}"
+        return f"{type(self).__name__}({what}, {size}, digest={self.digest[:12]})"
+
+    def _repr_html_(self) -> str:
+        """The run's tables for a notebook."""
+        from slabdes.results.text import html
+
+        return html(self)
+
+
+class Study(Run):
+    """The results of a sweep."""
+
+    def scaling(self) -> pl.DataFrame:
+        """Throughput and waiting, a row a point: means and standard deviations over replications; see `metrics.scaling`.
+
+        `slabdes.stats.scaling.scaling(study.frames)` adds confidence intervals.
+        """
+        return metrics.scaling(self.frames)
+
+    def point(self, number: int) -> Run:
+        """One point as a run of its own, with the digest that it has when run alone. Raises InputError if there is none."""
+        frames = self.frames.of_points([number])
+        settings = dict(next(point["settings"] for point in self.manifest.points if point["point"] == number))
+        single = frames.renumbered(0)
+        machines = single.points["machine"].to_list()
+        manifest = replace(
+            self.manifest,
+            experiment=self.manifest.experiment | {"sweep": {key: [value] for key, value in settings.items()}},
+            digest=single.digest(),
+            machines={name: machine for name, machine in self.manifest.machines.items() if name in machines},
+            points=tuple(point | {"point": 0} for point in self.manifest.points if point["point"] == number),
+            warnings=tuple(single.warnings()),
+        )
+        return Run(manifest, single)
+
+
+def run_of(manifest: Manifest, frames: Frames) -> Run:
+    """A Study if the experiment is a sweep, else a Run."""
+    return Study(manifest, frames) if manifest.experiment.get("sweep") or frames.points.height > 1 else Run(manifest, frames)

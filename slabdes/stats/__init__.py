@@ -1,0 +1,1 @@
+"""Statistics over replications: means with confidence intervals, paired comparisons. Leaves out what a single run says."""

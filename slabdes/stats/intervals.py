@@ -1,0 +1,123 @@
+"""Means over replications with Student's t intervals, and differences paired on common random numbers.
+
+Replications are independent, since their random streams are. Leaves out warm-up, and intervals from within one run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from slabdes.errors import InputError
+
+CONFIDENCE: Final = 0.95
+"""Customary; assumed where nobody asks for another."""
+
+_SIGNIFICANT: Final = 1e-12
+"""Bisection stops at this relative width, far below what any figure shows."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over `n` replications and the half width of its confidence interval, None for one replication (not known)."""
+
+    mean: float
+    half_width: float | None
+    n: int
+    confidence: float
+
+    @property
+    def low(self) -> float | None:
+        """The interval's lower end, None if it is not known."""
+        return None if self.half_width is None else self.mean - self.half_width
+
+    @property
+    def high(self) -> float | None:
+        """The interval's upper end, None if it is not known."""
+        return None if self.half_width is None else self.mean + self.half_width
+
+    def contains(self, value: float) -> bool:
+        """Whether the interval is known and `value` lies within it."""
+        return self.half_width is not None and abs(value - self.mean) <= self.half_width
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The mean of `values`, one a replication, with its t interval. Raises InputError for no values or a bad confidence."""
+    if not values:
+        raise InputError("interval", "no replications", allowed="1 or more")
+    n = len(values)
+    mean = math.fsum(values) / n
+    if n == 1:
+        _check_confidence(confidence)
+        return Interval(mean, None, n, confidence)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return Interval(mean, half_width(deviation, n, confidence), n, confidence)
+
+
+def half_width(deviation: float, n: int, confidence: float = CONFIDENCE) -> float:
+    """The half width of the interval of a mean of `n` >= 2 values whose sample standard deviation is `deviation`."""
+    _check_confidence(confidence)
+    return t_quantile((1 + confidence) / 2, n - 1) * deviation / math.sqrt(n)
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The mean of second - first, replication by replication, with its interval.
+
+    Both sides must have the same replications of the same seed: what their common random numbers do to both then cancels.
+    Raises InputError if they differ in number.
+    """
+    if len(first) != len(second):
+        raise InputError("paired comparison", f"{len(first)} and {len(second)} replications", allowed="as many on both sides")
+    return mean_interval([after - before for before, after in zip(first, second, strict=True)], confidence)
+
+
+def t_quantile(probability: float, freedom: int) -> float:
+    """The value that Student's t with `freedom` >= 1 degrees of freedom stays below with `probability` (0 to 1, both outside).
+
+    By bisection of the exact distribution (no scipy needed). Raises InputError for a probability or freedom out of range.
+    """
+    if not 0 < probability < 1:
+        raise InputError("t quantile", f"probability {probability!r}", allowed="between 0 and 1")
+    if freedom < 1:
+        raise InputError("t quantile", f"{freedom} degrees of freedom", allowed="1 or more")
+    if probability < 0.5:
+        return -t_quantile(1 - probability, freedom)
+    return _upper_quantile(probability, freedom)
+
+
+@cache
+def _upper_quantile(probability: float, freedom: int) -> float:
+    inside = 2 * probability - 1
+    low, high = 0.0, 1.0
+    while _central(high, freedom) < inside:
+        low, high = high, high * 2
+    while high - low > _SIGNIFICANT * high:
+        middle = (low + high) / 2
+        if _central(middle, freedom) < inside:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _central(t: float, freedom: int) -> float:
+    """P(-t < T < t): the finite sums of Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    if freedom == 1:
+        return 2 * angle / math.pi
+    odd = freedom % 2
+    term = cosine if odd else 1.0
+    total = term
+    for step in range(2 + odd, freedom, 2):
+        term *= (step - 1) / step * cosine * cosine
+        total += term
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise InputError("confidence", f"{confidence!r}", allowed="between 0 and 1, such as 0.95")

@@ -1,0 +1,36 @@
+"""Units: time is an integer count of picoseconds inside, nanoseconds in files and figures; memory is in bytes and pages.
+
+Leaves out time zones, calendars and anything that a wall clock shows.
+"""
+
+from __future__ import annotations
+
+PS_PER_NS = 1_000
+PS_PER_S = 1_000_000_000_000
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+"""Bytes of a page: 4 KiB, as on x86-64, on which the golden data was recorded."""
+
+
+def ns_to_ps(nanoseconds: float) -> int:
+    """Nanoseconds to the integer picoseconds that the engines count in, rounded half to even.
+
+    >>> ns_to_ps(8.334)
+    8334
+    """
+    return round(nanoseconds * PS_PER_NS)
+
+
+def ps_to_ns(picoseconds: int) -> float:
+    """Picoseconds to nanoseconds, for people."""
+    return picoseconds / PS_PER_NS
+
+
+def pages_of_mib(mib: float) -> int:
+    """Whole 4 KiB pages in `mib` mebibytes.
+
+    >>> pages_of_mib(1)
+    256
+    """
+    return int(mib * (1 << 20)) >> PAGE_SHIFT

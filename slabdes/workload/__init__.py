@@ -1,0 +1,1 @@
+"""Workloads: what each CPU does, as per-CPU operation programs; synthetic ones and those read from real kmem traces."""

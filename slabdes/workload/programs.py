@@ -1,0 +1,71 @@
+"""Per-CPU operation programs: the steps that workloads hand to engines, and nothing else.
+
+A program says what a CPU wants to do and how long it thinks before. Leaves out how long anything takes: engines know that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from slabdes.config import CacheConfig
+
+
+class Op(IntEnum):
+    """What a step does once its think time is over."""
+
+    ALLOC = 0
+    """Allocate an object into the step's slot."""
+    FREE = 1
+    """Free the object in the step's slot, once it is there."""
+    SECTION = 2
+    """Take the workload's own lock and hold it for `slot` picoseconds."""
+    BARRIER = 3
+    """Wait until `Workload.barrier` CPUs are here."""
+
+
+MAY_WAIT: Final = 1
+"""Flag of an allocation whose gfp mask has __GFP_WAIT: interrupts are on while a slab is made."""
+THISNODE: Final = 2
+"""Flag of an allocation with __GFP_THISNODE: no fallback to another node."""
+
+ANY_NODE: Final = -1
+"""The node of an allocation that asks for none."""
+
+Step = tuple[int, int, int, int, int, int]
+"""(think_ps, op, cache, slot, node, flags).
+
+`think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
+`Workload.caches`, -1 for SECTION and BARRIER. `slot`: the object's number (hold time in picoseconds for a SECTION, 0 for
+a BARRIER). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE, of allocations only.
+"""
+
+
+class Program(Protocol):
+    """One CPU's program; each call begins it anew, with the same steps."""
+
+    def __call__(self) -> Iterator[Step]:
+        """A fresh iterator over the steps, from the first one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every CPU of the machine that takes part does, and the caches that it is done to.
+
+    Slots: a windowed workload's allocation waits until its slot is empty; elsewhere programs allocate into empty slots only.
+    A slot has one CPU that fills it and one that empties it, which may be the same.
+    """
+
+    programs: Mapping[int, Program]
+    """Machine CPU to its program."""
+    caches: tuple[CacheConfig, ...]
+    windowed: bool = False
+    operations: int | None = None
+    """Steps of all programs together, where that is known beforehand; for progress only."""
+    warnings: tuple[str, ...] = ()
+    barrier: int = 0
+    """CPUs that a BARRIER waits for; 0 where there is none."""

@@ -1,0 +1,1 @@
+"""Real kmem traces: read, indexed, spooled to disk a CPU, and replayed as programs on a machine."""

@@ -1,0 +1,210 @@
+"""kmem events of a trace: one KmemEvent a line, from ftrace, perf script or trace-cmd report, of kernels 2.6.3x to 6.18.
+
+Fields are read as key=value, wherever they stand. Other events and comments are skipped; what was lost is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum, IntEnum
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from slabdes.errors import InputError
+from slabdes.workload.programs import ANY_NODE
+from slabdes.workload.trace.gfp import step_flags
+from slabdes.workload.trace.lines import TRACES, Progress, TraceLines
+
+MAX_CPU: Final = 8191
+"""Highest CPU number accepted: x86 kernels have at most 8,192 (CONFIG_NR_CPUS_RANGE_END)."""
+MAX_NODE: Final = 1023
+"""Highest node number accepted: kernels have at most 1,024 (CONFIG_NODES_SHIFT 10)."""
+ZERO_SIZE_PTR: Final = 16
+"""What kmalloc(0) returns (include/linux/slab.h); frees of it and of NULL do nothing."""
+MAX_NAME: Final = 64
+"""Characters of a cache's name that are kept (config.CacheConfig takes no more)."""
+MAX_SITE: Final = 256
+"""Characters of a call site that are kept (assumed; kernel symbols are shorter)."""
+MAX_WORDS: Final = 1 << 16
+"""Distinct names and call sites accepted in one trace (assumed; a kernel has some thousand call sites)."""
+NS_DIGITS: Final = 9
+
+NO_POINTER: Final = 0
+"""The pointer of NULL, ZERO_SIZE_PTR and failed allocations."""
+UNKNOWN_POINTER: Final = -1
+"""The pointer of a line that hides it: `(____ptrval____)`, printed before the kernel has random numbers to hash with."""
+
+_NULLS: Final = frozenset((b"", b"(nil)", b"(null)"))
+_HIDDEN: Final = b"ptrval"
+_OPAQUE: Final = 1 << 64
+"""Added to hashes of pointers that are not numbers, so that they meet no real one."""
+
+_EVENT_NAME: Final = rb"(?:kmem:)?(kmem_cache_alloc_node|kmem_cache_alloc|kmem_cache_free|kmalloc_node|kmalloc|kfree)"
+_FIELDS: Final = rb":[ \t]+(?:\([^)]*\)[ \t]+)?(?=\w+=)"
+"""trace-cmd and older perf print the call site once more, in brackets, before the fields."""
+_LINE: Final = re.compile(rb"\[(\d+)\](?:[ \t]+[^\s\[\]]+)?[ \t]+(\d+)(?:\.(\d+))?:[ \t]+(?:\d+[ \t]+)?" + _EVENT_NAME + _FIELDS)
+"""[cpu], flags or none, time, perf's period or none, event. Task names stand before and may hold anything: at 15 characters none
+is long enough to look like all of this."""
+_EVENT: Final = re.compile(rb"(?<![\w:])" + _EVENT_NAME + _FIELDS)
+"""An event, whatever stands before it: when _LINE does not match, a line that cannot be used."""
+_KEY_VALUE: Final = re.compile(rb"(\w+)=(\S*(?: \[\w+\])?)")
+"""A call site in a module is followed by its name in square brackets."""
+_WRITTEN: Final = re.compile(rb"#\s*entries-in-buffer/entries-written:\s*(\d+)/(\d+)")
+_LOST: Final = re.compile(rb"^\s*CPU:\s*\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|PERF_RECORD_LOST\S*\s+lost\s+(\d+)")
+"""ftrace's `CPU:1 [LOST 5 EVENTS]`, trace-cmd's `CPU:1 [5 EVENTS DROPPED]` (both also without a number), perf script's record."""
+
+
+class Kind(IntEnum):
+    """What an event did with its object."""
+
+    ALLOC = 0
+    FREE = 1
+
+
+class Clock(Enum):
+    """What a trace's timestamps count."""
+
+    SECONDS = "seconds"
+    COUNTER = "counter"
+
+
+class KmemEvent(NamedTuple):
+    """One event. `time` in nanoseconds, or in ticks where the clock is a counter; `node` ANY_NODE if none is asked for.
+
+    `flags` are MAY_WAIT and THISNODE; sizes are 0 and flags nothing for frees. `pointer` is NO_POINTER or UNKNOWN_POINTER
+    where there is no object to follow.
+    """
+
+    cpu: int
+    time: int
+    kind: Kind
+    is_kmalloc: bool
+    pointer: int
+    bytes_req: int
+    bytes_alloc: int
+    flags: int
+    node: int
+    name: str
+    """The cache's, or empty where the trace does not say."""
+    call_site: str
+
+
+class KmemReader:
+    """The kmem events of the file `path`, in file order; iterate once. Afterwards `lost`, `clock` and the like are known.
+
+    Raises InputError, with the line's number, for a kmem event without CPU, time or the fields it needs.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        self.lines = TraceLines(path, progress)
+        self.events = 0
+        self.lost = 0
+        """Events that the trace says were overwritten or dropped."""
+        self.lost_uncounted = False
+        """Whether it also says that an unknown number was."""
+        self.clock: Clock | None = None
+        self._words: dict[bytes, str] = {}
+
+    def __iter__(self) -> Iterator[KmemEvent]:
+        match_line = _LINE.search
+        for line in self.lines:
+            match = match_line(line)
+            if match is None or line.startswith(b"#"):
+                self._other_line(line)
+                continue
+            self.events += 1
+            yield self._event(line, match)
+        if not self.events:
+            raise InputError(str(self.lines.path), f"no kmem event in {self.lines.number} lines", allowed=TRACES)
+
+    def _other_line(self, line: bytes) -> None:
+        if line.startswith(b"#"):
+            if match := _WRITTEN.match(line):
+                self.lost += max(0, int(match[2][:18]) - int(match[1][:18]))
+            return
+        if _EVENT.search(line):
+            shown = self._shown(line.strip()[:60])
+            raise self.lines.error(f"kmem event without [cpu] and time: {shown!r}", allowed="task-pid [cpu] seconds: event: ...")
+        if (b"LOST" in line or b"DROPPED" in line) and (match := _LOST.search(line)):
+            count = match[1] or match[2]
+            self.lost += int(count[:18]) if count else 0
+            self.lost_uncounted |= not count
+
+    def _event(self, line: bytes, match: re.Match[bytes]) -> KmemEvent:
+        cpu_text, whole, fraction, event = match.groups()
+        fields = dict(_KEY_VALUE.findall(line, match.end()))
+        cpu = self._number(cpu_text, "CPU", 0, MAX_CPU)
+        pointer = self._pointer(fields.get(b"ptr"), event)
+        time = self._time(whole, fraction)
+        name = self._word(fields.get(b"name", b"")[:MAX_NAME])
+        call_site = self._word(fields.get(b"call_site", b"")[:MAX_SITE])
+        is_kmalloc = event[:5] != b"kmem_"
+        if event[-4:] == b"free":
+            return KmemEvent(cpu, time, Kind.FREE, is_kmalloc, pointer, 0, 0, 0, ANY_NODE, name, call_site)
+        try:
+            bytes_req, bytes_alloc = fields[b"bytes_req"], fields[b"bytes_alloc"]
+        except KeyError as error:
+            raise self.lines.error(f"{event.decode()} event without {error.args[0].decode()}=") from None
+        return KmemEvent(
+            cpu,
+            time,
+            Kind.ALLOC,
+            is_kmalloc,
+            pointer,
+            self._number(bytes_req, "bytes_req", 0, _OPAQUE),
+            self._number(bytes_alloc, "bytes_alloc", 1, _OPAQUE),
+            step_flags(fields.get(b"gfp_flags", b"")),
+            self._number(fields.get(b"node", b"-1"), "node", ANY_NODE, MAX_NODE),
+            name,
+            call_site,
+        )
+
+    def _time(self, whole: bytes, fraction: bytes | None) -> int:
+        clock = Clock.COUNTER if fraction is None else Clock.SECONDS
+        if clock is not self.clock:
+            if self.clock is not None:
+                raise self.lines.error(f"a time in {clock.value} after times in {self.clock.value}", allowed="one clock a trace")
+            self.clock = clock
+        if len(whole) > 20:
+            raise self.lines.error(f"time {self._shown(whole[:40])} is too great", allowed="at most 20 digits")
+        if fraction is None:
+            return int(whole)
+        return int(whole + fraction[:NS_DIGITS].ljust(NS_DIGITS, b"0"))
+
+    def _number(self, text: bytes, what: str, least: int, greatest: int) -> int:
+        try:
+            value = int(text) if len(text) <= 20 else None
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= greatest:
+            raise self.lines.error(f"{what} {self._shown(text[:40])!r}", allowed=f"a number from {least} to {greatest}")
+        return value
+
+    def _pointer(self, text: bytes | None, event: bytes) -> int:
+        if text is None:
+            raise self.lines.error(f"{event.decode()} event without ptr=")
+        try:
+            pointer = int(text, 16)
+        except ValueError:
+            if text in _NULLS:
+                return NO_POINTER
+            if _HIDDEN in text:
+                return UNKNOWN_POINTER
+            return _OPAQUE | int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+        return pointer if pointer > ZERO_SIZE_PTR else NO_POINTER
+
+    def _word(self, raw: bytes) -> str:
+        word = self._words.get(raw)
+        if word is None:
+            if len(self._words) >= MAX_WORDS:
+                raise self.lines.error("one name or call site too many", allowed=f"{MAX_WORDS} different ones a trace")
+            word = self._words[raw] = self._shown(raw)
+        return word
+
+    @staticmethod
+    def _shown(raw: bytes) -> str:
+        """`raw` as text that does nothing to a terminal."""
+        text = raw.decode("ascii", "replace")
+        return text if text.isprintable() else "".join(character if character.isprintable() else "?" for character in text)

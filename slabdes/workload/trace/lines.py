@@ -1,0 +1,106 @@
+"""Lines of a trace file, plain or gzip: streamed in chunks, bounded in length, with every way a file can be bad told in one line.
+
+Knows nothing of what the lines say.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from slabdes.errors import InputError
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the bytes of the file read so far and the bytes that it has."""
+
+MAX_LINE_BYTES: Final = 64 * 1024
+"""Longest line accepted, bytes (assumed: ftrace prints a few hundred)."""
+CHUNK_BYTES: Final = 256 * 1024
+"""Bytes taken from the file at a time (assumed)."""
+
+TRACES: Final = "an ftrace trace file, or the output of perf script or trace-cmd report; plain or gzip"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_OTHER_FORMATS: Final = (
+    (b"PERFILE2", "a perf.data file, which perf script turns into text"),
+    (b"\x17\x08\x44tracing", "a trace.dat file, which trace-cmd report turns into text"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
+    (b"BZh", "a bzip2 file"),
+    (b"PK\x03\x04", "a zip file"),
+)
+"""First bytes of files that are brought here by mistake (from each format's specification)."""
+
+
+class TraceLines:
+    """The lines of the file `path`, without their ends; `number` is that of the line last given, from 1.
+
+    Iterating raises InputError for a file that is missing, not a regular file, empty, binary, cut or damaged gzip, or
+    that has a line longer than MAX_LINE_BYTES. At most one chunk is held.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        self.path = path
+        self.number = 0
+        self._progress = progress
+
+    def error(self, problem: str, allowed: str | None = None) -> InputError:
+        """An InputError about the line last given."""
+        return InputError(f"{self.path}: line {self.number}", problem, allowed)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.number = 0
+        try:
+            with self.path.open("rb") as raw:
+                status = os.fstat(raw.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise InputError(str(self.path), "not a regular file, and a trace is read twice", allowed=TRACES)
+                yield from self._lines(raw, status.st_size)
+        except EOFError:
+            raise InputError(str(self.path), f"the gzip stream is cut after line {self.number}", allowed="a whole file") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(str(self.path), f"damaged gzip after line {self.number}: {error}", allowed="a whole file") from None
+        except OSError as error:
+            raise InputError(str(self.path), error.strerror or str(error), allowed=TRACES) from None
+
+    def _lines(self, raw: BinaryIO, size: int) -> Iterator[bytes]:
+        magic = raw.read(len(_GZIP_MAGIC))
+        raw.seek(0)
+        stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")) if magic == _GZIP_MAGIC else raw
+        rest = b""
+        first = True
+        while chunk := stream.read(CHUNK_BYTES):
+            if first:
+                self._check_format(chunk)
+                first = False
+            if b"\0" in chunk:
+                self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
+                raise self.error("binary data", allowed=TRACES)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self.number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise self._too_long()
+                yield line
+            if len(rest) > MAX_LINE_BYTES:
+                self.number += 1
+                raise self._too_long()
+            if self._progress is not None:
+                self._progress(raw.tell(), size)
+        if first:
+            raise InputError(str(self.path), "empty", allowed=TRACES)
+        if rest:
+            self.number += 1
+            yield rest
+
+    def _too_long(self) -> InputError:
+        return self.error("too long to be a trace's", allowed=f"at most {MAX_LINE_BYTES} bytes a line")
+
+    def _check_format(self, start: bytes) -> None:
+        for magic, what in _OTHER_FORMATS:
+            if start.startswith(magic):
+                raise InputError(str(self.path), f"{what}", allowed=TRACES)

@@ -1,0 +1,179 @@
+"""A spooled trace on a machine: which CPU plays which traced CPU, how copies stand side by side, and their phases.
+
+Leaves out which node a traced CPU was on, since traces do not say: explicit `node=` requests keep their number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from slabdes.config import Placement, TraceWorkload
+from slabdes.errors import InputError
+from slabdes.streams import Purpose, below, stream_key, words
+from slabdes.units import PS_PER_NS
+from slabdes.workload.programs import Program, Step, Workload
+from slabdes.workload.trace.lines import Progress
+from slabdes.workload.trace.spool import Spool, Think, ThinkRule, load_trace
+
+PHASE_DIVISOR: Final = 100
+"""A copy begins within this part of the trace's length: 1 % (assumed; enough that copies do not go in step)."""
+ASSUMED_STEP_NS: Final = 100
+"""Nanoseconds a step is taken to last where there are no think times to tell the trace's length by (assumed)."""
+_MAP: Final = re.compile(r"\d{1,9}:\d{1,9}(,\d{1,9}:\d{1,9})*")
+_ONE_TO_ONE: Final = "1:1"
+_SHOWN: Final = 8
+"""CPUs listed in an error (assumed)."""
+_RULES: Final = "compact, spread, 1:1, or a map such as 0:0,1:24"
+
+
+class ReplayMachine(Protocol):
+    """What replay needs to know of a machine."""
+
+    @property
+    def n_cpus(self) -> int:
+        """CPUs, numbered from 0."""
+        ...
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes, numbered from 0."""
+        ...
+
+    def choose_cpus(self, count: int, placement: Placement) -> Sequence[int]:
+        """`count` different CPUs in the order in which they are to be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class TraceProgram:
+    """The program of one traced CPU in one copy: its steps from the spool, the first delayed by the copy's phase."""
+
+    spool: Spool
+    cpu: int
+    think: Think
+    slot_base: int
+    phase_ps: int
+
+    def __call__(self) -> Iterator[Step]:
+        """A fresh iterator over the steps."""
+        steps = self.spool.steps(self.cpu, think=self.think, slot_base=self.slot_base)
+        think_ps, *rest = next(steps)
+        op, cache, slot, node, flags = rest
+        yield think_ps + self.phase_ps, op, cache, slot, node, flags
+        yield from steps
+
+
+def build_trace_workload(
+    config: TraceWorkload, machine: ReplayMachine, *, seed: int, replication: int, folder: Path, progress: Progress | None = None
+) -> Workload:
+    """Read the trace of `config`, spool it into `folder`, and replay it on `machine`; see load_trace and trace_workload."""
+    spool = load_trace(config.file, config.caches, folder, progress)
+    return trace_workload(config, machine, spool, seed=seed, replication=replication)
+
+
+def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, *, seed: int, replication: int) -> Workload:
+    """The programs of `config.copies` copies of the spooled trace on `machine`. One spool serves any number of calls.
+
+    Copy k uses slots from k times the trace's objects on and starts with a phase of its own (copy 0 with none). Raises
+    InputError where the machine has too few CPUs or nodes, or a CPU map does not fit the trace.
+    """
+    _check_nodes(spool, machine)
+    think = spool.effective_think(Think.parse(config.think, "workload.think"))
+    homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine)
+    programs: dict[int, Program] = {}
+    for copy, home in enumerate(homes):
+        phase = phase_ps(spool, think, seed=seed, replication=replication, copy=copy)
+        for traced, cpu in home.items():
+            programs[cpu] = TraceProgram(spool, traced, think, copy * spool.objects, phase)
+    return Workload(
+        programs=dict(sorted(programs.items())),
+        caches=tuple(cache.config() for cache in spool.caches),
+        windowed=False,
+        operations=spool.operations * config.copies,
+        warnings=spool.index.warnings,
+    )
+
+
+def phase_ps(spool: Spool, think: Think, *, seed: int, replication: int, copy: int) -> int:
+    """Picoseconds by which all CPUs of copy `copy` start late: 0 for copy 0, else uniform in 1 % of the trace's length.
+
+    The length is the trace's span as its think times are scaled; without think times it is that of its busiest CPU, at
+    ASSUMED_STEP_NS a step.
+    """
+    if copy == 0:
+        return 0
+    if think.rule is ThinkRule.NONE:
+        length = max(part.steps for part in spool.cpus.values()) * ASSUMED_STEP_NS * PS_PER_NS
+    else:
+        length = think.scaled(spool.span_ns)
+    word = next(words(stream_key(seed, replication, copy, Purpose.PHASE)))
+    return below(word, length // PHASE_DIVISOR + 1)
+
+
+def place_copies(traced: Sequence[int], copies: int, rule: str, machine: ReplayMachine) -> list[dict[int, int]]:
+    """For each copy, the machine CPU of each of the CPUs `traced`.
+
+    `compact` and `spread`: the machine lists CPUs in that order, and each copy takes the next ones for its traced CPUs in
+    ascending order. `1:1` or a map places copy 0; copy k is moved up by k times the smallest stride at which no two copies
+    share a CPU.
+    """
+    needed = len(traced) * copies
+    if needed > machine.n_cpus:
+        problem = f"{len(traced)} traced CPUs x {copies} copies need {needed} CPUs, the machine has {machine.n_cpus}"
+        most = machine.n_cpus // len(traced)
+        fewer = f"1 to {most} copies, or " if most else ""
+        raise InputError("workload.copies", problem, allowed=f"{fewer}a machine with at least {needed} CPUs")
+    if rule in (Placement.COMPACT, Placement.SPREAD):
+        order = machine.choose_cpus(needed, Placement(rule))
+        return [dict(zip(traced, order[copy * len(traced) :], strict=False)) for copy in range(copies)]
+    first = {cpu: cpu for cpu in traced} if rule == _ONE_TO_ONE else _parse_map(rule, traced)
+    stride = _stride(sorted(first.values()), copies)
+    homes = [{cpu: home + copy * stride for cpu, home in first.items()} for copy in range(copies)]
+    for copy, placed in enumerate(homes):
+        for cpu, home in placed.items():
+            if home >= machine.n_cpus:
+                shifted = f" (copy {copy}, moved up by {copy * stride})" if copy else ""
+                problem = f"{rule[:80]}: traced CPU {cpu} would be CPU {home}{shifted}"
+                raise InputError("workload.cpus", problem, f"CPUs 0 to {machine.n_cpus - 1} of this machine")
+    return homes
+
+
+def _parse_map(rule: str, traced: Sequence[int]) -> dict[int, int]:
+    text = rule.replace(" ", "")
+    if not _MAP.fullmatch(text):
+        raise InputError("workload.cpus", f"{rule[:80]!r}", allowed=_RULES)
+    pairs = [(int(cpu), int(home)) for cpu, _, home in (pair.partition(":") for pair in text.split(","))]
+    mapped = dict(pairs)
+    listed = ", ".join(str(cpu) for cpu in traced[:_SHOWN]) + (", ..." if len(traced) > _SHOWN else "")
+    if len(mapped) != len(pairs):
+        raise InputError("workload.cpus", f"{rule[:80]}: a traced CPU is there twice", allowed=_RULES)
+    if len(set(mapped.values())) != len(mapped):
+        raise InputError("workload.cpus", f"{rule[:80]}: two traced CPUs share one of the machine", allowed="different CPUs")
+    if set(mapped) != set(traced):
+        wrong = min(set(mapped) ^ set(traced))
+        problem = "has no step of the chosen caches" if wrong in mapped else "is not in the map"
+        allowed = f"each of the traced CPUs {listed}"
+        raise InputError("workload.cpus", f"{rule[:80]}: traced CPU {wrong} {problem}", allowed)
+    return mapped
+
+
+def _stride(homes: Sequence[int], copies: int) -> int:
+    """The smallest shift at which `copies` copies of the ascending CPUs `homes` share none."""
+    distances = {later - earlier for index, earlier in enumerate(homes) for later in homes[index + 1 :]}
+    stride = 1
+    while any(distance % stride == 0 and distance // stride < copies for distance in distances):
+        stride += 1
+    return stride
+
+
+def _check_nodes(spool: Spool, machine: ReplayMachine) -> None:
+    if spool.highest_node >= machine.n_nodes:
+        raise InputError(
+            str(spool.index.path),
+            f"an allocation asks for node {spool.highest_node}, the machine has {machine.n_nodes}",
+            allowed=f"a machine with at least {spool.highest_node + 1} nodes",
+        )

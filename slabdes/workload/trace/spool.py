@@ -1,0 +1,345 @@
+"""Second pass over a trace: each traced CPU's steps, spooled to a file of fixed-size records, and streamed back as steps.
+
+Every object gets a slot of its own. Leaves out machines: a spool knows traced CPUs only, and serves any number of copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from slabdes.errors import InputError
+from slabdes.units import PS_PER_NS
+from slabdes.workload.programs import ANY_NODE, Op, Step
+from slabdes.workload.trace.caches import LEFT_OUT, TraceCache, group_key
+from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemEvent, KmemReader
+from slabdes.workload.trace.index import TraceIndex, file_fingerprint, index_trace, selected_caches
+from slabdes.workload.trace.lines import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_RECORD: Final = Struct("<qqhhBB")
+"""A step on disk: time in ns since the trace's first event, slot, cache, node, op, flags."""
+_FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "<i2"), ("op", "u1"), ("flags", "u1")]
+_CACHE_AT: Final = 16
+"""Offset of a record's cache, bytes."""
+_CACHE: Final = Struct("<h")
+MAX_CACHES: Final = 1 << 15
+"""Caches that a record's cache number can tell apart."""
+_BUFFERED_BYTES: Final = 4 << 20
+"""Bytes of records that all CPUs together hold before they are written (assumed)."""
+_CHUNK_RECORDS: Final = 8192
+"""Records read back at a time (assumed)."""
+MAX_SCALE: Final = 1000
+"""Greatest factor that think times may be scaled by (assumed)."""
+
+
+class ThinkRule(Enum):
+    """Where a replay's think times come from."""
+
+    RECORDED = "recorded"
+    SCALED = "scaled"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Think:
+    """Think times of a replay: those recorded, times `factor`; none at all where the factor is 0."""
+
+    rule: ThinkRule
+    factor: Fraction
+
+    @classmethod
+    def parse(cls, text: str, where: str = "think") -> Think:
+        """`recorded`, `none`, or a factor such as `0.1x`; InputError about `where` for anything else.
+
+        >>> Think.parse("0.1x").factor
+        Fraction(1, 10)
+        """
+        if text == "recorded":
+            return cls(ThinkRule.RECORDED, Fraction(1))
+        if text == "none":
+            return cls(ThinkRule.NONE, Fraction(0))
+        with suppress(ValueError, ZeroDivisionError):
+            factor = Fraction(text[:-1])
+            if text.endswith("x") and 0 <= factor <= MAX_SCALE:
+                return cls(ThinkRule.SCALED if factor else ThinkRule.NONE, factor)
+        raise InputError(where, f"{text!r}", allowed=f"recorded, none, or a factor from 0x to {MAX_SCALE}x such as 0.1x")
+
+    def scaled(self, nanoseconds: int) -> int:
+        """Picoseconds to think where `nanoseconds` were recorded, rounded down."""
+        return nanoseconds * PS_PER_NS * self.factor.numerator // self.factor.denominator
+
+
+@dataclass(frozen=True)
+class CpuSteps:
+    """One traced CPU's part of a spool: how many steps, and when its first and last were, ns from the trace's first event."""
+
+    steps: int
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True)
+class Spool:
+    """The steps of a trace on disk, for chosen caches. `cpus` has the traced CPUs that take part, in order.
+
+    Steps of objects that the trace does not allocate are left out; objects never freed stay allocated.
+    """
+
+    folder: Path
+    index: TraceIndex = field(repr=False)
+    caches: tuple[TraceCache, ...]
+    """The chosen caches; a step's cache is an index into these."""
+    cpus: Mapping[int, CpuSteps]
+    objects: int
+    """Slots 0 to objects - 1 are used."""
+    highest_node: int
+    """The highest node that an allocation asks for; ANY_NODE if none asks."""
+
+    @property
+    def operations(self) -> int:
+        """Steps of all CPUs."""
+        return sum(part.steps for part in self.cpus.values())
+
+    @property
+    def first_ns(self) -> int:
+        """Time of the first step of all, ns from the trace's first event."""
+        return min(part.first_ns for part in self.cpus.values())
+
+    @property
+    def span_ns(self) -> int:
+        """Nanoseconds from the first step to the last."""
+        return max(part.last_ns for part in self.cpus.values()) - self.first_ns
+
+    def effective_think(self, wanted: Think) -> Think:
+        """The think times that can be had: none where the trace's clock is a counter, `wanted` elsewhere."""
+        return wanted if self.index.clock is Clock.SECONDS else Think(ThinkRule.NONE, Fraction(0))
+
+    def steps(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[Step]:
+        """The steps of traced CPU `cpu`, its slots counted from `slot_base`; a chunk of records is held at a time.
+
+        Thinks are times since the CPU's previous step as recorded, the first since the trace's first step. A step that the
+        clock puts before its predecessor follows it at once.
+        """
+        import numpy as np
+
+        think = self.effective_think(think)
+        latest = self.first_ns
+        for chunk in _chunks(_file(self.folder, cpu)):
+            times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
+            latest = int(times[-1])
+            yield from zip(
+                _scaled(np.diff(times), think),
+                chunk["op"].tolist(),
+                chunk["cache"].tolist(),
+                (chunk["slot"] + slot_base).tolist(),
+                chunk["node"].tolist(),
+                chunk["flags"].tolist(),
+                strict=True,
+            )
+
+
+def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
+    """Read the trace of `index` once more and write the steps of `caches` (names; none means all) into `folder`.
+
+    Memory grows with objects live at once, not with the trace's length. Raises InputError for a cache that is not in the
+    trace, a trace that changed since it was indexed, and a folder that cannot be written.
+    """
+    chosen = selected_caches(index, caches)
+    if len(chosen) > MAX_CACHES:
+        raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
+    if file_fingerprint(index.path) != index.fingerprint:
+        raise _changed(index)
+    writer = _Writer(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        objects = _write(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
+        cpus, highest_node = _survey(folder, writer.cpus)
+    except OSError as error:
+        raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
+    if not cpus:
+        raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
+    return Spool(folder, index, tuple(index.caches[number] for number in chosen), cpus, objects, highest_node)
+
+
+def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
+    """Both passes over the trace `path`: index it, then spool `caches` (none means all) into `folder`.
+
+    `progress` sees one count for the two passes. Raises InputError as index_trace and spool_trace do.
+    """
+    index = index_trace(path, _half(progress, 0))
+    return spool_trace(index, caches, folder, _half(progress, 1))
+
+
+def _half(progress: Progress | None, part: int) -> Progress | None:
+    """Progress of pass `part`, 0 or 1, as part of one count for both."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(part * total + done, 2 * total)
+
+    return report
+
+
+def _changed(index: TraceIndex) -> InputError:
+    return InputError(str(index.path), "changed since it was first read", allowed="a file that stays as it is")
+
+
+def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> list[int]:
+    if think.rule is ThinkRule.NONE:
+        return [0] * len(recorded_ns)
+    # Python's integers: picoseconds times a numerator can exceed 64 bits.
+    return [think.scaled(nanoseconds) for nanoseconds in recorded_ns.tolist()]
+
+
+def _file(folder: Path, cpu: int) -> Path:
+    return folder / f"cpu{cpu}.steps"
+
+
+def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
+    """The file's records, without those left out, a chunk at a time; no chunk is empty."""
+    import numpy as np
+
+    record = np.dtype(_FIELDS)
+    with path.open("rb") as stream:
+        while data := stream.read(_CHUNK_RECORDS * record.itemsize):
+            chunk = np.frombuffer(data, dtype=record)
+            kept = chunk[chunk["cache"] != LEFT_OUT]
+            if len(kept):
+                yield kept
+
+
+class _Writer:
+    """Appends records to CPUs' files; buffers are bounded together, and no file stays open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._buffers: dict[int, bytearray] = {}
+        self._written: dict[int, int] = {}
+        self._buffered = 0
+        self._corrections: dict[int, list[tuple[int, int]]] = {}
+        self._uncorrected = 0
+
+    @property
+    def cpus(self) -> list[int]:
+        """CPUs that have a file, in order."""
+        return sorted(self._buffers)
+
+    def append(self, cpu: int, record: bytes) -> int:
+        """Add a record; its offset in the CPU's file."""
+        buffer = self._buffers.get(cpu)
+        if buffer is None:
+            buffer = self._buffers[cpu] = bytearray()
+            self._written[cpu] = 0
+            _file(self._folder, cpu).write_bytes(b"")
+        offset = self._written[cpu] + len(buffer)
+        buffer += record
+        self._buffered += len(record)
+        if self._buffered > _BUFFERED_BYTES:
+            self.flush()
+        return offset
+
+    def correct(self, cpu: int, offset: int, cache: int) -> None:
+        """Give the record at `offset` another cache."""
+        self._corrections.setdefault(cpu, []).append((offset, cache))
+        self._uncorrected += _RECORD.size
+        if self._uncorrected > _BUFFERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything that is held."""
+        for cpu, buffer in self._buffers.items():
+            corrections = self._corrections.get(cpu, ())
+            if not buffer and not corrections:
+                continue
+            with _file(self._folder, cpu).open("r+b") as stream:
+                stream.seek(self._written[cpu])
+                stream.write(buffer)
+                for offset, cache in corrections:
+                    stream.seek(offset + _CACHE_AT)
+                    stream.write(_CACHE.pack(cache))
+            self._written[cpu] += len(buffer)
+            buffer.clear()
+        self._corrections.clear()
+        self._buffered = self._uncorrected = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object whose cache only its free will tell: where its allocation was written, and the caches by name."""
+
+    cpu: int
+    offset: int
+    slot: int
+    cache: int
+    by_name: Mapping[str, int]
+
+
+def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progress: Progress | None) -> int:
+    """Write the steps of the caches in `places` (number in the index to number in the spool); the number of slots used."""
+    reader = KmemReader(index.path, progress)
+    live: dict[int, int | _Open] = {}
+    """Pointer to slot and cache, packed, or to an _Open; pointers to objects of other caches are not kept."""
+    start = index.first if index.clock is Clock.SECONDS else None
+    slots = 0
+    for event in reader:
+        pointer = event.pointer
+        if pointer in (NO_POINTER, UNKNOWN_POINTER):
+            continue
+        time = 0 if start is None else event.time - start
+        if event.kind is Kind.FREE:
+            known = live.pop(pointer, None)
+            if known is not None:
+                slot, cache = _freed(event, known, writer)
+                writer.append(event.cpu, _RECORD.pack(time, slot, cache, ANY_NODE, Op.FREE, 0))
+            continue
+        live.pop(pointer, None)
+        fate = index.fates.get(group_key(event))
+        if fate is None:
+            raise _changed(index)
+        cache = places.get(fate.cache, LEFT_OUT)
+        by_name = {name: places.get(number, LEFT_OUT) for name, number in fate.by_name.items()}
+        if cache == LEFT_OUT and all(other == LEFT_OUT for other in by_name.values()):
+            continue
+        offset = writer.append(event.cpu, _RECORD.pack(time, slots, cache, event.node, Op.ALLOC, event.flags))
+        live[pointer] = _Open(event.cpu, offset, slots, cache, by_name) if by_name else slots * MAX_CACHES + cache
+        slots += 1
+    writer.flush()
+    return slots
+
+
+def _freed(event: KmemEvent, known: int | _Open, writer: _Writer) -> tuple[int, int]:
+    """Slot and cache of the object that `event` frees."""
+    if isinstance(known, int):
+        return divmod(known, MAX_CACHES)
+    cache = known.by_name.get(event.name, known.cache)
+    if cache != known.cache:
+        writer.correct(known.cpu, known.offset, cache)
+    return known.slot, cache
+
+
+def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int]:
+    """What each CPU's file holds, CPUs without a step left out, and the highest node asked for."""
+    parts: dict[int, CpuSteps] = {}
+    highest_node = ANY_NODE
+    for cpu in cpus:
+        steps, first, last = 0, 0, 0
+        for chunk in _chunks(_file(folder, cpu)):
+            if not steps:
+                first = last = int(chunk["time"][0])
+            steps += len(chunk)
+            last = max(last, int(chunk["time"].max()))
+            highest_node = max(highest_node, int(chunk["node"].max()))
+        if steps:
+            parts[cpu] = CpuSteps(steps, first, last)
+    return parts, highest_node

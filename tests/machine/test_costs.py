@@ -1,0 +1,73 @@
+"""Costs: names, sources, rounding and scaling."""
+
+from __future__ import annotations
+
+import pytest
+
+from slabdes.errors import InputError
+from slabdes.machine.costs import COST_NAMES, Costs, Kind, build_costs, costs_table, kind_of
+
+
+def test_every_cost_has_a_source_and_a_docstring_worth_of_name() -> None:
+    table = costs_table(Costs())
+    assert [name for name, _value, _source in table] == list(COST_NAMES)
+    for name, value, source in table:
+        assert value > 0, name
+        assert "assumed" in source or ".csv" in source, name
+
+
+def test_the_fast_path_pair_costs_what_was_published() -> None:
+    costs = Costs()
+    assert costs.alloc_hit + costs.free_hit == 23_852  # slab_brouer2015_bulk.csv: 23.852 ns
+    assert costs.lock_op == 8_334  # primitives_brouer2017.csv
+    assert costs.irq_pair == 1_864
+
+
+def test_the_page_costs_add_up_to_the_published_cycles() -> None:
+    costs = Costs()
+    ps_per_cycle = 250  # at 4 GHz
+    assert costs.page_alloc_order0 + costs.page_free_order0 == 349 * ps_per_cycle  # page_allocator_8cpu.csv, order 0 pair
+    sequence = costs.page_alloc_order0 + costs.page_free_order0 + 2 * costs.pcp_refill_page
+    assert sequence == (616 + 295) * ps_per_cycle  # order 0, single_alloc + single_free
+
+
+def test_a_slower_clock_stretches_local_work_and_nothing_else() -> None:
+    default, slow = Costs(), build_costs({}, {}, clock_ghz=2.0, where="test")
+    for name in COST_NAMES:
+        factor = 2 if kind_of(name) is Kind.WORK else 1
+        assert getattr(slow, name) == factor * getattr(default, name), name
+    assert "2 GHz" in dict(slow.sources)["alloc_hit"]
+
+
+def test_a_given_cost_is_not_scaled_by_the_clock() -> None:
+    costs = build_costs({"alloc_hit": 1.2346}, {"alloc_hit": "me"}, clock_ghz=2.0, where="test")
+    assert costs.alloc_hit == 1235
+    assert dict(costs.sources)["alloc_hit"] == "me"
+
+
+def test_sharing_a_core_slows_local_work_and_leaves_transfers_alone() -> None:
+    costs = build_costs({"alloc_hit": 10, "smt_slowdown": 1.5}, {}, where="test")
+    shared = costs.with_smt_sharing()
+    assert shared.alloc_hit == 15_000
+    assert shared.same_node == costs.same_node
+    assert shared.ipi == costs.ipi
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"alloc_hitt": 1}, "did you mean alloc_hit?"),
+        ({"alloc_hit": -1}, "-1 is not a cost"),
+        ({"alloc_hit": float("nan")}, "nan is not a cost"),
+        ({"alloc_hit": float("inf")}, "inf is not a cost"),
+        ({"alloc_hit": 10**400}, "is not a cost"),
+        ({"alloc_hit": True}, "True is not a cost"),
+        ({"smt_slowdown": 0.5}, "allowed: 1 to 10"),
+    ],
+)
+def test_a_bad_cost_is_one_line_that_says_what_is_allowed(given: dict[str, float], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build_costs(given, {}, where="test")
+    assert said in str(caught.value)
+    assert "allowed:" in str(caught.value)
+    assert "\n" not in str(caught.value)

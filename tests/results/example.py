@@ -1,0 +1,181 @@
+"""Synthetic records that add up: what an engine could leave behind, made without one. Everything follows from the arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
+from slabdes.results.frames import Frames, Point, concat_frames, frames_of
+from slabdes.results.manifest import Manifest, make_manifest
+
+NUM = 15
+ALLOC_WEIGHTS = {Path.HIT: 900, Path.SHARED: 40, Path.PARTIAL: 30, Path.FREE: 8, Path.GROW: 20, Path.FAIL: 2}
+FREE_WEIGHTS = {Path.FREE_HIT: 850, Path.FLUSH_SHARED: 60, Path.FLUSH_LISTS: 25, Path.ALIEN_PUT: 60, Path.ALIEN_DRAIN: 5}
+WORK_PS = {Path.HIT: 12_000, Path.FREE_HIT: 11_000, Path.GROW: 900_000}
+SLOW_WORK_PS = 150_000
+WITHOUT_LOCK = {Path.HIT, Path.FREE_HIT, Path.FAIL}
+ALIEN = {Path.ALIEN_PUT, Path.ALIEN_DRAIN}
+
+
+@dataclass
+class Tally:
+    """What the CPUs did while the records are made."""
+
+    waits: list[Histogram]
+    holds: list[Histogram]
+    bounces: list[int]
+
+
+def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, contention: bool = True, seed: int = 1) -> Records:
+    """Records of `cpus` CPUs on `nodes` nodes with one cache, list_locks, alien locks and an idle zone lock a node."""
+    random = Random(seed * 1009 + cpus)
+    locks = Tally([Histogram() for _ in range(2 * nodes)], [Histogram() for _ in range(2 * nodes)], [0] * (2 * nodes))
+    latency: dict[tuple[int, Path], Histogram] = {}
+    records = [_cpu(cpu, cpu * nodes // cpus, cpus, nodes, operations, contention, random, locks, latency) for cpu in range(cpus)]
+    elapsed = max(record.end for record in records)
+    in_use = sum(record.allocs - record.failed - record.frees for record in records)
+    return Records(
+        digest=f"{random.getrandbits(256):064x}",
+        elapsed=elapsed,
+        latency=latency,
+        locks=tuple(_locks(nodes, locks)),
+        cpus=tuple(records),
+        caches=(_cache(latency, in_use),),
+        slabs=tuple(_slabs(nodes, in_use)),
+        warnings=("one page allocation failed",) if seed == 2 else (),
+    )
+
+
+def _cpu(
+    cpu: int, node: int, cpus: int, nodes: int, operations: int, contention: bool, random: Random, locks: Tally,
+    latency: dict[tuple[int, Path], Histogram],
+) -> CpuRecord:  # fmt: skip
+    parts = dict.fromkeys(("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work"), 0)
+    done = {Path.HIT.operation: 0, Path.FREE_HIT.operation: 0}
+    failed = 0
+    for number in range(operations):
+        weights = ALLOC_WEIGHTS if number % 2 == 0 or number > operations - 4 else FREE_WEIGHTS
+        path = random.choices(list(weights), list(weights.values()))[0]
+        if nodes == 1 and path in ALIEN:
+            path = Path.FLUSH_SHARED
+        cost = {"work": int(WORK_PS.get(path, SLOW_WORK_PS) * random.uniform(0.85, 1.15))}
+        cost["first_touch"] = random.choice((0, 17_000))
+        cost["pages"] = 350_000 if path in (Path.GROW, Path.FAIL) else 0
+        cost["line"] = 0 if path in WITHOUT_LOCK else random.choice((40_000, 110_000))
+        cost["lock_wait"] = 0
+        if path not in WITHOUT_LOCK:
+            lock = node + nodes if path in ALIEN else random.randrange(nodes) if random.random() < 0.1 else node
+            cost["lock_wait"] = _take(locks, lock, cpus, contention and cpus > 1, random)
+        parts["think"] += int(random.expovariate(1 / 400_000))
+        for name, spent in cost.items():
+            parts[name] += spent
+        latency.setdefault((0, path), Histogram()).add(sum(cost.values()))
+        done[path.operation] += 1
+        failed += path is Path.FAIL
+    allocs, frees = done.values()
+    start = random.randrange(1000)
+    return CpuRecord(
+        cpu=cpu, node=node, allocs=allocs, frees=frees, failed=failed, skipped=0, sections=0,
+        start=start, end=start + sum(parts.values()), **parts,
+    )  # fmt: skip
+
+
+def _take(locks: Tally, lock: int, cpus: int, contention: bool, random: Random) -> int:
+    locks.holds[lock].add(int(random.uniform(30_000, 90_000)))
+    locks.bounces[lock] += random.random() < 0.5
+    if not contention or random.random() > cpus / (cpus + 8):
+        return 0
+    waited = int(random.expovariate(1 / (20_000 * cpus)))
+    locks.waits[lock].add(waited)
+    return waited
+
+
+def _locks(nodes: int, locks: Tally) -> list[LockRecord]:
+    found = []
+    for number in range(2 * nodes):
+        kind, node = (LockKind.LIST, number) if number < nodes else (LockKind.ALIEN, number - nodes)
+        taken, contended = locks.holds[number].count, locks.waits[number].count
+        other = (node + 1) % nodes if kind is LockKind.ALIEN else -1
+        name = f"objects node {node} {kind.label}"
+        bounces = locks.bounces[number]
+        found.append(LockRecord(name, kind, 0, node, other, taken, contended, bounces, locks.waits[number], locks.holds[number]))
+    for node in range(nodes):
+        found.append(LockRecord(f"zone {node}", LockKind.ZONE, -1, node, -1, 0, 0, 0, Histogram(), Histogram()))
+    return found
+
+
+def _cache(latency: dict[tuple[int, Path], Histogram], in_use: int) -> CacheRecord:
+    def count(*paths: Path) -> int:
+        return sum(latency[0, path].count for path in paths if (0, path) in latency)
+
+    refills = count(Path.SHARED, Path.PARTIAL, Path.FREE, Path.GROW, Path.FAIL)
+    slabs = _slab_count(in_use)
+    grown = max(count(Path.GROW), slabs)
+    return CacheRecord(
+        cache=0, name="objects", object_size=256, num=NUM, gfporder=0, limit=120, batchcount=60, shared=8,
+        refills=refills, retries=refills // 50, grown=grown, reaped=grown - slabs, allochit=count(Path.HIT),
+        allocmiss=refills, freehit=count(Path.FREE_HIT), freemiss=count(Path.FLUSH_SHARED, Path.FLUSH_LISTS),
+        node_allocs=0, node_frees=count(Path.ALIEN_PUT, Path.ALIEN_DRAIN), node_overflow=0,
+        slabs_created=grown, slabs_destroyed=grown - slabs,
+    )  # fmt: skip
+
+
+def _slab_count(in_use: int) -> int:
+    return in_use // NUM + 2
+
+
+def _slabs(nodes: int, in_use: int) -> list[SlabRecord]:
+    """All on node 0: full slabs, a partial one, a free one whose objects lie in arrays."""
+    full, rest = divmod(in_use, NUM)
+    first = SlabRecord(0, 0, 1, full, 1, NUM - rest, 360, NUM - 4, 3, 1, in_use)
+    return [first, *(SlabRecord(0, node, 0, 0, 0, 0, 360, 0, 0, 0, 0) for node in range(1, nodes))]
+
+
+def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Records:
+    """Records of a workload with no allocator: one lock of no node that all CPUs take."""
+    random = Random(seed)
+    wait, hold, latency = Histogram(), Histogram(), Histogram()
+    records = []
+    for cpu in range(cpus):
+        think = waited = worked = 0
+        for _ in range(operations):
+            think += int(random.expovariate(1e-6))
+            one, held = int(random.expovariate(1e-5)), int(random.expovariate(1e-5))
+            wait.add(one)
+            hold.add(held)
+            latency.add(one + held)
+            waited, worked = waited + one, worked + held
+        end = think + waited + worked
+        records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, worked))
+    total = cpus * operations
+    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold)
+    elapsed = max(record.end for record in records)
+    return Records(f"{seed:064x}", elapsed, {(-1, Path.SECTION): latency}, (lock,), tuple(records), (), (), ())
+
+
+def example_frames(
+    cpu_counts: tuple[int, ...] = (4,), machines: tuple[str, ...] = ("xeon-2s",), replications: int = 1, nodes: int = 2,
+    operations: int = 400, contention: bool = True,
+) -> Frames:  # fmt: skip
+    """Frames of a sweep over machines and CPU counts, the CPU count fastest; one of each is a plain run."""
+    parts = []
+    for machine in machines:
+        for cpus in cpu_counts:
+            swept = {"machine.preset": machine} if len(machines) > 1 else {}
+            swept |= {"machine.cpus": cpus} if len(cpu_counts) > 1 else {}
+            on = min(nodes, cpus)
+            salt = machines.index(machine)
+            runs = [example_records(cpus, on, operations, contention, seed + 10 * salt) for seed in range(1, replications + 1)]
+            parts.append(frames_of(Point(len(parts), machine, cpus, swept), runs))
+    return concat_frames(parts)
+
+
+def example_manifest(frames: Frames, layouts: dict[str, dict[str, object]] | None = None) -> Manifest:
+    """The manifest of such frames."""
+    sweep = {key: sorted(set(frames.points[key].to_list())) for key in frames.swept_keys()}
+    experiment = {"name": "example", "seed": 1, "workload": {"kind": "mix"}, "sweep": sweep}
+    machines = {name: {"name": name} for name in frames.points["machine"].to_list()}
+    for name, layout in (layouts or {}).items():
+        machines[name] = {"name": name, "layout": layout}
+    return make_manifest(frames, experiment, "reference", machines, wall_s=1.5)
