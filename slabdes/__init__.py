@@ -1,1 +1,47 @@
-"""slabdes: what will this allocator do on a machine you do not have?"""
+"""slabdes: what will this allocator do on a machine you do not have?
+
+A discrete-event simulation of many CPUs on NUMA nodes that contend for the Linux SLAB allocator. Names load when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
+    from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
+    from slabdes.api import Run, Study, simulate, sweep
+    from slabdes.config import Experiment, load_experiment
+    from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled
+    from slabdes.machine import Machine, load_machine, preset_names
+
+__all__ = [
+    "simulate", "sweep", "Run", "Study", "Experiment", "load_experiment",
+    "Machine", "load_machine", "preset_names",
+    "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
+    "SlabdesError", "InputError", "CheckFailed", "Stalled",
+]  # fmt: skip
+
+_ROOMS = {
+    "slabdes.allocator.geometry": ("Geometry", "kmem_cache_geometry"),
+    "slabdes.allocator.state": ("KmemCache", "KmemList3", "Slab", "SlabState"),
+    "slabdes.api": ("Run", "Study", "simulate", "sweep"),
+    "slabdes.config": ("Experiment", "load_experiment"),
+    "slabdes.errors": ("CheckFailed", "InputError", "SlabdesError", "Stalled"),
+    "slabdes.machine": ("Machine", "load_machine", "preset_names"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+try:
+    __version__ = version("slabdes")
+except PackageNotFoundError:
+    __version__ = "not installed"
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for from its room."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'slabdes' has no attribute {name!r}")

@@ -242,9 +242,8 @@ def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:
         raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(str(path), f"not TOML: {error}") from None
-    for setting in settings:
-        _set(raw, setting)
     _resolve_files(raw, path.parent)
+    apply_settings(raw, settings)
     return parse_experiment(raw, str(path))
 
 
@@ -267,7 +266,10 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
         raw = _deep_copy(base)
         for key, value in zip(keys, values, strict=True):
             _put(raw, key, value, f"{where}: sweep")
-        yield dict(zip(keys, values, strict=True)), _validate(raw, f"{where}: sweep {dict(zip(keys, values, strict=True))}" if keys else where)
+        yield (
+            dict(zip(keys, values, strict=True)),
+            _validate(raw, f"{where}: sweep {dict(zip(keys, values, strict=True))}" if keys else where),
+        )
 
 
 def _validate(raw: Mapping[str, Any], where: str) -> Experiment:
@@ -293,7 +295,9 @@ def _first_error(first: Any, where: str) -> InputError:
             return InputError(place, str(context["error"]))
         case "union_tag_invalid":
             tag = context["tag"]
-            return InputError(f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS))
+            return InputError(
+                f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS)
+            )
         case "union_tag_not_found":
             return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
         case "enum":
@@ -320,6 +324,15 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     named = [part for part in location if isinstance(part, str)]
     model = _MODELS[named[-1]] if named else Experiment
     return list(model.model_fields)
+
+
+def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:
+    """Change `raw` as `key=value` settings say, dotted keys and TOML values; a key that is set is no longer swept.
+
+    Files that a setting names are taken from the current folder. Raises InputError for one that is no setting.
+    """
+    for setting in settings:
+        _set(raw, setting)
 
 
 def _set(raw: dict[str, Any], setting: str) -> None:

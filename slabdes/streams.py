@@ -77,9 +77,9 @@ def exponential_table() -> tuple[int, ...]:
     with localcontext() as context:
         context.prec = 40
         one = 1 << EXPONENTIAL_BITS
-        return tuple(int((-(Decimal(steps + i) / (2 * steps)).ln() * one).to_integral_value()) for i in range(steps + 1)) + (
-            int((Decimal(2).ln() * one).to_integral_value()),
-        )
+        fixed = [(-(Decimal(steps + i) / (2 * steps)).ln() * one).to_integral_value() for i in range(steps + 1)]
+        fixed.append((Decimal(2).ln() * one).to_integral_value())
+        return tuple(int(entry) for entry in fixed)
 
 
 def exponential(word: int, mean: int) -> int:

@@ -59,9 +59,15 @@ def _check_lists(state: SlabState, cache: KmemCache, l3: KmemList3, in_slabs: se
             in_slabs.add(number)
             if slab.which != which or slab.nodeid != l3.node:
                 raise _broken(cache, f"node {l3.node}: slab {slab.serial} of node {slab.nodeid} on the {which.name} list")
-            right = {ListName.PARTIAL: 0 < slab.inuse < slab.num, ListName.FULL: slab.inuse == slab.num, ListName.FREE: slab.inuse == 0}
+            right = {
+                ListName.PARTIAL: 0 < slab.inuse < slab.num,
+                ListName.FULL: slab.inuse == slab.num,
+                ListName.FREE: slab.inuse == 0,
+            }
             if not right[which]:
-                raise _broken(cache, f"node {l3.node}: slab {slab.serial} with {slab.inuse} of {slab.num} in use on the {which.name} list")
+                raise _broken(
+                    cache, f"node {l3.node}: slab {slab.serial} with {slab.inuse} of {slab.num} in use on the {which.name} list"
+                )
             chain = list(_free_chain(state, cache, number))
             if len(chain) != slab.num - slab.inuse or len(set(chain)) != len(chain):
                 raise _broken(cache, f"slab {slab.serial}: free chain {chain} with {slab.inuse} of {slab.num} in use")

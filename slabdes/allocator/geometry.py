@@ -55,7 +55,13 @@ def align_up(size: int, align: int) -> int:
 
 
 def kmem_cache_geometry(
-    size: int, align: int = 0, *, hwcache_align: bool = False, reclaim_account: bool = False, noleaktrace: bool = False, bigmem: bool = True
+    size: int,
+    align: int = 0,
+    *,
+    hwcache_align: bool = False,
+    reclaim_account: bool = False,
+    noleaktrace: bool = False,
+    bigmem: bool = True,
 ) -> Geometry:
     """The layout that kmem_cache_create gives to objects of `size` bytes.
 

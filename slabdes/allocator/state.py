@@ -69,7 +69,21 @@ class ArrayCache:
 class Slab:
     """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created."""
 
-    __slots__ = ("bufctl", "cache", "colouroff", "descriptor", "free", "inuse", "line", "next", "nodeid", "num", "prev", "serial", "which")
+    __slots__ = (
+        "bufctl",
+        "cache",
+        "colouroff",
+        "descriptor",
+        "free",
+        "inuse",
+        "line",
+        "next",
+        "nodeid",
+        "num",
+        "prev",
+        "serial",
+        "which",
+    )
 
     def __init__(self, number: int, cache: int, num: int, bufctl: int) -> None:
         self.next = number
@@ -111,17 +125,26 @@ class KmemList3:
         self.line = NOBODY
 
 
+@dataclass(slots=True)
 class CacheStats:
     """The kernel's STATS counters of a cache, and the refills and retries that only this program counts."""
 
-    __slots__ = (
-        "allochit", "allocmiss", "errors", "freehit", "freemiss", "grown", "high_mark", "max_freeable", "node_allocs",
-        "node_frees", "node_overflow", "num_active", "num_allocations", "reaped", "refills", "retries",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        for counter in self.__slots__:
-            setattr(self, counter, 0)
+    num_active: int = 0
+    num_allocations: int = 0
+    high_mark: int = 0
+    grown: int = 0
+    reaped: int = 0
+    errors: int = 0
+    max_freeable: int = 0
+    node_allocs: int = 0
+    node_frees: int = 0
+    node_overflow: int = 0
+    allochit: int = 0
+    allocmiss: int = 0
+    freehit: int = 0
+    freemiss: int = 0
+    refills: int = 0
+    retries: int = 0
 
 
 class KmemCache:
@@ -260,9 +283,7 @@ def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> Kmem
     """Set a cache up as kmem_cache_create and its first do_tune_cpucache leave it. `next_reap` is in jiffies."""
     cache = KmemCache(len(state.caches), spec)
     cache.limit, cache.batchcount, cache.shared = spec.tunables.limit, spec.tunables.batchcount, spec.tunables.shared
-    cache.array = [
-        alloc_arraycache(state, f"c{cpu}", cache.limit, cache.batchcount) for cpu in range(len(state.node_of_cpu))
-    ]
+    cache.array = [alloc_arraycache(state, f"c{cpu}", cache.limit, cache.batchcount) for cpu in range(len(state.node_of_cpu))]
     for node in range(state.n_nodes):
         l3 = kmem_list3_init(state, cache, node, next_reap)
         l3.shared = alloc_shared(state, cache, node)

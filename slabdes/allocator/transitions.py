@@ -10,7 +10,17 @@ from collections.abc import MutableSequence, Sequence
 from typing import Final
 
 from slabdes.allocator.lists import list_add, list_add_tail, list_del, list_empty
-from slabdes.allocator.state import BUFCTL_END, OBJECT_BITS, OBJECT_MASK, ArrayCache, CacheStats, KmemCache, KmemList3, ListName, Slab
+from slabdes.allocator.state import (
+    BUFCTL_END,
+    OBJECT_BITS,
+    OBJECT_MASK,
+    ArrayCache,
+    CacheStats,
+    KmemCache,
+    KmemList3,
+    ListName,
+    Slab,
+)
 from slabdes.allocator.tunables import BATCHREFILL_LIMIT
 
 NO_SLAB: Final = -1
@@ -107,7 +117,13 @@ def slab_put_obj(words: MutableSequence[int], slab: Slab, obj: int) -> None:
 
 
 def take_objects(
-    words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, ac: ArrayCache, number: int, batchcount: int
+    words: MutableSequence[int],
+    slabs: Sequence[Slab],
+    l3: KmemList3,
+    stats: CacheStats,
+    ac: ArrayCache,
+    number: int,
+    batchcount: int,
 ) -> int:
     """Move objects of one slab to an array until the slab or the batch ends, and put it where it belongs; how many."""
     slab = slabs[number]

@@ -22,7 +22,7 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
-from slabdes.engine.kernel import CpuContext, Kernel, Waits
+from slabdes.engine.kernel import Cpu, Kernel, Waits
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -34,7 +34,7 @@ _FALLBACK_PATH: Final = {
 }
 
 
-def kmem_cache_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -> Waits[int]:
+def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """An object, or NO_OBJECT; `cpu.path` says how it came about (__do_cache_alloc)."""
     cpu.altfail = False
     if not flags & THISNODE:
@@ -50,7 +50,7 @@ def kmem_cache_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -
     return obj
 
 
-def kmem_cache_alloc_node(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> Waits[int]:
+def kmem_cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, or of another unless THISNODE is asked for; or NO_OBJECT (__cache_alloc_node)."""
     cpu.altfail = False
     if node == cpu.node:
@@ -60,7 +60,7 @@ def kmem_cache_alloc_node(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: i
     return (yield from ____cache_alloc_node(k, cpu, cache, flags, node))
 
 
-def ____cache_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -> Waits[int]:  # noqa: N807 -- the kernel's name
+def ____cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """From the CPU's array, refilled if it is empty."""
     ac = cache.array[cpu.number]
     if ac.avail:
@@ -70,7 +70,7 @@ def ____cache_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) ->
     return (yield from cache_alloc_refill(k, cpu, cache, flags))
 
 
-def cache_alloc_refill(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -> Waits[int]:
+def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """Fill the CPU's empty array from the shared array, else from the lists, else from a new slab; then pop its top."""
     state = k.state
     l3 = cache.nodelists[cpu.node]
@@ -126,9 +126,7 @@ def cache_alloc_refill(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int)
     return ac_get(state.words, ac)
 
 
-def ____cache_alloc_node(  # noqa: N807 -- the kernel's name
-    k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int, node: int
-) -> Waits[int]:
+def ____cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """One object straight from a node's lists, growing them if they are empty, then from anywhere unless THISNODE."""
     state = k.state
     l3 = cache.nodelists[node]
@@ -154,7 +152,7 @@ def ____cache_alloc_node(  # noqa: N807 -- the kernel's name
             return (yield from fallback_alloc(k, cpu, cache, flags))
 
 
-def fallback_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -> Waits[int]:
+def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """An object of any node: first one that lists hold, then a slab of whatever node has pages."""
     cpu.path = Path.FAIL
     if flags & THISNODE:
@@ -184,7 +182,7 @@ def fallback_alloc(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int) -> 
             return obj
 
 
-def cache_grow(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[bool]:
+def cache_grow(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[bool]:
     """Add a slab to a node's free list, on pages that a fallback has got already if `slab` is given; whether it worked."""
     state = k.state
     l3 = cache.nodelists[node]
@@ -221,7 +219,7 @@ def cache_grow(k: Kernel, cpu: CpuContext, cache: KmemCache, flags: int, node: i
     return True
 
 
-def slab_pages(k: Kernel, cpu: CpuContext, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
+def slab_pages(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
     """A slab's number and the node its pages lie on, or NO_SLAB and NO_NODE (kmem_getpages)."""
     got = yield from k.kmem_getpages(cpu, cache, node, thisnode)
     slab = NO_SLAB if got == NO_NODE else new_slab(k.state, cache)
@@ -229,7 +227,7 @@ def slab_pages(k: Kernel, cpu: CpuContext, cache: KmemCache, node: int, *, thisn
     return slab, got
 
 
-def alloc_slabmgmt(k: Kernel, cpu: CpuContext, cache: KmemCache, slab: int, flags: int, node: int) -> Waits[bool]:
+def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, node: int) -> Waits[bool]:
     """The slab's descriptor: in the slab itself, or an object of a general cache; whether there was one."""
     if cache.slabp_cache is None:
         return True
@@ -238,5 +236,3 @@ def alloc_slabmgmt(k: Kernel, cpu: CpuContext, cache: KmemCache, slab: int, flag
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor
     return bool(descriptor != NO_OBJECT)
-
-

@@ -16,11 +16,11 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.kernel import CpuContext, Kernel, Waits
+from slabdes.engine.kernel import Cpu, Kernel, Waits
 from slabdes.engine.records import Path
 
 
-def kmem_cache_free(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> Waits[None]:
+def kmem_cache_free(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back; `cpu.path` says how (__cache_free)."""
     state = k.state
     if state.n_nodes > 1 and (yield from cache_free_alien(k, cpu, cache, obj)):
@@ -35,7 +35,7 @@ def kmem_cache_free(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> W
     ac_put(state.words, ac, obj)
 
 
-def cache_free_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> Waits[bool]:
+def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
     """Free another node's object, into the alien cache for it or straight to its slab; false if it is this node's."""
     state = k.state
     node = state.slabs[virt_to_slab(obj)].nodeid
@@ -63,9 +63,7 @@ def cache_free_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, obj: int) -> 
     return True
 
 
-def __drain_alien_cache(  # noqa: N807 -- the kernel's name
-    k: Kernel, cpu: CpuContext, cache: KmemCache, alien: ArrayCache, node: int
-) -> Waits[None]:
+def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[None]:
     """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs."""
     if not alien.avail:
         return
@@ -81,7 +79,7 @@ def __drain_alien_cache(  # noqa: N807 -- the kernel's name
     yield from k.spin_unlock(cpu, remote.list_lock)
 
 
-def cache_flusharray(k: Kernel, cpu: CpuContext, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
+def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
     """Make room in a full array: the oldest batch goes to the shared array, or to its slabs where that is full."""
     state = k.state
     batchcount = ac.batchcount
@@ -101,7 +99,7 @@ def cache_flusharray(k: Kernel, cpu: CpuContext, cache: KmemCache, ac: ArrayCach
     shift_down(state.words, ac, batchcount)
 
 
-def free_block(k: Kernel, cpu: CpuContext, cache: KmemCache, objects: list[int], node: int) -> Waits[None]:
+def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[None]:
     """Return objects to their slabs, in order, destroying slabs that empty beyond free_limit. list_lock is held."""
     state = k.state
     l3 = cache.nodelists[node]
@@ -117,7 +115,7 @@ def free_block(k: Kernel, cpu: CpuContext, cache: KmemCache, objects: list[int],
             yield from slab_destroy(k, cpu, cache, slab)
 
 
-def slab_destroy(k: Kernel, cpu: CpuContext, cache: KmemCache, slab: int) -> Waits[None]:
+def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
     """Give an empty, unlinked slab's pages back, and its descriptor if that lies elsewhere."""
     record = k.state.slabs[slab]
     home, descriptor = record.nodeid, record.descriptor

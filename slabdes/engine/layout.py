@@ -7,7 +7,6 @@ from typing import Final
 
 from slabdes.config import AllocatorVersion
 
-
 LISTS_LINE: Final = 0
 """The first line of a kmem_list3 is the one with the lists, free_objects and colour_next."""
 

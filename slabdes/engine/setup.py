@@ -59,7 +59,9 @@ def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheCon
     return state
 
 
-def _find_descriptor_cache(cache: KmemCache, by_name: dict[str, KmemCache], create: Callable[[CacheSpec], KmemCache], n_cpus: int) -> None:
+def _find_descriptor_cache(
+    cache: KmemCache, by_name: dict[str, KmemCache], create: Callable[[CacheSpec], KmemCache], n_cpus: int
+) -> None:
     """Give an off-slab cache the general cache of its descriptors; that one's own descriptors lie in its slabs."""
     if not cache.off_slab:
         return

@@ -5,6 +5,7 @@ Leaves out CPU and memory hotplug, and kmem_cache_destroy.
 
 from __future__ import annotations
 
+from slabdes.allocator.lists import list_empty
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, alloc_arraycache, alloc_shared
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, following_reap
 from slabdes.allocator.transitions import (
@@ -15,13 +16,12 @@ from slabdes.allocator.transitions import (
     reap_slab_count,
     shift_down,
 )
-from slabdes.allocator.lists import list_empty
 from slabdes.allocator.tunables import Tunables, free_limit
 from slabdes.engine.free_paths import __drain_alien_cache, free_block, slab_destroy
-from slabdes.engine.kernel import CpuContext, InterruptingKernel, Kernel, Waits
+from slabdes.engine.kernel import Cpu, InterruptingKernel, Kernel, Waits
 
 
-def cache_reap(k: Kernel, cpu: CpuContext, hz: int) -> Waits[None]:
+def cache_reap(k: Kernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
     """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn."""
     if (yield from k.reap_mutex_trylock(cpu)):
         for cache in reversed(k.state.caches):
@@ -31,7 +31,7 @@ def cache_reap(k: Kernel, cpu: CpuContext, hz: int) -> Waits[None]:
     cpu.reap_due = following_reap(cpu.number, k.jiffies(cpu), hz)
 
 
-def _reap_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, hz: int) -> Waits[None]:
+def _reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
     l3 = cache.nodelists[cpu.node]
     yield from k.look(cpu)
     yield from reap_alien(k, cpu, cache, l3)
@@ -49,7 +49,7 @@ def _reap_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, hz: int) -> Waits[
         cache.stats.reaped += yield from drain_freelist(k, cpu, cache, l3, reap_slab_count(l3, cache.num))
 
 
-def reap_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+def reap_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     """Drain the alien cache that the CPU's reap node points at, unless it is empty or its lock is taken."""
     alien = l3.alien[cpu.reap_node] if l3.alien else None
     if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock)):
@@ -57,9 +57,7 @@ def reap_alien(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> W
         yield from k.spin_unlock(cpu, alien.lock)
 
 
-def drain_array(
-    k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool
-) -> Waits[None]:
+def drain_array(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool) -> Waits[None]:
     """Free some of an array that has not been used since the last look, or all of it if forced."""
     if ac is None or not ac.avail:
         return
@@ -73,7 +71,7 @@ def drain_array(
     yield from k.spin_unlock(cpu, l3.list_lock)
 
 
-def drain_freelist(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3, tofree: int) -> Waits[int]:
+def drain_freelist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, tofree: int) -> Waits[int]:
     """Destroy up to `tofree` free slabs, last ones first, one hold of list_lock each; how many."""
     state = k.state
     freed = 0
@@ -96,7 +94,7 @@ def drain_freelist(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3, 
     return freed
 
 
-def kmem_cache_shrink(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache) -> Waits[int]:
+def kmem_cache_shrink(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """Empty every array and destroy every free slab; 1 if slabs are left, else 0 (__cache_shrink)."""
     state = k.state
     for other in (yield from k.on_each_cpu(cpu)):
@@ -113,7 +111,7 @@ def kmem_cache_shrink(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache) 
     return int(left)
 
 
-def do_drain(k: Kernel, cpu: CpuContext, cache: KmemCache) -> Waits[None]:
+def do_drain(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     """Free a CPU's whole array."""
     ac = cache.array[cpu.number]
     l3 = cache.nodelists[cpu.node]
@@ -123,7 +121,7 @@ def do_drain(k: Kernel, cpu: CpuContext, cache: KmemCache) -> Waits[None]:
     ac.avail = 0
 
 
-def drain_alien_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+def drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     """Send all of a node's alien caches home."""
     for node, alien in enumerate(l3.alien or ()):
         if alien is not None:
@@ -132,7 +130,7 @@ def drain_alien_cache(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList
             yield from k.spin_unlock(cpu, alien.lock)
 
 
-def do_tune_cpucache(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> Waits[None]:
+def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tunables: Tunables) -> Waits[None]:
     """Give a cache new tunables: new arrays for every CPU, the old ones' objects back to their slabs."""
     state = k.state
     old = cache.array
@@ -150,7 +148,7 @@ def do_tune_cpucache(k: InterruptingKernel, cpu: CpuContext, cache: KmemCache, t
         yield from _alloc_kmemlist(k, cpu, cache, l3)
 
 
-def _alloc_kmemlist(k: Kernel, cpu: CpuContext, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+def _alloc_kmemlist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     state = k.state
     new_shared = alloc_shared(state, cache, l3.node)
     yield from k.spin_lock(cpu, l3.list_lock)

@@ -65,15 +65,16 @@ class Costs:
     move_object: int = _cycles(2, "assumed: a pointer copied within the first-level cache")
     """One pointer moved between arrays."""
     slab_object: int = _cycles(
-        10,
-        "derived: slab_garnier2016_single_thread_cycles.csv, alloc_seq of 64 to 256 bytes less a hit, the object's first "
-        "touch and its share of a grow leaves 6 to 20",
+        8,
+        "derived: alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit, first_touch and a "
+        "share of a grow, leaves 1 to 12, 7.5 on average; only its sum with first_touch is seen there",
     )
     """One object taken from a slab's free chain, or put back on it."""
     list_move: int = _cycles(
         55,
-        "derived: free_seq of slab_garnier2016_single_thread_cycles.csv less a hit and slab_object leaves about 80; "
-        "slab_concurrent_i7-3770_before.csv, 365 and 806 cycles on 8 threads, leaves about 50; taken between",
+        "derived: free_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit, slab_object and a "
+        "share of a slab's end, leaves 78 to 88; a free at 32 bytes of slab_concurrent_i7-3770_before.csv, 806 cycles on 8 "
+        "threads, leaves about 52 if the lock never rests and smt_slowdown holds; taken near the second",
     )
     """Unlinking a slab and linking it elsewhere, its neighbours' lines apart."""
     grow_base: int = _cycles(
@@ -98,7 +99,11 @@ class Costs:
         281, "page_allocator_8cpu.csv: order 0 single_alloc 616 + single_free 295 less the pair 349, half of it each way"
     )
     """One page moved between a CPU's page list and the zone."""
-    first_touch: int = _cycles(70, "slab_garnier2016_single_thread_cycles.csv: about 70 of alloc_seq at 64 bytes and more")
+    first_touch: int = _cycles(
+        70,
+        "DESIGN, Time: about 70; alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit and a "
+        "share of a grow, leaves 70 to 82 for this and slab_object",
+    )
     """First touch of a cold object or descriptor."""
     same_core: int = _ns(7.606, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
     """Line transfer between the two threads of a core."""
@@ -113,7 +118,8 @@ class Costs:
     remote_per_distance: int = _ns(
         3.696,
         Kind.MEMORY,
-        "2x_AMD_EPYC_7601.csv: medians 366.901 ns across sockets and 307.771 ns within one, over SLIT 32 - 16 (its usual SLIT)",
+        "2x_AMD_EPYC_7601.csv: medians 366.901 ns across sockets and 307.771 ns between dies of one, over 16 units of distance "
+        "(its usual SLIT is 10, 16, 32, as remembered)",
     )
     """Added to remote_base for each unit of SLIT distance above local."""
     dram_local: int = _ns(85.0, Kind.MEMORY, "mlc_idle_latency_ns.csv: median of five two-socket machines")
@@ -167,7 +173,7 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """Raise InputError, with the nearest right name, if any key of `names` is not a cost."""
     for name in names:
         if name not in _ENTRIES:
-            raise InputError(f"{where}: {name}", f"not a cost{nearest(name, COST_NAMES)}", allowed=", ".join(COST_NAMES))
+            raise InputError(f"{where}.{name}", f"not a cost{nearest(name, COST_NAMES)}", allowed=", ".join(COST_NAMES))
 
 
 def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock_ghz: float = REFERENCE_GHZ, where: str) -> Costs:
@@ -199,7 +205,7 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
 def _checked(name: str, value: object, where: str) -> int | float:
     low, high, unit = (1.0, MAX_SMT_SLOWDOWN, "") if kind_of(name) is Kind.RATIO else (0.0, MAX_COST_NS, " ns")
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"{where}: {name}", f"{value!r} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
+        raise InputError(f"{where}.{name}", f"{value!r} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
     return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
 
 

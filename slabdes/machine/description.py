@@ -63,7 +63,7 @@ class Description:
         for name in TRANSFER_COSTS:
             if self.transfer_ps is not None and name in overrides_ns:
                 raise InputError(f"costs.{name}", f"has no effect: {self.where} gives every transfer in transfer_ns")
-        texts = {name: "overridden by the experiment" for name in overrides_ns}
+        texts = dict.fromkeys(overrides_ns, "overridden by the experiment")
         return replace(self, costs_ns={**self.costs_ns, **overrides_ns}, cost_sources={**self.cost_sources, **texts})
 
     def with_memory(self, memory_mib: float | Sequence[float] | None) -> Description:
@@ -161,5 +161,5 @@ def default_distances(nodes: int) -> tuple[tuple[int, ...], ...]:
 
 def _memory(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_MEMORY_MIB:
-        raise InputError(where, f"{value!r} is not a memory size", allowed=f"0 to {MAX_MEMORY_MIB:g} MiB")
+        raise InputError(where, f"{value!r} is not a memory size", allowed=f"0 to {MAX_MEMORY_MIB:.0f} MiB")
     return float(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import networkx as nx  # type: ignore[import-untyped, unused-ignore]  # has no types of its own; stubs are a separate package
+import networkx as nx
 
 if TYPE_CHECKING:
     from slabdes.machine.topology import Machine

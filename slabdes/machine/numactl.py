@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from slabdes.errors import InputError
-from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
+from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_DISTANCE, MIN_DISTANCE, Description, check_size, default_distances
 from slabdes.machine.files import plain_name, read_text
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
@@ -37,13 +37,15 @@ class ThreadNumbering(StrEnum):
 
 @dataclass
 class _Reading:
-    """What has been read so far. `cpus`, `sizes` and `rows` go by OS node id; `lines` says where a node's CPUs stood."""
+    """What has been read so far. `cpus`, `sizes` and `rows` go by OS node id; the `_lines` say where they stood."""
 
     where: str
     announced: int | None = None
+    last_line: int = 0
     cpus: dict[int, list[int]] = field(default_factory=dict)
     sizes: dict[int, float] = field(default_factory=dict)
-    lines: dict[int, int] = field(default_factory=dict)
+    cpu_lines: dict[int, int] = field(default_factory=dict)
+    size_lines: dict[int, int] = field(default_factory=dict)
     columns: list[int] = field(default_factory=list)
     rows: dict[int, tuple[int, ...]] = field(default_factory=dict)
     in_table: bool = False
@@ -67,6 +69,7 @@ def parse_numactl(
     """The machine in `text`; `where` begins any error, `name` is the file's. See `read_numactl`."""
     reading = _Reading(where)
     for number, line in enumerate(text.splitlines(), 1):
+        reading.last_line = number
         if line.strip() and not line.lstrip().startswith(IGNORED):
             _read_line(reading, number, line.strip())
     ids = _node_ids(reading)
@@ -95,9 +98,9 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
     elif match := CPUS.match(line):
         node = int(match[1])
         if node in reading.cpus:
-            reading.fail(number, f"node {node} again; its CPUs were on line {reading.lines[node]}")
+            reading.fail(number, f"node {node} again; its CPUs were on line {reading.cpu_lines[node]}")
         reading.cpus[node] = [int(cpu) for cpu in match[2].split()]
-        reading.lines[node] = number
+        reading.cpu_lines[node] = number
     elif match := MEMORY.match(line):
         if match[2] == "size":
             _read_size(reading, number, int(match[1]), float(match[3] or 0))
@@ -118,6 +121,7 @@ def _read_size(reading: _Reading, number: int, node: int, mib: float) -> None:
     if node in reading.sizes:
         reading.fail(number, f"the size of node {node} again")
     reading.sizes[node] = mib
+    reading.size_lines[node] = number
 
 
 def _read_row(reading: _Reading, number: int, node: int, row: tuple[int, ...]) -> None:
@@ -127,6 +131,9 @@ def _read_row(reading: _Reading, number: int, node: int, row: tuple[int, ...]) -
         reading.fail(number, f"the distances of node {node} again")
     if len(row) != len(reading.columns):
         reading.fail(number, f"{len(row)} distances for {len(reading.columns)} nodes: the matrix is not square")
+    for other, distance in zip(reading.columns, row, strict=True):
+        if not MIN_DISTANCE <= distance <= MAX_DISTANCE:
+            reading.fail(number, f"{distance} from node {node} to node {other}", allowed=f"{MIN_DISTANCE} to {MAX_DISTANCE}")
     reading.rows[node] = row
 
 
@@ -134,12 +141,16 @@ def _node_ids(reading: _Reading) -> tuple[int, ...]:
     """The OS ids of all nodes, ascending. A node may lack a `cpus:` line only if another line tells of it."""
     ids = tuple(sorted(reading.cpus))
     if not ids:
-        raise InputError(reading.where, "no `node N cpus:` line", allowed="the output of numactl --hardware, or a .toml file")
+        reading.fail(
+            reading.last_line, "the text ends without a `node N cpus:` line", "the output of numactl --hardware, or a .toml file"
+        )
     if reading.announced not in (None, len(ids)):
-        raise InputError(reading.where, f"{reading.announced} nodes announced, CPUs of {len(ids)} told (cut off?)")
+        reading.fail(
+            reading.last_line, f"the text ends with the CPUs of {len(ids)} nodes, but announces {reading.announced} (cut off?)"
+        )
     for node in reading.sizes:
         if node not in reading.cpus:
-            raise InputError(reading.where, f"a size for node {node}, which has no `node {node} cpus:` line")
+            reading.fail(reading.size_lines[node], f"a size for node {node}, which has no `node {node} cpus:` line")
     return ids
 
 
@@ -149,7 +160,9 @@ def _node_of_cpu(reading: _Reading, ids: tuple[int, ...]) -> tuple[int, ...]:
     for index, node in enumerate(ids):
         for cpu in reading.cpus[node]:
             if cpu in homes:
-                reading.fail(reading.lines[node], f"CPU {cpu} is on node {node} and on node {ids[homes[cpu]]}", "one node a CPU")
+                first = ids[homes[cpu]]
+                twice = f"on node {node} twice" if node == first else f"on node {node} and on node {first}"
+                reading.fail(reading.cpu_lines[node], f"CPU {cpu} is {twice}", "one place a CPU")
             homes[cpu] = index
     return tuple(homes[cpu] for cpu in sorted(homes))
 
@@ -178,12 +191,11 @@ def _distances(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[int, ...]
     if not reading.rows:
         if len(ids) == 1 or reading.no_distances:
             return default_distances(len(ids))
-        raise InputError(
-            reading.where, f"no node distances for {len(ids)} nodes (cut off?)", allowed=f"their table, or `{NO_DISTANCES}`"
-        )
+        problem = f"the text ends without node distances for {len(ids)} nodes (cut off?)"
+        reading.fail(reading.last_line, problem, f"their table, or `{NO_DISTANCES}`")
     for told in (reading.columns, sorted(reading.rows)):
         if sorted(told) != list(ids):
-            raise InputError(f"{reading.where}: distances", f"for nodes {_listed(told)}, but there are nodes {_listed(ids)}")
+            reading.fail(reading.last_line, f"distances for nodes {_listed(told)}, but there are nodes {_listed(ids)}")
     places = [reading.columns.index(node) for node in ids]
     return tuple(tuple(reading.rows[node][place] for place in places) for node in ids)
 

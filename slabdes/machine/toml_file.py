@@ -107,7 +107,8 @@ def parse_toml(text: str, where: str, name: str) -> Description:
     except RecursionError:
         raise InputError(where, "not TOML: nested too deeply") from None
     except ValueError as error:
-        raise InputError(where, f"not TOML: {error}") from None
+        # After a semicolon Python advises its programmer (numbers of thousands of digits), not our user.
+        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
     if not raw:
         raise InputError(where, "empty: no key in it", allowed=", ".join(MachineFile.model_fields))
     try:
@@ -240,6 +241,8 @@ def _first_error(first: Any, where: str) -> InputError:
     if first["type"] == "missing":
         return InputError(place, "missing")
     shown = repr(first["input"])
+    if first["type"] in ("model_type", "dict_type"):
+        return InputError(place, f"{shown[:60]} is not a table", allowed=f"[{location[0]}] and its keys")
     return InputError(place, f"{shown if len(shown) <= 60 else shown[:60] + '...'}: {first['msg']}")
 
 

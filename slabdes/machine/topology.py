@@ -19,7 +19,7 @@ from slabdes.machine.costs import REFERENCE_GHZ, Costs, costs_table
 from slabdes.units import PAGE_SIZE, ps_to_ns
 
 if TYPE_CHECKING:
-    import networkx as nx  # type: ignore[import-untyped, unused-ignore]  # has no types of its own; stubs are a separate package
+    import networkx as nx
 
 BYTES_PER_MIB: Final = 1 << 20
 

@@ -5,13 +5,15 @@ Draws the plain data of `Machine.layout()`. Leaves out caches below a node and t
 
 from __future__ import annotations
 
-import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from slabdes.plots import style
+from slabdes.plots.places import Places, Spot, place, seen_part
 from slabdes.results.text import time_text
 
 if TYPE_CHECKING:
@@ -19,18 +21,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ALL_LABELLED: Final = 4
-"""Up to so many nodes every line has its distance; up to _ALL_DRAWN only the nearest; beyond, only those are drawn."""
-_ALL_DRAWN: Final = 8
+"""Up to so many nodes every line has its distance on it, else only those to a nearest node, and none where those are many."""
+_LABELS: Final = 12
 _NUMBERS: Final = 16
 """Up to so many nodes the SLIT's entries are written out."""
-_LABEL_AT: Final = 0.38
-"""Where on a line its label stands: not in the middle, where diagonals cross."""
+_LABEL_AT: Final = 0.28
+"""Where on the part of a line between its boxes the label stands: not in the middle, where diagonals cross."""
 _CHARACTER_IN: Final = 0.075
 """Width of a character of the boxes' text, inches, with a margin (measured at 8 points)."""
 _LINE_IN: Final = 0.165
 """Height of a line of the boxes' text, inches (measured at 8 points)."""
 _CPU_LINES: Final = 3
-_MAX_SIDE_IN: Final = 14.0
+_SIDE_IN: Final = 4.4
+"""Width of the panels at the right."""
+_LEGEND_IN: Final = 1.7
+"""Width of a legend's entry."""
+_TITLE_CHARACTER_IN: Final = 0.085
+"""Width of a character of the title, inches (measured at 10 points)."""
 _LINE_LOOKS: Final = (
     {"color": "#000000", "linewidth": 2.0},
     {"color": "#0072B2", "linewidth": 1.2, "linestyle": "--"},
@@ -41,24 +48,24 @@ _LINE_LOOKS: Final = (
 
 _ROUND: Final = "round,pad=0,rounding_size=0.08"
 
-Place = tuple[float, float]
-
 
 def machine_figure(layout: Mapping[str, Any]) -> Figure:
     """The machine that `layout` (as `Machine.layout()` gives it) describes, with its SLIT and line transfers."""
     nodes = layout["nodes"]
     texts = [_box_text(node, len(nodes)) for node in nodes]
     box = _box_size(texts)
-    places, size = _places(nodes, box)
-    side = 4.2
-    height = max(size[1], 5.2 if len(nodes) > 1 else 3.2)
-    figure = style.new_figure(size[0] + side + 0.6, height + 0.9)
+    where = place(nodes, layout["links"], box)
+    drawn = max(where.size[0], _LEGEND_IN * 2)
+    width = drawn + _SIDE_IN + 0.6
+    height = max(where.size[1], 5.2 if len(nodes) > 1 else 3.2)
+    figure = style.new_figure(width, height + 0.9)
     cores = sum(len(node["cores"]) for node in nodes)
     counted = (len(nodes), "NUMA node"), (cores, "core"), (layout["cpus"], "CPU")
     about = ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for count, what in counted)
-    figure.suptitle(f"{style.plain(layout['name'])}: {about}\n{style.plain(_shortened(layout['source'], 120))}", fontsize=10)
-    drawing, beside = figure.subfigures(1, 2, squeeze=False, width_ratios=(size[0], side))[0]
-    _draw(drawing.subplots(), layout, places, size, box, texts)
+    lines = [f"{layout['name']}: {about}", *_wrapped(layout["source"], int(width / _TITLE_CHARACTER_IN), 2)]
+    figure.suptitle("\n".join(style.plain(line) for line in lines), fontsize=10)
+    drawing, beside = figure.subfigures(1, 2, squeeze=False, width_ratios=(drawn, _SIDE_IN))[0]
+    _draw(drawing.subplots(), layout, where, box, texts, int(drawn / _LEGEND_IN))
     panels = [panel for panel in (_slit if len(nodes) > 1 else None, _transfers if layout["transfers"] else None) if panel]
     for axes, panel in zip(beside.subplots(max(len(panels), 1), 1, squeeze=False).ravel(), panels or [_alone], strict=True):
         panel(axes, layout)
@@ -69,7 +76,7 @@ def _box_text(node: Mapping[str, Any], nodes: int) -> list[str]:
     cpus = sorted(cpu for core in node["cores"] for cpu in core["cpus"])
     name = f"node {node['node']}" + (f" (id {node['id']})" if node["id"] != node["node"] else "")
     if nodes > _NUMBERS:
-        return [name, *_wrapped(cpu_ranges(cpus), 12, 2)] if cpus else [name, "no CPUs"]
+        return [name, *_wrapped(f"CPUs {cpu_ranges(cpus)}", 14, 2)] if cpus else [name, "no CPUs"]
     memory = node["memory_mib"]
     told = f"{memory / 1024:.3g} GiB" if memory >= 1024 else f"{memory:g} MiB" if memory else "no memory"
     if not cpus:
@@ -109,92 +116,65 @@ def cpu_ranges(cpus: Sequence[int]) -> str:
 
 
 def _wrapped(text: str, width: int, lines: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, width, max_lines=lines, placeholder=" ...")
 
 
-def _shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def _box_size(texts: Sequence[Sequence[str]]) -> Place:
+def _box_size(texts: Sequence[Sequence[str]]) -> Spot:
     widest = max(len(line) for text in texts for line in text)
     return widest * _CHARACTER_IN + 0.25, max(len(text) for text in texts) * _LINE_IN + 0.2
 
 
-def _places(nodes: Sequence[Mapping[str, Any]], box: Place) -> tuple[list[Place], Place]:
-    """The middle of each box and the size of the drawing, in inches.
-
-    The layout's own places, drawn as large as it takes for boxes to stand clear of each other; where that is too large,
-    rows and columns in the same order.
-    """
-    count = len(nodes)
-    if count == 1:
-        return [(box[0] / 2 + 0.3, box[1] / 2 + 0.3)], (box[0] + 0.6, box[1] + 0.6)
-    gap = 0.55
-    xs, ys = [node["x"] for node in nodes], [node["y"] for node in nodes]
-    pairs = [(abs(xs[a] - xs[b]), abs(ys[a] - ys[b])) for a in range(count) for b in range(a)]
-    # Two boxes are clear of each other if they are so along x or along y.
-    scale = max(min((box[0] + gap) / dx if dx else math.inf, (box[1] + gap) / dy if dy else math.inf) for dx, dy in pairs)
-    spans = [(max(along) - min(along)) * scale for along in (xs, ys)]
-    size = (spans[0] + box[0] + 0.4, spans[1] + box[1] + 0.4)
-    if count <= _ALL_DRAWN and max(size) <= _MAX_SIDE_IN * 0.75:
-        left, low = box[0] / 2 + 0.2 - min(xs) * scale, box[1] / 2 + 0.2 - min(ys) * scale
-        return [(x * scale + left, y * scale + low) for x, y in zip(xs, ys, strict=True)], size
-    columns = math.ceil(math.sqrt(count))
-    by_row = sorted(range(count), key=lambda node: -ys[node])
-    places: list[Place] = [(0.0, 0.0)] * count
-    rows = -(-count // columns)
-    step = box[0] + gap, box[1] + gap
-    for row in range(rows):
-        for column, node in enumerate(sorted(by_row[row * columns : (row + 1) * columns], key=lambda node: xs[node])):
-            places[node] = (box[0] / 2 + 0.2 + column * step[0], box[1] / 2 + 0.2 + (rows - 1 - row) * step[1])
-    return places, (columns * step[0] + 0.1, rows * step[1] + 0.1)
-
-
 def _draw(
-    axes: Axes, layout: Mapping[str, Any], places: Sequence[Place], size: Place, box: Place, texts: Sequence[Sequence[str]]
+    axes: Axes, layout: Mapping[str, Any], where: Places, box: Spot, texts: Sequence[Sequence[str]], columns: int
 ) -> None:
     axes.set_axis_off()
-    axes.set_xlim(0, size[0])
-    axes.set_ylim(0, size[1])
+    axes.set_xlim(0, where.size[0])
+    axes.set_ylim(0, where.size[1])
     axes.set_aspect("equal")
-    count = len(places)
-    ranks = {distance: rank for rank, distance in enumerate(sorted({link["distance"] for link in layout["links"]}))}
-    named: set[str] = set()
-    # Far lines first, so that the near ones lie above them.
-    for link in sorted(layout["links"], key=lambda link: -link["distance"]):
-        if count > _ALL_DRAWN and not link["nearest"]:
-            continue
-        look = _LINE_LOOKS[min(ranks[link["distance"]], len(_LINE_LOOKS) - 1)]
-        further = ranks[link["distance"]] >= len(_LINE_LOOKS) - 1 and len(ranks) > len(_LINE_LOOKS)
-        label = f"distance {link['distance']}" if not further else f"distance {sorted(ranks)[len(_LINE_LOOKS) - 1]} or more"
-        (ax, ay), (bx, by) = places[link["a"]], places[link["b"]]
-        axes.plot((ax, bx), (ay, by), zorder=1, label=None if label in named else label, **look)  # type: ignore[arg-type]
-        named.add(label)
-        if count <= _ALL_LABELLED or (link["nearest"] and count <= _ALL_DRAWN):
-            at = _LABEL_AT if count > 2 else 0.5
-            patch = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-            spot = (ax + (bx - ax) * at, ay + (by - ay) * at)
-            axes.text(*spot, str(link["distance"]), ha="center", va="center", fontsize=8, bbox=patch, zorder=2)
-    for (x, y), text in zip(places, texts, strict=True):
+    for frame in where.frames:
+        axes.add_patch(Rectangle(frame.corner, frame.width, frame.height, facecolor="#F7F7F7", edgecolor="#7A7A7A", zorder=1))
+        corner = (frame.corner[0] + frame.width / 2, frame.corner[1] + frame.height - 0.05)
+        axes.text(*corner, frame.caption, ha="center", va="top", fontsize=8, zorder=4)
+    if where.joined:
+        _lines(axes, layout["links"], where.spots, box, columns)
+    else:
+        told = "Frames: nodes nearest to each other. " if where.frames else ""
+        axes.text(0.5, -0.01, f"{told}All distances: at the right.", ha="center", va="top", fontsize=8, transform=axes.transAxes)
+    for (x, y), text in zip(where.spots, texts, strict=True):
         corner = (x - box[0] / 2, y - box[1] / 2)
         axes.add_patch(FancyBboxPatch(corner, *box, boxstyle=_ROUND, facecolor="#E6F0F8", edgecolor="black", zorder=3))
         axes.text(x, y, "\n".join(style.plain(line) for line in text), ha="center", va="center", fontsize=8, zorder=4)
-    if named:
-        title = "only lines to a nearest node are drawn" if count > _ALL_DRAWN else None
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, fontsize=8, frameon=False, title=title, title_fontsize=8,
-            reverse=True,
-        )  # fmt: skip
+
+
+def _lines(axes: Axes, links: Sequence[Mapping[str, Any]], spots: Sequence[Spot], box: Spot, columns: int) -> None:
+    """Lines between all nodes, a look a distance, with its number on them where there is room."""
+    if not links:
+        return
+    distances = sorted({link["distance"] for link in links})
+    looks = [min(rank, len(_LINE_LOOKS) - 1) for rank in range(len(distances))]
+    labelled = sum(link["nearest"] for link in links) <= _LABELS
+    named: set[int] = set()
+    # Far lines first, so that the near ones lie above them.
+    for link in sorted(links, key=lambda link: -link["distance"]):
+        look = looks[distances.index(link["distance"])]
+        alike = [str(distance) for distance, other in zip(distances, looks, strict=True) if other == look]
+        (ax, ay), (bx, by) = spots[link["a"]], spots[link["b"]]
+        label = None if look in named else f"distance {', '.join(alike)}"
+        axes.plot((ax, bx), (ay, by), zorder=1, label=label, **_LINE_LOOKS[look])  # type: ignore[arg-type]
+        named.add(look)
+        if labelled and (link["nearest"] or len(spots) <= _ALL_LABELLED):
+            patch = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+            spot = seen_part((ax, ay), (bx, by), box, _LABEL_AT if len(spots) > 2 else 0.5)
+            axes.text(*spot, str(link["distance"]), ha="center", va="center", fontsize=8, bbox=patch, zorder=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=columns, fontsize=8, frameon=False, reverse=True)
 
 
 def _slit(axes: Axes, layout: Mapping[str, Any]) -> None:
     import numpy as np
 
     matrix = np.array(layout["distances"])
-    image = axes.imshow(matrix, cmap="Greys", vmin=0, vmax=float(matrix.max()) * 1.6)
+    # Never so dark that black numbers would not be read.
+    image = axes.imshow(matrix, cmap=LinearSegmentedColormap.from_list("slit", ("#FFFFFF", "#86A8C6")))
     ids = [node["node"] for node in layout["nodes"]]
     if len(ids) <= _NUMBERS:
         for (row, column), distance in np.ndenumerate(matrix):
@@ -205,7 +185,7 @@ def _slit(axes: Axes, layout: Mapping[str, Any]) -> None:
         axes.figure.colorbar(image, ax=axes, label="distance", shrink=0.8)
     axes.set_xticks(ticks, [str(ids[tick]) for tick in ticks])
     axes.set_yticks(ticks, [str(ids[tick]) for tick in ticks])
-    axes.set_title("distance from node (row) to node (column)", fontsize=9)
+    axes.set_title("distance, from row to column", fontsize=9)
 
 
 def _transfers(axes: Axes, layout: Mapping[str, Any]) -> None:
@@ -221,9 +201,10 @@ def _transfers(axes: Axes, layout: Mapping[str, Any]) -> None:
     varies = any(below or above for below, above in zip(*spread, strict=True))
     axes.barh(names, middles, color="#7CC4EE", edgecolor="black", linewidth=0.6, xerr=spread if varies else None, capsize=3)
     widest = max(kind["max_ns"] for kind in kinds)
-    for place, (middle, kind) in enumerate(zip(middles, kinds, strict=True)):
-        axes.text(kind["max_ns"] + widest * 0.03, place, time_text(middle), va="center", fontsize=8)
-    axes.invert_yaxis()
+    for row, (middle, kind) in enumerate(zip(middles, kinds, strict=True)):
+        axes.text(kind["max_ns"] + widest * 0.03, row, time_text(middle), va="center", fontsize=8)
+    # Room for three, so that a lone bar does not fill the panel.
+    axes.set_ylim(max(len(kinds), 3) - 0.5, -0.5)
     axes.set_xlim(0, widest * 1.3 or 1.0)
     axes.set_xlabel("time (ns)")
     axes.tick_params(axis="y", labelsize=8)

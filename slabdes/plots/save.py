@@ -6,9 +6,9 @@ Leaves out choosing what is drawn in them: each figure's module does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slabdes.errors import InputError
 from slabdes.plots.latency import ccdf_figure
@@ -40,6 +40,25 @@ def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]
     except OSError as error:
         raise InputError(str(error.filename or folder), error.strerror or str(error)) from None
     return written
+
+
+def save_machine(layout: Mapping[str, Any], path: Path) -> Path:
+    """Write the picture of one machine, as `Machine.layout()` gives it, to the PNG file `path`; return it.
+
+    Written under a temporary name and renamed. Raises InputError if it exists or cannot be written.
+    """
+    if path.suffix != ".png":
+        raise InputError(str(path), f"a picture named *{path.suffix}", allowed="a name that ends in .png")
+    if path.exists():
+        raise InputError(str(path), "is there already", allowed="a new file")
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        machine_figure(layout).savefig(temporary, dpi=DPI, format="png")
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(str(path), error.strerror or str(error)) from None
+    return path
 
 
 def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]:

@@ -41,9 +41,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "lock_times": {
         "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
     },
-    "cpus": {name: "count" for name in _CPU_COUNTS} | {f"{name}_ns": "ns" for name in _CPU_TIMES},
-    "caches": {"name": "text"} | {name: "count" for name in _CACHE_COUNTS},
-    "slabs": {"cache": "text", "node": "id"} | {name: "count" for name in _SLAB_COUNTS},
+    "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
+    "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
+    "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts"},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""

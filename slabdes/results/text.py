@@ -197,6 +197,23 @@ def table(run: Run) -> Group:
     return Group(*parts)
 
 
+def as_plain(run: Run) -> dict[str, Any]:
+    """The run for a program: plain JSON values, times in ns, a list of rows for each table."""
+    manifest = run.manifest
+    return {
+        "name": manifest.name,
+        "digest": run.digest,
+        "engine": manifest.engine,
+        "seed": manifest.seed,
+        "replications": manifest.replications,
+        "points": run.points.to_dicts(),
+        "summary": run.summary().to_dicts(),
+        "locks": run.per_node().to_dicts(),
+        "time": run.where_time_went().to_dicts(),
+        "warnings": list(run.warnings),
+    }
+
+
 def rich_table(sheet: Sheet) -> Table:
     """One sheet as a rich table. Names are never read as rich's markup."""
     from rich import box

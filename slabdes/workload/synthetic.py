@@ -52,7 +52,9 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
             steps = 2 * config.objects * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
         case MixWorkload():
-            programs = {cpu: partial(_mix, config, len(caches), slot, partial(random_words, cpu)) for slot, cpu in enumerate(cpus)}
+            programs = {
+                cpu: partial(_mix, config, len(caches), slot, partial(random_words, cpu)) for slot, cpu in enumerate(cpus)
+            }
             return Workload(programs, caches, operations=config.operations * count)
         case ProducerConsumerWorkload():
             return _producer_consumer(config, caches, cpus, random_words)
@@ -102,7 +104,10 @@ def _mix(config: MixWorkload, n_caches: int, owner: int, random_words: Words) ->
 
 
 def _producer_consumer(
-    config: ProducerConsumerWorkload, caches: tuple[CacheConfig, ...], cpus: tuple[int, ...], random_words: Callable[[int], Iterator[int]]
+    config: ProducerConsumerWorkload,
+    caches: tuple[CacheConfig, ...],
+    cpus: tuple[int, ...],
+    random_words: Callable[[int], Iterator[int]],
 ) -> Workload:
     """Neighbours in the order of the CPUs, which goes round the nodes, are a pair: so its nodes differ where nodes do."""
     programs: dict[int, Program] = {}

@@ -137,7 +137,7 @@ def test_memory_that_cannot_be_is_one_line(memory: float | list[float]) -> None:
 
 
 def test_an_unknown_cost_in_an_override_names_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"costs: lock_opp: not a cost \(did you mean lock_op\?\)"):
+    with pytest.raises(InputError, match=r"costs\.lock_opp: not a cost \(did you mean lock_op\?\)"):
         load_machine("uma-4", cost_overrides={"lock_opp": 1})
 
 

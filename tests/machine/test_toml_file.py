@@ -94,12 +94,12 @@ BAD = {
     "unknown key": ("memry_mib = 1\n" + SMALL, "m.toml: memry_mib: unknown key (did you mean memory_mib?)"),
     "unknown key in a table": ("[topology]\ncore = 2\n", "topology.cores: missing"),
     "second unknown key": (SMALL + "thread = 2\n", "topology.thread: unknown key (did you mean threads?)"),
-    "unknown cost": (SMALL + "[costs]\nlockop = 1\n", "costs: lockop: not a cost (did you mean lock_op?)"),
+    "unknown cost": (SMALL + "[costs]\nlockop = 1\n", "costs.lockop: not a cost (did you mean lock_op?)"),
     "unknown source": (
         SMALL + "[sources]\ntopolgy = 'x'\n",
         "sources.topolgy: not a key that has a source (did you mean topology?)",
     ),
-    "cost too small": (SMALL + "[costs]\nipi = -1\n", "costs: ipi: -1"),
+    "cost too small": (SMALL + "[costs]\nipi = -1\n", "costs.ipi: -1"),
     "cost not a number": (SMALL + "[costs]\nipi = 'x'\n", "costs.ipi: 'x'"),
     "cost true": (SMALL + "[costs]\nipi = true\n", "costs.ipi: True"),
     "cost nan": (SMALL + "[costs]\nipi = nan\n", "costs.ipi: nan"),
@@ -156,7 +156,7 @@ BAD = {
     "empty": ("", "m.toml: empty"),
     "blank": (" \n\n", "m.toml: empty"),
     "comments only": ("# nothing\n", "m.toml: empty"),
-    "topology no table": ("topology = 3\n", "topology: 3"),
+    "topology no table": ("topology = 3\n", "topology: 3 is not a table; allowed: [topology] and its keys"),
 }
 
 

@@ -44,7 +44,9 @@ def find_scripts(paths: list[Path]) -> list[Path]:
         elif not path.exists():
             raise InputError(str(path), "no such file or folder")
         elif not path.name.endswith(OPS_ENDINGS):
-            raise InputError(str(path), "not an op script by its name", allowed="files ending in .ops or .ops.gz, or folders of them")
+            raise InputError(
+                str(path), "not an op script by its name", allowed="files ending in .ops or .ops.gz, or folders of them"
+            )
         else:
             scripts.append(path)
     return scripts
@@ -82,9 +84,17 @@ def read_records(path: Path) -> list[Record]:
 
 def run_script(script: Path, recorded: list[Record] | None = None) -> Iterator[Record]:
     """Run a script and yield its records; a recording supplies the one input, the caches' descriptor addresses."""
-    addresses = {record["c"]: record.get("addr_mod_4hz", 0) for record in recorded or () if record.get("op") == "cache" and "c" in record}
+    addresses = {
+        record["c"]: record.get("addr_mod_4hz", 0) for record in recorded or () if record.get("op") == "cache" and "c" in record
+    }
     runner = ScriptRunner(lambda cache: int(addresses.get(cache, 0)))
     return runner.run(parse_script(read_text(script), str(script)))
+
+
+def own_records(script: Path) -> Iterator[Record]:
+    """What a script gives here; a recording beside it, if there is one, supplies its inputs."""
+    recording = recorded_output(script)
+    return run_script(script, None if recording is None else read_records(recording))
 
 
 def compare_script(script: Path) -> Verdict:

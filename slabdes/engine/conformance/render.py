@@ -39,9 +39,21 @@ def dump_cache(state: SlabState, cache: KmemCache, geometry: Geometry, live: Seq
     stats = {
         counter: getattr(cache.stats, counter)
         for counter in (
-            "num_active", "num_allocations", "high_mark", "grown", "reaped", "errors", "max_freeable", "node_allocs", "node_frees",
-            "node_overflow", "allochit", "allocmiss", "freehit", "freemiss",
-        )  # fmt: skip
+            "num_active",
+            "num_allocations",
+            "high_mark",
+            "grown",
+            "reaped",
+            "errors",
+            "max_freeable",
+            "node_allocs",
+            "node_frees",
+            "node_overflow",
+            "allochit",
+            "allocmiss",
+            "freehit",
+            "freemiss",
+        )
     }
     record: Record = {
         "name": cache.name,

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, kmem_cache_create, obj_to_index, virt_to_slab
+from slabdes.allocator.state import (
+    NO_NODE,
+    NO_OBJECT,
+    CacheSpec,
+    KmemCache,
+    SlabState,
+    kmem_cache_create,
+    obj_to_index,
+    virt_to_slab,
+)
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
@@ -22,7 +31,12 @@ from slabdes.errors import InputError, nearest
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
 FLAGS = ("HWCACHE_ALIGN", "RECLAIM_ACCOUNT", "MEM_SPREAD", "NOLEAKTRACE")
-POLICIES = {"none": PolicyKind.NONE, "interleave": PolicyKind.INTERLEAVE, "preferred": PolicyKind.PREFERRED, "spread": PolicyKind.SPREAD}
+POLICIES = {
+    "none": PolicyKind.NONE,
+    "interleave": PolicyKind.INTERLEAVE,
+    "preferred": PolicyKind.PREFERRED,
+    "spread": PolicyKind.SPREAD,
+}
 MAX_SIZE = 1 << 22
 DEFAULT_HZ = 1000
 
@@ -54,10 +68,21 @@ class ScriptRunner:
     def run(self, lines: Iterator[Line]) -> Iterator[Record]:
         """Execute lines and yield their records; an InputError names the line that cannot be executed."""
         handlers: dict[str, Callable[[Line], Iterator[Record]]] = {
-            "machine": self._machine, "cache": self._cache, "geom": self._geom, "use": self._use, "tune": self._tune, "a": self._alloc,
-            "f": self._free, "reap": self._reap, "advance": self._advance, "shrink": self._shrink, "failpages": self._failpages,
-            "pagelimit": self._pagelimit, "policy": self._policy, "dump": self._dump,
-        }  # fmt: skip
+            "machine": self._machine,
+            "cache": self._cache,
+            "geom": self._geom,
+            "use": self._use,
+            "tune": self._tune,
+            "a": self._alloc,
+            "f": self._free,
+            "reap": self._reap,
+            "advance": self._advance,
+            "shrink": self._shrink,
+            "failpages": self._failpages,
+            "pagelimit": self._pagelimit,
+            "policy": self._policy,
+            "dump": self._dump,
+        }
         for line in lines:
             if self._kernel is None and line.op != "machine":
                 raise InputError(line.where, f"{line.op} before any machine line")
@@ -96,9 +121,15 @@ class ScriptRunner:
         for cpu in self._kernel.cpus:
             cpu.reap_due = first_reap(cpu.number, 0, self._hz)
         yield {
-            "op": "machine", "nodes": nodes, "cpus": cpus, "map": node_of_cpu, "hz": self._hz, "j": 0,
-            "alien": int(state.use_alien_caches), "due": self._due(),
-        }  # fmt: skip
+            "op": "machine",
+            "nodes": nodes,
+            "cpus": cpus,
+            "map": node_of_cpu,
+            "hz": self._hz,
+            "j": 0,
+            "alien": int(state.use_alien_caches),
+            "due": self._due(),
+        }
 
     def _due(self) -> list[int]:
         return [cpu.reap_due for cpu in self.kernel.cpus]
@@ -134,10 +165,14 @@ class ScriptRunner:
         geometry, flags = self._spec(line)
         tunables = default_tunables(geometry.size, len(self.state.node_of_cpu))
         yield {
-            "op": "geom", **self._asked(line, flags), **geometry_record(geometry), "limit": tunables.limit,
-            "batchcount": tunables.batchcount, "shared": tunables.shared,
+            "op": "geom",
+            **self._asked(line, flags),
+            **geometry_record(geometry),
+            "limit": tunables.limit,
+            "batchcount": tunables.batchcount,
+            "shared": tunables.shared,
             "free_limit0": free_limit(self.state.nr_cpus_node(0), tunables.batchcount, geometry.num),
-        }  # fmt: skip
+        }
 
     def _cache(self, line: Line) -> Iterator[Record]:
         geometry, flags = self._spec(line)
@@ -157,10 +192,18 @@ class ScriptRunner:
         self._selected = index
         aliens = [alien.limit for l3 in cache.nodelists for alien in l3.alien or () if alien]
         yield {
-            "op": "cache", "c": index, "name": cache.name, **self._asked(line, flags), **geometry_record(geometry),
-            **tunables_record(cache), "free_limit": [l3.free_limit for l3 in cache.nodelists], "alien_limit": aliens[0] if aliens else None,
-            "addr_mod_4hz": addr_mod_4hz, "j": self.kernel.now, "next_reap": [l3.next_reap for l3 in cache.nodelists],
-        }  # fmt: skip
+            "op": "cache",
+            "c": index,
+            "name": cache.name,
+            **self._asked(line, flags),
+            **geometry_record(geometry),
+            **tunables_record(cache),
+            "free_limit": [l3.free_limit for l3 in cache.nodelists],
+            "alien_limit": aliens[0] if aliens else None,
+            "addr_mod_4hz": addr_mod_4hz,
+            "j": self.kernel.now,
+            "next_reap": [l3.next_reap for l3 in cache.nodelists],
+        }
 
     def _use(self, line: Line) -> Iterator[Record]:
         self._selected = self._argument(line, 0, len(self.state.caches) - 1)
@@ -191,9 +234,14 @@ class ScriptRunner:
         if not tunables.refused():
             self.kernel.finish(do_tune_cpucache(self.kernel, cpu, cache, tunables))
         yield {
-            "i": line.index, "op": "tune", "c": cache.index, **tunables_record(cache),
-            "free_limit": [l3.free_limit for l3 in cache.nodelists], **self._counts(cache), "ev": self.kernel.take_tokens(),
-        }  # fmt: skip
+            "i": line.index,
+            "op": "tune",
+            "c": cache.index,
+            **tunables_record(cache),
+            "free_limit": [l3.free_limit for l3 in cache.nodelists],
+            **self._counts(cache),
+            "ev": self.kernel.take_tokens(),
+        }
 
     def _counts(self, cache: KmemCache) -> Record:
         return {
@@ -223,7 +271,11 @@ class ScriptRunner:
                 flags &= ~MAY_WAIT
             else:
                 node = line.integer(word, 0, self.state.n_nodes - 1)
-        path = kmem_cache_alloc(self.kernel, cpu, cache, flags) if node == NO_NODE else kmem_cache_alloc_node(self.kernel, cpu, cache, flags, node)
+        path = (
+            kmem_cache_alloc(self.kernel, cpu, cache, flags)
+            if node == NO_NODE
+            else kmem_cache_alloc_node(self.kernel, cpu, cache, flags, node)
+        )
         obj = self.kernel.finish(path)
         self._issued.append(_Issued(cache.index, obj, obj != NO_OBJECT))
         label = cpu.path.label if obj != NO_OBJECT else Path.FAIL.label
@@ -263,9 +315,14 @@ class ScriptRunner:
         reap_node = cpu.reap_node
         kernel.finish(cache_reap(kernel, cpu, self._hz))
         return {
-            "i": line.index, "op": "reap", "cpu": cpu.number, "j": kernel.now, "rn": reap_node, "next": cpu.reap_due,
+            "i": line.index,
+            "op": "reap",
+            "cpu": cpu.number,
+            "j": kernel.now,
+            "rn": reap_node,
+            "next": cpu.reap_due,
             "ev": kernel.take_tokens(),
-        }  # fmt: skip
+        }
 
     def _advance(self, line: Line) -> Iterator[Record]:
         kernel = self.kernel
@@ -280,8 +337,13 @@ class ScriptRunner:
         cpu = self._cpu(line) if line.words else self.kernel.cpus[0]
         left = self.kernel.finish(kmem_cache_shrink(self.kernel, cpu, cache))
         yield {
-            "i": line.index, "op": "shrink", "cpu": cpu.number, "ret": left, **self._counts(cache), "ev": self.kernel.take_tokens(),
-        }  # fmt: skip
+            "i": line.index,
+            "op": "shrink",
+            "cpu": cpu.number,
+            "ret": left,
+            **self._counts(cache),
+            "ev": self.kernel.take_tokens(),
+        }
 
     def _failpages(self, line: Line) -> Iterator[Record]:
         self.kernel.failing_calls = self._argument(line, 0, 1 << 31)
@@ -309,9 +371,13 @@ class ScriptRunner:
             raise InputError(line.where, f"{line.words[0]!r} after dump", allowed="full, or nothing")
         kernel = self.kernel
         yield {
-            "i": line.index, "op": "dump", "j": kernel.now, "due": self._due(), "reap_node": [cpu.reap_node for cpu in kernel.cpus],
+            "i": line.index,
+            "op": "dump",
+            "j": kernel.now,
+            "due": self._due(),
+            "reap_node": [cpu.reap_node for cpu in kernel.cpus],
             "caches": [
                 dump_cache(self.state, cache, geometry, self.live(cache.index), bool(line.words))
                 for cache, geometry in zip(self.state.caches, self._geometries, strict=True)
             ],
-        }  # fmt: skip
+        }

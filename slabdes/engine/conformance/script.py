@@ -14,7 +14,18 @@ MAX_LINE = 4096
 MAX_NODES = 256
 MAX_CPUS = 1024
 
-POSITIONAL = {"use": 1, "a": 3, "f": 2, "reap": 1, "advance": 1, "shrink": 1, "failpages": 2, "pagelimit": 2, "policy": 2, "dump": 1}
+POSITIONAL = {
+    "use": 1,
+    "a": 3,
+    "f": 2,
+    "reap": 1,
+    "advance": 1,
+    "shrink": 1,
+    "failpages": 2,
+    "pagelimit": 2,
+    "policy": 2,
+    "dump": 1,
+}
 """Operations with arguments by position, and the most they take."""
 KEYED = {
     "machine": ("nodes", "cpus", "map", "hz", "noalien", "bigmem"),

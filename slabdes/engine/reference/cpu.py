@@ -34,12 +34,33 @@ class TimedCpu(CpuContext):
     """
 
     __slots__ = (
-        "allocs", "clock", "digest", "failed", "first_touch_time", "frees", "idle_time", "jitter", "latency", "line_time",
-        "lock_wait", "page_time", "page_work", "posted", "sections", "skipped", "slot_wait", "slowdown", "think_time", "work",
-        "work_time", "jitter_words",
+        "allocs",
+        "clock",
+        "digest",
+        "failed",
+        "first_touch_time",
+        "frees",
+        "idle_time",
+        "jitter",
+        "jitter_words",
+        "latency",
+        "line_time",
+        "lock_wait",
+        "page_time",
+        "page_work",
+        "posted",
+        "sections",
+        "skipped",
+        "slot_wait",
+        "slowdown",
+        "think_time",
+        "work",
+        "work_time",
     )  # fmt: skip
 
-    def __init__(self, number: int, node: int, policy: MemPolicy, slowdown: float, jitter: float, jitter_words: Iterator[int]) -> None:
+    def __init__(
+        self, number: int, node: int, policy: MemPolicy, slowdown: float, jitter: float, jitter_words: Iterator[int]
+    ) -> None:
         super().__init__(number, node, policy)
         self.clock = 0
         self.work = 0

@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from typing import Final
 
 import simpy
+from simpy.events import EventPriority
 
-from slabdes.allocator.state import NO_NODE, NOBODY, OBJECT_BITS, OBJECT_MASK, SLAB_LINES, ArrayCache, KmemCache, KmemList3, SlabState
+from slabdes.allocator.state import (
+    NO_NODE,
+    NOBODY,
+    OBJECT_BITS,
+    OBJECT_MASK,
+    SLAB_LINES,
+    ArrayCache,
+    KmemCache,
+    KmemList3,
+    SlabState,
+)
 from slabdes.engine.kernel import Waits
 from slabdes.engine.layout import LISTS_LINE, Layout
 from slabdes.engine.lines import CacheLines
@@ -46,7 +57,7 @@ class Moment(simpy.Event):
         """Happen `delay` picoseconds from now, as CPU `cpu`'s event."""
         self._ok = True
         self._value = None
-        self.env.schedule(self, priority=cpu, delay=delay)
+        self.env.schedule(self, priority=EventPriority(cpu), delay=delay)
 
     def then(self, action: Callable[[], None]) -> None:
         """Also do this when it happens."""
@@ -57,7 +68,20 @@ class Moment(simpy.Event):
 class TimedLock(SpinLock):
     """A SpinLock with its identity and its account."""
 
-    __slots__ = ("acquisitions", "bounces", "cache", "contended", "digest", "hold", "kind", "node", "other", "since", "toll", "wait")
+    __slots__ = (
+        "acquisitions",
+        "bounces",
+        "cache",
+        "contended",
+        "digest",
+        "hold",
+        "kind",
+        "node",
+        "other",
+        "since",
+        "toll",
+        "wait",
+    )
 
     def __init__(self, line: int, kind: LockKind, cache: int, node: int, other: int) -> None:
         super().__init__(line)
@@ -99,8 +123,13 @@ class TimedKernel:
     def at(self, cpu: TimedCpu, when: int) -> Moment:
         """The CPU's event at picosecond `when`."""
         moment = Moment(self.env)
-        moment.occur(cpu.number, when - self.env.now)
+        moment.occur(cpu.number, when - self.now)
         return moment
+
+    @property
+    def now(self) -> int:
+        """The simulation's clock, picoseconds: an integer, since every delay is."""
+        return int(self.env.now)
 
     def new_gate(self, cpu: TimedCpu) -> Moment:
         """What a CPU waits at until someone opens it."""
@@ -112,11 +141,11 @@ class TimedKernel:
         gate = self.gates[cpu]
         assert gate is not None
         self.gates[cpu] = None
-        gate.occur(cpu, when - self.env.now)
+        gate.occur(cpu, when - self.now)
 
     def look(self, cpu: TimedCpu) -> Waits[None]:
         cpu.settle()
-        if cpu.clock > self.env.now:
+        if cpu.clock > self.now:
             yield self.at(cpu, cpu.clock)
 
     def spin_lock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
@@ -130,7 +159,7 @@ class TimedKernel:
         asked = cpu.clock
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
-        now = self.env.now
+        now = self.now
         record.grant(now)
         record.contended += 1
         record.wait.add(now - asked)
@@ -192,7 +221,9 @@ class TimedKernel:
 
     def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
         for zone in (node,) if thisnode else self.zonelists[node]:
-            got = yield from (self._order0_page(cpu, zone) if not cache.gfporder else self._higher_pages(cpu, zone, cache.gfporder))
+            got = yield from (
+                self._order0_page(cpu, zone) if not cache.gfporder else self._higher_pages(cpu, zone, cache.gfporder)
+            )
             if got:
                 return zone
         return NO_NODE

@@ -7,6 +7,7 @@ and what they cost (the kernel).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.timers import first_reap
@@ -86,9 +87,9 @@ class Run:
             else:
                 yield from self._think(cpu, think)
                 reap_time = self._reap_time(cpu)
-            if op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot):
-                pass
-            elif op == Op.FREE and self._free_hits(cpu, cache, slot):
+            if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot)) or (
+                op == Op.FREE and self._free_hits(cpu, cache, slot)
+            ):
                 pass
             else:
                 yield from handlers[Op(op)](cpu, cache, slot, node, flags)
@@ -148,7 +149,7 @@ class Run:
             self._stop_if_stalled()
             gate = self.gates[cpu.number] = Moment(self.kernel.env)
             due = self._reap_time(cpu)
-            self.kernel.at(cpu, max(due, self.kernel.env.now)).then(lambda gate=gate: self._unblock(cpu.number, gate))
+            self.kernel.at(cpu, max(due, self.kernel.now)).then(partial(self._unblock, cpu.number, gate))
             yield gate
             if not ready():
                 self._pass_waiting(cpu, due)
@@ -214,7 +215,9 @@ class Run:
 
     def _identity(self, obj: int) -> int:
         """An object by its slab's serial number, which no engine's bookkeeping changes."""
-        return obj if obj == NO_OBJECT else self.kernel.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
+        if obj == NO_OBJECT:
+            return obj
+        return self.kernel.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
     def _until_empty(self, cpu: TimedCpu, slot: int) -> Waits[None]:
         if slot in self.slots:

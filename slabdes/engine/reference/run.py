@@ -39,7 +39,7 @@ def run_reference(
     if experiment.debug:
         for cache in state.caches:
             check(state, cache)
-    return _records(kernel, cpus, workload, env.now)
+    return _records(kernel, cpus, workload, kernel.now)
 
 
 def _settings(experiment: Experiment) -> TimedSettings:

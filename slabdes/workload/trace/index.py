@@ -6,6 +6,7 @@ before its allocation counts as one of an object never allocated. Leaves out wha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -66,12 +67,17 @@ class TraceIndex:
         return sum(self.events_per_cpu.values())
 
     def cache_number(self, name: str) -> int:
-        """The index in `caches` of the one called `name`; InputError with the nearest name if there is none."""
+        """The index in `caches` of the one called `name`; InputError with the nearest name if there is none.
+
+        kmalloc-1k is understood as kmalloc-1024: slabinfo writes it so from Linux 4.20 on.
+        """
         names = [cache.name for cache in self.caches]
-        if name in names:
-            return names.index(name)
+        for known in (name, _kmalloc_in_bytes(name)):
+            if known in names:
+                return names.index(known)
         shown = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-        raise InputError(f"{self.path}: cache {name}", f"not in the trace{nearest(name, names)}", allowed=shown)
+        begun = [known for known in names if name and known.startswith(name)]
+        raise InputError(f"{self.path}: cache {name}", f"not in the trace{nearest(name, begun) or nearest(name, names)}", shown)
 
 
 @dataclass(slots=True)
@@ -124,6 +130,11 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
         fates=fates,
         fingerprint=fingerprint,
     )
+
+
+def _kmalloc_in_bytes(name: str) -> str:
+    match = re.fullmatch(r"kmalloc-(\d{1,4})([kM])", name)
+    return f"kmalloc-{int(match[1]) << (10 if match[2] == 'k' else 20)}" if match else name
 
 
 def file_fingerprint(path: Path) -> tuple[int, int]:

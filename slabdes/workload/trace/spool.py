@@ -101,7 +101,7 @@ class Spool:
     """The chosen caches; a step's cache is an index into these."""
     cpus: Mapping[int, CpuSteps]
     objects: int
-    """Slots 0 to objects - 1 are used."""
+    """Every slot is below this; two copies this far apart share none."""
     highest_node: int
     """The highest node that an allocation asks for; ANY_NODE if none asks."""
 
@@ -151,8 +151,9 @@ class Spool:
 def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
     """Read the trace of `index` once more and write the steps of `caches` (names; none means all) into `folder`.
 
-    Memory grows with objects live at once, not with the trace's length. Raises InputError for a cache that is not in the
-    trace, a trace that changed since it was indexed, and a folder that cannot be written.
+    Memory grows with objects live at once, not with the trace's length. A folder holds one spool at a time.
+    Raises InputError for a cache that is not in the trace, a trace that changed since it was indexed, and a folder that
+    cannot be written.
     """
     chosen = selected_caches(index, caches)
     if len(chosen) > MAX_CACHES:

@@ -45,11 +45,15 @@ def refusal(path: Path) -> str:
         (f"    bash-1977  ( 1977) [000] .N..  17.993652: kmem_cache_alloc: {ALLOC_FIELDS}", 0, 17_993_652_000),
         (f"    bash-1977  (-----) [000] d..1.  17.99365212: kmem_cache_alloc: {ALLOC_FIELDS}", 0, 17_993_652_120),
         (f"  python3 29979 [000]  5875.199423: kmem:kmem_cache_alloc: {ALLOC_FIELDS}", 0, 5_875_199_423_000),
-        (f"  fio 26/27 [020] 3116264.020748:          1 kmem:kmem_cache_alloc: (g+0x4f) {ALLOC_FIELDS}", 20, 3_116_264_020_748_000),
+        (
+            f"  fio 26/27 [020] 3116264.020748:          1 kmem:kmem_cache_alloc: (g+0x4f) {ALLOC_FIELDS}",
+            20,
+            3_116_264_020_748_000,
+        ),
         (f"   mkfs.ext4-664   [007]     4.773583: kmem_cache_alloc:     (g+0x42) {ALLOC_FIELDS}", 7, 4_773_583_000),
         (f"     trace-cmd-1    [005]     4.123456789: kmem_cache_alloc:     {ALLOC_FIELDS}", 5, 4_123_456_789),
     ],
-    ids="5flags 4flags bare noflags tgid notgid-ns perf-script perf-period trace-cmd trace-cmd-ns".split(),
+    ids=["5flags", "4flags", "bare", "noflags", "tgid", "notgid-ns", "perf-script", "perf-period", "trace-cmd", "trace-cmd-ns"],
 )
 def test_an_event_is_read_in_each_format(write_trace: WriteTrace, line: str, cpu: int, time: int) -> None:
     assert read(write_trace("# tracer: nop", "cpus=2", line)) == [
@@ -59,7 +63,19 @@ def test_an_event_is_read_in_each_format(write_trace: WriteTrace, line: str, cpu
 
 @pytest.mark.parametrize(
     "task",
-    ["a b c", "kworker/2:1-ev", "[kthread]", "x: [9] 1.5: y", "test:.sh", "a=b ptr=1", "kfree: a=1 x", "(sd-pam)", "-", "<...>", "näme"],
+    [
+        "a b c",
+        "kworker/2:1-ev",
+        "[kthread]",
+        "x: [9] 1.5: y",
+        "test:.sh",
+        "a=b ptr=1",
+        "kfree: a=1 x",
+        "(sd-pam)",
+        "-",
+        "<...>",
+        "näme",
+    ],
 )
 def test_a_task_name_may_hold_anything(write_trace: WriteTrace, task: str) -> None:
     [event] = read(write_trace(f"   {task}-12    [004] .....  2886.040608: kfree: call_site=g+0xa4/0xc8 ptr=00000000000f22f4"))
@@ -94,7 +110,9 @@ def test_the_six_events_are_told_apart_and_others_skipped(write_trace: WriteTrac
 
 def test_fields_are_read_by_key_wherever_they_stand(write_trace: WriteTrace) -> None:
     [event] = read(
-        write_trace("t-1 [000] 1.0: kmem_cache_alloc: node=3 bytes_alloc=64 gfp_flags=GFP_NOWAIT name=x future=1 ptr=0xff00 bytes_req=60")
+        write_trace(
+            "t-1 [000] 1.0: kmem_cache_alloc: node=3 bytes_alloc=64 gfp_flags=GFP_NOWAIT name=x future=1 ptr=0xff00 bytes_req=60"
+        )
     )
     assert event == KmemEvent(0, 10**9, Kind.ALLOC, False, 0xFF00, 60, 64, 0, 3, "x", "")
 
@@ -272,7 +290,12 @@ events = st.builds(
     name=st.sampled_from(["", "dentry", "kmalloc-rcl-64", "TCPv6", "bio-184"]),
     call_site=st.sampled_from(["f+0x1/0x20", "ffffffff8110d60e", "__alloc_skb+0x147/0x1a0", "g+0x1/0x2 [ext4]"]),
 )
-MASKS = {0: "GFP_NOWAIT", MAY_WAIT: "GFP_KERNEL|__GFP_ZERO", THISNODE: "GFP_ATOMIC|__GFP_THISNODE", 3: "GFP_KERNEL|__GFP_THISNODE"}
+MASKS = {
+    0: "GFP_NOWAIT",
+    MAY_WAIT: "GFP_KERNEL|__GFP_ZERO",
+    THISNODE: "GFP_ATOMIC|__GFP_THISNODE",
+    3: "GFP_KERNEL|__GFP_THISNODE",
+}
 PREFIXES = {
     "ftrace": "{task:>16}-77      [{cpu:03d}] d..1. {seconds:>12}: {event}: ",
     "old ftrace": "{task:>16}-77    [{cpu:03d}] {seconds:>12}: {event}: ",

@@ -1,0 +1,94 @@
+"""What users import: run experiments, read results, look at machines and at what the real allocator did.
+
+Thin on purpose: everything here is one call into the room that does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slabdes.config import Experiment, load_experiment, parse_experiment
+from slabdes.plots.accessor import RunPlots
+from slabdes.plots.save import save_figures
+from slabdes.results import run as results_run
+from slabdes.results.frames import Frames
+from slabdes.results.manifest import Manifest
+from slabdes.study.plan import Phase
+from slabdes.study.run import run_study
+
+FIGURES = "figures"
+"""Where in a run folder the figures lie."""
+
+
+class Run(results_run.Run):
+    """One experiment's results, with `plot`: see `slabdes.results.run.Run`."""
+
+    @property
+    def plot(self) -> RunPlots:
+        """The run's figures: `run.plot.ccdf()`, `.nodes()`, `.time()`, `.machine()`, `.scaling()`, `.save(folder)`."""
+        return RunPlots(self)
+
+    @staticmethod
+    def load(folder: Path | str) -> Run:
+        """Read a run folder, as a Study if it is a sweep's. Raises InputError, in one line, if it is not one."""
+        return _with_plots(results_run.Run.load(folder))
+
+
+class Study(results_run.Study, Run):
+    """The results of a sweep, with `plot`: see `slabdes.results.run.Study`."""
+
+    def point(self, number: int) -> Run:
+        """One point as a run of its own. Raises InputError if there is none."""
+        return _with_plots(super().point(number))
+
+
+def _with_plots(run: results_run.Run) -> Run:
+    return (Study if isinstance(run, results_run.Study) else Run)(run.manifest, run.frames)
+
+
+def experiment_of(source: Experiment | Mapping[str, Any] | Path | str) -> Experiment:
+    """An experiment from a TOML file's path or from a mapping with the same keys. Raises InputError in one line."""
+    if isinstance(source, Experiment):
+        return source
+    if isinstance(source, Mapping):
+        return parse_experiment(source, "experiment")
+    return load_experiment(Path(source))
+
+
+def simulate(
+    experiment: Experiment | Mapping[str, Any] | Path | str,
+    *,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    progress: Phase | None = None,
+) -> Run:
+    """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
+
+    With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
+    and points; `resume` goes on after an interruption. `progress` hears (what, done, total). Raises SlabdesError.
+    """
+    folder = None if out is None else Path(out)
+    return _with_plots(
+        run_study(experiment_of(experiment), out=folder, jobs=jobs, resume=resume, phase=progress, draw=_draw_figures)
+    )
+
+
+def sweep(
+    experiment: Experiment | Mapping[str, Any] | Path | str, over: Mapping[str, Any] | None = None, **options: Any
+) -> Study:
+    """Run an experiment at every combination of `over` (dotted keys to lists of values) and of its own sweep.
+
+    `options` are those of `simulate`.
+    """
+    base = experiment_of(experiment)
+    raw = base.model_dump(mode="json", exclude_defaults=True)
+    raw["sweep"] = {**raw.get("sweep", {}), **(over or {})}
+    run = simulate(parse_experiment(raw, "sweep"), **options)
+    return Study(run.manifest, run.frames)
+
+
+def _draw_figures(frames: Frames, manifest: Manifest, folder: Path) -> None:
+    save_figures(frames, manifest, folder / FIGURES)

@@ -1,0 +1,109 @@
+"""What an experiment comes to: its points, each with its machine and workload, worked out and checked before anything runs.
+
+Leaves out running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slabdes.config import Experiment, TraceWorkload, expand
+from slabdes.engine.setup import cache_spec
+from slabdes.errors import InputError
+from slabdes.machine import load_machine
+from slabdes.machine.topology import Machine
+from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import build_synthetic
+from slabdes.workload.trace.replay import trace_workload
+from slabdes.workload.trace.spool import Spool, load_trace
+
+Phase = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class PlannedPoint:
+    """One point: what the sweep sets, the experiment that results, its machine, and how much there is to do.
+
+    `cpus` run programs; `operations` are the steps of one replication; `spool` is the trace's, where it is one.
+    """
+
+    index: int
+    settings: dict[str, Any]
+    experiment: Experiment
+    machine: Machine
+    spool: Spool | None
+    cpus: int
+    operations: int
+
+    def workload(self, replication: int) -> Workload:
+        """The programs of one replication."""
+        return _workload(self.experiment, self.machine, self.spool, replication)
+
+
+def plan(experiment: Experiment, folder: Path, phase: Phase | None = None) -> list[PlannedPoint]:
+    """Every point of `experiment`, ready to run; traces are spooled into `folder`, each once.
+
+    Raises InputError for whatever the machine, the caches or the trace cannot do.
+    """
+    machines: dict[str, Machine] = {}
+    spools: dict[tuple[Path, tuple[str, ...]], Spool] = {}
+    points = []
+    for index, (settings, point) in enumerate(expand(experiment)):
+        key = point.machine.model_dump_json(exclude={"cpus", "placement"})
+        if key not in machines:
+            machines[key] = machine_of(point)
+        machine = machines[key]
+        spool = _spool_of(point, spools, folder, phase)
+        workload = _workload(point, machine, spool, 0)
+        for cache in workload.caches:
+            cache_spec(cache, machine.n_cpus)
+        if workload.operations is None or not workload.programs:
+            raise InputError("workload", "nothing to do", allowed="a workload with operations")
+        points.append(PlannedPoint(index, settings, point, machine, spool, len(workload.programs), workload.operations))
+    return points
+
+
+def machine_of(experiment: Experiment) -> Machine:
+    """The machine that an experiment asks for. Raises InputError if it is not there or has too few CPUs."""
+    config = experiment.machine
+    name = config.preset if config.preset is not None else config.file
+    assert name is not None
+    if config.preset is not None and Path(config.preset).suffix:
+        raise InputError(
+            "machine.preset", f"{config.preset!r} looks like a file", allowed="a preset's name; files go under machine.file"
+        )
+    machine = load_machine(name, cost_overrides=config.costs, memory_mib=config.memory_mib)
+    if config.cpus is not None and config.cpus > machine.n_cpus:
+        raise InputError(
+            "machine.cpus", f"{config.cpus}, the machine {machine.name} has {machine.n_cpus}", allowed=f"1 to {machine.n_cpus}"
+        )
+    return machine
+
+
+def _spool_of(
+    experiment: Experiment, spools: dict[tuple[Path, tuple[str, ...]], Spool], folder: Path, phase: Phase | None
+) -> Spool | None:
+    config = experiment.workload
+    if not isinstance(config, TraceWorkload):
+        return None
+    key = (config.file, config.caches)
+    if key not in spools:
+
+        def report(done: int, total: int) -> None:
+            if phase is not None:
+                phase(f"reading {config.file.name}", done, total)
+
+        spools[key] = load_trace(config.file, config.caches, folder / f"spool{len(spools)}", report)
+    return spools[key]
+
+
+def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, replication: int) -> Workload:
+    config = experiment.workload
+    if isinstance(config, TraceWorkload):
+        assert spool is not None
+        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+    return build_synthetic(experiment, machine, replication)

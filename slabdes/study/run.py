@@ -1,0 +1,136 @@
+"""Runs every point and replication of an experiment, keeps finished points, and puts the results together.
+
+Replications run side by side in local processes; results do not depend on how many. Leaves out figures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slabdes.config import EngineName, Experiment
+from slabdes.engine.records import Records
+from slabdes.engine.reference.run import run_reference
+from slabdes.results.folder import check_output
+from slabdes.results.frames import Frames, Point, concat_frames, frames_of
+from slabdes.results.manifest import Manifest, make_manifest
+from slabdes.results.partial import fingerprint, load_point, open_partial, points_done, remove_partial, save_point
+from slabdes.results.run import Run, run_of
+from slabdes.study.plan import Phase, PlannedPoint, plan
+from slabdes.study.workers import run_tasks
+
+ENGINES = {EngineName.REFERENCE: run_reference}
+"""The engines that there are, by the name that an experiment gives."""
+AUTO = EngineName.REFERENCE
+"""What `auto` means: all engines give the same records, and this is the only one yet."""
+SIMULATING = "simulating"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One replication of one point."""
+
+    point: PlannedPoint
+    replication: int
+
+    @property
+    def operations(self) -> int:
+        """Steps that it will take."""
+        return self.point.operations
+
+    def run(self, progress: Callable[[int], None]) -> Records:
+        """Simulate it."""
+        engine = ENGINES[engine_of(self.point.experiment)]
+        point = self.point
+        return engine(point.experiment, point.machine, point.workload(self.replication), self.replication, progress)
+
+
+def engine_of(experiment: Experiment) -> EngineName:
+    """The engine that runs an experiment."""
+    return AUTO if experiment.engine is EngineName.AUTO else experiment.engine
+
+
+def run_study(
+    experiment: Experiment,
+    *,
+    out: Path | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    phase: Phase | None = None,
+    draw: Callable[[Frames, Manifest, Path], object] | None = None,
+) -> Run:
+    """Run an experiment and return its results: a Study if it is a sweep, else a Run.
+
+    With `out` they are also written there, with what `draw` adds; finished points are kept beside it until then, and
+    `resume` goes on from them after an interruption. `jobs` processes share the work. `phase` hears of progress.
+    Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
+    """
+    began = time.monotonic()
+    if out is not None:
+        check_output(out)
+    with tempfile.TemporaryDirectory(prefix="slabdes-") as temporary:
+        points = plan(experiment, Path(temporary), phase)
+        described = experiment.model_dump(mode="json")
+        machines = {point.machine.name: point.machine.describe() | {"layout": point.machine.layout()} for point in points}
+        kept = open_partial(out, fingerprint(described, machines), resume=resume) if out is not None else None
+        with _forgotten_if_empty(kept):
+            parts = _run_points(points, kept, jobs, phase)
+        frames = concat_frames(parts)
+    manifest = make_manifest(frames, described, engine_of(experiment).value, machines, wall_s=round(time.monotonic() - began, 3))
+    run = run_of(manifest, frames)
+    if out is not None:
+        run.save(out, None if draw is None else lambda folder: draw(frames, manifest, folder))
+        assert kept is not None
+        remove_partial(kept)
+    return run
+
+
+@contextlib.contextmanager
+def _forgotten_if_empty(kept: Path | None) -> Iterator[None]:
+    """Do not leave a working folder without a finished point behind when a run fails."""
+    try:
+        yield
+    except BaseException:
+        if kept is not None and not points_done(kept):
+            remove_partial(kept)
+        raise
+
+
+def _run_points(points: Sequence[PlannedPoint], kept: Path | None, jobs: int, phase: Phase | None) -> list[Frames]:
+    """The frames of every point, in order: from the working folder where it has them, else simulated."""
+    done = {} if kept is None else {index: load_point(kept, index) for index in points_done(kept)}
+    tasks = [
+        Task(point, replication)
+        for point in points
+        if point.index not in done
+        for replication in range(point.experiment.replications)
+    ]
+    total = sum(point.operations * point.experiment.replications for point in points)
+    skipped = total - sum(task.operations for task in tasks)
+
+    def report(operations: int) -> None:
+        if phase is not None:
+            phase(SIMULATING, skipped + operations, total)
+
+    report(0)
+    records: dict[int, dict[int, Records]] = {}
+    for number, one in run_tasks(tasks, jobs, report):
+        point = tasks[number].point
+        finished = records.setdefault(point.index, {})
+        finished[tasks[number].replication] = one
+        if len(finished) == point.experiment.replications:
+            done[point.index] = _point_frames(point, [finished[replication] for replication in sorted(finished)])
+            del records[point.index]
+            if kept is not None:
+                save_point(kept, point.index, done[point.index])
+    return [done[point.index] for point in points]
+
+
+def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:
+    settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
+    return frames_of(Point(point.index, point.machine.name, point.cpus, settings), records)

@@ -1,0 +1,120 @@
+"""Queueing theory that the engine is held against: closed systems of CPUs around one lock, solved exactly.
+
+Every CPU thinks (exponential, mean `think`), takes the lock, holds it (exponential, mean `hold`) and releases it. Leaves
+out the engine: nothing here is imported from slabdes, so nothing here can share its mistakes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student_t
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class ClosedSystem:
+    """Stationary figures: releases a unit of time, and the mean number of CPUs at the lock, its holder included."""
+
+    throughput: float
+    at_lock: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over independent replications and the half-width of its confidence interval (Student's t)."""
+
+    mean: float
+    half_width: float
+
+    def covers(self, value: float) -> bool:
+        """Whether the interval holds `value`."""
+        return abs(self.mean - value) <= self.half_width
+
+
+def estimate(values: list[float], level: float) -> Estimate:
+    """The mean of `values`, one a replication, with its interval at `level`."""
+    sample = np.array(values)
+    quantile = float(student_t.ppf((1 + level) / 2, len(values) - 1))
+    return Estimate(float(sample.mean()), quantile * float(sample.std(ddof=1)) / len(values) ** 0.5)
+
+
+def machine_repair(cpus: int, think: float, hold: float) -> ClosedSystem:
+    """M/M/1//N: k CPUs at the lock, arrivals (N - k) / think, releases 1 / hold."""
+    return _birth_death([(cpus - k) / think for k in range(cpus)], [1 / hold] * cpus)
+
+
+def warm_up_deficit(cpus: int, think: float, hold: float) -> float:
+    """M/M/1//N begun with every CPU thinking: CPU-time at the lock that the start lacks, all in all.
+
+    Solves Poisson's equation Q g = at_lock - k, with g averaging 0 in the stationary state: the deficit is -g(0).
+    """
+    states = np.arange(cpus + 1)
+    generator = np.diag((cpus - states[:-1]) / think, 1) + np.diag(np.full(cpus, 1 / hold), -1)
+    generator -= np.diag(generator.sum(axis=1))
+    stationary = _stationary(generator, np.zeros(cpus + 1))
+    excess = states - stationary @ states
+    bias = np.linalg.lstsq(np.vstack([-generator, stationary]), np.append(excess, 0.0), rcond=None)[0]
+    return -float(bias[0])
+
+
+def boyd_wickizer(cpus: int, think: float, hold: float, transfer: float) -> ClosedSystem:
+    """Boyd-Wickizer et al., OLS 2012: k CPUs at the lock, arrivals (N - k) / think, releases 1 / (hold + transfer * k / 2)."""
+    return _birth_death([(cpus - k) / think for k in range(cpus)], [1 / (hold + transfer * k / 2) for k in range(1, cpus + 1)])
+
+
+def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> float:
+    """Releases a unit of time of a ticket lock whose hand-off is fixed by the waiters at the release.
+
+    A semi-Markov process embedded right after each release. In state w, w CPUs wait and N - w think.
+    - w > 0: the hand-off takes max(transfer, w * transfer / 2), then the hold; thinkers arrive all the while.
+    - w = 0: the first of N thinkers arrives after think / N; with probability 1 / N it is the CPU that released last and
+      owns the line, otherwise the line costs a transfer; then the hold, and the other N - 1 may arrive.
+    The state after the next release is what is left of w, plus the arrivals.
+    """
+    kernel = np.zeros((cpus, cpus))
+    lasts = np.zeros(cpus)
+    for waiting in range(1, cpus):
+        delay = max(transfer, waiting * transfer / 2)
+        kernel[waiting, waiting - 1 :] = _arrivals(cpus - waiting, think, hold, delay)
+        lasts[waiting] = delay + hold
+    own = 1 / cpus
+    kernel[0] = own * _arrivals(cpus - 1, think, hold, 0.0) + (1 - own) * _arrivals(cpus - 1, think, hold, transfer)
+    lasts[0] = think / cpus + (1 - own) * transfer + hold
+    assert np.allclose(kernel.sum(axis=1), 1.0)
+    stationary = _stationary(kernel - np.eye(cpus), np.zeros(cpus))
+    return float(1 / (stationary @ lasts))
+
+
+def _birth_death(births: list[float], deaths: list[float]) -> ClosedSystem:
+    weights = np.cumprod([1.0, *(birth / death for birth, death in zip(births, deaths, strict=True))])
+    weights /= weights.sum()
+    return ClosedSystem(float(weights[1:] @ np.array(deaths)), float(weights @ np.arange(len(weights))))
+
+
+def _stationary(balance: Vector, right: Vector) -> Vector:
+    """The probability vector p with p @ balance == 0."""
+    states = len(balance)
+    return np.asarray(np.linalg.lstsq(np.vstack([balance.T, np.ones(states)]), np.append(right, 1.0), rcond=None)[0])
+
+
+def _arrivals(thinkers: int, think: float, hold: float, delay: float) -> Vector:
+    """Probabilities of 0, 1, ..., `thinkers` arrivals during a fixed `delay` and then an exponential hold.
+
+    During the delay each thinker arrives on its own: binomial. During the hold the next of k thinkers (rate k / think)
+    races the release (rate 1 / hold).
+    """
+    from scipy.stats import binom
+
+    during_delay = binom.pmf(np.arange(thinkers + 1), thinkers, -np.expm1(-delay / think))
+    total = np.zeros(thinkers + 1)
+    for before, chance in enumerate(during_delay):
+        still = float(chance)
+        for arrived in range(before, thinkers + 1):
+            goes_on = (thinkers - arrived) / think / ((thinkers - arrived) / think + 1 / hold)
+            total[arrived] += still * (1 - goes_on)
+            still *= goes_on
+    return total
