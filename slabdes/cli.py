@@ -260,9 +260,8 @@ def machine_show(
     print(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
     for node, identity in enumerate(shown.node_ids):
         members = ",".join(str(cpu) for cpu in shown.cpus_of_node(node)) or "none"
-        print(
-            f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {' '.join(map(str, shown.distances[node]))}"
-        )
+        distances = " ".join(str(distance) for distance in shown.distances[node])
+        print(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
     _print_rows("line transfers between CPUs", shown.transfer_summary())
     _print_rows("costs", [{"cost": name, "ns": value, "source": source} for name, value, source in costs_table(shown.costs)])
     print(f"picture: {save_machine(shown.layout(), out or Path(f'machine-{Path(shown.name).stem}.png'))}")

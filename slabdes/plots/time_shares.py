@@ -22,7 +22,7 @@ LOOKS: Final = {
     "work": ("own work", "#0072B2", ""),
     "first_touch": ("first touch of objects", "#7CC4EE", "..."),
     "pages": ("page allocator", "#F0E442", "xx"),
-    "line": ("remote cache lines", "#E8A33D", "\\\\\\"),
+    "line": ("cache lines from elsewhere", "#E8A33D", "\\\\\\"),
     "lock_wait": ("waiting for locks", "#D55E00", "///"),
     "slot_wait": ("waiting for objects", "#CC79A7", "++"),
     "think": ("thinking, between operations", "#F2F2F2", ""),

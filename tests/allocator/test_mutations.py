@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from itertools import zip_longest
 from pathlib import Path
@@ -143,3 +143,180 @@ MUTATIONS = (
     Mutation("a descriptor must come from the slab's node", ALLOC, "flags & ~THISNODE, node)", "flags | THISNODE, node)", OFF_SLAB),
     Mutation("a descriptor's path is told instead of the object's", ALLOC, "    cpu.path, cpu.altfail = path, altfail\n", "", OFF_SLAB),
 )
+
+
+class MutatingLoader(SourceFileLoader):
+    """Loads a module with one string of its source replaced; never from compiled bytecode."""
+
+    def __init__(self, name: str, path: str, old: str, new: str) -> None:
+        super().__init__(name, path)
+        self.old = old
+        self.new = new
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = Path(self.path).read_text(encoding="utf-8")
+        assert source.count(self.old) == 1, f"{fullname} has {source.count(self.old)} times {self.old!r}; allowed: once"
+        return compile(source.replace(self.old, self.new), self.path, "exec")
+
+
+class MutatingFinder:
+    """Finds the mutated module before Python's own finders do."""
+
+    def __init__(self, module: str, old: str, new: str) -> None:
+        self.module = module
+        self.old = old
+        self.new = new
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name == self.module else None
+        if spec is None or spec.origin is None:
+            return None
+        return importlib.util.spec_from_loader(name, MutatingLoader(name, spec.origin, self.old, self.new), origin=spec.origin)
+
+
+@contextmanager
+def loaded_afresh(module: str = "", old: str = "", new: str = "") -> Iterator[None]:
+    """In the block, importing slabdes gives new modules, the named one mutated; afterwards everything is as before."""
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "slabdes"}
+    finder = MutatingFinder(module, old, new)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "slabdes"]:
+            del sys.modules[name]
+        sys.modules.update(ours)
+
+
+def fault_of_recording(name: str) -> str | None:
+    """The first record in which the loaded allocator differs from a recording; its own `check` runs at each dump."""
+    compare = importlib.import_module("slabdes.engine.conformance.compare")
+    script = GOLDEN / f"{name}.ops.gz"
+    recorded = compare.read_records(compare.recorded_output(script))
+    for ours, theirs in zip_longest(compare.run_script(script, recorded), recorded):
+        if ours != theirs:
+            return f"{ours} instead of {theirs}"
+    return None
+
+
+class OffSlabSystem:
+    """Two nodes with a CPU each; `big` keeps its slabs' descriptors in `general`. Every page given or returned is counted."""
+
+    def __init__(self) -> None:
+        state = importlib.import_module("slabdes.allocator.state")
+        geometry = importlib.import_module("slabdes.allocator.geometry")
+        tunables = importlib.import_module("slabdes.allocator.tunables")
+        mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
+        kernel = importlib.import_module("slabdes.engine.conformance.kernel")
+        self.alloc = importlib.import_module("slabdes.engine.alloc_paths")
+        self.free = importlib.import_module("slabdes.engine.free_paths")
+        self.check = importlib.import_module("slabdes.allocator.check").check
+        self.preferred = mempolicy.PolicyKind.PREFERRED
+        self.state = state.SlabState([0, 1], 2)
+        self.policy = mempolicy.MemPolicy(2)
+        self.kernel = kernel.ConformanceKernel(self.state, self.policy)
+        self.returned = 0
+
+        def kmem_freepages(cpu: Any, cache: Any, node: int) -> Iterator[None]:
+            self.returned += 1 << cache.gfporder
+            yield from ()
+
+        self.kernel.kmem_freepages = kmem_freepages
+        # 2048-byte objects: two a slab, order 0, descriptor of 56 bytes elsewhere. Limit 2 makes flushes come soon. No real
+        # off-slab layout has two colours, so that the third rule of a failed descriptor needs an invented one.
+        layout = replace(geometry.kmem_cache_geometry(2048), colour=4)
+        small = geometry.kmem_cache_geometry(64)
+        self.general = state.kmem_cache_create(self.state, state.CacheSpec("size-64", small, tunables.Tunables(1, 1, 0)), 0)
+        self.big = state.kmem_cache_create(self.state, state.CacheSpec("big", layout, tunables.Tunables(2, 2, 0)), 0)
+        self.big.slabp_cache = self.general
+        self.kernel.name_locks(self.general)
+        self.kernel.name_locks(self.big)
+        self.live: list[int] = []
+
+    def a(self, cpu: int, node: int = -1, flags: int = 1) -> int:
+        context = self.kernel.cpus[cpu]
+        path = (
+            self.alloc.kmem_cache_alloc(self.kernel, context, self.big, flags)
+            if node < 0
+            else self.alloc.kmem_cache_alloc_node(self.kernel, context, self.big, flags, node)
+        )
+        obj: int = self.kernel.finish(path)
+        if obj >= 0:
+            self.live.append(obj)
+        self.hold()
+        return obj
+
+    def f(self, cpu: int, obj: int) -> str:
+        self.live.remove(obj)
+        self.kernel.finish(self.free.kmem_cache_free(self.kernel, self.kernel.cpus[cpu], self.big, obj))
+        self.hold()
+        label: str = self.kernel.cpus[cpu].path.label
+        return label
+
+    def hold(self) -> None:
+        """The invariants of both caches, and every page either lies under a slab or has gone back."""
+        self.check(self.state, self.big, self.live)
+        descriptors = [slab.descriptor for slab in self.state.slabs if slab.num and slab.nodeid >= 0 and slab.cache == self.big.index]
+        self.check(self.state, self.general, descriptors)
+        slabs = sum((c.slabs_created - c.slabs_destroyed) << c.gfporder for c in self.state.caches)
+        assert sum(self.kernel.pages_given) - self.returned == slabs, f"{self.returned} pages came back"
+
+
+def fault_of_off_slab_run() -> str | None:
+    """What a fixed run over a cache with descriptors outside its slabs finds wrong with the loaded allocator."""
+    failure = importlib.import_module("slabdes.errors").CheckFailed
+    try:
+        off_slab_run(OffSlabSystem())
+    except (failure, AssertionError) as fault:
+        return str(fault) or "an assertion of the off-slab run"
+    return None
+
+
+def off_slab_run(system: OffSlabSystem) -> None:
+    kernel = system.kernel
+    # One page: the slab gets it, its descriptor does not, neither does the second try of ____cache_alloc_node. That is two
+    # grows, and the fallback's page call fails: two colours taken, nothing allocated. Pages given count in total.
+    kernel.page_limit = [1, 0]
+    assert system.a(0) < 0, "an object without a slab"
+    assert system.big.nodelists[0].colour_next == 2, f"colour_next is {system.big.nodelists[0].colour_next}, not 2"
+    # Node 1 has one page for the slab, node 0 one for its descriptor.
+    kernel.page_limit = [2, 1]
+    far = system.a(1, node=1, flags=3)
+    assert far >= 0, "no descriptor from another node"
+    kernel.page_limit = [-1, -1]
+    # The policy's node fails completely (its own pages, then the fallback's), then the local node grows.
+    system.policy.kind, system.policy.node = system.preferred, 1
+    kernel.failing_calls = 3
+    taken = [system.a(0)]
+    system.policy.kind = type(system.preferred).NONE
+    taken += [system.a(0) for _ in range(15)]
+    assert min(taken) >= 0
+    # free_limit is (1 + 1) * 2 + 2 = 6 objects: freeing 16 destroys slabs in the midst of flushes, whose path stays theirs.
+    paths = {system.f(0, obj) for obj in taken}
+    assert paths == {"hit", "flush-lists"}, f"paths {sorted(paths)}"
+    assert system.big.slabs_destroyed > 1, "no slab was destroyed"
+    system.f(1, far)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_changed_rule_is_caught(mutation: Mutation) -> None:
+    with loaded_afresh(mutation.module, mutation.old, mutation.new):
+        fault = fault_of_off_slab_run() if mutation.caught_by == OFF_SLAB else fault_of_recording(mutation.caught_by)
+    assert fault is not None, f"{mutation.caught_by} does not notice that {mutation.rule}"
+
+
+@pytest.mark.parametrize("catcher", sorted({mutation.caught_by for mutation in MUTATIONS}))
+def test_the_allocator_as_it_is_passes_every_catcher(catcher: str) -> None:
+    with loaded_afresh():
+        fault = fault_of_off_slab_run() if catcher == OFF_SLAB else fault_of_recording(catcher)
+    assert fault is None
+
+
+def test_a_mutation_leaves_no_trace() -> None:
+    from slabdes.allocator import tunables
+
+    with loaded_afresh(TUNABLES, "ALIEN_LIMIT: Final = 12", "ALIEN_LIMIT: Final = 13"):
+        assert importlib.import_module(TUNABLES).ALIEN_LIMIT == 13
+    assert importlib.import_module(TUNABLES) is tunables
+    assert tunables.ALIEN_LIMIT == 12

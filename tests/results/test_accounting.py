@@ -1,0 +1,101 @@
+"""Conservation and Little's law: all is well with the example, and each planted error is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example import example_frames, example_records, section_records
+
+from slabdes.engine.records import Histogram, Path, Records
+from slabdes.results.accounting import check_accounting, littles_law
+from slabdes.results.frames import Point, frames_of
+
+
+def test_consistent_records_and_frames_add_up() -> None:
+    assert check_accounting(example_records(8, 4)) == []
+    assert check_accounting(section_records()) == []
+    assert check_accounting(example_frames((1, 4), replications=2)) == []
+
+
+def with_cpu(records: Records, **changes: int) -> Records:
+    first, *others = records.cpus
+    return replace(records, cpus=(replace(first, **changes), *others))
+
+
+def with_lock(records: Records, **changes: object) -> Records:
+    first, *others = records.locks
+    return replace(records, locks=(replace(first, **changes), *others))  # type: ignore[arg-type]
+
+
+def with_slab(records: Records, **changes: int) -> Records:
+    first, *others = records.slabs
+    return replace(records, slabs=(replace(first, **changes), *others))
+
+
+def with_latency(records: Records, path: Path, extra: int) -> Records:
+    old = records.latency[0, path]
+    changed = replace(old, buckets=dict(old.buckets))
+    changed.add(extra)
+    return replace(records, latency=records.latency | {(0, path): changed})
+
+
+RECORDS = example_records()
+FIRST = RECORDS.cpus[0]
+SLAB = RECORDS.slabs[0]
+PLANTED = {
+    "the parts of its time": with_cpu(RECORDS, work=FIRST.work + 1),
+    "is not within the run's": replace(RECORDS, elapsed=FIRST.start),
+    "alloc: latencies count": with_cpu(RECORDS, allocs=FIRST.allocs + 1),
+    "free: latencies count": with_latency(RECORDS, Path.FREE_HIT, 10_000),
+    "failed allocations": with_cpu(RECORDS, failed=FIRST.failed + 1),
+    "but only": with_lock(RECORDS, contended=10**6),
+    "held for": replace(RECORDS, elapsed=1),
+    "locks were waited for": with_cpu(RECORDS, lock_wait=FIRST.lock_wait + 5, think=FIRST.think - 5),
+    "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
+    "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + 1),
+    "are somewhere": with_slab(RECORDS, in_shared=SLAB.in_shared + 1),
+    "objects are in use": with_slab(RECORDS, in_use=SLAB.in_use + 1, in_shared=SLAB.in_shared - 1),
+    "on its lists": with_slab(RECORDS, slabs_free=SLAB.slabs_free + 1),
+    "buckets count": with_lock(RECORDS, hold=replace(RECORDS.locks[0].hold, buckets={})),
+    "outside the buckets'": with_lock(RECORDS, hold=Histogram({1000: 1}, 1, 7, 1, 7)),
+}
+
+
+@pytest.mark.parametrize("told", PLANTED)
+def test_a_planted_error_is_told(told: str) -> None:
+    assert any(told in sentence for sentence in check_accounting(PLANTED[told]))
+
+
+def test_errors_in_frames_name_their_point_and_replication() -> None:
+    frames = frames_of(Point(3, "m", 4), [RECORDS, PLANTED["are somewhere"]])
+    (sentence,) = check_accounting(frames)
+    assert sentence.startswith("point 3, replication 1: objects:")
+
+
+def test_off_slab_descriptors_in_another_cache_are_no_leak() -> None:
+    large = replace(RECORDS.caches[0], cache=1, name="large", object_size=4096, num=1, slabs_created=2, slabs_destroyed=0)
+    held = replace(SLAB, cache=1, slabs_partial=0, slabs_full=2, slabs_free=0, free_objects=0, in_arrays=0, in_shared=0, in_alien=0)
+    # The large cache's two objects are in its user's hands: two of its allocations were never freed.
+    two = Histogram()
+    two.add(30_000)
+    two.add(30_000)
+    first = RECORDS.cpus[0]
+    cpus = (replace(first, allocs=first.allocs + 2), *RECORDS.cpus[1:])
+    records = replace(
+        RECORDS,
+        cpus=cpus,
+        caches=(RECORDS.caches[0], large),
+        latency=RECORDS.latency | {(1, Path.HIT): two},
+        slabs=(replace(SLAB, in_use=SLAB.in_use + 2, in_arrays=SLAB.in_arrays - 2), *RECORDS.slabs[1:], replace(held, in_use=2)),
+    )
+    assert check_accounting(records) == []
+
+
+def test_littles_law_holds_when_all_time_is_told() -> None:
+    table = littles_law(example_frames((1, 4), replications=2))
+    assert table.height == 4
+    for row in table.iter_rows(named=True):
+        product = row["operations_per_s"] * (row["mean_latency_ns"] + row["mean_outside_ns"]) / 1e9
+        assert row["expected"] == pytest.approx(product) == pytest.approx(row["active"])
+        assert row["gap"] == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,149 @@
+"""The run folder: whole or not there, nothing overwritten, and one line for whatever is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from example import example_frames, example_manifest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slabdes.errors import InputError
+from slabdes.results.folder import check_output, read_run, write_run
+
+FRAMES = example_frames((1, 2), replications=2, operations=40)
+MANIFEST = example_manifest(FRAMES)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "new" / "run", MANIFEST, FRAMES)
+    manifest, frames = read_run(folder)
+    assert manifest == MANIFEST
+    for name, frame in FRAMES.items():
+        assert getattr(frames, name).equals(frame), name
+    assert [path.name for path in folder.parent.iterdir()] == ["run"]
+
+
+def test_provenance_stands_outside_the_digest() -> None:
+    raw = json.loads(MANIFEST.to_json())
+    assert set(raw["provenance"]) == {"host", "date", "wall_s"}
+    assert raw["digest"] == FRAMES.digest() and raw["format"] == 1
+    assert {"polars", "numpy"} <= set(raw["libraries"])
+
+
+def test_figures_are_in_the_folder_before_it_has_its_name(tmp_path: Path) -> None:
+    seen = []
+
+    def draw(folder: Path) -> None:
+        seen.append((tmp_path / "run").exists())
+        (folder / "figure.png").write_bytes(b"png")
+
+    write_run(tmp_path / "run", MANIFEST, FRAMES, draw)
+    assert seen == [False]
+    assert (tmp_path / "run" / "figure.png").is_file()
+
+
+def test_an_empty_folder_is_taken_and_one_that_holds_things_is_refused_unchanged(tmp_path: Path) -> None:
+    empty, other = tmp_path / "empty", tmp_path / "other"
+    empty.mkdir()
+    other.mkdir()
+    (other / "thesis.txt").write_text("precious")
+    assert read_run(write_run(empty, MANIFEST, FRAMES))[0] == MANIFEST
+    with pytest.raises(InputError, match=r"holds other things \(thesis.txt\); allowed: a new or empty folder"):
+        write_run(other, MANIFEST, FRAMES)
+    assert contents(other) == {"thesis.txt": b"precious"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "other"]
+
+
+def test_a_finished_run_and_a_file_are_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", MANIFEST, FRAMES)
+    before = contents(folder)
+    with pytest.raises(InputError, match="already holds a finished run"):
+        check_output(folder)
+    with pytest.raises(InputError, match="already holds a finished run"):
+        write_run(folder, MANIFEST, FRAMES)
+    assert contents(folder) == before
+    with pytest.raises(InputError, match="is not a folder"):
+        check_output(folder / "manifest.json")
+    with pytest.raises(InputError, match=r"[Nn]ot a directory|exists"):
+        write_run(folder / "manifest.json" / "run", MANIFEST, FRAMES)
+
+
+def test_an_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupted(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_run(tmp_path / "run", MANIFEST, FRAMES, interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+
+    def meanwhile(_folder: Path) -> None:
+        folder.mkdir()
+        (folder / "note").write_text("mine")
+
+    with pytest.raises(InputError, match="not empty"):
+        write_run(folder, MANIFEST, FRAMES, meanwhile)
+    assert contents(folder) == {"note": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda folder: shutil.rmtree(folder), "no such folder"),
+        (lambda folder: (folder / "manifest.json").unlink(), "not a run folder"),
+        (lambda folder: (folder / "manifest.json").write_text(""), "not JSON"),
+        (lambda folder: (folder / "manifest.json").write_text("[1]"), "not the manifest of a slabdes run"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{}"), "is not UTF-8"),
+        (lambda folder: edit(folder, "format", 99), "run folder format 99; allowed: 1"),
+        (lambda folder: edit(folder, "seed", "many"), "seed: damaged"),
+        (lambda folder: edit(folder, "digest", "0" * 64), "the frames' digest is not the manifest's"),
+        (lambda folder: (folder / "frames" / "cpus.parquet").unlink(), "not complete"),
+        (lambda folder: (folder / "frames" / "cpus.parquet").write_bytes(b""), "cpus.parquet: damaged"),
+        (lambda folder: cut(folder / "frames" / "latency.parquet"), "latency.parquet: damaged"),
+        (lambda folder: shutil.copy(folder / "frames/cpus.parquet", folder / "frames/runs.parquet"), "runs.parquet: damaged"),
+        (lambda folder: shutil.copy(folder / "frames/cpus.parquet", folder / "frames/points.parquet"), "points.parquet: damaged"),
+    ],
+)
+def test_a_damaged_run_folder_is_told_in_one_line(tmp_path: Path, damage: object, told: str) -> None:
+    folder = write_run(tmp_path / "run", MANIFEST, FRAMES)
+    damage(folder)  # type: ignore[operator]
+    with pytest.raises(InputError) as error:
+        read_run(folder)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def edit(folder: Path, key: str, value: object) -> None:
+    raw = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(raw | {key: value}))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_flipped_byte_of_a_frame_gives_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
+    folder = tmp_path / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_run(folder, MANIFEST, FRAMES)
+    path = folder / "frames" / data.draw(st.sampled_from(["cpus.parquet", "points.parquet", "runs.parquet"]))
+    raw = bytearray(path.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw)
+    try:
+        read_run(folder)
+    except InputError as error:
+        assert "\n" not in str(error)

@@ -1,0 +1,183 @@
+"""Quantiles, rates and shares, against values that follow by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from math import ceil
+
+import polars as pl
+import pytest
+from example import example_frames, example_records, section_records
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slabdes.engine.records import Histogram, Path
+from slabdes.errors import InputError
+from slabdes.results import metrics
+from slabdes.results.frames import Frames, Point, concat_frames, frames_of, histogram_frame
+
+TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
+
+
+def histogram_of(values: list[int]) -> Histogram:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    return histogram
+
+
+@given(TIMES, st.sampled_from(["0", "0.001", "0.25", "0.5", "0.9", "0.99", "0.999", "1"]))
+def test_a_quantile_is_within_one_per_cent_of_the_counted_time_of_its_rank(values: list[int], q: str) -> None:
+    found = metrics.quantile(histogram_frame(histogram_of(values)), float(q))
+    exact = sorted(values)[max(1, ceil(len(values) * int(float(q) * 1000) / 1000)) - 1] / 1000
+    assert found == pytest.approx(exact, rel=0.004, abs=0.0006)
+
+
+@given(TIMES, TIMES)
+def test_quantiles_of_two_histograms_together_are_those_of_all_values(first: list[int], second: list[int]) -> None:
+    apart = pl.concat([histogram_frame(histogram_of(first)), histogram_frame(histogram_of(second))])
+    together = histogram_frame(histogram_of(first + second))
+    for q in (0.0, 0.1, 0.5, 0.99, 1.0):
+        assert metrics.quantile(apart, q) == metrics.quantile(together, q)
+
+
+@given(TIMES)
+def test_a_greater_share_never_has_a_lesser_quantile(values: list[int]) -> None:
+    frame = histogram_frame(histogram_of(values))
+    found = [metrics.quantile(frame, q) for q in (0.0, 0.2, 0.5, 0.8, 0.99, 1.0)]
+    assert found == sorted(found)
+
+
+def test_the_rank_of_a_decimal_share_is_exact() -> None:
+    # 0.07 * 100 is 7.000000000000001 in floats, whose ceiling would be rank 8.
+    frame = histogram_frame(histogram_of(list(range(1, 101))))
+    assert metrics.quantile(frame, 0.07) == pytest.approx(0.007)
+
+
+def test_a_share_beyond_one_and_an_empty_histogram_are_refused_in_one_line() -> None:
+    frame = histogram_frame(histogram_of([1]))
+    with pytest.raises(InputError, match=r"1.5 is no share; allowed: 0 to 1"):
+        metrics.quantile(frame, 1.5)
+    with pytest.raises(InputError, match="no times were counted"):
+        metrics.quantile(frame.clear(), 0.5)
+
+
+def two_cpus() -> Frames:
+    """The section example with round numbers: 400 operations in 1 ms; the CPUs waited a quarter of their time."""
+    records = section_records(cpus=2)
+    cpus = tuple(
+        dataclasses.replace(cpu, start=0, end=10**9, think=0, lock_wait=250 * 10**6, work=750 * 10**6) for cpu in records.cpus
+    )
+    return frames_of(Point(0, "m", 2), [dataclasses.replace(records, cpus=cpus, elapsed=10**9)])
+
+
+def test_throughput_is_operations_over_simulated_time_and_waiting_a_share_of_the_cpus_time() -> None:
+    row = metrics.rates(two_cpus()).row(0, named=True)
+    assert row["operations"] == 400
+    assert row["operations_per_s"] == pytest.approx(400 / 1e-3)
+    assert row["share_waiting"] == pytest.approx(0.25)
+
+
+def test_a_cpu_that_did_nothing_does_not_dilute_the_waiting() -> None:
+    frames = two_cpus()
+    idle = frames.cpus.head(1).with_columns(pl.col(name) * 0 for name in frames.cpus.columns if name.endswith("_ns"))
+    diluted = dataclasses.replace(frames, cpus=pl.concat([frames.cpus, idle]))
+    assert metrics.rates(diluted)["share_waiting"].to_list() == metrics.rates(frames)["share_waiting"].to_list()
+
+
+def test_the_summary_has_a_row_a_point_and_operation_with_exact_means() -> None:
+    records = example_records()
+    table = metrics.summary(frames_of(Point(0, "m", 4), [records]))
+    assert table["op"].to_list() == ["alloc", "free"]
+    allocs = [one for (_cache, path), one in records.latency.items() if path <= Path.FAIL]
+    mean = sum(one.total for one in allocs) / sum(one.count for one in allocs) / 1000
+    row = table.row(0, named=True)
+    assert row["mean_ns"] == pytest.approx(mean)
+    assert row["max_ns"] == max(one.greatest for one in allocs) / 1000
+    assert row["refills"] == records.caches[0].refills
+    assert row["failed"] == sum(cpu.failed for cpu in records.cpus)
+    assert row["p50_ns"] <= row["p99_ns"] <= row["p999_ns"] <= row["max_ns"]
+
+
+def test_counts_belong_to_their_operation_and_are_null_elsewhere() -> None:
+    alloc, free = metrics.summary(example_frames()).iter_rows(named=True)
+    assert alloc["remote_frees"] is None and alloc["refills"] > 0
+    assert free["refills"] is None and free["remote_frees"] > 0
+    (section,) = metrics.summary(frames_of(Point(0, "m", 4), [section_records()])).iter_rows(named=True)
+    assert section["op"] == "section" and section["refills"] is None
+
+
+def test_counts_are_means_over_replications() -> None:
+    runs = [example_records(seed=seed) for seed in (1, 2)]
+    table = metrics.summary(frames_of(Point(0, "m", 4), runs))
+    assert table["refills"][0] == sum(run.caches[0].refills for run in runs) / 2
+
+
+def test_points_of_a_sweep_do_not_mix() -> None:
+    sweep = example_frames((1, 4), replications=2)
+    alone = example_frames((4,), replications=2)
+    dropped = ["point", "machine.cpus"]
+    assert metrics.summary(sweep).filter(pl.col("point") == 1).drop(dropped).equals(metrics.summary(alone).drop("point"))
+
+
+def test_lock_figures_of_a_node_are_its_locks_figures() -> None:
+    records = example_records()
+    lock = records.locks[0]
+    row = metrics.per_node(frames_of(Point(0, "m", 4), [records])).filter(kind="list_lock", node=0).row(0, named=True)
+    assert row["acquisitions"] == lock.acquisitions
+    assert row["contended_share"] == lock.contended / lock.acquisitions
+    assert row["mean_wait_ns"] == pytest.approx(lock.wait.total / lock.wait.count / 1000)
+    assert row["max_hold_ns"] == lock.hold.greatest / 1000
+
+
+def test_locks_that_were_never_taken_have_no_row_and_without_waits_there_is_no_mean() -> None:
+    table = metrics.per_node(example_frames(contention=False))
+    assert "zone lock" not in table["kind"].to_list()
+    assert table["mean_wait_ns"].null_count() == table.height
+
+
+def test_a_tail_curve_falls_from_its_paths_share_to_nothing() -> None:
+    curves = metrics.ccdf(example_frames())
+    for (_point, op, path), curve in curves.group_by("point", "op", "path"):
+        shares = curve.sort("latency_ns")
+        assert shares["at_least"].to_list() == sorted(shares["at_least"].to_list(), reverse=True)
+        assert shares["fraction"][-1] == 0
+        if path == metrics.ALL_PATHS:
+            begins = curves.filter((pl.col("op") == op) & (pl.col("path") != path)).group_by("path").agg(pl.col("at_least").max())
+            assert shares["at_least"][0] == 1 == pytest.approx(begins["at_least"].sum())
+
+
+def test_shares_of_time_add_up_to_all_of_it() -> None:
+    table = metrics.where_time_went(example_frames((1, 4), replications=2))
+    for row in table.iter_rows(named=True):
+        assert sum(row[part] for part in metrics.TIME_PARTS) == pytest.approx(1)
+
+
+def test_scaling_tells_the_spread_over_replications_only_if_there_are_several() -> None:
+    assert metrics.scaling(example_frames((1, 2)))["operations_per_s_sd"].null_count() == 2
+    frames = example_frames((4,), replications=3)
+    rates = metrics.rates(frames)["operations_per_s"]
+    row = metrics.scaling(frames).row(0, named=True)
+    assert row["operations_per_s"] == pytest.approx(rates.mean())
+    assert row["operations_per_s_sd"] == pytest.approx(rates.std())
+
+
+def test_a_sweep_is_stood_for_by_each_machines_point_with_the_most_cpus() -> None:
+    assert metrics.focus_points(example_frames((1, 4, 2), ("a", "b"))) == [1, 4]
+
+
+def test_figures_run_along_cpus_or_else_along_what_varies() -> None:
+    assert metrics.x_key(example_frames((1, 2), ("a", "b"))) == "cpus"
+    assert metrics.series_keys(example_frames((1, 2), ("a", "b"))) == ["machine"]
+    parts = [
+        frames_of(Point(index, "m", 2, {"cache.0.limit": limit, "noaliencache": off}), [example_records(2)])
+        for index, (limit, off) in enumerate([(12, True), (12, False), (120, True), (120, False)])
+    ]
+    frames = concat_frames(parts)
+    assert metrics.x_key(frames) == "cache.0.limit"
+    assert metrics.series_keys(frames) == ["noaliencache"]
+
+
+def test_machines_are_told_apart_even_if_each_has_its_own_cpu_count() -> None:
+    parts = [frames_of(Point(i, name, cpus), [example_records(cpus)]) for i, (name, cpus) in enumerate([("a", 2), ("b", 4)])]
+    assert metrics.series_keys(concat_frames(parts)) == ["machine"]
