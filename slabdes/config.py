@@ -210,7 +210,7 @@ class Experiment(Frozen):
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
     noaliencache: bool = False
     debug: bool = False
-    """Check every invariant of the allocator each time a lock is released and when the run ends (slow)."""
+    """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     machine: MachineConfig
     cache: tuple[CacheConfig, ...] = ()
     lock: LockConfig = LockConfig()

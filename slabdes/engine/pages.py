@@ -9,20 +9,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-PCP_BATCH: Final = 31
-"""Pages moved at a time between a CPU's list and its zone: zone_batchsize() of a zone of 512 MB or more."""
-PCP_HIGH: Final = 6 * PCP_BATCH
-"""Pages a CPU's list may hold: setup_pageset's 6 * batch."""
+from slabdes.units import PAGE_SIZE
+
+MAX_BATCH_BYTES: Final = 512 * 1024
+"""A batch is a quarter of at most this much (zone_batchsize)."""
+PAGES_PER_BATCH: Final = 1024
+HIGH_BATCHES: Final = 6
+"""A CPU's list may hold so many batches (setup_pageset)."""
+
+
+def zone_batchsize(pages: int) -> int:
+    """Pages that a CPU's list and a zone of `pages` pages exchange at a time; 0 for a zone under 32 MiB (zone_batchsize).
+
+    >>> zone_batchsize(1 << 20), zone_batchsize(4096)
+    (31, 0)
+    """
+    batch = max(min(pages // PAGES_PER_BATCH, MAX_BATCH_BYTES // PAGE_SIZE) // 4, 1)
+    return (1 << (batch + batch // 2).bit_length() - 1) - 1
 
 
 class PagePool:
-    """Free pages of every node's zone, and of each CPU's list for each zone."""
+    """Free pages of every node's zone, and of each CPU's list for each zone.
 
-    __slots__ = ("free", "pcp")
+    `batch` and `high` by node: pages moved at a time, and the length at which a list is trimmed (setup_pageset): 0 on
+    small zones, where every page goes straight back.
+    """
+
+    __slots__ = ("batch", "free", "high", "pcp")
 
     def __init__(self, memory_pages: Sequence[int], n_cpus: int) -> None:
         self.free = list(memory_pages)
         self.pcp = [[0] * len(memory_pages) for _cpu in range(n_cpus)]
+        batches = [zone_batchsize(pages) for pages in memory_pages]
+        self.high = [HIGH_BATCHES * batch for batch in batches]
+        self.batch = [max(1, batch) for batch in batches]
 
     def take_from_list(self, cpu: int, node: int) -> bool:
         """Take one page from the CPU's own list; whether there was one."""
@@ -33,7 +53,7 @@ class PagePool:
 
     def refill_list(self, cpu: int, node: int) -> int:
         """Move up to a batch from the zone to the CPU's list; how many. Under the zone lock (rmqueue_bulk)."""
-        moved = min(PCP_BATCH, self.free[node])
+        moved = min(self.batch[node], self.free[node])
         self.free[node] -= moved
         self.pcp[cpu][node] += moved
         return moved
@@ -41,11 +61,11 @@ class PagePool:
     def give_to_list(self, cpu: int, node: int) -> bool:
         """Put one page on the CPU's own list; whether the list is now longer than it may be."""
         self.pcp[cpu][node] += 1
-        return self.pcp[cpu][node] >= PCP_HIGH
+        return self.pcp[cpu][node] >= self.high[node]
 
     def trim_list(self, cpu: int, node: int) -> int:
         """Move a batch from the CPU's list to the zone; how many. Under the zone lock (free_pcppages_bulk)."""
-        moved = min(PCP_BATCH, self.pcp[cpu][node])
+        moved = min(self.batch[node], self.pcp[cpu][node])
         self.pcp[cpu][node] -= moved
         self.free[node] += moved
         return moved

@@ -124,9 +124,7 @@ def _box_size(texts: Sequence[Sequence[str]]) -> Spot:
     return widest * _CHARACTER_IN + 0.25, max(len(text) for text in texts) * _LINE_IN + 0.2
 
 
-def _draw(
-    axes: Axes, layout: Mapping[str, Any], where: Places, box: Spot, texts: Sequence[Sequence[str]], columns: int
-) -> None:
+def _draw(axes: Axes, layout: Mapping[str, Any], where: Places, box: Spot, texts: Sequence[Sequence[str]], columns: int) -> None:
     axes.set_axis_off()
     axes.set_xlim(0, where.size[0])
     axes.set_ylim(0, where.size[1])

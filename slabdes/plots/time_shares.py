@@ -58,7 +58,7 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str]) -> N
     if not present:
         style.say(axes, "No CPU did anything.")
         return
-    table = table.sort(along)
+    table = table.sort(along) if table[along].dtype.is_numeric() else table
     names = [str(value) for value in table[along].to_list()]
     base = [0.0] * table.height
     for part in present:

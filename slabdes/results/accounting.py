@@ -27,7 +27,8 @@ def check_accounting(run: Records | Frames) -> list[str]:
 
     Objects: allocations - failures - frees of a cache are its objects in use (and its slabs' objects are all somewhere).
     Time: the parts of each CPU's time are all of it; histograms of operations count the CPUs' operations; lock waits of
-    locks are the CPUs' lock_wait; a lock is held by one CPU at a time.
+    locks are the CPUs' lock_wait; a lock is held by one CPU at a time,
+    and its queue holds as many waiters over time as waits last (Little).
     """
     found = list(_histograms(run)) if isinstance(run, Records) else []
     frames = frames_of(Point(0, "", 0), [run]) if isinstance(run, Records) else run
@@ -75,7 +76,7 @@ def _histogram(histogram: Histogram) -> Iterator[str]:
 def _cpus(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     elapsed = _ps(run["runs"]["elapsed_ns"].item())
     for cpu in run["cpus"].iter_rows(named=True):
-        parts = sum(_ps(cpu[f"{part}_ns"]) for part in TIME_PARTS)
+        parts = sum(_ps(cpu[f"{part}_ns"]) for part in (*TIME_PARTS, "idle"))
         start, end = _ps(cpu["start_ns"]), _ps(cpu["end_ns"])
         if parts != end - start:
             yield f"CPU {cpu['cpu']}: the parts of its time are {parts} ps, from its start to its end it is {end - start}"
@@ -105,10 +106,13 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
             yield f"{name}: {lock['contended']} contended, {lock['bounces']} bounces, but only {taken} acquisitions"
         if _ps(lock["hold_total_ns"]) > elapsed:
             yield f"{name}: held for {_ps(lock['hold_total_ns'])} ps of a run of {elapsed}"
-    waited = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
+        area, waited = _ps(lock["queue_area_ns"]), _ps(lock["wait_total_ns"])
+        if area != waited:
+            yield f"{name}: {area} waiter-picoseconds in its queue, but waits of {waited} ps (Little's law)"
+    total = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
     told = sum(_ps(time) for time in run["cpus"]["lock_wait_ns"])
-    if waited != told:
-        yield f"locks were waited for {waited} ps, the CPUs waited {told}"
+    if total != told:
+        yield f"locks were waited for {total} ps, the CPUs waited {told}"
 
 
 def _lock_times(run: dict[str, pl.DataFrame]) -> Iterator[str]:
@@ -166,7 +170,7 @@ def _is(column: str, value: str) -> pl.Expr:
 def littles_law(frames: Frames) -> pl.DataFrame:
     """Little's law in each replication: CPUs at work = operations per time x (mean latency + mean time outside operations).
 
-    Columns point, replication, operations_per_s, mean_latency_ns, mean_outside_ns (think and slot waits an operation), expected
+    Columns point, replication, operations_per_s, mean_latency_ns, mean_outside_ns (think, slot waits and idleness), expected
     (the product, in CPUs), active (CPUs, averaged over the run), gap (active - expected, in CPUs). The gap is the time that
     CPUs spend on neither, such as a reap between two operations; it is not negative (but for rounding).
     """
@@ -174,7 +178,7 @@ def littles_law(frames: Frames) -> pl.DataFrame:
 
     done = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"), pl.col("total_ns").sum())
     spent = frames.cpus.group_by(_RUN).agg(
-        (pl.col("think_ns") + pl.col("slot_wait_ns")).sum().alias("outside"),
+        (pl.col("think_ns") + pl.col("slot_wait_ns") + pl.col("idle_ns")).sum().alias("outside"),
         (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"),
     )
     table = frames.runs.join(done, on=_RUN).join(spent, on=_RUN).sort(_RUN)

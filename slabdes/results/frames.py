@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
-_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
+_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work", "idle")
 _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
@@ -37,6 +37,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
         "acquisitions": "count", "contended": "count", "bounces": "count",
         "wait_total_ns": "ns", "wait_max_ns": "ns", "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns",
+        "queue_area_ns": "ns",
     },
     "lock_times": {
         "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
@@ -196,7 +197,7 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
 
 def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
     wait, hold = lock.wait, lock.hold
-    times = (wait.total, wait.greatest, hold.total, hold.least, hold.greatest)
+    times = (wait.total, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
     counts = (lock.acquisitions, lock.contended, lock.bounces)
     return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
 

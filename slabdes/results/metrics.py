@@ -21,7 +21,7 @@ NS_PER_S: Final = 1e9
 QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
 
 TIME_PARTS: Final = ("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
-"""The parts of a CPU's time, as CpuRecord explains them; together they are all of it."""
+"""The parts of a CPU's time at work, as CpuRecord explains them; together with `idle` they are all of its time."""
 
 ALL_PATHS: Final = "all"
 """The path label under which `ccdf` gives an operation's paths together."""
@@ -87,14 +87,12 @@ def labels(frames: Frames) -> pl.DataFrame:
 def rates(frames: Frames) -> pl.DataFrame:
     """A row a replication: point, replication, operations, operations_per_s (simulated), share_waiting.
 
-    share_waiting is the CPUs' waiting for locks over their time from first to last operation; 0 where no CPU did anything.
+    share_waiting is the waiting for locks of CPUs that have a program over their time at work; 0 where no CPU has one.
     """
     import polars as pl
 
     operations = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"))
-    spans = frames.cpus.group_by(_RUN).agg(
-        pl.col("lock_wait_ns").sum().alias("waiting"), (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span")
-    )
+    spans = _at_work(frames).group_by(_RUN).agg(pl.col("lock_wait_ns").sum().alias("waiting"), pl.col("span").sum())
     joined = frames.runs.join(operations, on=_RUN, how="left").join(spans, on=_RUN, how="left").fill_null(0).sort(_RUN)
     return joined.select(
         *_RUN,
@@ -102,6 +100,14 @@ def rates(frames: Frames) -> pl.DataFrame:
         _ratio("operations", "elapsed_ns", NS_PER_S).alias("operations_per_s"),
         _ratio("waiting", "span").alias("share_waiting"),
     )
+
+
+def _at_work(frames: Frames) -> pl.DataFrame:
+    """The CPUs that did any operation, with `span`: their time from first to last operation without what they were idle."""
+    import polars as pl
+
+    did = sum((pl.col(name) for name in ("allocs", "frees", "skipped", "sections")), pl.lit(0))
+    return frames.cpus.filter(did > 0).with_columns((pl.col("end_ns") - pl.col("start_ns") - pl.col("idle_ns")).alias("span"))
 
 
 def _ratio(numerator: str, denominator: str, scale: float = 1.0) -> pl.Expr:
@@ -233,14 +239,14 @@ def scaling(frames: Frames) -> pl.DataFrame:
 
 
 def where_time_went(frames: Frames) -> pl.DataFrame:
-    """A row a point: its labels, then each of TIME_PARTS as a share of all CPUs' time between first and last operation.
+    """A row a point: its labels, then each of TIME_PARTS as a share of the time at work of all CPUs that have a program.
 
-    The shares of a row add up to 1, or are all 0 where no CPU did anything.
+    The shares of a row add up to 1, or are all 0 where no CPU did anything. Idle time is none of them.
     """
     import polars as pl
 
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
-    sums = frames.cpus.group_by("point").agg(*columns, (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"))
+    sums = _at_work(frames).group_by("point").agg(*columns, pl.col("span").sum())
     table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
     return table.select(*labels(frames).columns, *(_ratio(part, "span").alias(part) for part in TIME_PARTS))
 

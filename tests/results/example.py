@@ -99,7 +99,8 @@ def _locks(nodes: int, locks: Tally) -> list[LockRecord]:
         other = (node + 1) % nodes if kind is LockKind.ALIEN else -1
         name = f"objects node {node} {kind.label}"
         bounces = locks.bounces[number]
-        found.append(LockRecord(name, kind, 0, node, other, taken, contended, bounces, locks.waits[number], locks.holds[number]))
+        wait, hold = locks.waits[number], locks.holds[number]
+        found.append(LockRecord(name, kind, 0, node, other, taken, contended, bounces, wait, hold, queue_area=wait.total))
     for node in range(nodes):
         found.append(LockRecord(f"zone {node}", LockKind.ZONE, -1, node, -1, 0, 0, 0, Histogram(), Histogram()))
     return found
@@ -149,7 +150,7 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
         end = think + waited + worked
         records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, worked))
     total = cpus * operations
-    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold)
+    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold, wait.total)
     elapsed = max(record.end for record in records)
     return Records(f"{seed:064x}", elapsed, {(-1, Path.SECTION): latency}, (lock,), tuple(records), (), (), ())
 

@@ -52,6 +52,7 @@ PLANTED = {
     "but only": with_lock(RECORDS, contended=10**6),
     "held for": replace(RECORDS, elapsed=1),
     "locks were waited for": with_cpu(RECORDS, lock_wait=FIRST.lock_wait + 5, think=FIRST.think - 5),
+    "Little's law": with_lock(RECORDS, queue_area=RECORDS.locks[0].queue_area + 1),
     "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
     "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + 1),
     "are somewhere": with_slab(RECORDS, in_shared=SLAB.in_shared + 1),
@@ -75,7 +76,8 @@ def test_errors_in_frames_name_their_point_and_replication() -> None:
 
 def test_off_slab_descriptors_in_another_cache_are_no_leak() -> None:
     large = replace(RECORDS.caches[0], cache=1, name="large", object_size=4096, num=1, slabs_created=2, slabs_destroyed=0)
-    held = replace(SLAB, cache=1, slabs_partial=0, slabs_full=2, slabs_free=0, free_objects=0, in_arrays=0, in_shared=0, in_alien=0)
+    nothing = dict.fromkeys(("slabs_partial", "slabs_free", "free_objects", "in_arrays", "in_shared", "in_alien"), 0)
+    held = replace(SLAB, cache=1, slabs_full=2, **nothing)
     # The large cache's two objects are in its user's hands: two of its allocations were never freed.
     two = Histogram()
     two.add(30_000)

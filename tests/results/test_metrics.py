@@ -80,9 +80,17 @@ def test_throughput_is_operations_over_simulated_time_and_waiting_a_share_of_the
 
 def test_a_cpu_that_did_nothing_does_not_dilute_the_waiting() -> None:
     frames = two_cpus()
-    idle = frames.cpus.head(1).with_columns(pl.col(name) * 0 for name in frames.cpus.columns if name.endswith("_ns"))
-    diluted = dataclasses.replace(frames, cpus=pl.concat([frames.cpus, idle]))
+    spare = frames.cpus.head(1).with_columns(pl.col("sections", "think_ns", "lock_wait_ns", "work_ns") * 0)
+    reaping = spare.with_columns(pl.col("end_ns").alias("idle_ns") - 50, pl.lit(50.0).alias("work_ns"))
+    diluted = dataclasses.replace(frames, cpus=pl.concat([frames.cpus, reaping]))
     assert metrics.rates(diluted)["share_waiting"].to_list() == metrics.rates(frames)["share_waiting"].to_list()
+    assert metrics.where_time_went(diluted).equals(metrics.where_time_went(frames))
+
+
+def test_what_a_cpu_is_idle_after_its_program_is_no_time_at_work() -> None:
+    frames = two_cpus()
+    later = frames.cpus.with_columns(pl.col("end_ns") + 500_000, (pl.col("idle_ns") + 500_000))
+    assert metrics.rates(dataclasses.replace(frames, cpus=later))["share_waiting"].to_list() == [0.25]
 
 
 def test_the_summary_has_a_row_a_point_and_operation_with_exact_means() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 from scipy.stats import t as student_t
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
@@ -55,7 +56,7 @@ def warm_up_deficit(cpus: int, think: float, hold: float) -> float:
     states = np.arange(cpus + 1)
     generator = np.diag((cpus - states[:-1]) / think, 1) + np.diag(np.full(cpus, 1 / hold), -1)
     generator -= np.diag(generator.sum(axis=1))
-    stationary = _stationary(generator, np.zeros(cpus + 1))
+    stationary = _stationary(generator)
     excess = states - stationary @ states
     bias = np.linalg.lstsq(np.vstack([-generator, stationary]), np.append(excess, 0.0), rcond=None)[0]
     return -float(bias[0])
@@ -66,14 +67,23 @@ def boyd_wickizer(cpus: int, think: float, hold: float, transfer: float) -> Clos
     return _birth_death([(cpus - k) / think for k in range(cpus)], [1 / (hold + transfer * k / 2) for k in range(1, cpus + 1)])
 
 
-def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> float:
-    """Releases a unit of time of a ticket lock whose hand-off is fixed by the waiters at the release.
+@dataclass(frozen=True)
+class TicketChain:
+    """Releases a unit of time in the long run, and the time that a start with every CPU thinking gains on that."""
+
+    throughput: float
+    head_start: float
+
+
+def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> TicketChain:
+    """A ticket lock whose hand-off is fixed by the waiters at the release, solved exactly.
 
     A semi-Markov process embedded right after each release. In state w, w CPUs wait and N - w think.
     - w > 0: the hand-off takes max(transfer, w * transfer / 2), then the hold; thinkers arrive all the while.
     - w = 0: the first of N thinkers arrives after think / N; with probability 1 / N it is the CPU that released last and
       owns the line, otherwise the line costs a transfer; then the hold, and the other N - 1 may arrive.
-    The state after the next release is what is left of w, plus the arrivals.
+    The state after the next release is what is left of w, plus the arrivals. The head start solves Poisson's equation
+    g = mean - lasts + kernel @ g, with g averaging 0 in the stationary state.
     """
     kernel = np.zeros((cpus, cpus))
     lasts = np.zeros(cpus)
@@ -85,8 +95,11 @@ def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> fl
     kernel[0] = own * _arrivals(cpus - 1, think, hold, 0.0) + (1 - own) * _arrivals(cpus - 1, think, hold, transfer)
     lasts[0] = think / cpus + (1 - own) * transfer + hold
     assert np.allclose(kernel.sum(axis=1), 1.0)
-    stationary = _stationary(kernel - np.eye(cpus), np.zeros(cpus))
-    return float(1 / (stationary @ lasts))
+    drift = kernel - np.eye(cpus)
+    stationary = _stationary(drift)
+    mean = float(stationary @ lasts)
+    gain = np.linalg.lstsq(np.vstack([-drift, stationary]), np.append(mean - lasts, 0.0), rcond=None)[0]
+    return TicketChain(1 / mean, float(gain[0]))
 
 
 def _birth_death(births: list[float], deaths: list[float]) -> ClosedSystem:
@@ -95,10 +108,11 @@ def _birth_death(births: list[float], deaths: list[float]) -> ClosedSystem:
     return ClosedSystem(float(weights[1:] @ np.array(deaths)), float(weights @ np.arange(len(weights))))
 
 
-def _stationary(balance: Vector, right: Vector) -> Vector:
+def _stationary(balance: Vector) -> Vector:
     """The probability vector p with p @ balance == 0."""
     states = len(balance)
-    return np.asarray(np.linalg.lstsq(np.vstack([balance.T, np.ones(states)]), np.append(right, 1.0), rcond=None)[0])
+    right = np.append(np.zeros(states), 1.0)
+    return np.asarray(np.linalg.lstsq(np.vstack([balance.T, np.ones(states)]), right, rcond=None)[0])
 
 
 def _arrivals(thinkers: int, think: float, hold: float, delay: float) -> Vector:
@@ -107,8 +121,6 @@ def _arrivals(thinkers: int, think: float, hold: float, delay: float) -> Vector:
     During the delay each thinker arrives on its own: binomial. During the hold the next of k thinkers (rate k / think)
     races the release (rate 1 / hold).
     """
-    from scipy.stats import binom
-
     during_delay = binom.pmf(np.arange(thinkers + 1), thinkers, -np.expm1(-delay / think))
     total = np.zeros(thinkers + 1)
     for before, chance in enumerate(during_delay):

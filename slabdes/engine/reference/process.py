@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
+from slabdes.allocator.check import check
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
@@ -28,6 +30,7 @@ PROGRESS_STEPS = 2048
 NAMED_IN_ERROR = 8
 NO_CACHE = -1
 
+T = TypeVar("T")
 Progress = Callable[[int], None]
 """Told now and then how many operations are done."""
 
@@ -35,8 +38,13 @@ Progress = Callable[[int], None]
 class Run:
     """One run's CPUs, and the slots through which objects pass between them."""
 
-    def __init__(self, kernel: TimedKernel, workload: Workload, section_lock: int, progress: Progress | None) -> None:
+    def __init__(
+        self, kernel: TimedKernel, workload: Workload, section_lock: int, progress: Progress | None, *, debug: bool = False
+    ) -> None:
         self.kernel = kernel
+        self.debug = debug
+        self.inside = 0
+        """CPUs in the middle of a path; while there are none, every invariant holds."""
         self.workload = workload
         self.section_lock = section_lock
         self.progress = progress
@@ -105,6 +113,25 @@ class Run:
         if self.progress is not None:
             self.progress(self.steps)
 
+    def _path(self, path: Waits[T]) -> Waits[T]:
+        """Go along a path; with `debug`, check the allocator afterwards unless another CPU is on one."""
+        if not self.debug:
+            return path
+        return self._checked(path)
+
+    def _checked(self, path: Waits[T]) -> Waits[T]:
+        self.inside += 1
+        result = yield from path
+        self.inside -= 1
+        if not self.inside:
+            self.check()
+        return result
+
+    def check(self) -> None:
+        """Raise CheckFailed if an invariant of any cache does not hold."""
+        for cache in self.kernel.state.caches:
+            check(self.kernel.state, cache)
+
     # Time and timers.
 
     def _reap_time(self, cpu: TimedCpu) -> int:
@@ -137,7 +164,7 @@ class Run:
     def _reap(self, cpu: TimedCpu) -> Waits[None]:
         cpu.clock = max(cpu.clock, self._reap_time(cpu))
         cpu.work += len(self.kernel.state.caches) * self.kernel.costs.reap_base
-        yield from cache_reap(self.kernel, cpu, self.kernel.settings.hz)
+        yield from self._path(cache_reap(self.kernel, cpu, self.kernel.settings.hz))
         cpu.settle()
 
     # Objects on their way between CPUs.
@@ -196,9 +223,9 @@ class Run:
         start = cpu.clock
         cpu.work += kernel.costs.alloc_hit
         if node == NO_NODE:
-            obj = yield from kmem_cache_alloc(kernel, cpu, cache, flags)
+            obj = yield from self._path(kmem_cache_alloc(kernel, cpu, cache, flags))
         else:
-            obj = yield from kmem_cache_alloc_node(kernel, cpu, cache, flags, node)
+            obj = yield from self._path(kmem_cache_alloc_node(kernel, cpu, cache, flags, node))
         self._allocated(cpu, number, slot, obj, cpu.path if obj != NO_OBJECT else Path.FAIL, start)
 
     def _allocated(self, cpu: TimedCpu, number: int, slot: int, obj: int, path: Path, start: int) -> None:
@@ -259,7 +286,7 @@ class Run:
         cpu.work += self.kernel.costs.free_hit
         self.kernel.first_touch(cpu, obj)
         identity = self._identity(obj)
-        yield from kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj)
+        yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
         self._freed(cpu, number, slot, cpu.path, start, identity)
 
     def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:

@@ -6,7 +6,6 @@ import hashlib
 
 import simpy
 
-from slabdes.allocator.check import check
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, KmemCache, virt_to_slab
@@ -33,12 +32,11 @@ def run_reference(
     _place_lines(kernel)
     section_lock = _make_locks(kernel)
     cpus = _make_cpus(experiment, machine, workload, replication)
-    run = Run(kernel, workload, section_lock, progress)
+    run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
     run.start(cpus)
     env.run(until=run.finished)
     if experiment.debug:
-        for cache in state.caches:
-            check(state, cache)
+        run.check()
     return _records(kernel, cpus, workload, kernel.now)
 
 
