@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from slabdes.engine.records import Path
 from slabdes.plots import style
 from slabdes.results import metrics
-from slabdes.results.frames import OPERATIONS
+from slabdes.results.frames import OPERATIONS, Path
 from slabdes.results.text import share_text
 
 if TYPE_CHECKING:

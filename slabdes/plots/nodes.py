@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import LockKind
 from slabdes.plots import style
 from slabdes.results import metrics
+from slabdes.results.frames import LockKind
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,6 +5,7 @@ Figures are matplotlib Figure objects with no global state, so that they can be 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,8 @@ FAINT: Final = "#CCCCCC"
 """Of grid lines."""
 
 DPI: Final = 150
+NOTEBOOK_DPI: Final = 72
+"""Dots an inch in notebooks, as matplotlib's own inline backend has it: a figure fits the page's width."""
 _LEGEND_SIZE: Final = 8
 _CHARACTER_IN: Final = 0.068
 _KEY_IN: Final = 0.65
@@ -41,9 +44,18 @@ _MANY: Final = 50
 _TIME_UNITS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
 
+class ShownFigure(Figure):
+    """A Figure that shows itself in a notebook, though no pyplot made it and no inline backend is set up."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, dpi=NOTEBOOK_DPI, format="png")
+        return buffer.getvalue()
+
+
 def new_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure of this size in inches, whose parts are laid out so that nothing overlaps."""
-    return Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
+    return ShownFigure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
 
 
 def line_style(number: int) -> dict[str, Any]:
