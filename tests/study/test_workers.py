@@ -4,53 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tasks import AskSignal, Die, Refuse, Square
+
 from slabdes.errors import CheckFailed, InputError
 from slabdes.study.workers import run_tasks
-
-
-@dataclass(frozen=True)
-class Square:
-    """A task with as many operations as its number."""
-
-    number: int
-
-    @property
-    def operations(self) -> int:
-        return self.number
-
-    def run(self, progress: Callable[[int], None]) -> int:
-        progress(self.number // 2)
-        return self.number**2
-
-
-@dataclass(frozen=True)
-class Refuse(Square):
-    """A task that its input is not good enough for."""
-
-    def run(self, progress: Callable[[int], None]) -> int:
-        raise InputError("task", f"{self.number} is not allowed")
-
-
-@dataclass(frozen=True)
-class Die(Square):
-    """A task whose process is ended from outside."""
-
-    def run(self, progress: Callable[[int], None]) -> int:
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError("not reached")
-
-
-@dataclass(frozen=True)
-class AskSignal(Square):
-    """A task that tells how its process takes Ctrl-C."""
-
-    def run(self, progress: Callable[[int], None]) -> int:
-        return int(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
