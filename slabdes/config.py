@@ -56,6 +56,17 @@ class AllocatorVersion(StrEnum):
     """Kernels whose allocator can be simulated."""
 
     V2_6_34 = "2.6.34"
+    V4_6 = "4.6"
+    V4_7 = "4.7"
+    V6_1 = "6.1"
+
+
+class Switch(StrEnum):
+    """The 2016 series' changes to cache_grow and the refill, each on its own, over 2.6.34 or 4.6."""
+
+    UNLOCKED_COLOUR = "unlocked_colour"
+    PRIVATE_SLAB = "private_slab"
+    UNLOCKED_LOOK = "unlocked_look"
 
 
 class CacheFlag(StrEnum):
@@ -208,6 +219,7 @@ class Experiment(Frozen):
     replications: Annotated[int, Field(ge=1, le=10_000)] = 1
     engine: EngineName = EngineName.AUTO
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
+    switches: frozenset[Switch] = frozenset()
     noaliencache: bool = False
     debug: bool = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""

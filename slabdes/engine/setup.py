@@ -11,10 +11,16 @@ from slabdes.allocator.geometry import MALLOC_SIZES, general_cache_name, kmem_ca
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
+from slabdes.allocator.versions import VERSIONS, Version, with_switches
 from slabdes.config import CacheConfig, CacheFlag, Experiment
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key
+
+
+def version_of(experiment: Experiment) -> Version:
+    """The allocator that an experiment asks for."""
+    return with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
 
 
 def cache_spec(config: CacheConfig, n_cpus: int) -> CacheSpec:

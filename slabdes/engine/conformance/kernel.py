@@ -11,18 +11,20 @@ from typing import Any
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_NODE, OBJECT_BITS, OBJECT_MASK, ArrayCache, KmemCache, KmemList3, SlabState
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.kernel import CpuContext, Waits
+from slabdes.allocator.versions import LINUX_2_6_34, Version
+from slabdes.engine.kernel import CpuContext, InterruptingKernel, LockSite, Waits
 
 _LETTER = "PUEX"
 """Lists by ListName, and SLAB_DESTROYED: partial, full (used up), free (empty), destroyed."""
 UNLIMITED = -1
 
 
-class ConformanceKernel:
+class ConformanceKernel(InterruptingKernel[CpuContext]):
     """A Kernel for one op script: `tokens` collects what the current operation does, `now` is the time in jiffies."""
 
-    def __init__(self, state: SlabState, policy: MemPolicy) -> None:
+    def __init__(self, state: SlabState, policy: MemPolicy, version: Version = LINUX_2_6_34) -> None:
         self.state = state
+        self.version = version
         self.policy = policy
         self.cpus = tuple(CpuContext(number, node, policy) for number, node in enumerate(state.node_of_cpu))
         self.now = 0
@@ -56,12 +58,12 @@ class ConformanceKernel:
             return stop.value
         raise AssertionError(f"a path waited for {waited!r} in an engine without a clock")
 
-    def spin_lock(self, cpu: CpuContext, lock: int) -> Waits[None]:
+    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
         self.tokens.append(f"+{self.lock_tokens[lock]}")
         yield from ()
 
-    def spin_trylock(self, cpu: CpuContext, lock: int) -> Waits[bool]:
-        yield from self.spin_lock(cpu, lock)
+    def spin_trylock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[bool]:
+        yield from self.spin_lock(cpu, lock, site)
         return True
 
     def spin_unlock(self, cpu: CpuContext, lock: int) -> Waits[None]:
@@ -102,23 +104,9 @@ class ConformanceKernel:
     def jiffies(self, cpu: CpuContext) -> int:
         return self.now
 
-    def irqs_on(self, cpu: CpuContext) -> None: ...
-
-    def irqs_off(self, cpu: CpuContext) -> None: ...
-
     def on_each_cpu(self, cpu: CpuContext) -> Waits[tuple[CpuContext, ...]]:
         yield from ()
         return (*(other for other in self.cpus if other is not cpu), cpu)
-
-    def note_miss(self, cpu: CpuContext) -> None: ...
-
-    def note_shared_changed(self, cpu: CpuContext, l3: KmemList3) -> None: ...
-
-    def note_unlinking(self, cpu: CpuContext, slab: int) -> None: ...
-
-    def note_slab_made(self, cpu: CpuContext, cache: KmemCache, slab: int) -> None: ...
-
-    def note_inserted(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int) -> None: ...
 
     def note_moved(self, cpu: CpuContext, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         self.tokens.append(f"M:{_prefix(cache)}{frm.name}>{_prefix(cache)}{to.name}:{nr}")
