@@ -5,6 +5,7 @@ Everything that is not here is the same code for all of them. Leaves out version
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
@@ -79,8 +80,13 @@ SERIES_2016: Final = ("unlocked_colour", "private_slab", "unlocked_look")
 """The switches of the 2016 series "mm/slab: reduce lock contention in alloc path", in the order in which it turned them."""
 
 
-def with_switches(version: Version, switches: tuple[str, ...]) -> Version:
-    """`version` with some of the 2016 series' switches turned on."""
-    for switch in switches:
-        version = replace(version, name=f"{version.name}+{switch}", **{switch: True})  # type: ignore[arg-type] -- switches are bool
-    return version
+def with_switches(version: Version, switches: Collection[str]) -> Version:
+    """`version` with some of the 2016 series' switches turned on; the series' order tells their names."""
+    on = [switch for switch in SERIES_2016 if switch in switches]
+    return replace(
+        version,
+        name="+".join((version.name, *on)),
+        unlocked_colour=version.unlocked_colour or "unlocked_colour" in on,
+        private_slab=version.private_slab or "private_slab" in on,
+        unlocked_look=version.unlocked_look or "unlocked_look" in on,
+    )

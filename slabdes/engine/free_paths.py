@@ -144,7 +144,6 @@ def slabs_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slabs: list[int]) 
 
 def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
     """Give an empty, unlinked slab's pages back, and its descriptor if that lies elsewhere."""
-    k.note_destroyed(cpu, cache, slab)
     record = k.state.slabs[slab]
     home, descriptor = record.nodeid, record.descriptor
     yield from k.kmem_freepages(cpu, cache, home)

@@ -21,7 +21,7 @@ Waits = Generator[Any, Any, _T]
 
 
 class LockSite(IntEnum):
-    """From where a lock is taken, in the words of the recorded 6.1 logs; COLOUR is cache_grow's first acquisition up to 4.6."""
+    """From where a lock is taken, in the words of the recorded 6.1 logs; ALIENREAP and those after it are not logged."""
 
     REFILL = 0
     GROW = 1
@@ -35,9 +35,10 @@ class LockSite(IntEnum):
     SHAREDDRAIN = 9
     TUNE = 10
     ALIEN = 11
-    COLOUR = 12
-    ZONE = 13
-    SECTION = 14
+    ALIENREAP = 12
+    COLOUR = 13
+    ZONE = 14
+    SECTION = 15
 
 
 class CpuContext:
@@ -158,9 +159,6 @@ class Kernel(ABC, Generic[Cpu]):
 
     def note_drained(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
         """drain_freelist destroys an empty slab."""
-
-    def note_destroyed(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
-        """A slab's pages are about to go back."""
 
     def note_do_drain(self, cpu: Cpu) -> None:
         """Shrink empties this CPU's array."""

@@ -25,13 +25,14 @@ def cache_reap(k: Kernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
     """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn."""
     if (yield from k.reap_mutex_trylock(cpu)):
         for cache in reversed(k.state.caches):
-            yield from _reap_cache(k, cpu, cache, hz)
+            yield from reap_cache(k, cpu, cache, hz)
         yield from k.reap_mutex_unlock(cpu)
         cpu.reap_node = (cpu.reap_node + 1) % k.state.n_nodes
     cpu.reap_due = following_reap(cpu.number, k.jiffies(cpu), hz)
 
 
-def _reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
+def reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
+    """What a turn of the reap timer does to one cache (the body of cache_reap's loop)."""
     l3 = cache.nodelists[cpu.node]
     yield from k.look(cpu)
     yield from reap_alien(k, cpu, cache, l3)
@@ -52,15 +53,13 @@ def _reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[No
 def reap_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     """Drain the alien cache that the CPU's reap node points at, unless it is empty or its lock is taken."""
     alien = l3.alien[cpu.reap_node] if l3.alien else None
-    if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock, LockSite.ALIEN)):
+    if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock, LockSite.ALIENREAP)):
         doomed = yield from __drain_alien_cache(k, cpu, cache, alien, cpu.reap_node)
         yield from k.spin_unlock(cpu, alien.lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
 
 
-def drain_array(
-    k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool
-) -> Waits[None]:
+def drain_array(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool) -> Waits[None]:
     """Free some of an array that has not been used since the last look, or all of it if forced."""
     if force and k.version.shrink_locks_empty_shared:
         yield from _drain_array_locked(k, cpu, cache, l3, ac, LockSite.SHAREDDRAIN, force=True)
@@ -142,7 +141,7 @@ def drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3)
     """Send all of a node's alien caches home."""
     for node, alien in enumerate(l3.alien or ()):
         if alien is not None:
-            yield from k.spin_lock(cpu, alien.lock, LockSite.ALIEN)
+            yield from k.spin_lock(cpu, alien.lock, LockSite.ALIENREAP)
             doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
             yield from k.spin_unlock(cpu, alien.lock)
             yield from slabs_destroy(k, cpu, cache, doomed)

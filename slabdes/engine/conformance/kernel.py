@@ -14,35 +14,23 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LINUX_2_6_34, Version
 from slabdes.engine.kernel import CpuContext, InterruptingKernel, LockSite, Waits
 
-_LETTER = "PUEX"
-"""Lists by ListName, and SLAB_DESTROYED: partial, full (used up), free (empty), destroyed."""
 UNLIMITED = -1
 
 
-class ConformanceKernel(InterruptingKernel[CpuContext]):
-    """A Kernel for one op script: `tokens` collects what the current operation does, `now` is the time in jiffies."""
+class ClocklessKernel(InterruptingKernel[CpuContext]):
+    """A Kernel for one recorded script or log: `tokens` collects what the current operation does, `now` is in jiffies."""
 
-    def __init__(self, state: SlabState, policy: MemPolicy, version: Version = LINUX_2_6_34) -> None:
+    def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
         self.state = state
         self.version = version
         self.policy = policy
         self.cpus = tuple(CpuContext(number, node, policy) for number, node in enumerate(state.node_of_cpu))
         self.now = 0
         self.tokens: list[str] = []
-        self.lock_tokens: dict[int, str] = {}
         self.failing_calls = 0
         self.failing_node = NO_NODE
         self.page_limit = [UNLIMITED] * state.n_nodes
         self.pages_given = [0] * state.n_nodes
-
-    def name_locks(self, cache: KmemCache) -> None:
-        """Learn how the golden data write the locks of a new cache."""
-        prefix = _prefix(cache)
-        for l3 in cache.nodelists:
-            self.lock_tokens[l3.list_lock] = f"{prefix}L{l3.node}"
-            for other, alien in enumerate(l3.alien or ()):
-                if alien is not None:
-                    self.lock_tokens[alien.lock] = f"{prefix}A{l3.node}.{other}"
 
     def take_tokens(self) -> str:
         """What has been done since the last call."""
@@ -59,7 +47,6 @@ class ConformanceKernel(InterruptingKernel[CpuContext]):
         raise AssertionError(f"a path waited for {waited!r} in an engine without a clock")
 
     def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
-        self.tokens.append(f"+{self.lock_tokens[lock]}")
         yield from ()
 
     def spin_trylock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[bool]:
@@ -67,7 +54,6 @@ class ConformanceKernel(InterruptingKernel[CpuContext]):
         return True
 
     def spin_unlock(self, cpu: CpuContext, lock: int) -> Waits[None]:
-        self.tokens.append(f"-{self.lock_tokens[lock]}")
         yield from ()
 
     def reap_mutex_trylock(self, cpu: CpuContext) -> Waits[bool]:
@@ -108,6 +94,31 @@ class ConformanceKernel(InterruptingKernel[CpuContext]):
         yield from ()
         return (*(other for other in self.cpus if other is not cpu), cpu)
 
+
+class ConformanceKernel(ClocklessKernel):
+    """Writes steps down as the golden data's event tokens."""
+
+    def __init__(self, state: SlabState, policy: MemPolicy) -> None:
+        super().__init__(state, policy, LINUX_2_6_34)
+        self.lock_tokens: dict[int, str] = {}
+
+    def name_locks(self, cache: KmemCache) -> None:
+        """Learn how the golden data write the locks of a new cache."""
+        prefix = _prefix(cache)
+        for l3 in cache.nodelists:
+            self.lock_tokens[l3.list_lock] = f"{prefix}L{l3.node}"
+            for other, alien in enumerate(l3.alien or ()):
+                if alien is not None:
+                    self.lock_tokens[alien.lock] = f"{prefix}A{l3.node}.{other}"
+
+    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
+        self.tokens.append(f"+{self.lock_tokens[lock]}")
+        yield from ()
+
+    def spin_unlock(self, cpu: CpuContext, lock: int) -> Waits[None]:
+        self.tokens.append(f"-{self.lock_tokens[lock]}")
+        yield from ()
+
     def note_moved(self, cpu: CpuContext, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         self.tokens.append(f"M:{_prefix(cache)}{frm.name}>{_prefix(cache)}{to.name}:{nr}")
 
@@ -128,6 +139,10 @@ class ConformanceKernel(InterruptingKernel[CpuContext]):
 
     def note_fallback(self, cpu: CpuContext, cache: KmemCache, node: int) -> None:
         self.tokens.append(f"{_prefix(cache)}fb@{node}")
+
+
+_LETTER = "PUEX"
+"""Lists by ListName, and SLAB_DESTROYED: partial, full (used up), free (empty), destroyed."""
 
 
 def _prefix(cache: KmemCache) -> str:
