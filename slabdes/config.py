@@ -76,6 +76,8 @@ class CacheFlag(StrEnum):
     RECLAIM_ACCOUNT = "RECLAIM_ACCOUNT"
     MEM_SPREAD = "MEM_SPREAD"
     NOLEAKTRACE = "NOLEAKTRACE"
+    TYPESAFE_BY_RCU = "TYPESAFE_BY_RCU"
+    """Matters to 4.6 and later: free objects may not be written to."""
 
 
 class MachineConfig(Frozen):

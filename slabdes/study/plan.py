@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec
+from slabdes.engine.setup import cache_spec, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -60,7 +60,7 @@ def plan(experiment: Experiment, folder: Path, phase: Phase | None = None) -> li
         spool = _spool_of(point, spools, folder, phase)
         workload = _workload(point, machine, spool, 0)
         for cache in workload.caches:
-            cache_spec(cache, machine.n_cpus)
+            cache_spec(cache, machine.n_cpus, version_of(point))
         if workload.operations is None or not workload.programs:
             raise InputError("workload", "nothing to do", allowed="a workload with operations")
         points.append(PlannedPoint(index, settings, point, machine, spool, len(workload.programs), workload.operations))
