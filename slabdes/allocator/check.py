@@ -129,9 +129,9 @@ def _arrays(state: SlabState, cache: KmemCache) -> Iterator[tuple[ArrayCache, in
 
 def _check_object(state: SlabState, cache: KmemCache, obj: int, place: str, in_slabs: set[int]) -> None:
     number = virt_to_slab(obj)
-    if obj < 0 or number not in in_slabs:
-        raise _broken(cache, f"object {obj} {place} belongs to no slab")
     objnr = obj_to_index(obj)
+    if obj < 0 or number not in in_slabs or objnr >= cache.num:
+        raise _broken(cache, f"object {obj} {place} belongs to no slab")
     if objnr in _free_chain(state, cache, number):
         raise _broken(cache, f"object {objnr} of slab {state.slabs[number].serial} is free and {place}")
 

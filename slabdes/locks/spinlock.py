@@ -15,13 +15,14 @@ FREE: Final = -1
 class SpinLock:
     """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time."""
 
-    __slots__ = ("changed_at", "granted_at", "holder", "line", "queue_area", "waiters")
+    __slots__ = ("changed_at", "granted_at", "holder", "joined", "line", "queue_area", "waiters")
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.holder = FREE
         self.granted_at = 0
         self.waiters: list[int] = []
+        self.joined: dict[int, int] = {}
         self.queue_area = 0
         self.changed_at = 0
 
@@ -37,6 +38,7 @@ class SpinLock:
         """Wait behind those who wait already."""
         self._queue_changes(now)
         self.waiters.append(cpu)
+        self.joined[cpu] = now
 
     def release(self, now: int, handoff: Handoff, transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
         """Give the lock up at `now`: the CPU that has it next and when, or (FREE, now) if nobody waits.
@@ -55,7 +57,12 @@ class SpinLock:
         """The winner of the last release begins to hold the lock."""
         self._queue_changes(now)
         self.waiters.remove(self.holder)
+        del self.joined[self.holder]
         self.granted_at = now
+
+    def area_of_the_granted(self) -> int:
+        """`queue_area` without what those who still wait have added to it: a run may end before they are granted the lock."""
+        return self.queue_area - sum(self.changed_at - since for since in self.joined.values())
 
     def _queue_changes(self, now: int) -> None:
         self.queue_area += len(self.waiters) * (now - self.changed_at)

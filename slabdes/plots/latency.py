@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from slabdes.engine.records import Path
 from slabdes.plots import style
 from slabdes.results import metrics
-from slabdes.results.frames import OPERATIONS
+from slabdes.results.frames import OPERATIONS, Path
 from slabdes.results.text import share_text
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 _MARKS_A_CURVE: Final = 7
 _ROOM_BELOW: Final = 0.5
 """The share axis ends at this much of the rarest operation's share."""
+_LEAST_NS: Final = 0.001
+"""The engine's clock counts picoseconds."""
 _PER_CENT: Final = 100.0
 _NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
 
@@ -41,9 +42,12 @@ def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = N
         return figure
     panels = figure.subplots(len(chosen), len(ops), squeeze=False, sharex=True, sharey=True)
     lowest = float(curves["at_least"].to_numpy().min())
+    times = curves["latency_ns"].to_numpy()
+    # An operation that costs nothing has no place on a log axis: it is shown at the clock's step.
+    span = (max(float(times.min()), _LEAST_NS), max(float(times.max()), _LEAST_NS))
     for row, point in zip(panels, chosen, strict=True):
         for axes, op in zip(row, ops, strict=True):
-            _panel(axes, curves.filter(_is(point, op)), lowest * _ROOM_BELOW)
+            _panel(axes, curves.filter(_is(point, op)), lowest * _ROOM_BELOW, span)
             label = f", {style.point_label(frames, point, _told_apart(frames))}" if len(chosen) > 1 else ""
             axes.set_title(f"{_NAMES[op]}{label}", fontsize=10)
             axes.set_xlabel("latency (simulated time)")
@@ -61,11 +65,10 @@ def _is(point: int, op: str) -> pl.Expr:
     return (pl.col("point") == point) & (pl.col("op") == op)
 
 
-def _panel(axes: Axes, curves: pl.DataFrame, floor: float) -> None:
-    axes.set_xscale("log")
+def _panel(axes: Axes, curves: pl.DataFrame, floor: float, span_ns: tuple[float, float]) -> None:
     axes.set_yscale("log")
     style.grid(axes)
-    style.time_axis(axes)
+    style.time_axis(axes, "x", *span_ns)
     axes.yaxis.set_major_formatter(lambda share, _position: f"{share * _PER_CENT:g} %")
     if not curves.height:
         style.say(axes, "None at this point.")
@@ -87,7 +90,7 @@ def _curve(axes: Axes, curves: pl.DataFrame, path: str, look: dict[str, object],
     import polars as pl
 
     curve = curves.filter(pl.col("path") == path).sort("latency_ns")
-    times, shares = curve["latency_ns"].to_list(), curve["at_least"].to_list()
+    times, shares = curve["latency_ns"].clip(_LEAST_NS).to_list(), curve["at_least"].to_list()
     # Each share holds back to the time before; after the last time, nothing is left.
     label = f"{path} ({share_text(shares[0])})" if path != metrics.ALL_PATHS else "all paths"
     marks = sorted({round(step * (len(times) - 1) / (_MARKS_A_CURVE - 1)) for step in range(_MARKS_A_CURVE)})

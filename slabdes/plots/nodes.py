@@ -1,15 +1,15 @@
 """Lock waits and holds by NUMA node: what one pays, where, for whose list.
 
-Bars are means, marks the 99th percentile. Leaves out who waited for whom.
+Means and 99th percentiles, on log axes, since kinds of locks differ by decades. Leaves out who waited for whom.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import LockKind
 from slabdes.plots import style
 from slabdes.results import metrics
+from slabdes.results.frames import LockKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
     from slabdes.results.manifest import Manifest
 
-_GROUP: Final = 0.8
-"""The share of a node's place on the axis that its bars take."""
+_GROUP: Final = 0.6
+"""The share of a node's place on the axis that its marks take."""
+_ROOM: Final = 0.6
+"""Places left free at both ends of the axis."""
 _PANELS: Final = (("wait", "wait of a contended acquisition"), ("hold", "hold of an acquisition"))
 _NO_NODE: Final = "no node"
 _NODES_LABELLED: Final = 16
-_TAIL: Final[dict[str, Any]] = {"linestyle": "", "marker": "_", "markersize": 8, "color": "black", "markeredgewidth": 1.8}
+_TAIL: Final[dict[str, Any]] = {"linestyle": "", "marker": "_", "markersize": 9, "color": "#555555", "markeredgewidth": 2.0}
 
 
 def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -33,11 +35,11 @@ def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = 
     shown = frames.of_points(chosen)
     table = metrics.per_node(shown).join(_tails(shown), on=["point", "node", "kind"], how="left")
     figure = style.new_figure(11.0, 1.4 + 3.2 * len(chosen))
-    style.caption(figure, "Locks by node: bars are means, marks the 99th percentile", manifest, shown)
+    style.caption(figure, "Locks by node: mean and 99th percentile", manifest, shown)
     if not table.height:
         style.say(figure.add_subplot(), "No lock was taken.")
         return figure
-    kinds = [kind.label for kind in LockKind if kind.label in table["kind"].to_list()]
+    kinds = [kind for kind in LockKind if kind.label in table["kind"].to_list()]
     panels = figure.subplots(len(chosen), len(_PANELS), squeeze=False)
     told = list(dict.fromkeys(["machine", metrics.x_key(frames), *metrics.series_keys(frames)]))
     for row, point in zip(panels, chosen, strict=True):
@@ -67,42 +69,50 @@ def _tails(frames: Frames) -> pl.DataFrame:
     return split[1].join(split[0], on=["point", "node", "kind"], how="left")
 
 
-def _panel(axes: Axes, table: pl.DataFrame, kinds: list[str], what: str) -> None:
+def _panel(axes: Axes, table: pl.DataFrame, kinds: list[LockKind], what: str) -> None:
     import polars as pl
 
     mean, tail = f"mean_{what}_ns", f"{what}_p99_ns"
-    if not table[mean].is_not_null().any():
-        style.say(axes, "No lock was taken here." if not table.height else "No acquisition had to wait.")
+    # A time of zero has no place on a log axis; a free hand-off may give one.
+    shown = table.filter(pl.col(mean) > 0)
+    if not shown.height:
+        style.say(axes, _why_nothing(table, mean))
         return
     nodes = sorted(set(table["node"].to_list()))
     place = {node: position for position, node in enumerate(nodes)}
     width = _GROUP / len(kinds)
     for number, kind in enumerate(kinds):
-        rows = table.filter((pl.col("kind") == kind) & pl.col(mean).is_not_null())
+        rows = shown.filter(pl.col("kind") == kind.label)
         x = [place[node] + (number - (len(kinds) - 1) / 2) * width for node in rows["node"].to_list()]
-        axes.bar(x, rows[mean].to_list(), width, **_look(number))
-        axes.plot(x, rows[tail].to_list(), **_TAIL)
+        means, tails = rows[mean].to_list(), rows[tail].to_list()
+        # The line joins the two whichever is greater: a few very long times may lift a mean above the 99th percentile.
+        axes.vlines(x, means, tails, color=_look(kind)["color"], linewidth=1.5)
+        axes.plot(x, tails, **_TAIL)
+        axes.plot(x, means, **_look(kind))
     style.grid(axes, "y")
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(lambda value, _position: style.time_label(value))
+    times = [time for time in (*shown[mean].to_list(), *shown[tail].to_list()) if time > 0]
+    style.time_axis(axes, "y", min(times), max(times))
     axes.set_ylabel("simulated time")
     axes.set_xlabel("NUMA node of the lock")
     step = -(-len(nodes) // _NODES_LABELLED)
     axes.set_xticks([place[node] for node in nodes[::step]], [str(node) if node >= 0 else _NO_NODE for node in nodes[::step]])
-    # A lone node's bars would fill the panel.
-    room = 0.6 if len(nodes) > 1 else 1.2
-    axes.set_xlim(-room, len(nodes) - 1 + room)
+    axes.set_xlim(-_ROOM, len(nodes) - 1 + _ROOM)
 
 
-def _look(number: int) -> dict[str, Any]:
-    light = ("#0072B2", "#E8A33D", "#CCCCCC", "#FFFFFF")
-    return {"facecolor": light[number], "edgecolor": "black", "linewidth": 0.6, "hatch": style.HATCHES[number]}
+def _why_nothing(table: pl.DataFrame, mean: str) -> str:
+    if not table.height:
+        return "No lock was taken here."
+    return "No acquisition took any time." if table[mean].is_not_null().any() else "No acquisition had to wait."
 
 
-def _legend(figure: Figure, kinds: list[str]) -> None:
+def _look(kind: LockKind) -> dict[str, Any]:
+    """A kind of lock looks the same in every figure."""
+    return style.line_style(int(kind)) | {"linestyle": "", "markersize": 7}
+
+
+def _legend(figure: Figure, kinds: list[LockKind]) -> None:
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
-    handles: list[Patch | Line2D] = [Patch(label=kind, **_look(number)) for number, kind in enumerate(kinds)]
+    handles = [Line2D([], [], label=f"{kind.label}, mean", **_look(kind)) for kind in kinds]
     handles.append(Line2D([], [], label="99th percentile", **_TAIL))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)

@@ -5,11 +5,13 @@ Figures are matplotlib Figure objects with no global state, so that they can be 
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from slabdes.results.text import NOTHING
 
@@ -28,15 +30,32 @@ FAINT: Final = "#CCCCCC"
 """Of grid lines."""
 
 DPI: Final = 150
+NOTEBOOK_DPI: Final = 72
+"""Dots an inch in notebooks, as matplotlib's own inline backend has it: a figure fits the page's width."""
 _LEGEND_SIZE: Final = 8
+_CHARACTER_IN: Final = 0.068
+_KEY_IN: Final = 0.65
+"""Widths of a legend's character and of its key with the space around, inches (measured at 8 points)."""
 _TITLE_SIZE: Final = 10
 _DECADE: Final = 10
+_FEW_DECADES: Final = 2
+_MANY: Final = 50
+"""More ticks than any axis has: none is to be left out."""
 _TIME_UNITS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+
+
+class ShownFigure(Figure):
+    """A Figure that shows itself in a notebook, though no pyplot made it and no inline backend is set up."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, dpi=NOTEBOOK_DPI, format="png")
+        return buffer.getvalue()
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure of this size in inches, whose parts are laid out so that nothing overlaps."""
-    return Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
+    return ShownFigure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
 
 
 def line_style(number: int) -> dict[str, Any]:
@@ -91,22 +110,18 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def legend_below(figure: Figure, axes: Axes, title: str | None = None, columns: int = 4) -> None:
-    """The legend of one panel, below all panels, outside the data; none without entries."""
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """The legend of one panel, below all panels, outside the data, in as many columns as fit; none without entries."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(
-            handles, names, loc="outside lower center", ncols=columns, fontsize=_LEGEND_SIZE, title=title,
-            title_fontsize=_LEGEND_SIZE, frameon=False,
-        )  # fmt: skip
+        entry_in = _KEY_IN + max(len(name) for name in names) * _CHARACTER_IN
+        columns = max(1, min(len(names), int(figure.get_figwidth() / entry_in)))
+        figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=_LEGEND_SIZE, frameon=False)
 
 
-def legend_beside(axes: Axes, title: str | None = None) -> None:
+def legend_beside(axes: Axes) -> None:
     """A panel's legend at its right, outside the data."""
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=_LEGEND_SIZE, title=title, title_fontsize=_LEGEND_SIZE,
-        frameon=False, borderaxespad=0.0,
-    )  # fmt: skip
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=_LEGEND_SIZE, frameon=False, borderaxespad=0.0)
 
 
 def grid(axes: Axes, axis: Any = "both") -> None:
@@ -121,9 +136,20 @@ def say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, wrap=True)
 
 
-def time_axis(axes: Axes, axis: str = "x") -> None:
-    """Label a log axis of nanoseconds with times that have their unit."""
+def time_axis(axes: Axes, axis: str, low_ns: float, high_ns: float) -> None:
+    """Make `axis` a log axis over the whole decades around these times, labelled with times that have their unit."""
+    low, high = math.floor(math.log10(low_ns)), math.ceil(math.log10(high_ns))
+    # One decade at least, and then more labels than its ends'.
+    high = max(high, low + 1)
+    steps = (1, 2, 5) if high - low <= _FEW_DECADES else (1,)
+    if axis == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(10.0**low, 10.0**high)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(10.0**low, 10.0**high)
     chosen = axes.xaxis if axis == "x" else axes.yaxis
+    chosen.set_major_locator(LogLocator(base=10, subs=steps, numticks=_MANY))
     chosen.set_major_formatter(FuncFormatter(lambda value, _position: time_label(value)))
     chosen.set_minor_formatter(NullFormatter())
 

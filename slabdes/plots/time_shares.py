@@ -68,7 +68,9 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str]) -> N
         axes.bar(range(table.height), heights, _BAR, bottom=base, label=label, **look)  # type: ignore[arg-type]
         base = [below + height for below, height in zip(base, heights, strict=True)]
     axes.set_xticks(range(table.height), [style.plain(name) for name in names], rotation=30 if max(map(len, names)) > 5 else 0)
-    axes.set_xlim(-0.7, table.height - 0.3)
+    # A lone bar would fill the panel.
+    room = 0.7 if table.height > 1 else 1.5
+    axes.set_xlim(-room, table.height - 1 + room)
     axes.set_ylim(0, _PER_CENT)
     axes.set_ylabel("share of the CPUs' time (%)")
     axes.set_xlabel("CPUs that the workload uses" if along == "cpus" else style.plain(along))

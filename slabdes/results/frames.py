@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Operation, Records, bucket_bounds
+from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
+from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.errors import InputError
 from slabdes.units import ps_to_ns
 

@@ -188,8 +188,8 @@ def _counts(frames: Frames) -> pl.DataFrame:
 def per_node(frames: Frames) -> pl.DataFrame:
     """A row a point, node and lock kind: acquisitions (mean over replications), contended_share, bounced_share, times in ns.
 
-    mean_wait_ns is over contended acquisitions (null if there were none), mean_hold_ns over all; the greatest are over all
-    replications. Node -1 stands for locks of no node. Locks never taken have no row.
+    mean_wait_ns is over contended acquisitions, mean_hold_ns over all; the greatest are over all replications. Waits are null
+    if no acquisition was contended. Node -1 stands for locks of no node. Locks never taken have no row.
     """
     import polars as pl
 
@@ -206,7 +206,7 @@ def per_node(frames: Frames) -> pl.DataFrame:
         (pl.col("contended") / taken).alias("contended_share"),
         (pl.col("bounces") / taken).alias("bounced_share"),
         pl.when(pl.col("contended") > 0).then(pl.col("wait_total_ns") / pl.col("contended")).alias("mean_wait_ns"),
-        "max_wait_ns",
+        pl.when(pl.col("contended") > 0).then(pl.col("max_wait_ns")),
         (pl.col("hold_total_ns") / taken).alias("mean_hold_ns"),
         "max_hold_ns",
     )

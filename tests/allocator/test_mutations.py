@@ -1,7 +1,11 @@
 """The recordings and the invariants can fail: one rule of the allocator is changed at a time, and each change is caught.
 
 A mutation replaces one string in one module's source; the whole package is then loaded afresh around the changed module,
-and put away again."""
+and put away again. The table is `mutations.toml`: `caught_by` names the recorded script whose first differing record gives
+the mutation away. A few rules are in no recording: descriptors outside their slab (a script's come from elsewhere), what
+needs two CPUs at the same time (a recording has one operation at a time), and three corners that no recorded script
+visits. These have catchers of their own.
+"""
 
 from __future__ import annotations
 

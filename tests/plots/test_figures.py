@@ -14,6 +14,7 @@ from example import example_frames, example_manifest, example_records, section_r
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from slabdes.engine.records import Histogram
 from slabdes.engine.records import Path as ServedBy
 from slabdes.errors import InputError
 from slabdes.plots.accessor import RunPlots
@@ -22,7 +23,7 @@ from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.save import save_figures
 from slabdes.plots.scaling import scaling_figure
-from slabdes.plots.style import COLOURS, line_style, time_label
+from slabdes.plots.style import COLOURS, line_style, time_axis, time_label
 from slabdes.plots.time_shares import LOOKS, time_figure
 from slabdes.results import metrics
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
@@ -254,3 +255,22 @@ def test_no_global_state_of_matplotlib_is_touched_and_the_accessor_loads_it_late
 )
 def test_ticks_of_time_have_units(nanoseconds: float, text: str) -> None:
     assert time_label(nanoseconds) == text
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.001, 0.001), (10, 10), (12, 13), (1, 1000), (0.5, 5e6)])
+def test_a_time_axis_has_at_least_two_labels_however_narrow(low: float, high: float) -> None:
+    axes = Figure().add_subplot()
+    time_axis(axes, "y", low, high)
+    bottom, top = axes.get_ylim()
+    shown = [value for value in axes.yaxis.get_major_locator()() if bottom <= value <= top]
+    assert bottom <= low <= high <= top and len(shown) >= 2
+
+
+def test_operations_that_cost_nothing_are_drawn_at_the_clocks_step() -> None:
+    free = Histogram()
+    free.add(0)
+    records = replace(section_records(), latency={(-1, ServedBy.SECTION): free})
+    frames = frames_of(Point(0, "m", 4), [records])
+    figure = ccdf_figure(frames, example_manifest(frames))
+    figure.draw_without_rendering()
+    assert list(figure.axes[0].lines[0].get_xdata()) == [0.001, 0.001]

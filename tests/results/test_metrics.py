@@ -141,7 +141,7 @@ def test_lock_figures_of_a_node_are_its_locks_figures() -> None:
 def test_locks_that_were_never_taken_have_no_row_and_without_waits_there_is_no_mean() -> None:
     table = metrics.per_node(example_frames(contention=False))
     assert "zone lock" not in table["kind"].to_list()
-    assert table["mean_wait_ns"].null_count() == table.height
+    assert table["mean_wait_ns"].null_count() == table["max_wait_ns"].null_count() == table.height
 
 
 def test_a_tail_curve_falls_from_its_paths_share_to_nothing() -> None:

@@ -93,7 +93,7 @@ class Price:
 PRICE: Final = Price(**{name: round(cost * PS_PER_NS) for name, cost in COSTS_NS.items()})
 
 
-def machine(memory_mib: tuple[float, float] = (16.0, 16.0), **costs_ns: float) -> Machine:
+def machine(memory_mib: tuple[float, float] = (512.0, 512.0), **costs_ns: float) -> Machine:
     """The two-node machine. `costs_ns` replaces some costs."""
     return Description(
         where="test",
@@ -126,16 +126,21 @@ def later(step: Step) -> Step:
     return (step[0] + LATER, *step[1:])
 
 
-def experiment(cache: Mapping[str, Any] | None = None, **parts: Any) -> Experiment:
-    """An experiment without jitter and with invariants checked; its machine and workload are not used."""
+def experiment_of(caches: Sequence[Mapping[str, Any]], **parts: Any) -> Experiment:
+    """An experiment without jitter and with invariants checked; unless given, its machine and workload are not used."""
     raw: dict[str, Any] = {
         "machine": {"preset": "numa-2x4"},
-        "cache": [{"name": "bench", "size": 256, **(cache or {})}],
+        "cache": caches,
         "timing": {"jitter": 0.0},
         "workload": {"kind": "burst"},
         "debug": True,
     }
     return parse_experiment({**raw, **parts}, "test")
+
+
+def experiment(cache: Mapping[str, Any] | None = None, **parts: Any) -> Experiment:
+    """The same with one cache, of 256-byte objects unless `cache` says otherwise."""
+    return experiment_of([{"name": "bench", "size": 256, **(cache or {})}], **parts)
 
 
 def run(

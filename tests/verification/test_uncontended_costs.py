@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-import pytest
+import inspect
+import re
+import sys
 
 from slabdes.config import CacheFlag
 from slabdes.engine.records import Operation, Path
@@ -19,15 +21,13 @@ SMALL = experiment({"limit": 4, "batchcount": 2, "shared": 1})
 BARE = experiment({"limit": 4, "batchcount": 2, "shared": 0})
 PAIRS = {"size": 2000, "flags": [CacheFlag.NOLEAKTRACE.value], "limit": 1, "batchcount": 1, "shared": 0}
 """Two objects a slab of one page, descriptor inside; an array holds 1. free_limit is (1 + 2 CPUs) * 1 + 2 = 5."""
-NO_MEMORY_HERE = machine(memory_mib=(0.0, 16.0))
+NO_MEMORY_HERE = machine(memory_mib=(0.0, 512.0))
 NO_MEMORY = machine(memory_mib=(0.0, 0.0))
 PCP_BATCH = 31
-"""Pages that a CPU's page list takes from the zone at once (mm/page_alloc.c)."""
-SEEN: set[Path] = set()
+"""Pages that a CPU's page list takes at once from a zone of 512 MiB (zone_batchsize)."""
 
 
 def costs(path: Path, expected: int, measured: tuple[Path, int]) -> None:
-    SEEN.add(path)
     assert measured[0] is path
     assert measured[1] == expected
 
@@ -129,10 +129,11 @@ def test_a_refill_from_another_cpus_shared_objects_fetches_the_arrays_line_and_t
 
 
 def test_a_refill_from_a_free_slab_costs_what_one_from_a_partial_slab_does() -> None:
-    # Objects 0, 1 back in their slab: it is on the free list. Object 2 stays in the array, and is taken out of it first.
-    steps = [*allocs(3), *frees(0, 1, 2), alloc(3), alloc(4)]
-    expected = ENTER + P.lock_op + P.slab_object + P.list_move + P.first_touch * 0
-    costs(Path.FREE, expected, last_operation(0, {0: steps[:-1] + [alloc(4), ]}, experiment(PAIRS)))
+    # Slabs A = (0, 1), B = (2, unused). The frees flush 0 and 1: A is free, B partial, object 2 in the array. Two
+    # allocations use up the array and B; the third has to break A.
+    steps = [*allocs(3), *frees(0, 1, 2), *allocs(3, first=10)]
+    expected = ENTER + P.lock_op + P.slab_object + P.list_move
+    costs(Path.FREE, expected, last_operation(0, {0: steps}, experiment(PAIRS)))
 
 
 def test_a_refill_that_goes_on_from_partial_to_free_pays_for_both_slabs() -> None:
@@ -146,22 +147,24 @@ def test_a_refill_that_goes_on_from_partial_to_free_pays_for_both_slabs() -> Non
 
 
 def test_of_the_neighbours_that_a_list_move_writes_only_the_dearest_is_paid() -> None:
-    # CPU 2 and CPU 1 each empty half of their slab of node 0, with CPU 0's between them; see the comment in the body.
-    settings = experiment({**PAIRS, "limit": 1, "batchcount": 1}, noaliencache=True)
-    # CPU 0 makes A = (0, 1), B = (2, 3), C = (4, 5). CPU 1 frees 1 of A into its array, then 3 of B, which flushes 1: A is
-    # partial and CPU 1's. CPU 2 frees 5 of C straight to its slab: C is partial, behind A, and CPU 2's; so are the lists.
+    settings = experiment(PAIRS, noaliencache=True)
+    # Slabs A = (0, 1), B = (2, 3), C = (4, 5), D = (6, 7) of node 0. CPU 1's three frees flush 1 and 3: A and B are partial,
+    # in this order. CPU 2 frees 5 straight to its slab: C follows B, whose descriptor is written for that. Last, CPU 0
+    # flushes 2: B is empty, and leaves the list from between A and C.
     programs = {
-        0: [*allocs(6), later(later(later(free(0)))), free(2)],
-        1: [later(free(1)), free(3)],
+        0: [*allocs(8), later(later(later(free(2)))), free(6)],
+        1: [later(free(1)), free(3), free(7)],
         2: [later(later(free(5)))],
     }
-    # CPU 0 fills its array with 0 and then flushes it: A = (0, 1) leaves the list and C, its neighbour there, is written.
-    lock = P.remote
-    lists = P.remote
-    slab = 2 * P.same_node
-    neighbour = P.remote
-    expected = LEAVE + P.lock_op + lock + lists + slab + P.slab_object + P.list_move + neighbour
-    costs(Path.FLUSH_LISTS, expected, last_operation(0, programs, settings))
+    lock_and_lists = 2 * P.remote
+    descriptor_and_chain = P.remote + P.same_node
+    neighbours = max(P.same_node, P.remote)  # A's descriptor is CPU 1's, C's is CPU 2's
+    lines = lock_and_lists + descriptor_and_chain + neighbours
+    costs(
+        Path.FLUSH_LISTS,
+        LEAVE + P.lock_op + P.slab_object + P.list_move + lines,
+        last_operation(0, programs, settings),
+    )
 
 
 # Allocations from other nodes.
@@ -183,14 +186,10 @@ def free_slab_on_node_1() -> list[Step]:
 
 
 def test_an_allocation_from_another_nodes_free_slab_fetches_its_owners_lines() -> None:
-    lines = 4 * P.remote  # list_lock's, the lists', the slab's two
-    expected = ENTER + P.lock_op + lines + P.slab_object + P.list_move + P.first_touch
-    programs = {2: free_slab_on_node_1(), 0: [later(alloc(0, node=1))]}
-    # CPU 2 still has a slab partly used: B, of object 22. It is taken first, and filled by CPU 0's first allocation.
-    programs[0].append(alloc(1, node=1))
-    lines = 2 * P.remote  # the slab's two; the others are CPU 0's by now
-    neighbour = P.same_node * 0
-    expected = ENTER + P.lock_op + lines + P.slab_object + P.list_move + neighbour + P.first_touch
+    # Object 22's slab is partial and goes first; CPU 0 fetches the lock's and the lists' lines for it.
+    programs = {2: free_slab_on_node_1(), 0: [later(alloc(0, node=1)), alloc(1, node=1)]}
+    slab = 2 * P.remote
+    expected = ENTER + P.lock_op + slab + P.slab_object + P.list_move + P.first_touch
     costs(Path.NODE_FREE, expected, last_operation(0, programs, experiment(PAIRS)))
 
 
@@ -273,6 +272,24 @@ def test_a_slab_of_two_pages_is_given_back_under_the_zone_lock() -> None:
     costs(Path.FLUSH_LISTS, expected, last_operation(0, {0: beyond_free_limit(7)}, two_pages))
 
 
+def test_on_a_small_zone_a_page_goes_straight_through_the_cpus_list() -> None:
+    # A zone under 32 MiB has page lists that hold nothing (zone_batchsize is 0): each page costs a zone lock.
+    expected = LEAVE + P.lock_op + P.slab_object + P.list_move + P.page_free_order0 + P.lock_op + P.pcp_refill_page
+    small_zones = machine(memory_mib=(16.0, 16.0))
+    costs(Path.FLUSH_LISTS, expected, last_operation(0, {0: beyond_free_limit(7)}, experiment(PAIRS), small_zones))
+
+
+OFF_SLAB = experiment({**PAIRS, "size": 2048, "flags": []})
+"""2048-byte objects: two a slab of a page, whose descriptor is an object of size-64, 59 a slab of a page."""
+
+
+def test_the_first_slab_with_its_descriptor_elsewhere_pays_for_that_caches_slab_too() -> None:
+    # The second slab takes its page from the list that the first one's filled, without the zone's lock.
+    descriptors = P.slow_path + grow(59, 16, P.dram_local) - FROM_ZONE - P.dram_local + P.page_alloc_order0
+    expected = ENTER + grow(2, 1, P.dram_local) + descriptors + P.first_touch
+    costs(Path.GROW, expected, last_operation(0, {0: [alloc(0)]}, OFF_SLAB))
+
+
 # Frees on another node.
 
 
@@ -308,6 +325,5 @@ def test_without_alien_caches_a_remote_free_goes_straight_to_its_slab() -> None:
 
 
 def test_every_path_of_an_allocation_and_a_free_has_its_sum_above() -> None:
-    if not SEEN:
-        pytest.skip("the tests above ran in another process")
-    assert {path for path in Path if path.operation is not Operation.SECTION} == SEEN
+    summed = set(re.findall(r"costs\(\s*Path\.(\w+)", inspect.getsource(sys.modules[__name__])))
+    assert summed == {path.name for path in Path if path.operation is not Operation.SECTION}

@@ -48,42 +48,19 @@ def machine_repair(cpus: int, think: float, hold: float) -> ClosedSystem:
     return _birth_death([(cpus - k) / think for k in range(cpus)], [1 / hold] * cpus)
 
 
-def warm_up_deficit(cpus: int, think: float, hold: float) -> float:
-    """M/M/1//N begun with every CPU thinking: CPU-time at the lock that the start lacks, all in all.
-
-    Solves Poisson's equation Q g = at_lock - k, with g averaging 0 in the stationary state: the deficit is -g(0).
-    """
-    states = np.arange(cpus + 1)
-    generator = np.diag((cpus - states[:-1]) / think, 1) + np.diag(np.full(cpus, 1 / hold), -1)
-    generator -= np.diag(generator.sum(axis=1))
-    stationary = _stationary(generator)
-    excess = states - stationary @ states
-    bias = np.linalg.lstsq(np.vstack([-generator, stationary]), np.append(excess, 0.0), rcond=None)[0]
-    return -float(bias[0])
-
-
 def boyd_wickizer(cpus: int, think: float, hold: float, transfer: float) -> ClosedSystem:
     """Boyd-Wickizer et al., OLS 2012: k CPUs at the lock, arrivals (N - k) / think, releases 1 / (hold + transfer * k / 2)."""
     return _birth_death([(cpus - k) / think for k in range(cpus)], [1 / (hold + transfer * k / 2) for k in range(1, cpus + 1)])
 
 
-@dataclass(frozen=True)
-class TicketChain:
-    """Releases a unit of time in the long run, and the time that a start with every CPU thinking gains on that."""
-
-    throughput: float
-    head_start: float
-
-
-def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> TicketChain:
-    """A ticket lock whose hand-off is fixed by the waiters at the release, solved exactly.
+def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> float:
+    """Releases a unit of time of a ticket lock whose hand-off is fixed by the waiters at the release.
 
     A semi-Markov process embedded right after each release. In state w, w CPUs wait and N - w think.
     - w > 0: the hand-off takes max(transfer, w * transfer / 2), then the hold; thinkers arrive all the while.
     - w = 0: the first of N thinkers arrives after think / N; with probability 1 / N it is the CPU that released last and
       owns the line, otherwise the line costs a transfer; then the hold, and the other N - 1 may arrive.
-    The state after the next release is what is left of w, plus the arrivals. The head start solves Poisson's equation
-    g = mean - lasts + kernel @ g, with g averaging 0 in the stationary state.
+    The state after the next release is what is left of w, plus the arrivals.
     """
     kernel = np.zeros((cpus, cpus))
     lasts = np.zeros(cpus)
@@ -95,11 +72,8 @@ def ticket_releases(cpus: int, think: float, hold: float, transfer: float) -> Ti
     kernel[0] = own * _arrivals(cpus - 1, think, hold, 0.0) + (1 - own) * _arrivals(cpus - 1, think, hold, transfer)
     lasts[0] = think / cpus + (1 - own) * transfer + hold
     assert np.allclose(kernel.sum(axis=1), 1.0)
-    drift = kernel - np.eye(cpus)
-    stationary = _stationary(drift)
-    mean = float(stationary @ lasts)
-    gain = np.linalg.lstsq(np.vstack([-drift, stationary]), np.append(mean - lasts, 0.0), rcond=None)[0]
-    return TicketChain(1 / mean, float(gain[0]))
+    stationary = _stationary(kernel - np.eye(cpus))
+    return float(1 / (stationary @ lasts))
 
 
 def _birth_death(births: list[float], deaths: list[float]) -> ClosedSystem:

@@ -84,11 +84,21 @@ def read_records(path: Path) -> list[Record]:
 
 def run_script(script: Path, recorded: list[Record] | None = None) -> Iterator[Record]:
     """Run a script and yield its records; a recording supplies the one input, the caches' descriptor addresses."""
-    addresses = {
-        record["c"]: record.get("addr_mod_4hz", 0) for record in recorded or () if record.get("op") == "cache" and "c" in record
-    }
-    runner = ScriptRunner(lambda cache: int(addresses.get(cache, 0)))
+    addresses = _addresses(recorded or [], f"{script}: its recording")
+    runner = ScriptRunner(lambda cache: addresses.get(cache, 0))
     return runner.run(parse_script(read_text(script), str(script)))
+
+
+def _addresses(recorded: list[Record], where: str) -> dict[int, int]:
+    addresses: dict[int, int] = {}
+    for record in recorded:
+        index, address = record.get("c"), record.get("addr_mod_4hz", 0)
+        if record.get("op") != "cache" or not isinstance(index, int):
+            continue
+        if type(address) is not int or address < 0:
+            raise InputError(where, f"addr_mod_4hz of cache {index} is {address!r}", allowed="a whole number from 0")
+        addresses[index] = address
+    return addresses
 
 
 def own_records(script: Path) -> Iterator[Record]:

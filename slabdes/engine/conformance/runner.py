@@ -206,6 +206,7 @@ class ScriptRunner:
         }
 
     def _use(self, line: Line) -> Iterator[Record]:
+        self._cache_in_use(line)
         self._selected = self._argument(line, 0, len(self.state.caches) - 1)
         yield from ()
 
@@ -269,6 +270,8 @@ class ScriptRunner:
                 flags |= THISNODE
             elif word == "atomic":
                 flags &= ~MAY_WAIT
+            elif node != NO_NODE:
+                raise InputError(line.where, f"{word!r} after a node", allowed="thisnode or atomic")
             else:
                 node = line.integer(word, 0, self.state.n_nodes - 1)
         path = (
@@ -290,6 +293,8 @@ class ScriptRunner:
 
     def _free(self, line: Line) -> Iterator[Record]:
         cpu = self._cpu(line)
+        if not self._issued:
+            raise InputError(line.where, "f before any a line")
         number = self._argument(line, 1, len(self._issued) - 1)
         issued = self._issued[number]
         record: Record = {"i": line.index, "op": "f", "cpu": cpu.number, "obj": number}

@@ -50,10 +50,10 @@ class Line:
 
     def integer(self, text: str, least: int = 0, most: int = 1 << 40) -> int:
         """`text` as an integer within bounds, or an InputError that names the line."""
-        try:
-            value = int(text)
-        except ValueError:
-            raise InputError(self.where, f"{text!r} is not a whole number", allowed=f"{least} to {most}") from None
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal()):
+            raise InputError(self.where, f"{text!r} is not a whole number", allowed=f"{least} to {most}")
+        value = int(text)
         if not least <= value <= most:
             raise InputError(self.where, f"{value} is out of range", allowed=f"{least} to {most}")
         return value
@@ -68,6 +68,8 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
         if path.suffix == ".gz":
+            if not data:
+                raise EOFError
             data = gzip.decompress(data)
         return data.decode("utf-8")
     except (EOFError, zlib.error, gzip.BadGzipFile):

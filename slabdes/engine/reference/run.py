@@ -138,7 +138,7 @@ def _lock_record(kernel: TimedKernel, lock: TimedLock, elapsed: int) -> LockReco
         bounces=lock.bounces,
         wait=lock.wait,
         hold=lock.hold,
-        queue_area=lock.queue_area,
+        queue_area=lock.area_of_the_granted(),
     )
 
 

@@ -1,0 +1,185 @@
+"""Who imports whom, against the table of rooms in DESIGN.md; imports inside functions and for type checking count too."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "slabdes"
+LEAVES = frozenset({"errors", "units", "streams"})
+"""Errors, units and random streams import no room, and every room may import them."""
+BELOW_API = ("config", "machine", "allocator", "locks", "workload", "engine", "results", "stats", "study", "plots", "report")
+ROOMS: dict[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "units": frozenset(),
+    "streams": frozenset(),
+    "config": frozenset(),
+    "machine": frozenset({"config"}),
+    "allocator": frozenset(),
+    "locks": frozenset({"machine"}),
+    "workload": frozenset({"config", "machine"}),
+    "engine": frozenset({"config", "machine", "allocator", "locks", "workload"}),
+    "results": frozenset({"engine.records"}),
+    "stats": frozenset({"results"}),
+    "study": frozenset({"config", "machine", "workload", "engine", "stats", "results"}),
+    "plots": frozenset({"results", "stats"}),
+    "report": frozenset({"results", "stats"}),
+    "api": frozenset({*BELOW_API}),
+    "cli": frozenset({*BELOW_API, "api"}),
+    # The package itself hands out what users import, as api does; `python -m slabdes` is the command line.
+    "__init__": frozenset({*BELOW_API, "api"}),
+    "__main__": frozenset({"cli"}),
+}
+"""Which rooms a room may import, beside itself and LEAVES. A dotted name is one module of a room."""
+
+ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference"}
+"""Libraries that have one user."""
+PLAIN = ("allocator", "errors", "units")
+"""Rooms that import nothing but Python itself: engines compile the allocator."""
+
+
+def imported(source: str, module: str) -> Iterator[str]:
+    """Full names of the modules that `source`, the text of `module`, imports anywhere; from-imports name what they take."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parent = module.split(".")[: -node.level] if node.level else []
+            base = ".".join([*parent, node.module] if node.module else parent)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            yield from (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
+
+
+def within(name: str, place: str) -> bool:
+    """Whether a dotted name is a place or inside it."""
+    return name == place or name.startswith(f"{place}.")
+
+
+def forbidden(source: str, module: str) -> list[str]:
+    """The imports of `source`, the text of `module` (as slabdes.machine.files), that the table does not allow."""
+    own = module.partition(".")[2] or "__init__"
+    room = own.partition(".")[0]
+    if room not in ROOMS:
+        return [f"{module}: {room} is no room of the table"]
+    allowed = {room, *ROOMS[room], *(() if room in LEAVES else LEAVES)}
+    bad = []
+    for name in imported(source, module):
+        top, _, inside = name.partition(".")
+        if top == "slabdes":
+            if inside == "__version__" or not inside:
+                continue
+            if not any(within(inside, place) for place in allowed):
+                bad.append(f"{module} imports {name}")
+        elif top in ONLY_IN and not within(own, ONLY_IN[top]):
+            bad.append(f"{module} imports {top}; only {ONLY_IN[top]} may")
+        elif room in PLAIN and top not in sys.stdlib_module_names:
+            bad.append(f"{module} imports {top}; only Python's own modules may be there")
+    return bad
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    module = module_name(path)
+    # A package's own relative imports start one level deeper than its name says.
+    inner = path.name == "__init__.py" and module != "slabdes"
+    assert forbidden(path.read_text(encoding="utf-8"), f"{module}.__init__" if inner else module) == []
+
+
+def test_every_room_of_the_table_that_exists_was_looked_at() -> None:
+    rooms = {module_name(path).split(".")[1] for path in MODULES if module_name(path) != "slabdes"}
+    assert rooms <= set(ROOMS)
+    assert {
+        "allocator",
+        "config",
+        "engine",
+        "errors",
+        "locks",
+        "machine",
+        "plots",
+        "results",
+        "stats",
+        "units",
+        "workload",
+    } <= rooms
+
+
+def test_the_table_has_no_way_back() -> None:
+    seen: dict[str, set[str]] = {}
+
+    def reach(room: str, path: tuple[str, ...]) -> set[str]:
+        assert room not in path, f"a circle: {' > '.join((*path, room))}"
+        if room not in seen:
+            seen[room] = set().union(*({n.partition(".")[0]} | reach(n.partition(".")[0], (*path, room)) for n in ROOMS[room]))
+        return seen[room]
+
+    for room in ROOMS:
+        reach(room, ())
+    assert "machine" not in reach("allocator", ())
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("slabdes.allocator.state", "from slabdes.config import Experiment"),
+        ("slabdes.allocator.state", "import slabdes.machine.topology"),
+        ("slabdes.allocator.state", "from slabdes import engine"),
+        ("slabdes.allocator.state", "def f():\n    from slabdes.engine.kernel import Cpu"),
+        ("slabdes.allocator.state", "if TYPE_CHECKING:\n    from slabdes.locks import spinlock"),
+        ("slabdes.allocator.state", "import numpy as np"),
+        ("slabdes.allocator.state", "def f():\n    import numba"),
+        ("slabdes.allocator.state", "from ..engine import kernel"),
+        ("slabdes.allocator.__init__", "from ..engine import kernel"),
+        ("slabdes.allocator.state", "importlib.import_module('slabdes.cli')"),
+        ("slabdes.errors", "from slabdes.units import PAGE_SIZE"),
+        ("slabdes.units", "import numpy"),
+        ("slabdes.streams", "from slabdes.errors import InputError"),
+        ("slabdes.config", "from slabdes.machine import load_machine"),
+        ("slabdes.machine.graph", "from slabdes.engine.records import Records"),
+        ("slabdes.results.run", "from slabdes.engine.kernel import Kernel"),
+        ("slabdes.results.run", "from slabdes.engine import reference"),
+        ("slabdes.results.run", "from slabdes.config import Experiment"),
+        ("slabdes.results.run", "from slabdes.plots.style import colours"),
+        ("slabdes.results.run", "import matplotlib.pyplot as plt"),
+        ("slabdes.plots.machine", "from slabdes.machine.topology import Machine"),
+        ("slabdes.plots.machine", "import networkx"),
+        ("slabdes.engine.setup", "import simpy"),
+        ("slabdes.engine.setup", "from slabdes.results.run import Run"),
+        ("slabdes.api", "from slabdes.cli import main"),
+        ("slabdes.attic.old", "import os"),
+        ("slabdes", "from slabdes.cli import main"),
+    ],
+)
+def test_an_arrow_that_the_table_does_not_allow_is_found(module: str, source: str) -> None:
+    assert len(forbidden(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("slabdes.allocator.state", "import os\nfrom dataclasses import dataclass\nfrom slabdes.units import PAGE_SIZE"),
+        ("slabdes.allocator.state", "from . import lists\nfrom .tunables import Tunables\nfrom ..errors import InputError"),
+        ("slabdes.machine.graph", "import networkx as nx\nfrom slabdes.config import Placement"),
+        ("slabdes.results.run", "from slabdes.engine.records import Records\nimport polars"),
+        ("slabdes.results.run", "from slabdes.engine import records"),
+        ("slabdes.engine.reference.kernel", "import simpy\nfrom slabdes.streams import words"),
+        ("slabdes.plots.nodes", "from matplotlib.figure import Figure\nfrom slabdes.stats import intervals"),
+        ("slabdes.api", "from slabdes.plots import style\nfrom slabdes.study import sweep"),
+        ("slabdes.cli", "from slabdes import __version__, api"),
+        ("slabdes", "from slabdes.api import simulate"),
+    ],
+)
+def test_arrows_of_the_table_pass(module: str, source: str) -> None:
+    assert forbidden(source, module) == []

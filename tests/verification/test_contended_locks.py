@@ -1,0 +1,125 @@
+"""A lock that two or three CPUs want at once, and the kernel's `goto retry`: provoked by think times, priced by hand.
+
+Leaves out queues in the long run (`test_closed_systems`).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from slabdes.engine.records import LockKind, LockRecord, Path, Records
+from slabdes.workload.programs import Step
+from tests.verification.bench import PRICE as P
+from tests.verification.bench import alloc, experiment, free, run, section
+
+HOLD = 1_000_000
+"""A microsecond in picoseconds, long beside every cost."""
+TICKET = experiment(lock={"discipline": "ticket"})
+QSPINLOCK = experiment(lock={"discipline": "qspinlock", "handoff_transfers": 3.0})
+
+
+def lock_of(records: Records, kind: LockKind, node: int = 0) -> LockRecord:
+    return next(lock for lock in records.locks if lock.kind is kind and lock.node == node)
+
+
+def test_a_qspinlock_is_handed_over_in_three_transfers_between_the_two_cpus() -> None:
+    records = run({0: [section(HOLD)], 2: [section(HOLD, think=10)]}, QSPINLOCK)
+    first = P.dram_local + P.lock_op + HOLD
+    lock = lock_of(records, LockKind.SECTION)
+    assert (lock.acquisitions, lock.contended, lock.bounces) == (2, 1, 1)
+    assert lock.wait.total == first - 10 + 3 * P.remote
+    assert lock.hold.greatest == first
+    assert lock.hold.total == first + P.lock_op + HOLD
+    assert records.elapsed == first + 3 * P.remote + P.lock_op + HOLD
+
+
+def test_a_ticket_is_handed_over_after_half_the_waiters_fetches_but_at_least_one() -> None:
+    # CPUs 1 (same node), 2 and 3 (the other one) wait at the first release, in this order; 2 and 3 at the second; then 3.
+    programs = {cpu: [section(HOLD, think=cpu)] for cpu in range(4)}
+    records = run(programs, TICKET)
+    handoffs = (
+        max(P.same_node, (P.same_node + P.remote + P.remote) // 2),
+        max(P.remote, (P.remote + P.remote) // 2),
+        max(P.same_node, P.same_node // 2),
+    )
+    assert records.elapsed == P.dram_local + 4 * (P.lock_op + HOLD) + sum(handoffs)
+
+
+def test_waiters_are_served_in_the_order_in_which_they_came_and_ties_in_the_order_of_cpus() -> None:
+    programs = {0: [section(HOLD)], 1: [section(HOLD, think=50)], 2: [section(HOLD, think=20)], 3: [section(HOLD, think=20)]}
+    records = run(programs, QSPINLOCK)
+    ends = {record.cpu: record.end for record in records.cpus}
+    assert ends[0] < ends[2] < ends[3] < ends[1]
+
+
+def test_an_arrival_during_a_hand_off_waits_though_nobody_holds_the_lock_yet() -> None:
+    first = P.dram_local + P.lock_op + HOLD
+    during = first + 3 * P.remote // 2
+    records = run({0: [section(HOLD)], 2: [section(HOLD, think=10)], 3: [section(HOLD, think=during)]}, QSPINLOCK)
+    assert lock_of(records, LockKind.SECTION).contended == 2
+    handed_over = first + 3 * P.remote + P.lock_op + HOLD + 3 * P.same_node
+    assert records.elapsed == handed_over + P.lock_op + HOLD
+
+
+PAIRS = experiment({"size": 2000, "flags": ["NOLEAKTRACE"], "limit": 4, "batchcount": 4, "shared": 0})
+"""Two objects a slab of one page: any refill empties a fresh slab."""
+NOTHING_FOUND = 2 * P.dram_local + P.lock_op
+MADE = P.irq_pair + P.page_alloc_order0 + P.lock_op + 31 * P.pcp_refill_page + 3 * P.dram_local + P.grow_base + 2 * P.init_object
+INSERTION_AT = P.alloc_hit + P.slow_path + NOTHING_FOUND + P.lock_op + MADE
+"""When CPU 0, whose allocation begins at 0 and finds an empty cache, takes list_lock to insert its slab, picoseconds."""
+ASKED = INSERTION_AT + (P.lock_op + P.list_move) // 2
+"""In the middle of the hold in which the slab is inserted."""
+THIEF_THINKS = ASKED - P.alloc_hit - P.slow_path
+"""A refill asks for list_lock this long after its CPU begins to think."""
+
+
+def rob(victim: Step) -> Records:
+    """CPU 0 grows the cache for `victim`; CPU 1 of its node is next at list_lock when the slab goes in, and takes all of it."""
+    return run({0: [victim], 1: [alloc(1, think=THIEF_THINKS), alloc(2)]}, PAIRS)
+
+
+@pytest.mark.parametrize(
+    "victim", [alloc(0), alloc(0, node=0)], ids=["kmem_cache_alloc", "kmem_cache_alloc_node on the CPU's own node"]
+)
+def test_a_refill_whose_new_slab_another_cpu_has_emptied_goes_back_and_grows_again(victim: Step) -> None:
+    records = rob(victim)
+    (cache,) = records.caches
+    assert cache.retries == 1
+    assert cache.grown == 2
+    assert cache.refills == 2, "one of each CPU: going back is not another refill"
+    counts = {path: histogram.count for (_cache, path), histogram in records.latency.items()}
+    assert counts == {Path.GROW: 1, Path.FREE: 1, Path.HIT: 1}
+    victims = records.latency[0, Path.GROW]
+    assert victims.total == records.cpus[0].end
+    assert lock_of(records, LockKind.LIST).contended == 2, "the thief while the slab goes in, the victim at its second look"
+    assert (records.slabs[0].slabs_full, records.slabs[0].in_use, records.slabs[0].in_arrays) == (2, 3, 1)
+
+
+def test_without_the_thief_in_time_the_same_refill_looks_once_more_and_is_done() -> None:
+    second_look = INSERTION_AT + P.lock_op + P.list_move
+    records = run({0: [alloc(0)], 1: [alloc(1, think=second_look + 1 - P.alloc_hit - P.slow_path)]}, PAIRS)
+    assert records.caches[0].retries == 0
+    assert records.latency[0, Path.GROW].least == second_look + P.lock_op + 2 * P.slab_object + P.list_move + P.first_touch
+
+
+def test_an_allocation_from_another_node_is_robbed_of_its_slab_likewise() -> None:
+    # Node 1's lists as CPU 0 sees them: every line from the other node's memory. CPU 2, at home there, is the thief.
+    enter = P.alloc_hit + P.slow_path
+    made = MADE - 3 * P.dram_local + 3 * P.dram_remote
+    insertion = enter + 2 * P.dram_remote + P.lock_op + P.lock_op + made
+    asked = insertion + (P.lock_op + P.list_move) // 2
+    records = run({0: [alloc(0, node=1)], 2: [alloc(1, think=asked - enter), alloc(2)]}, PAIRS)
+    assert records.caches[0].retries == 1
+    counts = {path: histogram.count for (_cache, path), histogram in records.latency.items()}
+    assert counts == {Path.NODE_GROW: 1, Path.FREE: 1, Path.HIT: 1}
+
+
+def test_two_cpus_that_flush_at_once_wait_for_each_other() -> None:
+    settings = experiment({"limit": 1, "batchcount": 1, "shared": 0})
+    begin = 1_000_000_000
+    programs = {cpu: [alloc(2 * cpu), alloc(2 * cpu + 1), free(2 * cpu, think=begin), free(2 * cpu + 1)] for cpu in (0, 1)}
+    records = run(programs, settings)
+    lock = lock_of(records, LockKind.LIST)
+    assert lock.contended > 0
+    everywhere = sum(lock.wait.total for lock in records.locks)
+    assert everywhere == sum(cpu.lock_wait for cpu in records.cpus)
