@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -25,6 +25,8 @@ EXIT_CHECK = 1
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+TABLE_WIDTH = 160
+"""Columns of tables about machines and geometry where there is no terminal to ask."""
 RUNS = Path("runs")
 """Where run folders go unless --out says otherwise."""
 
@@ -40,19 +42,24 @@ machine_app = typer.Typer(help="Machines: presets, and files that describe one."
 app.add_typer(machine_app, name="machine")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; it must be new or empty. Default: runs/NAME.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, max=256, help="Processes to share the work. Default: one a processor.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the results, new or empty. Default: runs/NAME, or NAME-2 and so on."),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, max=256, show_default=False, help="Processes. Default: one a processor.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption, with the points that were finished.")]
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
-Engine = Annotated[str, typer.Option("--engine", help="auto or reference.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto or reference; all give the same results.")]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
 
 @app.command()
 def run(
-    experiment: Annotated[Path, typer.Argument(help="The experiment, a TOML file.")],
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     engine: Engine = "auto",
     out: Out = None,
@@ -60,26 +67,43 @@ def run(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Run an experiment, print its tables, write a run folder with frames and figures."""
+    """Run an experiment: tables, frames and figures.
+
+    Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
+    manifest, Parquet frames and figures. Figures are in simulated time.
+    """
     from slabdes.config import load_experiment
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
     loaded = load_experiment(experiment, changes)
-    _simulate(loaded, out or RUNS / experiment.stem, jobs, resume, as_json)
+    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json)
 
 
 @app.command()
 def replay(
-    trace: Annotated[Path, typer.Argument(help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip.")],
-    machine: Annotated[str, typer.Option("--machine", help="A preset's name, or a file that describes a machine.")],
-    cache: Annotated[list[str], typer.Option("--cache", help="Replay this cache only; may be repeated. `all`: every cache.")],
-    copies: Annotated[int, typer.Option("--copies", min=1, help="Copies of the traced system side by side.")] = 1,
+    trace: Annotated[
+        Path,
+        typer.Argument(metavar="TRACE", help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip."),
+    ],
+    machine: Annotated[
+        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, or a file that describes a machine.")
+    ],
+    cache: Annotated[
+        list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. `all`: every cache.")
+    ],
+    copies: Annotated[
+        int, typer.Option("--copies", metavar="N", min=1, help="Copies of the traced system, side by side on further CPUs.")
+    ] = 1,
     think: Annotated[
-        str, typer.Option("--think", help="Times between operations: recorded, none, or a factor such as 0.1x.")
+        str, typer.Option("--think", metavar="HOW", help="Times between operations: recorded, none, or a factor such as 0.1x.")
     ] = "recorded",
-    cpus: Annotated[str, typer.Option("--cpus", help="compact, spread, 1:1, or a map such as 0:0,1:24.")] = "compact",
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
-    replications: Annotated[int, typer.Option("--replications", min=1)] = 1,
+    cpus: Annotated[
+        str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
+    ] = "compact",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
+    replications: Annotated[
+        int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
+    ] = 1,
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     engine: Engine = "auto",
     out: Out = None,
@@ -87,7 +111,11 @@ def replay(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Replay a real kmem trace on a machine one does not have."""
+    """Replay a real kmem trace on any machine.
+
+    The trace's allocations and frees run on the machine, CPU by CPU, each object allocated before it is freed. The think
+    times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
+    """
     from slabdes.config import apply_settings, parse_experiment
     from slabdes.machine import preset_names
 
@@ -108,14 +136,30 @@ def replay(
         },
     }
     apply_settings(raw, settings)
-    _simulate(parse_experiment(raw, "replay"), out or RUNS / f"{stem}-{Path(machine).stem}-x{copies}", jobs, resume, as_json)
+    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}")
+    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice."""
+    number, chosen = 1, folder
+    while chosen.exists():
+        number += 1
+        chosen = folder.with_name(f"{folder.name}-{number}")
+    return chosen
 
 
 def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool) -> None:
     from slabdes.api import simulate
 
-    with _progress_bar() as progress:
-        result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress)
+    try:
+        with _progress_bar() as progress:
+            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress)
+    except KeyboardInterrupt:
+        from slabdes.results.partial import partial_folder
+
+        kept = partial_folder(out).exists()
+        _fail("interrupted" + ("; finished points are kept, go on with --resume" if kept else ""), EXIT_INTERRUPTED)
     _show(result, out, as_json)
 
 
@@ -135,24 +179,38 @@ def _show(result: Run, out: Path, as_json: bool) -> None:
 
 
 @app.command()
-def plot(folder: Annotated[Path, typer.Argument(help="A run folder.")], out: Out = None) -> None:
-    """Draw a run's figures again from its saved frames, without simulating."""
+def plot(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a run's figures again from its frames."""
     from slabdes.api import Run
     from slabdes.results.folder import check_output
 
-    target = out or Path(f"{folder}-figures")
+    loaded = Run.load(folder)
+    target = out or _free(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
-    for path in Run.load(folder).plot.save(target):
-        print(path)
+    paths = [str(path) for path in loaded.plot.save(target)]
+    if as_json:
+        _print_json(paths)
+    else:
+        print("\n".join(paths))
 
 
 @app.command()
 def conform(
-    paths: Annotated[list[Path], typer.Argument(help="Op scripts (.ops, .ops.gz), or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Op scripts (.ops, .ops.gz), or folders of them.")],
     print_records: Annotated[bool, typer.Option("--print", help="Print our own records as JSON lines; compare nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the allocator, record by record, with recorded outcomes of the real one."""
+    """Reproduce recorded outcomes of the real allocator.
+
+    Each script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
+    Prints a line a script, `name: matched/total`, and the first difference; exits 1 if there is any.
+    """
     from slabdes.engine.conformance.compare import compare_script, find_scripts, own_records
 
     scripts = find_scripts(paths)
@@ -191,7 +249,7 @@ def _verdict_record(verdict: Verdict) -> dict[str, Any]:
 
 @app.command()
 def geometry(
-    sizes: Annotated[list[int], typer.Argument(help="Object sizes in bytes.", metavar="SIZE...")],
+    sizes: Annotated[list[int], typer.Argument(help="Object sizes in bytes, 1 to 4194304.", metavar="SIZE")],
     align: Annotated[int, typer.Option("--align", min=0, max=4096, help="Alignment in bytes, a power of two.")] = 0,
     flags: Annotated[str, typer.Option("--flags", help="HWCACHE_ALIGN, RECLAIM_ACCOUNT, NOLEAKTRACE, joined by |.")] = "",
     cpus: Annotated[int, typer.Option("--cpus", min=1, max=1024, help="CPUs of the machine.")] = 1,
@@ -199,7 +257,7 @@ def geometry(
     bigmem: Annotated[bool, typer.Option("--bigmem/--no-bigmem", help="Whether the machine has more than 32 MB.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Slab geometry and default tunables of caches, as the kernel would choose them."""
+    """Slab geometry and default tunables of a size."""
     from slabdes.engine.conformance.geometry import geometry_rows
 
     rows = geometry_rows(sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bigmem)
@@ -217,7 +275,21 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 
     cells = tuple(tuple("-" if value in (None, "") else str(value) for value in row.values()) for row in rows)
     sheet = Sheet(title, tuple(rows[0]), 1, cells)
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(rich_table(sheet))
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, highlight=False).print(rich_table(sheet))
+
+
+def _print_told(title: str, rows: list[tuple[str, str, str]]) -> None:
+    """Lines of a name, a figure and a text that may be long: it is wrapped under itself."""
+    import shutil
+    import textwrap
+
+    names, figures = (max(len(row[column]) for row in rows) for column in (0, 1))
+    indent = names + figures + 4
+    width = shutil.get_terminal_size((TABLE_WIDTH, 0)).columns if sys.stdout.isatty() else TABLE_WIDTH
+    print(title)
+    for name, figure, text in rows:
+        wrapped = textwrap.wrap(text, max(width - indent, 20)) or [""]
+        print(f"{name:<{names}}  {figure:>{figures}}  " + f"\n{'':{indent}}".join(wrapped))
 
 
 @machine_app.command("list")
@@ -239,32 +311,50 @@ def machine_list(as_json: Json = False) -> None:
     if as_json:
         _print_json(rows)
     else:
-        _print_rows("machines", rows)
+        sizes = [f"{row['CPUs']} CPUs, {row['nodes']} node{'s' if row['nodes'] != 1 else ''}" for row in rows]
+        _print_told("machines", [(str(row["machine"]), size, str(row["source"])) for row, size in zip(rows, sizes, strict=True)])
 
 
 @machine_app.command("show")
 def machine_show(
-    machine: Annotated[str, typer.Argument(help="A preset's name, or a file: our TOML, or the output of numactl --hardware.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The picture, a PNG file. Default: machine-NAME.png.")] = None,
+    machine: Annotated[
+        str, typer.Argument(metavar="MACHINE", help="A preset's name, or a file: our TOML, or the output of numactl --hardware.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.png", help="The picture, a new file. Default: machine-NAME.png.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """A machine's CPUs, distances and costs with their sources, and its graph as a picture."""
+    """A machine's CPUs, distances, costs and picture.
+
+    Every cost is told with its source, or as assumed. With --json no picture is drawn unless --out names one.
+    """
     from slabdes.machine import costs_table, load_machine
 
     shown = load_machine(machine)
+    default = Path(f"machine-{Path(shown.name).stem}.png")
+    picture = out or (None if as_json or default.exists() else default)
+    if picture is not None:
+        from slabdes.plots.save import save_machine
+
+        save_machine(shown.layout(), picture)
     if as_json:
         _print_json(shown.describe())
         return
-    from slabdes.plots.save import save_machine
+    from slabdes.plots.machine import cpu_ranges
 
     print(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
     for node, identity in enumerate(shown.node_ids):
-        members = ",".join(str(cpu) for cpu in shown.cpus_of_node(node)) or "none"
+        members = cpu_ranges(sorted(shown.cpus_of_node(node))) or "none"
         distances = " ".join(str(distance) for distance in shown.distances[node])
         print(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
+    print()
     _print_rows("line transfers between CPUs", shown.transfer_summary())
-    _print_rows("costs", [{"cost": name, "ns": value, "source": source} for name, value, source in costs_table(shown.costs)])
-    print(f"picture: {save_machine(shown.layout(), out or Path(f'machine-{Path(shown.name).stem}.png'))}")
+    _print_told(
+        "costs in ns (smt_slowdown is a ratio)",
+        [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
+    )
+    print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
 
 
 def _print_json(value: Any) -> None:
@@ -298,16 +388,19 @@ def main() -> None:
         code = app(standalone_mode=False)
     except SlabdesError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; finished points are kept, go on with --resume", EXIT_INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_CHECK)
-    except typer.Abort:
-        _fail("interrupted; finished points are kept, go on with --resume", EXIT_INTERRUPTED)
     except _UsageError as error:
-        _fail(" ".join(error.format_message().split()), EXIT_INPUT)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)
+            sys.exit(EXIT_INPUT)
+        path = error.ctx.command_path if error.ctx else "slabdes"
+        message = " ".join(error.format_message().split())
+        _fail(f"{message.rstrip('.')}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -315,7 +408,7 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 """What typer raises for wrong arguments; it does not export the class itself."""
 
 
-def _fail(line: str, code: int) -> None:
+def _fail(line: str, code: int) -> NoReturn:
     print(f"slabdes: {line}", file=sys.stderr)
     sys.exit(code)
 

@@ -202,7 +202,11 @@ class TraceWorkload(Frozen):
     caches: tuple[str, ...] = ()
     """Names of the caches to replay; none means all of the trace."""
     copies: Annotated[int, Field(ge=1, le=MAX_CPUS)] = 1
-    think: str = Field(default="recorded", pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$")
+    think: str = Field(
+        default="recorded",
+        pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$",
+        description="recorded, none, or a factor such as 0.1x",
+    )
     cpus: str = "compact"
     """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
 
@@ -233,11 +237,14 @@ class Experiment(Frozen):
     sweep: dict[str, tuple[Any, ...]] = {}
 
     @model_validator(mode="after")
-    def _caches_named_once(self) -> Experiment:
+    def _consistent(self) -> Experiment:
         names = [cache.name for cache in self.cache]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"cache name {name!r} is given {names.count(name)} times; allowed: once")
+        for key, values in self.sweep.items():
+            if not values:
+                raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")
         if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
         return self
@@ -295,7 +302,8 @@ def _validate(raw: Mapping[str, Any], where: str) -> Experiment:
 
 
 def _first_error(first: Any, where: str) -> InputError:
-    parts = [part for part in first["loc"] if part not in _WORKLOADS]
+    # pydantic names the member of a union that it tried; no key of an experiment has a dash.
+    parts = [part for part in first["loc"] if part not in _WORKLOADS and "-" not in str(part)]
     key = ".".join(str(part) for part in parts)
     place = f"{where}: {key}" if key else where
     context = first.get("ctx", {})
@@ -316,10 +324,54 @@ def _first_error(first: Any, where: str) -> InputError:
             return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
         case "enum":
             return InputError(place, f"{first['input']!r} is not one of them", allowed=context["expected"])
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
+            return InputError(place, f"{first['input']!r} is out of range", allowed=_range(first["loc"]))
+        case "string_pattern_mismatch":
+            return InputError(place, f"{first['input']!r} is none of them", allowed=_schema(first["loc"])["description"])
         case _:
-            return InputError(place, f"{first['input']!r}: {first['msg']}")
+            allowed = _ALLOWED.get(first["type"], first["msg"])
+            return InputError(place, f"{first['input']!r} is not allowed", allowed=allowed)
 
 
+def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
+    """The JSON schema of the field that an error's location names, or a part of which it names."""
+    named = [part for part in location if isinstance(part, str)]
+    for end in range(len(named), 0, -1):
+        model = _MODELS.get(named[end - 2], Experiment) if end > 1 else Experiment
+        if named[end - 1] in model.model_fields:
+            return dict(model.model_json_schema()["properties"][named[end - 1]])
+    return {}
+
+
+def _range(location: tuple[Any, ...]) -> str:
+    """What a number may be, both bounds where there are two."""
+    schema = _schema(location)
+    for part in (schema, schema.get("additionalProperties", {}), *schema.get("anyOf", ())):
+        if "minimum" in part:
+            most = part.get("maximum", part.get("exclusiveMaximum", 0) - 1)
+            return f"{part['minimum']} to {most}" if most > 0 else f"at least {part['minimum']}"
+    return "another number"
+
+
+_ALLOWED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text, in quotes",
+    "string_too_short": "at least one character",
+    "tuple_type": "a list",
+    "frozen_set_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "path_type": "a file's name, in quotes",
+}
+"""What an experiment file may say where pydantic's own words are of Python."""
 _WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "trace")
 _MODELS: dict[str, type[Frozen]] = {
     "machine": MachineConfig,
@@ -357,7 +409,9 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    raw.get("sweep", {}).pop(key.strip(), None)
+    swept = raw.get("sweep")
+    if isinstance(swept, dict):
+        swept.pop(key.strip(), None)
     _put(raw, key.strip(), value, f"--set {setting}")
 
 
@@ -368,8 +422,10 @@ def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
         place = _step(place, part, where)
     if isinstance(place, list):
         place[_index(place, parts[-1], where)] = value
-    else:
+    elif isinstance(place, dict):
         place[parts[-1]] = value
+    else:
+        raise InputError(where, f"{parts[-1]!r} is inside a value that is not a table")
 
 
 def _step(place: Any, part: str, where: str) -> Any:

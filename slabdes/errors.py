@@ -30,6 +30,10 @@ class InputError(SlabdesError):
         self.problem = problem
         self.allowed = allowed
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str | None]]:
+        """Pickled by its parts, so that it survives the way out of a worker process."""
+        return InputError, (self.where, self.problem, self.allowed)
+
 
 class CheckFailed(SlabdesError):
     """A check that ran to its end and did not hold (a conformance difference, a broken invariant)."""

@@ -30,6 +30,9 @@ LOOKS: Final = {
 """Each part's name, colour and hatching, from the bottom of a bar to its top."""
 _PER_CENT: Final = 100.0
 _BAR: Final = 0.75
+_HARDLY_BUSY: Final = 0.1
+"""Where CPUs think for all but this share of their time, thinking is not drawn: nothing else would be seen."""
+_HEADROOM: Final = 1.15
 
 
 def time_figure(frames: Frames, manifest: Manifest) -> Figure:
@@ -40,11 +43,16 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     columns = min(len(series), 3)
     rows = -(-len(series) // columns)
     figure = style.new_figure(max(6.0, 4.4 * columns + 0.6), 1.8 + 3.2 * rows)
-    style.caption(figure, "Where the CPUs' time went", manifest, frames)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     present = [part for part in LOOKS if shares[part].to_numpy().max() > 0]
+    busy = max(sum(row[part] for part in present if part != "think") for row in shares.iter_rows(named=True))
+    hardly_busy = 0 < busy < _HARDLY_BUSY
+    if hardly_busy:
+        present.remove("think")
+    rest = "; the rest: thinking, between operations" if hardly_busy else ""
+    style.caption(figure, f"Where the CPUs' time went{rest}", manifest, frames)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes, table in zip(panels, series, strict=False):
-        _panel(axes, table, along, present)
+        _panel(axes, table, along, present, busy * _HEADROOM if hardly_busy else 1.0)
         if keys:
             axes.set_title(style.point_label(frames, table["point"][0], keys), fontsize=10)
     for axes in panels[len(series) :]:
@@ -54,7 +62,7 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str]) -> None:
+def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top: float) -> None:
     if not present:
         style.say(axes, "No CPU did anything.")
         return
@@ -71,6 +79,6 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str]) -> N
     # A lone bar would fill the panel.
     room = 0.7 if table.height > 1 else 1.5
     axes.set_xlim(-room, table.height - 1 + room)
-    axes.set_ylim(0, _PER_CENT)
+    axes.set_ylim(0, top * _PER_CENT)
     axes.set_ylabel("share of the CPUs' time (%)")
     axes.set_xlabel("CPUs that the workload uses" if along == "cpus" else style.plain(along))

@@ -5,12 +5,16 @@ Knows nothing of what a task does. Leaves out other machines.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import Synchronized
 from typing import Protocol, TypeVar
+
+from slabdes.errors import CheckFailed
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
@@ -60,16 +64,33 @@ def _run_in_processes(
     try:
         # The longest first, so that none is left alone at the end.
         order = sorted(range(len(tasks)), key=lambda number: -tasks[number].operations)
-        running: dict[Future[Result], int] = {executor.submit(_run_in_worker, tasks[number]): number for number in order}
+        with _ctrl_c_held_back():
+            running: dict[Future[Result], int] = {executor.submit(_run_in_worker, tasks[number]): number for number in order}
         while running:
             finished, _others = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             report(counter.value)
             for future in finished:
                 yield running.pop(future), future.result()
+    except BrokenProcessPool:
+        _stop(executor)
+        raise CheckFailed(f"a worker process was ended from outside (no memory left?); {jobs} jobs: fewer may do") from None
     except BaseException:
         _stop(executor)
         raise
     executor.shutdown()
+
+
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, not even before `_begin_worker`; one pressed meanwhile arrives at the end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _stop(executor: ProcessPoolExecutor) -> None:

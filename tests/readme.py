@@ -1,0 +1,111 @@
+"""The README's fenced blocks, and how those that can be run are run: shared by its test and by the update of what it shows.
+
+`python tests/readme.py` runs the blocks and writes what they print into README.md, for a person to read and commit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<body>.*?)```\n", re.DOTALL)
+TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the comment above it, its language and text, and where its text stands in the README."""
+
+    mark: str
+    language: str
+    body: str
+    start: int
+    end: int
+
+
+def blocks(text: str) -> list[Block]:
+    """Every fenced block of `text`, in order."""
+    return [
+        Block(found["mark"] or "", found["language"], found["body"], found.start("body"), found.end("body"))
+        for found in FENCE.finditer(text)
+    ]
+
+
+def marked(mark: str) -> str:
+    """The one command under the comment `mark`."""
+    (body,) = [block.body for block in blocks(README.read_text(encoding="utf-8")) if block.mark == mark]
+    return body.strip()
+
+
+def prepare(folder: Path) -> None:
+    """What commands of the README expect to find where they are run."""
+    shutil.copytree(ROOT / "experiments", folder / "experiments")
+    for block in blocks(README.read_text(encoding="utf-8")):
+        if block.mark.startswith("file "):
+            (folder / block.mark.removeprefix("file ")).write_text(block.body, encoding="utf-8")
+
+
+def shown(body: str) -> list[tuple[str, str]]:
+    """The commands of a console block, each with the output below it."""
+    parts = re.split(r"^\$ (.*)\n", body, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def output(command: list[str] | str, folder: Path) -> str:
+    """What a command prints, both streams, run in `folder` with this Python's own scripts first; without spaces at ends."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        shell=isinstance(command, str),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return tidy(done.stdout)
+
+
+def tidy(text: str) -> str:
+    """Text without spaces at the ends of its lines."""
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def ran(block: Block, folder: Path) -> str:
+    """A console block with what its commands print now, or the output of a Python block."""
+    if block.language == "console":
+        return "".join(f"$ {command}\n{output(command, folder)}" for command, _text in shown(block.body))
+    (folder / "example.py").write_text(block.body, encoding="utf-8")
+    return output([sys.executable, "example.py"], folder)
+
+
+def update(folder: Path) -> None:
+    """Write what the blocks print into the README: console blocks in place, Python's into the text block that follows."""
+    text = README.read_text(encoding="utf-8")
+    prepare(folder)
+    found = blocks(text)
+    for number in reversed(range(len(found))):
+        block = found[number]
+        if block.language == "console" and not block.mark:
+            text = text[: block.start] + ran(block, folder) + text[block.end :]
+        elif block.language == "text" and found[number - 1].language == "python":
+            text = text[: block.start] + ran(found[number - 1], folder) + text[block.end :]
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as temporary:
+        update(Path(temporary))

@@ -1,0 +1,106 @@
+"""The Python interface: simulate, sweep, Run and Study, and the errors that they raise."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from commands import SMALL, small_experiment
+
+import slabdes
+from slabdes.stats.scaling import compare_points
+
+
+def test_an_experiment_may_be_a_mapping_a_file_or_an_experiment(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text(SMALL, encoding="utf-8")
+    sources = (small_experiment(), file, str(file), slabdes.load_experiment(file))
+    assert len({slabdes.simulate(source).digest for source in sources}) == 1
+
+
+def test_a_run_has_frames_tables_and_figures_and_adds_up() -> None:
+    run = slabdes.simulate(small_experiment())
+    assert isinstance(run, slabdes.Run)
+    assert not isinstance(run, slabdes.Study)
+    assert run.check() == []
+    assert dict(run.summary().select("op", "operations").iter_rows()) == {"alloc": 600.0, "free": 600.0}
+    assert run.cpus.filter(run.cpus["allocs"] > 0).height == 2 * 4
+    assert run.plot.ccdf()._repr_png_().startswith(b"\x89PNG")
+    assert "size" not in run._repr_html_().split("</p>")[0]
+    assert run.digest[:12] in repr(run)
+
+
+def test_a_run_folder_loads_as_the_run_that_wrote_it(tmp_path: Path) -> None:
+    run = slabdes.simulate(small_experiment(), out=tmp_path / "out")
+    loaded = slabdes.Run.load(tmp_path / "out")
+    assert type(loaded) is type(run)
+    assert loaded.digest == run.digest
+    assert loaded.manifest == run.manifest
+    assert all(
+        mine.equals(theirs) for (_name, mine), (_same, theirs) in zip(run.frames.items(), loaded.frames.items(), strict=True)
+    )
+    assert sorted(path.name for path in loaded.plot.save(tmp_path / "again")) == sorted(
+        path.name for path in (tmp_path / "out" / "figures").iterdir()
+    )
+
+
+def test_a_sweep_runs_every_combination_of_its_own_and_of_the_experiments_keys() -> None:
+    base = small_experiment() | {"sweep": {"machine.cpus": [1, 2]}}
+    study = slabdes.sweep(base, {"cache.0.limit": [10, 120]})
+    assert isinstance(study, slabdes.Study)
+    settings = [(point["cpus"], point["settings"]["cache.0.limit"]) for point in study.manifest.points]
+    assert settings == [(1, 10), (1, 120), (2, 10), (2, 120)]
+
+
+def test_a_sweep_over_nothing_is_a_study_of_one_point() -> None:
+    study = slabdes.sweep(small_experiment())
+    assert isinstance(study, slabdes.Study)
+    assert study.points.height == 1
+
+
+def test_a_point_of_a_study_has_the_digest_of_the_experiment_run_alone() -> None:
+    study = slabdes.sweep(small_experiment(), {"machine.cpus": [2, 4]})
+    point = study.point(1)
+    assert point.digest == slabdes.simulate(small_experiment()).digest
+    assert point.plot.machine() is not None
+    with pytest.raises(slabdes.InputError):
+        study.point(2)
+
+
+def test_a_tunable_shifts_no_draw_so_that_points_compare_in_pairs() -> None:
+    mixed = small_experiment() | {"workload": {"kind": "mix", "operations": 200, "live": 30}}
+    study = slabdes.sweep(mixed, {"cache.0.limit": [10, 120]})
+    done = study.summary().select("point", "op", "operations").rows()
+    assert [row[1:] for row in done if row[0] == 0] == [row[1:] for row in done if row[0] == 1]
+    gain = compare_points(study.frames, 0, 1)
+    assert gain.n == 2
+    same = slabdes.sweep(small_experiment(), {"name": ["a", "b"]})
+    assert compare_points(same.frames, 0, 1).mean == 0.0
+
+
+def test_progress_is_told_up_to_the_last_operation() -> None:
+    heard: list[tuple[str, int, int]] = []
+    slabdes.simulate(small_experiment(), progress=lambda what, done, total: heard.append((what, done, total)))
+    assert heard[0] == ("simulating", 0, 2400)
+    assert heard[-1] == ("simulating", 2400, 2400)
+    assert [done for _what, done, _total in heard] == sorted(done for _what, done, _total in heard)
+
+
+def test_bad_input_is_one_error_of_one_line() -> None:
+    with pytest.raises(
+        slabdes.InputError, match=r"^experiment: workload\.objcts: unknown key \(did you mean objects\?\)"
+    ) as error:
+        slabdes.simulate(small_experiment(objcts=3))
+    assert isinstance(error.value, slabdes.SlabdesError)
+    with pytest.raises(slabdes.InputError, match="sweep"):
+        slabdes.sweep(small_experiment(), {"machine.cpus": []})
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(slabdes, name) is not None for name in slabdes.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
+        slabdes.nonsense  # noqa: B018 -- asking is the test

@@ -1,0 +1,325 @@
+"""The command line where its input is good: what it prints, its exit codes, its speed, and going on after Ctrl-C."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from commands import SMALL, SWEPT, Slabdes, runner
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+HEAVY = ("numpy", "matplotlib", "simpy", "polars", "networkx", "scipy", "pydantic", "rich", "numba")
+SLOW_START_S = 1.5
+"""The aim is 0.3 s on an idle machine; tests share theirs."""
+WAIT_S = 120
+
+
+@pytest.fixture
+def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Slabdes:
+    monkeypatch.chdir(tmp_path)
+    return runner(monkeypatch, capsys)
+
+
+def written(text: str, name: str = "e.toml") -> str:
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def digest_in(out: str) -> str:
+    (digest,) = [line.removeprefix("digest ") for line in out.splitlines() if line.startswith("digest ")]
+    return digest
+
+
+# Help
+
+
+def test_help_loads_no_heavy_library() -> None:
+    program = f"""
+import sys
+sys.argv = ["slabdes", "--help"]
+from slabdes.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "replay" in done.stdout
+
+
+def test_help_starts_quickly() -> None:
+    times = []
+    for _attempt in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "slabdes", "--help"], capture_output=True, check=True)
+        times.append(time.perf_counter() - began)
+    assert min(times) < SLOW_START_S
+
+
+def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
+    for command in ("run", "replay", "plot", "conform", "geometry", "machine list", "machine show"):
+        helped = slabdes(*command.split(), "--help")
+        assert helped.code == 0
+        assert "--json" in helped.out
+        assert [line for line in helped.out.splitlines() if line.startswith("  --") and not line.split("  ", 2)[2].strip()] == []
+    listed = [*slabdes("--help").out.splitlines(), *slabdes("machine", "--help").out.splitlines()]
+    assert [line for line in listed if line.endswith("...") and "Usage" not in line] == []
+
+
+def test_no_command_at_all_shows_the_help_and_is_an_error(slabdes: Slabdes) -> None:
+    for group in ((), ("machine",)):
+        shown = slabdes(*group)
+        assert shown.code == 2
+        assert "Commands:\n" in shown.err
+
+
+# run, plot, replay
+
+
+def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None:
+    done = slabdes("run", written(SMALL), "--jobs", "1")
+    assert done.code == 0
+    assert done.err == ""
+    assert "results, frames and figures: runs/e" in done.out.replace(os.sep, "/")
+    folder = Path("runs/e")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["digest"] == digest_in(done.out)
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "latency.png",
+        "nodes.png",
+        "time.png",
+        "machine-numa-2x4.png",
+    }
+    assert (folder / "frames" / "latency.parquet").is_file()
+
+
+def test_the_same_command_again_finds_a_folder_of_its_own_and_gives_the_same_digest(slabdes: Slabdes) -> None:
+    first, second = (slabdes("run", written(SMALL), "--jobs", "1") for _time in range(2))
+    assert "runs/e-2" in second.out.replace(os.sep, "/")
+    assert digest_in(first.out) == digest_in(second.out)
+
+
+def test_two_jobs_give_the_digest_of_one(slabdes: Slabdes) -> None:
+    one, two = (slabdes("run", written(SWEPT), "--out", f"out{jobs}", "--jobs", jobs) for jobs in ("1", "2"))
+    assert one.code == two.code == 0
+    assert digest_in(one.out) == digest_in(two.out)
+
+
+def test_json_has_the_figures_of_the_table(slabdes: Slabdes) -> None:
+    printed = slabdes("run", written(SMALL), "--jobs", "1", "--out", "a").out
+    result: dict[str, Any] = json.loads(slabdes("run", "e.toml", "--jobs", "1", "--out", "b", "--json").out)
+    assert result["digest"] == digest_in(printed)
+    assert result["folder"] == "b"
+    alloc = next(row for row in result["summary"] if row["op"] == "alloc")
+    (line,) = [line for line in printed.splitlines() if line.strip().startswith("alloc ") and "ns" in line]
+    assert line.split()[1:3] == [f"{alloc['operations_per_s'] / 1e6:.1f}", "M"]
+    assert f"{alloc['mean_ns']:.1f} ns" in line
+    assert alloc["operations"] == 600
+    assert {row["kind"] for row in result["locks"]} >= {"list_lock", "zone lock"}
+
+
+def test_a_setting_changes_a_key_and_ends_its_sweep(slabdes: Slabdes) -> None:
+    done = slabdes("run", written(SWEPT), "--set", "machine.cpus=3", "--set", "cache.size-256.limit=20", "--out", "out", "--json")
+    (point,) = json.loads(done.out)["points"]
+    assert point["cpus"] == 3
+
+
+def test_plot_draws_the_figures_of_a_run_again(slabdes: Slabdes) -> None:
+    slabdes("run", written(SWEPT), "--out", "out", "--jobs", "1")
+    done = slabdes("plot", "out")
+    assert done.code == 0
+    drawn = {path.name: path.read_bytes() for path in Path("out-figures").iterdir()}
+    assert set(drawn) == {"latency.png", "nodes.png", "time.png", "scaling.png", "machine-numa-2x4.png"}
+    assert drawn == {path.name: path.read_bytes() for path in Path("out/figures").iterdir()}
+    assert len(done.out.splitlines()) == len(drawn)
+    assert json.loads(slabdes("plot", "out", "--out", "more", "--json").out)[0].startswith("more")
+
+
+TRACE = """\
+# tracer: nop
+#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
+            a b-1-100   [000] ..... 1.000001: kmem_cache_alloc: call_site=f+0x1/0x2 ptr=00000000aaaaaaaa name=foo bytes_req=200 \
+bytes_alloc=256 gfp_flags=GFP_KERNEL node=-1 accounted=false
+              c-101     [001] ..... 1.000005: kmem_cache_free: call_site=g+0x1/0x2 ptr=00000000aaaaaaaa name=foo
+"""
+
+
+def test_a_replay_runs_the_traces_operations_once_a_copy(slabdes: Slabdes) -> None:
+    trace = written(TRACE, "t.txt")
+    done = slabdes("replay", trace, "--cache", "foo", "--machine", "numa-2x4", "--copies", "3", "--json")
+    assert done.code == 0
+    result = json.loads(done.out)
+    assert result["points"][0]["cpus"] == 6
+    assert {row["op"]: row["operations"] for row in result["summary"]} == {"alloc": 3, "free": 3}
+    assert Path(result["folder"]) == Path("runs/t-numa-2x4-x3")
+
+
+# conform
+
+
+def script(name: str, text: str, recording: str | None = None) -> None:
+    Path("scripts").mkdir(exist_ok=True)
+    (Path("scripts") / f"{name}.ops.gz").write_bytes(gzip.compress(text.encode()))
+    if recording is not None:
+        (Path("scripts") / f"{name}.out.jsonl").write_text(recording, encoding="utf-8")
+
+
+OPS = "machine nodes=1 cpus=1\ncache name=foo size=1000\n"
+
+
+def test_conform_prints_its_own_records_in_the_recordings_format(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    done = slabdes("conform", "scripts", "--print")
+    assert done.code == 0
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert [record["op"] for record in records] == ["machine", "cache"]
+    assert done.out.startswith('{"op":"machine","nodes":1,')
+
+
+def test_conform_holds_where_every_record_is_matched(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    script("one", OPS, slabdes("conform", "scripts", "--print").out)
+    done = slabdes("conform", "scripts")
+    assert (done.code, done.out, done.err) == (0, "one: 2/2\n", "")
+
+
+def test_conform_shows_the_first_difference_and_exits_with_1(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    recording = slabdes("conform", "scripts", "--print").out
+    script("one", OPS, recording.replace('"nodes":1', '"nodes":2'))
+    done = slabdes("conform", "scripts")
+    assert done.code == 1
+    first, heading, ours, recorded = done.out.splitlines()
+    assert first == "one: 1/2"
+    assert heading.strip() == "first difference"
+    assert '"nodes":1' in ours
+    assert '"nodes":2' in recorded
+    (verdict,) = json.loads(slabdes("conform", "scripts", "--json").out)
+    assert (verdict["matched"], verdict["total"], verdict["recorded"]["nodes"]) == (1, 2, 2)
+
+
+def test_conform_misses_records_at_the_end(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    recording = slabdes("conform", "scripts", "--print").out
+    script("one", OPS, recording + recording.splitlines()[-1] + "\n")
+    done = slabdes("conform", "scripts")
+    assert done.code == 1
+    assert "one: 2/3" in done.out
+    assert "ours:     (none)" in done.out
+
+
+# geometry, machine
+
+
+BIGMEM = {(1, 1): True, (8, 2): True, (4, 1): False}
+"""Whether the golden table's machines, by CPUs and nodes, have more than 32 MB: their records do not say."""
+
+
+def test_geometry_reproduces_golden_rows(slabdes: Slabdes) -> None:
+    golden = GOLDEN / "geometry.jsonl.gz"
+    if not golden.exists():
+        pytest.skip("the golden data is not here")
+    with gzip.open(golden, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    groups: dict[tuple[int, int, int, str], list[dict[str, Any]]] = {}
+    cpus = nodes = 0
+    for row in rows:
+        if row["op"] == "machine":
+            cpus, nodes = row["cpus"], row["nodes"]
+        else:
+            groups.setdefault((cpus, nodes, row["align"], row["flags"]), []).append(row)
+    assert sum(map(len, groups.values())) == 1293
+    for (cpus, nodes, align, flags), expected in groups.items():
+        machine = ("--cpus", cpus, "--nodes", nodes, "--bigmem" if BIGMEM[cpus, nodes] else "--no-bigmem")
+        sizes = [row["req_size"] for row in expected]
+        done = slabdes("geometry", *sizes, "--align", align, "--flags", flags, *machine, "--json")
+        assert [json.loads(line) for line in done.out.splitlines()] == expected
+
+
+def test_machine_list_names_the_presets(slabdes: Slabdes) -> None:
+    rows = json.loads(slabdes("machine", "list", "--json").out)
+    sizes = {row["machine"]: (row["CPUs"], row["nodes"]) for row in rows}
+    assert sizes["i7-3770"] == (8, 1)
+    assert sizes["opteron-8n"] == (48, 8)
+    assert sizes["xeon-2s"][0] >= 48
+    told = slabdes("machine", "list").out
+    assert all(name in told for name in sizes)
+
+
+def test_machine_show_tells_every_cost_with_its_source_and_draws_the_machine(slabdes: Slabdes) -> None:
+    shown = slabdes("machine", "show", "xeon-2s")
+    assert shown.code == 0
+    assert "node 1: 98,304 MiB; CPUs 24-47, 72-95; distances 21 10" in shown.out
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("same_core ")]
+    assert line.split()[1] == "7.606"
+    assert "2x_Intel_Xeon_8275CL.csv" in line
+    assert Path("machine-xeon-2s.png").read_bytes().startswith(b"\x89PNG")
+    again = slabdes("machine", "show", "xeon-2s")
+    assert again.code == 0
+    assert "is there already and is left as it is" in again.out
+
+
+def test_machine_show_as_json_draws_only_what_it_is_asked_for(slabdes: Slabdes) -> None:
+    assert json.loads(slabdes("machine", "show", "uma-4", "--json").out)["cpus"] == 4
+    assert not list(Path().iterdir())
+    slabdes("machine", "show", "uma-4", "--json", "--out", "m.png")
+    assert Path("m.png").is_file()
+
+
+# Ctrl-C
+
+
+LONG = SWEPT.replace("objects = 150", "objects = 150\nrounds = 12").replace("[1, 2, 4]", "[1, 2, 3, 4, 5, 6, 7, 8]")
+
+
+def interrupted(jobs: str) -> tuple[int, str]:
+    """Start the long sweep as a process group, send it Ctrl-C once a point is kept; its exit code and error stream."""
+    command = [sys.executable, "-m", "slabdes", "run", "e.toml", "--out", "out", "--jobs", jobs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        end = time.monotonic() + WAIT_S
+        while not any(Path("out.partial").glob("0*")) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        if process.poll() is None:
+            # As the terminal does it: to every process of the group.
+            os.killpg(process.pid, signal.SIGINT)
+        _out, err = process.communicate(timeout=WAIT_S)
+    return process.returncode, err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="process groups and their signals are POSIX's")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_keeps_finished_points_and_resume_goes_on_to_the_same_digest(slabdes: Slabdes, jobs: str) -> None:
+    whole = slabdes("run", written(LONG), "--out", "whole", "--jobs", "1")
+    code, err = interrupted(jobs)
+    assert code == 130
+    assert err == "slabdes: interrupted; finished points are kept, go on with --resume\n"
+    assert not Path("out").exists()
+    assert len(list(Path("out.partial").glob("0*"))) in range(1, 8)
+
+    again = slabdes("run", "e.toml", "--out", "out", "--jobs", "1")
+    assert again.code == 2
+    assert "finished points of this experiment; allowed: --resume, or to remove it" in again.err
+
+    other = slabdes("run", "e.toml", "--set", "seed=2", "--out", "out", "--resume")
+    assert other.code == 2
+    assert "belongs to another experiment" in other.err
+
+    resumed = slabdes("run", "e.toml", "--out", "out", "--resume", "--jobs", "1")
+    assert resumed.code == 0
+    assert digest_in(resumed.out) == digest_in(whole.out)
+    assert not Path("out.partial").exists()

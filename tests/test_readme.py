@@ -1,0 +1,78 @@
+"""What the README shows is run, and compared with what it says comes out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import readme
+
+from slabdes.cli import app
+from slabdes.config import parse_experiment
+from slabdes.machine import load_machine
+
+TEXT = readme.README.read_text(encoding="utf-8")
+BLOCKS = readme.blocks(TEXT)
+CONSOLE = [block for block in BLOCKS if block.language == "console" and not block.mark]
+PYTHON = [(first, second) for first, second in pairwise(BLOCKS) if first.language == "python"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="console examples are for a POSIX shell")
+@pytest.mark.parametrize("block", CONSOLE, ids=[readme.shown(block.body)[0][0][:40] for block in CONSOLE])
+def test_a_console_example_prints_what_the_readme_shows(block: readme.Block, tmp_path: Path) -> None:
+    readme.prepare(tmp_path)
+    assert readme.ran(block, tmp_path) == block.body
+
+
+@pytest.mark.parametrize(("program", "printed"), PYTHON)
+def test_a_python_example_prints_what_the_readme_shows(program: readme.Block, printed: readme.Block, tmp_path: Path) -> None:
+    assert printed.language == "text"
+    assert readme.ran(program, tmp_path) == printed.body
+
+
+def test_the_readme_has_examples_of_each_kind() -> None:
+    assert len(CONSOLE) >= 3
+    assert len(PYTHON) >= 1
+
+
+def test_the_experiment_file_shown_is_one() -> None:
+    import tomllib
+
+    (shown,) = [block for block in BLOCKS if block.language == "toml" and not block.mark]
+    assert parse_experiment(tomllib.loads(shown.body), "README").name == "my experiment"
+
+
+def test_the_machine_file_shown_is_one(tmp_path: Path) -> None:
+    readme.prepare(tmp_path)
+    assert load_machine(tmp_path / "mine.toml").n_cpus == 64
+
+
+def test_the_two_commands_are_one_line_each_and_use_only_what_is_in_the_checkout() -> None:
+    main_job, tests = readme.marked("main job"), readme.marked("tests")
+    assert main_job.startswith("python3 -m venv .venv && .venv/bin/pip install . && ")
+    assert tests.startswith("python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && ")
+    named = [word for command in (main_job, tests) for word in command.split() if word.startswith("experiments/")]
+    assert len(named) == 2
+    assert all((readme.ROOT / name).is_file() for name in named)
+
+
+def test_every_experiment_and_file_that_the_readme_names_is_there() -> None:
+    import re
+
+    named = set(re.findall(r"`((?:experiments|slabdes|notebooks|tests)/[\w./-]+)`", TEXT))
+    assert named
+    assert [name for name in sorted(named) if not (readme.ROOT / name).exists()] == []
+    there = {f"experiments/{path.name}" for path in (readme.ROOT / "experiments").glob("*.toml")}
+    assert there <= named
+
+
+def test_every_command_is_in_the_readme() -> None:
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert {"run", "replay", "plot", "conform", "geometry"} <= names
+    assert [name for name in sorted(names) if f"`slabdes {name} " not in TEXT] == []
