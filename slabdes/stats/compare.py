@@ -45,7 +45,9 @@ def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list
     varied = [*_POINT, *frames.swept_keys()]
     if key not in varied or frames.points[key].n_unique() < 2:
         several = [name for name in varied if frames.points[name].n_unique() > 1]
-        raise InputError("--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies")
+        raise InputError(
+            "--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies"
+        )
     values = list(dict.fromkeys(frames.points[key].to_list()))
     sides = {value: _measures(frames, _points_with(frames, key, value), without=key) for value in values}
     return [

@@ -7,7 +7,16 @@ import pytest
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
-from slabdes.allocator.versions import LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1, SERIES_2016, VERSIONS, Version, with_switches
+from slabdes.allocator.versions import (
+    LINUX_2_6_34,
+    LINUX_4_6,
+    LINUX_4_7,
+    LINUX_6_1,
+    SERIES_2016,
+    VERSIONS,
+    Version,
+    with_switches,
+)
 from slabdes.config import CacheConfig, parse_experiment
 from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.conformance.kernel_log.kernel import LogKernel

@@ -60,7 +60,9 @@ def read_sections(path: Path) -> Iterator[Section]:
             command, recorded = LogLine(f"{path}:{number}", text[2:].strip()), []
         elif text.strip() and not text.startswith("#"):
             if command is None:
-                raise InputError(f"{path}:{number}", f"{text[:60]!r} before any command", allowed="a log of prescribed operations")
+                raise InputError(
+                    f"{path}:{number}", f"{text[:60]!r} before any command", allowed="a log of prescribed operations"
+                )
             recorded.append(text)
     if command is None:
         raise InputError(str(path), "no command in it", allowed="a log of prescribed operations, with lines that begin with >")

@@ -103,9 +103,7 @@ def _made_row(asked: list[str], recorded: Row, cpus_on_node0: int) -> Row:
 def _boot_row(recorded: Row) -> Row:
     size, align = int(recorded["object_size"]), int(recorded["align"])
     candidates = [
-        geometry_row(
-            indexes_geometry(size, align, reclaim_account=reclaim, typesafe_by_rcu=rcu, noleaktrace=noleak), size
-        )
+        geometry_row(indexes_geometry(size, align, reclaim_account=reclaim, typesafe_by_rcu=rcu, noleaktrace=noleak), size)
         for reclaim, rcu, noleak in product((False, True), repeat=3)
     ]
     return next((row for row in candidates if all(recorded.get(key) == value for key, value in row.items())), candidates[0])

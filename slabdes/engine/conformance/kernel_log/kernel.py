@@ -140,5 +140,3 @@ class LogKernel(ClocklessKernel):
 
     def note_do_drain(self, cpu: CpuContext) -> None:
         self.tokens.append(f"cpu{cpu.number}")
-
-

@@ -200,9 +200,7 @@ class LogRunner:
         before = self.cache.stats.reaped
         self.kernel.finish(reap_cache(self.kernel, context, self.cache, HZ))
         freed = self.cache.stats.reaped - before
-        return (
-            f"REAP cpu={cpu} node={context.node} reap_node={reap_node} force={int(force)} freed={freed} {self._events()}"
-        )
+        return f"REAP cpu={cpu} node={context.node} reap_node={reap_node} force={int(force)} freed={freed} {self._events()}"
 
     def _next_reap_node(self, cpu: int, recorded: Sequence[str]) -> str:
         """next_reap_node, from wherever the kernel's timers had left the CPU's reap node: the first one is an input."""
@@ -267,5 +265,3 @@ class LogRunner:
         objects = self.kernel.state.words[ac.entry : ac.entry + ac.avail]
         names = " ".join(self._name(obj) for obj in objects)
         return f"avail={ac.avail} limit={ac.limit} batch={batchcount} touched={ac.touched} [{names}]"
-
-
