@@ -234,7 +234,7 @@ def insert_slab(slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, number:
 
 
 def excess_slab(slabs: Sequence[Slab], l3: KmemList3) -> int:
-    """Unlink a free slab that is beyond free_limit, the last of the list; NO_SLAB if none is (the end of free_block since 4.7)."""
+    """Unlink a free slab beyond free_limit, the last of the list; NO_SLAB if none is (the end of free_block since 4.7)."""
     if l3.free_objects <= l3.free_limit:
         return NO_SLAB
     return last_free_slab(slabs, l3)

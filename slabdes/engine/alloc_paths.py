@@ -123,7 +123,7 @@ def _anything_there(k: Kernel[Cpu], cpu: Cpu, l3: KmemList3) -> Waits[bool]:
 
 
 def _refill_from_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache, batchcount: int) -> None:
-    """What a refill does under list_lock: the shared array, else slabs of the partial and free lists, until the batch is there."""
+    """What a refill does under list_lock: the shared array, else partial and free slabs, until the batch is there."""
     state = k.state
     nr = transfer_objects(state.words, ac, l3.shared, batchcount) if l3.shared else 0
     if l3.shared and nr:

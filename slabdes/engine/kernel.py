@@ -61,7 +61,7 @@ Cpu = TypeVar("Cpu", bound=CpuContext)
 
 
 class Kernel(ABC, Generic[Cpu]):
-    """An engine, as the paths see it: what may wait is abstract; the notes say what has just been done, and default to nothing."""
+    """An engine, as the paths see it: what may wait is abstract; notes say what has just been done, and do nothing here."""
 
     state: SlabState
     version: Version

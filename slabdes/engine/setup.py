@@ -6,6 +6,8 @@ Leaves out time: engines give the locks and lines that are numbered here a meani
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
@@ -13,7 +15,10 @@ from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switches
-from slabdes.config import CacheConfig, CacheFlag, Experiment
+from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
+from slabdes.engine.conformance.kernel_trace.dump import read_dumps
+from slabdes.engine.conformance.kernel_trace.records import Dump
+from slabdes.engine.conformance.kernel_trace.restore import Restored, restore
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key
@@ -60,8 +65,24 @@ def geometry_of(config: CacheConfig, version: Version) -> Geometry:
     )
 
 
+def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...]) -> Restored | None:
+    """The state that the experiment's dump shows, on this machine; None without one. InputError if it lacks a cache."""
+    config = experiment.workload
+    if not isinstance(config, TraceWorkload) or config.from_dump is None:
+        return None
+    dump = _first_dump(config.from_dump)
+    return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=[cache.name for cache in caches])
+
+
+@lru_cache(maxsize=2)
+def _first_dump(path: Path) -> Dump:
+    return read_dumps(path)[0]
+
+
 def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
     """All caches of a run, as they are after boot: the workload's first, in order, then the general ones they need."""
+    if restored := recorded_state(experiment, machine, caches):
+        return restored.state
     use_alien_caches = machine.n_nodes > 1 and not experiment.noaliencache
     state = SlabState(machine.node_of_cpu, machine.n_nodes, use_alien_caches)
     hz = experiment.timing.hz

@@ -1,4 +1,4 @@
-"""What happens to caches beside allocations and frees: the reap timer, shrink and tuning, as mm/slab.c does them. Linux 2.6.34 to 6.1.
+"""Caches beside allocations and frees: the reap timer, shrink and tuning, as mm/slab.c of 2.6.34 to 6.1 does them.
 
 Leaves out CPU and memory hotplug, and kmem_cache_destroy.
 """

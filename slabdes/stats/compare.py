@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.errors import InputError, nearest
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
+from slabdes.results.text import Sheet, count_text, share_text, time_text
 from slabdes.stats.intervals import CONFIDENCE, Interval, mean_interval, paired_difference
 
 if TYPE_CHECKING:
@@ -127,3 +128,29 @@ def comparison_frame(rows: list[Compared]) -> pl.DataFrame:
             for row in rows
         ]
     )
+
+
+def comparison_sheet(rows: list[Compared], title: str) -> Sheet:
+    """The comparison as a table for people: a row a point and measure."""
+    heads = (*(key.rpartition(".")[2] for key in rows[0].label), "measure", "first", "second", "ratio", "difference (95 %)")
+    cells = tuple(_cells(row) for row in rows)
+    return Sheet(title, heads, len(rows[0].label) + 1, cells)
+
+
+_SHOWN: Final = {
+    "operations_per_s": ("operations/s", count_text),
+    "alloc_mean_ns": ("mean alloc", time_text),
+    "free_mean_ns": ("mean free", time_text),
+    "share_waiting": ("waiting", share_text),
+}
+
+
+def _cells(row: Compared) -> tuple[str, ...]:
+    name, text = _SHOWN[row.measure]
+    change = "-"
+    if row.difference is not None:
+        sign = "-" if row.difference.mean < 0 else "+"
+        half = row.difference.half_width
+        change = f"{sign}{text(abs(row.difference.mean))}" + ("" if half is None else f" ± {text(half)}")
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
+    return (*(str(value) for value in row.label.values()), name, text(row.first.mean), text(row.second.mean), ratio, change)

@@ -6,16 +6,18 @@ Leaves out running it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, version_of
+from slabdes.engine.setup import cache_spec, recorded_state, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
+from slabdes.workload.slabinfo import Slabinfo, read_slabinfo
 from slabdes.workload.synthetic import build_synthetic
 from slabdes.workload.trace.replay import trace_workload
 from slabdes.workload.trace.spool import Spool, load_trace
@@ -105,5 +107,18 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, rep
     config = experiment.workload
     if isinstance(config, TraceWorkload):
         assert spool is not None
-        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
-    return build_synthetic(experiment, machine, replication)
+        workload = trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+    else:
+        workload = build_synthetic(experiment, machine, replication)
+    if experiment.slabinfo is not None:
+        slabinfo = _slabinfo(experiment.slabinfo)
+        tuned = tuple(slabinfo.tuned(cache) if cache.name in slabinfo else cache for cache in workload.caches)
+        workload = replace(workload, caches=tuned, warnings=(*workload.warnings, *slabinfo.notes))
+    if restored := recorded_state(experiment, machine, workload.caches):
+        workload = replace(workload, warnings=(*workload.warnings, *restored.notes))
+    return workload
+
+
+@lru_cache(maxsize=2)
+def _slabinfo(path: Path) -> Slabinfo:
+    return read_slabinfo(path)

@@ -75,6 +75,10 @@ class Slabinfo:
             raise InputError(str(self.path), f"no cache {name!r}{nearest(name, self.rows)}", allowed=f"one of its {count}")
         return self.rows[known]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a cache of this name, in any of its spellings."""
+        return any(spelt in self.rows for spelt in spellings(name))
+
     def tuned(self, config: CacheConfig) -> CacheConfig:
         """`config` with the tunables that its cache has here. Raises InputError if there is none of its name."""
         row = self.row(config.name)

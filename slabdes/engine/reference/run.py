@@ -8,7 +8,7 @@ import simpy
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import L3_LINES, KmemCache, virt_to_slab
+from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, KmemCache, virt_to_slab
 from slabdes.config import Experiment
 from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
 from slabdes.engine.reference.cpu import TimedCpu
@@ -51,7 +51,11 @@ def _settings(experiment: Experiment) -> TimedSettings:
 
 
 def _place_lines(kernel: TimedKernel) -> None:
-    """Say on which node each line of the caches lies."""
+    """Say on which node each line of the caches lies, and that nobody has touched anything yet."""
+    for slab in kernel.state.slabs:
+        if slab.num and slab.nodeid != NO_NODE:
+            kernel.lines.place(slab.line, SLAB_LINES, slab.nodeid)
+            kernel.forget_touches(slab.bufctl, slab.num)
     for cache in kernel.state.caches:
         for l3 in cache.nodelists:
             kernel.lines.place(l3.line, L3_LINES, l3.node)

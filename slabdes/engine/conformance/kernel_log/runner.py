@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from slabdes.allocator.geometry import Geometry, Placement
+from slabdes.allocator.geometry import Geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
@@ -24,6 +24,7 @@ from slabdes.allocator.state import (
 from slabdes.allocator.tunables import Tunables, alien_limit, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.conformance.kernel_log.geometry import geometry_row
 from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import CpuContext, LockSite
@@ -132,15 +133,17 @@ class LogRunner:
     def _geom(self) -> str:
         cache, geometry = self.cache, self._geometry
         assert geometry is not None
-        places = {Placement.IN_OBJECT: "obj", Placement.OFF_SLAB: "off", Placement.ON_SLAB: "on"}
         created = default_tunables(geometry.size, len(self.kernel.state.node_of_cpu))
         alien = alien_limit(created.limit) if self.kernel.state.use_alien_caches else 0
-        return (
-            f"GEOM name={cache.name} object_size={self._asked_size} size={geometry.size} align={geometry.align} num={geometry.num} "
-            f"order={geometry.gfporder} colour={geometry.colour} colour_off={geometry.colour_off} freelist={places[geometry.placement]} "
-            f"freelist_size={geometry.slab_size} limit={cache.limit} batchcount={cache.batchcount} shared={cache.shared} "
-            f"sharedlimit={cache.shared * cache.batchcount} alienlimit={alien} node0_free_limit={cache.nodelists[0].free_limit}"
-        )
+        row = {
+            "name": cache.name,
+            **geometry_row(geometry, self._asked_size),
+            **{"limit": cache.limit, "batchcount": cache.batchcount, "shared": cache.shared},
+            "sharedlimit": cache.shared * cache.batchcount,
+            "alienlimit": alien,
+            "node0_free_limit": cache.nodelists[0].free_limit,
+        }
+        return "GEOM " + " ".join(f"{key}={value}" for key, value in row.items())
 
     def _allocate(self, cpu: int, node: int) -> str:
         context = self._cpu(cpu)
@@ -248,10 +251,9 @@ class LogRunner:
         for cpu, (ac, node) in enumerate(zip(cache.array, self.kernel.state.node_of_cpu, strict=True)):
             yield f"  cpu{cpu}(node{node}): {self._array(ac, ac.batchcount)}"
         for l3 in cache.nodelists:
-            yield (
-                f"  node{l3.node}: total_slabs={self._count(l3, every=True)} free_slabs={self._count(l3, every=False)} "
-                f"free_objects={l3.free_objects} free_limit={l3.free_limit} colour_next={l3.colour_next} free_touched={l3.free_touched}"
-            )
+            slabs_text = f"total_slabs={self._count(l3, every=True)} free_slabs={self._count(l3, every=False)}"
+            objects_text = f"free_objects={l3.free_objects} free_limit={l3.free_limit}"
+            yield f"  node{l3.node}: {slabs_text} {objects_text} colour_next={l3.colour_next} free_touched={l3.free_touched}"
             if l3.shared:
                 yield f"  node{l3.node} shared: {self._array(l3.shared, ANY)}"
             for other, alien in enumerate(l3.alien or ()):

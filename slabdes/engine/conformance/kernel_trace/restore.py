@@ -117,7 +117,7 @@ def restore(
     """
     machine = (dump.node_of_cpu if node_of_cpu is None else tuple(node_of_cpu), dump.n_nodes if n_nodes is None else n_nodes)
     any_alien = any(node.alien for cache in dump.caches.values() for node in cache.nodes)
-    state = SlabState(machine[0], machine[1], use_alien_caches=machine[1] > 1 and (any_alien or dump.n_nodes == 1))
+    state = SlabState(machine[0], machine[1], use_alien_caches=machine[1] > 1 and (any_alien or dump.n_nodes == 1), restored=True)
     restorer = _Restorer(dump, state, jiffies)
     for name in _wanted(dump, names):
         restorer.cache(dump.caches[name])
