@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from slabdes.errors import SlabdesError
+from slabdes.errors import InputError, SlabdesError
 
 if TYPE_CHECKING:
     from slabdes.api import Run
-    from slabdes.engine.conformance.compare import Verdict
+    from slabdes.results.text import Sheet
 
 EXIT_CHECK = 1
 EXIT_INPUT = 2
@@ -100,6 +100,15 @@ def replay(
     cpus: Annotated[
         str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
     ] = "compact",
+    allocator: Annotated[
+        str, typer.Option("--allocator", metavar="VERSION", help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1.")
+    ] = "2.6.34",
+    from_dump: Annotated[
+        Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
+    ] = None,
+    slabinfo: Annotated[
+        Path | None, typer.Option("--slabinfo", metavar="FILE", help="Tunables from a real /proc/slabinfo, by cache name.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
@@ -125,6 +134,7 @@ def replay(
         "seed": seed,
         "replications": replications,
         "engine": engine,
+        "allocator": allocator if from_dump is None or allocator != "2.6.34" else "6.1",
         "machine": {"preset": machine} if machine in preset_names() or not Path(machine).exists() else {"file": machine},
         "workload": {
             "kind": "trace",
@@ -133,7 +143,9 @@ def replay(
             "copies": copies,
             "think": think,
             "cpus": cpus,
+            **({} if from_dump is None else {"from_dump": str(from_dump)}),
         },
+        **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
     }
     apply_settings(raw, settings)
     folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}")
@@ -201,50 +213,66 @@ def plot(
 
 
 @app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another one, compared with the first.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="KEY", help="Of one sweep: compare the values of this key.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or two sides of one sweep.
+
+    Points with the same machine, CPUs and settings are set side by side: operations a second, mean times, waiting, their
+    ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
+    """
+    from slabdes.results.run import Run
+    from slabdes.stats.compare import compare_by, compare_runs, comparison_frame, comparison_sheet
+
+    if (second is None) == (not by):
+        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
+    one = Run.load(first)
+    rows = compare_runs(one.frames, Run.load(second).frames) if second is not None else compare_by(one.frames, by)
+    if as_json:
+        _print_json(comparison_frame(rows).to_dicts())
+        return
+    _print_sheet(comparison_sheet(rows, f"{second} against {first}" if second is not None else f"{first} by {by}"))
+
+
+@app.command()
 def conform(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Op scripts (.ops, .ops.gz), or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", help="Op scripts (.ops), 6.1 logs (.log), traces with dumps, or folders of them."),
+    ],
     print_records: Annotated[bool, typer.Option("--print", help="Print our own records as JSON lines; compare nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Reproduce recorded outcomes of the real allocator.
 
-    Each script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
-    Prints a line a script, `name: matched/total`, and the first difference; exits 1 if there is any.
+    An op script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
+    A 6.1 log's commands are run, and every line compared. A trace is replayed from the dump before, and the dump after
+    compared. Prints a line or a table each and the first difference; exits 1 if any does not hold.
     """
-    from slabdes.engine.conformance.compare import compare_script, find_scripts, own_records
+    from slabdes.engine.conformance.compare import own_records
+    from slabdes.engine.conformance.recordings import find_recordings
 
-    scripts = find_scripts(paths)
+    recordings = find_recordings(paths)
     if print_records:
-        for script in scripts:
-            for record in own_records(script):
+        for recording in recordings:
+            if not recording.is_script:
+                raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
+            for record in own_records(recording.path):
                 print(json.dumps(record, separators=(",", ":")))
         return
-    verdicts = []
-    for script in scripts:
-        verdict = compare_script(script)
-        verdicts.append(verdict)
+    outcomes = []
+    for recording in recordings:
+        outcome = recording.compare(recording.path)
+        outcomes.append(outcome)
         if not as_json:
-            _print_verdict(verdict)
+            print("\n".join(outcome.lines()), flush=True)
     if as_json:
-        _print_json([_verdict_record(verdict) for verdict in verdicts])
-    if not all(verdict.holds for verdict in verdicts):
+        _print_json([outcome.as_plain() for outcome in outcomes])
+    if not all(outcome.holds for outcome in outcomes):
         raise typer.Exit(EXIT_CHECK)
-
-
-def _print_verdict(verdict: Verdict) -> None:
-    print(f"{verdict.name}: {verdict.matched}/{verdict.total}", flush=True)
-    if verdict.difference is not None:
-        ours, recorded = verdict.difference
-        print(f"  first difference\n    ours:     {_record_text(ours)}\n    recorded: {_record_text(recorded)}")
-
-
-def _record_text(record: dict[str, Any] | None) -> str:
-    return "(none)" if record is None else json.dumps(record, separators=(",", ":"))
-
-
-def _verdict_record(verdict: Verdict) -> dict[str, Any]:
-    ours, recorded = verdict.difference or (None, None)
-    return {"name": verdict.name, "matched": verdict.matched, "total": verdict.total, "ours": ours, "recorded": recorded}
 
 
 @app.command()
@@ -254,13 +282,14 @@ def geometry(
     flags: Annotated[str, typer.Option("--flags", help="HWCACHE_ALIGN, RECLAIM_ACCOUNT, NOLEAKTRACE, joined by |.")] = "",
     cpus: Annotated[int, typer.Option("--cpus", min=1, max=1024, help="CPUs of the machine.")] = 1,
     nodes: Annotated[int, typer.Option("--nodes", min=1, max=256, help="Nodes that they are spread over.")] = 1,
+    allocator: Annotated[str, typer.Option("--allocator", metavar="VERSION", help="Kernel: 2.6.34, 4.6, 4.7 or 6.1.")] = "2.6.34",
     bigmem: Annotated[bool, typer.Option("--bigmem/--no-bigmem", help="Whether the machine has more than 32 MB.")] = True,
     as_json: Json = False,
 ) -> None:
     """Slab geometry and default tunables of a size."""
     from slabdes.engine.conformance.geometry import geometry_rows
 
-    rows = geometry_rows(sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bigmem)
+    rows = geometry_rows(sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bigmem, allocator=allocator)
     if as_json:
         for row in rows:
             print(json.dumps(row, separators=(",", ":")))
@@ -269,12 +298,17 @@ def geometry(
 
 
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-
-    from slabdes.results.text import Sheet, rich_table
+    from slabdes.results.text import Sheet
 
     cells = tuple(tuple("-" if value in (None, "") else str(value) for value in row.values()) for row in rows)
-    sheet = Sheet(title, tuple(rows[0]), 1, cells)
+    _print_sheet(Sheet(title, tuple(rows[0]), 1, cells))
+
+
+def _print_sheet(sheet: Sheet) -> None:
+    from rich.console import Console
+
+    from slabdes.results.text import rich_table
+
     Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, highlight=False).print(rich_table(sheet))
 
 

@@ -56,6 +56,17 @@ class AllocatorVersion(StrEnum):
     """Kernels whose allocator can be simulated."""
 
     V2_6_34 = "2.6.34"
+    V4_6 = "4.6"
+    V4_7 = "4.7"
+    V6_1 = "6.1"
+
+
+class Switch(StrEnum):
+    """The 2016 series' changes to cache_grow and the refill, each on its own, over 2.6.34 or 4.6."""
+
+    UNLOCKED_COLOUR = "unlocked_colour"
+    PRIVATE_SLAB = "private_slab"
+    UNLOCKED_LOOK = "unlocked_look"
 
 
 class CacheFlag(StrEnum):
@@ -65,6 +76,8 @@ class CacheFlag(StrEnum):
     RECLAIM_ACCOUNT = "RECLAIM_ACCOUNT"
     MEM_SPREAD = "MEM_SPREAD"
     NOLEAKTRACE = "NOLEAKTRACE"
+    TYPESAFE_BY_RCU = "TYPESAFE_BY_RCU"
+    """Matters to 4.6 and later: free objects may not be written to."""
 
 
 class MachineConfig(Frozen):
@@ -196,6 +209,8 @@ class TraceWorkload(Frozen):
     )
     cpus: str = "compact"
     """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
+    from_dump: Path | None = None
+    """A dump of a real 6.1 allocator: the caches begin in its (first) state. Needs allocator 4.6 or later."""
 
 
 Workload = Annotated[
@@ -212,7 +227,10 @@ class Experiment(Frozen):
     replications: Annotated[int, Field(ge=1, le=10_000)] = 1
     engine: EngineName = EngineName.AUTO
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
+    switches: frozenset[Switch] = frozenset()
     noaliencache: bool = False
+    slabinfo: Path | None = None
+    """A real /proc/slabinfo: caches that it names have its tunables, where the experiment does not say otherwise."""
     debug: bool = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     machine: MachineConfig
@@ -231,6 +249,8 @@ class Experiment(Frozen):
         for key, values in self.sweep.items():
             if not values:
                 raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")
+        if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:
+            raise ValueError("workload.from_dump needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
         return self
@@ -434,8 +454,11 @@ def _index(place: list[Any], part: str, where: str) -> int:
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
     for part in ("machine", "workload"):
         table = raw.get(part)
-        if isinstance(table, dict) and isinstance(table.get("file"), str):
-            table["file"] = str(folder / table["file"])
+        for key in ("file", "from_dump"):
+            if isinstance(table, dict) and isinstance(table.get(key), str):
+                table[key] = str(folder / table[key])
+    if isinstance(raw.get("slabinfo"), str):
+        raw["slabinfo"] = str(folder / raw["slabinfo"])
 
 
 def _deep_copy(value: Any) -> Any:

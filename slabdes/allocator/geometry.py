@@ -6,6 +6,7 @@ Sizes are those of x86-64. Leaves out debugging (red zones, poison) and DMA, whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from slabdes.errors import InputError
@@ -29,6 +30,14 @@ MALLOC_SIZES: Final = (32, 64, 128, 192, *(1 << shift for shift in range(8, 23))
 """malloc_sizes of the general caches with 4 KiB pages and 64-byte lines (kmalloc_sizes.h)."""
 
 
+class Placement(IntEnum):
+    """Where a slab keeps what it knows of its free objects, in the order in which 6.1 tries; 2.6.34 has the last two."""
+
+    IN_OBJECT = 0
+    OFF_SLAB = 1
+    ON_SLAB = 2
+
+
 @dataclass(frozen=True)
 class Geometry:
     """A cache's layout. `size` is the aligned object size, `left_over` the bytes that colouring may use.
@@ -47,6 +56,7 @@ class Geometry:
     off_slab: bool
     slab_size: int
     slabp_cache: str | None
+    placement: Placement
 
 
 def align_up(size: int, align: int) -> int:
@@ -102,6 +112,7 @@ def kmem_cache_geometry(
         off_slab=off_slab,
         slab_size=slab_size,
         slabp_cache=general_cache_name(slab_size) if off_slab else None,
+        placement=Placement.OFF_SLAB if off_slab else Placement.ON_SLAB,
     )
 
 

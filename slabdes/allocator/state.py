@@ -208,6 +208,8 @@ class SlabState:
     caches: list[KmemCache] = field(default_factory=list)
     n_locks: int = 0
     n_lines: int = 0
+    restored: bool = False
+    """Whether this was read from a real system, whose free_limits may be older than some of its CPUs."""
 
     def nr_cpus_node(self, node: int) -> int:
         """How many CPUs a node has."""

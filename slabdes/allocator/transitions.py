@@ -125,15 +125,20 @@ def take_objects(
     number: int,
     batchcount: int,
 ) -> int:
-    """Move objects of one slab to an array until the slab or the batch ends, and put it where it belongs; how many."""
-    slab = slabs[number]
+    """Move objects of a listed slab to an array until the slab or the batch ends, and put it where it belongs; how many."""
+    nr = alloc_block(words, slabs[number], stats, ac, number, batchcount)
+    relist_taken_slab(slabs, l3, number)
+    return nr
+
+
+def alloc_block(words: MutableSequence[int], slab: Slab, stats: CacheStats, ac: ArrayCache, number: int, batchcount: int) -> int:
+    """Move objects of a slab to an array until the slab or the batch ends; how many (the inner loop of the refill)."""
     nr = 0
     while slab.inuse < slab.num and nr < batchcount:
         stats.num_allocations += 1
         stats_inc_active(stats)
         ac_put(words, ac, slab_get_obj(words, slab, number))
         nr += 1
-    relist_taken_slab(slabs, l3, number)
     return nr
 
 
@@ -149,8 +154,12 @@ def take_one(words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, 
 
 def relist_taken_slab(slabs: Sequence[Slab], l3: KmemList3, number: int) -> None:
     """Put a slab that objects were taken from at the head of the full or of the partial list."""
-    slab = slabs[number]
     list_del(slabs, number)
+    _list_taken_slab(slabs, l3, number)
+
+
+def _list_taken_slab(slabs: Sequence[Slab], l3: KmemList3, number: int) -> None:
+    slab = slabs[number]
     if slab.free == BUFCTL_END:
         list_add(slabs, number, l3.slabs_full)
         slab.which = ListName.FULL
@@ -159,10 +168,12 @@ def relist_taken_slab(slabs: Sequence[Slab], l3: KmemList3, number: int) -> None
         slab.which = ListName.PARTIAL
 
 
-def free_block_object(words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, obj: int) -> int:
+def free_block_object(
+    words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, obj: int, *, trim: bool
+) -> int:
     """Return one object to its slab (the body of free_block's loop): the list the slab is on now, or SLAB_DESTROYED.
 
-    A slab that goes is unlinked and its objects are no longer counted; destroying it is the caller's.
+    With `trim`, a slab that empties beyond free_limit goes: it is unlinked and its objects are no longer counted.
     """
     number = obj >> OBJECT_BITS
     slab = slabs[number]
@@ -174,7 +185,7 @@ def free_block_object(words: MutableSequence[int], slabs: Sequence[Slab], l3: Km
         list_add_tail(slabs, number, l3.slabs_partial)
         slab.which = ListName.PARTIAL
         return ListName.PARTIAL
-    if l3.free_objects > l3.free_limit:
+    if trim and l3.free_objects > l3.free_limit:
         l3.free_objects -= slab.num
         return SLAB_DESTROYED
     list_add(slabs, number, l3.slabs_free)
@@ -191,6 +202,14 @@ def next_colour(cache: KmemCache, l3: KmemList3) -> int:
     return offset * cache.colour_off
 
 
+def advanced_colour(cache: KmemCache, l3: KmemList3) -> int:
+    """The colour of the slab to come, as an offset in bytes, advanced before it is used (cache_grow_begin of 4.7)."""
+    l3.colour_next += 1
+    if l3.colour_next >= cache.colour:
+        l3.colour_next = 0
+    return l3.colour_next * cache.colour_off
+
+
 def init_slab(words: MutableSequence[int], slab: Slab, node: int, colouroff: int) -> None:
     """A new slab's descriptor and free chain 0, 1, ..., num - 1 (alloc_slabmgmt, cache_init_objs)."""
     slab.nodeid = node
@@ -203,11 +222,22 @@ def init_slab(words: MutableSequence[int], slab: Slab, node: int, colouroff: int
 
 
 def insert_slab(slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, number: int) -> None:
-    """Make a new slab active: the last of the free list (cache_grow)."""
-    list_add_tail(slabs, number, l3.slabs_free)
-    slabs[number].which = ListName.FREE
+    """Make a new slab active: the last of the free list, or where it belongs if objects were taken from it already."""
+    slab = slabs[number]
+    if slab.inuse:
+        _list_taken_slab(slabs, l3, number)
+    else:
+        list_add_tail(slabs, number, l3.slabs_free)
+        slab.which = ListName.FREE
     stats.grown += 1
-    l3.free_objects += slabs[number].num
+    l3.free_objects += slab.num - slab.inuse
+
+
+def excess_slab(slabs: Sequence[Slab], l3: KmemList3) -> int:
+    """Unlink a free slab beyond free_limit, the last of the list; NO_SLAB if none is (the end of free_block since 4.7)."""
+    if l3.free_objects <= l3.free_limit:
+        return NO_SLAB
+    return last_free_slab(slabs, l3)
 
 
 def last_free_slab(slabs: Sequence[Slab], l3: KmemList3) -> int:

@@ -1,4 +1,4 @@
-"""How an allocation runs: mm/slab.c of Linux 2.6.34 from kmem_cache_alloc down, branch by branch, as generators.
+"""How an allocation runs: mm/slab.c from kmem_cache_alloc down, branch by branch, as generators. Linux 2.6.34 to 6.1.
 
 A path waits where the kernel takes a lock or pages and is otherwise straight code over the allocator's transitions.
 Leaves out debugging and what an engine does at a lock. Each function is named after its original.
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, KmemCache, ListName, drop_slab, new_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
+    advanced_colour,
+    alloc_block,
     alloc_hit,
     first_slab,
     init_slab,
     insert_slab,
     next_colour,
     refill_batchcount,
+    slab_get_obj,
     take_objects,
     take_one,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, Waits
+from slabdes.engine.kernel import Cpu, Kernel, LockSite, Waits
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -81,40 +84,26 @@ def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -
     while True:
         ac = cache.array[cpu.number]
         batchcount = refill_batchcount(ac)
-        yield from k.spin_lock(cpu, l3.list_lock)
-        nr = transfer_objects(state.words, ac, l3.shared, batchcount) if l3.shared else 0
-        if l3.shared and nr:
-            l3.shared.touched = 1
-            k.note_moved(cpu, cache, l3.shared, ac, nr)
-            cpu.path = Path.SHARED
+        if k.version.unlocked_look and not (yield from _anything_there(k, cpu, l3)):
+            k.note_direct_grow(cpu, cache)
         else:
-            k.note_shared_changed(cpu, l3)
-            from_partial = from_free = False
-            while batchcount > 0:
-                slab = first_slab(state.slabs, l3)
-                if slab == NO_SLAB:
-                    break
-                was = state.slabs[slab].which
-                k.note_unlinking(cpu, slab)
-                nr = take_objects(state.words, state.slabs, l3, stats, ac, slab, batchcount)
-                k.note_taken(cpu, cache, l3, slab, was, nr)
-                batchcount -= nr
-                from_partial |= was == ListName.PARTIAL
-                from_free |= was == ListName.FREE
-            l3.free_objects -= ac.avail
-            if from_free:
-                cpu.path = Path.PARTIAL_FREE if from_partial else Path.FREE
-            elif from_partial:
-                cpu.path = Path.PARTIAL
-        yield from k.spin_unlock(cpu, l3.list_lock)
+            yield from k.spin_lock(cpu, l3.list_lock, LockSite.REFILL)
+            _refill_from_node(k, cpu, cache, l3, ac, batchcount)
+            yield from k.spin_unlock(cpu, l3.list_lock)
 
         if ac.avail:
             break
         if grown:
             stats.retries += 1
-        grown = yield from cache_grow(k, cpu, cache, flags | THISNODE, cpu.node)
+        slab = yield from cache_grow_begin(k, cpu, cache, flags | THISNODE, cpu.node)
+        grown = slab != NO_SLAB
         # cache_grow can turn interrupts on, then the array could have changed.
         ac = cache.array[cpu.number]
+        if grown and k.version.private_slab and not ac.avail:
+            nr = alloc_block(state.words, state.slabs[slab], stats, ac, slab, batchcount)
+            k.note_taken_from_new(cpu, cache, slab, nr)
+        if grown:
+            yield from cache_grow_end(k, cpu, cache, slab)
         if not grown and not ac.avail:
             cpu.path = Path.FAIL
             return NO_OBJECT
@@ -126,6 +115,43 @@ def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -
     return ac_get(state.words, ac)
 
 
+def _anything_there(k: Kernel[Cpu], cpu: Cpu, l3: KmemList3) -> Waits[bool]:
+    """Whether a node seems to have objects, looked at without its lock: it can be wrong by the time it is acted on."""
+    yield from k.look(cpu)
+    k.note_unlocked_look(cpu, l3)
+    return bool(l3.free_objects or (l3.shared and l3.shared.avail))
+
+
+def _refill_from_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache, batchcount: int) -> None:
+    """What a refill does under list_lock: the shared array, else partial and free slabs, until the batch is there."""
+    state = k.state
+    nr = transfer_objects(state.words, ac, l3.shared, batchcount) if l3.shared else 0
+    if l3.shared and nr:
+        l3.shared.touched = 1
+        k.note_moved(cpu, cache, l3.shared, ac, nr)
+        cpu.path = Path.SHARED
+        return
+    k.note_counted(cpu, l3)
+    from_partial = from_free = False
+    while batchcount > 0:
+        slab = first_slab(state.slabs, l3)
+        if slab == NO_SLAB:
+            k.note_no_more_slabs(cpu, cache)
+            break
+        was = state.slabs[slab].which
+        k.note_unlinking(cpu, slab)
+        nr = take_objects(state.words, state.slabs, l3, cache.stats, ac, slab, batchcount)
+        k.note_taken(cpu, cache, l3, slab, was, nr)
+        batchcount -= nr
+        from_partial |= was == ListName.PARTIAL
+        from_free |= was == ListName.FREE
+    l3.free_objects -= ac.avail
+    if from_free:
+        cpu.path = Path.PARTIAL_FREE if from_partial else Path.FREE
+    elif from_partial:
+        cpu.path = Path.PARTIAL
+
+
 def ____cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """One object straight from a node's lists, growing them if they are empty, then from anywhere unless THISNODE."""
     state = k.state
@@ -133,23 +159,30 @@ def ____cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int,
     grown = False
     k.note_miss(cpu)
     while True:
-        yield from k.spin_lock(cpu, l3.list_lock)
-        k.note_shared_changed(cpu, l3)
+        yield from k.spin_lock(cpu, l3.list_lock, LockSite.NODEALLOC)
+        k.note_counted(cpu, l3)
         slab = first_slab(state.slabs, l3)
         if slab != NO_SLAB:
             was = state.slabs[slab].which
             k.note_unlinking(cpu, slab)
             obj = take_one(state.words, state.slabs, l3, cache.stats, slab)
-            k.note_taken(cpu, cache, l3, slab, was, 1)
+            k.note_taken_straight(cpu, cache, l3, slab, was)
             yield from k.spin_unlock(cpu, l3.list_lock)
             cpu.path = Path.NODE_GROW if grown else _NODE_PATH[was]
             return obj
         yield from k.spin_unlock(cpu, l3.list_lock)
         if grown:
             cache.stats.retries += 1
-        grown = yield from cache_grow(k, cpu, cache, flags | THISNODE, node)
-        if not grown:
+        slab = yield from cache_grow_begin(k, cpu, cache, flags | THISNODE, node)
+        if slab == NO_SLAB:
             return (yield from fallback_alloc(k, cpu, cache, flags))
+        grown = True
+        if k.version.private_slab:
+            obj = slab_get_obj(state.words, state.slabs[slab], slab)
+            yield from cache_grow_end(k, cpu, cache, slab)
+            cpu.path = Path.NODE_GROW
+            return obj
+        yield from cache_grow_end(k, cpu, cache, slab)
 
 
 def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
@@ -173,50 +206,68 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
         slab, node = yield from slab_pages(k, cpu, cache, cpu.node, thisnode=False)
         if flags & MAY_WAIT:
             k.irqs_off(cpu)
-        if slab == NO_SLAB or not (yield from cache_grow(k, cpu, cache, flags, node, slab)):
+        if slab != NO_SLAB:
+            slab = yield from cache_grow_begin(k, cpu, cache, flags, node, slab)
+        if slab == NO_SLAB:
             cpu.path = Path.FAIL
             return NO_OBJECT
+        yield from cache_grow_end(k, cpu, cache, slab)
         obj = yield from ____cache_alloc_node(k, cpu, cache, flags | THISNODE, node)
         if obj != NO_OBJECT:
             cpu.path = Path.FALLBACK_GROW
             return obj
 
 
-def cache_grow(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[bool]:
-    """Add a slab to a node's free list, on pages that a fallback has got already if `slab` is given; whether it worked."""
-    state = k.state
-    l3 = cache.nodelists[node]
-    yield from k.spin_lock(cpu, l3.list_lock)
-    k.note_shared_changed(cpu, l3)
-    colouroff = next_colour(cache, l3)
-    yield from k.spin_unlock(cpu, l3.list_lock)
+def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[int]:
+    """Make a slab that is on no list yet, or NO_SLAB; on pages that a fallback has got already if `slab` is given.
+
+    The first half of 2.6.34's cache_grow; a function of its own since 4.7.
+    """
+    colouroff = 0
+    if not k.version.unlocked_colour:
+        l3 = cache.nodelists[node]
+        yield from k.spin_lock(cpu, l3.list_lock, LockSite.COLOUR)
+        k.note_coloured(cpu, l3)
+        colouroff = next_colour(cache, l3)
+        yield from k.spin_unlock(cpu, l3.list_lock)
 
     if flags & MAY_WAIT:
         k.irqs_on(cpu)
-    made = False
     home = node
     if slab == NO_SLAB:
         slab, home = yield from slab_pages(k, cpu, cache, node, thisnode=bool(flags & THISNODE))
     if slab != NO_SLAB:
-        made = yield from alloc_slabmgmt(k, cpu, cache, slab, flags, node)
-        if made:
-            init_slab(state.words, state.slabs[slab], node, colouroff)
-            cache.ctor_calls += cache.num if cache.ctor else 0
-            k.note_slab_made(cpu, cache, slab)
-        else:
-            yield from k.kmem_freepages(cpu, cache, home)
-            drop_slab(state, cache, slab)
+        if k.version.unlocked_colour:
+            yield from k.look(cpu)
+            k.note_coloured(cpu, cache.nodelists[home])
+            colouroff = advanced_colour(cache, cache.nodelists[home])
+        slab = yield from _make_slab(k, cpu, cache, slab, flags, home, colouroff)
     if flags & MAY_WAIT:
         k.irqs_off(cpu)
-    if not made:
-        return False
+    return slab
 
-    yield from k.spin_lock(cpu, l3.list_lock)
-    k.note_shared_changed(cpu, l3)
+
+def _make_slab(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, home: int, colouroff: int) -> Waits[int]:
+    """Turn pages of node `home` into a slab of free objects; NO_SLAB, and the pages go back, if it gets no descriptor."""
+    if not (yield from alloc_slabmgmt(k, cpu, cache, slab, flags, home)):
+        yield from k.kmem_freepages(cpu, cache, home)
+        drop_slab(k.state, cache, slab)
+        return NO_SLAB
+    init_slab(k.state.words, k.state.slabs[slab], home, colouroff)
+    cache.ctor_calls += cache.num if cache.ctor else 0
+    k.note_slab_made(cpu, cache, slab)
+    return slab
+
+
+def cache_grow_end(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+    """Put a new slab on its node's lists: the second half of 2.6.34's cache_grow."""
+    state = k.state
+    l3 = cache.nodelists[state.slabs[slab].nodeid]
+    yield from k.spin_lock(cpu, l3.list_lock, LockSite.GROW)
+    k.note_counted(cpu, l3)
     insert_slab(state.slabs, l3, cache.stats, slab)
     k.note_inserted(cpu, cache, l3, slab)
     yield from k.spin_unlock(cpu, l3.list_lock)
-    return True
 
 
 def slab_pages(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How a free runs: mm/slab.c of Linux 2.6.34 from kmem_cache_free down to free_block and slab_destroy, as generators.
+"""How a free runs: mm/slab.c from kmem_cache_free down to free_block and slab_destroy, as generators. Linux 2.6.34 to 6.1.
 
 Leaves out debugging, and what an engine does at a lock. Each function is named after its original.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, ArrayCache, KmemCache, drop_slab, virt_to_slab
 from slabdes.allocator.transitions import (
+    NO_SLAB,
     SLAB_DESTROYED,
     ac_put,
+    excess_slab,
     flush_to_shared,
     free_block_object,
     free_hit,
@@ -16,7 +18,7 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, Waits
+from slabdes.engine.kernel import Cpu, Kernel, LockSite, Waits
 from slabdes.engine.records import Path
 
 
@@ -46,37 +48,40 @@ def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wa
     k.note_miss(cpu)
     alien = l3.alien[node] if l3.alien else None
     if alien:
-        yield from k.spin_lock(cpu, alien.lock)
+        doomed: list[int] = []
+        yield from k.spin_lock(cpu, alien.lock, LockSite.ALIEN)
         cpu.path = Path.ALIEN_PUT
         if alien.avail == alien.limit:
             cache.stats.node_overflow += 1
             cpu.path = Path.ALIEN_DRAIN
-            yield from __drain_alien_cache(k, cpu, cache, alien, node)
+            doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
         ac_put(state.words, alien, obj)
         yield from k.spin_unlock(cpu, alien.lock)
+        yield from slabs_destroy(k, cpu, cache, doomed)
     else:
         cpu.path = Path.ALIEN_DIRECT
         remote = cache.nodelists[node]
-        yield from k.spin_lock(cpu, remote.list_lock)
-        yield from free_block(k, cpu, cache, [obj], node)
+        yield from k.spin_lock(cpu, remote.list_lock, LockSite.REMOTEFREE)
+        doomed = yield from free_block(k, cpu, cache, [obj], node)
         yield from k.spin_unlock(cpu, remote.list_lock)
+        yield from slabs_destroy(k, cpu, cache, doomed)
     return True
 
 
-def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[None]:
-    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs."""
+def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[list[int]]:
+    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs. The slabs to destroy."""
     if not alien.avail:
-        return
+        return []
     words = k.state.words
     remote = cache.nodelists[node]
-    yield from k.spin_lock(cpu, remote.list_lock)
+    yield from k.spin_lock(cpu, remote.list_lock, LockSite.ALIENDRAIN)
     if remote.shared:
         nr = transfer_objects(words, remote.shared, alien, alien.limit)
-        if nr:
-            k.note_moved(cpu, cache, alien, remote.shared, nr)
-    yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
+        k.note_alien_drained(cpu, cache, alien, remote.shared, nr)
+    doomed = yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
     alien.avail = 0
     yield from k.spin_unlock(cpu, remote.list_lock)
+    return doomed
 
 
 def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
@@ -84,8 +89,9 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
     state = k.state
     batchcount = ac.batchcount
     l3 = cache.nodelists[cpu.node]
+    doomed: list[int] = []
     k.note_miss(cpu)
-    yield from k.spin_lock(cpu, l3.list_lock)
+    yield from k.spin_lock(cpu, l3.list_lock, LockSite.FLUSH)
     nr = flush_to_shared(state.words, l3.shared, ac, batchcount) if l3.shared else 0
     if l3.shared and nr:
         cpu.path = Path.FLUSH_SHARED
@@ -93,26 +99,47 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
         k.note_moved(cpu, cache, ac, l3.shared, nr)
     else:
         cpu.path = Path.FLUSH_LISTS
-        yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + batchcount], cpu.node)
+        doomed = yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + batchcount], cpu.node)
     set_freeable(state.slabs, l3, cache.stats)
     yield from k.spin_unlock(cpu, l3.list_lock)
     shift_down(state.words, ac, batchcount)
+    yield from slabs_destroy(k, cpu, cache, doomed)
 
 
-def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[None]:
-    """Return objects to their slabs, in order, destroying slabs that empty beyond free_limit. list_lock is held."""
+def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[list[int]]:
+    """Return objects to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
+
+    Returns the slabs that the caller must destroy once it has released its locks: none where slabs are destroyed at once.
+    """
     state = k.state
     l3 = cache.nodelists[node]
+    version = k.version
+    given_up: list[int] = []
     if objects:
-        k.note_shared_changed(cpu, l3)
+        k.note_counted(cpu, l3)
+        k.note_free_block(cpu, cache, l3, len(objects))
     for obj in objects:
         slab = virt_to_slab(obj)
         was = state.slabs[slab].which
         k.note_unlinking(cpu, slab)
-        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj)
+        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj, trim=not version.trim_after_batch)
         k.note_returned(cpu, cache, l3, obj, was, now)
-        if now == SLAB_DESTROYED:
+        if now != SLAB_DESTROYED:
+            continue
+        if version.pages_after_unlock:
+            given_up.append(slab)
+        else:
             yield from slab_destroy(k, cpu, cache, slab)
+    while version.trim_after_batch and (slab := excess_slab(state.slabs, l3)) != NO_SLAB:
+        k.note_given_up(cpu, cache, l3, slab)
+        given_up.insert(0, slab)
+    return given_up
+
+
+def slabs_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slabs: list[int]) -> Waits[None]:
+    """Destroy slabs that free_block has given up, in order. No lock is held."""
+    for slab in slabs:
+        yield from slab_destroy(k, cpu, cache, slab)
 
 
 def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:

@@ -5,16 +5,40 @@ The conformance engine writes the steps down, the timed ones charge for them. Le
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
-from typing import Any, Protocol, TypeVar
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, SlabState
+from slabdes.allocator.versions import Version
 from slabdes.engine.records import Path
 
 _T = TypeVar("_T")
 Waits = Generator[Any, Any, _T]
 """A path: a generator that yields where the engine makes its CPU wait, and returns a T."""
+
+
+class LockSite(IntEnum):
+    """From where a lock is taken, in the words of the recorded 6.1 logs; ALIENREAP and those after it are not logged."""
+
+    REFILL = 0
+    GROW = 1
+    NODEALLOC = 2
+    FLUSH = 3
+    ALIENDRAIN = 4
+    REMOTEFREE = 5
+    DRAINARRAY = 6
+    DRAINFREELIST = 7
+    DODRAIN = 8
+    SHAREDDRAIN = 9
+    TUNE = 10
+    ALIEN = 11
+    ALIENREAP = 12
+    COLOUR = 13
+    ZONE = 14
+    SECTION = 15
 
 
 class CpuContext:
@@ -33,111 +57,131 @@ class CpuContext:
 
 
 Cpu = TypeVar("Cpu", bound=CpuContext)
-Cpu_contra = TypeVar("Cpu_contra", bound=CpuContext, contravariant=True)
 """An engine's own kind of CPU."""
 
 
-class Kernel(Protocol[Cpu_contra]):
-    """An engine, as the paths see it. Generators may wait; the rest tell the engine what has just been done."""
+class Kernel(ABC, Generic[Cpu]):
+    """An engine, as the paths see it: what may wait is abstract; notes say what has just been done, and do nothing here."""
 
     state: SlabState
+    version: Version
 
-    def spin_lock(self, cpu: Cpu_contra, lock: int) -> Waits[None]:
+    @abstractmethod
+    def spin_lock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[None]:
         """Wait for a lock and take it."""
-        ...
 
-    def spin_trylock(self, cpu: Cpu_contra, lock: int) -> Waits[bool]:
+    @abstractmethod
+    def spin_trylock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[bool]:
         """Take a lock if it is free; whether it was."""
-        ...
 
-    def spin_unlock(self, cpu: Cpu_contra, lock: int) -> Waits[None]:
+    @abstractmethod
+    def spin_unlock(self, cpu: Cpu, lock: int) -> Waits[None]:
         """Release a lock once what was done under it has taken its time."""
-        ...
 
-    def reap_mutex_trylock(self, cpu: Cpu_contra) -> Waits[bool]:
+    @abstractmethod
+    def reap_mutex_trylock(self, cpu: Cpu) -> Waits[bool]:
         """cache_chain_mutex, as cache_reap asks for it."""
-        ...
 
-    def reap_mutex_unlock(self, cpu: Cpu_contra) -> Waits[None]:
+    @abstractmethod
+    def reap_mutex_unlock(self, cpu: Cpu) -> Waits[None]:
         """Give cache_chain_mutex back."""
-        ...
 
-    def kmem_getpages(self, cpu: Cpu_contra, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
+    @abstractmethod
+    def kmem_getpages(self, cpu: Cpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
         """Pages for one slab, from `node` or (without `thisnode`) the nodes after it; the node they lie on, or NO_NODE."""
-        ...
 
-    def kmem_freepages(self, cpu: Cpu_contra, cache: KmemCache, node: int) -> Waits[None]:
+    @abstractmethod
+    def kmem_freepages(self, cpu: Cpu, cache: KmemCache, node: int) -> Waits[None]:
         """Give one slab's pages back."""
-        ...
 
+    @abstractmethod
     def zonelist(self, node: int) -> tuple[int, ...]:
         """All nodes in the order in which `node` falls back to them, itself first."""
-        ...
 
-    def look(self, cpu: Cpu_contra) -> Waits[None]:
+    @abstractmethod
+    def look(self, cpu: Cpu) -> Waits[None]:
         """Bring the CPU to its own time before it reads, without a lock, what others may be changing."""
-        ...
 
-    def jiffies(self, cpu: Cpu_contra) -> int:
+    @abstractmethod
+    def jiffies(self, cpu: Cpu) -> int:
         """The time in jiffies, as the CPU sees it."""
-        ...
 
-    def irqs_on(self, cpu: Cpu_contra) -> None:
+    def irqs_on(self, cpu: Cpu) -> None:
         """Interrupts go on in the middle of a path (local_irq_enable)."""
-        ...
 
-    def irqs_off(self, cpu: Cpu_contra) -> None:
+    def irqs_off(self, cpu: Cpu) -> None:
         """And off again."""
-        ...
 
-    def note_miss(self, cpu: Cpu_contra) -> None:
+    def note_miss(self, cpu: Cpu) -> None:
         """The CPU's array cannot serve the operation: its slow path begins."""
-        ...
 
-    def note_shared_changed(self, cpu: Cpu_contra, l3: KmemList3) -> None:
-        """The node's l3 beyond its list_lock's line is read or written: lists, counters, colour."""
-        ...
+    def note_counted(self, cpu: Cpu, l3: KmemList3) -> None:
+        """Under list_lock, the lists are looked at and free_objects is brought up to date."""
 
-    def note_moved(self, cpu: Cpu_contra, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
+    def note_moved(self, cpu: Cpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         """`nr` objects went from one array to another."""
-        ...
 
-    def note_taken(self, cpu: Cpu_contra, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
-        """`nr` objects were taken from a slab of list `was`, which was moved to the list it is on now."""
-        ...
+    def note_alien_drained(self, cpu: Cpu, cache: KmemCache, alien: ArrayCache, shared: ArrayCache, nr: int) -> None:
+        """`nr` objects, possibly none, went from an alien cache to the shared array of their home."""
+        if nr:
+            self.note_moved(cpu, cache, alien, shared, nr)
 
-    def note_returned(self, cpu: Cpu_contra, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
-        """An object went back to its slab, which was on list `was` and is now on `now` or SLAB_DESTROYED."""
-        ...
-
-    def note_unlinking(self, cpu: Cpu_contra, slab: int) -> None:
+    def note_unlinking(self, cpu: Cpu, slab: int) -> None:
         """A slab is about to leave its list: its neighbours there will be written."""
-        ...
 
-    def note_drained(self, cpu: Cpu_contra, cache: KmemCache, slab: int) -> None:
+    def note_taken(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
+        """`nr` objects were taken from a slab of list `was`, which was moved to the list it is on now."""
+
+    def note_taken_straight(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int, was: int) -> None:
+        """The same for one object that passes no array, as ____cache_alloc_node takes it."""
+        self.note_taken(cpu, cache, l3, slab, was, 1)
+
+    def note_taken_from_new(self, cpu: Cpu, cache: KmemCache, slab: int, nr: int) -> None:
+        """`nr` objects were taken from a slab that is on no list yet."""
+
+    def note_no_more_slabs(self, cpu: Cpu, cache: KmemCache) -> None:
+        """A refill found the partial and free lists empty."""
+
+    def note_unlocked_look(self, cpu: Cpu, l3: KmemList3) -> None:
+        """A refill is about to read, without the lock, whether the node has anything."""
+
+    def note_direct_grow(self, cpu: Cpu, cache: KmemCache) -> None:
+        """A refill grows without having taken list_lock."""
+
+    def note_free_block(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, nr: int) -> None:
+        """free_block begins with `nr` objects."""
+
+    def note_returned(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
+        """An object went back to its slab, which was on list `was` and is now on `now` or SLAB_DESTROYED."""
+
+    def note_given_up(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+        """After a batch, free_block unlinked a slab that is beyond free_limit."""
+
+    def note_drained(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
         """drain_freelist destroys an empty slab."""
-        ...
 
-    def note_pages(self, cpu: Cpu_contra, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
+    def note_do_drain(self, cpu: Cpu) -> None:
+        """Shrink empties this CPU's array."""
+
+    def note_coloured(self, cpu: Cpu, l3: KmemList3) -> None:
+        """colour_next is read and advanced."""
+
+    def note_pages(self, cpu: Cpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
         """The page allocator answered: a slab's number and the node its pages lie on, or NO_SLAB and NO_NODE."""
-        ...
 
-    def note_slab_made(self, cpu: Cpu_contra, cache: KmemCache, slab: int) -> None:
+    def note_slab_made(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
         """A new slab's descriptor, free chain and objects were initialised."""
-        ...
 
-    def note_inserted(self, cpu: Cpu_contra, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+    def note_inserted(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         """A new slab was linked to a list."""
-        ...
 
-    def note_fallback(self, cpu: Cpu_contra, cache: KmemCache, node: int) -> None:
+    def note_fallback(self, cpu: Cpu, cache: KmemCache, node: int) -> None:
         """fallback_alloc starts to walk the zonelist of `node`."""
-        ...
 
 
-class InterruptingKernel(Kernel[Cpu], Protocol[Cpu]):
+class InterruptingKernel(Kernel[Cpu]):
     """A Kernel that can make every CPU run something at once, as shrink and tuning do."""
 
+    @abstractmethod
     def on_each_cpu(self, cpu: Cpu) -> Waits[tuple[Cpu, ...]]:
         """Interrupt every CPU: their contexts, in the order in which they run the function."""
-        ...

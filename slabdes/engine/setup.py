@@ -6,29 +6,35 @@ Leaves out time: engines give the locks and lines that are numbered here a meani
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
-from slabdes.allocator.geometry import MALLOC_SIZES, general_cache_name, kmem_cache_geometry
+from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
+from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
-from slabdes.config import CacheConfig, CacheFlag, Experiment
+from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switches
+from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
+from slabdes.engine.conformance.kernel_trace.dump import read_dumps
+from slabdes.engine.conformance.kernel_trace.records import Dump
+from slabdes.engine.conformance.kernel_trace.restore import Restored, restore
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key
 
 
-def cache_spec(config: CacheConfig, n_cpus: int) -> CacheSpec:
+def version_of(experiment: Experiment) -> Version:
+    """The allocator that an experiment asks for."""
+    return with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
+
+
+def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:
     """A cache's geometry and tunables; defaults fill in what the experiment leaves open.
 
     Raises InputError when the tunables that result are ones that the kernel refuses.
     """
-    geometry = kmem_cache_geometry(
-        config.size,
-        config.align,
-        hwcache_align=CacheFlag.HWCACHE_ALIGN in config.flags,
-        reclaim_account=CacheFlag.RECLAIM_ACCOUNT in config.flags,
-        noleaktrace=CacheFlag.NOLEAKTRACE in config.flags,
-    )
+    geometry = geometry_of(config, version)
     default = default_tunables(geometry.size, n_cpus)
     limit = config.limit if config.limit is not None else default.limit
     batchcount = config.batchcount if config.batchcount is not None else min(default.batchcount, (limit + 1) // 2)
@@ -39,34 +45,73 @@ def cache_spec(config: CacheConfig, n_cpus: int) -> CacheSpec:
     return CacheSpec(config.name, geometry, tunables, mem_spread=CacheFlag.MEM_SPREAD in config.flags, ctor=config.ctor)
 
 
+def geometry_of(config: CacheConfig, version: Version) -> Geometry:
+    """How `version` lays a cache's slabs out. Raises InputError for objects that fit no slab."""
+    hwcache_align = CacheFlag.HWCACHE_ALIGN in config.flags
+    reclaim_account = CacheFlag.RECLAIM_ACCOUNT in config.flags
+    noleaktrace = CacheFlag.NOLEAKTRACE in config.flags
+    if version.free_list is FreeList.BUFCTL:
+        return kmem_cache_geometry(
+            config.size, config.align, hwcache_align=hwcache_align, reclaim_account=reclaim_account, noleaktrace=noleaktrace
+        )
+    return indexes_geometry(
+        config.size,
+        config.align,
+        hwcache_align=hwcache_align,
+        reclaim_account=reclaim_account,
+        noleaktrace=noleaktrace,
+        typesafe_by_rcu=CacheFlag.TYPESAFE_BY_RCU in config.flags,
+        ctor=config.ctor,
+    )
+
+
+def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...]) -> Restored | None:
+    """The state that the experiment's dump shows, on this machine; None without one. InputError if it lacks a cache."""
+    config = experiment.workload
+    if not isinstance(config, TraceWorkload) or config.from_dump is None:
+        return None
+    dump = _first_dump(config.from_dump)
+    return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=[cache.name for cache in caches])
+
+
+@lru_cache(maxsize=2)
+def _first_dump(path: Path) -> Dump:
+    return read_dumps(path)[0]
+
+
 def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
     """All caches of a run, as they are after boot: the workload's first, in order, then the general ones they need."""
+    if restored := recorded_state(experiment, machine, caches):
+        return restored.state
     use_alien_caches = machine.n_nodes > 1 and not experiment.noaliencache
     state = SlabState(machine.node_of_cpu, machine.n_nodes, use_alien_caches)
     hz = experiment.timing.hz
+    version = version_of(experiment)
     by_name: dict[str, KmemCache] = {}
+    descriptors: list[str | None] = []
 
-    def create(spec: CacheSpec) -> KmemCache:
+    def create(config: CacheConfig) -> KmemCache:
+        spec = cache_spec(config, machine.n_cpus, version)
         word = mix64(stream_key(experiment.seed, replication, len(state.caches), Purpose.CREATION))
         address = below(word, REAPTIMEOUT_LIST3_SECONDS * hz)
         cache = by_name[spec.name] = kmem_cache_create(state, spec, first_next_reap(0, address, hz))
+        descriptors.append(spec.geometry.slabp_cache)
         return cache
 
     for config in caches:
-        create(cache_spec(config, machine.n_cpus))
-    for cache in tuple(state.caches):
-        _find_descriptor_cache(cache, by_name, create, machine.n_cpus)
+        create(config)
+    for cache, name in zip(tuple(state.caches), tuple(descriptors), strict=True):
+        _find_descriptor_cache(cache, name, by_name, create)
     return state
 
 
 def _find_descriptor_cache(
-    cache: KmemCache, by_name: dict[str, KmemCache], create: Callable[[CacheSpec], KmemCache], n_cpus: int
+    cache: KmemCache, name: str | None, by_name: dict[str, KmemCache], create: Callable[[CacheConfig], KmemCache]
 ) -> None:
     """Give an off-slab cache the general cache of its descriptors; that one's own descriptors lie in its slabs."""
-    if not cache.off_slab:
+    if name is None:
         return
-    name = general_cache_name(cache.slab_size)
     if name not in by_name:
-        size = next(bytes_ for bytes_ in MALLOC_SIZES if cache.slab_size <= bytes_)
-        create(cache_spec(CacheConfig(name=name, size=size), n_cpus))
+        # kmem_cache_init and create_kmalloc_caches align the general caches with cache lines.
+        create(CacheConfig(name=name, size=int(name.rpartition("-")[2]), flags=frozenset({CacheFlag.HWCACHE_ALIGN})))
     cache.slabp_cache = by_name[name]

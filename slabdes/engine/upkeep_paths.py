@@ -1,4 +1,4 @@
-"""What happens to caches beside allocations and frees: the reap timer, shrink and tuning, as mm/slab.c of 2.6.34 does them.
+"""Caches beside allocations and frees: the reap timer, shrink and tuning, as mm/slab.c of 2.6.34 to 6.1 does them.
 
 Leaves out CPU and memory hotplug, and kmem_cache_destroy.
 """
@@ -17,21 +17,22 @@ from slabdes.allocator.transitions import (
     shift_down,
 )
 from slabdes.allocator.tunables import Tunables, free_limit
-from slabdes.engine.free_paths import __drain_alien_cache, free_block, slab_destroy
-from slabdes.engine.kernel import Cpu, InterruptingKernel, Kernel, Waits
+from slabdes.engine.free_paths import __drain_alien_cache, free_block, slab_destroy, slabs_destroy
+from slabdes.engine.kernel import Cpu, InterruptingKernel, Kernel, LockSite, Waits
 
 
 def cache_reap(k: Kernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
     """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn."""
     if (yield from k.reap_mutex_trylock(cpu)):
         for cache in reversed(k.state.caches):
-            yield from _reap_cache(k, cpu, cache, hz)
+            yield from reap_cache(k, cpu, cache, hz)
         yield from k.reap_mutex_unlock(cpu)
         cpu.reap_node = (cpu.reap_node + 1) % k.state.n_nodes
     cpu.reap_due = following_reap(cpu.number, k.jiffies(cpu), hz)
 
 
-def _reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
+def reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
+    """What a turn of the reap timer does to one cache (the body of cache_reap's loop)."""
     l3 = cache.nodelists[cpu.node]
     yield from k.look(cpu)
     yield from reap_alien(k, cpu, cache, l3)
@@ -52,23 +53,36 @@ def _reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[No
 def reap_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     """Drain the alien cache that the CPU's reap node points at, unless it is empty or its lock is taken."""
     alien = l3.alien[cpu.reap_node] if l3.alien else None
-    if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock)):
-        yield from __drain_alien_cache(k, cpu, cache, alien, cpu.reap_node)
+    if alien and alien.avail and (yield from k.spin_trylock(cpu, alien.lock, LockSite.ALIENREAP)):
+        doomed = yield from __drain_alien_cache(k, cpu, cache, alien, cpu.reap_node)
         yield from k.spin_unlock(cpu, alien.lock)
+        yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def drain_array(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, *, force: bool) -> Waits[None]:
     """Free some of an array that has not been used since the last look, or all of it if forced."""
+    if force and k.version.shrink_locks_empty_shared:
+        yield from _drain_array_locked(k, cpu, cache, l3, ac, LockSite.SHAREDDRAIN, force=True)
+        return
     if ac is None or not ac.avail:
         return
     if ac.touched and not force:
         ac.touched = 0
         return
-    yield from k.spin_lock(cpu, l3.list_lock)
-    tofree = drain_count(ac, force)
-    yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
-    shift_down(k.state.words, ac, tofree)
+    yield from _drain_array_locked(k, cpu, cache, l3, ac, LockSite.SHAREDDRAIN if force else LockSite.DRAINARRAY, force=force)
+
+
+def _drain_array_locked(
+    k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, site: LockSite, *, force: bool
+) -> Waits[None]:
+    doomed: list[int] = []
+    yield from k.spin_lock(cpu, l3.list_lock, site)
+    if ac is not None:
+        tofree = drain_count(ac, force)
+        doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
+        shift_down(k.state.words, ac, tofree)
     yield from k.spin_unlock(cpu, l3.list_lock)
+    yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def drain_freelist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, tofree: int) -> Waits[int]:
@@ -79,8 +93,8 @@ def drain_freelist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, to
         yield from k.look(cpu)
         if list_empty(state.slabs, l3.slabs_free):
             break
-        yield from k.spin_lock(cpu, l3.list_lock)
-        k.note_shared_changed(cpu, l3)
+        yield from k.spin_lock(cpu, l3.list_lock, LockSite.DRAINFREELIST)
+        k.note_counted(cpu, l3)
         slab = state.slabs[l3.slabs_free].prev
         if slab != l3.slabs_free:
             k.note_unlinking(cpu, slab)
@@ -115,19 +129,22 @@ def do_drain(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     """Free a CPU's whole array."""
     ac = cache.array[cpu.number]
     l3 = cache.nodelists[cpu.node]
-    yield from k.spin_lock(cpu, l3.list_lock)
-    yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + ac.avail], cpu.node)
-    yield from k.spin_unlock(cpu, l3.list_lock)
+    yield from k.spin_lock(cpu, l3.list_lock, LockSite.DODRAIN)
+    k.note_do_drain(cpu)
+    doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + ac.avail], cpu.node)
     ac.avail = 0
+    yield from k.spin_unlock(cpu, l3.list_lock)
+    yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     """Send all of a node's alien caches home."""
     for node, alien in enumerate(l3.alien or ()):
         if alien is not None:
-            yield from k.spin_lock(cpu, alien.lock)
-            yield from __drain_alien_cache(k, cpu, cache, alien, node)
+            yield from k.spin_lock(cpu, alien.lock, LockSite.ALIENREAP)
+            doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
             yield from k.spin_unlock(cpu, alien.lock)
+            yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tunables: Tunables) -> Waits[None]:
@@ -141,9 +158,10 @@ def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tun
     cache.limit, cache.batchcount, cache.shared = tunables.limit, tunables.batchcount, tunables.shared
     for ac, node in zip(old, state.node_of_cpu, strict=True):
         l3 = cache.nodelists[node]
-        yield from k.spin_lock(cpu, l3.list_lock)
-        yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + ac.avail], node)
+        yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
+        doomed = yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + ac.avail], node)
         yield from k.spin_unlock(cpu, l3.list_lock)
+        yield from slabs_destroy(k, cpu, cache, doomed)
     for l3 in cache.nodelists:
         yield from _alloc_kmemlist(k, cpu, cache, l3)
 
@@ -151,9 +169,17 @@ def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tun
 def _alloc_kmemlist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     state = k.state
     new_shared = alloc_shared(state, cache, l3.node)
-    yield from k.spin_lock(cpu, l3.list_lock)
+    doomed: list[int] = []
+    new_limit = free_limit(state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
+    if k.version.tune_locks_twice:
+        yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
+        l3.free_limit = new_limit
+        yield from k.spin_unlock(cpu, l3.list_lock)
+    yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
     if l3.shared:
-        yield from free_block(k, cpu, cache, state.words[l3.shared.entry : l3.shared.entry + l3.shared.avail], l3.node)
+        shared = l3.shared
+        doomed = yield from free_block(k, cpu, cache, state.words[shared.entry : shared.entry + shared.avail], l3.node)
     l3.shared = new_shared
-    l3.free_limit = free_limit(state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
+    l3.free_limit = new_limit
     yield from k.spin_unlock(cpu, l3.list_lock)
+    yield from slabs_destroy(k, cpu, cache, doomed)

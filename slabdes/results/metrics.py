@@ -102,6 +102,22 @@ def rates(frames: Frames) -> pl.DataFrame:
     )
 
 
+def by_replication(frames: Frames) -> pl.DataFrame:
+    """`rates`, with alloc_mean_ns and free_mean_ns: the mean times of a replication's allocations and frees; 0 without any."""
+    import polars as pl
+
+    means = (
+        frames.operations.filter(pl.col("op").is_in(["alloc", "free"]))
+        .group_by(*_RUN, "op")
+        .agg((pl.col("total_ns").sum() / pl.col("count").sum()).alias("mean"))
+    )
+    table = rates(frames)
+    for op in ("alloc", "free"):
+        of_op = means.filter(pl.col("op") == op).select(*_RUN, pl.col("mean").alias(f"{op}_mean_ns"))
+        table = table.join(of_op, on=list(_RUN), how="left")
+    return table.with_columns(pl.col("alloc_mean_ns", "free_mean_ns").fill_null(0.0)).sort(_RUN)
+
+
 def _at_work(frames: Frames) -> pl.DataFrame:
     """The CPUs that did any operation, with `span`: their time from first to last operation without what they were idle."""
     import polars as pl

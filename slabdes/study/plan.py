@@ -6,16 +6,18 @@ Leaves out running it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec
+from slabdes.engine.setup import cache_spec, recorded_state, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
+from slabdes.workload.slabinfo import Slabinfo, read_slabinfo
 from slabdes.workload.synthetic import build_synthetic
 from slabdes.workload.trace.replay import trace_workload
 from slabdes.workload.trace.spool import Spool, load_trace
@@ -60,7 +62,7 @@ def plan(experiment: Experiment, folder: Path, phase: Phase | None = None) -> li
         spool = _spool_of(point, spools, folder, phase)
         workload = _workload(point, machine, spool, 0)
         for cache in workload.caches:
-            cache_spec(cache, machine.n_cpus)
+            cache_spec(cache, machine.n_cpus, version_of(point))
         if workload.operations is None or not workload.programs:
             raise InputError("workload", "nothing to do", allowed="a workload with operations")
         points.append(PlannedPoint(index, settings, point, machine, spool, len(workload.programs), workload.operations))
@@ -105,5 +107,18 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, rep
     config = experiment.workload
     if isinstance(config, TraceWorkload):
         assert spool is not None
-        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
-    return build_synthetic(experiment, machine, replication)
+        workload = trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+    else:
+        workload = build_synthetic(experiment, machine, replication)
+    if experiment.slabinfo is not None:
+        slabinfo = _slabinfo(experiment.slabinfo)
+        tuned = tuple(slabinfo.tuned(cache) if cache.name in slabinfo else cache for cache in workload.caches)
+        workload = replace(workload, caches=tuned, warnings=(*workload.warnings, *slabinfo.notes))
+    if restored := recorded_state(experiment, machine, workload.caches):
+        workload = replace(workload, warnings=(*workload.warnings, *restored.notes))
+    return workload
+
+
+@lru_cache(maxsize=2)
+def _slabinfo(path: Path) -> Slabinfo:
+    return read_slabinfo(path)

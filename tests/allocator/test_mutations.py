@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+KERNEL_LOGS = Path(__file__).parents[1] / "kernel61/prescribed"
 OFF_SLAB = "off-slab invariants"
 BY_HAND = "derived by hand"
 TWO_CPUS = "two CPUs at once"
@@ -101,6 +102,12 @@ def fault_of_recording(name: str) -> str | None:
         if ours != theirs:
             return f"{ours} instead of {theirs}"
     return None
+
+
+def fault_of_kernel_log(log: Path) -> str | None:
+    """The first line in which the loaded allocator differs from a log of the real 6.1 kernel."""
+    verdict = importlib.import_module("slabdes.engine.conformance.kernel_log.compare").compare_log(log)
+    return None if verdict.holds else str(verdict.difference)
 
 
 class OffSlabSystem:
@@ -270,7 +277,10 @@ CATCHERS = {
 
 def fault_seen_by(catcher: str) -> str | None:
     """What a catcher finds wrong with the loaded allocator, or None."""
-    return CATCHERS[catcher]() if catcher in CATCHERS else fault_of_recording(catcher)
+    if catcher in CATCHERS:
+        return CATCHERS[catcher]()
+    log = KERNEL_LOGS / f"{catcher}.log.gz"
+    return fault_of_kernel_log(log) if log.exists() else fault_of_recording(catcher)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)

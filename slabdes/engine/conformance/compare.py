@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 from slabdes.engine.conformance.render import Record
 from slabdes.engine.conformance.runner import ScriptRunner
 from slabdes.engine.conformance.script import parse_script, read_text
+from slabdes.engine.conformance.verdict import Verdict
 from slabdes.errors import InputError
 
 OPS_ENDINGS = (".ops", ".ops.gz")
 OUT_ENDINGS = (".out.jsonl", ".out.jsonl.gz")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One script's comparison. `difference` holds the first records that differ, (ours, recorded), or None."""
-
-    name: str
-    matched: int
-    total: int
-    difference: tuple[Record | None, Record | None] | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether every record was matched and none is missing or left over."""
-        return self.difference is None and self.matched == self.total
-
-
-def find_scripts(paths: list[Path]) -> list[Path]:
-    """The op scripts that `paths` name or hold, folders sorted by name; InputError for a path with none."""
-    scripts: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted(entry for entry in path.iterdir() if entry.name.endswith(OPS_ENDINGS))
-            if not found:
-                raise InputError(str(path), "no op script in this folder", allowed="files ending in .ops or .ops.gz")
-            scripts += found
-        elif not path.exists():
-            raise InputError(str(path), "no such file or folder")
-        elif not path.name.endswith(OPS_ENDINGS):
-            raise InputError(
-                str(path), "not an op script by its name", allowed="files ending in .ops or .ops.gz, or folders of them"
-            )
-        else:
-            scripts.append(path)
-    return scripts
 
 
 def script_stem(script: Path) -> str:

@@ -11,36 +11,26 @@ from typing import Any
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_NODE, OBJECT_BITS, OBJECT_MASK, ArrayCache, KmemCache, KmemList3, SlabState
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.kernel import CpuContext, Waits
+from slabdes.allocator.versions import LINUX_2_6_34, Version
+from slabdes.engine.kernel import CpuContext, InterruptingKernel, LockSite, Waits
 
-_LETTER = "PUEX"
-"""Lists by ListName, and SLAB_DESTROYED: partial, full (used up), free (empty), destroyed."""
 UNLIMITED = -1
 
 
-class ConformanceKernel:
-    """A Kernel for one op script: `tokens` collects what the current operation does, `now` is the time in jiffies."""
+class ClocklessKernel(InterruptingKernel[CpuContext]):
+    """A Kernel for one recorded script or log: `tokens` collects what the current operation does, `now` is in jiffies."""
 
-    def __init__(self, state: SlabState, policy: MemPolicy) -> None:
+    def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
         self.state = state
+        self.version = version
         self.policy = policy
         self.cpus = tuple(CpuContext(number, node, policy) for number, node in enumerate(state.node_of_cpu))
         self.now = 0
         self.tokens: list[str] = []
-        self.lock_tokens: dict[int, str] = {}
         self.failing_calls = 0
         self.failing_node = NO_NODE
         self.page_limit = [UNLIMITED] * state.n_nodes
         self.pages_given = [0] * state.n_nodes
-
-    def name_locks(self, cache: KmemCache) -> None:
-        """Learn how the golden data write the locks of a new cache."""
-        prefix = _prefix(cache)
-        for l3 in cache.nodelists:
-            self.lock_tokens[l3.list_lock] = f"{prefix}L{l3.node}"
-            for other, alien in enumerate(l3.alien or ()):
-                if alien is not None:
-                    self.lock_tokens[alien.lock] = f"{prefix}A{l3.node}.{other}"
 
     def take_tokens(self) -> str:
         """What has been done since the last call."""
@@ -56,16 +46,14 @@ class ConformanceKernel:
             return stop.value
         raise AssertionError(f"a path waited for {waited!r} in an engine without a clock")
 
-    def spin_lock(self, cpu: CpuContext, lock: int) -> Waits[None]:
-        self.tokens.append(f"+{self.lock_tokens[lock]}")
+    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
         yield from ()
 
-    def spin_trylock(self, cpu: CpuContext, lock: int) -> Waits[bool]:
-        yield from self.spin_lock(cpu, lock)
+    def spin_trylock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[bool]:
+        yield from self.spin_lock(cpu, lock, site)
         return True
 
     def spin_unlock(self, cpu: CpuContext, lock: int) -> Waits[None]:
-        self.tokens.append(f"-{self.lock_tokens[lock]}")
         yield from ()
 
     def reap_mutex_trylock(self, cpu: CpuContext) -> Waits[bool]:
@@ -102,23 +90,34 @@ class ConformanceKernel:
     def jiffies(self, cpu: CpuContext) -> int:
         return self.now
 
-    def irqs_on(self, cpu: CpuContext) -> None: ...
-
-    def irqs_off(self, cpu: CpuContext) -> None: ...
-
     def on_each_cpu(self, cpu: CpuContext) -> Waits[tuple[CpuContext, ...]]:
         yield from ()
         return (*(other for other in self.cpus if other is not cpu), cpu)
 
-    def note_miss(self, cpu: CpuContext) -> None: ...
 
-    def note_shared_changed(self, cpu: CpuContext, l3: KmemList3) -> None: ...
+class ConformanceKernel(ClocklessKernel):
+    """Writes steps down as the golden data's event tokens."""
 
-    def note_unlinking(self, cpu: CpuContext, slab: int) -> None: ...
+    def __init__(self, state: SlabState, policy: MemPolicy) -> None:
+        super().__init__(state, policy, LINUX_2_6_34)
+        self.lock_tokens: dict[int, str] = {}
 
-    def note_slab_made(self, cpu: CpuContext, cache: KmemCache, slab: int) -> None: ...
+    def name_locks(self, cache: KmemCache) -> None:
+        """Learn how the golden data write the locks of a new cache."""
+        prefix = _prefix(cache)
+        for l3 in cache.nodelists:
+            self.lock_tokens[l3.list_lock] = f"{prefix}L{l3.node}"
+            for other, alien in enumerate(l3.alien or ()):
+                if alien is not None:
+                    self.lock_tokens[alien.lock] = f"{prefix}A{l3.node}.{other}"
 
-    def note_inserted(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int) -> None: ...
+    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
+        self.tokens.append(f"+{self.lock_tokens[lock]}")
+        yield from ()
+
+    def spin_unlock(self, cpu: CpuContext, lock: int) -> Waits[None]:
+        self.tokens.append(f"-{self.lock_tokens[lock]}")
+        yield from ()
 
     def note_moved(self, cpu: CpuContext, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         self.tokens.append(f"M:{_prefix(cache)}{frm.name}>{_prefix(cache)}{to.name}:{nr}")
@@ -140,6 +139,10 @@ class ConformanceKernel:
 
     def note_fallback(self, cpu: CpuContext, cache: KmemCache, node: int) -> None:
         self.tokens.append(f"{_prefix(cache)}fb@{node}")
+
+
+_LETTER = "PUEX"
+"""Lists by ListName, and SLAB_DESTROYED: partial, full (used up), free (empty), destroyed."""
 
 
 def _prefix(cache: KmemCache) -> str:

@@ -24,8 +24,8 @@ from slabdes.allocator.state import (
     KmemList3,
     SlabState,
 )
-from slabdes.engine.kernel import Waits
-from slabdes.engine.layout import LISTS_LINE, Layout
+from slabdes.allocator.versions import LISTS_LINE, Version
+from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, LockKind
@@ -45,7 +45,7 @@ class TimedSettings:
     handoff: Handoff
     handoff_milli: int
     hz: int
-    layout: Layout
+    version: Version
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
 
@@ -97,7 +97,7 @@ class TimedLock(SpinLock):
         self.toll = 0
 
 
-class TimedKernel:
+class TimedKernel(Kernel[TimedCpu]):
     """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
@@ -106,7 +106,8 @@ class TimedKernel:
         self.machine = machine
         self.costs = machine.costs
         self.settings = settings
-        self.layout = settings.layout
+        self.version = settings.version
+        self.layout = settings.version.layout
         self.handoff = settings.handoff
         self.transfer = machine.transfer_ps
         self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
@@ -148,7 +149,7 @@ class TimedKernel:
         if cpu.clock > self.now:
             yield self.at(cpu, cpu.clock)
 
-    def spin_lock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
+    def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         yield from self.look(cpu)
         record = self.locks[lock]
         record.acquisitions += 1
@@ -182,7 +183,7 @@ class TimedKernel:
         cpu.spend_on_lines(cost)
         cpu.work += self.costs.lock_op
 
-    def spin_trylock(self, cpu: TimedCpu, lock: int) -> Waits[bool]:
+    def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:
         yield from self.look(cpu)
         record = self.locks[lock]
         if not record.try_acquire(cpu.number, cpu.clock):
@@ -235,7 +236,7 @@ class TimedKernel:
         yield from self.look(cpu)
         if not self.pages.free[zone]:
             return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone])
+        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
         moved = self.pages.refill_list(cpu.number, zone)
         cpu.page_work += moved * self.costs.pcp_refill_page
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
@@ -245,7 +246,7 @@ class TimedKernel:
         yield from self.look(cpu)
         if self.pages.free[zone] < 1 << order:
             return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone])
+        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
         got = self.pages.take(zone, 1 << order)
         cpu.page_work += self.costs.page_alloc_higher + (order - 1) * self.costs.page_per_order
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
@@ -254,14 +255,14 @@ class TimedKernel:
     def kmem_freepages(self, cpu: TimedCpu, cache: KmemCache, node: int) -> Waits[None]:
         order = cache.gfporder
         if order:
-            yield from self.spin_lock(cpu, self.zone_locks[node])
+            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
             self.pages.give(node, 1 << order)
             cpu.page_work += self.costs.page_free_higher + (order - 1) * self.costs.page_per_order
             yield from self.spin_unlock(cpu, self.zone_locks[node])
             return
         cpu.page_work += self.costs.page_free_order0
         if self.pages.give_to_list(cpu.number, node):
-            yield from self.spin_lock(cpu, self.zone_locks[node])
+            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
             moved = self.pages.trim_list(cpu.number, node)
             cpu.page_work += moved * self.costs.pcp_refill_page
             yield from self.spin_unlock(cpu, self.zone_locks[node])
@@ -274,9 +275,6 @@ class TimedKernel:
 
     def irqs_on(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.irq_pair
-
-    def irqs_off(self, cpu: TimedCpu) -> None:
-        """Paid for when they went on: `irq_pair` is both."""
 
     # What the paths' steps cost.
 
@@ -296,9 +294,19 @@ class TimedKernel:
     def note_miss(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.slow_path
 
-    def note_shared_changed(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + LISTS_LINE))
-        self._toll_for(cpu, l3)
+    def note_counted(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        layout = self.layout
+        cost = self.lines.touch(cpu.number, l3.line + LISTS_LINE)
+        cpu.spend_on_lines(cost + self.lines.touch(cpu.number, l3.line + layout.free_objects))
+        if layout.free_objects == layout.list_lock:
+            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
+
+    def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + self.layout.colour_next))
+
+    def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        cost = self.lines.touch(cpu.number, l3.line + self.layout.free_objects)
+        cpu.spend_on_lines(cost + (self.lines.touch(cpu.number, l3.shared.line) if l3.shared else 0))
 
     def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         cpu.spend_on_lines(self.lines.touch(cpu.number, frm.line) + self.lines.touch(cpu.number, to.line))
@@ -310,8 +318,10 @@ class TimedKernel:
         self._post_write(cpu, slabs[slabs[slab].next].line)
 
     def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
+        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on."""
         self.note_unlinking(cpu, slab)
-        self._toll_for(cpu, l3)
+        if self.layout.list_lock == LISTS_LINE:
+            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
         cpu.work += self.costs.list_move
 
     def _post_write(self, cpu: TimedCpu, line: int) -> None:
@@ -320,11 +330,6 @@ class TimedKernel:
         if cost > cpu.posted and self.settings.posted_neighbour_writes:
             cpu.posted = cost
 
-    def _toll_for(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        """What spinning waiters cost the holder for a write to their line, where the version lays lists and lock together."""
-        if self.layout.lists_with_lock:
-            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
-
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
         line = self.state.slabs[slab].line
         cpu.spend_on_lines(sum(self.lines.touch(cpu.number, line + part) for part in range(SLAB_LINES)))
@@ -332,6 +337,12 @@ class TimedKernel:
     def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
         self._touch_slab(cpu, slab)
         cpu.work += nr * self.costs.slab_object
+        self._linked(cpu, l3, slab)
+
+    def note_taken_from_new(self, cpu: TimedCpu, cache: KmemCache, slab: int, nr: int) -> None:
+        cpu.work += nr * self.costs.slab_object
+
+    def note_given_up(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         self._linked(cpu, l3, slab)
 
     def note_returned(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
@@ -354,6 +365,3 @@ class TimedKernel:
 
     def note_inserted(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         self._linked(cpu, l3, slab)
-
-    def note_fallback(self, cpu: TimedCpu, cache: KmemCache, node: int) -> None:
-        """Walking the zonelist is part of the lists looked at."""

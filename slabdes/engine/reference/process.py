@@ -16,7 +16,7 @@ from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import Waits
+from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
 from slabdes.engine.reference.cpu import TimedCpu
 from slabdes.engine.reference.kernel import Moment, TimedKernel
@@ -302,7 +302,7 @@ class Run:
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         start = cpu.clock
-        yield from self.kernel.spin_lock(cpu, self.section_lock)
+        yield from self.kernel.spin_lock(cpu, self.section_lock, LockSite.SECTION)
         cpu.settle()
         cpu.clock += hold
         cpu.work_time += hold

@@ -8,14 +8,13 @@ import simpy
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import L3_LINES, KmemCache, virt_to_slab
+from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, KmemCache, virt_to_slab
 from slabdes.config import Experiment
-from slabdes.engine.layout import LAYOUTS
 from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
 from slabdes.engine.reference.cpu import TimedCpu
 from slabdes.engine.reference.kernel import TimedKernel, TimedLock, TimedSettings
 from slabdes.engine.reference.process import Progress, Run
-from slabdes.engine.setup import build_state
+from slabdes.engine.setup import build_state, version_of
 from slabdes.locks.disciplines import HANDOFFS, MILLI
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, stream_key, words
@@ -45,14 +44,18 @@ def _settings(experiment: Experiment) -> TimedSettings:
         handoff=HANDOFFS[experiment.lock.discipline.value],
         handoff_milli=round(experiment.lock.handoff_transfers * MILLI),
         hz=experiment.timing.hz,
-        layout=LAYOUTS[experiment.allocator],
+        version=version_of(experiment),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
     )
 
 
 def _place_lines(kernel: TimedKernel) -> None:
-    """Say on which node each line of the caches lies."""
+    """Say on which node each line of the caches lies, and that nobody has touched anything yet."""
+    for slab in kernel.state.slabs:
+        if slab.num and slab.nodeid != NO_NODE:
+            kernel.lines.place(slab.line, SLAB_LINES, slab.nodeid)
+            kernel.forget_touches(slab.bufctl, slab.num)
     for cache in kernel.state.caches:
         for l3 in cache.nodelists:
             kernel.lines.place(l3.line, L3_LINES, l3.node)
@@ -67,7 +70,7 @@ def _make_locks(kernel: TimedKernel) -> int:
     locks: dict[int, TimedLock] = {}
     for cache in state.caches:
         for l3 in cache.nodelists:
-            locks[l3.list_lock] = TimedLock(l3.line + kernel.layout.lock_line, LockKind.LIST, cache.index, l3.node, l3.node)
+            locks[l3.list_lock] = TimedLock(l3.line + kernel.layout.list_lock, LockKind.LIST, cache.index, l3.node, l3.node)
             for other, alien in enumerate(l3.alien or ()):
                 if alien is not None:
                     locks[alien.lock] = TimedLock(alien.line, LockKind.ALIEN, cache.index, l3.node, other)

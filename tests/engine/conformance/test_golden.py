@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from slabdes.engine.conformance.compare import compare_script, find_scripts, read_records
+from slabdes.engine.conformance.compare import compare_script, read_records
+from slabdes.engine.conformance.recordings import find_recordings
 from slabdes.engine.conformance.runner import ScriptRunner
 from slabdes.engine.conformance.script import parse_script
 
@@ -136,5 +137,5 @@ def test_an_empty_recording_does_not_match(recording: Recording) -> None:
 
 
 def test_scripts_are_found_in_folders_by_name_and_one_by_one() -> None:
-    assert find_scripts([GOLDEN]) == SCRIPTS
-    assert find_scripts([SCRIPTS[5], SCRIPTS[0]]) == [SCRIPTS[5], SCRIPTS[0]]
+    assert [recording.path for recording in find_recordings([GOLDEN])] == SCRIPTS
+    assert [recording.path for recording in find_recordings([SCRIPTS[5], SCRIPTS[0]])] == [SCRIPTS[5], SCRIPTS[0]]

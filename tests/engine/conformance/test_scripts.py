@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from slabdes.engine.conformance.compare import compare_script, find_scripts, read_records, run_script
+from slabdes.engine.conformance.compare import compare_script, read_records, run_script
+from slabdes.engine.conformance.recordings import find_recordings
 from slabdes.engine.conformance.runner import ScriptRunner
 from slabdes.engine.conformance.script import parse_script, read_text
 from slabdes.errors import InputError
@@ -147,7 +148,7 @@ def test_what_names_no_script_is_told(tmp_path: Path) -> None:
         (tmp_path / "gone.ops", "no such file or folder"),
     ):
         with pytest.raises(InputError, match=message):
-            find_scripts([path])
+            find_recordings([path])
 
 
 def test_a_script_without_a_recording_cannot_be_compared(tmp_path: Path) -> None:

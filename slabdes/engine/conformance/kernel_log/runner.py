@@ -1,0 +1,269 @@
+"""Runs a 6.1 log's commands and says, line by line, what the log should have recorded. Leaves out the comparison's counting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from slabdes.allocator.geometry import Geometry
+from slabdes.allocator.geometry_indexes import indexes_geometry
+from slabdes.allocator.lists import list_entries
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import (
+    NO_OBJECT,
+    ArrayCache,
+    CacheSpec,
+    KmemCache,
+    KmemList3,
+    SlabState,
+    kmem_cache_create,
+    obj_to_index,
+    virt_to_slab,
+)
+from slabdes.allocator.tunables import Tunables, alien_limit, default_tunables
+from slabdes.allocator.versions import LINUX_6_1
+from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.conformance.kernel_log.geometry import geometry_row
+from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
+from slabdes.engine.free_paths import kmem_cache_free
+from slabdes.engine.kernel import CpuContext, LockSite
+from slabdes.engine.upkeep_paths import do_tune_cpucache, kmem_cache_shrink, reap_cache
+from slabdes.errors import InputError
+from slabdes.workload.programs import MAY_WAIT
+
+ANY = -1
+NEVER = 1 << 62
+"""A next_reap that is not reached: the logs' caches have no reap timer."""
+FLAGS = "hrt"
+"""HWCACHE_ALIGN, RECLAIM_ACCOUNT, TYPESAFE_BY_RCU."""
+HZ = 250
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of a log: `where` is `file:number`."""
+
+    where: str
+    text: str
+
+
+class LogRunner:
+    """One cache that executes a log's commands. `node_of_cpu` is the machine's, `n_nodes` counts its nodes."""
+
+    def __init__(self, node_of_cpu: Sequence[int], n_nodes: int) -> None:
+        state = SlabState(node_of_cpu, n_nodes, use_alien_caches=n_nodes > 1)
+        self.kernel = LogKernel(state, MemPolicy(n_nodes), LINUX_6_1)
+        self.objects: list[int] = []
+        self._geometry: Geometry | None = None
+        self._asked_size = 0
+        self._cache: KmemCache | None = None
+
+    @property
+    def cache(self) -> KmemCache:
+        """The log's cache, once it has been created."""
+        assert self._cache is not None
+        return self._cache
+
+    def execute(self, command: LogLine, recorded: Sequence[str]) -> Iterator[str]:
+        """The lines that `command` leaves behind; `recorded` supplies what is an input. InputError for an unknown command."""
+        words = command.text.split()
+        if self._cache is None and words[:1] != ["new"]:
+            raise InputError(command.where, f"{command.text[:60]!r} before any new")
+        try:
+            yield from self._execute(words, recorded)
+        except (ValueError, IndexError, KeyError):
+            raise InputError(command.where, f"{command.text[:60]!r} is no command of a prescribed log") from None
+
+    def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
+        match words:
+            case ["new", name, size, align, flags]:
+                yield self._new(name, int(size), int(align), flags)
+            case ["a", cpu, count, node]:
+                for _allocation in range(int(count)):
+                    yield self._allocate(int(cpu), int(node))
+            case ["f", cpu, first, last]:
+                step = 1 if int(first) <= int(last) else -1
+                for number in range(int(first), int(last) + step, step):
+                    yield self._free(int(cpu), number)
+            case ["fl", cpu, numbers]:
+                for listed in numbers.split(","):
+                    yield self._free(int(cpu), int(listed))
+            case ["(long", "line)"]:
+                yield from self._long_line(recorded)
+            case ["tune", limit, batchcount, shared]:
+                yield from self._tune(Tunables(int(limit), int(batchcount), int(shared)))
+            case ["reap", cpu, force]:
+                yield self._reap(int(cpu), bool(int(force)), recorded)
+            case ["nextreap", cpu]:
+                yield self._next_reap_node(int(cpu), recorded)
+            case ["shrink"]:
+                yield self._shrink(recorded)
+            case ["snap"]:
+                yield from self._info()
+                yield from self._snap()
+            case ["info"]:
+                yield from self._info()
+            case ["end"]:
+                return
+            case _:
+                raise ValueError
+
+    def _cpu(self, number: int) -> CpuContext:
+        if number < 0:
+            raise IndexError
+        return self.kernel.cpus[number]
+
+    def _new(self, name: str, size: int, align: int, flags: str) -> str:
+        letters = "" if flags == "-" else flags
+        if set(letters) - set(FLAGS):
+            raise ValueError
+        geometry = indexes_geometry(
+            size, align, hwcache_align="h" in letters, reclaim_account="r" in letters, typesafe_by_rcu="t" in letters
+        )
+        state = self.kernel.state
+        self._geometry = geometry
+        self._asked_size = size
+        spec = CacheSpec(name, geometry, default_tunables(geometry.size, len(state.node_of_cpu)))
+        self._cache = kmem_cache_create(state, spec, NEVER)
+        self.kernel.name_locks(self._cache)
+        self.kernel.locks[LockSite.TUNE] += state.n_nodes
+        return self._geom()
+
+    def _geom(self) -> str:
+        cache, geometry = self.cache, self._geometry
+        assert geometry is not None
+        created = default_tunables(geometry.size, len(self.kernel.state.node_of_cpu))
+        alien = alien_limit(created.limit) if self.kernel.state.use_alien_caches else 0
+        row = {
+            "name": cache.name,
+            **geometry_row(geometry, self._asked_size),
+            **{"limit": cache.limit, "batchcount": cache.batchcount, "shared": cache.shared},
+            "sharedlimit": cache.shared * cache.batchcount,
+            "alienlimit": alien,
+            "node0_free_limit": cache.nodelists[0].free_limit,
+        }
+        return "GEOM " + " ".join(f"{key}={value}" for key, value in row.items())
+
+    def _allocate(self, cpu: int, node: int) -> str:
+        context = self._cpu(cpu)
+        if node == ANY:
+            path = kmem_cache_alloc(self.kernel, context, self.cache, MAY_WAIT)
+        else:
+            path = kmem_cache_alloc_node(self.kernel, context, self.cache, MAY_WAIT, node)
+        obj = self.kernel.finish(path)
+        self.objects.append(obj)
+        return f"A cpu={cpu} reqnode={node} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
+
+    def _free(self, cpu: int, number: int) -> str:
+        obj = self.objects[number]
+        if obj == NO_OBJECT:
+            raise IndexError
+        self.objects[number] = NO_OBJECT
+        placed = self._placed(obj)
+        self.kernel.finish(kmem_cache_free(self.kernel, self._cpu(cpu), self.cache, obj))
+        return f"F cpu={cpu} id={number} {placed} {self._events()}"
+
+    def _placed(self, obj: int) -> str:
+        return f"obj={self._name(obj)} node={self.kernel.state.slabs[virt_to_slab(obj)].nodeid}"
+
+    def _name(self, obj: int) -> str:
+        return f"S{self.kernel.state.slabs[virt_to_slab(obj)].serial}.{obj_to_index(obj)}"
+
+    def _events(self) -> str:
+        return f"ev: {self.kernel.take_tokens()}".rstrip()
+
+    def _long_line(self, recorded: Sequence[str]) -> Iterator[str]:
+        """A command that was too long to log: who did what to which object stands in the records."""
+        for line in recorded:
+            kind = line[:2]
+            if kind not in ("A ", "F "):
+                return
+            given = dict(re.findall(r"(cpu|reqnode|id)=(-?\d+)", line))
+            if kind == "A ":
+                yield self._allocate(int(given["cpu"]), int(given["reqnode"]))
+            else:
+                yield self._free(int(given["cpu"]), int(given["id"]))
+
+    def _tune(self, tunables: Tunables) -> Iterator[str]:
+        if tunables.refused():
+            raise ValueError
+        self.kernel.finish(do_tune_cpucache(self.kernel, self._cpu(0), self.cache, tunables))
+        yield f"TUNE limit={tunables.limit} batch={tunables.batchcount} shared={tunables.shared} {self._events()}"
+        yield self._geom()
+
+    def _reap(self, cpu: int, force: bool, recorded: Sequence[str]) -> str:
+        context = self._cpu(cpu)
+        given = re.search(r" reap_node=(-?\d+)", recorded[0]) if recorded else None
+        reap_node = int(given[1]) if given else context.reap_node
+        # On a machine with one node there is no reap node: -1, and no alien cache to drain.
+        context.reap_node = max(reap_node, 0)
+        l3 = self.cache.nodelists[context.node]
+        l3.next_reap = 0 if force else NEVER
+        before = self.cache.stats.reaped
+        self.kernel.finish(reap_cache(self.kernel, context, self.cache, HZ))
+        freed = self.cache.stats.reaped - before
+        return f"REAP cpu={cpu} node={context.node} reap_node={reap_node} force={int(force)} freed={freed} {self._events()}"
+
+    def _next_reap_node(self, cpu: int, recorded: Sequence[str]) -> str:
+        """next_reap_node, from wherever the kernel's timers had left the CPU's reap node: the first one is an input."""
+        context = self._cpu(cpu)
+        given = re.search(r" now=(\d+)", recorded[0]) if recorded else None
+        known = context.altfail
+        context.reap_node = (context.reap_node + 1) % self.kernel.state.n_nodes if known or not given else int(given[1])
+        return f"NEXTREAPNODE cpu={cpu} now={context.reap_node}"
+
+    def _shrink(self, recorded: Sequence[str]) -> str:
+        order = re.findall(r" cpu(\d+)(?= |$)", recorded[0]) if recorded else []
+        self.kernel.interrupt_order = tuple(int(number) for number in order)
+        if sorted(self.kernel.interrupt_order) != list(range(len(self.kernel.cpus))):
+            self.kernel.interrupt_order = ()
+        left = self.kernel.finish(kmem_cache_shrink(self.kernel, self._cpu(0), self.cache))
+        return f"SHRINK ret={left} {self._events()}"
+
+    def _info(self) -> Iterator[str]:
+        yield self._slabinfo()
+        yield "LOCKS " + " ".join(f"{name}={self.kernel.locks[site]}" for site, name in SITES.items())
+        yield f"EVENTS {self.kernel.events.text()}"
+
+    def _slabinfo(self) -> str:
+        cache, stats = self.cache, self.cache.stats
+        total = sum(self._count(l3, every=True) for l3 in cache.nodelists)
+        free_slabs = sum(self._count(l3, every=False) for l3 in cache.nodelists)
+        objects = total * cache.num
+        active = objects - sum(l3.free_objects for l3 in cache.nodelists)
+        shared = sum(l3.shared.avail for l3 in cache.nodelists if l3.shared)
+        pages = 1 << cache.gfporder
+        return (
+            f"SLABINFO {cache.name:<17} {active:6d} {objects:6d} {cache.size:6d} {cache.num:4d} {pages:4d} : tunables "
+            f"{cache.limit:4d} {cache.batchcount:4d} {cache.shared:4d} : slabdata {total - free_slabs:6d} {total:6d} {shared:6d} "
+            f": globalstat {stats.num_allocations:7d} {stats.high_mark:6d} {stats.grown:5d} {stats.reaped:4d} {stats.errors:4d} "
+            f"{stats.max_freeable:4d} {stats.node_allocs:4d} {stats.node_frees:4d} {stats.node_overflow:4d} "
+            f": cpustat {stats.allochit:6d} {stats.allocmiss:6d} {stats.freehit:6d} {stats.freemiss:6d}"
+        )
+
+    def _count(self, l3: KmemList3, *, every: bool) -> int:
+        heads = (l3.slabs_partial, l3.slabs_full, l3.slabs_free) if every else (l3.slabs_free,)
+        return sum(1 for head in heads for _slab in list_entries(self.kernel.state.slabs, head))
+
+    def _snap(self) -> Iterator[str]:
+        cache = self.cache
+        for cpu, (ac, node) in enumerate(zip(cache.array, self.kernel.state.node_of_cpu, strict=True)):
+            yield f"  cpu{cpu}(node{node}): {self._array(ac, ac.batchcount)}"
+        for l3 in cache.nodelists:
+            slabs_text = f"total_slabs={self._count(l3, every=True)} free_slabs={self._count(l3, every=False)}"
+            objects_text = f"free_objects={l3.free_objects} free_limit={l3.free_limit}"
+            yield f"  node{l3.node}: {slabs_text} {objects_text} colour_next={l3.colour_next} free_touched={l3.free_touched}"
+            if l3.shared:
+                yield f"  node{l3.node} shared: {self._array(l3.shared, ANY)}"
+            for other, alien in enumerate(l3.alien or ()):
+                if alien is not None:
+                    yield f"  node{l3.node} alien->node{other}: {self._array(alien, ANY)}"
+            for name, head in (("partial", l3.slabs_partial), ("full", l3.slabs_full), ("free", l3.slabs_free)):
+                slabs = [self.kernel.state.slabs[slab] for slab in list_entries(self.kernel.state.slabs, head)]
+                yield f"  node{l3.node} {name}:" + "".join(f" S{slab.serial}({slab.inuse})" for slab in slabs)
+
+    def _array(self, ac: ArrayCache, batchcount: int) -> str:
+        objects = self.kernel.state.words[ac.entry : ac.entry + ac.avail]
+        names = " ".join(self._name(obj) for obj in objects)
+        return f"avail={ac.avail} limit={ac.limit} batch={batchcount} touched={ac.touched} [{names}]"

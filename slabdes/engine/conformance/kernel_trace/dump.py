@@ -1,0 +1,366 @@
+"""Dumps of a 6.1 kernel's whole allocator, as kernel61/README describes them: every cache's geometry, counters, arrays and slabs.
+
+What is read is checked for shape and size, and an error names the line. Leaves out what the numbers mean: see restore.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from slabdes.allocator.geometry import KMALLOC_MAX_ORDER, Geometry, Placement
+from slabdes.allocator.state import OBJECT_MASK, ListName
+from slabdes.engine.conformance.kernel_trace.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
+from slabdes.errors import InputError
+from slabdes.units import PAGE_SIZE
+from slabdes.workload.slabinfo import SlabinfoRow, parse_row
+from slabdes.workload.trace.events import MAX_NAME
+from slabdes.workload.trace.lines import TraceLines
+
+MAX_DUMPS: Final = 16
+MAX_CACHES: Final = 4096
+MAX_CPUS: Final = 1024
+MAX_NODES: Final = 256
+MAX_SLABS: Final = 1 << 19
+"""Slabs accepted in one dump (assumed; a kernel under load has some ten thousand)."""
+MAX_LIMIT: Final = 1 << 20
+"""Largest array accepted, objects (assumed; one line of a dump holds far fewer)."""
+MAX_ARRAY_ROOM: Final = 1 << 24
+"""Objects that all arrays of a dump may hold together (assumed)."""
+MAX_DIGITS: Final = 20
+
+DUMPS: Final = "a dump of the allocator: DUMP, then CACHE, INFO, LK, EV, AC, ND, SH, AL and SL lines, then ENDDUMP"
+PLACEMENTS: Final = {"obj": Placement.IN_OBJECT, "off": Placement.OFF_SLAB, "on": Placement.ON_SLAB}
+LISTS: Final = {"P": ListName.PARTIAL, "F": ListName.FULL, "E": ListName.FREE}
+_CACHE_KEYS: Final = (
+    *("object_size", "size", "align", "num", "order", "colour", "colour_off", "freelist_size"),
+    *("limit", "batchcount", "shared", "sharedlimit", "alienlimit"),
+)
+_NODE_KEYS: Final = ("total_slabs", "free_slabs", "free_objects", "free_limit", "free_touched", "colour_next", "next_reap")
+
+
+@dataclass
+class _NodeDraft:
+    counters: dict[str, int]
+    shared: ArrayDump | None = None
+    alien: dict[int, ArrayDump] = field(default_factory=dict)
+    slabs: dict[ListName, list[SlabDump]] = field(default_factory=lambda: {which: [] for which in ListName})
+
+
+@dataclass
+class _CacheDraft:
+    name: str
+    keys: dict[str, int]
+    placement: Placement
+    info: SlabinfoRow | None = None
+    locks: dict[str, tuple[int, int]] | None = None
+    events: dict[str, int] | None = None
+    arrays: list[ArrayDump] = field(default_factory=list)
+    cpu_nodes: list[int] = field(default_factory=list)
+    nodes: list[_NodeDraft] = field(default_factory=list)
+    addresses: set[int] = field(default_factory=set)
+
+
+class _Malformed(Exception):
+    """What is wrong with a line; the reader adds where."""
+
+
+def read_dumps(path: Path) -> tuple[Dump, ...]:
+    """Every dump of a file, plain or gzip, in order. Raises InputError, with the line's number, for what is none."""
+    dumps = list(_dumps(path))
+    if not dumps:
+        raise InputError(str(path), "no DUMP in it", allowed=DUMPS)
+    return tuple(dumps)
+
+
+def _dumps(path: Path) -> Iterator[Dump]:
+    lines = TraceLines(path)
+    reader: _DumpReader | None = None
+    count = 0
+    for raw in lines:
+        text = raw.decode("ascii", "replace").rstrip()
+        try:
+            word, _, rest = text.partition(" ")
+            if not text or word == ">":
+                continue
+            if word == "DUMP":
+                if reader is not None:
+                    raise _Malformed(f"a new DUMP before the ENDDUMP of {reader.label!r}")
+                if count >= MAX_DUMPS:
+                    raise _Malformed(f"more than {MAX_DUMPS} dumps")
+                count += 1
+                reader = _DumpReader(str(path), rest)
+            elif reader is None:
+                raise _Malformed(f"{_shown(text)} outside DUMP and ENDDUMP")
+            elif word == "ENDDUMP":
+                yield reader.finished()
+                reader = None
+            else:
+                reader.line(word, rest)
+        except _Malformed as problem:
+            raise lines.error(str(problem), allowed=DUMPS) from None
+    if reader is not None:
+        raise InputError(f"{path}: line {lines.number}", f"dump {reader.label!r} has no ENDDUMP: cut short", allowed=DUMPS)
+
+
+class _DumpReader:
+    """One dump while its lines come in."""
+
+    def __init__(self, path: str, rest: str) -> None:
+        match = re.fullmatch(r"(\S{1,64}) jiffies=(\d{1,20})", rest)
+        if match is None:
+            raise _Malformed(f"DUMP {_shown(rest)}")
+        self.path = path
+        self.label = match[1]
+        self._jiffies = int(match[2])
+        self._caches: dict[str, CacheDump] = {}
+        self._draft: _CacheDraft | None = None
+        self._machine: tuple[tuple[int, ...], int] | None = None
+        self._slabs = 0
+        self._room = 0
+        self._parts = {
+            "INFO": self._info, "LK": self._locks, "EV": self._events, "AC": self._array, "ND": self._node, "SH": self._shared,
+            "AL": self._alien, "SL": self._slab,
+        }  # fmt: skip
+
+    def line(self, word: str, rest: str) -> None:
+        """Take one line between DUMP and ENDDUMP."""
+        if word == "CACHE":
+            self._end_cache()
+            self._draft = self._cache(rest)
+            return
+        part = self._parts.get(word)
+        if part is None:
+            raise _Malformed(f"{_shown(word)} begins no line of a dump")
+        if self._draft is None:
+            raise _Malformed(f"{word} before any CACHE")
+        part(self._draft, rest)
+
+    def finished(self) -> Dump:
+        """The dump, at its ENDDUMP."""
+        self._end_cache()
+        if self._machine is None:
+            raise _Malformed(f"dump {self.label!r} has no cache")
+        return Dump(f"{self.path}: {self.label}", self.label, self._jiffies, *self._machine, self._caches)
+
+    def _cache(self, rest: str) -> _CacheDraft:
+        match = re.fullmatch(r"name=(.+) (object_size=.*)", rest)
+        if match is None or len(match[1]) > MAX_NAME or not match[1].isprintable():
+            raise _Malformed(f"CACHE {_shown(rest)}")
+        words = dict(word.partition("=")[::2] for word in match[2].split())
+        placement = PLACEMENTS.get(words.get("freelist", ""))
+        if placement is None:
+            raise _Malformed(f"freelist={_shown(words.get('freelist', ''))}, not one of {', '.join(PLACEMENTS)}")
+        keys = {key: _number(words.get(key, ""), key) for key in _CACHE_KEYS}
+        if match[1] in self._caches:
+            raise _Malformed(f"a second CACHE {match[1]!r}")
+        if len(self._caches) >= MAX_CACHES:
+            raise _Malformed(f"more than {MAX_CACHES} caches")
+        self._check_geometry(keys)
+        return _CacheDraft(match[1], keys, placement)
+
+    def _check_geometry(self, keys: dict[str, int]) -> None:
+        order, num, size = keys["order"], keys["num"], keys["size"]
+        if order > KMALLOC_MAX_ORDER or not 1 <= num <= OBJECT_MASK or size < 1 or num * size > PAGE_SIZE << order:
+            raise _Malformed(f"num={num} objects of size={size} do not fit order={order}")
+        if keys["colour_off"] < 1 or keys["colour"] * keys["colour_off"] >= max(PAGE_SIZE << order, 1):
+            raise _Malformed(f"colour={keys['colour']} times colour_off={keys['colour_off']} does not fit order={order}")
+        if not 1 <= keys["batchcount"] <= keys["limit"] <= MAX_LIMIT:
+            raise _Malformed(f"limit={keys['limit']} batchcount={keys['batchcount']}")
+        if keys["sharedlimit"] > MAX_LIMIT or keys["alienlimit"] > MAX_LIMIT:
+            raise _Malformed(f"sharedlimit={keys['sharedlimit']} alienlimit={keys['alienlimit']}")
+        if keys["sharedlimit"] != keys["shared"] * keys["batchcount"]:
+            raise _Malformed(f"sharedlimit={keys['sharedlimit']} with shared={keys['shared']} batchcount={keys['batchcount']}")
+
+    def _info(self, draft: _CacheDraft, rest: str) -> None:
+        try:
+            draft.info = parse_row(rest)
+        except ValueError as error:
+            raise _Malformed(f"INFO: {error}") from None
+        if draft.info.name != draft.name:
+            raise _Malformed(f"INFO of {draft.info.name!r} in CACHE {draft.name!r}")
+        if len(draft.info.globalstat) != 9 or len(draft.info.cpustat) != 4:
+            raise _Malformed("INFO without globalstat and cpustat: the kernel was built without statistics")
+
+    def _locks(self, draft: _CacheDraft, rest: str) -> None:
+        draft.locks = {}
+        for word in rest.split():
+            match = re.fullmatch(r"([a-z]\w{0,31})=(\d{1,18})/(\d{1,18})", word)
+            if match is None:
+                raise _Malformed(f"LK {_shown(word)}")
+            draft.locks[match[1]] = (int(match[2]), int(match[3]))
+
+    def _events(self, draft: _CacheDraft, rest: str) -> None:
+        draft.events = {}
+        for word in rest.split():
+            key, _, value = word.partition("=")
+            draft.events[key] = _number(value, key)
+
+    def _array(self, draft: _CacheDraft, rest: str) -> None:
+        (cpu, node, avail, touched), objects = self._entries(draft, rest, "AC", 4)
+        if cpu != len(draft.arrays) or cpu >= MAX_CPUS or node >= MAX_NODES:
+            raise _Malformed(f"AC of CPU {cpu} on node {node} after {len(draft.arrays)} CPUs")
+        _check_avail("AC", avail, draft.keys["limit"], objects)
+        self._add_room(draft.keys["limit"])
+        draft.arrays.append(ArrayDump(draft.keys["limit"], touched, objects))
+        draft.cpu_nodes.append(node)
+
+    def _node(self, draft: _CacheDraft, rest: str) -> None:
+        number, *words = rest.split()
+        given = dict(word.partition("=")[::2] for word in words)
+        if _number(number, "node") != len(draft.nodes) or len(draft.nodes) >= MAX_NODES:
+            raise _Malformed(f"ND of node {_shown(number)} after {len(draft.nodes)} nodes")
+        draft.nodes.append(_NodeDraft({key: _number(given.get(key, ""), key, signed=key == "next_reap") for key in _NODE_KEYS}))
+
+    def _shared(self, draft: _CacheDraft, rest: str) -> None:
+        (node, avail, limit, touched), objects = self._entries(draft, rest, "SH", 4)
+        _check_avail("SH", avail, limit, objects)
+        if limit != draft.keys["sharedlimit"]:
+            raise _Malformed(f"SH with limit {limit}, sharedlimit={draft.keys['sharedlimit']}")
+        self._add_room(limit)
+        self._at(draft, node).shared = ArrayDump(limit, touched, objects)
+
+    def _alien(self, draft: _CacheDraft, rest: str) -> None:
+        (node, other, avail, limit), objects = self._entries(draft, rest, "AL", 4)
+        _check_avail("AL", avail, limit, objects)
+        if other == node or other >= MAX_NODES or limit > MAX_LIMIT:
+            raise _Malformed(f"AL {node} {other} with limit {limit}")
+        self._add_room(limit)
+        self._at(draft, node).alien[other] = ArrayDump(limit, 0, objects)
+
+    def _slab(self, draft: _CacheDraft, rest: str) -> None:
+        head, colon, tail = rest.partition(" :")
+        words = head.split()
+        if not colon or len(words) != 4 or words[1] not in LISTS:
+            raise _Malformed(f"SL {_shown(rest)}")
+        which, address, inuse = LISTS[words[1]], _address(words[2]), _number(words[3], "inuse")
+        free = tuple(_number(word, "free index") for word in tail.split())
+        num = draft.keys["num"]
+        if len(free) != num - inuse or len(set(free)) != len(free) or any(index >= num for index in free):
+            raise _Malformed(f"SL {words[2]} with {inuse} of {num} in use and {len(free)} free indexes")
+        if which != list_of(inuse, num):
+            raise _Malformed(f"SL {words[2]} with {inuse} of {num} in use on list {words[1]}")
+        block = address & -(PAGE_SIZE << draft.keys["order"])
+        if block in draft.addresses:
+            raise _Malformed(f"SL {words[2]}: those pages are another slab's")
+        self._slabs += 1
+        if self._slabs > MAX_SLABS:
+            raise _Malformed(f"more than {MAX_SLABS} slabs")
+        draft.addresses.add(block)
+        self._at(draft, _number(words[0], "node")).slabs[which].append(SlabDump(which, address, inuse, free))
+
+    def _at(self, draft: _CacheDraft, node: int) -> _NodeDraft:
+        if node >= len(draft.nodes):
+            raise _Malformed(f"node {node} before its ND line")
+        return draft.nodes[node]
+
+    def _add_room(self, objects: int) -> None:
+        self._room += objects
+        if self._room > MAX_ARRAY_ROOM:
+            raise _Malformed(f"arrays for more than {MAX_ARRAY_ROOM} objects")
+
+    def _entries(self, draft: _CacheDraft, rest: str, kind: str, count: int) -> tuple[list[int], tuple[int, ...]]:
+        head, colon, tail = (rest + " ").partition(" : ")
+        words = head.split()
+        if not colon or len(words) != count:
+            raise _Malformed(f"{kind} {_shown(rest)} in cache {draft.name!r}")
+        return [_number(word, kind) for word in words], tuple(_address(word) for word in tail.split())
+
+    def _end_cache(self) -> None:
+        draft = self._draft
+        if draft is None:
+            return
+        self._draft = None
+        if draft.info is None or draft.locks is None or draft.events is None or not draft.arrays or not draft.nodes:
+            raise _Malformed(f"CACHE {draft.name!r} lacks INFO, LK, EV, AC or ND lines")
+        machine = (tuple(draft.cpu_nodes), len(draft.nodes))
+        self._machine = self._machine or machine
+        if machine != self._machine or max(draft.cpu_nodes) >= len(draft.nodes):
+            raise _Malformed(f"CACHE {draft.name!r} has other CPUs or nodes than those before")
+        if any(other >= len(draft.nodes) for node in draft.nodes for other in node.alien):
+            raise _Malformed(f"CACHE {draft.name!r} has an alien array for a node that is not there")
+        self._caches[draft.name] = _finished_cache(draft, draft.info, draft.locks, draft.events)
+
+
+def _finished_cache(
+    draft: _CacheDraft, info: SlabinfoRow, locks: Mapping[str, tuple[int, int]], events: Mapping[str, int]
+) -> CacheDump:
+    keys = draft.keys
+    nodes = tuple(
+        NodeDump(
+            **node.counters,
+            shared=node.shared,
+            alien=node.alien,
+            slabs=tuple(slab for which in ListName for slab in node.slabs[which]),
+        )
+        for node in draft.nodes
+    )
+    return CacheDump(
+        name=draft.name,
+        object_size=keys["object_size"],
+        geometry=_geometry(keys, draft.placement),
+        limit=keys["limit"],
+        batchcount=keys["batchcount"],
+        shared=keys["shared"],
+        sharedlimit=keys["sharedlimit"],
+        alienlimit=keys["alienlimit"],
+        info=info,
+        locks=locks,
+        events=events,
+        arrays=tuple(draft.arrays),
+        nodes=nodes,
+    )
+
+
+def _geometry(keys: dict[str, int], placement: Placement) -> Geometry:
+    freelist = keys["freelist_size"]
+    used = keys["num"] * keys["size"] + (freelist if placement is Placement.ON_SLAB else 0)
+    return Geometry(
+        size=keys["size"],
+        align=keys["align"],
+        num=keys["num"],
+        gfporder=keys["order"],
+        colour=keys["colour"],
+        colour_off=keys["colour_off"],
+        left_over=(PAGE_SIZE << keys["order"]) - used,
+        off_slab=placement is Placement.OFF_SLAB,
+        slab_size=freelist,
+        slabp_cache=None,
+        placement=placement,
+    )
+
+
+def list_of(inuse: int, num: int) -> ListName:
+    """The list that a slab with `inuse` of `num` objects in use belongs on."""
+    if inuse == 0:
+        return ListName.FREE
+    return ListName.FULL if inuse >= num else ListName.PARTIAL
+
+
+def _check_avail(kind: str, avail: int, limit: int, objects: tuple[int, ...]) -> None:
+    if avail != len(objects) or avail > limit:
+        raise _Malformed(f"{kind} with avail {avail} of {limit} and {len(objects)} pointers")
+
+
+def _number(text: str, what: str, *, signed: bool = False) -> int:
+    digits = text[1:] if signed and text.startswith("-") else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > MAX_DIGITS:
+        raise _Malformed(f"{what} {_shown(text)} is no number")
+    return int(text)
+
+
+def _address(text: str) -> int:
+    try:
+        value = int(text, 16) if len(text) <= MAX_DIGITS else -1
+    except ValueError:
+        value = -1
+    if not 0 < value < 1 << 64:
+        raise _Malformed(f"{_shown(text)} is no address")
+    return value
+
+
+def _shown(text: str) -> str:
+    return repr("".join(character if character.isprintable() else "?" for character in text[:60]))

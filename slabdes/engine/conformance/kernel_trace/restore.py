@@ -1,0 +1,387 @@
+"""Sets the allocator's state up from a dump: slabs with their lists and free chains, arrays in order, counters.
+
+On another machine than the dump's what has no place there goes back to its slab or is left out, and notes say so. Leaves out
+what dumps do not tell: colour offsets of empty lists, touched of alien arrays, which object is whose descriptor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from slabdes.allocator.geometry import Placement
+from slabdes.allocator.lists import list_add_tail, list_del, list_entries
+from slabdes.allocator.state import (
+    BUFCTL_END,
+    NO_OBJECT,
+    ArrayCache,
+    CacheSpec,
+    CacheStats,
+    KmemCache,
+    KmemList3,
+    ListName,
+    SlabState,
+    kmem_cache_create,
+    new_slab,
+    object_number,
+    virt_to_slab,
+)
+from slabdes.allocator.transitions import free_block_object
+from slabdes.allocator.tunables import Tunables, free_limit
+from slabdes.engine.conformance.kernel_trace.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
+from slabdes.errors import InputError, nearest
+from slabdes.units import PAGE_SIZE
+from slabdes.workload.slabinfo import spellings
+
+_KMALLOC: Final = re.compile(r"kmalloc-(\d+)(k|M)?")
+_UNITS: Final = {None: 1, "k": 1 << 10, "M": 1 << 20}
+NO_ADDRESS: Final = 0
+"""The address of a slab that has not been learned yet."""
+
+
+class Addresses:
+    """Where slabs lie in the recorded kernel's memory: `of[slab]` is the address of a slab's first object, or NO_ADDRESS."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, int] = {}
+        self._slab_at: dict[tuple[int, int], int] = {}
+
+    def learn(self, cache: KmemCache, slab: int, address: int) -> None:
+        """Slab `slab` of `cache` has its first object at `address`."""
+        self.of[slab] = address
+        self._slab_at[cache.index, self.block(cache, address)] = slab
+
+    def forget(self, cache: KmemCache, slab: int) -> None:
+        """The slab is destroyed, or its pages were another's."""
+        address = self.of.pop(slab, NO_ADDRESS)
+        key = (cache.index, self.block(cache, address))
+        if self._slab_at.get(key) == slab:
+            del self._slab_at[key]
+
+    def slab_at(self, cache: KmemCache, pointer: int) -> int | None:
+        """The known slab of `cache` whose pages `pointer` lies in."""
+        return self._slab_at.get((cache.index, self.block(cache, pointer)))
+
+    def object_at(self, cache: KmemCache, pointer: int) -> int:
+        """The object of `cache` at `pointer`, or NO_OBJECT where no known slab has one."""
+        slab = self.slab_at(cache, pointer)
+        if slab is None:
+            return NO_OBJECT
+        objnr, rest = divmod(pointer - self.of[slab], cache.size)
+        return object_number(slab, objnr) if not rest and 0 <= objnr < cache.num else NO_OBJECT
+
+    def pointer(self, cache: KmemCache, slab: int, objnr: int) -> int:
+        """The address of a slab's object, or NO_ADDRESS while the slab's is not known."""
+        first = self.of.get(slab, NO_ADDRESS)
+        return first + objnr * cache.size if first else NO_ADDRESS
+
+    @staticmethod
+    def block(cache: KmemCache, pointer: int) -> int:
+        """The first address of the pages that a slab of `cache` with `pointer` in it takes up."""
+        return pointer & -(PAGE_SIZE << cache.gfporder)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A state from a dump. `caches` by name; `notes`, a line each, say what the machine has no place for."""
+
+    state: SlabState
+    caches: Mapping[str, KmemCache]
+    addresses: Addresses
+    notes: tuple[str, ...]
+
+
+def restore(
+    dump: Dump,
+    *,
+    node_of_cpu: Sequence[int] | None = None,
+    n_nodes: int | None = None,
+    names: Sequence[str] | None = None,
+    jiffies: int = 0,
+    descriptors: bool = True,
+) -> Restored:
+    """The state that `dump` shows, as the allocator of 6.1 has it.
+
+    `node_of_cpu` and `n_nodes` are the machine to restore it on, the dump's own by default. Nodes that it lacks are left out
+    with their slabs; a CPU that it lacks, or has on another node, keeps nothing: its objects go back to their slabs as
+    shrink would put them there; CPUs and nodes that the dump lacks begin empty; free_limit is the machine's. Where a note says so
+    the state is not the recorded one. `names`: the caches to restore, in this order, then those that their descriptors come from;
+    by default all, oldest first, so that reap walks them as the kernel does; kmalloc-1024 also means kmalloc-1k.
+    `jiffies`: the moment to restore to (next_reap counts from it). With `descriptors`, off-slab caches take descriptors from
+    their kmalloc cache, and each of their slabs has one of its objects in use (which one, dumps do not tell);
+    without, the caller sees to it.
+
+    Raises InputError for a dump that contradicts itself, or a name that it lacks.
+    """
+    machine = (dump.node_of_cpu if node_of_cpu is None else tuple(node_of_cpu), dump.n_nodes if n_nodes is None else n_nodes)
+    any_alien = any(node.alien for cache in dump.caches.values() for node in cache.nodes)
+    state = SlabState(machine[0], machine[1], use_alien_caches=machine[1] > 1 and (any_alien or dump.n_nodes == 1), restored=True)
+    restorer = _Restorer(dump, state, jiffies)
+    for name in _wanted(dump, names):
+        restorer.cache(dump.caches[name])
+    if descriptors:
+        restorer.give_descriptors()
+    return Restored(state, restorer.caches, restorer.addresses, tuple(restorer.notes()))
+
+
+def descriptor_cache(cache: CacheDump, dump: Dump) -> str | None:
+    """The kmalloc cache that an off-slab cache's free lists come from, None for others. InputError if the dump lacks it."""
+    if cache.geometry.placement is not Placement.OFF_SLAB:
+        return None
+    sizes = sorted((size, name) for name in dump.caches if (size := kmalloc_size(name)) is not None)
+    name = next((name for size, name in sizes if size >= cache.geometry.slab_size), None)
+    if name is None:
+        size = cache.geometry.slab_size
+        raise InputError(f"{dump.where}: {cache.name}", f"no kmalloc cache for its free lists of {size} bytes")
+    return name
+
+
+def kmalloc_size(name: str) -> int | None:
+    """The bytes that a plain kmalloc cache serves at most, by its name; None for other caches.
+
+    >>> kmalloc_size("kmalloc-2k"), kmalloc_size("kmalloc-96"), kmalloc_size("kmalloc-rcl-96")
+    (2048, 96, None)
+    """
+    match = _KMALLOC.fullmatch(name)
+    return int(match[1]) * _UNITS[match[2]] if match else None
+
+
+def _wanted(dump: Dump, names: Sequence[str] | None) -> list[str]:
+    """The caches to create, in order."""
+    # A dump lists caches as cache_chain has them: the newest first.
+    if names is None:
+        wanted = list(reversed(tuple(dump.caches)))
+    else:
+        wanted = list(dict.fromkeys(next((known for known in spellings(name) if known in dump.caches), name) for name in names))
+    for name in wanted:
+        if name not in dump.caches:
+            problem = f"no cache {name!r}{nearest(name, dump.caches)}"
+            raise InputError(dump.where, problem, allowed=f"one of its {len(dump.caches)}")
+        holder = descriptor_cache(dump.caches[name], dump)
+        if holder and holder not in wanted:
+            wanted.append(holder)
+    return wanted
+
+
+class _Restorer:
+    """One state while its caches are filled."""
+
+    def __init__(self, dump: Dump, state: SlabState, jiffies: int) -> None:
+        self.dump = dump
+        self.state = state
+        self.jiffies = jiffies
+        self.caches: dict[str, KmemCache] = {}
+        self.addresses = Addresses()
+        self._returned = 0
+        self._left_out = 0
+
+    def notes(self) -> Iterator[str]:
+        """What differs from the recorded state, a line each."""
+        ours, theirs = self.state, self.dump
+        if tuple(ours.node_of_cpu) == theirs.node_of_cpu and ours.n_nodes == theirs.n_nodes:
+            return
+        yield (
+            f"{theirs.where}: recorded on {len(theirs.node_of_cpu)} CPUs and {theirs.n_nodes} nodes, restored on "
+            f"{len(ours.node_of_cpu)} and {ours.n_nodes}: {self._left_out} slabs of absent nodes left out, "
+            f"{self._returned} objects of absent or moved CPUs' arrays put back into their slabs"
+        )
+
+    def cache(self, recorded: CacheDump) -> None:
+        """Create one cache and fill it."""
+        tunables = Tunables(recorded.limit, recorded.batchcount, recorded.shared)
+        geometry = replace(recorded.geometry, slabp_cache=descriptor_cache(recorded, self.dump))
+        cache = kmem_cache_create(self.state, CacheSpec(recorded.name, geometry, tunables), self.jiffies)
+        self.caches[recorded.name] = cache
+        cache.stats = _stats(recorded)
+        for node, l3 in zip(recorded.nodes, cache.nodelists, strict=False):
+            self._node(recorded, cache, l3, node)
+        self._left_out += sum(len(node.slabs) for node in recorded.nodes[self.state.n_nodes :])
+        self._arrays(recorded, cache)
+        active = sum(self.state.slabs[slab].inuse for l3 in cache.nodelists for slab in slabs_of(self.state, l3))
+        cache.stats.num_active = active
+        for node, l3 in zip(recorded.nodes, cache.nodelists, strict=False):
+            same = self.state.nr_cpus_node(l3.node) == self.dump.node_of_cpu.count(l3.node)
+            l3.free_limit = node.free_limit if same else free_limit(self.state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
+
+    def _node(self, recorded: CacheDump, cache: KmemCache, l3: KmemList3, node: NodeDump) -> None:
+        for slab in node.slabs:
+            self._slab(recorded, cache, l3, slab)
+        free = sum(len(slab.free) for slab in node.slabs)
+        if node.free_objects != free:
+            raise self._contradiction(recorded, f"node {l3.node}: free_objects={node.free_objects}, slabs have {free}")
+        if node.total_slabs != len(node.slabs):
+            raise self._contradiction(recorded, f"node {l3.node}: total_slabs={node.total_slabs}, lists have {len(node.slabs)}")
+        l3.free_objects = node.free_objects
+        l3.free_touched = node.free_touched
+        l3.colour_next = node.colour_next
+        l3.next_reap = self.jiffies + node.next_reap
+
+    def _slab(self, recorded: CacheDump, cache: KmemCache, l3: KmemList3, slab: SlabDump) -> None:
+        number = new_slab(self.state, cache)
+        record = self.state.slabs[number]
+        if self.addresses.slab_at(cache, slab.address) is not None:
+            raise self._contradiction(recorded, f"two slabs at {slab.address:x}")
+        record.nodeid = l3.node
+        record.inuse = slab.inuse
+        record.which = slab.which
+        record.colouroff = slab.address - self.addresses.block(cache, slab.address)
+        record.free = BUFCTL_END
+        for objnr in reversed(slab.free):
+            self.state.words[record.bufctl + objnr] = record.free
+            record.free = objnr
+        list_add_tail(self.state.slabs, number, head_of(l3, slab.which))
+        self.addresses.learn(cache, number, slab.address)
+
+    def _arrays(self, recorded: CacheDump, cache: KmemCache) -> None:
+        seen: set[int] = set()
+        for cpu, array in enumerate(recorded.arrays):
+            home = self.dump.node_of_cpu[cpu]
+            at_home = cpu < len(cache.array) and self.state.node_of_cpu[cpu] == home
+            self._array(recorded, cache, cache.array[cpu] if at_home else None, array, home, seen)
+        for number, node in enumerate(recorded.nodes):
+            l3 = cache.nodelists[number] if number < len(cache.nodelists) else None
+            if node.shared:
+                self._array(recorded, cache, l3.shared if l3 else None, node.shared, number, seen)
+            if l3 and l3.alien and not node.alien and self.dump.n_nodes == self.state.n_nodes:
+                l3.alien = None
+            for other, alien in node.alien.items():
+                aliens = l3.alien if l3 else None
+                ours = aliens[other] if aliens and other < len(aliens) else None
+                self._array(recorded, cache, ours, alien, other, seen)
+
+    def _array(
+        self, recorded: CacheDump, cache: KmemCache, ac: ArrayCache | None, array: ArrayDump, node: int, seen: set[int]
+    ) -> None:
+        """Fill `ac`, or put the objects back into their slabs if the machine has no such array."""
+        if ac is not None and ac.limit != array.limit:
+            ac.limit = array.limit
+            ac.entry = self.state.new_words(array.limit)
+        for pointer in array.objects:
+            obj = self.addresses.object_at(cache, pointer)
+            if obj == NO_OBJECT and node >= self.state.n_nodes:
+                continue
+            if obj == NO_OBJECT or obj in seen or self._is_free(obj) or self.state.slabs[virt_to_slab(obj)].nodeid != node:
+                problem = f"array of node {node} holds {pointer:x}, which is no object in use of that node"
+                raise self._contradiction(recorded, problem)
+            seen.add(obj)
+            if ac is None:
+                l3 = cache.nodelists[node]
+                free_block_object(self.state.words, self.state.slabs, l3, cache.stats, obj, trim=False)
+                self._returned += 1
+            else:
+                self.state.words[ac.entry + ac.avail] = obj
+                ac.avail += 1
+        if ac is not None:
+            ac.touched = array.touched
+
+    def _is_free(self, obj: int) -> bool:
+        return obj in free_objects_of(self.state, virt_to_slab(obj))
+
+    def give_descriptors(self) -> None:
+        """Tie off-slab caches to their kmalloc caches, and their slabs to objects in use there, of the same node if possible."""
+        spare: dict[str, dict[int, list[int]]] = {}
+        for name, cache in self.caches.items():
+            holder = descriptor_cache(self.dump.caches[name], self.dump)
+            if holder is None:
+                continue
+            cache.slabp_cache = self.caches[holder]
+            slabs = [slab for l3 in cache.nodelists for slab in slabs_of(self.state, l3)]
+            if slabs and holder not in spare:
+                spare[holder] = self._live_by_node(cache.slabp_cache)
+            for slab in slabs:
+                record = self.state.slabs[slab]
+                left = spare[holder].get(record.nodeid) or next((objects for objects in spare[holder].values() if objects), None)
+                if not left:
+                    problem = f"more slabs than objects in use of {holder}, where their free lists lie"
+                    raise self._contradiction(self.dump.caches[name], problem)
+                record.descriptor = left.pop()
+
+    def _live_by_node(self, cache: KmemCache) -> dict[int, list[int]]:
+        by_node: dict[int, list[int]] = {}
+        for obj in live_objects(self.state, cache):
+            by_node.setdefault(self.state.slabs[virt_to_slab(obj)].nodeid, []).append(obj)
+        return by_node
+
+    def _contradiction(self, recorded: CacheDump, problem: str) -> InputError:
+        return InputError(f"{self.dump.where}: {recorded.name}", problem, allowed="a dump that agrees with itself")
+
+
+def free_objects_of(state: SlabState, slab: int) -> list[int]:
+    """A slab's free objects in hand-out order."""
+    record = state.slabs[slab]
+    chain = []
+    objnr = record.free
+    while objnr != BUFCTL_END:
+        chain.append(object_number(slab, objnr))
+        objnr = state.words[record.bufctl + objnr]
+    return chain
+
+
+def live_objects(state: SlabState, cache: KmemCache) -> Iterator[int]:
+    """Every object of `cache` that is handed out: neither in an array nor free in its slab."""
+    cached = set(cached_objects(state, cache))
+    for l3 in cache.nodelists:
+        for slab in slabs_of(state, l3):
+            free = set(free_objects_of(state, slab))
+            for objnr in range(cache.num):
+                obj = object_number(slab, objnr)
+                if obj not in free and obj not in cached:
+                    yield obj
+
+
+def cached_objects(state: SlabState, cache: KmemCache) -> Iterator[int]:
+    """Every object that lies in an array of `cache`."""
+    for ac in arrays_of(cache):
+        yield from state.words[ac.entry : ac.entry + ac.avail]
+
+
+def arrays_of(cache: KmemCache) -> Iterator[ArrayCache]:
+    """Every array of `cache`: the CPUs', then each node's shared and alien ones."""
+    yield from cache.array
+    for l3 in cache.nodelists:
+        if l3.shared:
+            yield l3.shared
+        yield from (alien for alien in l3.alien or () if alien)
+
+
+def relist(state: SlabState, l3: KmemList3, slab: int, which: ListName) -> None:
+    """Move a slab to the tail of another list of its node."""
+    record = state.slabs[slab]
+    if record.which != which:
+        list_del(state.slabs, slab)
+        list_add_tail(state.slabs, slab, head_of(l3, which))
+        record.which = which
+
+
+def head_of(l3: KmemList3, which: ListName) -> int:
+    """The number of a list's head."""
+    return {ListName.PARTIAL: l3.slabs_partial, ListName.FULL: l3.slabs_full, ListName.FREE: l3.slabs_free}[which]
+
+
+def slabs_of(state: SlabState, l3: KmemList3) -> Iterator[int]:
+    """A node's slabs, list by list."""
+    for which in ListName:
+        yield from list_entries(state.slabs, head_of(l3, which))
+
+
+def _stats(recorded: CacheDump) -> CacheStats:
+    """The counters since boot."""
+    allocations, high, grown, reaped, errors, freeable, node_allocs, node_frees, overflow = recorded.info.globalstat
+    allochit, allocmiss, freehit, freemiss = recorded.info.cpustat
+    return CacheStats(
+        num_allocations=allocations,
+        high_mark=high,
+        grown=grown,
+        reaped=reaped,
+        errors=errors,
+        max_freeable=freeable,
+        node_allocs=node_allocs,
+        node_frees=node_frees,
+        node_overflow=overflow,
+        allochit=allochit,
+        allocmiss=allocmiss,
+        freehit=freehit,
+        freemiss=freemiss,
+    )

@@ -1,0 +1,72 @@
+"""Finds recordings of the real allocator under paths, tells their kinds apart, and compares each with what happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from slabdes.engine.conformance.compare import OPS_ENDINGS, compare_script
+from slabdes.engine.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
+from slabdes.engine.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
+from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
+from slabdes.engine.conformance.verdict import Outcome
+from slabdes.errors import InputError
+
+KINDS = "op scripts (.ops), 6.1 logs (.log, or .txt with GEOM rows), plain or .gz, traces with their dumps, or folders of them"
+GEOMETRY_ENDINGS = (".txt", ".txt.gz")
+MAX_DEPTH = 8
+"""Folders below a given one that are looked into."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording and how it is compared."""
+
+    path: Path
+    compare: Callable[[Path], Outcome]
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is an op script, which can also be run without a recording."""
+        return self.compare is compare_script
+
+
+def find_recordings(paths: list[Path]) -> list[Recording]:
+    """The recordings that `paths` name or hold, folders in order of name. Raises InputError for a path with none."""
+    found: list[Recording] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(str(path), "no such file or folder", allowed=KINDS)
+        here = list(_below(path, MAX_DEPTH)) if path.is_dir() else _of_file(path, named=True)
+        if not here:
+            raise InputError(str(path), "no recording in it" if path.is_dir() else "not a recording by its name", allowed=KINDS)
+        found += here
+    return found
+
+
+def _below(folder: Path, depth: int) -> Iterator[Recording]:
+    if is_trace_folder(folder):
+        yield Recording(folder, compare_trace_folder)
+        return
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(str(folder), error.strerror or str(error)) from None
+    for entry in entries:
+        if entry.is_dir():
+            if depth and not entry.is_symlink():
+                yield from _below(entry, depth - 1)
+        else:
+            yield from _of_file(entry, named=False)
+
+
+def _of_file(path: Path, *, named: bool) -> list[Recording]:
+    """A file's recording; of those found in a folder only what their names say, so that notes beside them do no harm."""
+    if path.name.endswith(OPS_ENDINGS):
+        return [Recording(path, compare_script)]
+    if path.name.endswith(LOG_ENDINGS):
+        return [Recording(path, compare_geometry if is_geometry_log(path) else compare_log)]
+    if named and path.name.endswith(GEOMETRY_ENDINGS):
+        return [Recording(path, compare_geometry)]
+    return []

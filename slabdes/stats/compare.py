@@ -1,0 +1,156 @@
+"""Two sides of a comparison, point by point: the same machine, CPUs and settings, other allocator or tunable.
+
+Differences are paired by replication, so that common random numbers cancel. Leaves out which difference matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.errors import InputError, nearest
+from slabdes.results import metrics
+from slabdes.results.frames import Frames
+from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.stats.intervals import CONFIDENCE, Interval, mean_interval, paired_difference
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MEASURES: Final = ("operations_per_s", "alloc_mean_ns", "free_mean_ns", "share_waiting")
+"""What is compared: rates of a replication, and mean times of its allocations and frees."""
+_POINT: Final = ("machine", "cpus")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One measure at one point: the means of both sides, their ratio, and the paired difference second - first.
+
+    `ratio` is None where the first side is 0, `difference` where the sides differ in replications.
+    """
+
+    label: Mapping[str, Any]
+    measure: str
+    first: Interval
+    second: Interval
+    ratio: float | None
+    difference: Interval | None
+
+
+def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list[Compared]:
+    """Compare, within one sweep, every value of `key` with its first; each label names the value compared.
+
+    Raises InputError if the sweep does not vary `key`.
+    """
+    varied = [*_POINT, *frames.swept_keys()]
+    if key not in varied or frames.points[key].n_unique() < 2:
+        several = [name for name in varied if frames.points[name].n_unique() > 1]
+        raise InputError(
+            "--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies"
+        )
+    values = list(dict.fromkeys(frames.points[key].to_list()))
+    sides = {value: _measures(frames, _points_with(frames, key, value), without=key) for value in values}
+    return [
+        row
+        for value in values[1:]
+        for row in _compare(sides[values[0]], sides[value], {key: f"{value} / {values[0]}"}, confidence)
+    ]
+
+
+def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE) -> list[Compared]:
+    """Compare two runs at the points that both have: the same machine, CPUs, and settings that both sweep.
+
+    Raises InputError if there is no such point, or a run has several for the same settings.
+    """
+    common = [key for key in first.swept_keys() if key in second.swept_keys()]
+    sides = [_measures(frames, frames.point_numbers(), only=common) for frames in (first, second)]
+    rows = _compare(sides[0], sides[1], {}, confidence)
+    if not rows:
+        raise InputError("compare", "the runs have no point in common", allowed="runs with the same machine, CPUs and settings")
+    return rows
+
+
+Measures = dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, list[float]]]]
+"""By a point's label values: the label, and each measure's values by replication."""
+
+
+def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
+    return [int(row["point"]) for row in frames.points.iter_rows(named=True) if row[key] == value]
+
+
+def _measures(frames: Frames, points: list[int], *, without: str = "", only: list[str] | None = None) -> Measures:
+    keys = [key for key in (*_POINT, *(frames.swept_keys() if only is None else only)) if key != without]
+    values = metrics.by_replication(frames.of_points(points))
+    result: Measures = {}
+    for row in frames.points.iter_rows(named=True):
+        if row["point"] not in points:
+            continue
+        label = {key: row[key] for key in keys}
+        place = tuple(label.values())
+        if place in result:
+            raise InputError("compare", f"several points have {label}", allowed="one point for each setting on each side")
+        mine = values.filter(point=row["point"]).sort("replication")
+        result[place] = (label, {measure: [float(value) for value in mine[measure]] for measure in MEASURES})
+    return result
+
+
+def _compare(first: Measures, second: Measures, extra: Mapping[str, Any], confidence: float) -> list[Compared]:
+    rows = []
+    for place, (label, before) in first.items():
+        if place not in second:
+            continue
+        after = second[place][1]
+        for measure in MEASURES:
+            one, other = mean_interval(before[measure], confidence), mean_interval(after[measure], confidence)
+            paired = len(before[measure]) == len(after[measure])
+            difference = paired_difference(before[measure], after[measure], confidence) if paired else None
+            ratio = other.mean / one.mean if one.mean else None
+            rows.append(Compared({**label, **extra}, measure, one, other, ratio, difference))
+    return rows
+
+
+def comparison_frame(rows: list[Compared]) -> pl.DataFrame:
+    """The comparison as a tidy frame: label columns, measure, first, second, ratio, difference and its half width."""
+    import polars as pl
+
+    return pl.DataFrame(
+        [
+            {
+                **row.label,
+                "measure": row.measure,
+                "first": row.first.mean,
+                "second": row.second.mean,
+                "ratio": row.ratio,
+                "difference": None if row.difference is None else row.difference.mean,
+                "half_width": None if row.difference is None else row.difference.half_width,
+            }
+            for row in rows
+        ]
+    )
+
+
+def comparison_sheet(rows: list[Compared], title: str) -> Sheet:
+    """The comparison as a table for people: a row a point and measure."""
+    heads = (*(key.rpartition(".")[2] for key in rows[0].label), "measure", "first", "second", "ratio", "difference (95 %)")
+    cells = tuple(_cells(row) for row in rows)
+    return Sheet(title, heads, len(rows[0].label) + 1, cells)
+
+
+_SHOWN: Final = {
+    "operations_per_s": ("operations/s", count_text),
+    "alloc_mean_ns": ("mean alloc", time_text),
+    "free_mean_ns": ("mean free", time_text),
+    "share_waiting": ("waiting", share_text),
+}
+
+
+def _cells(row: Compared) -> tuple[str, ...]:
+    name, text = _SHOWN[row.measure]
+    change = "-"
+    if row.difference is not None:
+        sign = "-" if row.difference.mean < 0 else "+"
+        half = row.difference.half_width
+        change = f"{sign}{text(abs(row.difference.mean))}" + ("" if half is None else f" ± {text(half)}")
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
+    return (*(str(value) for value in row.label.values()), name, text(row.first.mean), text(row.second.mean), ratio, change)

@@ -1,0 +1,117 @@
+"""/proc/slabinfo of real SLAB kernels, and what is told of files that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slabdes.config import CacheConfig
+from slabdes.errors import InputError
+from slabdes.workload.slabinfo import parse_row, read_slabinfo
+
+SHARED = Path(__file__).parents[3] / "shared"
+HEADER = "slabinfo - version: 2.1\n# name <active_objs> : tunables <limit> <batchcount> <sharedfactor> : slabdata\n"
+DENTRY = "dentry 100 105 192 21 1 : tunables 120 60 8 : slabdata 5 5 60\n"
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(text: str) -> Path:
+        path = tmp_path / "slabinfo"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def _shared(name: str) -> Path:
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"../shared/{name} is not here")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "caches", "cache", "tunables"),
+    [
+        ("slabinfo/slab_2.6.0-test6_UP_DEBUGSLAB_globalstat_cpustat.txt", 63, "tcp_tw_bucket", (32, 16, 0)),
+        ("slabinfo/slab_arm_smp_xilinx-innofirmware_4.4.txt", 84, "can_gw", (54, 27, 8)),
+        ("slabinfo/slab_up_RandolphWang1-D2000.txt", 126, "tipc_queue_items", (120, 60, 0)),
+        ("slabinfo/slab_x86_64_3.4.0-rc6_SMP_desktop12GB.txt", 56, "nfs_write_data", (54, 27, 8)),
+        ("kernel61/boot_slabinfo_8cpu_2node.txt", 94, "kmalloc-1k", (54, 27, 8)),
+    ],
+)
+def test_every_row_of_a_real_dump_is_read(name: str, caches: int, cache: str, tunables: tuple[int, int, int]):
+    slabinfo = read_slabinfo(_shared(name))
+    row = slabinfo.row(cache)
+    assert len(slabinfo.rows) == caches
+    assert (row.limit, row.batchcount, row.shared) == tunables
+
+
+def test_a_slub_kernels_dump_is_told_in_one_line():
+    with pytest.raises(InputError, match="a SLUB kernel's, which has none"):
+        read_slabinfo(_shared("slabinfo/slub_coreos-sosreport.txt"))
+
+
+def test_zero_tunables_throughout_are_a_slub_kernels(write: Write):
+    with pytest.raises(InputError, match="SLUB"):
+        read_slabinfo(write(HEADER + DENTRY.replace("120 60 8", "0 0 0")))
+
+
+def test_a_swapped_header_changes_nothing_but_is_told(write: Write):
+    slabinfo = read_slabinfo(write(HEADER.replace("<limit> <batchcount>", "<batchcount> <limit>") + DENTRY))
+    assert (slabinfo.row("dentry").limit, slabinfo.row("dentry").batchcount) == (120, 60)
+    assert "<batchcount> <limit>" in slabinfo.notes[0]
+
+
+@pytest.mark.parametrize("name", ["fib6 nodes", "raid5 md 0", "a 7"])
+def test_names_may_hold_spaces_and_numbers(name: str):
+    row = parse_row(f"{name}   1 2 3 4 5 : tunables 6 5 4 : slabdata 7 8 9")
+    assert (row.name, row.active_objs, row.pagesperslab, row.limit, row.sharedavail) == (name, 1, 5, 6, 9)
+
+
+def test_statistics_below_zero_are_given_back_negative():
+    row = parse_row(
+        f"dentry 1 2 3 4 5 : tunables 6 5 4 : slabdata 7 8 9 : globalstat 1 {2**64 - 3} 3 4 5 6 7 8 9 : cpustat 1 2 3 4"
+    )
+    assert row.globalstat[1] == -3
+    assert row.cpustat == (1, 2, 3, 4)
+
+
+def test_a_cache_takes_its_tunables_from_its_row(write: Write):
+    config = CacheConfig(name="kmalloc-1024", size=1024)
+    tuned = read_slabinfo(write(HEADER + DENTRY.replace("dentry", "kmalloc-1k"))).tuned(config)
+    assert (tuned.limit, tuned.batchcount, tuned.shared) == (120, 60, 8)
+    assert tuned.size == 1024
+
+
+def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
+    with pytest.raises(InputError, match="did you mean dentry"):
+        read_slabinfo(write(HEADER + DENTRY)).row("dentri")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        (HEADER, "no cache"),
+        ("slabinfo - version: 1.1\ndentry 1 2 3\n", "version 1.1"),
+        (HEADER + "dentry 100 105 192 21 : tunables 120 60 8 : slabdata 5 5 60\n", "line 3"),
+        (HEADER + DENTRY.replace("120 60 8", "120 60"), "line 3"),
+        (HEADER + DENTRY.replace("105", "many"), "'many'"),
+        (HEADER + DENTRY.replace("105", "-105"), "'-105'"),
+        (HEADER + DENTRY.replace("120 60 8", "60 120 8"), "60 120 8"),
+        (HEADER + DENTRY.replace("105", "9" * 30), "line 3"),
+        (HEADER + " " * 60000 + "\n" + "x " * 30000 + "\n", "line 4"),
+        (HEADER + "\0", "binary"),
+    ],
+)
+def test_what_is_no_slabinfo_is_told_in_one_line(text: str, words: str, write: Write):
+    with pytest.raises(InputError) as caught:
+        read_slabinfo(write(text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
