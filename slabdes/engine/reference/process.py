@@ -15,10 +15,10 @@ from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
-from slabdes.engine.reference.cpu import TimedCpu
 from slabdes.engine.reference.kernel import Moment, TimedKernel
 from slabdes.engine.upkeep_paths import cache_reap
 from slabdes.errors import Stalled
