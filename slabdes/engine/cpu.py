@@ -36,9 +36,9 @@ def what_word(identity: int, cache: int, path: int) -> int:
     return identity << 16 ^ cache << 8 ^ path
 
 
-def slowed(slowdown: int, jitter: int, word: int) -> int:
-    """The factor on local work that the random `word` draws: `slowdown` +- `jitter`, in fixed point."""
-    return slowdown + ((jitter * ((word >> (64 - FIXED_BITS)) - _HALF)) // _HALF)
+def slowed(slowdown: int, jitter: int, drawn: int) -> int:
+    """The factor on local work that a random number of FIXED_BITS draws: `slowdown` +- `jitter`, in fixed point."""
+    return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
 class TimedCpu(CpuContext):
@@ -98,7 +98,7 @@ class TimedCpu(CpuContext):
         self.work = self.page_work = 0
         factor = self.slowdown
         if self.jitter:
-            factor = slowed(factor, self.jitter, next(self.jitter_words))
+            factor = slowed(factor, self.jitter, next(self.jitter_words) >> (64 - FIXED_BITS))
         work = (work * factor) >> FIXED_BITS
         page_work = (page_work * factor) >> FIXED_BITS
         self.work_time += work

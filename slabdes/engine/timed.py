@@ -5,6 +5,7 @@ Leaves out time itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slabdes.allocator.mempolicy import MemPolicy
@@ -15,6 +16,7 @@ from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
+from slabdes.errors import Stalled
 from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.topology import Machine
@@ -124,3 +126,20 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
 def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:
     """Where a CPU's stream of jitter begins."""
     return stream_key(experiment.seed, replication, cpu, Purpose.JITTER)
+
+
+NAMED_IN_ERROR = 8
+"""CPUs that an error names (assumed)."""
+AT_BARRIER = "at the barrier"
+
+
+def for_slot(slot: int, what: str) -> str:
+    """That a CPU waits until a slot is filled or emptied."""
+    return f"for slot {slot} to be {what}"
+
+
+def stalled(blocked: Mapping[int, str]) -> Stalled:
+    """The error of a run whose CPUs all wait, each for what `blocked` says."""
+    named = [f"CPU {cpu} {why}" for cpu, why in sorted(blocked.items())]
+    more = f" and {len(named) - NAMED_IN_ERROR} more" if len(named) > NAMED_IN_ERROR else ""
+    return Stalled(f"every CPU waits for another: {', '.join(named[:NAMED_IN_ERROR])}{more}")

@@ -1,0 +1,114 @@
+"""How Python becomes compiled code here: options, arrays at addresses, and the shared functions registered.
+
+Records and arrays are reached through addresses that the run's record holds, so calls pass pointers only and no reference
+is counted. Leaves out numba's cache (`cache`).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload_method, register_jitable
+from numba.np import arrayobj, numpy_support
+
+from slabdes import streams
+from slabdes.allocator import lists, timers, transitions
+from slabdes.engine import cpu, lines, pages, records
+from slabdes.engine.compiled import layout
+from slabdes.locks import disciplines
+
+OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+inline = njit(forceinline=True, **OPTIONS)
+"""For small functions that belong into their callers."""
+function = njit(**OPTIONS)
+_HUGE = 1 << 40
+"""Stands for an array's length: nothing here asks for it."""
+
+
+def _view(dtype: Any, dimensions: int) -> Any:
+    item = np.dtype(dtype)
+    array = types.Array(numpy_support.from_dtype(item), dimensions, "C")
+
+    def build(context: Any, builder: Any, address: Any, columns: Any) -> Any:
+        made = context.make_array(array)(context, builder)
+        size = context.get_constant(types.intp, item.itemsize)
+        huge = context.get_constant(types.intp, _HUGE)
+        arrayobj.populate_array(
+            made,
+            data=builder.inttoptr(address, made.data.type),
+            shape=cgutils.pack_array(builder, [huge, *columns]),
+            strides=cgutils.pack_array(builder, [*(builder.mul(size, column) for column in columns), size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    if dimensions == 1:
+
+        @intrinsic  # type: ignore[untyped-decorator]
+        def view(typing_context, address):  # type: ignore[no-untyped-def]
+            return array(types.int64), lambda context, builder, signature, given: build(context, builder, given[0], [])
+
+        return view
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def table(typing_context, address, columns):  # type: ignore[no-untyped-def]
+        return (
+            array(types.int64, types.int64),
+            lambda context, builder, signature, given: build(context, builder, given[0], [given[1]]),
+        )
+
+    return table
+
+
+ints_at = _view("i8", 1)
+table_at = _view("i8", 2)
+slabs_at = _view(layout.SLAB, 1)
+arrays_at = _view(layout.ARRAY, 1)
+l3s_at = _view(layout.L3, 1)
+stats_at = _view(layout.STATS, 1)
+caches_at = _view(layout.CACHE, 1)
+locks_at = _view(layout.LOCK, 1)
+counts_at = _view(layout.COUNTS, 1)
+slots_at = _view(layout.SLOT, 1)
+steps_at = _view(layout.STEP, 1)
+frames_at = _view(layout.FRAME, 1)
+cpus_at = _view(layout.CPU, 1)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
+    """Zero bits above the highest one of a 64-bit word; 64 of zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ctlz(given[0], cgutils.false_bit)
+
+    return types.int64(types.int64), generate
+
+
+@overload_method(types.Integer, "bit_length")  # type: ignore[untyped-decorator]
+def _bit_length(value):  # type: ignore[no-untyped-def]
+    return lambda value: 64 - leading_zeros(value)
+
+
+def _share(module: ModuleType, *names: str) -> None:
+    """Let compiled code call functions of a module that knows nothing of numba: those named, else all of its own."""
+    for name in names or tuple(vars(module)):
+        made = vars(module)[name]
+        if callable(made) and getattr(made, "__module__", None) == module.__name__ and not isinstance(made, type):
+            register_jitable(forceinline=True)(made)
+
+
+_share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
+_share(transitions)
+_share(timers)
+_share(streams, "mix64")
+_share(cpu, "fold", "fold_operation", "what_word", "slowed")
+_share(records, "bucket_of")
+_share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
+_share(lines, "touch")
+_share(disciplines, "qspinlock_delay", "ticket_delay")
