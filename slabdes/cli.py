@@ -46,7 +46,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interrupt
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
-Engine = Annotated[str, typer.Option("--engine", help="auto or reference.")]
+Engine = Annotated[str, typer.Option("--engine", help="auto, reference or compiled; all give the same records.")]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
 

@@ -54,9 +54,15 @@ def _base() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
 
 
+def has_compiled() -> bool:
+    """Whether an earlier run has left compiled code of the present sources."""
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("*.simulate-*.nbc"))
+
+
 @cache
-def simulate_function() -> tuple[Any, bool]:
-    """The compiled `driver.simulate`, and whether its machine code is there already. Compiles on the first call."""
+def simulate_function() -> Any:
+    """The compiled `driver.simulate`, compiled now or loaded."""
     from slabdes.engine.compiled.driver import simulate
 
     return _compiled(simulate)
@@ -64,24 +70,26 @@ def simulate_function() -> tuple[Any, bool]:
 
 @cache
 def rehash_function() -> Any:
-    """The compiled `slots.rehash` for a run in an array."""
+    """The compiled `driver.rehash_slots`."""
     from slabdes.engine.compiled.driver import rehash_slots
 
-    return _compiled(rehash_slots)[0]
+    return _compiled(rehash_slots, addresses=2)
 
 
-def _compiled(function: Any) -> tuple[Any, bool]:
-    from numba import config, njit
+def _compiled(function: Any, addresses: int = 0) -> Any:
+    """A function of the run, in its array, and some integers."""
+    import numpy as np
+    from numba import config, int64, njit, typeof
 
+    from slabdes.engine.compiled.layout import RUN
     from slabdes.engine.compiled.numba_tools import OPTIONS
 
     folder = cache_folder()
-    if folder is None:
-        return njit(**OPTIONS)(function), False
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
+    config.CACHE_DIR = str(folder or "")
     try:
-        compiled = njit(cache=True, **OPTIONS)(function)
+        compiled = njit(cache=folder is not None, **OPTIONS)(function)
     finally:
         config.CACHE_DIR = before
-    return compiled, any(folder.rglob(f"*{function.__name__}*.nbc"))
+    compiled.compile((typeof(np.zeros(1, RUN)), *[int64] * addresses))
+    return compiled

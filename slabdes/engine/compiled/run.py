@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +36,18 @@ def refuse_what_it_cannot(experiment: Experiment) -> None:
         raise InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
 
 
+def prepare(say: Callable[[int], None]) -> None:
+    """Load compiled code, or compile it first; `say` hears 0 before it is compiled and 1 when it is ready."""
+    from slabdes.engine.compiled.cache import has_compiled, simulate_function
+
+    if has_compiled():
+        simulate_function()
+        return
+    say(0)
+    simulate_function()
+    say(1)
+
+
 def run_compiled(
     experiment: Experiment,
     machine: Machine,
@@ -65,9 +76,7 @@ def run_compiled(
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
     memory["cpus"]["reap_at"] = [cpu.reap_due * PS_PER_S // settings.hz for cpu in cpus]
     feed = Feed(memory, workload)
-    simulate, kept = simulate_function()
-    if not kept and not simulate.signatures:
-        print("compiling the engine for this machine; it is kept for next time", file=sys.stderr)
+    simulate = simulate_function()
     status = Status.PAUSE
     while status is not Status.FINISHED:
         if status is Status.PAUSE:
