@@ -28,7 +28,7 @@ def zone_batchsize(pages: int) -> int:
     return (1 << (batch + batch // 2).bit_length() - 1) - 1
 
 
-Lists = MutableSequence[MutableSequence[int]]
+Lists = Sequence[MutableSequence[int]]
 """Pages on each CPU's list for each zone, [CPU][node]."""
 
 

@@ -106,7 +106,9 @@ def run_study(
         with _forgotten_if_empty(kept):
             parts = _run_points(points, engines, kept, jobs, phase)
         frames = concat_frames(parts)
-    manifest = make_manifest(frames, described, "+".join(sorted(set(engines.values()))), machines, wall_s=round(time.monotonic() - began, 3))
+    manifest = make_manifest(
+        frames, described, "+".join(sorted(set(engines.values()))), machines, wall_s=round(time.monotonic() - began, 3)
+    )
     run = run_of(manifest, frames)
     if out is not None:
         run.save(out, None if draw is None else lambda folder: draw(frames, manifest, folder))

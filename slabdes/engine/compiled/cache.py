@@ -78,18 +78,19 @@ def rehash_function() -> Any:
 
 def _compiled(function: Any, addresses: int = 0) -> Any:
     """A function of the run, in its array, and some integers."""
-    import numpy as np
-    from numba import config, int64, njit, typeof
+    import numba
 
     from slabdes.engine.compiled.layout import RUN
     from slabdes.engine.compiled.numba_tools import OPTIONS
 
     folder = cache_folder()
+    config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder or "")
     try:
-        compiled = njit(cache=folder is not None, **OPTIONS)(function)
+        compiled: Any = numba.njit(cache=folder is not None, **OPTIONS)(function)
     finally:
         config.CACHE_DIR = before
-    compiled.compile((typeof(np.zeros(1, RUN)), *[int64] * addresses))
+    runs = numba.from_dtype(RUN)[::1]
+    compiled.compile((runs, *[numba.int64] * addresses))
     return compiled

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import int64, uint64
 
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
 from slabdes.engine.compiled.numba_tools import (
@@ -16,10 +15,12 @@ from slabdes.engine.compiled.numba_tools import (
     frames_at,
     function,
     inline,
+    int64,
     ints_at,
     leading_zeros,
     slabs_at,
     table_at,
+    uint64,
 )
 from slabdes.engine.cpu import FIXED_BITS, fold_operation, slowed, what_word
 from slabdes.engine.lines import touch

@@ -127,9 +127,7 @@ def _pack_burst(memory: Memory, programs: Programs) -> bool:
         record = memory["cpus"][cpu]
         record["kind"] = Kind.BURST
         record["base"] = program.owner << SLOT_BITS
-    memory.set(
-        objects=config.objects, rounds=config.rounds, has_barrier=config.barrier, burst_think=ns_to_ps(config.think_ns)
-    )
+    memory.set(objects=config.objects, rounds=config.rounds, has_barrier=config.barrier, burst_think=ns_to_ps(config.think_ns))
     return _table(memory, len(programs), config.objects)
 
 
@@ -178,7 +176,5 @@ def _pack_section(memory: Memory, programs: Programs) -> bool:
         record["draw_key"] = program.key
     _think(memory, config.think, config.think_ns)
     hold = ns_to_ps(config.hold_ns)
-    memory.set(
-        operations=config.operations, hold_mean=hold, hold_random=config.hold is ThinkKind.EXPONENTIAL and hold > 0
-    )
+    memory.set(operations=config.operations, hold_mean=hold, hold_random=config.hold is ThinkKind.EXPONENTIAL and hold > 0)
     return True

@@ -6,8 +6,6 @@ Leaves out what is done under a lock.
 
 from __future__ import annotations
 
-from numba import uint64
-
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled.clock import (
     Record,
@@ -19,7 +17,7 @@ from slabdes.engine.compiled.clock import (
     unschedule,
 )
 from slabdes.engine.compiled.layout import Micro, Status
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.cpu import fold
 from slabdes.locks.disciplines import qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE

@@ -6,14 +6,17 @@ is counted. Leaves out numba's cache (`cache`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import numba
 import numpy as np
-from numba import njit, types
-from numba.core import cgutils
+from numba import types
+from numba.core import cgutils as numba_cgutils
 from numba.extending import intrinsic, overload_method, register_jitable
-from numba.np import arrayobj, numpy_support
+from numba.np import arrayobj as numba_arrayobj
+from numba.np import numpy_support
 
 from slabdes import streams
 from slabdes.allocator import lists, timers, transitions
@@ -21,12 +24,29 @@ from slabdes.engine import cpu, lines, pages, records
 from slabdes.engine.compiled import layout
 from slabdes.locks import disciplines
 
+# Parts of numba without types.
+arrayobj: Any = numba_arrayobj
+cgutils: Any = numba_cgutils
+njit: Any = numba.njit
+int64: Any = numba.int64
+uint64: Any = numba.uint64
+
 OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
 _INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Nothing in Python calls an inner function: wrappers would be a third of the time to compile."""
-inline = njit(forceinline=True, **_INNER)
-"""For small functions that belong into their callers."""
-function = njit(**_INNER)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def inline(python: F) -> F:
+    """Compile a small function that belongs into its callers."""
+    return cast(F, njit(forceinline=True, **_INNER)(python))
+
+
+def function(python: F) -> F:
+    """Compile a function that others call."""
+    return cast(F, njit(**_INNER)(python))
+
+
 _HUGE = 1 << 40
 """Stands for an array's length: nothing here asks for it."""
 
@@ -51,13 +71,13 @@ def _view(dtype: Any, dimensions: int) -> Any:
 
     if dimensions == 1:
 
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def view(typing_context, address):  # type: ignore[no-untyped-def]
             return array(types.int64), lambda context, builder, signature, given: build(context, builder, given[0], [])
 
         return view
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def table(typing_context, address, columns):  # type: ignore[no-untyped-def]
         return (
             array(types.int64, types.int64),
@@ -82,8 +102,8 @@ frames_at = _view(layout.FRAME, 1)
 cpus_at = _view(layout.CPU, 1)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
+@intrinsic
+def _leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     """Zero bits above the highest one of a 64-bit word; 64 of zero."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -92,7 +112,10 @@ def leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
     return types.int64(types.int64), generate
 
 
-@overload_method(types.Integer, "bit_length")  # type: ignore[untyped-decorator]
+leading_zeros: Any = _leading_zeros
+
+
+@overload_method(types.Integer, "bit_length")
 def _bit_length(value):  # type: ignore[no-untyped-def]
     return lambda value: 64 - leading_zeros(value)
 

@@ -130,9 +130,7 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
             free_pages[node] += 1 << order
             cpu.page_work += run.page_free_higher + (order - 1) * run.page_per_order
         else:
-            moved = trim_list(
-                free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node
-            )
+            moved = trim_list(free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node)
             cpu.page_work += moved * run.pcp_refill_page
         frame.pc = FREE_PAGES + 2
         return spin_unlock(run, cpu, lock)

@@ -70,9 +70,7 @@ def run_compiled(
     cpus = make_cpus(experiment, machine, workload, replication)
     for cpu in cpus:
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
-    memory = pack(
-        state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
-    )
+    memory = pack(state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus])
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
     memory["cpus"]["reap_at"] = [cpu.reap_due * PS_PER_S // settings.hz for cpu in cpus]
     feed = Feed(memory, workload)
@@ -91,7 +89,9 @@ def run_compiled(
             raise stalled(_blocked(memory["cpus"]))
         else:
             raise InputError(
-                "simulated time", f"beyond {memory.get('time_limit') / PS_PER_S:.0f} s", allowed="longer runs with engine = reference"
+                "simulated time",
+                f"beyond {memory.get('time_limit') / PS_PER_S:.0f} s",
+                allowed="longer runs with engine = reference",
             )
         status = Status(simulate(memory.run))
         if progress is not None and status is Status.PAUSE:

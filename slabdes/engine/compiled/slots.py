@@ -5,10 +5,8 @@ Holds full slots, those that are waited for and, where a window bounds them, whe
 
 from __future__ import annotations
 
-from numba import int64, uint64
-
 from slabdes.engine.compiled.clock import Record
-from slabdes.engine.compiled.numba_tools import function, inline, slots_at
+from slabdes.engine.compiled.numba_tools import function, inline, int64, slots_at, uint64
 from slabdes.streams import mix64
 from slabdes.workload.synthetic import SLOT_BITS
 

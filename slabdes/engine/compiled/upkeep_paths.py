@@ -196,5 +196,3 @@ def drain_freelist(run: Record, cpu: Record, frame: Record) -> int:
         return GO
     end_of_path(cpu, frame.nr)
     return GO
-
-
