@@ -53,7 +53,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interrupt
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
-Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto or reference; all give the same results.")]
+Engine = Annotated[
+    str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")
+]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
 

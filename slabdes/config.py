@@ -33,6 +33,7 @@ class EngineName(StrEnum):
 
     AUTO = "auto"
     REFERENCE = "reference"
+    COMPILED = "compiled"
 
 
 class Placement(StrEnum):

@@ -169,7 +169,7 @@ def _list_taken_slab(slabs: Sequence[Slab], l3: KmemList3, number: int) -> None:
 
 
 def free_block_object(
-    words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, obj: int, *, trim: bool
+    words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, obj: int, trim: bool
 ) -> int:
     """Return one object to its slab (the body of free_block's loop): the list the slab is on now, or SLAB_DESTROYED.
 

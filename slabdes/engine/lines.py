@@ -5,12 +5,32 @@ The CPU that touched a line last owns it. Leaves out sharing (a line read by two
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from typing import Final
 
 from slabdes.allocator.state import NOBODY
 
 NO_LINE: Final = -1
+
+
+def touch(
+    owner: MutableSequence[int],
+    home: Sequence[int],
+    transfer: Sequence[Sequence[int]],
+    dram: Sequence[int],
+    cpu: int,
+    line: int,
+) -> int:
+    """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs."""
+    if line == NO_LINE:
+        return 0
+    before = owner[line]
+    if before == cpu:
+        return 0
+    owner[line] = cpu
+    if before == NOBODY:
+        return dram[home[line]]
+    return transfer[before][cpu]
 
 
 class CacheLines:
@@ -37,12 +57,4 @@ class CacheLines:
 
     def touch(self, cpu: int, line: int) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs."""
-        if line == NO_LINE:
-            return 0
-        owner = self.owner[line]
-        if owner == cpu:
-            return 0
-        self.owner[line] = cpu
-        if owner == NOBODY:
-            return self._dram[self._node_of_cpu[cpu]][self.home[line]]
-        return self._transfer[owner][cpu]
+        return touch(self.owner, self.home, self._transfer, self._dram[self._node_of_cpu[cpu]], cpu, line)

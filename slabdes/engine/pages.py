@@ -6,7 +6,7 @@ order-n request succeeds whenever 2**n pages are free. Costs and locks are the e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from typing import Final
 
 from slabdes.units import PAGE_SIZE
@@ -28,6 +28,48 @@ def zone_batchsize(pages: int) -> int:
     return (1 << (batch + batch // 2).bit_length() - 1) - 1
 
 
+Lists = Sequence[MutableSequence[int]]
+"""Pages on each CPU's list for each zone, [CPU][node]."""
+
+
+def take_from_list(pcp: Lists, cpu: int, node: int) -> bool:
+    """Take one page from the CPU's own list; whether there was one."""
+    if not pcp[cpu][node]:
+        return False
+    pcp[cpu][node] -= 1
+    return True
+
+
+def refill_list(free: MutableSequence[int], pcp: Lists, batch: int, cpu: int, node: int) -> int:
+    """Move up to a batch from the zone to the CPU's list; how many. Under the zone lock (rmqueue_bulk)."""
+    moved = min(batch, free[node])
+    free[node] -= moved
+    pcp[cpu][node] += moved
+    return moved
+
+
+def give_to_list(pcp: Lists, high: int, cpu: int, node: int) -> bool:
+    """Put one page on the CPU's own list; whether the list is now longer than it may be."""
+    pcp[cpu][node] += 1
+    return pcp[cpu][node] >= high
+
+
+def trim_list(free: MutableSequence[int], pcp: Lists, batch: int, cpu: int, node: int) -> int:
+    """Move a batch from the CPU's list to the zone; how many. Under the zone lock (free_pcppages_bulk)."""
+    moved = min(batch, pcp[cpu][node])
+    pcp[cpu][node] -= moved
+    free[node] += moved
+    return moved
+
+
+def take_pages(free: MutableSequence[int], node: int, pages: int) -> bool:
+    """Take pages straight from the zone; whether there were enough. Under the zone lock."""
+    if free[node] < pages:
+        return False
+    free[node] -= pages
+    return True
+
+
 class PagePool:
     """Free pages of every node's zone, and of each CPU's list for each zone.
 
@@ -43,40 +85,3 @@ class PagePool:
         batches = [zone_batchsize(pages) for pages in memory_pages]
         self.high = [HIGH_BATCHES * batch for batch in batches]
         self.batch = [max(1, batch) for batch in batches]
-
-    def take_from_list(self, cpu: int, node: int) -> bool:
-        """Take one page from the CPU's own list; whether there was one."""
-        if not self.pcp[cpu][node]:
-            return False
-        self.pcp[cpu][node] -= 1
-        return True
-
-    def refill_list(self, cpu: int, node: int) -> int:
-        """Move up to a batch from the zone to the CPU's list; how many. Under the zone lock (rmqueue_bulk)."""
-        moved = min(self.batch[node], self.free[node])
-        self.free[node] -= moved
-        self.pcp[cpu][node] += moved
-        return moved
-
-    def give_to_list(self, cpu: int, node: int) -> bool:
-        """Put one page on the CPU's own list; whether the list is now longer than it may be."""
-        self.pcp[cpu][node] += 1
-        return self.pcp[cpu][node] >= self.high[node]
-
-    def trim_list(self, cpu: int, node: int) -> int:
-        """Move a batch from the CPU's list to the zone; how many. Under the zone lock (free_pcppages_bulk)."""
-        moved = min(self.batch[node], self.pcp[cpu][node])
-        self.pcp[cpu][node] -= moved
-        self.free[node] += moved
-        return moved
-
-    def take(self, node: int, pages: int) -> bool:
-        """Take pages straight from the zone; whether there were enough. Under the zone lock."""
-        if self.free[node] < pages:
-            return False
-        self.free[node] -= pages
-        return True
-
-    def give(self, node: int, pages: int) -> None:
-        """Put pages straight back into the zone. Under the zone lock."""
-        self.free[node] += pages

@@ -19,12 +19,22 @@ MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
 
+def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
+    """Picoseconds of a qspinlock hand-off, from the transfer to its winner."""
+    return to_winner * handoff_milli // MILLI
+
+
+def ticket_delay(to_winner: int, to_all: int) -> int:
+    """Picoseconds of a ticket lock's hand-off, from the transfers to its winner and to all who wait."""
+    return max(to_winner, to_all // 2)
+
+
 def qspinlock(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
     """First come, first served; a fixed number of transfers between the releaser and the head of the queue.
 
     The releasing store takes the line back from the head, which spins on it; the head reads it, then writes it.
     """
-    return 0, transfer[holder][waiters[0]] * handoff_milli // MILLI
+    return 0, qspinlock_delay(transfer[holder][waiters[0]], handoff_milli)
 
 
 def ticket(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
@@ -33,7 +43,7 @@ def ticket(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_mill
     After Boyd-Wickizer et al., "Non-scalable locks are dangerous", OLS 2012; the waiters are those at the release.
     """
     row = transfer[holder]
-    return 0, max(row[waiters[0]], sum(row[waiter] for waiter in waiters) // 2)
+    return 0, ticket_delay(row[waiters[0]], sum(row[waiter] for waiter in waiters))
 
 
 HANDOFFS: Final[Mapping[str, Handoff]] = {"qspinlock": qspinlock, "ticket": ticket}

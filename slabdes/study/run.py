@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import EngineName, Experiment
 from slabdes.engine.records import Records
-from slabdes.engine.reference.run import run_reference
 from slabdes.results.folder import check_output
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest
@@ -24,11 +23,29 @@ from slabdes.results.run import Run, run_of
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
 
-ENGINES = {EngineName.REFERENCE: run_reference}
-"""The engines that there are, by the name that an experiment gives."""
-AUTO = EngineName.REFERENCE
-"""What `auto` means: all engines give the same records, and this is the only one yet."""
+COMPILED_FROM = 500_000
+"""Operations of a whole study from which `auto` compiles: below, the reference is done before compiled code is loaded (DESIGN)."""
 SIMULATING = "simulating"
+COMPILING = "compiling the engine for this machine; kept for next time"
+
+
+def _run_reference(*given: Any) -> Records:
+    from slabdes.engine.reference.run import run_reference
+
+    return run_reference(*given)
+
+
+def _run_compiled(*given: Any) -> Records:
+    from slabdes.engine.compiled.run import run_compiled
+
+    return run_compiled(*given)
+
+
+ENGINES: Mapping[EngineName, Callable[..., Records]] = {
+    EngineName.REFERENCE: _run_reference,
+    EngineName.COMPILED: _run_compiled,
+}
+"""The engines that there are, by the name that an experiment gives. All give the same records; each is imported when it runs."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class Task:
 
     point: PlannedPoint
     replication: int
+    engine: EngineName
 
     @property
     def operations(self) -> int:
@@ -45,14 +63,18 @@ class Task:
 
     def run(self, progress: Callable[[int], None]) -> Records:
         """Simulate it."""
-        engine = ENGINES[engine_of(self.point.experiment)]
         point = self.point
-        return engine(point.experiment, point.machine, point.workload(self.replication), self.replication, progress)
+        return ENGINES[self.engine](point.experiment, point.machine, point.workload(self.replication), self.replication, progress)
 
 
-def engine_of(experiment: Experiment) -> EngineName:
-    """The engine that runs an experiment."""
-    return AUTO if experiment.engine is EngineName.AUTO else experiment.engine
+def engine_of(experiment: Experiment, operations: int) -> EngineName:
+    """The engine that runs an experiment of a study of so many operations.
+
+    `auto` compiles large studies, but not what asks for invariants to be checked: only the reference does that.
+    """
+    if experiment.engine is not EngineName.AUTO:
+        return experiment.engine
+    return EngineName.COMPILED if operations >= COMPILED_FROM and not experiment.debug else EngineName.REFERENCE
 
 
 def run_study(
@@ -75,13 +97,18 @@ def run_study(
         check_output(out)
     with tempfile.TemporaryDirectory(prefix="slabdes-") as temporary:
         points = plan(experiment, Path(temporary), phase)
+        total = sum(point.operations * point.experiment.replications for point in points)
+        engines = {point.index: engine_of(point.experiment, total) for point in points}
+        _prepare(points, engines, phase)
         described = experiment.model_dump(mode="json")
         machines = {point.machine.name: point.machine.describe() | {"layout": point.machine.layout()} for point in points}
         kept = open_partial(out, fingerprint(described, machines), resume=resume) if out is not None else None
         with _forgotten_if_empty(kept):
-            parts = _run_points(points, kept, jobs, phase)
+            parts = _run_points(points, engines, kept, jobs, phase)
         frames = concat_frames(parts)
-    manifest = make_manifest(frames, described, engine_of(experiment).value, machines, wall_s=round(time.monotonic() - began, 3))
+    manifest = make_manifest(
+        frames, described, "+".join(sorted(set(engines.values()))), machines, wall_s=round(time.monotonic() - began, 3)
+    )
     run = run_of(manifest, frames)
     if out is not None:
         run.save(out, None if draw is None else lambda folder: draw(frames, manifest, folder))
@@ -101,11 +128,30 @@ def _forgotten_if_empty(kept: Path | None) -> Iterator[None]:
         raise
 
 
-def _run_points(points: Sequence[PlannedPoint], kept: Path | None, jobs: int, phase: Phase | None) -> list[Frames]:
+def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
+    """Have compiled code at hand, where it is needed, before processes are started that would each compile it."""
+    compiled = [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
+    if not compiled:
+        return
+    from slabdes.engine.compiled.run import prepare, refuse_what_it_cannot
+
+    for experiment in compiled:
+        refuse_what_it_cannot(experiment)
+
+    def say(done: int) -> None:
+        if phase is not None:
+            phase(COMPILING, done, 1)
+
+    prepare(say)
+
+
+def _run_points(
+    points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], kept: Path | None, jobs: int, phase: Phase | None
+) -> list[Frames]:
     """The frames of every point, in order: from the working folder where it has them, else simulated."""
     done = {} if kept is None else {index: load_point(kept, index) for index in points_done(kept)}
     tasks = [
-        Task(point, replication)
+        Task(point, replication, engines[point.index])
         for point in points
         if point.index not in done
         for replication in range(point.experiment.replications)

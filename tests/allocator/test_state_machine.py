@@ -18,8 +18,9 @@ from slabdes.allocator.lists import list_empty
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, kmem_cache_create, virt_to_slab
 from slabdes.allocator.timers import first_reap
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.tunables import Tunables, default_tunables
-from slabdes.engine.alloc_paths import cache_grow, kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.alloc_paths import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.conformance.kernel import UNLIMITED, ConformanceKernel
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import CpuContext, Waits
@@ -218,7 +219,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         # No layout that keeps descriptors outside has two colours, so that this needs an invented number of them.
         real_colour, big.colour = big.colour, 5
         real_next, l3.colour_next = l3.colour_next, 3
-        assert kernel.finish(cache_grow(kernel, context, big, MAY_WAIT | THISNODE, place)) is False
+        assert kernel.finish(cache_grow_begin(kernel, context, big, MAY_WAIT | THISNODE, place)) == NO_SLAB
         assert l3.colour_next == 4
         big.colour, l3.colour_next = real_colour, real_next
         assert (l3.free_objects, big.stats.grown, sum(kernel.pages_given) - sum(kernel.pages_returned)) == before

@@ -7,7 +7,6 @@ how a CPU's program runs (`process`) and interrupts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import simpy
@@ -24,30 +23,17 @@ from slabdes.allocator.state import (
     KmemList3,
     SlabState,
 )
-from slabdes.allocator.versions import LISTS_LINE, Version
+from slabdes.allocator.versions import LISTS_LINE
+from slabdes.engine.cpu import TimedCpu, fold
 from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.pages import PagePool
-from slabdes.engine.records import Histogram, LockKind
-from slabdes.engine.reference.cpu import TimedCpu, fold
-from slabdes.locks.disciplines import Handoff
-from slabdes.locks.spinlock import FREE, SpinLock
+from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
+from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_S
 
 NOBODY_REAPS: Final = -1
-
-
-@dataclass(frozen=True)
-class TimedSettings:
-    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
-
-    handoff: Handoff
-    handoff_milli: int
-    hz: int
-    version: Version
-    spinners_slow_holder: bool
-    posted_neighbour_writes: bool
 
 
 class Moment(simpy.Event):
@@ -63,38 +49,6 @@ class Moment(simpy.Event):
         """Also do this when it happens."""
         assert self.callbacks is not None
         self.callbacks.append(lambda _event: action())
-
-
-class TimedLock(SpinLock):
-    """A SpinLock with its identity and its account."""
-
-    __slots__ = (
-        "acquisitions",
-        "bounces",
-        "cache",
-        "contended",
-        "digest",
-        "hold",
-        "kind",
-        "node",
-        "other",
-        "since",
-        "toll",
-        "wait",
-    )
-
-    def __init__(self, line: int, kind: LockKind, cache: int, node: int, other: int) -> None:
-        super().__init__(line)
-        self.kind = kind
-        self.cache = cache
-        self.node = node
-        self.other = other
-        self.acquisitions = self.contended = self.bounces = 0
-        self.wait = Histogram()
-        self.hold = Histogram()
-        self.digest = 0
-        self.since = 0
-        self.toll = 0
 
 
 class TimedKernel(Kernel[TimedCpu]):
@@ -202,7 +156,8 @@ class TimedKernel(Kernel[TimedCpu]):
         now = cpu.clock
         held = now - record.granted_at
         record.hold.add(held)
-        record.digest = fold(record.digest, cpu.number, record.since, record.granted_at, now)
+        for value in (cpu.number, record.since, record.granted_at, now):
+            record.digest = fold(record.digest, value)
         winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
         if winner != FREE:
             self.open_gate(winner, when)
@@ -231,23 +186,23 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _order0_page(self, cpu: TimedCpu, zone: int) -> Waits[bool]:
         cpu.page_work += self.costs.page_alloc_order0
-        if self.pages.take_from_list(cpu.number, zone):
+        if take_from_list(self.pages.pcp, cpu.number, zone):
             return True
         yield from self.look(cpu)
         if not self.pages.free[zone]:
             return False
         yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
-        moved = self.pages.refill_list(cpu.number, zone)
+        moved = refill_list(self.pages.free, self.pages.pcp, self.pages.batch[zone], cpu.number, zone)
         cpu.page_work += moved * self.costs.pcp_refill_page
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
-        return self.pages.take_from_list(cpu.number, zone)
+        return take_from_list(self.pages.pcp, cpu.number, zone)
 
     def _higher_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
         yield from self.look(cpu)
         if self.pages.free[zone] < 1 << order:
             return False
         yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
-        got = self.pages.take(zone, 1 << order)
+        got = take_pages(self.pages.free, zone, 1 << order)
         cpu.page_work += self.costs.page_alloc_higher + (order - 1) * self.costs.page_per_order
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
         return got
@@ -256,14 +211,14 @@ class TimedKernel(Kernel[TimedCpu]):
         order = cache.gfporder
         if order:
             yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
-            self.pages.give(node, 1 << order)
+            self.pages.free[node] += 1 << order
             cpu.page_work += self.costs.page_free_higher + (order - 1) * self.costs.page_per_order
             yield from self.spin_unlock(cpu, self.zone_locks[node])
             return
         cpu.page_work += self.costs.page_free_order0
-        if self.pages.give_to_list(cpu.number, node):
+        if give_to_list(self.pages.pcp, self.pages.high[node], cpu.number, node):
             yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
-            moved = self.pages.trim_list(cpu.number, node)
+            moved = trim_list(self.pages.free, self.pages.pcp, self.pages.batch[node], cpu.number, node)
             cpu.page_work += moved * self.costs.pcp_refill_page
             yield from self.spin_unlock(cpu, self.zone_locks[node])
 

@@ -15,19 +15,18 @@ from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
-from slabdes.engine.reference.cpu import TimedCpu
 from slabdes.engine.reference.kernel import Moment, TimedKernel
+from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
 from slabdes.engine.upkeep_paths import cache_reap
-from slabdes.errors import Stalled
 from slabdes.units import PS_PER_S
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
 """Operations between two reports of progress."""
-NAMED_IN_ERROR = 8
 NO_CACHE = -1
 
 T = TypeVar("T")
@@ -197,9 +196,7 @@ class Run:
 
     def _stop_if_stalled(self) -> None:
         if self.unfinished and len(self.blocked) == self.unfinished:
-            named = [f"CPU {cpu} {why}" for cpu, why in sorted(self.blocked.items())]
-            more = f" and {len(named) - NAMED_IN_ERROR} more" if len(named) > NAMED_IN_ERROR else ""
-            raise Stalled(f"every CPU waits for another: {', '.join(named[:NAMED_IN_ERROR])}{more}")
+            raise stalled(self.blocked)
 
     # Operations.
 
@@ -249,7 +246,7 @@ class Run:
     def _until_empty(self, cpu: TimedCpu, slot: int) -> Waits[None]:
         if slot in self.slots:
             self.waiting[slot] = cpu.number
-            yield from self._block(cpu, f"for slot {slot} to be emptied", lambda: slot not in self.slots)
+            yield from self._block(cpu, for_slot(slot, "emptied"), lambda: slot not in self.slots)
         yield from self._wait_until(cpu, self.emptied.pop(slot, 0))
 
     def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
@@ -274,7 +271,7 @@ class Run:
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         if slot not in self.slots:
             self.waiting[slot] = cpu.number
-            yield from self._block(cpu, f"for slot {slot} to be filled", lambda: slot in self.slots)
+            yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
         yield from self._wait_until(cpu, full_at)
         del self.slots[slot]
@@ -315,7 +312,7 @@ class Run:
         arrived = self.arrived
         arrived.append((cpu.number, cpu.clock))
         if len(arrived) < self.workload.barrier:
-            yield from self._block(cpu, "at the barrier", lambda: len(arrived) == self.workload.barrier)
+            yield from self._block(cpu, AT_BARRIER, lambda: len(arrived) == self.workload.barrier)
         else:
             self.arrived = []
             for other, _when in arrived[:-1]:

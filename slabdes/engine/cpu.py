@@ -18,12 +18,27 @@ DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
 """Odd multiplier of the running hashes (the golden ratio, as in SplitMix64)."""
 
 
-def fold(digest: int, *values: int) -> int:
-    """Fold integers into a running 64-bit hash, in order."""
-    for value in values:
-        digest = ((digest ^ (value & MASK64)) * DIGEST_PRIME) & MASK64
-        digest ^= digest >> 29
-    return digest
+def fold(digest: int, value: int) -> int:
+    """Fold a 64-bit word into a running hash."""
+    digest = ((digest ^ value) * DIGEST_PRIME) & MASK64
+    return digest ^ (digest >> 29)
+
+
+def fold_operation(digest: int, start: int, end: int, what: int) -> int:
+    """Fold an operation's times, and the word that says which object and path it had, into a running hash."""
+    digest = ((digest ^ start) * DIGEST_PRIME + end) & MASK64
+    digest = ((digest ^ what) * DIGEST_PRIME) & MASK64
+    return digest ^ (digest >> 29)
+
+
+def what_word(identity: int, cache: int, path: int) -> int:
+    """Which object of which cache went which path, as one number; negative for what has no cache or object."""
+    return identity << 16 ^ cache << 8 ^ path
+
+
+def slowed(slowdown: int, jitter: int, drawn: int) -> int:
+    """The factor on local work that a random number of FIXED_BITS draws: `slowdown` +- `jitter`, in fixed point."""
+    return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
 class TimedCpu(CpuContext):
@@ -83,7 +98,7 @@ class TimedCpu(CpuContext):
         self.work = self.page_work = 0
         factor = self.slowdown
         if self.jitter:
-            factor += (self.jitter * ((next(self.jitter_words) >> (64 - FIXED_BITS)) - _HALF)) // _HALF
+            factor = slowed(factor, self.jitter, next(self.jitter_words) >> (64 - FIXED_BITS))
         work = (work * factor) >> FIXED_BITS
         page_work = (page_work * factor) >> FIXED_BITS
         self.work_time += work
@@ -103,6 +118,4 @@ class TimedCpu(CpuContext):
             histogram = self.latency[key] = Histogram()
         end = self.clock
         histogram.add(end - start)
-        digest = ((self.digest ^ start) * DIGEST_PRIME + end) & MASK64
-        digest = ((digest ^ (what << 16 ^ cache << 8 ^ path)) * DIGEST_PRIME) & MASK64
-        self.digest = digest ^ digest >> 29
+        self.digest = fold_operation(self.digest, start, end, what_word(what, cache, path))

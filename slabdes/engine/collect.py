@@ -1,0 +1,139 @@
+"""A finished run's state turned into its records, whichever engine ran it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from slabdes.allocator.lists import list_entries
+from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
+from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
+from slabdes.engine.timed import TimedLock
+
+
+def make_records(
+    state: SlabState,
+    locks: Sequence[TimedLock],
+    cpus: Sequence[TimedCpu],
+    node_ids: Sequence[int],
+    elapsed: int,
+    warnings: tuple[str, ...],
+) -> Records:
+    """The records of a run that took `elapsed` picoseconds. `node_ids` are the OS's, for locks' names."""
+    digest = hashlib.sha256()
+    for running in (*(cpu.digest for cpu in cpus), *(lock.digest for lock in locks)):
+        digest.update(running.to_bytes(8, "little"))
+    latency: dict[tuple[int, Path], Histogram] = {}
+    for cpu in cpus:
+        for key, histogram in cpu.latency.items():
+            latency.setdefault(key, Histogram()).merge(histogram)
+    return Records(
+        digest=digest.hexdigest(),
+        elapsed=elapsed,
+        latency=dict(sorted(latency.items())),
+        locks=tuple(_lock_record(state, lock, node_ids) for lock in locks),
+        cpus=tuple(_cpu_record(cpu) for cpu in cpus),
+        caches=tuple(_cache_record(cache) for cache in state.caches),
+        slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
+        warnings=warnings,
+    )
+
+
+def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
+    name = f"{lock.kind.label} of node {node_ids[lock.node]}"
+    if lock.kind is LockKind.ALIEN:
+        name += f" for node {node_ids[lock.other]}"
+    if lock.cache >= 0:
+        name = f"{state.caches[lock.cache].name}: {name}"
+    return LockRecord(
+        name=name,
+        kind=lock.kind,
+        cache=lock.cache,
+        node=lock.node,
+        other=lock.other,
+        acquisitions=lock.acquisitions,
+        contended=lock.contended,
+        bounces=lock.bounces,
+        wait=lock.wait,
+        hold=lock.hold,
+        queue_area=lock.area_of_the_granted(),
+    )
+
+
+def _cpu_record(cpu: TimedCpu) -> CpuRecord:
+    return CpuRecord(
+        cpu=cpu.number,
+        node=cpu.node,
+        allocs=cpu.allocs,
+        frees=cpu.frees,
+        failed=cpu.failed,
+        skipped=cpu.skipped,
+        sections=cpu.sections,
+        start=0,
+        end=cpu.clock,
+        think=cpu.think_time,
+        lock_wait=cpu.lock_wait,
+        slot_wait=cpu.slot_wait,
+        line=cpu.line_time,
+        pages=cpu.page_time,
+        first_touch=cpu.first_touch_time,
+        work=cpu.work_time,
+        idle=cpu.idle_time,
+    )
+
+
+def _cache_record(cache: KmemCache) -> CacheRecord:
+    stats = cache.stats
+    return CacheRecord(
+        cache=cache.index,
+        name=cache.name,
+        object_size=cache.size,
+        num=cache.num,
+        gfporder=cache.gfporder,
+        limit=cache.limit,
+        batchcount=cache.batchcount,
+        shared=cache.shared,
+        refills=stats.refills,
+        retries=stats.retries,
+        grown=stats.grown,
+        reaped=stats.reaped,
+        allochit=stats.allochit,
+        allocmiss=stats.allocmiss,
+        freehit=stats.freehit,
+        freemiss=stats.freemiss,
+        node_allocs=stats.node_allocs,
+        node_frees=stats.node_frees,
+        node_overflow=stats.node_overflow,
+        slabs_created=cache.slabs_created,
+        slabs_destroyed=cache.slabs_destroyed,
+    )
+
+
+def _slab_record(state: SlabState, cache: KmemCache, node: int) -> SlabRecord:
+    l3 = cache.nodelists[node]
+    lists = {head: list(list_entries(state.slabs, head)) for head in (l3.slabs_partial, l3.slabs_full, l3.slabs_free)}
+    arrays = [ac for ac, home in zip(cache.array, state.node_of_cpu, strict=True) if home == node]
+    in_alien = sum(
+        state.slabs[virt_to_slab(obj)].nodeid == node
+        for other in cache.nodelists
+        for alien in other.alien or ()
+        if alien is not None
+        for obj in state.words[alien.entry : alien.entry + alien.avail]
+    )
+    in_arrays = sum(ac.avail for ac in arrays)
+    in_shared = l3.shared.avail if l3.shared else 0
+    outside = sum(state.slabs[slab].inuse for slabs in lists.values() for slab in slabs)
+    return SlabRecord(
+        cache=cache.index,
+        node=node,
+        slabs_partial=len(lists[l3.slabs_partial]),
+        slabs_full=len(lists[l3.slabs_full]),
+        slabs_free=len(lists[l3.slabs_free]),
+        free_objects=l3.free_objects,
+        free_limit=l3.free_limit,
+        in_arrays=in_arrays,
+        in_shared=in_shared,
+        in_alien=in_alien,
+        in_use=outside - in_arrays - in_shared - in_alien,
+    )

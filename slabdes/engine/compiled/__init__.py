@@ -1,0 +1,1 @@
+"""The compiled engine: the reference's model in numba, with the same records, for runs that Python would take hours for."""

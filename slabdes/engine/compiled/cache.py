@@ -1,0 +1,96 @@
+"""Where compiled code is kept between runs: a folder named by a hash of all sources that it is made from.
+
+numba looks at one file only when it decides whether kept code is still right; here an edited source anywhere means another
+folder. Leaves out tidying old folders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+_SOURCES = ("allocator", "engine", "locks", "workload", "streams.py", "units.py")
+_ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
+"""Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
+
+
+@cache
+def sources_hash() -> str:
+    """A hash of every source file that compiled code depends on."""
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        place = _ROOT / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.relative_to(_ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path | None:
+    """The folder for compiled code, made if need be; None where none can be written: then each start compiles."""
+    folder = _base() / f"compiled-{sources_hash()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return None
+    return folder
+
+
+def _base() -> Path:
+    for name in _ENVIRONMENT:
+        if os.environ.get(name):
+            return Path(os.environ[name]) / "slabdes"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return Path(f"{sys.prefix}/var/slabdes")
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
+
+
+def has_compiled() -> bool:
+    """Whether an earlier run has left compiled code of the present sources."""
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("*.simulate-*.nbc"))
+
+
+@cache
+def simulate_function() -> Any:
+    """The compiled `driver.simulate`, compiled now or loaded."""
+    from slabdes.engine.compiled.driver import simulate
+
+    return _compiled(simulate)
+
+
+@cache
+def rehash_function() -> Any:
+    """The compiled `driver.rehash_slots`."""
+    from slabdes.engine.compiled.driver import rehash_slots
+
+    return _compiled(rehash_slots, addresses=2)
+
+
+def _compiled(function: Any, addresses: int = 0) -> Any:
+    """A function of the run, in its array, and some integers."""
+    import numba
+
+    from slabdes.engine.compiled.layout import RUN
+    from slabdes.engine.compiled.numba_tools import OPTIONS
+
+    folder = cache_folder()
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder or "")
+    try:
+        compiled: Any = numba.njit(cache=folder is not None, **OPTIONS)(function)
+    finally:
+        config.CACHE_DIR = before
+    runs = numba.from_dtype(RUN)[::1]
+    compiled.compile((runs, *[numba.int64] * addresses))
+    return compiled

@@ -1,0 +1,216 @@
+"""Time in compiled code: the tree of events, CPUs' clocks and accounts, cache lines, random draws, histograms.
+
+The counterpart of TimedCpu and of what SimPy does for the reference. Leaves out locks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
+from slabdes.engine.compiled.numba_tools import (
+    counts_at,
+    frames_at,
+    function,
+    inline,
+    int64,
+    ints_at,
+    leading_zeros,
+    slabs_at,
+    table_at,
+    uint64,
+)
+from slabdes.engine.cpu import FIXED_BITS, fold_operation, slowed, what_word
+from slabdes.engine.lines import touch
+from slabdes.engine.records import bucket_of
+from slabdes.streams import EXPONENTIAL_BITS, GAMMA, mix64
+from slabdes.units import PS_PER_S
+
+Record = Any
+"""A numba record: the run, a CPU, a frame and so on; see `layout`."""
+NEVER = (1 << 63) - 1
+_GAMMA = np.uint64(GAMMA)
+_LOW = np.uint64((1 << 32) - 1)
+_32 = np.uint64(32)
+_DRAWN = np.uint64(64 - FIXED_BITS)
+_ONE = np.uint64(1)
+_INDEX_BITS = np.uint64(10)
+_INDEX_SHIFT = np.uint64(64 - 10)
+_EXPONENTIAL_BITS = np.uint64(EXPONENTIAL_BITS)
+_LN2_AT = (1 << 10) + 1
+
+
+@function
+def schedule(run: Record, cpu: int, when: int) -> None:
+    """Make `when` (picoseconds) the time of a CPU's next event. The tree's root is the first event of all."""
+    if when >= run.time_limit:
+        run.overflow = 1
+        when = run.time_limit
+    _put(run, cpu, when << run.bits | cpu)
+
+
+@function
+def unschedule(run: Record, cpu: int) -> None:
+    """The CPU has no event: another CPU will schedule it."""
+    _put(run, cpu, NEVER)
+
+
+@inline
+def _put(run: Record, cpu: int, key: int) -> None:
+    tree = ints_at(run.tree)
+    place = run.leaves + cpu
+    tree[place] = key
+    while place > 1:
+        other = tree[place ^ 1]
+        least = min(tree[place], other)
+        place >>= 1
+        if tree[place] == least:
+            break
+        tree[place] = least
+
+
+@inline
+def settle(run: Record, cpu: Record) -> None:
+    """Live through the local work collected so far (TimedCpu.settle)."""
+    work, page_work = cpu.work, cpu.page_work
+    if work == 0 and page_work == 0:
+        return
+    cpu.work = 0
+    cpu.page_work = 0
+    factor = cpu.slowdown
+    if cpu.jitter:
+        cpu.jitter_key += _GAMMA
+        factor = slowed(factor, cpu.jitter, int64(mix64(cpu.jitter_key) >> _DRAWN))
+    work = (work * factor) >> FIXED_BITS
+    page_work = (page_work * factor) >> FIXED_BITS
+    cpu.work_time += work
+    cpu.page_time += page_work
+    cpu.clock += work + page_work
+
+
+@inline
+def spend_on_lines(cpu: Record, cost: int) -> None:
+    """Wait for cache lines."""
+    cpu.line_time += cost
+    cpu.clock += cost
+
+
+@inline
+def touch_line(run: Record, cpu: Record, line: int) -> int:
+    """Make the CPU the owner of a line; what fetching it costs."""
+    dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
+    return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
+
+
+@inline
+def first_touch(run: Record, cpu: Record, link: int) -> None:
+    """Touch an object by the place of its chain link: dear unless this CPU was the last to."""
+    touched = ints_at(run.touched)
+    if touched[link] != cpu.number:
+        touched[link] = cpu.number
+        cpu.first_touch_time += run.first_touch
+        cpu.clock += run.first_touch
+
+
+@inline
+def add(run_buckets: int, run_counts: int, number: int, value: int) -> None:
+    """Count a value in histogram `number` of those at two addresses."""
+    ints_at(run_buckets)[number * BUCKETS + bucket_of(value)] += 1
+    counts = counts_at(run_counts)[number]
+    if counts.count == 0 or value < counts.least:
+        counts.least = value
+    if value > counts.greatest:
+        counts.greatest = value
+    counts.count += 1
+    counts.total += value
+
+
+@inline
+def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int) -> None:
+    """Record an operation that began at `start` and ends now (TimedCpu.count)."""
+    end = cpu.clock
+    add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
+    cpu.digest = fold_operation(cpu.digest, uint64(start), uint64(end), uint64(what_word(what, cache, path)))
+
+
+@inline
+def reap_time(run: Record, cpu: Record) -> int:
+    """When the CPU's reap timer fires, picoseconds; due * PS_PER_S would overflow."""
+    seconds, jiffies = cpu.reap_due // run.hz, cpu.reap_due % run.hz
+    return seconds * PS_PER_S + jiffies * PS_PER_S // run.hz
+
+
+@inline
+def jiffies_of(run: Record, cpu: Record) -> int:
+    """The CPU's time in jiffies."""
+    seconds, rest = cpu.clock // PS_PER_S, cpu.clock % PS_PER_S
+    return seconds * run.hz + rest * run.hz // PS_PER_S
+
+
+@inline
+def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a: int, b: int) -> None:
+    """Begin a path on top of the one under way."""
+    cpu.sp += 1
+    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+    frame.pc = pc
+    frame.cache = cache
+    frame.node = node
+    frame.flags = flags
+    frame.a = a
+    frame.b = b
+
+
+@inline
+def end_of_path(cpu: Record, result: int) -> None:
+    """End a path with a result."""
+    cpu.ret = result
+    cpu.sp -= 1
+
+
+@inline
+def link_of(run: Record, obj: int) -> int:
+    """The place of an object's chain link in `words`."""
+    return slabs_at(run.slabs)[obj >> 12].bufctl + (obj & 4095)
+
+
+# Draws: streams.py's, where Python's integers have more than 64 bits on the way.
+
+
+@inline
+def next_draw(cpu: Record) -> Any:
+    """The next word of the CPU's workload stream."""
+    cpu.draw_key += _GAMMA
+    return mix64(cpu.draw_key)
+
+
+@inline
+def high_product(word: Any, n: int) -> Any:
+    """The upper 64 bits of a 128-bit product (streams.below)."""
+    other = uint64(n)
+    low, high = word & _LOW, word >> _32
+    other_low, other_high = other & _LOW, other >> _32
+    middle = high * other_low + (low * other_low >> _32)
+    crossed = low * other_high + (middle & _LOW)
+    return int64(high * other_high + (middle >> _32) + (crossed >> _32))
+
+
+@function
+def exponential_draw(run: Record, word: Any, mean: int) -> int:
+    """streams.exponential."""
+    table = ints_at(run.exponential)
+    zeros = leading_zeros(int64(word))
+    below_one = uint64(0) if zeros >= 63 else word << (uint64(zeros) + _ONE)
+    index = int64(below_one >> _INDEX_SHIFT)
+    fraction = int64((below_one << _INDEX_BITS) >> _32)
+    upper = table[index]
+    unit = zeros * table[_LN2_AT] + upper - (((upper - table[index + 1]) * fraction) >> 32)
+    low = uint64(unit) & _LOW
+    return (mean >> 32) * unit + mean_part(uint64(mean) & _LOW, unit >> 32, low)
+
+
+@inline
+def mean_part(mean_low: Any, unit_high: int, unit_low: Any) -> int:
+    """The part of (mean * unit) >> 32 that the mean's low half gives."""
+    return int64(mean_low) * unit_high + int64(mean_low * unit_low >> _32)

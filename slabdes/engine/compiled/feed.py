@@ -1,0 +1,180 @@
+"""A workload for compiled code: synthetic programs as numbers that it draws steps from, any other as chunks of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from slabdes.config import ThinkKind
+from slabdes.engine.compiled import layout
+from slabdes.engine.compiled.layout import Kind
+from slabdes.engine.compiled.pack import Memory
+from slabdes.engine.compiled.program import IDLE
+from slabdes.engine.compiled.slots import FREE_PLACE
+from slabdes.units import ns_to_ps
+from slabdes.workload.programs import Op, Program, Step, Workload
+from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects
+
+CHUNK = 2048
+"""Steps that Python brings a CPU at a time."""
+FIRST_PLACES = 1 << 14
+"""Places of the hash table of slots at the start."""
+MOST_TABLE = 1 << 26
+"""Slots beyond which they are hashed instead of lying in a table; then steps come from Python, too."""
+
+
+class Feed:
+    """The workload of one run; `refill` brings the steps that compiled code asks for."""
+
+    def __init__(self, memory: Memory, workload: Workload) -> None:
+        self._memory = memory
+        self._steps: dict[int, Iterator[Step]] = {}
+        memory.set(
+            windowed=workload.windowed, barrier=workload.barrier, unfinished=len(workload.programs), n_caches=len(workload.caches)
+        )
+        for name in ("slots", "lives", "spares", "steps"):
+            memory.put(name, [])
+        for number, cpu in enumerate(memory["cpus"]):
+            if number not in workload.programs:
+                memory["frames"][int(cpu["frame0"])]["pc"] = IDLE
+        if not _pack_synthetic(memory, workload):
+            self._stream(workload)
+
+    def _stream(self, workload: Workload) -> None:
+        memory = self._memory
+        memory.set(hashed=1, slot_mask=FIRST_PLACES - 1, chunk=CHUNK)
+        memory.put("slots", _empty_table(FIRST_PLACES), layout.SLOT)
+        memory.put("steps", np.zeros(len(memory["cpus"]) * CHUNK, layout.STEP), layout.STEP)
+        for cpu, program in workload.programs.items():
+            memory["cpus"][cpu]["kind"] = Kind.STREAM
+            self._steps[cpu] = program()
+
+    def refill(self, cpu: int) -> None:
+        """Bring the next steps of a CPU, or word that there are none."""
+        steps = list(islice(self._steps[cpu], CHUNK))
+        record = self._memory["cpus"][cpu]
+        record["pos"] = 0
+        record["end"] = len(steps)
+        record["ended"] = not steps
+        if steps:
+            table = self._memory["steps"].view("i8").reshape(-1, len(layout.STEP.names or ()))
+            table[cpu * CHUNK : cpu * CHUNK + len(steps)] = steps
+
+    def more_slots(self) -> None:
+        """Make the hash table of slots twice as large."""
+        from slabdes.engine.compiled.cache import rehash_function
+
+        memory = self._memory
+        old = memory["slots"]
+        memory.put("slots", _empty_table(2 * len(old)), layout.SLOT)
+        memory.set(slot_mask=2 * len(old) - 1)
+        rehash_function()(memory.run, old.ctypes.data, len(old))
+
+
+def _empty_table(places: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    table = np.zeros(places, layout.SLOT)
+    table["key"] = FREE_PLACE
+    return table
+
+
+def _pack_synthetic(memory: Memory, workload: Workload) -> bool:
+    """Programs of one kind and one configuration as numbers; whether that is what they are."""
+    programs = list(workload.programs.items())
+    first = programs[0][1]
+    if not all(type(program) is type(first) and _config(program) == _config(first) for _cpu, program in programs):
+        return False
+    match first:
+        case Burst():
+            packed = _pack_burst(memory, programs)
+        case Mix():
+            packed = _pack_mix(memory, programs)
+        case PassObjects():
+            packed = _pack_pass(memory, programs)
+        case CriticalSection():
+            packed = _pack_section(memory, programs)
+        case _:
+            packed = False
+    return packed
+
+
+def _config(program: Program) -> object:
+    return getattr(program, "config", None)
+
+
+Programs = list[tuple[int, Program]]
+
+
+def _table(memory: Memory, owners: int, slots: int) -> bool:
+    """A table of slots, if they are few enough."""
+    if owners * slots > MOST_TABLE:
+        return False
+    memory.set(slot_stride=slots)
+    memory.put("slots", np.zeros(owners * slots, layout.SLOT), layout.SLOT)
+    return True
+
+
+def _think(memory: Memory, kind: ThinkKind, mean_ns: float) -> None:
+    mean = ns_to_ps(mean_ns)
+    memory.set(think_mean=mean, think_random=kind is ThinkKind.EXPONENTIAL and mean > 0)
+
+
+def _pack_burst(memory: Memory, programs: Programs) -> bool:
+    for cpu, program in programs:
+        assert isinstance(program, Burst)
+        config = program.config
+        record = memory["cpus"][cpu]
+        record["kind"] = Kind.BURST
+        record["base"] = program.owner << SLOT_BITS
+    memory.set(objects=config.objects, rounds=config.rounds, has_barrier=config.barrier, burst_think=ns_to_ps(config.think_ns))
+    return _table(memory, len(programs), config.objects)
+
+
+def _pack_mix(memory: Memory, programs: Programs) -> bool:
+    slots = 0
+    for place, (cpu, program) in enumerate(programs):
+        assert isinstance(program, Mix)
+        config = program.config
+        slots = 2 * config.live + 1
+        record = memory["cpus"][cpu]
+        record["kind"] = Kind.MIX
+        record["draw_key"] = program.key
+        record["live0"] = place * slots
+    if not _table(memory, len(programs), slots):
+        return False
+    _think(memory, config.think, config.think_ns)
+    memory.set(operations=config.operations, target=config.live)
+    memory.put("lives", np.zeros(len(programs) * slots))
+    spares = memory.put("spares", np.zeros(len(programs) * slots)).reshape(len(programs), slots)
+    for place, (_cpu, program) in enumerate(programs):
+        assert isinstance(program, Mix)
+        spares[place] = (program.owner << SLOT_BITS) + np.arange(slots - 1, -1, -1)
+    return True
+
+
+def _pack_pass(memory: Memory, programs: Programs) -> bool:
+    for cpu, program in programs:
+        assert isinstance(program, PassObjects)
+        config = program.config
+        record = memory["cpus"][cpu]
+        record["kind"] = Kind.PASS
+        record["draw_key"] = program.key
+        record["base"] = program.pair << SLOT_BITS
+        record["phase"] = Op.ALLOC if program.op is Op.ALLOC else Op.FREE
+    _think(memory, config.think, config.think_ns)
+    memory.set(objects=config.objects, window=config.window)
+    return _table(memory, (len(programs) + 1) // 2, config.window)
+
+
+def _pack_section(memory: Memory, programs: Programs) -> bool:
+    for cpu, program in programs:
+        assert isinstance(program, CriticalSection)
+        config = program.config
+        record = memory["cpus"][cpu]
+        record["kind"] = Kind.SECTION
+        record["draw_key"] = program.key
+    _think(memory, config.think, config.think_ns)
+    hold = ns_to_ps(config.hold_ns)
+    memory.set(operations=config.operations, hold_mean=hold, hold_random=config.hold is ThinkKind.EXPONENTIAL and hold > 0)
+    return True

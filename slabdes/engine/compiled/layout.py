@@ -1,0 +1,150 @@
+"""The compiled engine's memory: the fields of each kind of record, and what a CPU, a frame and the whole run are.
+
+Every field is a 64-bit integer, so that one address reaches a record from any function. Leaves out what fills them
+(`pack`) and what works on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from slabdes.allocator.state import CacheStats
+from slabdes.engine.records import SUB_BUCKET_BITS, Path
+
+N_PATHS: Final = len(Path)
+BUCKETS: Final = (63 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS << 1
+"""Room for every bucket of a 63-bit value."""
+HASHES: Final = frozenset({"digest", "jitter_key", "draw_key"})
+"""Fields that hold unsigned words."""
+
+
+def record(*names: str) -> np.dtype[np.void]:
+    """A record of 64-bit integers."""
+    return np.dtype([(name, "u8" if name in HASHES else "i8") for name in names], align=True)
+
+
+ARRAY: Final = record("avail", "batchcount", "entry", "limit", "line", "lock", "touched")
+SLAB: Final = record(
+    "next", "prev", "cache", "num", "bufctl", "nodeid", "inuse", "free", "colouroff", "serial", "which", "descriptor", "line",
+    "link",
+)  # fmt: skip
+"""As state.Slab; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
+L3: Final = record(
+    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "colour_next", "free_touched",
+    "next_reap", "list_lock", "line", "shared", "alien",
+)  # fmt: skip
+"""As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
+STATS: Final = record(*(field.name for field in fields(CacheStats)))
+CACHE: Final = record(
+    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array",
+)  # fmt: skip
+"""As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
+LOCK: Final = record(
+    "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
+    "bounces", "since", "toll", "digest",
+)  # fmt: skip
+COUNTS: Final = record("count", "total", "least", "greatest")
+"""A histogram's sums; its buckets lie in a table."""
+SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
+"""A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
+STEP: Final = record("think", "op", "cache", "slot", "node", "flags")
+FRAME: Final = record(
+    "pc", "cache", "node", "flags", "a", "b", "grown", "batch", "slab", "home", "colour", "path", "i", "head", "tail", "obj",
+    "was", "nr",
+)  # fmt: skip
+"""A path under way: where it goes on, its arguments, its local variables."""
+CPU: Final = record(
+    "number", "node", "clock", "work", "page_work", "posted", "slowdown", "jitter", "jitter_key", "digest",
+    "allocs", "frees", "failed", "skipped", "sections",
+    "think_time", "lock_wait", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+    "path", "reap_node", "reap_due", "reap_at",
+    "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
+    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
+    "think", "op", "cache", "slot", "want", "flags",
+    "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
+)  # fmt: skip
+"""A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
+POINTERS: Final = (
+    "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
+    "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "buckets",
+    "counts", "slots", "lives", "spares", "steps", "exponential",
+)  # fmt: skip
+COSTS: Final = (
+    "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
+    "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher", "page_per_order",
+    "pcp_refill_page", "first_touch", "reap_base",
+)  # fmt: skip
+"""Costs of the machine that the engine charges, picoseconds, under their own names."""
+RULES: Final = (
+    "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
+    "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
+    "ticket", "handoff_milli", "hz", "spinners_slow_holder", "posted_neighbour_writes", "windowed", "barrier",
+)  # fmt: skip
+WORKLOAD: Final = (
+    "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",
+    "window", "operations", "target", "flags", "chunk",
+)  # fmt: skip
+RUN: Final = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *POINTERS, *COSTS, *RULES, *WORKLOAD,
+            "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "time_limit", "overflow", "starting", "current",
+            "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
+            "first_zone_lock", "section_lock", "reaper", "unfinished", "n_blocked", "arrived", "latest",
+            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at",
+        )
+    ],
+    align=True,
+)  # fmt: skip
+"""The whole run: where everything lies, what it costs, and what is not any CPU's own."""
+
+
+class Status(IntEnum):
+    """What a compiled function says: go on with the CPU, wait for its event, or something that Python must see to."""
+
+    GO = 0
+    WAIT = 1
+    FINISHED = 2
+    STALLED = 3
+    OVERFLOW = 4
+    PAUSE = 5
+    STEPS = 6
+    """The CPU `current` needs more steps of its program."""
+    SLABS = 7
+    """There may be no room for another slab."""
+    SLOTS = 8
+    """The hash table of slots is half full."""
+
+
+class Micro(IntEnum):
+    """What a CPU does first when its event comes."""
+
+    NOTHING = 0
+    TAKE = 1
+    GRANTED = 2
+    RELEASE = 3
+    FINISH = 4
+
+
+class Kind(IntEnum):
+    """Where a CPU's steps come from: nowhere, Python, or one of the synthetic programs, drawn in compiled code."""
+
+    NONE = 0
+    STREAM = 1
+    BURST = 2
+    MIX = 3
+    PASS = 4
+    SECTION = 5
+
+
+class Why(IntEnum):
+    """What a blocked CPU waits for."""
+
+    FILLED = 0
+    EMPTIED = 1
+    BARRIER = 2

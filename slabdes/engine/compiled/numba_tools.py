@@ -1,0 +1,139 @@
+"""How Python becomes compiled code here: options, arrays at addresses, and the shared functions registered.
+
+Records and arrays are reached through addresses that the run's record holds, so calls pass pointers only and no reference
+is counted. Leaves out numba's cache (`cache`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import cgutils as numba_cgutils
+from numba.extending import intrinsic, overload_method, register_jitable
+from numba.np import arrayobj as numba_arrayobj
+from numba.np import numpy_support
+
+from slabdes import streams
+from slabdes.allocator import lists, timers, transitions
+from slabdes.engine import cpu, lines, pages, records
+from slabdes.engine.compiled import layout
+from slabdes.locks import disciplines
+
+# Parts of numba without types.
+arrayobj: Any = numba_arrayobj
+cgutils: Any = numba_cgutils
+njit: Any = numba.njit
+int64: Any = numba.int64
+uint64: Any = numba.uint64
+
+OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
+_INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Nothing in Python calls an inner function: wrappers would be a third of the time to compile."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def inline(python: F) -> F:
+    """Compile a small function that belongs into its callers."""
+    return cast(F, njit(forceinline=True, **_INNER)(python))
+
+
+def function(python: F) -> F:
+    """Compile a function that others call."""
+    return cast(F, njit(**_INNER)(python))
+
+
+_HUGE = 1 << 40
+"""Stands for an array's length: nothing here asks for it."""
+
+
+def _view(dtype: Any, dimensions: int) -> Any:
+    item = np.dtype(dtype)
+    array = types.Array(numpy_support.from_dtype(item), dimensions, "C")
+
+    def build(context: Any, builder: Any, address: Any, columns: Any) -> Any:
+        made = context.make_array(array)(context, builder)
+        size = context.get_constant(types.intp, item.itemsize)
+        huge = context.get_constant(types.intp, _HUGE)
+        arrayobj.populate_array(
+            made,
+            data=builder.inttoptr(address, made.data.type),
+            shape=cgutils.pack_array(builder, [huge, *columns]),
+            strides=cgutils.pack_array(builder, [*(builder.mul(size, column) for column in columns), size]),
+            itemsize=size,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    if dimensions == 1:
+
+        @intrinsic
+        def view(typing_context, address):  # type: ignore[no-untyped-def]
+            return array(types.int64), lambda context, builder, signature, given: build(context, builder, given[0], [])
+
+        return view
+
+    @intrinsic
+    def table(typing_context, address, columns):  # type: ignore[no-untyped-def]
+        return (
+            array(types.int64, types.int64),
+            lambda context, builder, signature, given: build(context, builder, given[0], [given[1]]),
+        )
+
+    return table
+
+
+ints_at = _view("i8", 1)
+table_at = _view("i8", 2)
+slabs_at = _view(layout.SLAB, 1)
+arrays_at = _view(layout.ARRAY, 1)
+l3s_at = _view(layout.L3, 1)
+stats_at = _view(layout.STATS, 1)
+caches_at = _view(layout.CACHE, 1)
+locks_at = _view(layout.LOCK, 1)
+counts_at = _view(layout.COUNTS, 1)
+slots_at = _view(layout.SLOT, 1)
+steps_at = _view(layout.STEP, 1)
+frames_at = _view(layout.FRAME, 1)
+cpus_at = _view(layout.CPU, 1)
+
+
+@intrinsic
+def _leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
+    """Zero bits above the highest one of a 64-bit word; 64 of zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ctlz(given[0], cgutils.false_bit)
+
+    return types.int64(types.int64), generate
+
+
+leading_zeros: Any = _leading_zeros
+
+
+@overload_method(types.Integer, "bit_length")
+def _bit_length(value):  # type: ignore[no-untyped-def]
+    return lambda value: 64 - leading_zeros(value)
+
+
+def _share(module: ModuleType, *names: str) -> None:
+    """Let compiled code call functions of a module that knows nothing of numba: those named, else all of its own."""
+    for name in names or tuple(vars(module)):
+        made = vars(module)[name]
+        if callable(made) and getattr(made, "__module__", None) == module.__name__ and not isinstance(made, type):
+            register_jitable(forceinline=True)(made)
+
+
+_share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
+_share(transitions)
+_share(timers)
+_share(streams, "mix64")
+_share(cpu, "fold", "fold_operation", "what_word", "slowed")
+_share(records, "bucket_of")
+_share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
+_share(lines, "touch")
+_share(disciplines, "qspinlock_delay", "ticket_delay")

@@ -1,0 +1,138 @@
+"""Pages in compiled code: TimedKernel's kmem_getpages and kmem_freepages, cut where they wait, and slabs' numbers."""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NO_NODE
+from slabdes.allocator.transitions import NO_SLAB
+from slabdes.engine.compiled.clock import Record, end_of_path
+from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
+from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
+from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
+
+NOBODY = -1
+
+
+@function
+def new_slab(run: Record, cache: int, home: int) -> int:
+    """A slab for a cache, on no list, on pages of node `home`: a destroyed one's number again, else the next."""
+    record = caches_at(run.caches)[cache]
+    slabs = slabs_at(run.slabs)
+    number = record.spare
+    if number >= 0:
+        record.spare = slabs[number].link
+    else:
+        number = run.n_slabs
+        run.n_slabs += 1
+        slab = slabs[number]
+        slab.cache = cache
+        slab.num = record.num
+        slab.bufctl = run.n_words
+        slab.descriptor = -1
+        slab.line = run.n_lines
+        run.n_words += record.num
+        run.n_lines += 2
+    slab = slabs[number]
+    slab.serial = record.slabs_created
+    record.slabs_created += 1
+    owner, homes = ints_at(run.owner), ints_at(run.home)
+    for line in range(slab.line, slab.line + 2):
+        owner[line] = NOBODY
+        homes[line] = home
+    return number
+
+
+@inline
+def drop_slab(run: Record, cache: int, number: int) -> None:
+    """Give a destroyed slab's number back."""
+    record = caches_at(run.caches)[cache]
+    slab = slabs_at(run.slabs)[number]
+    slab.nodeid = NO_NODE
+    slab.link = record.spare
+    record.spare = number
+    record.slabs_destroyed += 1
+
+
+@function
+def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
+    """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE."""
+    stage = frame.pc & STAGE
+    order = caches_at(run.caches)[frame.cache].gfporder
+    if stage == 0:
+        frame.i = 0
+        stage = 1
+    if stage == 1 and frame.i == (1 if frame.a else run.n_nodes):
+        cpu.ret2 = NO_NODE
+        end_of_path(cpu, NO_SLAB)
+        return GO
+    zone = frame.node if frame.a else ints_at(run.zonelists)[frame.node * run.n_nodes + frame.i]
+    got = False
+    if order:
+        if stage == 1:
+            frame.pc = PAGES + 2
+            return look(run, cpu)
+        if stage == 2:
+            if ints_at(run.free_pages)[zone] >= 1 << order:
+                frame.pc = PAGES + 3
+                return spin_lock(run, cpu, run.first_zone_lock + zone)
+        elif stage == 3:
+            frame.nr = 1 if take_pages(ints_at(run.free_pages), zone, 1 << order) else 0
+            cpu.page_work += run.page_alloc_higher + (order - 1) * run.page_per_order
+            frame.pc = PAGES + 4
+            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+        else:
+            got = frame.nr != 0
+    else:
+        pcp = table_at(run.pcp, run.n_nodes)
+        if stage == 1:
+            cpu.page_work += run.page_alloc_order0
+            got = take_from_list(pcp, cpu.number, zone)
+            if not got:
+                frame.pc = PAGES + 2
+                return look(run, cpu)
+        elif stage == 2:
+            if ints_at(run.free_pages)[zone]:
+                frame.pc = PAGES + 3
+                return spin_lock(run, cpu, run.first_zone_lock + zone)
+        elif stage == 3:
+            moved = refill_list(ints_at(run.free_pages), pcp, ints_at(run.page_batch)[zone], cpu.number, zone)
+            cpu.page_work += moved * run.pcp_refill_page
+            frame.pc = PAGES + 4
+            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+        else:
+            got = take_from_list(pcp, cpu.number, zone)
+    if got:
+        cpu.ret2 = zone
+        end_of_path(cpu, new_slab(run, frame.cache, zone))
+    else:
+        frame.i += 1
+        frame.pc = PAGES + 1
+    return GO
+
+
+@function
+def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
+    """Arguments: cache, node."""
+    stage = frame.pc & STAGE
+    order = caches_at(run.caches)[frame.cache].gfporder
+    node = frame.node
+    lock = run.first_zone_lock + node
+    if stage == 0:
+        frame.pc = FREE_PAGES + 1
+        if order:
+            return spin_lock(run, cpu, lock)
+        cpu.page_work += run.page_free_order0
+        if give_to_list(table_at(run.pcp, run.n_nodes), ints_at(run.page_high)[node], cpu.number, node):
+            return spin_lock(run, cpu, lock)
+    elif stage == 1:
+        free_pages = ints_at(run.free_pages)
+        if order:
+            free_pages[node] += 1 << order
+            cpu.page_work += run.page_free_higher + (order - 1) * run.page_per_order
+        else:
+            moved = trim_list(free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node)
+            cpu.page_work += moved * run.pcp_refill_page
+        frame.pc = FREE_PAGES + 2
+        return spin_unlock(run, cpu, lock)
+    end_of_path(cpu, 0)
+    return GO

@@ -1,0 +1,433 @@
+"""How a CPU lives through its program in compiled code: the counterpart of `reference/process.py`.
+
+Hits run ahead in one loop; everything else goes stage by stage. Leaves out what the slow paths do.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.transitions import alloc_hit, free_hit
+from slabdes.engine.compiled.clock import (
+    Record,
+    call,
+    count,
+    first_touch,
+    link_of,
+    schedule,
+    settle,
+)
+from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
+from slabdes.engine.compiled.layout import Micro, Status, Why
+from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.numba_tools import (
+    arrays_at,
+    caches_at,
+    cpus_at,
+    function,
+    inline,
+    ints_at,
+    slabs_at,
+    slots_at,
+    stats_at,
+)
+from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot
+from slabdes.engine.compiled.steps import END, HAVE, next_step
+from slabdes.engine.records import Path
+from slabdes.workload.programs import ANY_NODE, Op
+
+_STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
+_FINISH = int(Micro.FINISH)
+_FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
+_ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
+_HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.FREE_HIT), int(Path.SECTION)
+
+# Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
+_NEXT, _THINK, _DO, _UNTIL_EMPTY, _ALLOCATE, _ALLOCATED, _UNTIL_FULL, _FULL, _RELEASE, _FREED = range(10)
+_HOLD, _HELD, _BLOCK, _BLOCKED, _WAIT_UNTIL, _LAST, _IDLE, _REAP, _THOUGHT, _PASSED = range(10, 20)
+IDLE = _IDLE
+
+
+@function
+def live(run: Record, cpu: Record, frame: Record) -> int:
+    """Go on with the CPU's program, or with its idling."""
+    stage = frame.pc & STAGE
+    if stage == _NEXT:
+        return _run_ahead(run, cpu, frame)
+    if stage == _THINK:
+        return _think(run, cpu, frame)
+    if stage == _THOUGHT:
+        frame.pc = _NEXT
+        if _hits(run, cpu):
+            return GO
+        return _begin(run, cpu, frame)
+    if stage <= _FREED:
+        return _operate(run, cpu, frame, stage)
+    if stage <= _HELD:
+        return _section(run, cpu, frame, stage)
+    if stage == _BLOCK or stage == _BLOCKED:
+        return _block(run, cpu, frame, stage)
+    if stage == _WAIT_UNTIL:
+        return _wait_until(run, cpu, frame)
+    return _idle(run, cpu, frame, stage)
+
+
+@function
+def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
+    """Take steps while they only hit the CPU's own array: nobody else can see them."""
+    while True:
+        if run.done >= run.pause_at:
+            return _PAUSE
+        if run.hashed and 2 * run.n_slots > run.slot_mask:
+            return _SLOTS
+        got = next_step(run, cpu)
+        if got != HAVE:
+            if got != END:
+                return got
+            frame.pc = _LAST
+            return look(run, cpu)
+        run.done += 1
+        if cpu.clock + cpu.think >= cpu.reap_at:
+            frame.pc = _THINK
+            return GO
+        cpu.clock += cpu.think
+        cpu.think_time += cpu.think
+        if not _hits(run, cpu):
+            return _begin(run, cpu, frame)
+
+
+@inline
+def _hits(run: Record, cpu: Record) -> bool:
+    if cpu.op == _ALLOC:
+        return cpu.want == ANY_NODE and _alloc_hits(run, cpu)
+    return cpu.op == _FREE and _free_hits(run, cpu)
+
+
+@function
+def _begin(run: Record, cpu: Record, frame: Record) -> int:
+    """Begin a step that is more than a hit."""
+    if cpu.op == _ALLOC:
+        frame.pc = _UNTIL_EMPTY if run.windowed else _ALLOCATE
+        return GO
+    if cpu.op == _FREE:
+        frame.pc = _UNTIL_FULL
+        return GO
+    if cpu.op == _SECTION:
+        cpu.start = cpu.clock
+        frame.pc = _HOLD
+        return spin_lock(run, cpu, run.section_lock)
+    return _barrier(run, cpu, frame)
+
+
+@inline
+def _think(run: Record, cpu: Record, frame: Record) -> int:
+    """Think, with reaps in between: they take the CPU and the thought goes on after them."""
+    if cpu.reap_at <= cpu.clock + cpu.think:
+        spent = max(0, cpu.reap_at - cpu.clock)
+        cpu.clock += spent
+        cpu.think_time += spent
+        cpu.think -= spent
+        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        return GO
+    cpu.clock += cpu.think
+    cpu.think_time += cpu.think
+    frame.pc = _THOUGHT
+    return GO
+
+
+@inline
+def _pass_waiting(cpu: Record, when: int) -> None:
+    if when > cpu.clock:
+        cpu.slot_wait += when - cpu.clock
+        cpu.clock = when
+
+
+@inline
+def _wait_until(run: Record, cpu: Record, frame: Record) -> int:
+    """Wait for something that happens at `cpu.when`, reaping meanwhile if the timer is due; go on at stage `cpu.after`."""
+    if cpu.reap_at <= cpu.when and cpu.clock < cpu.when:
+        _pass_waiting(cpu, cpu.reap_at)
+        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        return GO
+    _pass_waiting(cpu, cpu.when)
+    frame.pc = cpu.after
+    return GO
+
+
+@function
+def _ready(run: Record, cpu: Record) -> bool:
+    if cpu.why == _AT_BARRIER:
+        return not cpu.at_barrier
+    place = find_slot(run, cpu.slot)
+    full = place != NO_SLOT and slots_at(run.slots)[place].full != 0
+    return full == (cpu.why == _FILLED)
+
+
+@inline
+def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+    """Wait until another CPU has made it ready, reaping whenever the timer is due; go on at stage `cpu.after`."""
+    if stage == _BLOCKED:
+        if cpu.blocked:
+            cpu.blocked = 0
+            run.n_blocked -= 1
+        frame.pc = _BLOCK
+        if not _ready(run, cpu):
+            _pass_waiting(cpu, cpu.when)
+            call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        return GO
+    if _ready(run, cpu):
+        frame.pc = cpu.after
+        return GO
+    cpu.blocked = 1
+    run.n_blocked += 1
+    if run.n_blocked == run.unfinished:
+        return _STALLED
+    frame.pc = _BLOCKED
+    cpu.when = cpu.reap_at
+    schedule(run, cpu.number, max(cpu.when, run.now))
+    return WAIT
+
+
+@inline
+def _unblock(run: Record, cpu: Record) -> None:
+    """Let a blocked CPU look again, unless it is reaping meanwhile."""
+    if cpu.blocked:
+        cpu.blocked = 0
+        run.n_blocked -= 1
+        schedule(run, cpu.number, run.now)
+
+
+@inline
+def _wake(run: Record, slot: Record) -> None:
+    """Tell the CPU that waits for a slot that it has changed."""
+    if slot.waiting:
+        waiting = slot.waiting - 1
+        slot.waiting = 0
+        _unblock(run, cpus_at(run.cpus)[waiting])
+
+
+@inline
+def _barrier(run: Record, cpu: Record, frame: Record) -> int:
+    """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
+    run.arrived += 1
+    run.latest = max(run.latest, cpu.clock)
+    cpu.at_barrier = 1
+    if run.arrived < run.barrier:
+        cpu.why = _AT_BARRIER
+        cpu.after = _PASSED
+        frame.pc = _BLOCK
+        return GO
+    cpus = cpus_at(run.cpus)
+    for number in range(run.n_cpus):
+        other = cpus[number]
+        if other.at_barrier:
+            other.at_barrier = 0
+            other.barrier_time = run.latest
+            if number != cpu.number:
+                _unblock(run, other)
+    run.arrived = 0
+    run.latest = 0
+    frame.pc = _PASSED
+    return GO
+
+
+@inline
+def _alloc_hits(run: Record, cpu: Record) -> bool:
+    """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
+    ac = arrays_at(run.arrays)[caches_at(run.caches)[cpu.cache].array + cpu.number]
+    if not ac.avail or run.windowed:
+        return False
+    cpu.start = cpu.clock
+    cpu.work += run.alloc_hit
+    obj = alloc_hit(ints_at(run.words), stats_at(run.stats)[cpu.cache], ac)
+    _allocated(run, cpu, obj, _HIT)
+    return True
+
+
+@inline
+def _identity(run: Record, obj: int) -> int:
+    if obj == NO_OBJECT:
+        return obj
+    return slabs_at(run.slabs)[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
+
+
+@inline
+def _allocated(run: Record, cpu: Record, obj: int, path: int) -> None:
+    settle(run, cpu)
+    if obj == NO_OBJECT:
+        cpu.failed += 1
+    else:
+        first_touch(run, cpu, link_of(run, obj))
+    cpu.allocs += 1
+    count(run, cpu, cpu.cache, path, cpu.start, _identity(run, obj))
+    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
+    slot.obj = obj
+    slot.full_at = cpu.clock
+    slot.full = 1
+    _wake(run, slot)
+
+
+@inline
+def _free_hits(run: Record, cpu: Record) -> bool:
+    """Free into the CPU's own array, without an event, if nothing else is needed; whether that was so."""
+    place = find_slot(run, cpu.slot)
+    if place == NO_SLOT:
+        return False
+    slot = slots_at(run.slots)[place]
+    if not slot.full or slot.full_at > cpu.clock or slot.obj == NO_OBJECT:
+        return False
+    obj = slot.obj
+    ac = arrays_at(run.arrays)[caches_at(run.caches)[cpu.cache].array + cpu.number]
+    if ac.avail >= ac.limit or slabs_at(run.slabs)[obj >> OBJECT_BITS].nodeid != cpu.node:
+        return False
+    slot.full = 0
+    if not run.windowed:
+        forget_slot(run, place)
+    cpu.start = cpu.clock
+    cpu.work += run.free_hit
+    first_touch(run, cpu, link_of(run, obj))
+    free_hit(ints_at(run.words), stats_at(run.stats)[cpu.cache], ac, obj)
+    _freed(run, cpu, _FREE_HIT, _identity(run, obj))
+    return True
+
+
+@inline
+def _freed(run: Record, cpu: Record, path: int, identity: int) -> None:
+    settle(run, cpu)
+    cpu.frees += 1
+    count(run, cpu, cpu.cache, path, cpu.start, identity)
+    _emptied(run, cpu)
+
+
+@inline
+def _emptied(run: Record, cpu: Record) -> None:
+    if run.windowed:
+        place = make_slot(run, cpu.slot)
+        slot = slots_at(run.slots)[place]
+        slot.emptied = cpu.clock
+        _wake(run, slot)
+        forget_slot(run, place)
+
+
+@inline
+def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+    """An allocation or a free that is more than a hit."""
+    if stage == _UNTIL_EMPTY:
+        place = find_slot(run, cpu.slot)
+        frame.pc = _DO
+        if place != NO_SLOT and slots_at(run.slots)[place].full:
+            slots_at(run.slots)[place].waiting = cpu.number + 1
+            cpu.why = _EMPTIED
+            cpu.after = _DO
+            frame.pc = _BLOCK
+        return GO
+    if stage == _DO:
+        # An allocation's slot is empty: since when?
+        place = find_slot(run, cpu.slot)
+        cpu.when = 0
+        if place != NO_SLOT:
+            slot = slots_at(run.slots)[place]
+            cpu.when = slot.emptied
+            slot.emptied = 0
+            forget_slot(run, place)
+        cpu.after = _ALLOCATE
+        frame.pc = _WAIT_UNTIL
+        return GO
+    if stage == _ALLOCATE:
+        cpu.start = cpu.clock
+        cpu.work += run.alloc_hit
+        frame.pc = _ALLOCATED
+        node = cpu.node if cpu.want == ANY_NODE else cpu.want
+        call(run, cpu, ALLOC, cpu.cache, node, cpu.flags, 0, 0)
+        return GO
+    if stage == _ALLOCATED:
+        frame.pc = _NEXT
+        obj = cpu.ret
+        _allocated(run, cpu, obj, cpu.path if obj != NO_OBJECT else _FAIL)
+        return GO
+    return _give_back(run, cpu, frame, stage)
+
+
+@inline
+def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+    """A free that is more than a hit."""
+    if stage == _UNTIL_FULL:
+        place = make_slot(run, cpu.slot)
+        slot = slots_at(run.slots)[place]
+        frame.pc = _FULL
+        if not slot.full:
+            slot.waiting = cpu.number + 1
+            cpu.why = _FILLED
+            cpu.after = _FULL
+            frame.pc = _BLOCK
+        return GO
+    if stage == _FULL:
+        cpu.when = slots_at(run.slots)[find_slot(run, cpu.slot)].full_at
+        cpu.after = _RELEASE
+        frame.pc = _WAIT_UNTIL
+        return GO
+    if stage == _RELEASE:
+        place = find_slot(run, cpu.slot)
+        slot = slots_at(run.slots)[place]
+        obj = slot.obj
+        slot.full = 0
+        if not run.windowed:
+            forget_slot(run, place)
+        cpu.start = cpu.clock
+        if obj == NO_OBJECT:
+            cpu.skipped += 1
+            frame.pc = _NEXT
+            _emptied(run, cpu)
+            return GO
+        cpu.work += run.free_hit
+        first_touch(run, cpu, link_of(run, obj))
+        cpu.identity = _identity(run, obj)
+        frame.pc = _FREED
+        call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0)
+        return GO
+    frame.pc = _NEXT
+    _freed(run, cpu, cpu.path, cpu.identity)
+    return GO
+
+
+@inline
+def _section(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+    """The workload's own lock, held as long as the step's `slot` says."""
+    if stage == _HOLD:
+        settle(run, cpu)
+        cpu.clock += cpu.slot
+        cpu.work_time += cpu.slot
+        frame.pc = _HELD
+        return spin_unlock(run, cpu, run.section_lock)
+    cpu.sections += 1
+    count(run, cpu, -1, _SECTION_PATH, cpu.start, cpu.slot)
+    frame.pc = _NEXT
+    return GO
+
+
+@inline
+def _idle(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+    """After the last step: only reap. The run ends with the last CPU's last step."""
+    if stage == _PASSED:
+        cpu.when = cpu.barrier_time
+        cpu.after = _NEXT
+        frame.pc = _WAIT_UNTIL
+        return GO
+    if stage == _LAST:
+        frame.pc = _IDLE
+        run.unfinished -= 1
+        if not run.unfinished:
+            cpu.micro = _FINISH
+            schedule(run, cpu.number, run.now)
+            return WAIT
+        if run.n_blocked == run.unfinished:
+            return _STALLED
+        return GO
+    if stage == _IDLE:
+        frame.pc = _REAP
+        cpu.when = cpu.reap_at
+        schedule(run, cpu.number, max(cpu.when, cpu.clock))
+        return WAIT
+    cpu.idle_time += max(0, cpu.when - cpu.clock)
+    frame.pc = _IDLE
+    call(run, cpu, REAP, 0, 0, 0, 0, 0)
+    return GO

@@ -1,0 +1,116 @@
+"""Runs one experiment with the compiled engine and hands over its records, which equal the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slabdes.allocator.timers import first_reap
+from slabdes.config import Experiment
+from slabdes.engine.collect import make_records
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.records import Records
+from slabdes.engine.setup import build_state
+from slabdes.engine.timed import (
+    AT_BARRIER,
+    for_slot,
+    jitter_key,
+    make_cpus,
+    make_locks,
+    place_lines,
+    stalled,
+    timed_settings,
+)
+from slabdes.errors import InputError
+from slabdes.machine.topology import Machine
+from slabdes.units import PS_PER_S
+from slabdes.workload.programs import Workload
+
+STEPS_BETWEEN_REPORTS = 1 << 20
+"""Operations after which progress is told, and Ctrl-C heard."""
+
+
+def refuse_what_it_cannot(experiment: Experiment) -> None:
+    """Raise InputError for an experiment that only the reference engine can run."""
+    if experiment.debug:
+        raise InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
+
+
+def prepare(say: Callable[[int], None]) -> None:
+    """Load compiled code, or compile it first; `say` hears 0 before it is compiled and 1 when it is ready."""
+    from slabdes.engine.compiled.cache import has_compiled, simulate_function
+
+    if has_compiled():
+        simulate_function()
+        return
+    say(0)
+    simulate_function()
+    say(1)
+
+
+def run_compiled(
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Records:
+    """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
+    from slabdes.engine.compiled.cache import simulate_function
+    from slabdes.engine.compiled.feed import Feed
+    from slabdes.engine.compiled.layout import Status
+    from slabdes.engine.compiled.pack import make_room, pack, unpack
+
+    refuse_what_it_cannot(experiment)
+    state = build_state(experiment, machine, workload.caches, replication)
+    settings = timed_settings(experiment)
+    lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
+    place_lines(state, lines)
+    locks = make_locks(state, lines, settings.version)
+    cpus = make_cpus(experiment, machine, workload, replication)
+    for cpu in cpus:
+        cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
+    memory = pack(state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus])
+    memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
+    memory["cpus"]["reap_at"] = [cpu.reap_due * PS_PER_S // settings.hz for cpu in cpus]
+    feed = Feed(memory, workload)
+    simulate = simulate_function()
+    status = Status.PAUSE
+    while status is not Status.FINISHED:
+        if status is Status.PAUSE:
+            memory.set(pause_at=memory.get("done") + STEPS_BETWEEN_REPORTS)
+        elif status is Status.STEPS:
+            feed.refill(memory.get("current"))
+        elif status is Status.SLABS:
+            make_room(memory, memory.get("n_slabs"))
+        elif status is Status.SLOTS:
+            feed.more_slots()
+        elif status is Status.STALLED:
+            raise stalled(_blocked(memory["cpus"]))
+        else:
+            raise InputError(
+                "simulated time",
+                f"beyond {memory.get('time_limit') / PS_PER_S:.0f} s",
+                allowed="longer runs with engine = reference",
+            )
+        status = Status(simulate(memory.run))
+        if progress is not None and status is Status.PAUSE:
+            progress(memory.get("done"))
+    unpack(memory, state, locks, cpus)
+    if progress is not None:
+        progress(memory.get("done"))
+    return make_records(state, locks, cpus, machine.node_ids, memory.get("now"), workload.warnings)
+
+
+def _blocked(cpus: Any) -> dict[int, str]:
+    """What each blocked CPU waits for."""
+    from slabdes.engine.compiled.layout import Why
+
+    texts = {
+        int(cpu["number"]): AT_BARRIER
+        if cpu["why"] == Why.BARRIER
+        else for_slot(int(cpu["slot"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
+        for cpu in cpus
+        if cpu["blocked"]
+    }
+    return texts

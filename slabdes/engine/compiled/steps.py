@@ -1,0 +1,139 @@
+"""A CPU's steps in compiled code: the synthetic programs, drawn as `workload/synthetic.py` draws them, and steps from Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slabdes.engine.compiled.clock import Record, exponential_draw, high_product, next_draw
+from slabdes.engine.compiled.layout import Kind, Status
+from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps_at
+from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op
+from slabdes.workload.synthetic import NO_CACHE
+
+_STREAM, _BURST, _MIX, _PASS, _SECTION = (
+    int(Kind.STREAM), int(Kind.BURST), int(Kind.MIX), int(Kind.PASS), int(Kind.SECTION),
+)  # fmt: skip
+_ALLOC, _FREE, _HOLD, _BARRIER = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION), int(Op.BARRIER)
+HAVE = 0
+END = -1
+MORE = int(Status.STEPS)
+
+
+@function
+def next_step(run: Record, cpu: Record) -> int:
+    """Put the CPU's next step into its record: HAVE; END after the last one, MORE if Python must bring more."""
+    if cpu.kind == _BURST:
+        return _burst(run, cpu)
+    if cpu.kind == _MIX:
+        return _mix(run, cpu)
+    if cpu.kind == _PASS:
+        return _pass(run, cpu)
+    if cpu.kind == _SECTION:
+        return _section(run, cpu)
+    return _stream(run, cpu)
+
+
+@inline
+def _set(cpu: Record, think: int, op: int, cache: int, slot: int, flags: int) -> int:
+    cpu.think = think
+    cpu.op = op
+    cpu.cache = cache
+    cpu.slot = slot
+    cpu.want = ANY_NODE
+    cpu.flags = flags
+    return HAVE
+
+
+@inline
+def _stream(run: Record, cpu: Record) -> int:
+    if cpu.pos == cpu.end:
+        return END if cpu.ended else MORE
+    step = steps_at(run.steps)[cpu.number * run.chunk + cpu.pos]
+    cpu.pos += 1
+    cpu.think = step.think
+    cpu.op = step.op
+    cpu.cache = step.cache
+    cpu.slot = step.slot
+    cpu.want = step.node
+    cpu.flags = step.flags
+    return HAVE
+
+
+@inline
+def _burst(run: Record, cpu: Record) -> int:
+    """Phases: 0 allocate, 1 barrier, 2 free, 3 barrier."""
+    if cpu.index == run.objects and not cpu.phase & 1 and run.has_barrier:
+        cpu.phase += 1
+        return _set(cpu, 0, _BARRIER, NO_CACHE, 0, 0)
+    if cpu.index == run.objects:
+        cpu.phase = ((cpu.phase | 1) + 1) & 3
+        cpu.index = 0
+        cpu.turn = 0
+        if cpu.phase == 0:
+            cpu.round += 1
+    if cpu.round == run.rounds:
+        return END
+    slot = cpu.index
+    cache = cpu.turn
+    cpu.index += 1
+    cpu.turn += 1
+    if cpu.turn == run.n_caches:
+        cpu.turn = 0
+    if cpu.phase == 0:
+        return _set(cpu, run.burst_think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
+    return _set(cpu, run.burst_think, _FREE, cache, cpu.base + slot, 0)
+
+
+@inline
+def _think(run: Record, cpu: Record) -> int:
+    if run.think_random:
+        return exponential_draw(run, next_draw(cpu), run.think_mean)
+    return run.think_mean
+
+
+@inline
+def _mix(run: Record, cpu: Record) -> int:
+    if cpu.index == run.operations:
+        return END
+    cpu.index += 1
+    think = _think(run, cpu)
+    lives = ints_at(run.lives + 8 * cpu.live0)
+    spares = ints_at(run.spares + 8 * cpu.live0)
+    if high_product(next_draw(cpu), 2 * run.target) >= cpu.live:
+        # As many slots are spare as there are beyond the live ones.
+        slot = spares[2 * run.target - cpu.live]
+        lives[cpu.live] = slot
+        cpu.live += 1
+        return _set(cpu, think, _ALLOC, slot % run.n_caches, slot, MAY_WAIT)
+    chosen = high_product(next_draw(cpu), cpu.live)
+    slot = lives[chosen]
+    cpu.live -= 1
+    lives[chosen] = lives[cpu.live]
+    spares[2 * run.target - cpu.live] = slot
+    return _set(cpu, think, _FREE, slot % run.n_caches, slot, 0)
+
+
+@inline
+def _pass(run: Record, cpu: Record) -> int:
+    if cpu.round == run.objects:
+        return END
+    cpu.round += 1
+    slot = cpu.index
+    cpu.index += 1
+    if cpu.index == run.window:
+        cpu.index = 0
+    think = _think(run, cpu)
+    flags = MAY_WAIT if cpu.phase == _ALLOC else 0
+    return _set(cpu, think, cpu.phase, slot % run.n_caches, cpu.base + slot, flags)
+
+
+@inline
+def _section(run: Record, cpu: Record) -> int:
+    if cpu.index == run.operations:
+        return END
+    cpu.index += 1
+    think = _think(run, cpu)
+    hold: Any = run.hold_mean
+    if run.hold_random:
+        hold = exponential_draw(run, next_draw(cpu), run.hold_mean)
+    return _set(cpu, think, _HOLD, NO_CACHE, hold, 0)

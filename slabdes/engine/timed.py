@@ -1,0 +1,148 @@
+"""What every timed engine starts from: an experiment's clock rules, its locks, lines and CPUs, before anything has run.
+
+Leaves out time itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
+from slabdes.allocator.versions import Version
+from slabdes.config import Experiment
+from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.records import Histogram, LockKind
+from slabdes.engine.setup import version_of
+from slabdes.errors import Stalled
+from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
+from slabdes.locks.spinlock import SpinLock
+from slabdes.machine.topology import Machine
+from slabdes.streams import Purpose, stream_key, words
+from slabdes.workload.programs import Workload
+
+
+@dataclass(frozen=True)
+class TimedSettings:
+    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
+
+    handoff: Handoff
+    handoff_milli: int
+    hz: int
+    version: Version
+    spinners_slow_holder: bool
+    posted_neighbour_writes: bool
+
+
+class TimedLock(SpinLock):
+    """A SpinLock with its identity and its account."""
+
+    __slots__ = (
+        "acquisitions",
+        "bounces",
+        "cache",
+        "contended",
+        "digest",
+        "hold",
+        "kind",
+        "node",
+        "other",
+        "since",
+        "toll",
+        "wait",
+    )
+
+    def __init__(self, line: int, kind: LockKind, cache: int, node: int, other: int) -> None:
+        super().__init__(line)
+        self.kind = kind
+        self.cache = cache
+        self.node = node
+        self.other = other
+        self.acquisitions = self.contended = self.bounces = 0
+        self.wait = Histogram()
+        self.hold = Histogram()
+        self.digest = 0
+        self.since = 0
+        self.toll = 0
+
+
+def timed_settings(experiment: Experiment) -> TimedSettings:
+    """The clock rules that an experiment asks for."""
+    return TimedSettings(
+        handoff=HANDOFFS[experiment.lock.discipline.value],
+        handoff_milli=round(experiment.lock.handoff_transfers * MILLI),
+        hz=experiment.timing.hz,
+        version=version_of(experiment),
+        spinners_slow_holder=experiment.timing.spinners_slow_holder,
+        posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
+    )
+
+
+def place_lines(state: SlabState, lines: CacheLines) -> None:
+    """Say on which node each line of the caches lies: also those of slabs that were there before the run."""
+    for slab in state.slabs:
+        if slab.num and slab.nodeid != NO_NODE:
+            lines.place(slab.line, SLAB_LINES, slab.nodeid)
+    for cache in state.caches:
+        for l3 in cache.nodelists:
+            lines.place(l3.line, L3_LINES, l3.node)
+            for array in (l3.shared, *(l3.alien or ())):
+                if array is not None:
+                    lines.place(array.line, 1, l3.node)
+
+
+def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[TimedLock]:
+    """Make every lock, in the order of their numbers: the caches', each node's zone lock, the workload's own."""
+    locks: dict[int, TimedLock] = {}
+    for cache in state.caches:
+        for l3 in cache.nodelists:
+            locks[l3.list_lock] = TimedLock(l3.line + version.layout.list_lock, LockKind.LIST, cache.index, l3.node, l3.node)
+            for other, alien in enumerate(l3.alien or ()):
+                if alien is not None:
+                    locks[alien.lock] = TimedLock(alien.line, LockKind.ALIEN, cache.index, l3.node, other)
+    made = [locks[number] for number in range(state.n_locks)]
+    for kind, node in (*((LockKind.ZONE, node) for node in range(state.n_nodes)), (LockKind.SECTION, 0)):
+        state.new_lock()
+        line = state.new_lines(1)
+        lines.place(line, 1, node)
+        made.append(TimedLock(line, kind, -1, node, node))
+    return made
+
+
+def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
+    """Every CPU of the machine; those whose core has both threads at work are slowed down."""
+    busy: dict[int, int] = {}
+    for cpu in workload.programs:
+        core = machine.core_of_cpu[cpu]
+        busy[core] = busy.get(core, 0) + 1
+    cpus = []
+    for number, node in enumerate(machine.node_of_cpu):
+        shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
+        jitter_words = words(jitter_key(experiment, replication, number))
+        slowdown = machine.costs.smt_slowdown if shares else 1.0
+        cpus.append(TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words))
+    return cpus
+
+
+def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:
+    """Where a CPU's stream of jitter begins."""
+    return stream_key(experiment.seed, replication, cpu, Purpose.JITTER)
+
+
+NAMED_IN_ERROR = 8
+"""CPUs that an error names (assumed)."""
+AT_BARRIER = "at the barrier"
+
+
+def for_slot(slot: int, what: str) -> str:
+    """That a CPU waits until a slot is filled or emptied."""
+    return f"for slot {slot} to be {what}"
+
+
+def stalled(blocked: Mapping[int, str]) -> Stalled:
+    """The error of a run whose CPUs all wait, each for what `blocked` says."""
+    named = [f"CPU {cpu} {why}" for cpu, why in sorted(blocked.items())]
+    more = f" and {len(named) - NAMED_IN_ERROR} more" if len(named) > NAMED_IN_ERROR else ""
+    return Stalled(f"every CPU waits for another: {', '.join(named[:NAMED_IN_ERROR])}{more}")

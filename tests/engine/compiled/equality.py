@@ -1,0 +1,202 @@
+"""Random experiments and programs of every kind, and what two engines make of one: their records, or how they refuse it."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from slabdes.config import Experiment, parse_experiment
+from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.records import Records
+from slabdes.engine.reference.run import run_reference
+from slabdes.errors import SlabdesError
+from slabdes.machine import load_machine
+from slabdes.machine.topology import Machine
+from slabdes.workload.programs import ANY_NODE, MAY_WAIT, THISNODE, Op, Step, Workload
+from slabdes.workload.synthetic import NO_CACHE, build_synthetic
+
+Engine = Callable[..., Records]
+SIZES = (16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000)
+FREE_COSTS = ("alloc_hit", "free_hit", "lock_op", "first_touch", "slab_object", "same_node", "remote_base", "list_move")
+SECOND_PS = 10**12
+
+
+@st.composite
+def caches(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """One to three caches, on-slab and off-slab, of order 0 and higher, with default tunables or small ones."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        cache: dict[str, Any] = {"name": f"c{number}", "size": draw(st.sampled_from(SIZES))}
+        if draw(st.booleans()):
+            cache["limit"] = draw(st.sampled_from((1, 2, 3, 8, 12, 40)))
+            cache["batchcount"] = draw(st.integers(1, cache["limit"]))
+        if draw(st.booleans()):
+            cache["shared"] = draw(st.sampled_from((0, 1, 2, 8)))
+        made.append(cache)
+    return made
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> dict[str, Any]:
+    """A part of a preset, with much memory, little, none on a node, and sometimes with steps that cost nothing."""
+    preset = draw(st.sampled_from(("uma-4", "numa-2x4", "xeon-2s", "opteron-8n")))
+    machine: dict[str, Any] = {"preset": preset}
+    if preset in ("xeon-2s", "opteron-8n"):
+        machine |= {"cpus": draw(st.sampled_from((2, 6, 12))), "placement": draw(st.sampled_from(("spread", "compact")))}
+    memory = draw(st.sampled_from((None, None, None, 0.05, 0.2, 1, 40, "uneven")))
+    if memory == "uneven" and preset != "uma-4":
+        nodes = 8 if preset == "opteron-8n" else 2
+        memory = [0, *([0.5] * (nodes - 1))]
+    if memory is not None and memory != "uneven":
+        machine["memory_mib"] = memory
+    machine["costs"] = dict.fromkeys(draw(st.sets(st.sampled_from(FREE_COSTS), max_size=3)), 0)
+    return machine
+
+
+WORKLOADS = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("burst"),
+            "objects": st.sampled_from((3, 40, 200, 400)),
+            "rounds": st.integers(1, 4),
+            "think_ns": st.sampled_from((0, 100, 2e6)),
+            "barrier": st.booleans(),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("mix"),
+            "operations": st.sampled_from((200, 1000)),
+            "live": st.sampled_from((1, 20, 200)),
+            "think_ns": st.sampled_from((0, 100, 5e3, 2e7)),
+            "think": st.sampled_from(("constant", "exponential")),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("producer_consumer"),
+            "objects": st.sampled_from((100, 600)),
+            "window": st.sampled_from((1, 7, 64)),
+            "think_ns": st.sampled_from((0, 100, 2e7)),
+            "think": st.sampled_from(("constant", "exponential")),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("critical_section"),
+            "operations": st.sampled_from((100, 400)),
+            "think_ns": st.sampled_from((0, 100, 2e7)),
+            "hold_ns": st.sampled_from((0, 100, 1000)),
+            "hold": st.sampled_from(("constant", "exponential")),
+        }
+    ),
+)
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Experiment:
+    """Any experiment but a trace, small enough for the reference to run it in well under a second."""
+    raw = {
+        "seed": draw(st.integers(0, 1 << 32)),
+        "machine": draw(machines()),
+        "cache": draw(caches()),
+        "allocator": draw(st.sampled_from(("2.6.34", "4.6", "4.7", "6.1"))),
+        "switches": sorted(draw(st.sets(st.sampled_from(("unlocked_colour", "private_slab", "unlocked_look"))))),
+        "noaliencache": draw(st.booleans()),
+        "lock": {
+            "discipline": draw(st.sampled_from(("ticket", "qspinlock"))),
+            "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
+        },
+        "timing": {
+            "jitter": draw(st.sampled_from((0, 0.15, 0.5))),
+            "hz": draw(st.sampled_from((100, 250, 300, 1000))),
+            "spinners_slow_holder": draw(st.booleans()),
+            "posted_neighbour_writes": draw(st.booleans()),
+        },
+        "workload": draw(WORKLOADS),
+    }
+    return parse_experiment(raw, "drawn")
+
+
+def machine_of(experiment: Experiment) -> Machine:
+    """The machine of a drawn experiment."""
+    config = experiment.machine
+    assert config.preset is not None
+    return load_machine(config.preset, cost_overrides=config.costs, memory_mib=config.memory_mib)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A program that is just its steps."""
+
+    steps: tuple[Step, ...]
+
+    def __call__(self) -> Iterator[Step]:
+        """The steps."""
+        return iter(self.steps)
+
+
+def random_workload(experiment: Experiment, machine: Machine, rng: random.Random) -> Workload:
+    """Programs that no preset workload has: any CPU frees, nodes and flags are asked for, sections, sparse slots, stalls."""
+    cpus = machine.choose_cpus(experiment.machine.cpus or machine.n_cpus, experiment.machine.placement)
+    programs: dict[int, list[Step]] = {cpu: [] for cpu in cpus}
+    longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
+    live: list[tuple[int, int, int]] = []
+    slot = 0
+    for _step in range(rng.choice((100, 1500, 3000))):
+        think = rng.randint(0, longest)
+        if rng.random() < 0.55 or not live:
+            cpu, cache = rng.choice(cpus), rng.randrange(len(experiment.cache))
+            node = rng.choice((ANY_NODE, ANY_NODE, ANY_NODE, rng.randrange(machine.n_nodes)))
+            flags = rng.choice((0, MAY_WAIT, MAY_WAIT, THISNODE, MAY_WAIT | THISNODE))
+            programs[cpu].append((think, Op.ALLOC, cache, slot, node, flags))
+            live.append((slot, cache, cpu))
+            slot += rng.choice((1, 1, 7, 1 << 33))
+        else:
+            freed, cache, maker = live.pop(rng.choice((0, rng.randrange(len(live)))))
+            cpu = maker if rng.random() < 0.6 else rng.choice(cpus)
+            programs[cpu].append((think, Op.FREE, cache, freed, ANY_NODE, 0))
+        if rng.random() < 0.02:
+            programs[rng.choice(cpus)].append((think, Op.SECTION, NO_CACHE, rng.randint(0, 100_000), ANY_NODE, 0))
+    if rng.random() < 0.05:
+        # Two CPUs that each wait for what the other only makes afterwards.
+        for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
+            programs[first].insert(0, (0, Op.FREE, 0, 10**15 + number, ANY_NODE, 0))
+            programs[second].append((0, Op.ALLOC, 0, 10**15 + number, ANY_NODE, MAY_WAIT))
+    windowed = rng.random() < 0.2
+    listed = {cpu: Listed(tuple(steps)) for cpu, steps in sorted(programs.items())}
+    return Workload(listed, experiment.cache, windowed=windowed)
+
+
+def outcome(engine: Engine, experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0) -> Records | str:
+    """An engine's records, or the one line in which it says why there are none."""
+    try:
+        return engine(experiment, machine, workload, replication)
+    except SlabdesError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def differences(experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0) -> list[str]:
+    """The names of the fields in which the two engines' records differ; none where the engines agree."""
+    reference = outcome(run_reference, experiment, machine, workload, replication)
+    compiled = outcome(run_compiled, experiment, machine, workload, replication)
+    if isinstance(reference, str) or isinstance(compiled, str):
+        return [] if reference == compiled else [f"{reference} / {compiled}"]
+    names = (field.name for field in dataclasses.fields(Records))
+    return [name for name in names if getattr(reference, name) != getattr(compiled, name)]
+
+
+def synthetic_differences(experiment: Experiment, replication: int = 0) -> list[str]:
+    """The same for an experiment's own workload."""
+    machine = machine_of(experiment)
+    return differences(experiment, machine, build_synthetic(experiment, machine, replication), replication)
+
+
+SHARED = Path(__file__).parents[4] / "shared"
+"""Real traces, where they lie beside the repository."""

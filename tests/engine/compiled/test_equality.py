@@ -1,0 +1,122 @@
+"""Both engines give the same records, byte for byte, whatever they are asked to simulate."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import equality
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slabdes.allocator import transitions
+from slabdes.config import Experiment, parse_experiment
+from slabdes.engine import alloc_paths, free_paths
+from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.reference import kernel as reference_kernel
+from slabdes.engine.reference.run import run_reference
+from slabdes.errors import InputError, Stalled
+from slabdes.study.plan import plan
+from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Workload
+from slabdes.workload.synthetic import build_synthetic
+
+EXAMPLES = int(os.environ.get("SLABDES_EQUALITY_EXAMPLES", "60"))
+"""Random experiments of each of the two kinds; 2500 makes the 5,000 of a thorough comparison."""
+UNHURRIED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@UNHURRIED
+@given(equality.experiments(), st.integers(0, 3))
+def test_any_synthetic_experiment_has_equal_records(experiment: Experiment, replication: int) -> None:
+    try:
+        build_synthetic(experiment, equality.machine_of(experiment), replication)
+    except InputError:
+        return
+    assert not equality.synthetic_differences(experiment, replication)
+
+
+@UNHURRIED
+@given(equality.experiments(), st.randoms(use_true_random=False))
+def test_any_programs_have_equal_records(experiment: Experiment, rng: random.Random) -> None:
+    machine = equality.machine_of(experiment)
+    assert not equality.differences(experiment, machine, equality.random_workload(experiment, machine, rng))
+
+
+def burst(**more: object) -> Experiment:
+    """A burst on the small NUMA machine that refills, grows and flushes."""
+    raw = {
+        "machine": {"preset": "numa-2x4"},
+        "cache": [{"name": "a", "size": 64, "limit": 40, "batchcount": 20}],
+        "workload": {"kind": "burst", "objects": 200, "rounds": 3},
+    }
+    return parse_experiment(raw | more, "test")
+
+
+TRACES = (
+    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "recorded"),
+    ("kernel61/traces/8cpu_2node_local_unix4/trace.txt.gz", (), 2, "none"),
+)
+
+
+@pytest.mark.parametrize(("file", "caches", "copies", "think"), TRACES)
+def test_a_real_trace_has_equal_records(file: str, caches: tuple[str, ...], copies: int, think: str, tmp_path: Path) -> None:
+    if not (equality.SHARED / file).is_file():
+        pytest.skip("the traces are not beside the repository")
+    workload = {"kind": "trace", "file": str(equality.SHARED / file), "caches": caches, "copies": copies, "think": think}
+    (point,) = plan(burst(machine={"preset": "xeon-2s"}, cache=[], workload=workload), tmp_path)
+    assert not equality.differences(point.experiment, point.machine, point.workload(0))
+
+
+def test_a_stall_is_told_in_the_same_words() -> None:
+    experiment = burst()
+    machine = equality.machine_of(experiment)
+    steps = ((0, Op.FREE, 0, 7, ANY_NODE, 0), (0, Op.ALLOC, 0, 7, ANY_NODE, MAY_WAIT))
+    workload = Workload({2: equality.Listed(steps)}, experiment.cache)
+    with pytest.raises(Stalled, match="CPU 2 for slot 7 to be filled"):
+        run_compiled(experiment, machine, workload)
+    assert not equality.differences(experiment, machine, workload)
+
+
+def _plant(monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object) -> None:
+    assert getattr(module, name) != value
+    monkeypatch.setattr(module, name, value)
+
+
+def _one_picosecond_more(lock_line: object, cpu: int, line: int) -> int:
+    return _TOUCH(lock_line, cpu, line) + (cpu == 3 and line == 1)  # type: ignore[arg-type]
+
+
+_TOUCH = reference_kernel.CacheLines.touch
+PLANTED = (
+    (alloc_paths, "refill_batchcount", lambda ac: ac.batchcount),
+    (free_paths, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
+    (free_paths, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
+    (reference_kernel.CacheLines, "touch", _one_picosecond_more),
+)
+
+
+@pytest.mark.parametrize(("module", "name", "bug"), PLANTED)
+def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = burst(allocator="4.7", lock={"discipline": "ticket"})
+    assert not equality.synthetic_differences(experiment)
+    _plant(monkeypatch, module, name, bug)
+    assert "digest" in equality.synthetic_differences(experiment)
+
+
+def test_checking_invariants_is_left_to_the_reference() -> None:
+    experiment = burst(debug=True)
+    machine = equality.machine_of(experiment)
+    with pytest.raises(InputError, match="debug"):
+        run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))
+
+
+def test_progress_ends_with_every_operation() -> None:
+    experiment = burst()
+    machine = equality.machine_of(experiment)
+    workload = build_synthetic(experiment, machine, 0)
+    for engine in (run_reference, run_compiled):
+        told: list[int] = []
+        engine(experiment, machine, workload, 0, told.append)
+        assert told[-1] == workload.operations == 9600
