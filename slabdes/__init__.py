@@ -6,10 +6,10 @@ A discrete-event simulation of many CPUs on NUMA nodes that contend for the Linu
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
     from slabdes.api import Run, Study, simulate, sweep
@@ -34,14 +34,17 @@ _ROOMS = {
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
-try:
-    __version__ = version("slabdes")
-except PackageNotFoundError:
-    __version__ = "not installed"
-
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for from its room."""
+    if name == "__version__":
+        # Reading a distribution's metadata takes as long as the rest of `slabdes --help`.
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("slabdes")
+        except PackageNotFoundError:
+            return "not installed"
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'slabdes' has no attribute {name!r}")

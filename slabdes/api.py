@@ -64,16 +64,19 @@ def simulate(
     jobs: int = 1,
     resume: bool = False,
     progress: Phase | None = None,
+    where: str | None = None,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
     With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
-    and points; `resume` goes on after an interruption. `progress` hears (what, done, total). Raises SlabdesError.
+    and points; `resume` goes on after an interruption. `progress` hears (what, done, total). `where` begins
+    errors about the experiment; by default the file's name, where a file is given. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
-    return _with_plots(
-        run_study(experiment_of(experiment), out=folder, jobs=jobs, resume=resume, phase=progress, draw=_draw_figures)
-    )
+    if where is None and isinstance(experiment, Path | str):
+        where = str(experiment)
+    loaded = experiment_of(experiment)
+    return _with_plots(run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=progress, draw=_draw_figures, where=where))
 
 
 def sweep(
@@ -84,7 +87,7 @@ def sweep(
     `options` are those of `simulate`.
     """
     base = experiment_of(experiment)
-    raw = base.model_dump(mode="json", exclude_defaults=True)
+    raw = base.model_dump(mode="json", exclude_unset=True)
     raw["sweep"] = {**raw.get("sweep", {}), **(over or {})}
     run = simulate(parse_experiment(raw, "sweep"), **options)
     return Study(run.manifest, run.frames)

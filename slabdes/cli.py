@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,6 +19,7 @@ from slabdes.errors import InputError, SlabdesError
 
 if TYPE_CHECKING:
     from slabdes.api import Run
+    from slabdes.engine.conformance.recordings import Recording
     from slabdes.results.text import Sheet
 
 EXIT_CHECK = 1
@@ -53,9 +54,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interrupt
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
-Engine = Annotated[
-    str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")
-]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
 
@@ -78,7 +77,7 @@ def run(
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
     loaded = load_experiment(experiment, changes)
-    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json)
+    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
 
 
 @app.command()
@@ -163,12 +162,12 @@ def _free(folder: Path) -> Path:
     return chosen
 
 
-def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool) -> None:
+def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:
     from slabdes.api import simulate
 
     try:
         with _progress_bar() as progress:
-            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress)
+            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
     except KeyboardInterrupt:
         from slabdes.results.partial import partial_folder
 
@@ -252,7 +251,7 @@ def conform(
 
     An op script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
     A 6.1 log's commands are run, and every line compared. A trace is replayed from the dump before, and the dump after
-    compared. Prints a line or a table each and the first difference; exits 1 if any does not hold.
+    compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any cannot be read.
     """
     from slabdes.engine.conformance.compare import own_records
     from slabdes.engine.conformance.recordings import find_recordings
@@ -262,19 +261,38 @@ def conform(
         for recording in recordings:
             if not recording.is_script:
                 raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
-            for record in own_records(recording.path):
-                print(json.dumps(record, separators=(",", ":")))
+            with _nesting_told(recording):
+                for record in own_records(recording.path):
+                    print(json.dumps(record, separators=(",", ":")))
         return
-    outcomes = []
+    told: list[dict[str, Any]] = []
+    holds, refused = True, False
     for recording in recordings:
-        outcome = recording.compare(recording.path)
-        outcomes.append(outcome)
+        try:
+            with _nesting_told(recording):
+                outcome = recording.compare(recording.path)
+        except InputError as error:
+            refused = True
+            told.append({"name": str(recording.path), "error": str(error)})
+            print(f"slabdes: {error}", file=sys.stderr, flush=True)
+            continue
+        holds = holds and outcome.holds
+        told.append(outcome.as_plain())
         if not as_json:
             print("\n".join(outcome.lines()), flush=True)
     if as_json:
-        _print_json([outcome.as_plain() for outcome in outcomes])
-    if not all(outcome.holds for outcome in outcomes):
-        raise typer.Exit(EXIT_CHECK)
+        _print_json(told)
+    if refused or not holds:
+        raise typer.Exit(EXIT_INPUT if refused else EXIT_CHECK)
+
+
+@contextmanager
+def _nesting_told(recording: Recording) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        # JSON nests as deeply as a file says, Python's reader not.
+        raise InputError(str(recording.path), "its recording is nested too deeply", allowed="JSON lines of records") from None
 
 
 @app.command()
@@ -285,13 +303,18 @@ def geometry(
     cpus: Annotated[int, typer.Option("--cpus", min=1, max=1024, help="CPUs of the machine.")] = 1,
     nodes: Annotated[int, typer.Option("--nodes", min=1, max=256, help="Nodes that they are spread over.")] = 1,
     allocator: Annotated[str, typer.Option("--allocator", metavar="VERSION", help="Kernel: 2.6.34, 4.6, 4.7 or 6.1.")] = "2.6.34",
-    bigmem: Annotated[bool, typer.Option("--bigmem/--no-bigmem", help="Whether the machine has more than 32 MB.")] = True,
+    bigmem: Annotated[
+        int, typer.Option("--bigmem", metavar="0|1", min=0, max=1, help="Whether the machine has more than 32 MB.")
+    ] = 1,
+    no_bigmem: Annotated[bool, typer.Option("--no-bigmem", help="The same as --bigmem 0.")] = False,
     as_json: Json = False,
 ) -> None:
     """Slab geometry and default tunables of a size."""
     from slabdes.engine.conformance.geometry import geometry_rows
 
-    rows = geometry_rows(sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bigmem, allocator=allocator)
+    rows = geometry_rows(
+        sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bool(bigmem) and not no_bigmem, allocator=allocator
+    )
     if as_json:
         for row in rows:
             print(json.dumps(row, separators=(",", ":")))
@@ -422,14 +445,20 @@ def main() -> None:
     """Run the command line: errors are one line on standard error, and the exit code says what kind."""
     try:
         code = app(standalone_mode=False)
+        # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
+        sys.stdout.flush()
     except SlabdesError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(EXIT_CHECK)
+    except OSError as error:
+        # Of files that we read or write the rooms tell; what is left is mostly our own output (a full disk).
+        _drop_output()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_INPUT)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)
@@ -438,6 +467,12 @@ def main() -> None:
         message = " ".join(error.format_message().split())
         _fail(f"{message.rstrip('.')}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """Send what is still to be written to standard output nowhere, so that the exit does not try again."""
+    with suppress(OSError):  # a stream that is no file has nothing to hold back
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _UsageError: Any = typer.BadParameter.__bases__[0]

@@ -6,13 +6,14 @@ Frozen once read. Leaves out whether a machine has the CPUs asked for: the machi
 from __future__ import annotations
 
 import itertools
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from slabdes.errors import InputError, nearest
 
@@ -20,12 +21,46 @@ MAX_CPUS = 1024
 """The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
 MAX_OBJECT_SIZE = 1 << 22
 """KMALLOC_MAX_SIZE with MAX_ORDER 11 and 4 KiB pages: orders 0 to 10."""
+MAX_POINTS: Final = 10_000
+"""Points of one sweep (assumed; each is validated before the first runs)."""
+MAX_TASKS: Final = 100_000
+"""Points times replications of one study (assumed)."""
+_SHOWN: Final = 60
+"""Characters of a refused value that an error shows (assumed)."""
 
 
 class Frozen(BaseModel):
     """Base of every part of an experiment: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text[:_SHOWN]!r} has a line break or a control character; allowed: printable characters")
+    return text
+
+
+def _file_name(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)[:_SHOWN]!r} has a NUL character; allowed: a file's name")
+    return path
+
+
+def _sorted_set(value: Any) -> Any:
+    """A list without repetitions, in the order of the alphabet, so that what is written of it never varies."""
+    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
+        return value
+    # What is no text is left for the enum to refuse.
+    return tuple(sorted(set(value))) if all(isinstance(entry, str) for entry in value) else tuple(value)
+
+
+# Numbers and truth values are taken as they stand: "3" and true are no numbers, and 1 is not true.
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict()]
+Truth = Annotated[bool, Strict()]
+Name = Annotated[str, AfterValidator(_printable)]
+FileName = Annotated[Path, AfterValidator(_file_name)]
 
 
 class EngineName(StrEnum):
@@ -84,13 +119,18 @@ class CacheFlag(StrEnum):
 class MachineConfig(Frozen):
     """The machine: a preset's name or a file, what part of it the workload uses, and costs to override (ns)."""
 
-    preset: str | None = None
-    file: Path | None = None
-    cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
+    preset: Name | None = None
+    """A machine that comes with slabdes: `slabdes machine list` names them. Either this or `file`."""
+    file: FileName | None = None
+    """A machine of one's own: our TOML, or the output of `numactl --hardware`."""
+    cpus: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] | None = None
+    """CPUs that a synthetic workload runs on, all by default; `workload.cpus` and `workload.copies` place a trace."""
     placement: Placement = Placement.COMPACT
-    memory_mib: Annotated[float, Field(ge=0)] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    """Which CPUs those are, for a synthetic workload."""
+    memory_mib: Annotated[float, Strict(), Field(ge=0)] | tuple[Annotated[float, Strict(), Field(ge=0)], ...] | None = None
     """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
-    costs: dict[str, Annotated[float, Field(ge=0)]] = {}
+    costs: dict[str, Annotated[float, Strict(), Field(ge=0)]] = {}
+    """Costs in ns in place of the machine's; `slabdes machine show` lists their names."""
 
     @model_validator(mode="after")
     def _one_source(self) -> MachineConfig:
@@ -100,16 +140,27 @@ class MachineConfig(Frozen):
 
 
 class CacheConfig(Frozen):
-    """One cache, as kmem_cache_create takes it, with tunables where they are not to be the kernel's defaults."""
+    """One cache, as kmem_cache_create takes it, with tunables where they are not to be the kernel's defaults.
 
-    name: str = Field(min_length=1, max_length=64)
-    size: Annotated[int, Field(ge=1, le=MAX_OBJECT_SIZE)]
-    align: Annotated[int, Field(ge=0, le=4096)] = 0
-    flags: frozenset[CacheFlag] = frozenset()
-    ctor: bool = False
-    limit: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
-    batchcount: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
-    shared: Annotated[int, Field(ge=0, le=1 << 10)] | None = None
+    For a trace: a change to the trace's cache of that name. What it does not say stays as the trace has it; its size must agree.
+    """
+
+    name: Name = Field(min_length=1, max_length=64)
+    """As /proc/slabinfo would show it; settings and sweeps may say cache.NAME.limit."""
+    size: Annotated[int, Strict(), Field(ge=1, le=MAX_OBJECT_SIZE)]
+    """Bytes of an object."""
+    align: Annotated[int, Strict(), Field(ge=0, le=4096)] = 0
+    """Bytes, a power of two; 0 for none."""
+    flags: Annotated[tuple[CacheFlag, ...], BeforeValidator(_sorted_set)] = ()
+    """A list of the flags, each once, in any order; kept sorted."""
+    ctor: Truth = False
+    """Whether the cache has a constructor."""
+    limit: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] | None = None
+    """Objects that a CPU's array holds; by default as the kernel chooses by size."""
+    batchcount: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] | None = None
+    """Objects moved at a time between an array and the node; at most limit."""
+    shared: Annotated[int, Strict(), Field(ge=0, le=1 << 10)] | None = None
+    """Arrays' worth of objects that a node's CPUs share; 0 for no shared array."""
 
     @model_validator(mode="after")
     def _batchcount_within_limit(self) -> CacheConfig:
@@ -124,19 +175,22 @@ class LockConfig(Frozen):
     """How contended locks are handed over."""
 
     discipline: Discipline = Discipline.QSPINLOCK
-    handoff_transfers: Annotated[float, Field(ge=0, le=16)] = 3.0
+    """Who is next, and what handing over costs."""
+    handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] = 3.0
     """Line transfers of a qspinlock hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
 
 
 class TimingConfig(Frozen):
     """Rules of the clock that an experiment may change."""
 
-    jitter: Annotated[float, Field(ge=0, le=0.9)] = 0.15
+    jitter: Annotated[float, Strict(), Field(ge=0, le=0.9)] = 0.15
     """Local work varies uniformly by up to this share (assumed; without it a closed system falls into step)."""
-    hz: Annotated[int, Field(ge=100, le=10_000)] = 1000
+    hz: Annotated[int, Strict(), Field(ge=100, le=10_000)] = 1000
     """Jiffies a second, for the reap timers."""
-    spinners_slow_holder: bool = True
-    posted_neighbour_writes: bool = True
+    spinners_slow_holder: Truth = True
+    """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
+    posted_neighbour_writes: Truth = True
+    """Whether a list move changes the owners of its neighbours' lines, and a hold pays the dearest of them."""
 
 
 class ThinkKind(StrEnum):
@@ -146,8 +200,8 @@ class ThinkKind(StrEnum):
     EXPONENTIAL = "exponential"
 
 
-Nanoseconds = Annotated[float, Field(ge=0, le=1e12)]
-Count = Annotated[int, Field(ge=1, le=10**12)]
+Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e12)]
+Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 
 
 class BurstWorkload(Frozen):
@@ -158,9 +212,12 @@ class BurstWorkload(Frozen):
 
     kind: Literal["burst"]
     objects: Count = 1000
+    """Objects of each CPU."""
     rounds: Count = 1
+    """How often it allocates and frees them all."""
     think_ns: Nanoseconds = 0.0
-    barrier: bool = False
+    """Before each operation."""
+    barrier: Truth = False
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
 
 
@@ -169,9 +226,13 @@ class MixWorkload(Frozen):
 
     kind: Literal["mix"]
     operations: Count = 10_000
+    """Allocations and frees of each CPU, together."""
     live: Count = 200
+    """Objects that a CPU holds, give or take."""
     think_ns: Nanoseconds = 100.0
+    """Before each operation, the mean."""
     think: ThinkKind = ThinkKind.EXPONENTIAL
+    """How think times vary around their mean."""
 
 
 class ProducerConsumerWorkload(Frozen):
@@ -179,9 +240,13 @@ class ProducerConsumerWorkload(Frozen):
 
     kind: Literal["producer_consumer"]
     objects: Count = 10_000
-    window: Annotated[int, Field(ge=1, le=1 << 20)] = 64
+    """Objects that each pair passes on."""
+    window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
+    """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0
+    """Before each operation of either side, the mean."""
     think: ThinkKind = ThinkKind.EXPONENTIAL
+    """How think times vary around their mean."""
 
 
 class CriticalSectionWorkload(Frozen):
@@ -189,28 +254,36 @@ class CriticalSectionWorkload(Frozen):
 
     kind: Literal["critical_section"]
     operations: Count = 10_000
+    """Times that each CPU takes the lock."""
     think_ns: Nanoseconds = 1000.0
+    """Before each attempt, the mean."""
     think: ThinkKind = ThinkKind.EXPONENTIAL
+    """How think times vary around their mean."""
     hold_ns: Nanoseconds = 100.0
+    """For which the lock is held, the mean."""
     hold: ThinkKind = ThinkKind.EXPONENTIAL
+    """How hold times vary around their mean."""
 
 
 class TraceWorkload(Frozen):
     """A real kmem trace, replayed; see `slabdes replay --help` for what each setting does."""
 
     kind: Literal["trace"]
-    file: Path
-    caches: tuple[str, ...] = ()
+    file: FileName
+    """ftrace, perf script or trace-cmd report text, plain or gzip."""
+    caches: tuple[Name, ...] = ()
     """Names of the caches to replay; none means all of the trace."""
-    copies: Annotated[int, Field(ge=1, le=MAX_CPUS)] = 1
+    copies: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] = 1
+    """Copies of the traced system, side by side on further CPUs."""
     think: str = Field(
         default="recorded",
         pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$",
         description="recorded, none, or a factor such as 0.1x",
     )
-    cpus: str = "compact"
+    """Times between operations: as recorded, none, or recorded ones times a factor."""
+    cpus: Name = "compact"
     """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
-    from_dump: Path | None = None
+    from_dump: FileName | None = None
     """A dump of a real 6.1 allocator: the caches begin in its (first) state. Needs allocator 4.6 or later."""
 
 
@@ -223,23 +296,32 @@ Workload = Annotated[
 class Experiment(Frozen):
     """One experiment: a machine, caches, a workload, and how often. A sweep holds several; see `expand`."""
 
-    name: str = Field(default="experiment", min_length=1, max_length=100)
-    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
-    replications: Annotated[int, Field(ge=1, le=10_000)] = 1
+    name: Name = Field(default="experiment", min_length=1, max_length=100)
+    """In titles and in the manifest; the run folder is named by the file."""
+    seed: Annotated[int, Strict(), Field(ge=0, lt=1 << 63)] = 1
+    """Of every random stream."""
+    replications: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 1
+    """Runs with random streams of their own; intervals come from them."""
     engine: EngineName = EngineName.AUTO
+    """All engines give the same results."""
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
-    switches: frozenset[Switch] = frozenset()
-    noaliencache: bool = False
-    slabinfo: Path | None = None
+    """The kernel whose allocator runs."""
+    switches: Annotated[tuple[Switch, ...], BeforeValidator(_sorted_set)] = ()
+    """Changes of the 2016 series, each on its own."""
+    noaliencache: Truth = False
+    """As the kernel's boot option: no alien caches."""
+    slabinfo: FileName | None = None
     """A real /proc/slabinfo: caches that it names have its tunables, where the experiment does not say otherwise."""
-    debug: bool = False
+    debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     machine: MachineConfig
     cache: tuple[CacheConfig, ...] = ()
+    """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
     lock: LockConfig = LockConfig()
     timing: TimingConfig = TimingConfig()
     workload: Workload
     sweep: dict[str, tuple[Any, ...]] = {}
+    """Dotted keys to lists of values: every combination is a point."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -250,11 +332,27 @@ class Experiment(Frozen):
         for key, values in self.sweep.items():
             if not values:
                 raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")
+        if (points := math.prod(map(len, self.sweep.values()))) > MAX_POINTS:
+            raise ValueError(f"sweep has {points} points; allowed: at most {MAX_POINTS}")
+        if self.workload.kind == "trace":
+            self._check_trace(self.workload)
         if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:
             raise ValueError("workload.from_dump needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
         return self
+
+    def _check_trace(self, trace: TraceWorkload) -> None:
+        """What else an experiment may say is about synthetic workloads: refused, not ignored."""
+        placed = "allowed: workload.cpus and workload.copies, which place a trace"
+        if self.machine.cpus is not None:
+            raise ValueError(f"machine.cpus {self.machine.cpus} with a trace; {placed}")
+        if self.machine.placement is not Placement.COMPACT:
+            raise ValueError(f"machine.placement {self.machine.placement.value!r} with a trace; {placed}")
+        if trace.from_dump and self.cache:
+            raise ValueError(
+                f"[[cache]] {self.cache[0].name!r} with workload.from_dump; allowed: the dump's own caches, none here"
+            )
 
 
 def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:
@@ -262,22 +360,39 @@ def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:
 
     Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error), allowed="a readable TOML file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), f"not TOML: {error}") from None
+    raw = _toml(_text(path), str(path))
     _resolve_files(raw, path.parent)
     apply_settings(raw, settings)
     return parse_experiment(raw, str(path))
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), allowed="a readable TOML file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
+    except ValueError as error:  # a NUL in the name
+        raise InputError(repr(str(path)), str(error), allowed="a file name") from None
+
+
+def _toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(where, "not TOML: nested too deeply") from None
+    except ValueError as error:
+        # After a semicolon Python advises its programmer (numbers of thousands of digits), not our user.
+        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
+
+
 def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error."""
-    experiment = _validate(raw, where)
+    try:
+        experiment = _validate(raw, where)
+    except RecursionError:
+        raise InputError(where, "nested too deeply", allowed="tables and lists a few levels deep") from None
     for _point in expand(experiment, where):
         pass
     return experiment
@@ -288,7 +403,7 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
 
     Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
     """
-    base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_defaults=True)
+    base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_unset=True)
     keys = list(experiment.sweep)
     for values in itertools.product(*experiment.sweep.values()):
         raw = _deep_copy(base)
@@ -330,14 +445,27 @@ def _first_error(first: Any, where: str) -> InputError:
         case "union_tag_not_found":
             return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
         case "enum":
-            return InputError(place, f"{first['input']!r} is not one of them", allowed=context["expected"])
+            return InputError(place, f"{_shown(first['input'])} is not one of them", allowed=context["expected"])
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
-            return InputError(place, f"{first['input']!r} is out of range", allowed=_range(first["loc"]))
+            return InputError(place, f"{_shown(first['input'])} is out of range", allowed=_range(first["loc"]))
         case "string_pattern_mismatch":
-            return InputError(place, f"{first['input']!r} is none of them", allowed=_schema(first["loc"])["description"])
+            return InputError(place, f"{_shown(first['input'])} is none of them", allowed=_schema(first["loc"])["description"])
+        case "string_too_long":
+            return InputError(
+                place, f"{_shown(first['input'])} of {len(first['input'])} characters", allowed=f"at most {context['max_length']}"
+            )
         case _:
             allowed = _ALLOWED.get(first["type"], first["msg"])
-            return InputError(place, f"{first['input']!r} is not allowed", allowed=allowed)
+            return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
+
+
+def _shown(value: Any) -> str:
+    """A refused value as an error shows it: the beginning of it, if it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits; tables in tables in tables
+        return "what is given"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
@@ -372,7 +500,8 @@ _ALLOWED = {
     "string_type": "text, in quotes",
     "string_too_short": "at least one character",
     "tuple_type": "a list",
-    "frozen_set_type": "a list",
+    "int_parsing_size": "a number of fewer digits",
+    "string_unicode": "text without halves of characters",
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -416,6 +545,8 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    except (RecursionError, ValueError):
+        raise InputError(f"--set {key.strip()[:_SHOWN]}", "nested too deeply, or a number of thousands of digits") from None
     swept = raw.get("sweep")
     if isinstance(swept, dict):
         swept.pop(key.strip(), None)

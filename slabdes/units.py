@@ -8,6 +8,9 @@ from __future__ import annotations
 PS_PER_NS = 1_000
 PS_PER_S = 1_000_000_000_000
 
+MAX_RUN_PS = 1 << 53
+"""Longest simulated run, 9,007 s or 2.5 h: a float holds every picosecond up to here, a packed key has room for 1,024 CPUs."""
+
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 """Bytes of a page: 4 KiB, as on x86-64, on which the golden data was recorded."""

@@ -139,7 +139,7 @@ def test_a_size_of_0_is_told_with_the_range(slabdes: Slabdes) -> None:
     assert "cache.0.size: 0 is out of range; allowed: 1 to 4194304" in refused(
         slabdes, "run", experiment(SMALL.replace("size = 256", "size = 0"))
     )
-    assert "geometry: 0 is out of range; allowed: 1 to 4194304" in refused(slabdes, "geometry", "0")
+    assert "size: 0 bytes is no object size; allowed: 1 to 4194304" in refused(slabdes, "geometry", "0")
 
 
 def test_an_output_folder_that_holds_other_things_is_left_as_it_is(slabdes: Slabdes) -> None:
@@ -197,7 +197,7 @@ SETTINGS = {
     "nothing": "--set nothing: not of the form key=value",
     "=3": "not of the form key=value",
     "colour=1": "e.toml: colour: unknown key",
-    "engine=fast": "engine: 'fast' is not one of them; allowed: 'auto' or 'reference'",
+    "engine=fast": "engine: 'fast' is not one of them; allowed: 'auto', 'reference' or 'compiled'",
     "lock.discipline=tickets": "lock.discipline: 'tickets' is not one of them; allowed: 'ticket' or 'qspinlock'",
     "workload.kind=brst": "'brst' is not a workload (did you mean burst?)",
     "workload=3": "workload: 3 is not allowed; allowed: a table",
@@ -253,7 +253,8 @@ COMMANDS = {
     "run e.toml --jobs 0": "Invalid value for '--jobs'",
     "run e.toml --jobs many": "Invalid value for '--jobs'",
     "geometry": "Missing argument 'SIZE'; see slabdes geometry --help",
-    "geometry 4194305": "geometry: 4194305 is out of range; allowed: 1 to 4194304",
+    "geometry 4194305": "size: 4194305 bytes is no object size; allowed: 1 to 4194304",
+    "geometry 256 --bigmem 2": "Invalid value for '--bigmem'",
     "geometry 256 --align 3": "align 3 is not a power of two",
     "geometry 256 --flags SHINY": "'SHINY' is no flag; allowed: ",
     "machine show nothing": "neither a preset nor a file that is there",
@@ -262,8 +263,8 @@ COMMANDS = {
     "plot nothing": "nothing: no such folder; allowed: a folder that slabdes run wrote",
     "plot .": ".: not a run folder (no manifest.json)",
     "conform nothing": "nothing: no such file or folder",
-    "conform empty": "empty: no op script in this folder",
-    "conform e.toml": "e.toml: not an op script by its name",
+    "conform empty": "empty: no recording in it",
+    "conform e.toml": "e.toml: not a recording by its name",
     "conform alone.ops": "alone.ops: no recorded output beside it; allowed: alone.out.jsonl or .out.jsonl.gz",
     "conform bad.ops": "bad.ops:2: ",
     "conform cut.ops.gz --print": "cut.ops.gz",

@@ -63,7 +63,7 @@ def write(tmp_path: Path) -> Any:
 def test_a_good_file_is_read(write: Any) -> None:
     experiment = load_experiment(write(GOOD))
     assert (experiment.name, experiment.seed, experiment.machine.cpus) == ("small", 7, 4)
-    assert experiment.cache[0].flags == {CacheFlag.HWCACHE_ALIGN}
+    assert experiment.cache[0].flags == (CacheFlag.HWCACHE_ALIGN,)
     assert (experiment.cache[0].limit, experiment.cache[1].limit) == (60, None)
     assert experiment.workload.kind == "mix"
     assert experiment.workload.think is ThinkKind.EXPONENTIAL

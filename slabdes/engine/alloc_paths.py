@@ -125,7 +125,10 @@ def _anything_there(k: Kernel[Cpu], cpu: Cpu, l3: KmemList3) -> Waits[bool]:
 def _refill_from_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache, batchcount: int) -> None:
     """What a refill does under list_lock: the shared array, else partial and free slabs, until the batch is there."""
     state = k.state
-    nr = transfer_objects(state.words, ac, l3.shared, batchcount) if l3.shared else 0
+    nr = 0
+    if l3.shared:
+        k.note_array_seen(cpu, l3.shared)
+        nr = transfer_objects(state.words, ac, l3.shared, batchcount)
     if l3.shared and nr:
         l3.shared.touched = 1
         k.note_moved(cpu, cache, l3.shared, ac, nr)
@@ -283,6 +286,7 @@ def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags:
     if cache.slabp_cache is None:
         return True
     path, altfail = cpu.path, cpu.altfail
+    k.note_descriptor_taken(cpu)
     descriptor = yield from kmem_cache_alloc_node(k, cpu, cache.slabp_cache, flags & ~THISNODE, node)
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor

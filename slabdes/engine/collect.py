@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
@@ -33,7 +34,7 @@ def make_records(
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         locks=tuple(_lock_record(state, lock, node_ids) for lock in locks),
-        cpus=tuple(_cpu_record(cpu) for cpu in cpus),
+        cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
         caches=tuple(_cache_record(cache) for cache in state.caches),
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         warnings=warnings,
@@ -61,7 +62,14 @@ def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> 
     )
 
 
-def _cpu_record(cpu: TimedCpu) -> CpuRecord:
+def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:
+    """A CPU's account up to the run's end: of what it was in the midst of then, only the part that lies within the run."""
+    times = {part: getattr(cpu, attribute) for part, attribute in _TIMES.items()}
+    beyond = max(0, cpu.clock - elapsed)
+    for part in _TIMES:
+        cut = min(beyond, times[part])
+        times[part] -= cut
+        beyond -= cut
     return CpuRecord(
         cpu=cpu.number,
         node=cpu.node,
@@ -71,16 +79,22 @@ def _cpu_record(cpu: TimedCpu) -> CpuRecord:
         skipped=cpu.skipped,
         sections=cpu.sections,
         start=0,
-        end=cpu.clock,
-        think=cpu.think_time,
-        lock_wait=cpu.lock_wait,
-        slot_wait=cpu.slot_wait,
-        line=cpu.line_time,
-        pages=cpu.page_time,
-        first_touch=cpu.first_touch_time,
-        work=cpu.work_time,
-        idle=cpu.idle_time,
+        end=min(cpu.clock, elapsed),
+        **times,
     )
+
+
+_TIMES: Final = {
+    "work": "work_time",
+    "pages": "page_time",
+    "line": "line_time",
+    "lock_wait": "lock_wait",
+    "first_touch": "first_touch_time",
+    "think": "think_time",
+    "slot_wait": "slot_wait",
+    "idle": "idle_time",
+}
+"""The parts of a CPU's time, in the order in which a reap that the run's end cuts off has added to them."""
 
 
 def _cache_record(cache: KmemCache) -> CacheRecord:

@@ -63,7 +63,6 @@ class TimedCpu(CpuContext):
         "lock_wait",
         "page_time",
         "page_work",
-        "posted",
         "sections",
         "skipped",
         "slot_wait",
@@ -80,7 +79,6 @@ class TimedCpu(CpuContext):
         self.clock = 0
         self.work = 0
         self.page_work = 0
-        self.posted = 0
         self.slowdown = round(slowdown * FIXED_ONE)
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words

@@ -76,6 +76,7 @@ def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: Array
     remote = cache.nodelists[node]
     yield from k.spin_lock(cpu, remote.list_lock, LockSite.ALIENDRAIN)
     if remote.shared:
+        k.note_array_seen(cpu, remote.shared)
         nr = transfer_objects(words, remote.shared, alien, alien.limit)
         k.note_alien_drained(cpu, cache, alien, remote.shared, nr)
     doomed = yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
@@ -92,7 +93,10 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
     doomed: list[int] = []
     k.note_miss(cpu)
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.FLUSH)
-    nr = flush_to_shared(state.words, l3.shared, ac, batchcount) if l3.shared else 0
+    nr = 0
+    if l3.shared:
+        k.note_array_seen(cpu, l3.shared)
+        nr = flush_to_shared(state.words, l3.shared, ac, batchcount)
     if l3.shared and nr:
         cpu.path = Path.FLUSH_SHARED
         batchcount = nr
@@ -151,5 +155,6 @@ def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits
     drop_slab(k.state, cache, slab)
     if cache.slabp_cache is not None:
         path = cpu.path
+        k.note_descriptor_given(cpu)
         yield from kmem_cache_free(k, cpu, cache.slabp_cache, descriptor)
         cpu.path = path

@@ -157,6 +157,21 @@ class Kernel(ABC, Generic[Cpu]):
     def note_given_up(self, cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         """After a batch, free_block unlinked a slab that is beyond free_limit."""
 
+    def note_unlinked(self, cpu: Cpu, l3: KmemList3, slab: int) -> None:
+        """drain_freelist took a slab off the free list; list_lock is still held."""
+
+    def note_array_seen(self, cpu: Cpu, array: ArrayCache) -> None:
+        """Under list_lock, it is looked at how full a shared array is."""
+
+    def note_descriptor_taken(self, cpu: Cpu) -> None:
+        """An off-slab descriptor is about to be allocated."""
+
+    def note_descriptor_given(self, cpu: Cpu) -> None:
+        """An off-slab descriptor is about to be freed."""
+
+    def note_reap(self, cpu: Cpu) -> None:
+        """cache_reap turns to a cache."""
+
     def note_drained(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
         """drain_freelist destroys an empty slab."""
 

@@ -183,7 +183,7 @@ class LockRecord:
 
 @dataclass(frozen=True)
 class CpuRecord:
-    """One CPU over a run; times in picoseconds. `start` and `end` are its first and last operation's times.
+    """One CPU over a run; times in picoseconds. `start` is 0; `end` is when it last did anything, reaps included.
 
     The parts of its time: `think` (between operations), `lock_wait` (contended acquisitions, hand-off included),
     `slot_wait` (for an object another CPU hands over), `line` (cache lines that others owned or nobody did, posted

@@ -113,5 +113,5 @@ def _find_descriptor_cache(
         return
     if name not in by_name:
         # kmem_cache_init and create_kmalloc_caches align the general caches with cache lines.
-        create(CacheConfig(name=name, size=int(name.rpartition("-")[2]), flags=frozenset({CacheFlag.HWCACHE_ALIGN})))
+        create(CacheConfig(name=name, size=int(name.rpartition("-")[2]), flags=(CacheFlag.HWCACHE_ALIGN,)))
     cache.slabp_cache = by_name[name]

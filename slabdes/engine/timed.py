@@ -16,11 +16,12 @@ from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
-from slabdes.errors import Stalled
+from slabdes.errors import InputError, Stalled
 from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, stream_key, words
+from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload
 
 
@@ -49,6 +50,7 @@ class TimedLock(SpinLock):
         "kind",
         "node",
         "other",
+        "posted",
         "since",
         "toll",
         "wait",
@@ -66,6 +68,7 @@ class TimedLock(SpinLock):
         self.digest = 0
         self.since = 0
         self.toll = 0
+        self.posted = 0
 
 
 def timed_settings(experiment: Experiment) -> TimedSettings:
@@ -129,6 +132,18 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
 def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:
     """Where a CPU's stream of jitter begins."""
     return stream_key(experiment.seed, replication, cpu, Purpose.JITTER)
+
+
+def reap_time_ps(due: int, hz: int) -> int:
+    """The first picosecond at which the jiffies that a reap timer waits for have come."""
+    return -(-due * PS_PER_S // hz)
+
+
+def ran_too_long() -> InputError:
+    """A run has gone on for longer than time is counted exactly."""
+    return InputError(
+        "simulated time", "the run does not end in time", allowed=f"at most {MAX_RUN_PS // PS_PER_S:,} s, simulated"
+    )
 
 
 NAMED_IN_ERROR = 8

@@ -34,6 +34,7 @@ def cache_reap(k: Kernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
 def reap_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
     """What a turn of the reap timer does to one cache (the body of cache_reap's loop)."""
     l3 = cache.nodelists[cpu.node]
+    k.note_reap(cpu)
     yield from k.look(cpu)
     yield from reap_alien(k, cpu, cache, l3)
     yield from drain_array(k, cpu, cache, l3, cache.array[cpu.number], force=False)
@@ -78,6 +79,7 @@ def _drain_array_locked(
     doomed: list[int] = []
     yield from k.spin_lock(cpu, l3.list_lock, site)
     if ac is not None:
+        k.note_array_seen(cpu, ac)
         tofree = drain_count(ac, force)
         doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
         shift_down(k.state.words, ac, tofree)
@@ -99,6 +101,8 @@ def drain_freelist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, to
         if slab != l3.slabs_free:
             k.note_unlinking(cpu, slab)
         slab = last_free_slab(state.slabs, l3)
+        if slab != NO_SLAB:
+            k.note_unlinked(cpu, l3, slab)
         yield from k.spin_unlock(cpu, l3.list_lock)
         if slab == NO_SLAB:
             break

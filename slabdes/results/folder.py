@@ -76,10 +76,19 @@ def read_run(folder: Path) -> tuple[Manifest, Frames]:
 
 
 def write_frames(folder: Path, frames: Frames) -> None:
-    """Write each frame as a Parquet file into `folder`, which is made. OSError is left to the caller."""
+    """Write each frame as a Parquet file into `folder`, which is made. OSError is left to the caller.
+
+    Raises InputError for what Polars cannot write and says in an error of its own: a full disk, say.
+    """
+    import polars as pl
+
     folder.mkdir()
     for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=_COMPRESSION_LEVEL)
+        path = folder / f"{name}.parquet"
+        try:
+            frame.write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise InputError(str(path), f"cannot be written: {str(error).splitlines()[0]}") from None
 
 
 def read_frames(folder: Path) -> Frames:

@@ -101,20 +101,29 @@ def parse_manifest(text: str, where: str) -> Manifest:
     """Read a manifest's JSON. Raises InputError, beginning with `where`, for text that is not one or of another format."""
     from pydantic import TypeAdapter, ValidationError
 
+    from slabdes.results.layout import check_layout
+
     try:
         raw = json.loads(text)
+    except RecursionError:
+        raise InputError(where, "nested too deeply", allowed="the manifest of a slabdes run") from None
     except ValueError as error:
-        raise InputError(where, f"not JSON: {error}", allowed="the manifest of a slabdes run") from None
+        problem = str(error).partition(";")[0]
+        raise InputError(where, f"not JSON: {problem}", allowed="the manifest of a slabdes run") from None
     if not isinstance(raw, dict) or "format" not in raw or "digest" not in raw:
         raise InputError(where, "not the manifest of a slabdes run")
     if raw["format"] != FORMAT:
         raise InputError(where, f"run folder format {raw['format']!r}", allowed=f"{FORMAT}")
     try:
-        return TypeAdapter(Manifest).validate_python(raw)
+        manifest = TypeAdapter(Manifest).validate_python(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{where}: {key}", f"damaged: {first['msg']}") from None
+    for name, machine in manifest.machines.items():
+        if "layout" in machine:
+            check_layout(machine["layout"], f"{where}: machines.{name}.layout")
+    return manifest
 
 
 def version_of(distribution: str) -> str:

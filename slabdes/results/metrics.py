@@ -284,7 +284,9 @@ def x_key(frames: Frames) -> str:
 
 def series_keys(frames: Frames) -> list[str]:
     """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles."""
-    said = ["machine"] if frames.points["machine"].n_unique() > 1 else []
+    # Along a key that changes the machine each point has a machine of its own: that is x, and no line.
+    along_machines = x_key(frames).startswith("machine.")
+    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not along_machines else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
         doubles = any(_same_grouping(frames.points, name, other) for other in (x_key(frames), *said))

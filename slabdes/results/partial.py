@@ -56,7 +56,7 @@ def _check_same(folder: Path, experiment: str, resume: bool) -> None:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         found, version = (about["format"], about["fingerprint"]), about["slabdes"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(str(path), "damaged", allowed="to remove the folder and start again") from None
     if found != (FORMAT, experiment):
         raise InputError(str(folder), "belongs to another experiment", allowed="the same experiment, or another output folder")

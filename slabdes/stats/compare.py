@@ -50,7 +50,11 @@ def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list
             "--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies"
         )
     values = list(dict.fromkeys(frames.points[key].to_list()))
-    sides = {value: _measures(frames, _points_with(frames, key, value), without=key) for value in values}
+    # A key that makes the machine another one gives it another name, too.
+    without = {key, "machine"} if key.startswith("machine.") else {key}
+    if key == "machine":
+        without |= {name for name in varied if name.startswith("machine.")}
+    sides = {value: _measures(frames, _points_with(frames, key, value), without) for value in values}
     return [
         row
         for value in values[1:]
@@ -64,7 +68,7 @@ def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE) 
     Raises InputError if there is no such point, or a run has several for the same settings.
     """
     common = [key for key in first.swept_keys() if key in second.swept_keys()]
-    sides = [_measures(frames, frames.point_numbers(), only=common) for frames in (first, second)]
+    sides = [_measures(frames, frames.point_numbers(), set(), common) for frames in (first, second)]
     rows = _compare(sides[0], sides[1], {}, confidence)
     if not rows:
         raise InputError("compare", "the runs have no point in common", allowed="runs with the same machine, CPUs and settings")
@@ -79,8 +83,8 @@ def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
     return [int(row["point"]) for row in frames.points.iter_rows(named=True) if row[key] == value]
 
 
-def _measures(frames: Frames, points: list[int], *, without: str = "", only: list[str] | None = None) -> Measures:
-    keys = [key for key in (*_POINT, *(frames.swept_keys() if only is None else only)) if key != without]
+def _measures(frames: Frames, points: list[int], without: set[str], only: list[str] | None = None) -> Measures:
+    keys = [key for key in (*_POINT, *(frames.swept_keys() if only is None else only)) if key not in without]
     values = metrics.by_replication(frames.of_points(points))
     result: Measures = {}
     for row in frames.points.iter_rows(named=True):

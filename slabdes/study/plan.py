@@ -5,21 +5,25 @@ Leaves out running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from slabdes.config import Experiment, TraceWorkload, expand
+from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
 from slabdes.engine.setup import cache_spec, recorded_state, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
+from slabdes.study.names import name_apart
+from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload
 from slabdes.workload.slabinfo import Slabinfo, read_slabinfo
 from slabdes.workload.synthetic import build_synthetic
-from slabdes.workload.trace.replay import trace_workload
+from slabdes.workload.synthetic import known_span_ps as synthetic_span_ps
+from slabdes.workload.trace.replay import known_span_ps as trace_span_ps
+from slabdes.workload.trace.replay import overlaid, trace_workload
 from slabdes.workload.trace.spool import Spool, load_trace
 
 Phase = Callable[[str, int, int], None]
@@ -46,27 +50,75 @@ class PlannedPoint:
         return _workload(self.experiment, self.machine, self.spool, replication)
 
 
-def plan(experiment: Experiment, folder: Path, phase: Phase | None = None) -> list[PlannedPoint]:
+def plan(experiment: Experiment, folder: Path, phase: Phase | None = None, where: str | None = None) -> list[PlannedPoint]:
     """Every point of `experiment`, ready to run; traces are spooled into `folder`, each once.
 
-    Raises InputError for whatever the machine, the caches or the trace cannot do.
+    Raises InputError for whatever the machine, the caches or the trace cannot do; it begins with `where`, the experiment's file.
     """
-    machines: dict[str, Machine] = {}
+    try:
+        return _plan(experiment, folder, phase)
+    except InputError as error:
+        if where is None:
+            raise
+        raise InputError(f"{where}: {error.where}", error.problem, error.allowed) from None
+
+
+def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[PlannedPoint]:
+    expanded = list(expand(experiment))
+    tasks = sum(point.replications for _settings, point in expanded)
+    if tasks > MAX_TASKS:
+        raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
+    machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
     spools: dict[tuple[Path, tuple[str, ...]], Spool] = {}
     points = []
-    for index, (settings, point) in enumerate(expand(experiment)):
-        key = point.machine.model_dump_json(exclude={"cpus", "placement"})
-        if key not in machines:
-            machines[key] = machine_of(point)
-        machine = machines[key]
+    for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
         spool = _spool_of(point, spools, folder, phase)
+        _check_span(point, spool)
         workload = _workload(point, machine, spool, 0)
-        for cache in workload.caches:
-            cache_spec(cache, machine.n_cpus, version_of(point))
+        _check_caches(point, workload.caches, machine)
         if workload.operations is None or not workload.programs:
             raise InputError("workload", "nothing to do", allowed="a workload with operations")
         points.append(PlannedPoint(index, settings, point, machine, spool, len(workload.programs), workload.operations))
     return points
+
+
+def _machines(expanded: Sequence[tuple[dict[str, Any], Experiment]]) -> Iterator[Machine]:
+    """The machine of each point, each built once."""
+    built: dict[str, Machine] = {}
+    for _settings, point in expanded:
+        key = point.machine.model_dump_json(exclude={"cpus", "placement"})
+        if key not in built:
+            built[key] = machine_of(point)
+        yield built[key]
+
+
+def _check_span(experiment: Experiment, spool: Spool | None) -> None:
+    """Refuse what is known to run longer than time can be counted exactly."""
+    config = experiment.workload
+    if isinstance(config, TraceWorkload):
+        assert spool is not None
+        span, what = trace_span_ps(config, spool), f"the trace with think times {config.think}"
+    else:
+        span, what = synthetic_span_ps(experiment), "think times alone"
+    if span > MAX_RUN_PS:
+        seconds = span / PS_PER_S
+        raise InputError("workload", f"{what} take {seconds:,.0f} s", allowed=f"at most {MAX_RUN_PS // PS_PER_S:,} s, simulated")
+
+
+def _check_caches(experiment: Experiment, caches: Sequence[CacheConfig], machine: Machine) -> None:
+    """Work every cache out, and refuse one that is to hold others' descriptors (by its name) and cannot."""
+    version = version_of(experiment)
+    specs = {cache.name: cache_spec(cache, machine.n_cpus, version) for cache in caches}
+    for name, spec in specs.items():
+        holder = specs.get(spec.geometry.slabp_cache or "")
+        if holder is None:
+            continue
+        # A general cache's descriptors lie in its slabs, or descriptors would need descriptors without an end.
+        needed = spec.geometry.slab_size
+        if holder.geometry.off_slab or holder.geometry.size < needed:
+            problem = f"size {holder.geometry.size}; it has a general cache's name, and {name} keeps descriptors there"
+            allowed = f"another name, or size {holder.name.rpartition('-')[2]}"
+            raise InputError(f"cache {holder.name}", problem, allowed=allowed)
 
 
 def machine_of(experiment: Experiment) -> Machine:
@@ -108,6 +160,7 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, rep
     if isinstance(config, TraceWorkload):
         assert spool is not None
         workload = trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+        workload = replace(workload, caches=overlaid(workload.caches, experiment.cache))
     else:
         workload = build_synthetic(experiment, machine, replication)
     if experiment.slabinfo is not None:

@@ -24,7 +24,7 @@ from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
 
 COMPILED_FROM = 500_000
-"""Operations of a whole study from which `auto` compiles: below, the reference is done before compiled code is loaded (DESIGN)."""
+"""Operations of a study from which `auto` compiles: below, the reference is done before compiled code is loaded (DESIGN)."""
 SIMULATING = "simulating"
 COMPILING = "compiling the engine for this machine; kept for next time"
 
@@ -85,18 +85,20 @@ def run_study(
     resume: bool = False,
     phase: Phase | None = None,
     draw: Callable[[Frames, Manifest, Path], object] | None = None,
+    where: str | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
     With `out` they are also written there, with what `draw` adds; finished points are kept beside it until then, and
     `resume` goes on from them after an interruption. `jobs` processes share the work. `phase` hears of progress.
+    `where` (the experiment's file) begins errors about what the experiment asks for.
     Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
     """
     began = time.monotonic()
     if out is not None:
         check_output(out)
     with tempfile.TemporaryDirectory(prefix="slabdes-") as temporary:
-        points = plan(experiment, Path(temporary), phase)
+        points = plan(experiment, Path(temporary), phase, where)
         total = sum(point.operations * point.experiment.replications for point in points)
         engines = {point.index: engine_of(point.experiment, total) for point in points}
         _prepare(points, engines, phase)

@@ -80,9 +80,10 @@ class Slabinfo:
         return any(spelt in self.rows for spelt in spellings(name))
 
     def tuned(self, config: CacheConfig) -> CacheConfig:
-        """`config` with the tunables that its cache has here. Raises InputError if there is none of its name."""
+        """`config` with the tunables of its cache here, where it says none. Raises InputError if there is none of its name."""
         row = self.row(config.name)
-        return config.model_copy(update={"limit": row.limit, "batchcount": row.batchcount, "shared": row.shared})
+        known = {"limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
+        return config.model_copy(update={key: value for key, value in known.items() if getattr(config, key) is None})
 
 
 def read_slabinfo(path: Path) -> Slabinfo:

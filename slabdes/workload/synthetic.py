@@ -5,7 +5,8 @@ A program knows which of its slots it has filled, not what the allocator made of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slabdes.config import (
@@ -54,16 +55,62 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
             programs = {cpu: Mix(config, len(caches), slot, key(cpu)) for slot, cpu in enumerate(cpus)}
             return Workload(programs, caches, operations=config.operations * count)
         case ProducerConsumerWorkload():
-            # Neighbours in the order of the CPUs, which goes round the nodes, are a pair: its nodes differ where nodes do.
+            pairs = pair_up(cpus, machine)
             programs = {
-                cpu: PassObjects(config, len(caches), Op.FREE if place % 2 else Op.ALLOC, place // 2, key(cpu))
-                for place, cpu in enumerate(cpus)
+                cpu: PassObjects(config, len(caches), op, pair, key(cpu))
+                for pair, both in enumerate(pairs)
+                for cpu, op in zip(both, (Op.ALLOC, Op.FREE), strict=True)
             }
-            return Workload(programs, caches, windowed=True, operations=config.objects * len(cpus))
+            warnings = _pair_warnings(pairs, machine)
+            return Workload(programs, caches, windowed=True, operations=config.objects * count, warnings=warnings)
         case CriticalSectionWorkload():
             programs = {cpu: CriticalSection(config, key(cpu)) for cpu in cpus}
             return Workload(programs, caches, operations=config.operations * count)
     raise AssertionError(f"{config.kind} is not synthetic")
+
+
+def known_span_ps(experiment: Experiment) -> int:
+    """Picoseconds that a CPU of a synthetic workload spends at least, on average: its think and hold times."""
+    config = experiment.workload
+    match config:
+        case BurstWorkload():
+            return 2 * config.objects * config.rounds * ns_to_ps(config.think_ns)
+        case MixWorkload():
+            return config.operations * ns_to_ps(config.think_ns)
+        case ProducerConsumerWorkload():
+            return config.objects * ns_to_ps(config.think_ns)
+        case CriticalSectionWorkload():
+            return config.operations * (ns_to_ps(config.think_ns) + ns_to_ps(config.hold_ns))
+    raise AssertionError(f"{config.kind} is not synthetic")
+
+
+def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
+    """Producers and consumers, on different nodes as far as nodes have the CPUs for it.
+
+    Neighbours in the order of the CPUs, which goes round the nodes, are a pair. Where that puts a pair on one node (nodes are
+    uneven), CPUs are set in a row by node, the largest first, and each is paired with the one half a row away: two of one
+    node meet only if it has more than half of all CPUs, and then as seldom as can be.
+    """
+    neighbours = list(zip(cpus[::2], cpus[1::2], strict=True))
+    if not _on_one_node(neighbours, machine):
+        return neighbours
+    node_of = machine.node_of_cpu
+    held = Counter(node_of[cpu] for cpu in cpus)
+    row = sorted(cpus, key=lambda cpu: (-held[node_of[cpu]], node_of[cpu]))
+    across = list(zip(row[: len(row) // 2], row[len(row) // 2 :], strict=True))
+    return min(neighbours, across, key=lambda pairs: _on_one_node(pairs, machine))
+
+
+def _on_one_node(pairs: Sequence[tuple[int, int]], machine: Machine) -> int:
+    """How many pairs have both CPUs on one node."""
+    return sum(machine.node_of_cpu[one] == machine.node_of_cpu[other] for one, other in pairs)
+
+
+def _pair_warnings(pairs: Sequence[tuple[int, int]], machine: Machine) -> tuple[str, ...]:
+    together = _on_one_node(pairs, machine)
+    if not together or machine.n_nodes == 1:
+        return ()
+    return (f"producer_consumer: {together} of {len(pairs)} pairs are within one node, for lack of CPUs on others",)
 
 
 SLOT_BITS = 40

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from commands import small_experiment
 
-from slabdes.config import parse_experiment
+from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
@@ -80,7 +80,7 @@ def test_finished_points_are_kept_when_a_run_is_interrupted_and_not_run_again(
     out, swept = tmp_path / "out", experiment(**SWEEP)
     whole = run_study(swept)
     # Two replications a point: the fifth is the first of the third point.
-    monkeypatch.setitem(study_run.ENGINES, study_run.AUTO, Interrupting(5))
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(5))
     with pytest.raises(KeyboardInterrupt):
         run_study(swept, out=out)
     assert points_done(partial_folder(out)) == [0, 1]
@@ -89,13 +89,13 @@ def test_finished_points_are_kept_when_a_run_is_interrupted_and_not_run_again(
     with pytest.raises(InputError, match="belongs to another experiment"):
         run_study(experiment(seed=2, **SWEEP), out=out, resume=True)
     # Four replications are left, and no more are asked for.
-    monkeypatch.setitem(study_run.ENGINES, study_run.AUTO, Interrupting(4))
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(4))
     assert run_study(swept, out=out, resume=True).digest == whole.digest
     assert not partial_folder(out).exists()
 
 
 def test_an_interruption_before_the_first_point_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(study_run.ENGINES, study_run.AUTO, Interrupting(1))
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(1))
     with pytest.raises(KeyboardInterrupt):
         run_study(experiment(**SWEEP), out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -61,11 +61,15 @@ def grow(num: int, taken: int, line: int) -> int:
     return nothing_found + colour + made + inserted + second_look
 
 
+LOOKED_AT = P.dram_local
+"""The line of a shared array that nobody has touched yet: a refill looks at how full it is."""
+
+
 # Allocations on the CPU's own node.
 
 
 def test_the_first_allocation_of_all_pays_for_a_slab() -> None:
-    costs(Path.GROW, ENTER + grow(15, 2, P.dram_local) + P.first_touch, last_operation(0, {0: [alloc(0)]}, SMALL))
+    costs(Path.GROW, ENTER + LOOKED_AT + grow(15, 2, P.dram_local) + P.first_touch, last_operation(0, {0: [alloc(0)]}, SMALL))
 
 
 def test_a_hit_on_an_untouched_object_costs_its_first_touch() -> None:
@@ -82,7 +86,7 @@ def test_a_refill_from_a_partial_slab_whose_lines_are_owned_costs_its_lock_and_i
 
 
 def test_a_neighbour_cpus_refill_fetches_each_line_from_the_cpu_that_had_it() -> None:
-    lines = 4 * P.same_node  # list_lock's, the lists', the slab's two
+    lines = 5 * P.same_node  # list_lock's, the empty shared array's, the lists', the slab's two
     expected = ENTER + P.lock_op + lines + 2 * P.slab_object + P.list_move + P.first_touch
     costs(Path.PARTIAL, expected, last_operation(1, {0: allocs(1), 1: [later(alloc(9))]}, SMALL))
 
@@ -94,7 +98,7 @@ def test_a_second_slab_with_its_zones_pages_on_the_cpus_list_needs_no_zone_lock(
 
 
 def test_an_atomic_allocation_grows_without_turning_interrupts_on() -> None:
-    expected = ENTER + grow(15, 2, P.dram_local) - P.irq_pair + P.first_touch
+    expected = ENTER + LOOKED_AT + grow(15, 2, P.dram_local) - P.irq_pair + P.first_touch
     costs(Path.GROW, expected, last_operation(0, {0: [alloc(0, flags=0)]}, SMALL))
 
 
@@ -197,8 +201,8 @@ REFUSED = P.lock_op + P.irq_pair + P.page_alloc_order0
 """cache_grow on a node without memory: the colour, interrupts, an empty page list and an empty zone."""
 HERE_FIRST = P.lock_op + REFUSED + P.slow_path + P.lock_op + REFUSED
 """Before it falls back, a refill finds nothing, cannot grow, and then its node is asked in the other way, likewise."""
-FIRST_TIME = 2 * P.dram_local
-"""list_lock's and the lists' line of the CPU's own node."""
+FIRST_TIME = 2 * P.dram_local + LOOKED_AT
+"""list_lock's and the lists' line of the CPU's own node, and its shared array's."""
 
 
 def test_a_fallback_with_nothing_anywhere_makes_a_slab_where_there_is_memory() -> None:
@@ -240,12 +244,17 @@ def test_a_free_into_the_array_costs_the_hit_alone() -> None:
     costs(Path.FREE_HIT, P.free_hit, last_operation(0, {0: [alloc(0), free(0)]}, SMALL))
 
 
+def test_a_free_leaves_the_object_untouched_so_that_the_freer_who_allocates_it_next_touches_it_first() -> None:
+    programs = {0: [alloc(0)], 1: [later(free(0)), alloc(1)]}
+    costs(Path.HIT, P.alloc_hit + P.first_touch, last_operation(1, programs, SMALL))
+
+
 def test_a_free_of_an_object_that_a_neighbour_allocated_reads_a_cold_descriptor() -> None:
     costs(Path.FREE_HIT, P.free_hit + P.first_touch, last_operation(1, {0: [alloc(0)], 1: [later(free(0))]}, SMALL))
 
 
-def test_a_flush_to_the_shared_array_costs_its_line_and_a_move_an_object() -> None:
-    expected = LEAVE + P.lock_op + P.dram_local + 2 * P.move_object
+def test_a_flush_to_a_shared_array_that_the_cpu_has_looked_at_costs_a_move_an_object() -> None:
+    expected = LEAVE + P.lock_op + 2 * P.move_object
     costs(Path.FLUSH_SHARED, expected, last_operation(0, {0: [*allocs(6), *frees(0, 1, 2, 3, 4)]}, SMALL))
 
 
@@ -285,7 +294,7 @@ OFF_SLAB = experiment({**PAIRS, "size": 2048, "flags": []})
 
 def test_the_first_slab_with_its_descriptor_elsewhere_pays_for_that_caches_slab_too() -> None:
     # The second slab takes its page from the list that the first one's filled, without the zone's lock.
-    descriptors = P.slow_path + grow(59, 16, P.dram_local) - FROM_ZONE - P.dram_local + P.page_alloc_order0
+    descriptors = ENTER + LOOKED_AT + grow(59, 16, P.dram_local) - FROM_ZONE - P.dram_local + P.page_alloc_order0
     expected = ENTER + grow(2, 1, P.dram_local) + descriptors + P.first_touch
     costs(Path.GROW, expected, last_operation(0, {0: [alloc(0)]}, OFF_SLAB))
 
@@ -305,7 +314,7 @@ def test_a_full_alien_cache_fills_the_shared_array_of_the_objects_home() -> None
     # Twelve objects fit; the thirteenth sends them home, where a shared array of 16 takes them all.
     settings = experiment({"limit": 4, "batchcount": 2, "shared": 8})
     programs = {0: allocs(13), 2: [later(free(0)), *frees(*range(1, 13))]}
-    lines = P.remote + P.dram_remote  # list_lock's from CPU 0; nobody has touched the shared array
+    lines = 2 * P.remote  # list_lock's and the shared array's, from CPU 0
     expected = LEAVE + P.first_touch + P.lock_op + P.lock_op + lines + ALIEN_LIMIT * P.move_object
     costs(Path.ALIEN_DRAIN, expected, last_operation(2, programs, settings))
 

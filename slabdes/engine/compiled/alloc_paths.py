@@ -37,6 +37,7 @@ from slabdes.engine.compiled.codes import (
 )
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import (
+    note_array_seen,
     note_coloured,
     note_counted,
     note_linked,
@@ -162,6 +163,7 @@ def _refill_from_node(run: Record, cpu: Record, cache: int, batchcount: int) -> 
     slabs = slabs_at(run.slabs)
     if l3.shared >= 0:
         shared = arrays[l3.shared]
+        note_array_seen(run, cpu, shared)
         nr = transfer_objects(words, ac, shared, batchcount)
         if nr:
             shared.touched = 1
@@ -354,6 +356,7 @@ def _make_slab(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if stage == 6:
         if record.slabp_cache >= 0:
             frame.path = cpu.path
+            cpu.work += run.alloc_hit
             frame.pc = GROW_BEGIN + 7
             call(run, cpu, ALLOC, record.slabp_cache, frame.home, frame.flags & ~THISNODE, 0, 0)
             return GO

@@ -106,10 +106,18 @@ def touch_line(run: Record, cpu: Record, line: int) -> int:
 
 @inline
 def first_touch(run: Record, cpu: Record, link: int) -> None:
-    """Touch an object by the place of its chain link: dear unless this CPU was the last to."""
+    """An allocation touches its object, told by its chain link's place: dear unless this CPU was the last to allocate it."""
     touched = ints_at(run.touched)
     if touched[link] != cpu.number:
         touched[link] = cpu.number
+        cpu.first_touch_time += run.first_touch
+        cpu.clock += run.first_touch
+
+
+@inline
+def descriptor_read(run: Record, cpu: Record, link: int) -> None:
+    """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
+    if ints_at(run.touched)[link] != cpu.number:
         cpu.first_touch_time += run.first_touch
         cpu.clock += run.first_touch
 
@@ -139,7 +147,7 @@ def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int
 def reap_time(run: Record, cpu: Record) -> int:
     """When the CPU's reap timer fires, picoseconds; due * PS_PER_S would overflow."""
     seconds, jiffies = cpu.reap_due // run.hz, cpu.reap_due % run.hz
-    return seconds * PS_PER_S + jiffies * PS_PER_S // run.hz
+    return seconds * PS_PER_S + (jiffies * PS_PER_S + run.hz - 1) // run.hz
 
 
 @inline

@@ -28,7 +28,7 @@ from slabdes.engine.compiled.codes import (
     STAGE,
 )
 from slabdes.engine.compiled.locks import GO, spin_lock, spin_unlock
-from slabdes.engine.compiled.notes import note_counted, note_linked, note_moved, note_returned, note_unlinking
+from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_linked, note_moved, note_returned, note_unlinking
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
 from slabdes.engine.records import Path
@@ -129,6 +129,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
     if stage == 1:
         if remote.shared >= 0:
             shared = arrays[remote.shared]
+            note_array_seen(run, cpu, shared)
             nr = transfer_objects(ints_at(run.words), shared, alien, alien.limit)
             if nr:
                 note_moved(run, cpu, alien, shared, nr)
@@ -162,6 +163,7 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         nr = 0
         if l3.shared >= 0:
             shared = arrays[l3.shared]
+            note_array_seen(run, cpu, shared)
             nr = flush_to_shared(ints_at(run.words), shared, ac, ac.batchcount)
             if nr:
                 cpu.path = _FLUSH_SHARED
@@ -246,6 +248,7 @@ def slabs_destroy(run: Record, cpu: Record, frame: Record) -> int:
         descriptors = caches_at(run.caches)[frame.cache].slabp_cache
         if descriptors >= 0:
             frame.path = cpu.path
+            cpu.work += run.free_hit
             frame.pc = DESTROY + 2
             call(run, cpu, FREE, descriptors, 0, 0, frame.obj, 0)
         return GO

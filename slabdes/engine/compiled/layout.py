@@ -45,7 +45,7 @@ CACHE: Final = record(
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
-    "bounces", "since", "toll", "digest",
+    "bounces", "since", "toll", "posted", "digest",
 )  # fmt: skip
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""
@@ -58,7 +58,7 @@ FRAME: Final = record(
 )  # fmt: skip
 """A path under way: where it goes on, its arguments, its local variables."""
 CPU: Final = record(
-    "number", "node", "clock", "work", "page_work", "posted", "slowdown", "jitter", "jitter_key", "digest",
+    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
     "path", "reap_node", "reap_due", "reap_at",

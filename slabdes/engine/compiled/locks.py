@@ -69,9 +69,10 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     """Release a lock once what was done under it has taken its time."""
     cpu.lock = lock
-    if cpu.posted:
-        spend_on_lines(cpu, cpu.posted)
-        cpu.posted = 0
+    held = locks_at(run.locks)[lock]
+    if held.posted:
+        spend_on_lines(cpu, held.posted)
+        held.posted = 0
     settle(run, cpu)
     if cpu.clock > run.now:
         cpu.micro = _RELEASE
@@ -179,10 +180,8 @@ def _release(run: Record, cpu: Record) -> None:
     winner = held.first
     held.holder = winner
     row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
-    if run.ticket:
-        delay = ticket_delay(row[winner], _to_all(run, row, held))
-    else:
-        delay = qspinlock_delay(row[winner], run.handoff_milli)
+    to_winner = row[winner]
+    delay = ticket_delay(to_winner, _to_all(run, row, held)) if run.ticket else qspinlock_delay(to_winner, run.handoff_milli)
     schedule(run, winner, now + delay)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.compiled.clock import Record, spend_on_lines, touch_line
-from slabdes.engine.compiled.numba_tools import arrays_at, function, inline, ints_at, locks_at, slabs_at
+from slabdes.engine.compiled.numba_tools import arrays_at, function, inline, ints_at, l3s_at, locks_at, slabs_at
 
 
 @function
@@ -33,6 +33,12 @@ def note_unlocked_look(run: Record, cpu: Record, l3: Record) -> None:
 
 
 @inline
+def note_array_seen(run: Record, cpu: Record, array: Record) -> None:
+    """Under list_lock, it is looked at how full a shared array is."""
+    spend_on_lines(cpu, touch_line(run, cpu, array.line))
+
+
+@inline
 def note_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) -> None:
     """`nr` objects went from one array to another."""
     cost = touch_line(run, cpu, frm.line)
@@ -47,9 +53,12 @@ def note_unlinking(run: Record, cpu: Record, slab: int) -> None:
     record = slabs[slab]
     before = touch_line(run, cpu, slabs[record.prev].line)
     after = touch_line(run, cpu, slabs[record.next].line)
-    dearest = max(before, after)
-    if dearest > cpu.posted and run.posted_neighbour_writes:
-        cpu.posted = dearest
+    if not run.posted_neighbour_writes:
+        spend_on_lines(cpu, before + after)
+        return
+    l3 = l3s_at(run.l3s)[record.cache * run.n_nodes + record.nodeid]
+    lock = locks_at(run.locks)[l3.list_lock]
+    lock.posted = max(lock.posted, before, after)
 
 
 @function

@@ -20,6 +20,7 @@ from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.locks.disciplines import ticket
 from slabdes.machine.topology import Machine
 from slabdes.streams import exponential_table
+from slabdes.units import MAX_RUN_PS
 
 Array = np.ndarray[Any, Any]
 SPARE_SLABS = 1024
@@ -143,7 +144,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
         n_nodes=machine.n_nodes,
         bits=bits,
         leaves=leaves,
-        time_limit=(1 << (63 - bits)) - 1,
+        time_limit=MAX_RUN_PS,
         current=-1,
         reaper=-1,
     )

@@ -11,6 +11,7 @@ from slabdes.engine.compiled.clock import (
     Record,
     call,
     count,
+    descriptor_read,
     first_touch,
     link_of,
     schedule,
@@ -64,7 +65,7 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         return _operate(run, cpu, frame, stage)
     if stage <= _HELD:
         return _section(run, cpu, frame, stage)
-    if stage == _BLOCK or stage == _BLOCKED:
+    if stage in (_BLOCK, _BLOCKED):
         return _block(run, cpu, frame, stage)
     if stage == _WAIT_UNTIL:
         return _wait_until(run, cpu, frame)
@@ -284,7 +285,7 @@ def _free_hits(run: Record, cpu: Record) -> bool:
         forget_slot(run, place)
     cpu.start = cpu.clock
     cpu.work += run.free_hit
-    first_touch(run, cpu, link_of(run, obj))
+    descriptor_read(run, cpu, link_of(run, obj))
     free_hit(ints_at(run.words), stats_at(run.stats)[cpu.cache], ac, obj)
     _freed(run, cpu, _FREE_HIT, _identity(run, obj))
     return True
@@ -379,7 +380,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
             _emptied(run, cpu)
             return GO
         cpu.work += run.free_hit
-        first_touch(run, cpu, link_of(run, obj))
+        descriptor_read(run, cpu, link_of(run, obj))
         cpu.identity = _identity(run, obj)
         frame.pc = _FREED
         call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0)

@@ -18,12 +18,13 @@ from slabdes.engine.timed import (
     make_cpus,
     make_locks,
     place_lines,
+    ran_too_long,
+    reap_time_ps,
     stalled,
     timed_settings,
 )
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
-from slabdes.units import PS_PER_S
 from slabdes.workload.programs import Workload
 
 STEPS_BETWEEN_REPORTS = 1 << 20
@@ -72,7 +73,7 @@ def run_compiled(
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
     memory = pack(state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus])
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
-    memory["cpus"]["reap_at"] = [cpu.reap_due * PS_PER_S // settings.hz for cpu in cpus]
+    memory["cpus"]["reap_at"] = [reap_time_ps(cpu.reap_due, settings.hz) for cpu in cpus]
     feed = Feed(memory, workload)
     simulate = simulate_function()
     status = Status.PAUSE
@@ -88,11 +89,7 @@ def run_compiled(
         elif status is Status.STALLED:
             raise stalled(_blocked(memory["cpus"]))
         else:
-            raise InputError(
-                "simulated time",
-                f"beyond {memory.get('time_limit') / PS_PER_S:.0f} s",
-                allowed="longer runs with engine = reference",
-            )
+            raise ran_too_long()
         status = Status(simulate(memory.run))
         if progress is not None and status is Status.PAUSE:
             progress(memory.get("done"))

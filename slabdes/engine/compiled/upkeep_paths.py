@@ -16,7 +16,7 @@ from slabdes.engine.compiled.codes import (
     STAGE,
 )
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_trylock, spin_unlock
-from slabdes.engine.compiled.notes import note_counted, note_unlinking
+from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_unlinking, touch_slab
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
     caches_at,
@@ -37,7 +37,6 @@ def cache_reap(run: Record, cpu: Record, frame: Record) -> int:
     stage = frame.pc & STAGE
     if stage == 0:
         cpu.clock = max(cpu.clock, cpu.reap_at)
-        cpu.work += run.all_caches * run.reap_base
         frame.pc = REAP + 1
         return look(run, cpu)
     if stage == 1:
@@ -48,6 +47,8 @@ def cache_reap(run: Record, cpu: Record, frame: Record) -> int:
         stage = 2
     if stage == 2:
         frame.cache -= 1
+        if frame.cache >= 0:
+            cpu.work += run.reap_base
         frame.pc = REAP + 3 if frame.cache >= 0 else REAP + 12
         return look(run, cpu)
     if stage == 12:
@@ -150,6 +151,7 @@ def drain_array_locked(run: Record, cpu: Record, frame: Record) -> int:
     if stage == 0:
         return spin_lock(run, cpu, l3.list_lock)
     if stage == 1:
+        note_array_seen(run, cpu, ac)
         frame.nr = drain_count(ac, False)
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, ac.entry, frame.nr)
         return GO
@@ -185,10 +187,12 @@ def drain_freelist(run: Record, cpu: Record, frame: Record) -> int:
         if slab != l3.slabs_free:
             note_unlinking(run, cpu, slab)
         frame.slab = last_free_slab(slabs, l3)
+        if frame.slab != NO_SLAB:
+            touch_slab(run, cpu, frame.slab)
+            cpu.work += run.list_move
         frame.pc = DRAIN_FREELIST + 4
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 4 and frame.slab != NO_SLAB:
-        cpu.work += run.list_move
         slabs[frame.slab].link = NO_SLAB
         frame.nr += 1
         frame.pc = DRAIN_FREELIST + 1

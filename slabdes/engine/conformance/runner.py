@@ -82,6 +82,7 @@ class ScriptRunner:
             "pagelimit": self._pagelimit,
             "policy": self._policy,
             "dump": self._dump,
+            "slabinfo": self._slabinfo,
         }
         for line in lines:
             if self._kernel is None and line.op != "machine":
@@ -357,8 +358,8 @@ class ScriptRunner:
 
     def _pagelimit(self, line: Line) -> Iterator[Record]:
         node = self._argument(line, 0, self.state.n_nodes - 1)
-        self._argument(line, 1, 1 << 40) if line.words[1:] != ("-1",) else UNLIMITED
-        self.kernel.page_limit[node] = int(line.words[1])
+        unlimited = line.words[1:] == (str(UNLIMITED),)
+        self.kernel.page_limit[node] = UNLIMITED if unlimited else self._argument(line, 1, 1 << 40)
         yield from ()
 
     def _policy(self, line: Line) -> Iterator[Record]:
@@ -369,6 +370,10 @@ class ScriptRunner:
         policy.kind = POLICIES[name]
         if policy.kind is not PolicyKind.NONE:
             policy.node = self._argument(line, 1, self.state.n_nodes - 1)
+        yield from ()
+
+    def _slabinfo(self, line: Line) -> Iterator[Record]:
+        """The recordings' harness printed /proc/slabinfo here, beside its records."""
         yield from ()
 
     def _dump(self, line: Line) -> Iterator[Record]:

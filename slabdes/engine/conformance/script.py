@@ -25,6 +25,7 @@ POSITIONAL = {
     "pagelimit": 2,
     "policy": 2,
     "dump": 1,
+    "slabinfo": 0,
 }
 """Operations with arguments by position, and the most they take."""
 KEYED = {
@@ -34,7 +35,7 @@ KEYED = {
     "tune": ("cpu", "limit", "batchcount", "shared"),
 }
 """Operations with key=value arguments, and the keys."""
-UNCOUNTED = frozenset({"machine", "cache", "use", "geom"})
+UNCOUNTED = frozenset({"machine", "cache", "use", "geom", "slabinfo"})
 """Lines that do not advance the op index."""
 
 

@@ -28,10 +28,10 @@ from slabdes.engine.cpu import TimedCpu, fold
 from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
-from slabdes.units import PS_PER_S
+from slabdes.units import MAX_RUN_PS, PS_PER_S
 
 NOBODY_REAPS: Final = -1
 
@@ -77,6 +77,8 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def at(self, cpu: TimedCpu, when: int) -> Moment:
         """The CPU's event at picosecond `when`."""
+        if when >= MAX_RUN_PS:
+            raise ran_too_long()
         moment = Moment(self.env)
         moment.occur(cpu.number, when - self.now)
         return moment
@@ -148,11 +150,11 @@ class TimedKernel(Kernel[TimedCpu]):
         return True
 
     def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
-        if cpu.posted:
-            cpu.spend_on_lines(cpu.posted)
-            cpu.posted = 0
-        yield from self.look(cpu)
         record = self.locks[lock]
+        if record.posted:
+            cpu.spend_on_lines(record.posted)
+            record.posted = 0
+        yield from self.look(cpu)
         now = cpu.clock
         held = now - record.granted_at
         record.hold.add(held)
@@ -239,12 +241,23 @@ class TimedKernel(Kernel[TimedCpu]):
         self.touched_by[first : first + count] = [NOBODY] * count
 
     def first_touch(self, cpu: TimedCpu, obj: int) -> None:
-        """Touch an object, or read its slab's descriptor: dear unless this CPU was the last to."""
-        link = self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
+        """An allocation touches its object: dear unless this CPU was the last to allocate it."""
+        link = self._link(obj)
         if self.touched_by[link] != cpu.number:
             self.touched_by[link] = cpu.number
-            cpu.first_touch_time += self.costs.first_touch
-            cpu.clock += self.costs.first_touch
+            self._pay_first_touch(cpu)
+
+    def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
+        """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
+        if self.touched_by[self._link(obj)] != cpu.number:
+            self._pay_first_touch(cpu)
+
+    def _link(self, obj: int) -> int:
+        return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
+
+    def _pay_first_touch(self, cpu: TimedCpu) -> None:
+        cpu.first_touch_time += self.costs.first_touch
+        cpu.clock += self.costs.first_touch
 
     def note_miss(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.slow_path
@@ -268,9 +281,16 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.work += nr * self.costs.move_object
 
     def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
+        """Neighbours on a list are written and change owner. The lock's holder pays the dearest such write, at its release."""
         slabs = self.state.slabs
-        self._post_write(cpu, slabs[slabs[slab].prev].line)
-        self._post_write(cpu, slabs[slabs[slab].next].line)
+        record = slabs[slab]
+        before = self.lines.touch(cpu.number, slabs[record.prev].line)
+        after = self.lines.touch(cpu.number, slabs[record.next].line)
+        if not self.settings.posted_neighbour_writes:
+            cpu.spend_on_lines(before + after)
+            return
+        lock = self.locks[self.state.caches[record.cache].nodelists[record.nodeid].list_lock]
+        lock.posted = max(lock.posted, before, after)
 
     def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
         """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on."""
@@ -278,12 +298,6 @@ class TimedKernel(Kernel[TimedCpu]):
         if self.layout.list_lock == LISTS_LINE:
             cpu.spend_on_lines(self.locks[l3.list_lock].toll)
         cpu.work += self.costs.list_move
-
-    def _post_write(self, cpu: TimedCpu, line: int) -> None:
-        """A write that nobody waits for, until the lock is released: the dearest of them is paid then."""
-        cost = self.lines.touch(cpu.number, line)
-        if cost > cpu.posted and self.settings.posted_neighbour_writes:
-            cpu.posted = cost
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
         line = self.state.slabs[slab].line
@@ -306,8 +320,21 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.work += self.costs.slab_object
         self._linked(cpu, l3, slab)
 
-    def note_drained(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
+    def note_unlinked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
+        self._touch_slab(cpu, slab)
         cpu.work += self.costs.list_move
+
+    def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
+        cpu.spend_on_lines(self.lines.touch(cpu.number, array.line))
+
+    def note_descriptor_taken(self, cpu: TimedCpu) -> None:
+        cpu.work += self.costs.alloc_hit
+
+    def note_descriptor_given(self, cpu: TimedCpu) -> None:
+        cpu.work += self.costs.free_hit
+
+    def note_reap(self, cpu: TimedCpu) -> None:
+        cpu.work += self.costs.reap_base
 
     def note_pages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
         if got != NO_NODE:

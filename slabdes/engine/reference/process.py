@@ -20,9 +20,8 @@ from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
 from slabdes.engine.reference.kernel import Moment, TimedKernel
-from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
+from slabdes.engine.timed import AT_BARRIER, for_slot, reap_time_ps, stalled
 from slabdes.engine.upkeep_paths import cache_reap
-from slabdes.units import PS_PER_S
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
@@ -57,6 +56,8 @@ class Run:
         """Slot to the CPU that waits for it to be filled or emptied."""
         self.arrived: list[tuple[int, int]] = []
         """CPUs at the barrier, and when they came."""
+        self.timers: dict[int, int] = {}
+        """When the reap timer fires that each CPU, blocked or blocked before, has an event for."""
         self.gates: dict[int, Moment] = {}
         """What blocked CPUs wait at."""
         self.unfinished = len(workload.programs)
@@ -135,7 +136,7 @@ class Run:
 
     def _reap_time(self, cpu: TimedCpu) -> int:
         """When the CPU's reap timer fires, in picoseconds."""
-        return cpu.reap_due * PS_PER_S // self.kernel.settings.hz
+        return reap_time_ps(cpu.reap_due, self.kernel.settings.hz)
 
     def _think(self, cpu: TimedCpu, think: int) -> Waits[None]:
         """Think, with reaps in between: they take the CPU and the thought goes on after them."""
@@ -162,7 +163,6 @@ class Run:
 
     def _reap(self, cpu: TimedCpu) -> Waits[None]:
         cpu.clock = max(cpu.clock, self._reap_time(cpu))
-        cpu.work += len(self.kernel.state.caches) * self.kernel.costs.reap_base
         yield from self._path(cache_reap(self.kernel, cpu, self.kernel.settings.hz))
         cpu.settle()
 
@@ -175,11 +175,22 @@ class Run:
             self._stop_if_stalled()
             gate = self.gates[cpu.number] = Moment(self.kernel.env)
             due = self._reap_time(cpu)
-            self.kernel.at(cpu, max(due, self.kernel.now)).then(partial(self._unblock, cpu.number, gate))
+            self._set_timer(cpu, due)
             yield gate
             if not ready():
                 self._pass_waiting(cpu, due)
                 yield from self._reap(cpu)
+
+    def _set_timer(self, cpu: TimedCpu, due: int) -> None:
+        """See to it that a blocked CPU looks up when its reap timer fires: one pending event a CPU, however often it blocks."""
+        if due <= self.kernel.now or self.timers.get(cpu.number) != due:
+            self.timers[cpu.number] = due
+            self.kernel.at(cpu, max(due, self.kernel.now)).then(partial(self._timer_fires, cpu.number, due))
+
+    def _timer_fires(self, cpu: int, due: int) -> None:
+        if self.timers.get(cpu) == due:
+            del self.timers[cpu]
+            self._unblock(cpu, self.gates.get(cpu))
 
     def _unblock(self, cpu: int, gate: Moment | None) -> None:
         """Let a blocked CPU look again, unless it is no longer at this gate."""
@@ -263,7 +274,7 @@ class Run:
         del self.slots[slot]
         start = cpu.clock
         cpu.work += self.kernel.costs.free_hit
-        self.kernel.first_touch(cpu, obj)
+        self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
         self._freed(cpu, number, slot, Path.FREE_HIT, start, self._identity(obj))
         return True
@@ -281,7 +292,7 @@ class Run:
             self._emptied(cpu, slot)
             return
         cpu.work += self.kernel.costs.free_hit
-        self.kernel.first_touch(cpu, obj)
+        self.kernel.descriptor_read(cpu, obj)
         identity = self._identity(obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
         self._freed(cpu, number, slot, cpu.path, start, identity)

@@ -72,7 +72,7 @@ class TraceCache:
         """The cache to simulate; kmalloc's are aligned to cache lines (ARCH_KMALLOC_FLAGS, mm/slab.c of 2.6.34)."""
         from slabdes.config import CacheConfig, CacheFlag
 
-        flags = frozenset((CacheFlag.HWCACHE_ALIGN,)) if self.is_kmalloc else frozenset()
+        flags = (CacheFlag.HWCACHE_ALIGN,) if self.is_kmalloc else ()
         return CacheConfig(name=self.name, size=self.size, flags=flags)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from slabdes.config import Placement, TraceWorkload
-from slabdes.errors import InputError
+from slabdes.config import CacheConfig, Placement, TraceWorkload
+from slabdes.errors import InputError, nearest
 from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Program, Step, Workload
@@ -94,7 +94,45 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
         caches=tuple(cache.config() for cache in spool.caches),
         windowed=False,
         operations=spool.operations * config.copies,
-        warnings=spool.index.warnings,
+        warnings=(*spool.index.warnings, *_node_warnings(spool, config.copies)),
+    )
+
+
+def known_span_ps(config: TraceWorkload, spool: Spool) -> int:
+    """Picoseconds that a replay takes at least: the trace's span, as its think times are scaled."""
+    return spool.effective_think(Think.parse(config.think, "workload.think")).scaled(spool.span_ns)
+
+
+def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> tuple[CacheConfig, ...]:
+    """The trace's `caches`, changed by those of an experiment's [[cache]] tables that have their names.
+
+    What a table says replaces what the trace has. Raises InputError for a name that is not in the trace, and another size.
+    """
+    by_name = {cache.name: cache for cache in caches}
+    for change in changes:
+        found = by_name.get(change.name)
+        if found is None:
+            listed = ", ".join(list(by_name)[:_SHOWN]) + (", ..." if len(by_name) > _SHOWN else "")
+            raise InputError(
+                f"cache {change.name}", f"not in what is replayed of the trace{nearest(change.name, by_name)}", allowed=listed
+            )
+        if change.size != found.size:
+            raise InputError(
+                f"cache {change.name}: size", f"{change.size}, the trace's has {found.size}", allowed=f"{found.size}"
+            )
+        said = {key: getattr(change, key) for key in change.model_fields_set}
+        by_name[change.name] = found.model_copy(update=said)
+    return tuple(by_name.values())
+
+
+def _node_warnings(spool: Spool, copies: int) -> tuple[str, ...]:
+    """What to say where copies share the nodes that a trace asks for by number."""
+    if copies == 1 or not spool.node_requests:
+        return ()
+    asked = spool.node_requests
+    return (
+        f"{spool.index.path}: {asked} allocation{'s ask' if asked != 1 else ' asks'} for a node by its number; in each of the "
+        f"{copies} copies they keep it, wherever the copy runs",
     )
 
 

@@ -104,6 +104,8 @@ class Spool:
     """Every slot is below this; two copies this far apart share none."""
     highest_node: int
     """The highest node that an allocation asks for; ANY_NODE if none asks."""
+    node_requests: int
+    """Allocations that ask for a node."""
 
     @property
     def operations(self) -> int:
@@ -164,12 +166,12 @@ def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress
     try:
         folder.mkdir(parents=True, exist_ok=True)
         objects = _write(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
-        cpus, highest_node = _survey(folder, writer.cpus)
+        cpus, highest_node, node_requests = _survey(folder, writer.cpus)
     except OSError as error:
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
         raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    return Spool(folder, index, tuple(index.caches[number] for number in chosen), cpus, objects, highest_node)
+    return Spool(folder, index, tuple(index.caches[number] for number in chosen), cpus, objects, highest_node, node_requests)
 
 
 def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
@@ -208,16 +210,25 @@ def _file(folder: Path, cpu: int) -> Path:
 
 
 def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
-    """The file's records, without those left out, a chunk at a time; no chunk is empty."""
+    """The file's records, without those left out, a chunk at a time; no chunk is empty.
+
+    Between chunks the file is closed: a run reads as many of them side by side as it has CPUs, more than may be open at once.
+    """
     import numpy as np
 
     record = np.dtype(_FIELDS)
-    with path.open("rb") as stream:
-        while data := stream.read(_CHUNK_RECORDS * record.itemsize):
-            chunk = np.frombuffer(data, dtype=record)
-            kept = chunk[chunk["cache"] != LEFT_OUT]
-            if len(kept):
-                yield kept
+    offset = 0
+    while True:
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            data = stream.read(_CHUNK_RECORDS * record.itemsize)
+        if not data:
+            return
+        offset += len(data)
+        chunk = np.frombuffer(data, dtype=record)
+        kept = chunk[chunk["cache"] != LEFT_OUT]
+        if len(kept):
+            yield kept
 
 
 class _Writer:
@@ -329,10 +340,10 @@ def _freed(event: KmemEvent, known: int | _Open, writer: _Writer) -> tuple[int, 
     return known.slot, cache
 
 
-def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int]:
-    """What each CPU's file holds, CPUs without a step left out, and the highest node asked for."""
+def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int, int]:
+    """What each CPU's file holds, CPUs without a step left out, the highest node asked for, and how often one is."""
     parts: dict[int, CpuSteps] = {}
-    highest_node = ANY_NODE
+    highest_node, node_requests = ANY_NODE, 0
     for cpu in cpus:
         steps, first, last = 0, 0, 0
         for chunk in _chunks(_file(folder, cpu)):
@@ -341,6 +352,7 @@ def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int
             steps += len(chunk)
             last = max(last, int(chunk["time"].max()))
             highest_node = max(highest_node, int(chunk["node"].max()))
+            node_requests += int((chunk["node"] != ANY_NODE).sum())
         if steps:
             parts[cpu] = CpuSteps(steps, first, last)
-    return parts, highest_node
+    return parts, highest_node, node_requests

@@ -232,20 +232,20 @@ def test_an_escape_sequence_reaches_no_terminal(write_trace: WriteTrace) -> None
     ("content", "why"),
     [
         (b"", "empty"),
-        (gzip.compress(b""), "empty"),
+        (gzip.compress(b"", mtime=0), "empty"),
         (b"hello\nworld\n", "no kmem event in 2 lines"),
         (b"# tracer: nop\n#\n", "no kmem event in 2 lines"),
         (b"a line\nanother\n\0\1\2\n", "line 3: binary data"),
         (b"PERFILE2\0\0", "a perf.data file, which perf script turns into text"),
         (b"\x17\x08\x44tracing6\0", "a trace.dat file, which trace-cmd report turns into text"),
-        (gzip.compress(b"PERFILE2\0\0"), "a perf.data file"),
+        (gzip.compress(b"PERFILE2\0\0", mtime=0), "a perf.data file"),
         (b"\xfd7zXZ\0\0", "an xz file"),
         (b"x" * (MAX_LINE_BYTES + 1), "line 1: too long"),
         (b"ok\n" + b"x" * 10 * MAX_LINE_BYTES + b"\n", "line 2: too long"),
-        (gzip.compress(b"ok\n" * 100_000)[:-20], "gzip stream is cut after line"),
-        (gzip.compress(b"ok\n")[:3], "gzip stream is cut after line 0"),
+        (gzip.compress(b"ok\n" * 100_000, mtime=0)[:-20], "gzip stream is cut after line"),
+        (gzip.compress(b"ok\n", mtime=0)[:3], "gzip stream is cut after line 0"),
         (b"\x1f\x8bnonsense", "damaged gzip after line 0"),
-        (gzip.compress(b"ok\n")[:-8] + b"\0" * 8, "damaged gzip"),
+        (gzip.compress(b"ok\n", mtime=0)[:-8] + b"\0" * 8, "damaged gzip"),
     ],
 )
 def test_a_file_that_is_no_trace_is_one_line(tmp_path: Path, content: bytes, why: str) -> None:
@@ -337,6 +337,6 @@ def test_what_any_tool_writes_is_read_back(
 ) -> None:
     data = "".join(line_of(event, form, task, pointer, separate) + ending for event in written).encode()
     path = tmp_path / "trace"
-    path.write_bytes(gzip.compress(data) if zipped else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
     blank = {"bytes_req": 0, "bytes_alloc": 0, "flags": 0, "node": -1}
     assert read(path) == [event if event.kind is Kind.ALLOC else event._replace(**blank) for event in written]

@@ -87,7 +87,7 @@ def test_kmalloc_goes_to_the_cache_of_its_size(write_trace: WriteTrace) -> None:
     )
     found = index_trace(path)
     assert sizes(found) == {"kmalloc-1024": (1024, 2, 1)}
-    assert found.caches[0].config().flags == {CacheFlag.HWCACHE_ALIGN}
+    assert found.caches[0].config().flags == (CacheFlag.HWCACHE_ALIGN,)
     assert found.cache_number("kmalloc-1k") == 0
 
 
