@@ -169,6 +169,22 @@ def test_a_picture_that_is_there_is_not_overwritten(slabdes: Slabdes) -> None:
 
 
 SETTINGS = {
+    "replications=true": "replications: True is not allowed; allowed: a whole number",
+    "machine.cpus='2'": "machine.cpus: '2' is not allowed; allowed: a whole number",
+    "timing.jitter='0.1'": "timing.jitter: '0.1' is not allowed; allowed: a number",
+    "machine.costs.lock_op=true": "machine.costs.lock_op: True is not allowed; allowed: a number",
+    "debug=1": "debug: 1 is not allowed; allowed: true or false",
+    "noaliencache='no'": "noaliencache: 'no' is not allowed; allowed: true or false",
+    'name="a\\nb"': "has a line break or a control character; allowed: printable characters",
+    'cache.0.name="a\\u001bb"': "has a line break or a control character; allowed: printable characters",
+    f"name='{'n' * 101}'": "of 101 characters; allowed: at most 100",
+    f"seed=0x{'f' * 6000}": "seed: what is given is out of range; allowed: 0 to 9223372036854775807",
+    f"seed={'1' * 5000}": "--set seed: nested too deeply, or a number of thousands of digits",
+    f"seed={'[' * 5000}": "--set seed: nested too deeply, or a number of thousands of digits",
+    f"sweep={{'seed'=[1,2],'replications'={[10_000] * 6}}}": "120000 runs, all points together; allowed:",
+    "workload={kind='mix',operations=1000000,think_ns=1e9}": "think times alone take 1,000,000 s; allowed: at most 9,007 s",
+    "workload={kind='trace',file=\"t\\u0000\"}": "has a NUL character; allowed: a file's name",
+    "cache.0={name='size-64',size=4096}": "e.toml: cache size-64: size 4096; it has a general cache's name",
     "cache.0.size=99999999": "cache.0.size: 99999999 is out of range; allowed: 1 to 4194304",
     "machine.cpus=0": "machine.cpus: 0 is out of range; allowed: 1 to 1024",
     "machine.cpus=9": "machine.cpus: 9, the machine numa-2x4 has 8; allowed: 1 to 8",
@@ -219,6 +235,39 @@ def test_a_setting_beside_a_sweep_that_is_none_is_told(slabdes: Slabdes) -> None
     assert "sweep: 3 is not allowed" in refused(slabdes, "run", experiment(), "--set", "sweep=3", "--set", "machine.cpus=3")
 
 
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "{a=" * 5000, "1" * 5000])
+def test_what_toml_nests_too_deeply_and_numbers_without_end_are_told(slabdes: Slabdes, value: str) -> None:
+    assert "e.toml: not TOML: " in refused(slabdes, "run", experiment(f"seed = {value}\n" + SMALL))
+
+
+def test_a_sweep_of_too_many_points_is_told_before_any_is_worked_out(slabdes: Slabdes) -> None:
+    swept = f"[sweep]\nseed = {list(range(1001))}\nreplications = {list(range(1, 1001))}\n"
+    assert "e.toml: sweep has 1001000 points; allowed: at most 10000" in refused(slabdes, "run", experiment(SMALL + swept))
+
+
+def test_what_the_machine_cannot_do_is_told_with_the_experiments_file(slabdes: Slabdes) -> None:
+    assert "slabdes: e.toml: machine.cpus: 9, the machine numa-2x4 has 8" in refused(
+        slabdes, "run", experiment(), "--set", "machine.cpus=9"
+    )
+
+
+def test_where_a_trace_runs_is_not_for_the_machines_keys_to_say(slabdes: Slabdes) -> None:
+    for setting in ("machine.cpus=4", "machine.placement=spread"):
+        line = refused(slabdes, "replay", TRACE, *REPLAY, "--set", setting)
+        assert setting.partition("=")[0] in line
+        assert "with a trace; allowed: workload.cpus and workload.copies, which place a trace" in line
+
+
+NESTED = "[" * 100_000 + "]" * 100_000
+
+
+def test_a_recording_nested_without_end_is_told_and_the_others_are_compared(slabdes: Slabdes) -> None:
+    Path("deep.ops").write_text("machine nodes=1 cpus=1\n", encoding="utf-8")
+    Path("deep.out.jsonl").write_text(NESTED, encoding="utf-8")
+    assert "deep.ops: its recording is nested too deeply" in refused(slabdes, "conform", "deep.ops")
+    assert "deep.ops: its recording is nested too deeply" in refused(slabdes, "conform", "deep.ops", "--print")
+
+
 def test_text_that_is_not_utf_8_and_folders_are_no_experiments(slabdes: Slabdes) -> None:
     Path("e.toml").write_bytes(b"name = '\xff'")
     assert "e.toml: byte 8 is not UTF-8" in refused(slabdes, "run", "e.toml")
@@ -255,7 +304,7 @@ COMMANDS = {
     "geometry": "Missing argument 'SIZE'; see slabdes geometry --help",
     "geometry 4194305": "size: 4194305 bytes is no object size; allowed: 1 to 4194304",
     "geometry 256 --bigmem 2": "Invalid value for '--bigmem'",
-    "geometry 256 --align 3": "align 3 is not a power of two",
+    "geometry 256 --align 3": "--align: 3 is not a power of two",
     "geometry 256 --flags SHINY": "'SHINY' is no flag; allowed: ",
     "machine show nothing": "neither a preset nor a file that is there",
     "machine show uma-4 --out m.jpg": "m.jpg: a picture named *.jpg; allowed: a name that ends in .png",

@@ -271,7 +271,8 @@ def focus_points(frames: Frames) -> list[int]:
     """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs."""
     import polars as pl
 
-    best = frames.points.sort("cpus", "point", descending=[True, False]).group_by("machine", maintain_order=True)
+    groups = ["machine"] if not x_key(frames).startswith("machine.") else series_keys(frames) or ["replications"]
+    best = frames.points.sort("cpus", "point", descending=[True, False]).group_by(groups, maintain_order=True)
     return sorted(best.agg(pl.col("point").first())["point"].to_list())
 
 

@@ -29,12 +29,13 @@ def name_apart(points: Sequence[tuple[Mapping[str, Any], Machine]]) -> list[Mach
         if machine not in others:
             others.append(machine)
     renamed: list[tuple[Machine, Machine]] = []
-    taken = {name for name, machines in by_name.items() if len(machines) == 1}
+    alone = {name for name, machines in by_name.items() if len(machines) == 1}
+    taken = set(alone)
     result = []
     for settings, machine in points:
         found = next((new for old, new in renamed if old is machine or old == machine), None)
         if found is None:
-            found = machine if machine.name in taken else replace(machine, name=_free(_told(machine.name, settings), taken))
+            found = machine if machine.name in alone else replace(machine, name=_free(_told(machine.name, settings), taken))
             taken.add(found.name)
             renamed.append((machine, found))
         result.append(found)

@@ -199,7 +199,7 @@ def test_a_freed_object_is_the_next_one_of_its_slab() -> None:
     (slab,) = grown(state, cache, l3)
     taken = [take_one(state.words, state.slabs, l3, cache.stats, slab) for _ in range(NUM)]
     for obj in (taken[2], taken[0]):
-        assert free_block_object(state.words, state.slabs, l3, cache.stats, obj) == ListName.PARTIAL
+        assert free_block_object(state.words, state.slabs, l3, cache.stats, obj, True) == ListName.PARTIAL
     again = [obj_to_index(take_one(state.words, state.slabs, l3, cache.stats, slab)) for _ in range(2)]
     assert again == [0, 2]
 
@@ -209,7 +209,7 @@ def test_a_slab_freed_into_goes_to_the_tail_of_partial_even_if_it_was_there() ->
     one, two = grown(state, cache, l3, 2)
     objects = {slab: [take_one(state.words, state.slabs, l3, cache.stats, slab) for _ in range(2)] for slab in (one, two)}
     assert list(list_entries(state.slabs, l3.slabs_partial)) == [two, one]
-    free_block_object(state.words, state.slabs, l3, cache.stats, objects[two][0])
+    free_block_object(state.words, state.slabs, l3, cache.stats, objects[two][0], True)
     assert list(list_entries(state.slabs, l3.slabs_partial)) == [one, two]
 
 
@@ -220,14 +220,14 @@ def test_an_emptied_slab_stays_at_free_limit_and_goes_above_it() -> None:
     for slab in slabs:
         taken = [take_one(state.words, state.slabs, l3, cache.stats, slab) for _ in range(NUM)]
     # 0 free objects; the third slab's come back one by one: 1, 2, 3, 4.
-    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj) for obj in taken] == [0, 0, 0, ListName.FREE]
+    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj, True) for obj in taken] == [0, 0, 0, ListName.FREE]
     # The second's: 5, 6, 7 and, at 8, still not above the limit. It goes to the head.
     second = [object_number(slabs[1], objnr) for objnr in range(NUM)]
-    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj) for obj in second] == [0, 0, 0, ListName.FREE]
+    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj, True) for obj in second] == [0, 0, 0, ListName.FREE]
     assert list(list_entries(state.slabs, l3.slabs_free)) == [slabs[1], slabs[2]]
     # The first's: 9, 10, 11, 12, above it: destroyed, and 8 are left.
     first = [object_number(slabs[0], objnr) for objnr in range(NUM)]
-    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj) for obj in first] == [0, 0, 0, SLAB_DESTROYED]
+    assert [free_block_object(state.words, state.slabs, l3, cache.stats, obj, True) for obj in first] == [0, 0, 0, SLAB_DESTROYED]
     assert l3.free_objects == 8
     assert list(list_entries(state.slabs, l3.slabs_free)) == [slabs[1], slabs[2]]
     assert cache.stats.num_active == 0

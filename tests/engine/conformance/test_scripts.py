@@ -141,10 +141,10 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(case: str, tmp_path: Pat
 
 
 def test_what_names_no_script_is_told(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "notes.md").write_text("")
     for path, message in (
-        (tmp_path, "no op script in this folder"),
-        (tmp_path / "notes.txt", "not an op script by its name"),
+        (tmp_path, "no recording in it"),
+        (tmp_path / "notes.md", "not a recording by its name"),
         (tmp_path / "gone.ops", "no such file or folder"),
     ):
         with pytest.raises(InputError, match=message):
