@@ -179,10 +179,9 @@ def _release(run: Record, cpu: Record) -> None:
     winner = held.first
     held.holder = winner
     row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
+    delay = qspinlock_delay(row[winner], run.handoff_milli)
     if run.ticket:
         delay = ticket_delay(row[winner], _to_all(run, row, held))
-    else:
-        delay = qspinlock_delay(row[winner], run.handoff_milli)
     schedule(run, winner, now + delay)
 
 

@@ -64,7 +64,7 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         return _operate(run, cpu, frame, stage)
     if stage <= _HELD:
         return _section(run, cpu, frame, stage)
-    if stage == _BLOCK or stage == _BLOCKED:
+    if stage in (_BLOCK, _BLOCKED):
         return _block(run, cpu, frame, stage)
     if stage == _WAIT_UNTIL:
         return _wait_until(run, cpu, frame)

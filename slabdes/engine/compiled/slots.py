@@ -1,4 +1,4 @@
-"""Slots in compiled code, through which objects pass between CPUs: a table by slot number, or a hash table where numbers are sparse.
+"""Slots in compiled code, through which objects pass between CPUs: a table by slot number, or a hash table where they are sparse.
 
 Holds full slots, those that are waited for and, where a window bounds them, when each was emptied; nothing else.
 """
@@ -20,11 +20,16 @@ def _home(run: Record, key: int) -> int:
     return int64(mix64(uint64(key))) & run.slot_mask
 
 
-@function
+@inline
 def find_slot(run: Record, key: int) -> int:
     """The place of a slot, or NO_SLOT if nothing is held about it."""
-    if not run.hashed:
-        return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
+    if run.hashed:
+        return _find(run, key)
+    return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
+
+
+@function
+def _find(run: Record, key: int) -> int:
     slots = slots_at(run.slots)
     place = _home(run, key)
     while slots[place].key != key:
@@ -34,11 +39,16 @@ def find_slot(run: Record, key: int) -> int:
     return place
 
 
-@function
+@inline
 def make_slot(run: Record, key: int) -> int:
     """The place of a slot, an empty one if nothing was held about it."""
-    if not run.hashed:
-        return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
+    if run.hashed:
+        return _make(run, key)
+    return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
+
+
+@function
+def _make(run: Record, key: int) -> int:
     slots = slots_at(run.slots)
     place = _home(run, key)
     while slots[place].key != key:
@@ -54,12 +64,19 @@ def make_slot(run: Record, key: int) -> int:
     return place
 
 
-@function
+@inline
 def forget_slot(run: Record, place: int) -> None:
-    """Hold nothing about a slot any more, if there is nothing to be held; later ones of its chain move up."""
+    """Hold nothing about a slot any more, if there is nothing to be held."""
+    if run.hashed:
+        _forget(run, place)
+
+
+@function
+def _forget(run: Record, place: int) -> None:
+    """Later entries of the slot's chain move up."""
     slots = slots_at(run.slots)
     slot = slots[place]
-    if not run.hashed or slot.full or slot.waiting or slot.emptied:
+    if slot.full or slot.waiting or slot.emptied:
         return
     run.n_slots -= 1
     mask = run.slot_mask
@@ -88,7 +105,7 @@ def rehash(run: Record, old: int, places: int) -> None:
     for place in range(places):
         there = table[place]
         if there.key != FREE_PLACE:
-            here = slots_at(run.slots)[make_slot(run, there.key)]
+            here = slots_at(run.slots)[_make(run, there.key)]
             here.obj = there.obj
             here.full_at = there.full_at
             here.emptied = there.emptied
