@@ -322,6 +322,25 @@ def geometry(
     _print_rows("slab geometry and default tunables", [{key: value for key, value in row.items() if key != "op"} for row in rows])
 
 
+@app.command("bench")
+def bench_command(
+    cpus: Annotated[list[int], typer.Option("--cpus", min=1, max=256, help="CPUs to measure with; may be repeated.")] = [],  # noqa: B006 -- as above
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Interleaved rounds; medians are shown.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """How fast the engines are here, beside a plain SimPy model. Takes some minutes."""
+    from slabdes.bench import CPUS, bench
+
+    measured = bench(tuple(cpus) or CPUS, rounds, None if as_json else lambda what: print(f"measuring {what}", file=sys.stderr))
+    if as_json:
+        print(json.dumps(measured))
+        return
+    rows = [
+        {key: f"{value:.0f}" if isinstance(value, float) else value for key, value in row.items()} for row in measured["timings"]
+    ]
+    _print_rows(f"processor time an operation on {measured['machine']}, ns; medians of {rounds} rounds", rows)
+
+
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     from slabdes.results.text import Sheet
 

@@ -10,12 +10,15 @@ import numpy as np
 from slabdes.config import ThinkKind
 from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.layout import Kind
-from slabdes.engine.compiled.pack import Memory
+from slabdes.engine.compiled.pack import Array, Memory
 from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
 from slabdes.units import ns_to_ps
-from slabdes.workload.programs import Op, Program, Step, Workload
+from slabdes.workload.programs import Op, Program, Workload
 from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects
+from slabdes.workload.trace.replay import TraceProgram
+
+_FIELDS = len(layout.STEP.names or ())
 
 CHUNK = 2048
 """Steps that Python brings a CPU at a time."""
@@ -30,7 +33,7 @@ class Feed:
 
     def __init__(self, memory: Memory, workload: Workload) -> None:
         self._memory = memory
-        self._steps: dict[int, Iterator[Step]] = {}
+        self._chunks: dict[int, Iterator[Array]] = {}
         memory.set(
             windowed=workload.windowed, barrier=workload.barrier, unfinished=len(workload.programs), n_caches=len(workload.caches)
         )
@@ -49,17 +52,17 @@ class Feed:
         memory.put("steps", np.zeros(len(memory["cpus"]) * CHUNK, layout.STEP), layout.STEP)
         for cpu, program in workload.programs.items():
             memory["cpus"][cpu]["kind"] = Kind.STREAM
-            self._steps[cpu] = program()
+            self._chunks[cpu] = _trace_chunks(program) if isinstance(program, TraceProgram) else _chunks(program)
 
     def refill(self, cpu: int) -> None:
         """Bring the next steps of a CPU, or word that there are none."""
-        steps = list(islice(self._steps[cpu], CHUNK))
+        steps = next(self._chunks[cpu], None)
         record = self._memory["cpus"][cpu]
         record["pos"] = 0
-        record["end"] = len(steps)
-        record["ended"] = not steps
-        if steps:
-            table = self._memory["steps"].view("i8").reshape(-1, len(layout.STEP.names or ()))
+        record["end"] = 0 if steps is None else len(steps)
+        record["ended"] = steps is None
+        if steps is not None:
+            table = self._memory["steps"].view("i8").reshape(-1, _FIELDS)
             table[cpu * CHUNK : cpu * CHUNK + len(steps)] = steps
 
     def more_slots(self) -> None:
@@ -71,6 +74,21 @@ class Feed:
         memory.put("slots", _empty_table(2 * len(old)), layout.SLOT)
         memory.set(slot_mask=2 * len(old) - 1)
         rehash_function()(memory.run, old.ctypes.data, len(old))
+
+
+def _chunks(program: Program) -> Iterator[Array]:
+    """The steps of any program, at most CHUNK at a time, a row a step; no chunk is empty."""
+    steps = program()
+    while chunk := list(islice(steps, CHUNK)):
+        yield np.array(chunk, "i8")
+
+
+def _trace_chunks(program: TraceProgram) -> Iterator[Array]:
+    """The same of a traced program, whose steps are arrays already."""
+    for columns in program.columns():
+        steps = np.stack(columns, axis=1, dtype="i8", casting="unsafe")
+        for first in range(0, len(steps), CHUNK):
+            yield steps[first : first + CHUNK]
 
 
 def _empty_table(places: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:

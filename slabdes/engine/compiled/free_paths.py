@@ -182,6 +182,9 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 3:
         shift_down(ints_at(run.words), ac, frame.nr)
+        if frame.head == NO_SLAB:
+            end_of_path(cpu, 0)
+            return GO
         frame.pc = FLUSH + 4
         call(run, cpu, DESTROY, cache, 0, 0, frame.head, 0)
         return GO

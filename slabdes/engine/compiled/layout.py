@@ -16,7 +16,7 @@ from slabdes.allocator.state import CacheStats
 from slabdes.engine.records import SUB_BUCKET_BITS, Path
 
 N_PATHS: Final = len(Path)
-BUCKETS: Final = (63 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS << 1
+BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
 """Room for every bucket of a 63-bit value."""
 HASHES: Final = frozenset({"digest", "jitter_key", "draw_key"})
 """Fields that hold unsigned words."""

@@ -47,8 +47,8 @@ def function(python: F) -> F:
     return cast(F, njit(**_INNER)(python))
 
 
-_HUGE = 1 << 40
-"""Stands for an array's length: nothing here asks for it."""
+_LENGTH = 0
+"""Stands for an array's length, which nothing here asks for. numba adds it to negative indexes: with 0, LLVM drops that step."""
 
 
 def _view(dtype: Any, dimensions: int) -> Any:
@@ -58,11 +58,11 @@ def _view(dtype: Any, dimensions: int) -> Any:
     def build(context: Any, builder: Any, address: Any, columns: Any) -> Any:
         made = context.make_array(array)(context, builder)
         size = context.get_constant(types.intp, item.itemsize)
-        huge = context.get_constant(types.intp, _HUGE)
+        length = context.get_constant(types.intp, _LENGTH)
         arrayobj.populate_array(
             made,
             data=builder.inttoptr(address, made.data.type),
-            shape=cgutils.pack_array(builder, [huge, *columns]),
+            shape=cgutils.pack_array(builder, [length, *columns]),
             strides=cgutils.pack_array(builder, [*(builder.mul(size, column) for column in columns), size]),
             itemsize=size,
             meminfo=None,

@@ -19,7 +19,7 @@ END = -1
 MORE = int(Status.STEPS)
 
 
-@function
+@inline
 def next_step(run: Record, cpu: Record) -> int:
     """Put the CPU's next step into its record: HAVE; END after the last one, MORE if Python must bring more."""
     if cpu.kind == _BURST:
@@ -91,7 +91,7 @@ def _think(run: Record, cpu: Record) -> int:
     return run.think_mean
 
 
-@inline
+@function
 def _mix(run: Record, cpu: Record) -> int:
     if cpu.index == run.operations:
         return END
@@ -113,7 +113,7 @@ def _mix(run: Record, cpu: Record) -> int:
     return _set(cpu, think, _FREE, slot % run.n_caches, slot, 0)
 
 
-@inline
+@function
 def _pass(run: Record, cpu: Record) -> int:
     if cpu.round == run.objects:
         return END
@@ -127,7 +127,7 @@ def _pass(run: Record, cpu: Record) -> int:
     return _set(cpu, think, cpu.phase, slot % run.n_caches, cpu.base + slot, flags)
 
 
-@inline
+@function
 def _section(run: Record, cpu: Record) -> int:
     if cpu.index == run.operations:
         return END

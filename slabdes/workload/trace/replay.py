@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slabdes.config import CacheConfig, Placement, TraceWorkload
 from slabdes.errors import InputError, nearest
@@ -18,6 +18,9 @@ from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Program, Step, Workload
 from slabdes.workload.trace.lines import Progress
 from slabdes.workload.trace.spool import Spool, Think, ThinkRule, load_trace
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 PHASE_DIVISOR: Final = 100
 """A copy begins within this part of the trace's length: 1 % (assumed; enough that copies do not go in step)."""
@@ -60,11 +63,16 @@ class TraceProgram:
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps."""
-        steps = self.spool.steps(self.cpu, think=self.think, slot_base=self.slot_base)
-        think_ps, *rest = next(steps)
-        op, cache, slot, node, flags = rest
-        yield think_ps + self.phase_ps, op, cache, slot, node, flags
-        yield from steps
+        for columns in self.columns():
+            yield from zip(*(column.tolist() for column in columns), strict=True)
+
+    def columns(self) -> Iterator[list[npt.NDArray[Any]]]:
+        """The steps in chunks, each as six arrays in the order of a step's fields."""
+        phase_ps = self.phase_ps
+        for columns in self.spool.columns(self.cpu, think=self.think, slot_base=self.slot_base):
+            columns[0][0] += phase_ps
+            phase_ps = 0
+            yield columns
 
 
 def build_trace_workload(

@@ -12,7 +12,7 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.units import PS_PER_NS
@@ -132,6 +132,11 @@ class Spool:
         Thinks are times since the CPU's previous step as recorded, the first since the trace's first step. A step that the
         clock puts before its predecessor follows it at once.
         """
+        for columns in self.columns(cpu, think=think, slot_base=slot_base):
+            yield from zip(*(column.tolist() for column in columns), strict=True)
+
+    def columns(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[list[npt.NDArray[Any]]]:
+        """The same, a chunk at a time: think_ps, op, cache, slot, node and flags as arrays of equal length."""
         import numpy as np
 
         think = self.effective_think(think)
@@ -139,15 +144,8 @@ class Spool:
         for chunk in _chunks(_file(self.folder, cpu)):
             times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
             latest = int(times[-1])
-            yield from zip(
-                _scaled(np.diff(times), think),
-                chunk["op"].tolist(),
-                chunk["cache"].tolist(),
-                (chunk["slot"] + slot_base).tolist(),
-                chunk["node"].tolist(),
-                chunk["flags"].tolist(),
-                strict=True,
-            )
+            thinks = _scaled(np.diff(times), think)
+            yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]]
 
 
 def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
@@ -198,11 +196,16 @@ def _changed(index: TraceIndex) -> InputError:
     return InputError(str(index.path), "changed since it was first read", allowed="a file that stays as it is")
 
 
-def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> list[int]:
+def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> npt.NDArray[np.int64]:
+    import numpy as np
+
     if think.rule is ThinkRule.NONE:
-        return [0] * len(recorded_ns)
-    # Python's integers: picoseconds times a numerator can exceed 64 bits.
-    return [think.scaled(nanoseconds) for nanoseconds in recorded_ns.tolist()]
+        return np.zeros_like(recorded_ns)
+    factor = think.factor
+    if int(recorded_ns.max()) * PS_PER_NS * factor.numerator > np.iinfo(np.int64).max:
+        # Python's integers: picoseconds times a numerator exceed 64 bits.
+        return np.array([think.scaled(nanoseconds) for nanoseconds in recorded_ns.tolist()], np.int64)
+    return recorded_ns * PS_PER_NS * factor.numerator // factor.denominator
 
 
 def _file(folder: Path, cpu: int) -> Path:

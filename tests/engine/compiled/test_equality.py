@@ -120,3 +120,25 @@ def test_progress_ends_with_every_operation() -> None:
         told: list[int] = []
         engine(experiment, machine, workload, 0, told.append)
         assert told[-1] == workload.operations == 9600
+
+
+def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
+    experiment = burst(
+        cache=[{"name": "a", "size": 1024}],
+        workload={"kind": "burst", "objects": 1500, "rounds": 1},
+        machine={"preset": "numa-2x4"},
+    )
+    machine = equality.machine_of(experiment)
+    assert not equality.synthetic_differences(experiment)
+    steps = [(0, Op.ALLOC, 0, 3 * number, ANY_NODE, MAY_WAIT) for number in range(10_000)]
+    steps += [(0, Op.FREE, 0, 3 * number, ANY_NODE, 0) for number in range(0, 10_000, 2)]
+    workload = Workload({1: equality.Listed(tuple(steps))}, experiment.cache)
+    assert not equality.differences(experiment, machine, workload)
+
+
+def test_a_run_beyond_the_packed_time_is_refused() -> None:
+    workload = {"kind": "critical_section", "operations": 50, "think_ns": 1e12, "hold_ns": 1e12, "hold": "constant"}
+    experiment = burst(machine={"preset": "xeon-2s"}, cache=[], timing={"hz": 100}, workload=workload)
+    machine = equality.machine_of(experiment)
+    with pytest.raises(InputError, match=r"simulated time.*reference"):
+        run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))

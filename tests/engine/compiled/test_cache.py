@@ -1,0 +1,49 @@
+"""Where compiled code is kept: edited sources mean another folder, and no folder only costs time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slabdes.engine.compiled import cache
+
+
+@pytest.fixture(autouse=True)
+def no_hash_kept() -> None:
+    cache.sources_hash.cache_clear()
+
+
+def test_the_folder_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path))
+    folder = cache.cache_folder()
+    assert folder is not None and folder.is_dir() and tmp_path in folder.parents
+    assert not cache.has_compiled()
+
+
+def test_an_edited_source_means_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in cache._SOURCES:
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(cache, "_ROOT", tmp_path)
+    before = cache.sources_hash()
+    cache.sources_hash.cache_clear()
+    assert cache.sources_hash() == before
+    (tmp_path / "locks").write_text("x = 2\n")
+    cache.sources_hash.cache_clear()
+    assert cache.sources_hash() != before
+
+
+def test_every_source_that_compiled_code_shares_is_hashed() -> None:
+    from slabdes.engine.compiled import numba_tools
+
+    shared = ("lists", "transitions", "timers", "streams", "cpu", "records", "pages", "lines", "disciplines")
+    for name in shared:
+        file = Path(str(vars(numba_tools)[name].__file__)).relative_to(cache._ROOT)
+        assert file.parts[0] in cache._SOURCES
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path / "file"))
+    assert cache.cache_folder() is None
+    assert not cache.has_compiled()

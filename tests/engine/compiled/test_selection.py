@@ -1,0 +1,57 @@
+"""Which engine runs a study: the one asked for, or by its size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from slabdes.config import EngineName, parse_experiment
+from slabdes.errors import InputError
+from slabdes.study.run import COMPILED_FROM, engine_of, run_study
+
+RAW = {
+    "machine": {"preset": "uma-4"},
+    "cache": [{"name": "a", "size": 256}],
+    "workload": {"kind": "burst", "objects": 100, "rounds": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "operations", "engine"),
+    [
+        ({}, COMPILED_FROM - 1, EngineName.REFERENCE),
+        ({}, COMPILED_FROM, EngineName.COMPILED),
+        ({"debug": True}, COMPILED_FROM, EngineName.REFERENCE),
+        ({"engine": "compiled"}, 1, EngineName.COMPILED),
+        ({"engine": "reference"}, 10**9, EngineName.REFERENCE),
+    ],
+)
+def test_auto_compiles_large_studies_only(changes: dict[str, object], operations: int, engine: EngineName) -> None:
+    assert engine_of(parse_experiment(RAW | changes, "test"), operations) is engine
+
+
+def test_a_study_is_the_same_on_both_engines_and_says_which_ran() -> None:
+    sweep = {"machine.cpus": (1, 2, 4), "lock.discipline": ("ticket", "qspinlock")}
+    runs = [
+        run_study(parse_experiment(RAW | {"sweep": sweep, "replications": 2, "engine": engine}, "test"))
+        for engine in ("reference", "compiled")
+    ]
+    assert [run.manifest.engine for run in runs] == ["reference", "compiled"]
+    assert runs[0].manifest.digest == runs[1].manifest.digest
+    assert runs[0].frames.latency.equals(runs[1].frames.latency)
+
+
+def test_what_only_the_reference_can_do_is_refused_before_anything_runs() -> None:
+    with pytest.raises(InputError, match=r"engine.*debug.*reference"):
+        run_study(parse_experiment(RAW | {"engine": "compiled", "debug": True}, "test"))
+
+
+def test_a_study_on_the_reference_loads_no_numba() -> None:
+    code = (
+        "import sys; from slabdes.config import parse_experiment; from slabdes.study.run import run_study; "
+        f"run_study(parse_experiment({RAW!r}, 'test')); print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
