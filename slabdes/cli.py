@@ -329,7 +329,7 @@ def bench_command(
     as_json: Json = False,
 ) -> None:
     """How fast the engines are here, beside a plain SimPy model. Takes some minutes."""
-    from slabdes.bench import CPUS, bench
+    from slabdes.study.bench import CPUS, bench
 
     measured = bench(tuple(cpus) or CPUS, rounds, None if as_json else lambda what: print(f"measuring {what}", file=sys.stderr))
     if as_json:

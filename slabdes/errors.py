@@ -24,15 +24,16 @@ class InputError(SlabdesError):
     """
 
     def __init__(self, where: str, problem: str, allowed: str | None = None) -> None:
-        text = f"{where}: {problem}" + (f"; allowed: {allowed}" if allowed else "")
-        super().__init__(" ".join(text.split()))
+        # The parts are the exception's arguments, so that pickling and SimPy, which both make it anew, keep them.
+        super().__init__(where, problem, allowed)
         self.where = where
         self.problem = problem
         self.allowed = allowed
 
-    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str | None]]:
-        """Pickled by its parts, so that it survives the way out of a worker process."""
-        return InputError, (self.where, self.problem, self.allowed)
+    def __str__(self) -> str:
+        """The one line."""
+        text = f"{self.where}: {self.problem}" + (f"; allowed: {self.allowed}" if self.allowed else "")
+        return " ".join(text.split())
 
 
 class CheckFailed(SlabdesError):

@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import SMALL, SWEPT, Slabdes, runner
 
+from slabdes.results.text import time_text
+
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = ("numpy", "matplotlib", "simpy", "polars", "networkx", "scipy", "pydantic", "rich", "numba")
@@ -133,7 +135,7 @@ def test_json_has_the_figures_of_the_table(slabdes: Slabdes) -> None:
     alloc = next(row for row in result["summary"] if row["op"] == "alloc")
     (line,) = [line for line in printed.splitlines() if line.strip().startswith("alloc ") and "ns" in line]
     assert line.split()[1:3] == [f"{alloc['operations_per_s'] / 1e6:.1f}", "M"]
-    assert f"{alloc['mean_ns']:.1f} ns" in line
+    assert time_text(alloc["mean_ns"]) in line
     assert alloc["operations"] == 600
     assert {row["kind"] for row in result["locks"]} >= {"list_lock", "zone lock"}
 

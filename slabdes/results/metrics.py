@@ -271,7 +271,7 @@ def focus_points(frames: Frames) -> list[int]:
     """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs."""
     import polars as pl
 
-    groups = ["machine"] if not x_key(frames).startswith("machine.") else series_keys(frames) or ["replications"]
+    groups = (series_keys(frames) or ["replications"]) if _along_changes(frames) else ["machine"]
     best = frames.points.sort("cpus", "point", descending=[True, False]).group_by(groups, maintain_order=True)
     return sorted(best.agg(pl.col("point").first())["point"].to_list())
 
@@ -285,15 +285,19 @@ def x_key(frames: Frames) -> str:
 
 def series_keys(frames: Frames) -> list[str]:
     """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles."""
-    # Along a key that changes the machine each point has a machine of its own: that is x, and no line.
-    along_machines = x_key(frames).startswith("machine.")
-    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not along_machines else []
+    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(frames) else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
         doubles = any(_same_grouping(frames.points, name, other) for other in (x_key(frames), *said))
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
     return said
+
+
+def _along_changes(frames: Frames) -> bool:
+    """Whether x is a key that changes one machine: each point then has a machine of its own, which is no line."""
+    key = x_key(frames)
+    return key.startswith("machine.") and key not in ("machine.preset", "machine.file")
 
 
 def _same_grouping(points: pl.DataFrame, one: str, other: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import equality
@@ -136,9 +137,10 @@ def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
     assert not equality.differences(experiment, machine, workload)
 
 
-def test_a_run_beyond_the_packed_time_is_refused() -> None:
+@pytest.mark.parametrize("run", [run_compiled, run_reference])
+def test_a_run_beyond_the_time_that_is_counted_exactly_is_refused_by_both_engines(run: Callable[..., object]) -> None:
     workload = {"kind": "critical_section", "operations": 50, "think_ns": 1e12, "hold_ns": 1e12, "hold": "constant"}
     experiment = burst(machine={"preset": "xeon-2s"}, cache=[], timing={"hz": 100}, workload=workload)
     machine = equality.machine_of(experiment)
-    with pytest.raises(InputError, match=r"simulated time.*reference"):
-        run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))
+    with pytest.raises(InputError, match=r"simulated time: the run does not end in time; allowed: at most 9,007 s"):
+        run(experiment, machine, build_synthetic(experiment, machine, 0))

@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("numba")
 
-from slabdes import bench
 from slabdes.engine.records import Records
 from slabdes.engine.reference.plain import run_plain, run_timeouts
 from slabdes.errors import CheckFailed
+from slabdes.study import bench
 
 
 def test_every_scenario_is_measured_on_every_number_of_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
