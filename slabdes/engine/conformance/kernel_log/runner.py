@@ -58,6 +58,8 @@ class LogRunner:
         self._geometry: Geometry | None = None
         self._asked_size = 0
         self._cache: KmemCache | None = None
+        self._reap_nodes_known: set[int] = set()
+        """CPUs whose reap node the log has told: from then on it is predicted."""
 
     @property
     def cache(self) -> KmemCache:
@@ -198,6 +200,7 @@ class LogRunner:
         reap_node = int(given[1]) if given else context.reap_node
         # On a machine with one node there is no reap node: -1, and no alien cache to drain.
         context.reap_node = max(reap_node, 0)
+        self._reap_nodes_known.add(cpu)
         l3 = self.cache.nodelists[context.node]
         l3.next_reap = 0 if force else NEVER
         before = self.cache.stats.reaped
@@ -209,8 +212,11 @@ class LogRunner:
         """next_reap_node, from wherever the kernel's timers had left the CPU's reap node: the first one is an input."""
         context = self._cpu(cpu)
         given = re.search(r" now=(\d+)", recorded[0]) if recorded else None
-        known = context.altfail
-        context.reap_node = (context.reap_node + 1) % self.kernel.state.n_nodes if known or not given else int(given[1])
+        if cpu in self._reap_nodes_known or given is None:
+            context.reap_node = (context.reap_node + 1) % self.kernel.state.n_nodes
+        else:
+            context.reap_node = int(given[1])
+        self._reap_nodes_known.add(cpu)
         return f"NEXTREAPNODE cpu={cpu} now={context.reap_node}"
 
     def _shrink(self, recorded: Sequence[str]) -> str:
