@@ -69,9 +69,16 @@ class Version:
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)
 LINUX_4_6: Final = Version("4.6", FreeList.INDEXES, LAYOUT_4_6, pages_after_unlock=True)
 LINUX_4_7: Final = replace(
-    LINUX_4_6, name="4.7", unlocked_look=True, private_slab=True, unlocked_colour=True, trim_after_batch=True
+    LINUX_4_6,
+    name="4.7",
+    unlocked_look=True,
+    private_slab=True,
+    unlocked_colour=True,
+    trim_after_batch=True,
+    shrink_locks_empty_shared=True,
+    tune_locks_twice=True,
 )
-LINUX_6_1: Final = replace(LINUX_4_7, name="6.1", layout=LAYOUT_6_1, shrink_locks_empty_shared=True, tune_locks_twice=True)
+LINUX_6_1: Final = replace(LINUX_4_7, name="6.1", layout=LAYOUT_6_1)
 
 VERSIONS: Final = {version.name: version for version in (LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1)}
 """Every version by the name that an experiment gives."""

@@ -56,6 +56,9 @@ def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> 
 def kmem_cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, or of another unless THISNODE is asked for; or NO_OBJECT (__cache_alloc_node)."""
     cpu.altfail = False
+    if node >= k.state.n_nodes:
+        # Not a node of this machine: it has no lists to look at (6.1: get_node is NULL).
+        return (yield from fallback_alloc(k, cpu, cache, flags))
     if node == cpu.node:
         obj = yield from ____cache_alloc(k, cpu, cache, flags)
         if obj != NO_OBJECT:

@@ -80,6 +80,7 @@ def _drain_array_locked(
     yield from k.spin_lock(cpu, l3.list_lock, site)
     if ac is not None:
         k.note_array_seen(cpu, ac)
+    if ac is not None and ac.avail:
         tofree = drain_count(ac, force)
         doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
         shift_down(k.state.words, ac, tofree)

@@ -152,6 +152,10 @@ def drain_array_locked(run: Record, cpu: Record, frame: Record) -> int:
         return spin_lock(run, cpu, l3.list_lock)
     if stage == 1:
         note_array_seen(run, cpu, ac)
+        if not ac.avail:
+            frame.head = NO_SLAB
+            frame.pc += 1
+            return spin_unlock(run, cpu, l3.list_lock)
         frame.nr = drain_count(ac, False)
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, ac.entry, frame.nr)
         return GO

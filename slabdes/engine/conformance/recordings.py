@@ -67,6 +67,13 @@ def _of_file(path: Path, *, named: bool) -> list[Recording]:
         return [Recording(path, compare_script)]
     if path.name.endswith(LOG_ENDINGS):
         return [Recording(path, compare_geometry if is_geometry_log(path) else compare_log)]
-    if named and path.name.endswith(GEOMETRY_ENDINGS):
+    if path.name.endswith(GEOMETRY_ENDINGS) and (named or _records_geometry(path)):
         return [Recording(path, compare_geometry)]
     return []
+
+
+def _records_geometry(path: Path) -> bool:
+    try:
+        return is_geometry_log(path)
+    except InputError:
+        return False

@@ -17,17 +17,18 @@ from slabdes.allocator.tunables import alien_limit, default_tunables, free_limit
 from slabdes.engine.conformance.script import read_text
 from slabdes.engine.conformance.verdict import Verdict
 from slabdes.errors import InputError
+from slabdes.units import PAGE_SIZE
 
 Row = dict[str, str]
 PLACES = {Placement.IN_OBJECT: "obj", Placement.OFF_SLAB: "off", Placement.ON_SLAB: "on"}
 _PAIR = re.compile(r"(\w+)=(\S+)")
-_SMP = 2
-"""Any number of CPUs above one gives the same tunables; the recorded machines have several."""
+SMP = 2
+"""Any number of CPUs above one gives the same tunables."""
 
 
-def geometry_row(geometry: Geometry, object_size: int) -> Row:
+def geometry_row(geometry: Geometry, object_size: int, cpus: int = SMP) -> Row:
     """The keys that a geometry and a cache's first tunables decide, as the logs write them."""
-    tunables = default_tunables(geometry.size, _SMP)
+    tunables = default_tunables(geometry.size, cpus)
     return {
         "object_size": str(object_size),
         "size": str(geometry.size),
@@ -47,7 +48,8 @@ def geometry_row(geometry: Geometry, object_size: int) -> Row:
 
 def is_geometry_log(path: Path) -> bool:
     """Whether a file records geometry only."""
-    return any(line.startswith(("> geom", "> geomall")) for line in read_text(path).splitlines()[:3])
+    said = (line for line in read_text(path).splitlines() if line.strip() and not line.startswith("#"))
+    return next(said, "").startswith(("> geom", "GEOM "))
 
 
 def compare_geometry(path: Path) -> Verdict:
@@ -55,12 +57,16 @@ def compare_geometry(path: Path) -> Verdict:
     matched = total = 0
     difference: tuple[Row, Row] | None = None
     cpus_on_node0 = None
-    for where, asked, recorded in _rows(path):
+    rows = list(_rows(path))
+    # Only on one CPU do small objects get no shared array.
+    small = (recorded for _where, _asked, recorded in rows if recorded.get("size", "").isdecimal())
+    cpus = 1 if any(int(recorded["size"]) <= PAGE_SIZE and recorded.get("shared") == "0" for recorded in small) else SMP
+    for where, asked, recorded in rows:
         total += 1
         try:
             if cpus_on_node0 is None:
                 cpus_on_node0 = (int(recorded["node0_free_limit"]) - int(recorded["num"])) // int(recorded["batchcount"]) - 1
-            ours = _made_row(asked, recorded, cpus_on_node0) if asked else _boot_row(recorded)
+            ours = _made_row(asked, recorded, cpus, cpus_on_node0) if asked else _boot_row(recorded, cpus)
         except (KeyError, ValueError, ZeroDivisionError):
             raise InputError(where, "not a GEOM row of a geometry log") from None
         theirs = {key: recorded.get(key, "") for key in ours}
@@ -85,13 +91,13 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str], Row]]:
             yield f"{path}:{number}", asked, dict(_PAIR.findall(line))
 
 
-def _made_row(asked: list[str], recorded: Row, cpus_on_node0: int) -> Row:
+def _made_row(asked: list[str], recorded: Row, cpus: int, cpus_on_node0: int) -> Row:
     size, align = int(asked[0]), int(asked[1])
     flags = recorded.get("flags", asked[2] if len(asked) > 2 else "-")
     geometry = indexes_geometry(
         size, align, hwcache_align="h" in flags, reclaim_account="r" in flags, typesafe_by_rcu="t" in flags
     )
-    row = geometry_row(geometry, size)
+    row = geometry_row(geometry, size, cpus)
     limit = int(row["limit"])
     return {
         **row,
@@ -100,10 +106,10 @@ def _made_row(asked: list[str], recorded: Row, cpus_on_node0: int) -> Row:
     }
 
 
-def _boot_row(recorded: Row) -> Row:
+def _boot_row(recorded: Row, cpus: int) -> Row:
     size, align = int(recorded["object_size"]), int(recorded["align"])
     candidates = [
-        geometry_row(indexes_geometry(size, align, reclaim_account=reclaim, typesafe_by_rcu=rcu, noleaktrace=noleak), size)
+        geometry_row(indexes_geometry(size, align, reclaim_account=reclaim, typesafe_by_rcu=rcu, noleaktrace=noleak), size, cpus)
         for reclaim, rcu, noleak in product((False, True), repeat=3)
     ]
     return next((row for row in candidates if all(recorded.get(key) == value for key, value in row.items())), candidates[0])

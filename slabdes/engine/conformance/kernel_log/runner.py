@@ -58,8 +58,6 @@ class LogRunner:
         self._geometry: Geometry | None = None
         self._asked_size = 0
         self._cache: KmemCache | None = None
-        self._reap_nodes_known: set[int] = set()
-        """CPUs whose reap node the log has told: from then on it is predicted."""
 
     @property
     def cache(self) -> KmemCache:
@@ -86,11 +84,9 @@ class LogRunner:
                     yield self._allocate(int(cpu), int(node))
             case ["f", cpu, first, last]:
                 step = 1 if int(first) <= int(last) else -1
-                for number in range(int(first), int(last) + step, step):
-                    yield self._free(int(cpu), number)
+                yield from self._frees(int(cpu), range(int(first), int(last) + step, step))
             case ["fl", cpu, numbers]:
-                for listed in numbers.split(","):
-                    yield self._free(int(cpu), int(listed))
+                yield from self._frees(int(cpu), [int(listed) for listed in numbers.split(",")])
             case ["(long", "line)"]:
                 yield from self._long_line(recorded)
             case ["tune", limit, batchcount, shared]:
@@ -117,6 +113,8 @@ class LogRunner:
         return self.kernel.cpus[number]
 
     def _new(self, name: str, size: int, align: int, flags: str) -> str:
+        if self._cache is not None:
+            raise ValueError
         letters = "" if flags == "-" else flags
         if set(letters) - set(FLAGS):
             raise ValueError
@@ -156,6 +154,12 @@ class LogRunner:
         obj = self.kernel.finish(path)
         self.objects.append(obj)
         return f"A cpu={cpu} reqnode={node} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
+
+    def _frees(self, cpu: int, numbers: Sequence[int]) -> Iterator[str]:
+        """Objects that are there are given back; the others leave no record."""
+        for number in numbers:
+            if self.objects[number] != NO_OBJECT:
+                yield self._free(cpu, number)
 
     def _free(self, cpu: int, number: int) -> str:
         obj = self.objects[number]
@@ -200,7 +204,6 @@ class LogRunner:
         reap_node = int(given[1]) if given else context.reap_node
         # On a machine with one node there is no reap node: -1, and no alien cache to drain.
         context.reap_node = max(reap_node, 0)
-        self._reap_nodes_known.add(cpu)
         l3 = self.cache.nodelists[context.node]
         l3.next_reap = 0 if force else NEVER
         before = self.cache.stats.reaped
@@ -209,15 +212,12 @@ class LogRunner:
         return f"REAP cpu={cpu} node={context.node} reap_node={reap_node} force={int(force)} freed={freed} {self._events()}"
 
     def _next_reap_node(self, cpu: int, recorded: Sequence[str]) -> str:
-        """next_reap_node, from wherever the kernel's timers had left the CPU's reap node: the first one is an input."""
+        """next_reap_node: an input, as for a reap, since the kernel's own timers advance it too; -1 on one node."""
         context = self._cpu(cpu)
-        given = re.search(r" now=(\d+)", recorded[0]) if recorded else None
-        if cpu in self._reap_nodes_known or given is None:
-            context.reap_node = (context.reap_node + 1) % self.kernel.state.n_nodes
-        else:
-            context.reap_node = int(given[1])
-        self._reap_nodes_known.add(cpu)
-        return f"NEXTREAPNODE cpu={cpu} now={context.reap_node}"
+        given = re.search(r" now=(-?\d+)", recorded[0]) if recorded else None
+        now = int(given[1]) if given else (context.reap_node + 1) % self.kernel.state.n_nodes
+        context.reap_node = max(now, 0)
+        return f"NEXTREAPNODE cpu={cpu} now={now}"
 
     def _shrink(self, recorded: Sequence[str]) -> str:
         order = re.findall(r" cpu(\d+)(?= |$)", recorded[0]) if recorded else []
