@@ -59,6 +59,22 @@ class Geometry:
     placement: Placement
 
 
+def check_size(size: int) -> None:
+    """Raise InputError unless an object of `size` bytes can be asked for."""
+    if not 1 <= size <= PAGE_SIZE << KMALLOC_MAX_ORDER:
+        raise InputError("size", f"{size} bytes is no object size", allowed=f"1 to {PAGE_SIZE << KMALLOC_MAX_ORDER}")
+
+
+def least_align(size: int, hwcache_align: bool) -> int:
+    """The alignment of objects that ask for none: a word, or (SLAB_HWCACHE_ALIGN) as much of a line as they do not waste."""
+    if not hwcache_align:
+        return BYTES_PER_WORD
+    line = CACHE_LINE_SIZE
+    while size <= line // 2:
+        line //= 2
+    return line
+
+
 def align_up(size: int, align: int) -> int:
     """`size` rounded up to a multiple of `align` (ALIGN)."""
     return (size + align - 1) // align * align
@@ -80,15 +96,9 @@ def kmem_cache_geometry(
     >>> kmem_cache_geometry(256).num, kmem_cache_geometry(4096).off_slab
     (15, True)
     """
-    if not 1 <= size <= PAGE_SIZE << KMALLOC_MAX_ORDER:
-        raise InputError("size", f"{size} bytes is no object size", allowed=f"1 to {PAGE_SIZE << KMALLOC_MAX_ORDER}")
+    check_size(size)
     size = align_up(size, BYTES_PER_WORD)
-    line = BYTES_PER_WORD
-    if hwcache_align:
-        line = CACHE_LINE_SIZE
-        while size <= line // 2:
-            line //= 2
-    align = max(line, align)
+    align = max(least_align(size, hwcache_align), align)
     off_slab = size >= OFF_SLAB_SIZE and not noleaktrace
     size = align_up(size, align)
     num, gfporder, left_over = calculate_slab_order(size, align, off_slab, reclaim_account, bigmem)

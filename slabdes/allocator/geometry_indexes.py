@@ -18,6 +18,8 @@ from slabdes.allocator.geometry import (
     Geometry,
     Placement,
     align_up,
+    check_size,
+    least_align,
 )
 from slabdes.errors import InputError
 from slabdes.units import PAGE_SIZE
@@ -46,15 +48,9 @@ def indexes_geometry(
     >>> indexes_geometry(256).num, indexes_geometry(128).num
     (16, 32)
     """
-    if not 1 <= size <= PAGE_SIZE << KMALLOC_MAX_ORDER:
-        raise InputError("size", f"{size} bytes is no object size", allowed=f"1 to {PAGE_SIZE << KMALLOC_MAX_ORDER}")
+    check_size(size)
     object_size = size
-    line = BYTES_PER_WORD
-    if hwcache_align:
-        line = CACHE_LINE_SIZE
-        while object_size <= line // 2:
-            line //= 2
-    align = align_up(max(line, align, BYTES_PER_WORD), BYTES_PER_WORD)
+    align = align_up(max(least_align(object_size, hwcache_align), align, BYTES_PER_WORD), BYTES_PER_WORD)
     size = align_up(align_up(size, BYTES_PER_WORD), align)
     if size < SLAB_OBJ_MIN_SIZE:
         size = align_up(SLAB_OBJ_MIN_SIZE, align)

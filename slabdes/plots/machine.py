@@ -158,7 +158,7 @@ def _lines(axes: Axes, links: Sequence[Mapping[str, Any]], spots: Sequence[Spot]
         alike = [str(distance) for distance, other in zip(distances, looks, strict=True) if other == look]
         (ax, ay), (bx, by) = spots[link["a"]], spots[link["b"]]
         label = None if look in named else f"distance {', '.join(alike)}"
-        axes.plot((ax, bx), (ay, by), zorder=1, label=label, **_LINE_LOOKS[look])  # type: ignore[arg-type]
+        axes.plot((ax, bx), (ay, by), zorder=1, label=label, **_LINE_LOOKS[look])  # type: ignore[arg-type]  # a mixed dict
         named.add(look)
         if labelled and (link["nearest"] or len(spots) <= _ALL_LABELLED):
             patch = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}

@@ -48,7 +48,7 @@ def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[in
     if jobs <= 1 or len(tasks) <= 1:
         before = 0
         for number, task in enumerate(tasks):
-            yield number, task.run(lambda done, before=before: report(before + done))  # type: ignore[misc]
+            yield number, task.run(lambda done, before=before: report(before + done))  # type: ignore[misc]  # lambda's default
             before += task.operations
             report(before)
         return

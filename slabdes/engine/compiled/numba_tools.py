@@ -72,13 +72,13 @@ def _view(dtype: Any, dimensions: int) -> Any:
     if dimensions == 1:
 
         @intrinsic
-        def view(typing_context, address):  # type: ignore[no-untyped-def]
+        def view(typing_context, address):  # type: ignore[no-untyped-def]  # numba gives its own types
             return array(types.int64), lambda context, builder, signature, given: build(context, builder, given[0], [])
 
         return view
 
     @intrinsic
-    def table(typing_context, address, columns):  # type: ignore[no-untyped-def]
+    def table(typing_context, address, columns):  # type: ignore[no-untyped-def]  # numba gives its own types
         return (
             array(types.int64, types.int64),
             lambda context, builder, signature, given: build(context, builder, given[0], [given[1]]),
@@ -103,7 +103,7 @@ cpus_at = _view(layout.CPU, 1)
 
 
 @intrinsic
-def _leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]
+def _leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]  # numba gives its own types
     """Zero bits above the highest one of a 64-bit word; 64 of zero."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -116,7 +116,7 @@ leading_zeros: Any = _leading_zeros
 
 
 @overload_method(types.Integer, "bit_length")
-def _bit_length(value):  # type: ignore[no-untyped-def]
+def _bit_length(value):  # type: ignore[no-untyped-def]  # numba gives its own types
     return lambda value: 64 - leading_zeros(value)
 
 
