@@ -16,19 +16,24 @@ FIXED_ONE: Final = 1 << FIXED_BITS
 _HALF: Final = FIXED_ONE >> 1
 DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
 """Odd multiplier of the running hashes (the golden ratio, as in SplitMix64)."""
+WHAT_PRIME: Final = 0xD1B54A32D192ED03
+"""Odd multiplier of the words that say what happened (2**64 divided by the root of x**4 = x + 1, made odd)."""
+CPU_BITS: Final = 10
+"""Enough for 1,024 CPUs."""
 
 
-def fold(digest: int, value: int) -> int:
-    """Fold a 64-bit word into a running hash."""
-    digest = ((digest ^ value) * DIGEST_PRIME) & MASK64
+def fold(digest: int, start: int, end: int, what: int) -> int:
+    """Fold the times of an operation or a hold, and the word that says what it was, into a running hash.
+
+    Only one multiplication waits for the hash before it. Each argument alone changes the result: both multipliers are odd.
+    """
+    digest = ((digest ^ start) * DIGEST_PRIME + (end ^ what * WHAT_PRIME)) & MASK64
     return digest ^ (digest >> 29)
 
 
-def fold_operation(digest: int, start: int, end: int, what: int) -> int:
-    """Fold an operation's times, and the word that says which object and path it had, into a running hash."""
-    digest = ((digest ^ start) * DIGEST_PRIME + end) & MASK64
-    digest = ((digest ^ what) * DIGEST_PRIME) & MASK64
-    return digest ^ (digest >> 29)
+def hold_word(cpu: int, granted: int) -> int:
+    """Who was granted a lock when, as one number."""
+    return granted << CPU_BITS ^ cpu
 
 
 def what_word(identity: int, cache: int, path: int) -> int:
@@ -116,4 +121,4 @@ class TimedCpu(CpuContext):
             histogram = self.latency[key] = Histogram()
         end = self.clock
         histogram.add(end - start)
-        self.digest = fold_operation(self.digest, start, end, what_word(what, cache, path))
+        self.digest = fold(self.digest, start, end, what_word(what, cache, path))

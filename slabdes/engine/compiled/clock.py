@@ -22,7 +22,7 @@ from slabdes.engine.compiled.numba_tools import (
     table_at,
     uint64,
 )
-from slabdes.engine.cpu import FIXED_BITS, fold_operation, slowed, what_word
+from slabdes.engine.cpu import FIXED_BITS, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
 from slabdes.streams import EXPONENTIAL_BITS, GAMMA, mix64
@@ -140,7 +140,7 @@ def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
     end = cpu.clock
     add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
-    cpu.digest = fold_operation(cpu.digest, uint64(start), uint64(end), uint64(what_word(what, cache, path)))
+    cpu.digest = fold(cpu.digest, uint64(start), uint64(end), uint64(what_word(what, cache, path)))
 
 
 @inline

@@ -18,7 +18,7 @@ from slabdes.engine.compiled.clock import (
 )
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
-from slabdes.engine.cpu import fold
+from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE
 
@@ -170,10 +170,8 @@ def _release(run: Record, cpu: Record) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)
-    digest = fold(held.digest, uint64(cpu.number))
-    digest = fold(digest, uint64(held.since))
-    digest = fold(digest, uint64(held.granted_at))
-    held.digest = fold(digest, uint64(now))
+    what = uint64(hold_word(cpu.number, held.granted_at))
+    held.digest = fold(held.digest, uint64(held.since), uint64(now), what)
     if not held.waiters:
         held.holder = FREE
         return

@@ -24,7 +24,7 @@ from slabdes.allocator.state import (
     SlabState,
 )
 from slabdes.allocator.versions import LISTS_LINE
-from slabdes.engine.cpu import TimedCpu, fold
+from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
@@ -158,8 +158,7 @@ class TimedKernel(Kernel[TimedCpu]):
         now = cpu.clock
         held = now - record.granted_at
         record.hold.add(held)
-        for value in (cpu.number, record.since, record.granted_at, now):
-            record.digest = fold(record.digest, value)
+        record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
         winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
         if winner != FREE:
             self.open_gate(winner, when)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slabdes import streams
 from slabdes.engine.compiled import clock, layout
 from slabdes.engine.compiled.numba_tools import OPTIONS
-from slabdes.engine.cpu import fold_operation, what_word
+from slabdes.engine.cpu import fold, what_word
 from slabdes.engine.records import bucket_of
 
 WORDS = st.integers(0, streams.MASK64) | st.sampled_from((0, 1, 2, 1 << 63, (1 << 63) - 1, streams.MASK64))
@@ -52,7 +52,7 @@ def compiled_mix64(word):  # type: ignore[no-untyped-def]
 @numba.njit(**OPTIONS)
 def compiled_fold(digest, start, end, identity, cache, path):  # type: ignore[no-untyped-def]
     what = clock.uint64(clock.what_word(identity, cache, path))
-    return clock.fold_operation(digest, clock.uint64(start), clock.uint64(end), what)
+    return clock.fold(digest, clock.uint64(start), clock.uint64(end), what)
 
 
 @numba.njit(**OPTIONS)
@@ -83,7 +83,7 @@ def test_words_are_those_of_streams(word: int) -> None:
     WORDS, st.integers(0, 1 << 60), st.integers(0, 1 << 60), st.integers(-1, 1 << 50), st.integers(-1, 300), st.integers(0, 19)
 )
 def test_digests_are_the_references(digest: int, start: int, end: int, identity: int, cache: int, path: int) -> None:
-    expected = fold_operation(digest, start, end, what_word(identity, cache, path))
+    expected = fold(digest, start, end, what_word(identity, cache, path))
     assert compiled_fold(np.uint64(digest), start, end, identity, cache, path) == expected
 
 
