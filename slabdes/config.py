@@ -84,8 +84,10 @@ class Placement(StrEnum):
 class Discipline(StrEnum):
     """How a contended lock is handed over (DESIGN, "Time")."""
 
+    TAS = "tas"
     TICKET = "ticket"
     QSPINLOCK = "qspinlock"
+    CNA = "cna"
 
 
 class AllocatorVersion(StrEnum):
@@ -177,7 +179,10 @@ class LockConfig(Frozen):
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
     handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] = 3.0
-    """Line transfers of a qspinlock hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    """Line transfers of a qspinlock or cna hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    numa_spinlock_threshold_ns: Annotated[float, Strict(), Field(ge=0, le=1e12)] = 1e6
+    """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
+    65,536 hand-offs before)."""
 
 
 class TimingConfig(Frozen):

@@ -88,6 +88,7 @@ _TIMES: Final = {
     "work": "work_time",
     "pages": "page_time",
     "line": "line_time",
+    "handoff": "handoff_time",
     "lock_wait": "lock_wait",
     "first_touch": "first_touch_time",
     "think": "think_time",

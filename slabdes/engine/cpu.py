@@ -60,6 +60,7 @@ class TimedCpu(CpuContext):
         "failed",
         "first_touch_time",
         "frees",
+        "handoff_time",
         "idle_time",
         "jitter",
         "jitter_words",
@@ -88,7 +89,7 @@ class TimedCpu(CpuContext):
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
         self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
-        self.think_time = self.lock_wait = self.slot_wait = self.line_time = 0
+        self.think_time = self.lock_wait = self.handoff_time = self.slot_wait = self.line_time = 0
         self.page_time = self.first_touch_time = self.work_time = self.idle_time = 0
         self.digest = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}

@@ -185,10 +185,10 @@ class LockRecord:
 class CpuRecord:
     """One CPU over a run; times in picoseconds. `start` is 0; `end` is when it last did anything, reaps included.
 
-    The parts of its time: `think` (between operations), `lock_wait` (contended acquisitions, hand-off included),
-    `slot_wait` (for an object another CPU hands over), `line` (cache lines that others owned or nobody did, posted
-    neighbour writes and spinners' toll included), `pages` (in the page allocator), `first_touch`, `work` (the rest) and
-    `idle` (with no program, or none left, between reaps). They add up to `end - start`.
+    The parts of its time: `think` (between operations), `lock_wait` (for contended locks until they are released to this
+    CPU), `handoff` (from then until it has them), `slot_wait` (for an object another CPU hands over), `line` (cache lines
+    that others owned or nobody did, posted neighbour writes and spinners' toll included), `pages` (in the page allocator),
+    `first_touch`, `work` (the rest) and `idle` (with no program, or none left, between reaps). They add up to `end - start`.
     """
 
     cpu: int
@@ -202,6 +202,7 @@ class CpuRecord:
     end: int
     think: int
     lock_wait: int
+    handoff: int
     slot_wait: int
     line: int
     pages: int

@@ -17,20 +17,19 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
-from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
+from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, stream_key, words
-from slabdes.units import MAX_RUN_PS, PS_PER_S
+from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 
 
 @dataclass(frozen=True)
 class TimedSettings:
-    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
+    """Rules of the clock for one run, as the experiment gives them."""
 
-    handoff: Handoff
-    handoff_milli: int
+    locks: LockRules
     hz: int
     version: Version
     spinners_slow_holder: bool
@@ -51,6 +50,7 @@ class TimedLock(SpinLock):
         "node",
         "other",
         "posted",
+        "retry",
         "since",
         "toll",
         "wait",
@@ -69,13 +69,21 @@ class TimedLock(SpinLock):
         self.since = 0
         self.toll = 0
         self.posted = 0
+        self.retry: object | None = None
+        """The coming attempt of a waiter, where a lock is not queued."""
 
 
-def timed_settings(experiment: Experiment) -> TimedSettings:
+def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
     """The clock rules that an experiment asks for."""
+    config = experiment.lock
     return TimedSettings(
-        handoff=HANDOFFS[experiment.lock.discipline.value],
-        handoff_milli=round(experiment.lock.handoff_transfers * MILLI),
+        locks=LockRules(
+            discipline=DISCIPLINES[config.discipline.value],
+            transfer=machine.transfer_ps,
+            node_of_cpu=machine.node_of_cpu,
+            handoff_milli=round(config.handoff_transfers * MILLI),
+            cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
+        ),
         hz=experiment.timing.hz,
         version=version_of(experiment),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,

@@ -24,6 +24,7 @@ LOOKS: Final = {
     "pages": ("page allocator", "#F0E442", "xx"),
     "line": ("cache lines from elsewhere", "#E8A33D", "\\\\\\"),
     "lock_wait": ("waiting for locks", "#D55E00", "///"),
+    "handoff": ("handing locks over", "#882255", "ooo"),
     "slot_wait": ("waiting for objects", "#CC79A7", "++"),
     "think": ("thinking, between operations", "#F2F2F2", ""),
 }

@@ -27,7 +27,7 @@ def check_accounting(run: Records | Frames) -> list[str]:
 
     Objects: allocations - failures - frees of a cache are its objects in use (and its slabs' objects are all somewhere).
     Time: the parts of each CPU's time are all of it; histograms of operations count the CPUs' operations; lock waits of
-    locks are the CPUs' lock_wait; a lock is held by one CPU at a time,
+    locks are the CPUs' lock_wait and handoff; a lock is held by one CPU at a time,
     and its queue holds as many waiters over time as waits last (Little).
     """
     found = list(_histograms(run)) if isinstance(run, Records) else []
@@ -110,7 +110,7 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         if area != waited:
             yield f"{name}: {area} waiter-picoseconds in its queue, but waits of {waited} ps (Little's law)"
     total = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
-    told = sum(_ps(time) for time in run["cpus"]["lock_wait_ns"])
+    told = sum(_ps(time) for part in ("lock_wait_ns", "handoff_ns") for time in run["cpus"][part])
     if total != told:
         yield f"locks were waited for {total} ps, the CPUs waited {told}"
 

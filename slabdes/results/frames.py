@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
-_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work", "idle")
+_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "handoff", "slot_wait", "line", "pages", "first_touch", "work", "idle")
 _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (

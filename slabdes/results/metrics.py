@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NS_PER_S: Final = 1e9
 QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
 
-TIME_PARTS: Final = ("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
+TIME_PARTS: Final = ("think", "lock_wait", "handoff", "slot_wait", "line", "pages", "first_touch", "work")
 """The parts of a CPU's time at work, as CpuRecord explains them; together with `idle` they are all of its time."""
 
 ALL_PATHS: Final = "all"
@@ -87,12 +87,17 @@ def labels(frames: Frames) -> pl.DataFrame:
 def rates(frames: Frames) -> pl.DataFrame:
     """A row a replication: point, replication, operations, operations_per_s (simulated), share_waiting.
 
-    share_waiting is the waiting for locks of CPUs that have a program over their time at work; 0 where no CPU has one.
+    share_waiting is the waiting for locks, hand-off included, of CPUs that have a program over their time at work; 0 where
+    no CPU has one.
     """
     import polars as pl
 
     operations = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"))
-    spans = _at_work(frames).group_by(_RUN).agg(pl.col("lock_wait_ns").sum().alias("waiting"), pl.col("span").sum())
+    spans = (
+        _at_work(frames)
+        .group_by(_RUN)
+        .agg((pl.col("lock_wait_ns") + pl.col("handoff_ns")).sum().alias("waiting"), pl.col("span").sum())
+    )
     joined = frames.runs.join(operations, on=_RUN, how="left").join(spans, on=_RUN, how="left").fill_null(0).sort(_RUN)
     return joined.select(
         *_RUN,

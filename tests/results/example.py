@@ -51,7 +51,7 @@ def _cpu(
     cpu: int, node: int, cpus: int, nodes: int, operations: int, contention: bool, random: Random, locks: Tally,
     latency: dict[tuple[int, Path], Histogram],
 ) -> CpuRecord:  # fmt: skip
-    parts = dict.fromkeys(("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work"), 0)
+    parts = dict.fromkeys(("think", "lock_wait", "handoff", "slot_wait", "line", "pages", "first_touch", "work"), 0)
     done = {Path.HIT.operation: 0, Path.FREE_HIT.operation: 0}
     failed = 0
     for number in range(operations):
@@ -66,7 +66,9 @@ def _cpu(
         cost["lock_wait"] = 0
         if path not in WITHOUT_LOCK:
             lock = node + nodes if path in ALIEN else random.randrange(nodes) if random.random() < 0.1 else node
-            cost["lock_wait"] = _take(locks, lock, cpus, contention and cpus > 1, random)
+            waited = _take(locks, lock, cpus, contention and cpus > 1, random)
+            cost["handoff"] = min(waited, 60_000)
+            cost["lock_wait"] = waited - cost["handoff"]
         parts["think"] += int(random.expovariate(1 / 400_000))
         for name, spent in cost.items():
             parts[name] += spent
@@ -148,7 +150,7 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
             latency.add(one + held)
             waited, worked = waited + one, worked + held
         end = think + waited + worked
-        records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, worked))
+        records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, 0, worked))
     total = cpus * operations
     lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold, wait.total)
     elapsed = max(record.end for record in records)

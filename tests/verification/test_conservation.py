@@ -40,12 +40,12 @@ def assert_littles_law(records: Records) -> None:
             mean_queue = lock.queue_area / records.elapsed
             rate, mean_wait = lock.contended / records.elapsed, lock.wait.total / lock.contended
             assert mean_queue == pytest.approx(rate * mean_wait, rel=1e-12)
-    assert sum(lock.wait.total for lock in records.locks) == sum(cpu.lock_wait for cpu in records.cpus)
+    assert sum(lock.wait.total for lock in records.locks) == sum(cpu.lock_wait + cpu.handoff for cpu in records.cpus)
 
 
 def assert_times_add_up(records: Records) -> None:
     for cpu in records.cpus:
-        parts = (cpu.think, cpu.lock_wait, cpu.slot_wait, cpu.line, cpu.pages, cpu.first_touch, cpu.work, cpu.idle)
+        parts = (cpu.think, cpu.lock_wait, cpu.handoff, cpu.slot_wait, cpu.line, cpu.pages, cpu.first_touch, cpu.work, cpu.idle)
         assert min(parts) >= 0
         assert sum(parts) == cpu.end - cpu.start, f"CPU {cpu.cpu}"
 
@@ -146,7 +146,7 @@ def caches(draw: st.DrawFn) -> dict[str, Any]:
     cpus=st.sampled_from([2, 4]),
     seed=st.integers(0, 1 << 32),
     jitter=st.sampled_from([0.0, 0.15, 0.9]),
-    discipline=st.sampled_from(["ticket", "qspinlock"]),
+    discipline=st.sampled_from(["tas", "ticket", "qspinlock", "cna"]),
     noaliencache=st.booleans(),
     memory=st.sampled_from([PLENTY, pages(3, 2), pages(0, 4), pages(0, 0)]),
 )

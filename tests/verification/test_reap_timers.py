@@ -39,7 +39,9 @@ def slabs_left(records: Records, node: int) -> int:
 
 def assert_times_add_up(records: Records) -> None:
     for cpu in records.cpus:
-        parts = cpu.think + cpu.lock_wait + cpu.slot_wait + cpu.line + cpu.pages + cpu.first_touch + cpu.work + cpu.idle
+        parts = (
+            cpu.think + cpu.lock_wait + cpu.handoff + cpu.slot_wait + cpu.line + cpu.pages + cpu.first_touch + cpu.work + cpu.idle
+        )
         assert parts == cpu.end - cpu.start, f"CPU {cpu.cpu}"
 
 

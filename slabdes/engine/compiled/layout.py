@@ -44,9 +44,10 @@ CACHE: Final = record(
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
-    "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
-    "bounces", "since", "toll", "posted", "digest",
+    "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
+    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "since", "toll", "posted", "digest",
 )  # fmt: skip
+"""As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""
 SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
@@ -60,7 +61,8 @@ FRAME: Final = record(
 CPU: Final = record(
     "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
-    "think_time", "lock_wait", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+    "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time",
+    "idle_time",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
@@ -82,7 +84,8 @@ COSTS: Final = (
 RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
-    "ticket", "handoff_milli", "hz", "spinners_slow_holder", "posted_neighbour_writes", "windowed", "barrier",
+    "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
+    "windowed", "barrier",
 )  # fmt: skip
 WORKLOAD: Final = (
     "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",

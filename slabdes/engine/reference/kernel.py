@@ -7,6 +7,7 @@ how a CPU's program runs (`process`) and interrupts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import simpy
@@ -62,7 +63,6 @@ class TimedKernel(Kernel[TimedCpu]):
         self.settings = settings
         self.version = settings.version
         self.layout = settings.version.layout
-        self.handoff = settings.handoff
         self.transfer = machine.transfer_ps
         self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
         self.pages = PagePool(machine.memory_pages, machine.n_cpus)
@@ -110,7 +110,6 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         record.acquisitions += 1
         if record.try_acquire(cpu.number, cpu.clock):
-            record.toll = 0
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
@@ -122,16 +121,24 @@ class TimedKernel(Kernel[TimedCpu]):
         record.wait.add(now - asked)
         record.since = asked
         cpu.clock = now
-        cpu.lock_wait += now - asked
+        cpu.lock_wait += now - asked - record.handoff
+        cpu.handoff_time += record.handoff
         if self.lines.owner[record.line] != cpu.number:
             record.bounces += 1
             self.lines.owner[record.line] = cpu.number
         cpu.work += self.costs.lock_op
-        spins = record.waiters and self.settings.spinners_slow_holder
-        record.toll = self.transfer[record.waiters[0]][cpu.number] if spins else 0
+        self._set_toll(cpu, record)
+
+    def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
+        """What a write to the lock's line will cost its new holder, because of who spins on it now."""
+        spinner = record.spinner()
+        slows = spinner != FREE and self.settings.spinners_slow_holder
+        record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
         record.since = cpu.clock
+        record.retry = None
+        self._set_toll(cpu, record)
         owner = self.lines.owner[record.line]
         cost = self.lines.touch(cpu.number, record.line)
         if owner not in (cpu.number, NOBODY):
@@ -145,7 +152,6 @@ class TimedKernel(Kernel[TimedCpu]):
         if not record.try_acquire(cpu.number, cpu.clock):
             return False
         record.acquisitions += 1
-        record.toll = 0
         self._fetch_lock(cpu, record)
         return True
 
@@ -159,9 +165,22 @@ class TimedKernel(Kernel[TimedCpu]):
         held = now - record.granted_at
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
-        winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
-        if winner != FREE:
+        winner, when = record.release(now, self.settings.locks)
+        if winner == FREE:
+            return
+        if self.settings.locks.discipline.queued:
             self.open_gate(winner, when)
+        else:
+            retry = record.retry = Moment(self.env)
+            retry.occur(winner, when - now)
+            retry.then(partial(self._try_again, record, winner, retry))
+
+    def _try_again(self, record: TimedLock, cpu: int, retry: Moment) -> None:
+        """A waiter for a lock that is not queued finds it free, unless it was taken meanwhile: then a later release wakes it."""
+        if record.retry is retry:
+            record.retry = None
+            record.holder = cpu
+            self.open_gate(cpu, self.now)
 
     def reap_mutex_trylock(self, cpu: TimedCpu) -> Waits[bool]:
         yield from self.look(cpu)
