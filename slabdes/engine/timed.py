@@ -6,7 +6,8 @@ Leaves out time itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
@@ -19,6 +20,7 @@ from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
 from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
+from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
@@ -30,6 +32,7 @@ class TimedSettings:
     """Rules of the clock for one run, as the experiment gives them."""
 
     locks: LockRules
+    costs: Costs
     hz: int
     version: Version
     spinners_slow_holder: bool
@@ -84,11 +87,23 @@ def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
             handoff_milli=round(config.handoff_transfers * MILLI),
             cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
         ),
+        costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
         version=version_of(experiment),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
     )
+
+
+def costs_of(experiment: Experiment, machine: Machine) -> Costs:
+    """The machine's costs, less those of the rules that the experiment leaves out."""
+    timing = experiment.timing
+    off: dict[str, Any] = {}
+    if not timing.first_touch:
+        off["first_touch"] = 0
+    if not timing.smt_siblings:
+        off["smt_slowdown"] = 1.0
+    return replace(machine.costs, **off)
 
 
 def place_lines(state: SlabState, lines: CacheLines) -> None:
@@ -124,6 +139,7 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 
 def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
+    costs = costs_of(experiment, machine)
     busy: dict[int, int] = {}
     for cpu in workload.programs:
         core = machine.core_of_cpu[cpu]
@@ -132,7 +148,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
         jitter_words = words(jitter_key(experiment, replication, number))
-        slowdown = machine.costs.smt_slowdown if shares else 1.0
+        slowdown = costs.smt_slowdown if shares else 1.0
         cpus.append(TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words))
     return cpus
 

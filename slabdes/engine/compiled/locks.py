@@ -12,10 +12,10 @@ from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled.clock import (
     Record,
     add,
+    fetch_line,
     schedule,
     settle,
     spend_on_lines,
-    touch_line,
     unschedule,
 )
 from slabdes.engine.compiled.layout import Micro, Status
@@ -132,10 +132,9 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.since = cpu.clock
     _set_toll(run, cpu, held)
     owner = ints_at(run.owner)[held.line]
-    cost = touch_line(run, cpu, held.line)
+    fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
         held.bounces += 1
-    spend_on_lines(cpu, cost)
     cpu.work += run.lock_op
 
 

@@ -103,6 +103,7 @@ def pack(
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
     memory.put("counts", np.zeros(histograms, layout.COUNTS), layout.COUNTS)
+    memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
 
@@ -127,7 +128,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
-    memory.set(**{name: getattr(machine.costs, name) for name in layout.COSTS})
+    memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
     memory.set(
         unlocked_look=version.unlocked_look,
         private_slab=version.private_slab,
@@ -240,10 +241,15 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in (
             "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
-            "slot_wait",             "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+"slot_wait",
+                        "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
+            "descriptor_read_time",
+             "work_time", "idle_time",
         ):  # fmt: skip
             setattr(cpu, name, int(packed[name]))
     # Compiled code counts all CPUs together: records add them up anyway.
+    for number, packed in enumerate(memory["spent"]):
+        cpus[0].spent[Path(number)] = [int(part) for part in packed]
     for number, sums in enumerate(memory["counts"]):
         if sums["count"]:
             key = (number // layout.N_PATHS - 1, Path(number % layout.N_PATHS))

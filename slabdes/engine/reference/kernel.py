@@ -27,7 +27,7 @@ from slabdes.allocator.state import (
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
-from slabdes.engine.lines import CacheLines
+from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.spinlock import FREE
@@ -59,7 +59,7 @@ class TimedKernel(Kernel[TimedCpu]):
         self.env = env
         self.state = state
         self.machine = machine
-        self.costs = machine.costs
+        self.costs = settings.costs
         self.settings = settings
         self.version = settings.version
         self.layout = settings.version.layout
@@ -140,10 +140,9 @@ class TimedKernel(Kernel[TimedCpu]):
         record.retry = None
         self._set_toll(cpu, record)
         owner = self.lines.owner[record.line]
-        cost = self.lines.touch(cpu.number, record.line)
+        self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
             record.bounces += 1
-        cpu.spend_on_lines(cost)
         cpu.work += self.costs.lock_op
 
     def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:
@@ -253,6 +252,20 @@ class TimedKernel(Kernel[TimedCpu]):
 
     # What the paths' steps cost.
 
+    def fetch(self, cpu: TimedCpu, line: int) -> None:
+        """Make the CPU the owner of a line and wait for it: for another CPU's write-back, or for memory if nobody owns it."""
+        if line == NO_LINE:
+            return
+        owned = self.lines.owner[line] != NOBODY
+        cost = self.lines.touch(cpu.number, line)
+        if owned:
+            cpu.line_time += cost
+        elif self.lines.home[line] == cpu.node:
+            cpu.local_memory_time += cost
+        else:
+            cpu.remote_memory_time += cost
+        cpu.clock += cost
+
     def forget_touches(self, first: int, count: int) -> None:
         """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
         self.touched_by.extend([NOBODY] * (first + count - len(self.touched_by)))
@@ -263,39 +276,39 @@ class TimedKernel(Kernel[TimedCpu]):
         link = self._link(obj)
         if self.touched_by[link] != cpu.number:
             self.touched_by[link] = cpu.number
-            self._pay_first_touch(cpu)
+            cpu.first_touch_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
         if self.touched_by[self._link(obj)] != cpu.number:
-            self._pay_first_touch(cpu)
+            cpu.descriptor_read_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
-
-    def _pay_first_touch(self, cpu: TimedCpu) -> None:
-        cpu.first_touch_time += self.costs.first_touch
-        cpu.clock += self.costs.first_touch
 
     def note_miss(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.slow_path
 
     def note_counted(self, cpu: TimedCpu, l3: KmemList3) -> None:
         layout = self.layout
-        cost = self.lines.touch(cpu.number, l3.line + LISTS_LINE)
-        cpu.spend_on_lines(cost + self.lines.touch(cpu.number, l3.line + layout.free_objects))
+        self.fetch(cpu, l3.line + LISTS_LINE)
+        self.fetch(cpu, l3.line + layout.free_objects)
         if layout.free_objects == layout.list_lock:
             cpu.spend_on_lines(self.locks[l3.list_lock].toll)
 
     def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + self.layout.colour_next))
+        self.fetch(cpu, l3.line + self.layout.colour_next)
 
     def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cost = self.lines.touch(cpu.number, l3.line + self.layout.free_objects)
-        cpu.spend_on_lines(cost + (self.lines.touch(cpu.number, l3.shared.line) if l3.shared else 0))
+        self.fetch(cpu, l3.line + self.layout.free_objects)
+        if l3.shared:
+            self.fetch(cpu, l3.shared.line)
 
     def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, frm.line) + self.lines.touch(cpu.number, to.line))
+        self.fetch(cpu, frm.line)
+        self.fetch(cpu, to.line)
         cpu.work += nr * self.costs.move_object
 
     def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
@@ -319,7 +332,8 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
         line = self.state.slabs[slab].line
-        cpu.spend_on_lines(sum(self.lines.touch(cpu.number, line + part) for part in range(SLAB_LINES)))
+        for part in range(SLAB_LINES):
+            self.fetch(cpu, line + part)
 
     def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
         self._touch_slab(cpu, slab)
@@ -343,7 +357,7 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.work += self.costs.list_move
 
     def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, array.line))
+        self.fetch(cpu, array.line)
 
     def note_descriptor_taken(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.alloc_hit

@@ -119,6 +119,8 @@ def experiments(draw: st.DrawFn) -> Experiment:
             "hz": draw(st.sampled_from((100, 250, 300, 1000))),
             "spinners_slow_holder": draw(st.booleans()),
             "posted_neighbour_writes": draw(st.booleans()),
+            "smt_siblings": draw(st.booleans()),
+            "first_touch": draw(st.booleans()),
         },
         "workload": draw(WORKLOADS),
     }
