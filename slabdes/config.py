@@ -219,6 +219,33 @@ class ThinkKind(StrEnum):
     EXPONENTIAL = "exponential"
 
 
+class InterruptKind(StrEnum):
+    """When a CPU's interrupts come: at random, or every so often from a random beginning."""
+
+    POISSON = "poisson"
+    PERIODIC = "periodic"
+
+
+class InterruptConfig(Frozen):
+    """An interrupt source of each CPU that has a program, until that ends. Its handler works, allocates and frees.
+
+    Like an edge-triggered line: one interrupt can be pending; others that come meanwhile are lost, and counted.
+    """
+
+    kind: InterruptKind = InterruptKind.POISSON
+    """How they come."""
+    mean_ns: Annotated[float, Strict(), Field(ge=1, le=1e12)]
+    """Between two of them, on average."""
+    cache: Name | None = None
+    """Of the objects that a handler allocates, atomically; by default the workload's first."""
+    objects: Annotated[int, Strict(), Field(ge=0, le=4096)] = 1
+    """Allocated by each handler."""
+    keep: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] = 64
+    """Objects that a CPU's handlers hold at most when one ends: the oldest beyond are freed, as from a ring of buffers."""
+    work_ns: Annotated[float, Strict(), Field(ge=0, le=1e9)] = 1000.0
+    """A handler's own work, entry and return included (assumed)."""
+
+
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e12)]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 
@@ -338,6 +365,8 @@ class Experiment(Frozen):
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
     lock: LockConfig = LockConfig()
     timing: TimingConfig = TimingConfig()
+    interrupts: InterruptConfig | None = None
+    """None unless given."""
     workload: Workload
     sweep: dict[str, tuple[Any, ...]] = {}
     """Dotted keys to lists of values: every combination is a point."""
@@ -539,6 +568,7 @@ _MODELS: dict[str, type[Frozen]] = {
     "cache": CacheConfig,
     "lock": LockConfig,
     "timing": TimingConfig,
+    "interrupts": InterruptConfig,
     "burst": BurstWorkload,
     "mix": MixWorkload,
     "producer_consumer": ProducerConsumerWorkload,

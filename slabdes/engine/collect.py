@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, fields, replace
 from typing import Final
 
@@ -39,8 +39,17 @@ def make_records(
         cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
         caches=tuple(_cache_record(cache) for cache in state.caches),
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
+        irqs_off=_merged(cpu.irqs_off for cpu in cpus),
+        irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         warnings=warnings,
     )
+
+
+def _merged(histograms: Iterable[Histogram]) -> Histogram:
+    merged = Histogram()
+    for histogram in histograms:
+        merged.merge(histogram)
+    return merged
 
 
 def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogram]) -> dict[Path, Spent]:
@@ -100,6 +109,8 @@ def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:
         sections=cpu.sections,
         start=0,
         end=min(cpu.clock, elapsed),
+        interrupts=cpu.interrupts,
+        interrupts_lost=cpu.interrupts_lost,
         **times,
     )
 

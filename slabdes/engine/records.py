@@ -190,7 +190,8 @@ class CpuRecord:
     that other CPUs owned, posted neighbour writes and spinners' toll included), `local_memory` and `remote_memory` (lines
     that nobody owned, from its own node's memory or another's), `pages` (in the page allocator), `first_touch` (of objects,
     by allocations, and of descriptors, by frees), `work` (the rest) and `idle` (with no program, or none left, between
-    reaps). They add up to `end - start`.
+    reaps). They add up to `end - start`. `interrupts` were handled; `interrupts_lost` came
+    while another was pending.
     """
 
     cpu: int
@@ -213,6 +214,8 @@ class CpuRecord:
     first_touch: int
     work: int
     idle: int = 0
+    interrupts: int = 0
+    interrupts_lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -286,7 +289,9 @@ class Records:
     """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
 
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
-    `spent` says where the time of each path that occurred went, all caches together.
+    `spent` says where the time of each path that occurred went, all caches together. `irqs_off` counts how long interrupts
+    were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
+    that was handled had waited for them to be on.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
@@ -298,4 +303,6 @@ class Records:
     cpus: tuple[CpuRecord, ...]
     caches: tuple[CacheRecord, ...]
     slabs: tuple[SlabRecord, ...]
+    irqs_off: Histogram
+    irq_wait: Histogram
     warnings: tuple[str, ...]

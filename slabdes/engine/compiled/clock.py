@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.state import NOBODY
+from slabdes.allocator.state import NO_OBJECT, NOBODY, OBJECT_BITS, OBJECT_MASK
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
@@ -212,6 +212,12 @@ def reap_time(run: Record, cpu: Record) -> int:
 
 
 @inline
+def set_timer(cpu: Record) -> None:
+    """The CPU's reap timer or its next interrupt has changed."""
+    cpu.timer_at = min(cpu.reap_at, cpu.irq_at)
+
+
+@inline
 def jiffies_of(run: Record, cpu: Record) -> int:
     """The CPU's time in jiffies."""
     seconds, rest = cpu.clock // PS_PER_S, cpu.clock % PS_PER_S
@@ -243,6 +249,14 @@ def end_of_path(cpu: Record, result: int) -> None:
 def link_of(run: Record, obj: int) -> int:
     """The place of an object's chain link in `words`."""
     return slabs_at(run.slabs)[obj >> 12].bufctl + (obj & 4095)
+
+
+@inline
+def identity_of(run: Record, obj: int) -> int:
+    """An object by its slab's serial number (TimedKernel.identity)."""
+    if obj == NO_OBJECT:
+        return obj
+    return slabs_at(run.slabs)[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
 
 # Draws: streams.py's, where Python's integers have more than 64 bits on the way.

@@ -17,6 +17,7 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
+from slabdes.engine.compiled.account import disable_irqs
 from slabdes.engine.compiled.clock import Record, call, end_of_path
 from slabdes.engine.compiled.codes import (
     DESTROY,
@@ -27,6 +28,7 @@ from slabdes.engine.compiled.codes import (
     FREE_PAGES,
     STAGE,
 )
+from slabdes.engine.compiled.interrupts import irq_restore
 from slabdes.engine.compiled.locks import GO, WAIT, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_linked, note_moved, note_returned, note_unlinking
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
@@ -53,11 +55,15 @@ def slabs_destroy(run: Record, cpu: Record, frame: Record) -> int:
         if descriptors >= 0:
             frame.path = cpu.path
             cpu.work += run.free_hit
+            disable_irqs(cpu)
             frame.pc = DESTROY + 2
             call(run, cpu, FREE, descriptors, 0, 0, frame.obj, 0)
         return GO
     if stage == 2:
         cpu.path = frame.path
+        frame.pc = DESTROY
+        irq_restore(run, cpu)
+        return GO
     if frame.a == NO_SLAB:
         end_of_path(cpu, 0)
         return GO

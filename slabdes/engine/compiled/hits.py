@@ -45,14 +45,14 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, first_touch, me, reap_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     place = make_slot(run, cpu.slot)
     slots = slots_at(run.slots)
     least, greatest, total, touches = cpu.clock, 0, 0, 0
     least = (1 << 63) - 1
     done = 0
-    while done < most and clock + think < reap_at:
+    while done < most and clock + think < timer_at:
         start = clock + think
         obj = alloc_hit(words, stats, ac)
         factor = slowdown
@@ -112,14 +112,14 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, first_touch, me, reap_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
     slots = slots_at(run.slots)
     greatest, total, touches = 0, 0, 0
     least = (1 << 63) - 1
     done = 0
-    while done < most and clock + think < reap_at:
+    while done < most and clock + think < timer_at:
         start = clock + think
         slot = slots[place + done]
         obj = slot.obj

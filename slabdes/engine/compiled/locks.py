@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from slabdes.allocator.state import NOBODY
+from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
     Record,
     add,
@@ -19,6 +20,7 @@ from slabdes.engine.compiled.clock import (
     spend_on_lines,
     unschedule,
 )
+from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.cpu import fold, hold_word
@@ -61,6 +63,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
     held = locks_at(run.locks)[lock]
     if held.holder != FREE:
         return False
+    disable_irqs(cpu)
     held.acquisitions += 1
     _fetch(run, cpu, held)
     return True
@@ -68,7 +71,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
 
 @function
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
-    """Release a lock once what was done under it has taken its time."""
+    """Release a lock once what was done under it has taken its time. For paths with interrupts off: see spin_unlock_irq."""
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
@@ -83,6 +86,15 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
 
 
 @function
+def spin_unlock_irq(run: Record, cpu: Record, lock: int) -> int:
+    """Release a lock with which interrupts may go on: a handler may now be on top of the path."""
+    status = spin_unlock(run, cpu, lock)
+    if status == GO:
+        take_interrupts(run, cpu)
+    return status
+
+
+@function
 def resume(run: Record, cpu: Record) -> int:
     """The CPU's event has come: finish what it waited for."""
     todo = cpu.micro
@@ -93,6 +105,7 @@ def resume(run: Record, cpu: Record) -> int:
         return _take(run, cpu)
     if todo == _RELEASE:
         _release(run, cpu)
+        take_interrupts(run, cpu)
     elif todo == _GRANTED:
         _granted(run, cpu)
     else:
@@ -102,6 +115,7 @@ def resume(run: Record, cpu: Record) -> int:
 
 @function
 def _take(run: Record, cpu: Record) -> int:
+    disable_irqs(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
     if held.holder == FREE:
@@ -184,6 +198,7 @@ def _granted(run: Record, cpu: Record) -> None:
 
 @function
 def _release(run: Record, cpu: Record) -> None:
+    enable_irqs(run, cpu, cpu.clock)
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)

@@ -12,15 +12,16 @@ import numpy as np
 
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.engine.compiled import layout
+from slabdes.engine.compiled.account import LEVELS
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, Path
-from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
-from slabdes.streams import exponential_table
+from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
 Array = np.ndarray[Any, Any]
@@ -104,8 +105,26 @@ def pack(
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
     memory.put("counts", _no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
+    memory.put("accounts", np.zeros(LEVELS * len(cpus), layout.SPENT), layout.SPENT)
+    memory.put("irq_buckets", np.zeros((2, layout.BUCKETS), "i8"))
+    memory.put("irq_counts", _no_counts(2), layout.COUNTS)
+    memory.put("rings", [])
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
+
+
+def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
+    """Interrupt sources, whose CPUs' streams of draws begin at `keys`: the first draw of each has been made."""
+    memory.set(
+        irq_periodic=settings.periodic,
+        irq_mean=settings.mean,
+        irq_cache=settings.cache,
+        irq_objects=settings.objects,
+        irq_keep=settings.keep,
+        irq_work=settings.work,
+    )
+    memory.put("rings", np.zeros(len(keys) * (settings.keep + settings.objects)))
+    memory["cpus"]["irq_key"] = np.array([(key + GAMMA) & MASK64 for key in keys], "u8")
 
 
 def _no_counts(histograms: int) -> Array:
@@ -226,9 +245,11 @@ def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu], jitte
     depth = _FRAMES + _FRAMES_OF_A_DESCRIPTOR * max(
         (1 + chain_length(cache, len(state.caches)) for cache in state.caches), default=1
     )
+    # A handler may be on top of a path, and a path of its own on top of that.
+    depth = 2 * depth + 1
     packed = memory.put("cpus", np.zeros(len(cpus), layout.CPU), layout.CPU)
     memory.put("frames", np.zeros(len(cpus) * depth, layout.FRAME), layout.FRAME)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node"):
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["frame0"] = np.arange(len(cpus)) * depth
@@ -247,12 +268,13 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in (
             "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
-"slot_wait",
-                        "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
-            "descriptor_read_time",
-             "work_time", "idle_time",
+            "slot_wait", "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
+            "descriptor_read_time", "work_time", "idle_time", "interrupts", "interrupts_lost",
         ):  # fmt: skip
             setattr(cpu, name, int(packed[name]))
+    cpus[0].irqs_off, cpus[0].irq_wait = (
+        _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
+    )
     # Compiled code counts all CPUs together: records add them up anyway.
     for number, packed in enumerate(memory["spent"]):
         cpus[0].spent[Path(number)] = [int(part) for part in packed]
