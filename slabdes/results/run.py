@@ -62,6 +62,16 @@ class Run:
         return self.frames.lock_times
 
     @property
+    def interrupts(self) -> pl.DataFrame:
+        """How long interrupts were off, and how long those handled waited: exact count, total, least and greatest time."""
+        return self.frames.interrupts
+
+    @property
+    def interrupt_times(self) -> pl.DataFrame:
+        """Histograms of how long interrupts were off at a time, and of how long they had to wait."""
+        return self.frames.interrupt_times
+
+    @property
     def cpus(self) -> pl.DataFrame:
         """A row a CPU: what it did and where its time went."""
         return self.frames.cpus
@@ -101,6 +111,10 @@ class Run:
     def where_time_went(self) -> pl.DataFrame:
         """Shares of the CPUs' time, a row a point; see `metrics.where_time_went`."""
         return metrics.where_time_went(self.frames)
+
+    def interrupt_summary(self) -> pl.DataFrame:
+        """How long interrupts were off and had to wait; see `metrics.interrupt_summary`."""
+        return metrics.interrupt_summary(self.frames)
 
     def where_operations_went(self) -> pl.DataFrame:
         """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""

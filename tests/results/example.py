@@ -47,6 +47,8 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
         cpus=tuple(records),
         caches=(_cache(latency, in_use),),
         slabs=tuple(_slabs(nodes, in_use)),
+        irqs_off=locks.holds[0],
+        irq_wait=Histogram(),
         warnings=("one page allocation failed",) if seed == 2 else (),
     )
 
@@ -164,7 +166,9 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
     elapsed = max(record.end for record in records)
     parts = Spent(lock_wait=wait.total, work=hold.total)
     latencies = {(-1, Path.SECTION): latency}
-    return Records(f"{seed:064x}", elapsed, latencies, {Path.SECTION: parts}, (lock,), tuple(records), (), (), ())
+    return Records(
+        f"{seed:064x}", elapsed, latencies, {Path.SECTION: parts}, (lock,), tuple(records), (), (), hold, Histogram(), ()
+    )
 
 
 def example_frames(
