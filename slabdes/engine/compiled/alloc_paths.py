@@ -23,7 +23,7 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
-from slabdes.engine.compiled.clock import Record, call, end_of_path
+from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     ALLOC,
     FALLBACK,
@@ -187,8 +187,12 @@ def kmem_cache_alloc(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         stats.allocmiss += 1
         frame.pc = ALLOC + 1
-        return cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
-    elif stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
+        depth = cpu.sp
+        status = cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
+        if under_way(cpu, status, depth):
+            return status
+        stage = 1
+    if stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
         end_of_path(cpu, cpu.ret)
     else:
         frame.pc = ALLOC + 2

@@ -17,7 +17,7 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.compiled.clock import Record, call, end_of_path
+from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     DESTROY,
     DRAIN_ALIEN,
@@ -171,9 +171,14 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         if not nr:
             cpu.path = _FLUSH_LISTS
             frame.pc = FLUSH + 2
-            return free_block(run, cpu, call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount))
-        stage = 3
-    elif stage == 2:
+            depth = cpu.sp
+            status = free_block(run, cpu, call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount))
+            if under_way(cpu, status, depth):
+                return status
+            stage = 2
+        else:
+            stage = 3
+    if stage == 2:
         frame.head = cpu.ret
         stage = 3
     if stage == 3:
@@ -231,7 +236,11 @@ def kmem_cache_free(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         stats.freemiss += 1
         frame.pc = FREE + 6
-        return cache_flusharray(run, cpu, call(run, cpu, FLUSH, cache, cpu.node, 0, 0, 0))
+        depth = cpu.sp
+        status = cache_flusharray(run, cpu, call(run, cpu, FLUSH, cache, cpu.node, 0, 0, 0))
+        if under_way(cpu, status, depth):
+            return status
+        stage = 6
     if stage == 1:
         alien = arrays[frame.b]
         cpu.path = _ALIEN_PUT

@@ -63,7 +63,7 @@ CPU: Final = record(
     "think_time", "lock_wait", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
-    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
+    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip

@@ -5,7 +5,7 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_OBJECT
 from slabdes.engine.compiled.alloc_paths import kmem_cache_alloc
 from slabdes.engine.compiled.clock import (
     Record,
@@ -26,7 +26,6 @@ from slabdes.engine.compiled.numba_tools import (
     cpus_at,
     function,
     inline,
-    slabs_at,
     slots_at,
 )
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
@@ -99,7 +98,13 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         cpu.clock += cpu.think
         cpu.think_time += cpu.think
-        return _begin(run, cpu, frame)
+        status = _begin(run, cpu, frame)
+        if status == GO and frame.pc == _ALLOCATED and cpu.sp == 0:
+            _end_of_alloc(run, cpu, frame)
+        elif status == GO and frame.pc == _FREED and cpu.sp == 0:
+            _end_of_free(run, cpu, frame)
+        else:
+            return status
 
 
 @inline
@@ -138,7 +143,7 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
         return GO
     cpu.work += run.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
-    cpu.identity = _identity(run, obj)
+    cpu.freed = obj
     frame.pc = _FREED
     return kmem_cache_free(run, cpu, call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0))
 
@@ -259,37 +264,6 @@ def _barrier(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _identity(run: Record, obj: int) -> int:
-    if obj == NO_OBJECT:
-        return obj
-    return slabs_at(run.slabs)[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
-
-
-@inline
-def _allocated(run: Record, cpu: Record, obj: int, path: int) -> None:
-    settle(run, cpu)
-    if obj == NO_OBJECT:
-        cpu.failed += 1
-    else:
-        first_touch(run, cpu, link_of(run, obj))
-    cpu.allocs += 1
-    count(run, cpu, cpu.cache, path, cpu.start, _identity(run, obj))
-    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
-    slot.obj = obj
-    slot.full_at = cpu.clock
-    slot.full = 1
-    wake(run, slot)
-
-
-@inline
-def _freed(run: Record, cpu: Record, path: int, identity: int) -> None:
-    settle(run, cpu)
-    cpu.frees += 1
-    count(run, cpu, cpu.cache, path, cpu.start, identity)
-    _emptied(run, cpu)
-
-
-@inline
 def _emptied(run: Record, cpu: Record) -> None:
     if run.windowed:
         place = make_slot(run, cpu.slot)
@@ -297,6 +271,35 @@ def _emptied(run: Record, cpu: Record) -> None:
         slot.emptied = cpu.clock
         wake(run, slot)
         forget_slot(run, place)
+
+
+@function
+def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
+    """An allocation that was more than a hit has its object, or none."""
+    obj = cpu.ret
+    settle(run, cpu)
+    if obj == NO_OBJECT:
+        cpu.failed += 1
+    else:
+        first_touch(run, cpu, link_of(run, obj))
+    cpu.allocs += 1
+    count(run, cpu, cpu.cache, cpu.path if obj != NO_OBJECT else _FAIL, cpu.start, obj)
+    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
+    slot.obj = obj
+    slot.full_at = cpu.clock
+    slot.full = 1
+    wake(run, slot)
+    frame.pc = _NEXT
+
+
+@function
+def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
+    """A free that was more than a hit is done."""
+    settle(run, cpu)
+    cpu.frees += 1
+    count(run, cpu, cpu.cache, cpu.path, cpu.start, cpu.freed)
+    _emptied(run, cpu)
+    frame.pc = _NEXT
 
 
 @inline
@@ -326,9 +329,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if stage == _ALLOCATE:
         return _allocate(run, cpu, frame)
     if stage == _ALLOCATED:
-        frame.pc = _NEXT
-        obj = cpu.ret
-        _allocated(run, cpu, obj, cpu.path if obj != NO_OBJECT else _FAIL)
+        _end_of_alloc(run, cpu, frame)
         return GO
     return _give_back(run, cpu, frame, stage)
 
@@ -353,8 +354,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _RELEASE:
         return _release(run, cpu, frame, find_slot(run, cpu.slot))
-    frame.pc = _NEXT
-    _freed(run, cpu, cpu.path, cpu.identity)
+    _end_of_free(run, cpu, frame)
     return GO
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from slabdes.allocator.check import check
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
@@ -243,16 +243,10 @@ class Run:
         else:
             self.kernel.first_touch(cpu, obj)
         cpu.allocs += 1
-        cpu.count(number, path, start, self._identity(obj))
+        cpu.count(number, path, start, obj)
         self.slots[slot] = (obj, cpu.clock)
         if self.waiting:
             self._wake(slot)
-
-    def _identity(self, obj: int) -> int:
-        """An object by its slab's serial number, which no engine's bookkeeping changes."""
-        if obj == NO_OBJECT:
-            return obj
-        return self.kernel.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
     def _until_empty(self, cpu: TimedCpu, slot: int) -> Waits[None]:
         if slot in self.slots:
@@ -276,7 +270,7 @@ class Run:
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
-        self._freed(cpu, number, slot, Path.FREE_HIT, start, self._identity(obj))
+        self._freed(cpu, number, slot, Path.FREE_HIT, start, obj)
         return True
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
@@ -293,14 +287,13 @@ class Run:
             return
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
-        identity = self._identity(obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
-        self._freed(cpu, number, slot, cpu.path, start, identity)
+        self._freed(cpu, number, slot, cpu.path, start, obj)
 
-    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:
+    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, obj: int) -> None:
         cpu.settle()
         cpu.frees += 1
-        cpu.count(number, path, start, identity)
+        cpu.count(number, path, start, obj)
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:

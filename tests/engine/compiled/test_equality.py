@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from slabdes.allocator import transitions
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine import alloc_paths, free_paths
+from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
@@ -121,6 +122,14 @@ def test_progress_ends_with_every_operation() -> None:
         told: list[int] = []
         engine(experiment, machine, workload, 0, told.append)
         assert told[-1] == workload.operations == 9600
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_a_run_that_is_interrupted_for_a_report_every_few_steps_has_equal_records(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_run, "STEPS_BETWEEN_REPORTS", steps)
+    assert not equality.synthetic_differences(burst())
 
 
 def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
