@@ -12,6 +12,8 @@ from typing import Final
 
 SUB_BUCKET_BITS: Final = 7
 """Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
+_EXACT: Final = (2 << SUB_BUCKET_BITS) - 1
+"""The greatest value that has a bucket of its own."""
 
 
 class Path(IntEnum):
@@ -107,8 +109,8 @@ def bucket_of(value: int) -> int:
 
     Values below 2**8 have a bucket each; above, buckets are 1/128 to 1/256 of their value wide.
     """
-    exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-    return value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+    exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+    return (exponent << SUB_BUCKET_BITS) + (value >> exponent)
 
 
 def bucket_bounds(bucket: int) -> tuple[int, int]:
@@ -136,8 +138,8 @@ class Histogram:
 
     def add(self, value: int) -> None:
         """Count one non-negative value."""
-        exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-        bucket = value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+        exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+        bucket = (exponent << SUB_BUCKET_BITS) + (value >> exponent)
         buckets = self.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
         if not self.count or value < self.least:
