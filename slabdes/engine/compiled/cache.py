@@ -54,10 +54,10 @@ def _base() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
 
 
-def has_compiled() -> bool:
-    """Whether an earlier run has left compiled code of the present sources."""
+def has_compiled(name: str = "simulate") -> bool:
+    """Whether an earlier run has left compiled code of the present sources: of timed runs, or of `operate`, for scripts."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob("*.simulate-*.nbc"))
+    return folder is not None and any(folder.rglob(f"*.{name}-*.nbc"))
 
 
 @cache

@@ -6,10 +6,10 @@ A note can ask the state for what the step has just changed: that much of it is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from slabdes.allocator.state import OBJECT_BITS, ArrayCache, KmemCache, KmemList3, Slab
-from slabdes.allocator.transitions import NO_SLAB
+from slabdes.allocator.state import OBJECT_BITS, ArrayCache, KmemCache, KmemList3, ListName, Slab
+from slabdes.allocator.transitions import NO_SLAB, SLAB_DESTROYED
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.script_layout import Event
@@ -54,12 +54,8 @@ class EventReader:
         self._arrays = {array.entry: array for array in arrays if array.limit}
         self._cache_of: dict[int, KmemCache] = {}
         for cache in kernel.state.caches:
-            self.learn(cache)
-
-    def learn(self, cache: KmemCache) -> None:
-        """Learn a cache's arrays."""
-        for array in (*cache.array, *(array for l3 in cache.nodelists for array in (l3.shared, *(l3.alien or ())) if array)):
-            self._cache_of[array.entry] = cache
+            beside = (array for l3 in cache.nodelists for array in (l3.shared, *(l3.alien or ())) if array is not None)
+            self._cache_of.update((array.entry, cache) for array in (*cache.array, *beside))
 
     def read(self, events: list[tuple[int, ...]]) -> None:
         """Tell the kernel of events, in order."""
@@ -85,7 +81,8 @@ class EventReader:
                 kernel.note_free_block(cpu, of, of.nodelists[node], nr)
             case Event.RETURNED, [obj, was, now, *_]:
                 slab, of, l3 = self._slab(obj >> OBJECT_BITS)
-                slab.which = now
+                if now != SLAB_DESTROYED:
+                    slab.which = ListName(now)
                 kernel.note_returned(cpu, of, l3, obj, was, now)
             case Event.DO_DRAIN, _:
                 kernel.note_do_drain(cpu)
@@ -103,11 +100,11 @@ class EventReader:
         match kind, operands:
             case Event.TAKEN, [number, was, now, nr, *_]:
                 slab, of, l3 = self._slab(number)
-                slab.which = now
+                slab.which = ListName(now)
                 kernel.note_taken(cpu, of, l3, number, was, nr)
             case Event.TAKEN_STRAIGHT, [number, was, now, *_]:
                 slab, of, l3 = self._slab(number)
-                slab.which = now
+                slab.which = ListName(now)
                 kernel.note_taken_straight(cpu, of, l3, number, was)
             case Event.TAKEN_FROM_NEW, [number, nr, *_]:
                 kernel.note_taken_from_new(cpu, self._slab(number)[1], number, nr)
@@ -141,5 +138,5 @@ class EventReader:
     def _slab(self, number: int) -> tuple[Slab, KmemCache, KmemList3]:
         state = self._kernel.state
         slab = state.slabs[number]
-        cache: Any = state.caches[slab.cache]
+        cache = state.caches[slab.cache]
         return slab, cache, cache.nodelists[slab.nodeid]

@@ -85,7 +85,7 @@ def pack(
     pack_locks(memory, [lock.line for lock in locks], machine.n_nodes)
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
-    memory.put("counts", np.zeros(histograms, layout.COUNTS), layout.COUNTS)
+    memory.put("counts", no_counts(histograms), layout.COUNTS)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
 
@@ -118,7 +118,14 @@ def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     packed["line"] = lines
     packed["holder"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
-    memory.put("lock_counts", np.zeros(2 * len(lines), layout.COUNTS), layout.COUNTS)
+    memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
+
+
+def no_counts(histograms: int) -> Array:
+    """Sums of empty histograms."""
+    counts = np.zeros(histograms, layout.COUNTS)
+    counts["least"] = np.iinfo("i8").max
+    return counts
 
 
 def make_room(memory: Memory, slabs: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
-from slabdes.engine.compiled.pack import Memory, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
+from slabdes.engine.compiled.pack import Memory, no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
 from slabdes.engine.compiled.script_layout import EVENT, POLICY, SCRIPT_RUN
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
 from slabdes.units import MAX_RUN_PS
@@ -48,7 +48,7 @@ class ScriptMemory(Memory):
         self.arrays, self.first_more = pack_caches(self, state, more)
         # Lines of locks and zones come after the caches', as they do in timed runs.
         lines = state.n_lines + n_nodes + 1
-        pack_objects(self, state, np.full(lines, NOBODY), np.zeros(lines))
+        pack_objects(self, state, [NOBODY] * lines, [0] * lines)
         pack_locks(self, [0] * (state.n_locks + n_nodes + 1), n_nodes)
         packed = put_cpus(self, state)
         packed["number"] = np.arange(n_cpus)
@@ -63,7 +63,7 @@ class ScriptMemory(Memory):
         self.put("page_high", np.full(n_nodes, NO_LIST))
         histograms = (len(state.caches) + 1) * layout.N_PATHS
         self.put("buckets", np.zeros((histograms, layout.BUCKETS)))
-        self.put("counts", np.zeros(histograms, layout.COUNTS), layout.COUNTS)
+        self.put("counts", no_counts(histograms), layout.COUNTS)
         self.put("policy", np.zeros(1, POLICY), POLICY)
         self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))

@@ -1,4 +1,4 @@
-"""The compiled loop of an op script: one operation goes on, on its CPU, until it has ended, through the same phases as timed runs.
+"""The compiled loop of an op script: an operation goes on, on its CPU, until it has ended, in the same phases as timed runs.
 
 Nothing costs time, so no lock is ever held by another and nothing waits. Leaves out what operations there are (`serial`).
 """
@@ -28,7 +28,7 @@ _PATH = ~codes.STAGE
 _ALLOC_ASKED, _SHRINK, _DO_DRAIN, _DRAIN_ALIENS, _TUNE, _TUNE_NODE = (
     codes.ALLOC_ASKED, codes.SHRINK, codes.DO_DRAIN, codes.DRAIN_ALIENS, codes.TUNE, codes.TUNE_NODE,
 )  # fmt: skip
-EVENTS_OF_A_STEP = 16
+EVENTS_OF_A_STEP = 32
 """More than a step writes down beside an event for each object of an array and each slab that it gives up."""
 
 

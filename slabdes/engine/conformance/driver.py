@@ -10,6 +10,7 @@ from typing import Protocol
 
 from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
+from slabdes.config import EngineName
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.conformance.kernel import ClocklessKernel
 from slabdes.engine.free_paths import kmem_cache_free
@@ -18,8 +19,10 @@ from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache
 
 
 class Driver(Protocol):
-    """Each operation ends before the next begins. After one, the kernel has been told of every step, and the state shows
-    what became of the CPU, its array, the object and the cache's counts by node; after `settle`, all there is."""
+    """Each operation ends before the next begins, and by then the kernel has been told of every step.
+
+    The state shows what became of the CPU, its array, the object and the cache's counts by node; after `settle`, all there is.
+    """
 
     def create(self, spec: CacheSpec, next_reap: int) -> KmemCache:
         """Set a cache up."""
@@ -55,6 +58,20 @@ class Driver(Protocol):
 
 
 MakeDriver = Callable[[ClocklessKernel], Driver]
+COMPILING = "compiling the engine's paths for scripts; kept for next time"
+
+
+def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
+    """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
+    if engine is not EngineName.COMPILED:
+        return GeneratorDriver
+    from slabdes.engine.compiled.cache import has_compiled, operate_function
+    from slabdes.engine.compiled.serial import SerialDriver
+
+    if not has_compiled("operate"):
+        say(COMPILING)
+    operate_function()
+    return SerialDriver
 
 
 class GeneratorDriver:
