@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from slabdes.errors import InputError, SlabdesError
+from slabdes.errors import InputError, SlabdesError, nearest
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -245,6 +245,9 @@ def conform(
         typer.Argument(metavar="PATH", help="Op scripts (.ops), 6.1 logs (.log), traces with dumps, or folders of them."),
     ],
     print_records: Annotated[bool, typer.Option("--print", help="Print our own records as JSON lines; compare nothing.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="reference or compiled: whose paths run scripts and logs.")
+    ] = "reference",
     as_json: Json = False,
 ) -> None:
     """Reproduce recorded outcomes of the real allocator.
@@ -253,16 +256,22 @@ def conform(
     A 6.1 log's commands are run, and every line compared. A trace is replayed from the dump before, and the dump after
     compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any cannot be read.
     """
+    from slabdes.config import EngineName
     from slabdes.engine.conformance.compare import own_records
+    from slabdes.engine.conformance.driver import driver_of
     from slabdes.engine.conformance.recordings import find_recordings
 
-    recordings = find_recordings(paths)
+    engines = (EngineName.REFERENCE, EngineName.COMPILED)
+    if engine not in engines:
+        raise InputError("--engine", f"{engine!r} runs no scripts{nearest(engine, engines)}", allowed=", ".join(engines))
+    make_driver = driver_of(EngineName(engine), lambda text: print(text, file=sys.stderr, flush=True))
+    recordings = find_recordings(paths, make_driver)
     if print_records:
         for recording in recordings:
             if not recording.is_script:
                 raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
             with _nesting_told(recording):
-                for record in own_records(recording.path):
+                for record in own_records(recording.path, make_driver):
                     print(json.dumps(record, separators=(",", ":")))
         return
     told: list[dict[str, Any]] = []

@@ -28,9 +28,19 @@ from slabdes.engine.compiled.codes import (
     STAGE,
 )
 from slabdes.engine.compiled.locks import GO, WAIT, spin_lock, spin_unlock
-from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_linked, note_moved, note_returned, note_unlinking
+from slabdes.engine.compiled.notes import (
+    note_alien_drained,
+    note_array_seen,
+    note_counted,
+    note_free_block,
+    note_given_up,
+    note_moved,
+    note_returned,
+    note_unlinking,
+)
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
+from slabdes.engine.compiled.variants import freeable
 from slabdes.engine.records import Path
 
 _FREE_HIT, _ALIEN_PUT, _ALIEN_DRAIN = int(Path.FREE_HIT), int(Path.ALIEN_PUT), int(Path.ALIEN_DRAIN)
@@ -81,13 +91,15 @@ def free_block(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = FREE_BLOCK + 1
         if frame.b:
             note_counted(run, cpu, l3)
+            note_free_block(run, cpu, cache, frame.node, frame.b)
     while frame.i < frame.b:
         obj = words[frame.a + frame.i]
         frame.i += 1
         slab = obj >> OBJECT_BITS
+        was = slabs[slab].which
         note_unlinking(run, cpu, slab)
         now = free_block_object(words, slabs, l3, stats_at(run.stats)[cache], obj, not run.trim_after_batch)
-        note_returned(run, cpu, l3, obj)
+        note_returned(run, cpu, l3, obj, was, now)
         if now != SLAB_DESTROYED:
             continue
         slabs[slab].link = NO_SLAB
@@ -103,7 +115,7 @@ def free_block(run: Record, cpu: Record, frame: Record) -> int:
         slab = excess_slab(slabs, l3)
         if slab == NO_SLAB:
             break
-        note_linked(run, cpu, l3, slab)
+        note_given_up(run, cpu, l3, slab)
         slabs[slab].link = frame.head
         frame.head = slab
     end_of_path(cpu, frame.head)
@@ -128,8 +140,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
             shared = arrays[remote.shared]
             note_array_seen(run, cpu, shared)
             nr = transfer_objects(ints_at(run.words), shared, alien, alien.limit)
-            if nr:
-                note_moved(run, cpu, alien, shared, nr)
+            note_alien_drained(run, cpu, alien, shared, nr)
         frame.pc = DRAIN_ALIEN + 2
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, alien.entry, alien.avail)
         return GO
@@ -144,7 +155,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (the CPU's). Does not note how long the free list is, which no record tells."""
+    """Arguments: cache, node (the CPU's)."""
     stage = frame.pc & STAGE
     cache = frame.cache
     arrays = arrays_at(run.arrays)
@@ -182,6 +193,7 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         frame.head = cpu.ret
         stage = 3
     if stage == 3:
+        freeable(run, slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
         frame.pc = FLUSH + 4
         if spin_unlock(run, cpu, l3.list_lock) == WAIT:
             return WAIT

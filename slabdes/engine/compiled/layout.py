@@ -40,7 +40,8 @@ L3: Final = record(
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
 CACHE: Final = record(
-    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array",
+    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
+    "ctor_calls", "mem_spread",
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
@@ -119,6 +120,8 @@ class Status(IntEnum):
     """There may be no room for another slab."""
     SLOTS = 8
     """The hash table of slots is half full."""
+    EVENTS = 9
+    """There may be no room for what a script's next step would write down."""
 
 
 class Micro(IntEnum):

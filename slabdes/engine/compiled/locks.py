@@ -19,6 +19,8 @@ from slabdes.engine.compiled.clock import (
 )
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import write, write_locked
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE
@@ -31,6 +33,7 @@ _TAKE = int(Micro.TAKE)
 _GRANTED = int(Micro.GRANTED)
 _RELEASE = int(Micro.RELEASE)
 _FINISH = int(Micro.FINISH)
+_UNLOCKED = int(Event.UNLOCKED)
 
 
 @function
@@ -45,6 +48,7 @@ def look(run: Record, cpu: Record) -> int:
 @function
 def spin_lock(run: Record, cpu: Record, lock: int) -> int:
     """Wait for a lock and take it."""
+    write_locked(run, cpu, lock)
     cpu.lock = lock
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
@@ -59,6 +63,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
     held = locks_at(run.locks)[lock]
     if held.holder != FREE:
         return False
+    write_locked(run, cpu, lock)
     held.acquisitions += 1
     _fetch(run, cpu, held)
     return True
@@ -67,6 +72,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
 @function
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     """Release a lock once what was done under it has taken its time."""
+    write(run, cpu, _UNLOCKED, lock, 0, 0, 0, 0, 0)
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
