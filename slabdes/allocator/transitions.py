@@ -265,8 +265,11 @@ def reap_slab_count(l3: KmemList3, num: int) -> int:
 
 def set_freeable(slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats) -> None:
     """Note the greatest length of the free list that a flush has seen (STATS_SET_FREEABLE)."""
-    freeable = 0
     entry = slabs[l3.slabs_free].next
+    # The kernel counts every time. No count can exceed the greatest where free_objects has no room for a longer list.
+    if entry == l3.slabs_free or l3.free_objects <= stats.max_freeable * slabs[entry].num:
+        return
+    freeable = 0
     while entry != l3.slabs_free:
         freeable += 1
         entry = slabs[entry].next

@@ -14,6 +14,7 @@ from slabdes.allocator.transitions import (
     flush_to_shared,
     free_block_object,
     free_hit,
+    set_freeable,
     shift_down,
     transfer_objects,
 )
@@ -147,7 +148,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (the CPU's). Does not note how long the free list is, which no record tells."""
+    """Arguments: cache, node (the CPU's)."""
     stage = frame.pc & STAGE
     cache = frame.cache
     arrays = arrays_at(run.arrays)
@@ -174,9 +175,11 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
             frame.pc = FLUSH + 2
             call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount)
             return GO
+        set_freeable(slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
         frame.pc = FLUSH + 3
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 2:
+        set_freeable(slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
         frame.head = cpu.ret
         frame.pc = FLUSH + 3
         return spin_unlock(run, cpu, l3.list_lock)

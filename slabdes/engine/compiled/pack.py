@@ -97,6 +97,7 @@ def pack(
     packed = memory.put("locks", np.zeros(len(locks), layout.LOCK), layout.LOCK)
     packed["line"] = [lock.line for lock in locks]
     packed["holder"] = [lock.holder for lock in locks]
+    packed["acquired_by"] = [lock.acquired_by for lock in locks]
     memory.put("lock_buckets", np.zeros((2 * len(locks), layout.BUCKETS), "i8"))
     memory.put("lock_counts", np.zeros(2 * len(locks), layout.COUNTS), layout.COUNTS)
     histograms = (len(state.caches) + 1) * layout.N_PATHS
@@ -172,7 +173,7 @@ def _pack_caches(memory: Memory, state: SlabState) -> None:
     caches = np.zeros(len(state.caches), layout.CACHE)
     l3s = np.zeros(len(state.caches) * state.n_nodes, layout.L3)
     for cache, record in zip(state.caches, caches, strict=True):
-        for name in ("num", "gfporder", "colour", "colour_off"):
+        for name in ("num", "gfporder", "colour", "colour_off", "slabs_created", "slabs_destroyed"):
             record[name] = getattr(cache, name)
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
         record["spare"] = -1
@@ -187,7 +188,7 @@ def _pack_caches(memory: Memory, state: SlabState) -> None:
     memory.put("caches", caches, layout.CACHE)
     memory.put("l3s", l3s, layout.L3)
     memory.put("arrays", _table(layout.ARRAY, arrays), layout.ARRAY)
-    memory.put("stats", np.zeros(len(state.caches), layout.STATS), layout.STATS)
+    memory.put("stats", _table(layout.STATS, [cache.stats for cache in state.caches]), layout.STATS)
     memory.set(all_caches=len(state.caches))
 
 
@@ -227,7 +228,9 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     _unpack_caches(memory, state)
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
-        for name in ("acquisitions", "contended", "bounces", "queue_area", "changed_at", "digest"):
+        for name in (
+            "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area", "changed_at", "digest",
+        ):  # fmt: skip
             setattr(lock, name, int(packed[name]))
         lock.joined = _still_waiting(memory, packed)
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
