@@ -175,11 +175,11 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
             frame.pc = FLUSH + 2
             call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount)
             return GO
-        set_freeable(slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
+        set_freeable(l3, stats_at(run.stats)[cache])
         frame.pc = FLUSH + 3
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 2:
-        set_freeable(slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
+        set_freeable(l3, stats_at(run.stats)[cache])
         frame.head = cpu.ret
         frame.pc = FLUSH + 3
         return spin_unlock(run, cpu, l3.list_lock)
