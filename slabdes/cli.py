@@ -56,7 +56,8 @@ SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
 Slabinfo = Annotated[
-    Path | None, typer.Option("--slabinfo", metavar="FILE", help="Sizes and tunables from a real /proc/slabinfo, by cache name.")
+    Path | None,
+    typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 PointNumber = Annotated[
