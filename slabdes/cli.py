@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -54,6 +55,15 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interrupt
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
+Slabinfo = Annotated[
+    Path | None,
+    typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+PointNumber = Annotated[
+    int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; needed where there are several.")
+]
+Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
@@ -62,6 +72,10 @@ _ALL_PROCESSORS = os.cpu_count() or 1
 def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    slabinfo: Slabinfo = None,
+    caches: Annotated[
+        list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
+    ] = [],  # noqa: B006 -- as above
     engine: Engine = "auto",
     out: Out = None,
     jobs: Jobs = _ALL_PROCESSORS,
@@ -71,12 +85,15 @@ def run(
     """Run an experiment: tables, frames and figures.
 
     Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
-    manifest, Parquet frames and figures. Figures are in simulated time.
+    manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
+    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays.
     """
     from slabdes.config import load_experiment
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
-    loaded = load_experiment(experiment, changes)
+    if slabinfo is not None:
+        changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
+    loaded = load_experiment(experiment, changes, caches)
     _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
 
 
@@ -107,9 +124,7 @@ def replay(
     from_dump: Annotated[
         Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
     ] = None,
-    slabinfo: Annotated[
-        Path | None, typer.Option("--slabinfo", metavar="FILE", help="Tunables from a real /proc/slabinfo, by cache name.")
-    ] = None,
+    slabinfo: Slabinfo = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
@@ -211,6 +226,33 @@ def plot(
         _print_json(paths)
     else:
         print("\n".join(paths))
+
+
+@app.command("slabinfo")
+def slabinfo_command(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
+    from slabdes.results.run import Run
+    from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
+
+    one = Run.load(folder).replication(point, replication)
+    rows = slabinfo_rows(one.caches, one.slabs)
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    else:
+        print(slabinfo_text(rows), end="")
+
+
+@app.command("lock-stat")
+def lock_stat_command(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's locks by class, as /proc/lock_stat 0.4."""
+    from slabdes.results.lock_stat import lock_classes, lock_stat_text
+    from slabdes.results.run import Run
+
+    classes = lock_classes(Run.load(folder).replication(point, replication).locks)
+    if as_json:
+        _print_json([asdict(one) for one in classes])
+    else:
+        print(lock_stat_text(classes), end="")
 
 
 @app.command()

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import SMALL, SWEPT, Slabdes, runner
 
+from slabdes.results.run import Run
 from slabdes.results.text import time_text
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def test_help_starts_quickly() -> None:
 
 
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
-    for command in ("run", "replay", "plot", "conform", "geometry", "machine list", "machine show"):
+    for command in ("run", "replay", "plot", "slabinfo", "lock-stat", "conform", "geometry", "machine list", "machine show"):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out
@@ -164,6 +165,48 @@ TRACE = """\
 bytes_alloc=256 gfp_flags=GFP_KERNEL node=-1 accounted=false
               c-101     [001] ..... 1.000005: kmem_cache_free: call_site=g+0x1/0x2 ptr=00000000aaaaaaaa name=foo
 """
+
+
+def test_slabinfo_and_lock_stat_print_what_the_run_folder_has(slabdes: Slabdes) -> None:
+    folder = Path("runs/x")
+    slabdes("run", written(SMALL), "--out", folder)
+    for command, name in (("slabinfo", "slabinfo"), ("lock-stat", "lock_stat")):
+        assert slabdes(command, folder).out == (folder / "text" / name).read_text()
+        again = getattr(Run.load(folder), name)(replication=1)
+        assert slabdes(command, folder, "--replication", 1).out == again
+        assert slabdes(command, folder, "--replication", 2).err == "slabdes: replication: 2 is not in this run; allowed: 0 to 1\n"
+    (row,) = json.loads(slabdes("slabinfo", folder, "--json").out)
+    assert (row["name"], row["objsize"], row["error"]) == ("size-256", 256, 0)
+    names = [row["name"] for row in json.loads(slabdes("lock-stat", folder, "--json").out)]
+    assert set(names) <= {"&parent->list_lock", "&alc->lock", "&zone->lock"} and "&parent->list_lock" in names
+
+
+def test_a_points_text_is_asked_for_by_its_number(slabdes: Slabdes) -> None:
+    slabdes("run", written(SWEPT), "--out", "runs/s")
+    assert slabdes("slabinfo", "runs/s").err == "slabdes: point: none is given, and this run has 3; allowed: 0 to 2\n"
+    assert slabdes("slabinfo", "runs/s", "--point", 2).out == Path("runs/s/text/point-0002/slabinfo").read_text()
+
+
+def test_caches_come_from_a_real_slabinfo(slabdes: Slabdes) -> None:
+    Path("info").write_text(
+        "slabinfo - version: 2.1\n"
+        "fib6 nodes 1 2 64 59 1 : tunables 120 60 8 : slabdata 1 1 0\n"
+        "size-256 1 2 256 15 1 : tunables 16 8 4 : slabdata 1 1 0\n",
+        encoding="utf-8",
+    )
+    given = ("--slabinfo", "info", "--cache", "fib6 nodes", "--cache", "size-256", "--set", "cache.size-256.limit=12")
+    assert slabdes("run", written(SMALL + "\n"), *given, "--out", "r").code == 0
+    rows = {row["name"]: row for row in json.loads(slabdes("slabinfo", "r", "--json").out)}
+    assert list(rows) == ["size-256", "fib6 nodes"]
+    tunables = {name: (row["objsize"], row["limit"], row["batchcount"], row["sharedfactor"]) for name, row in rows.items()}
+    assert tunables == {"fib6 nodes": (64, 120, 60, 8), "size-256": (256, 12, 8, 4)}
+
+
+def test_the_caches_of_a_trace_are_not_chosen_with_cache(slabdes: Slabdes) -> None:
+    text = 'machine = {preset = "numa-2x4"}\nworkload = {kind = "trace", file = "t"}\n'
+    outcome = slabdes("run", written(text), "--cache", "foo")
+    assert outcome.code == 2
+    assert outcome.err == 'slabdes: --cache foo: the workload is a trace; allowed: --set workload.caches=["NAME"]\n'
 
 
 def test_a_replay_runs_the_traces_operations_once_a_copy(slabdes: Slabdes) -> None:

@@ -166,8 +166,10 @@ class LockRecord:
     """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
 
     `wait` counts contended acquisitions (picoseconds from asking to being granted), `hold` all of them (from the
-    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `queue_area` is the number of
-    waiters integrated over time, in waiter-picoseconds: Little's law says it equals `wait.total`.
+    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `con_bounces` and `acq_bounces` are
+    lock_stat's: waits that began, and acquisitions made, when another CPU had acquired the lock last. They differ from
+    `bounces` where the line travels without the lock. `queue_area` is the number of waiters integrated over time, in
+    waiter-picoseconds: Little's law says it equals `wait.total`.
     """
 
     name: str
@@ -178,6 +180,8 @@ class LockRecord:
     acquisitions: int
     contended: int
     bounces: int
+    con_bounces: int
+    acq_bounces: int
     wait: Histogram
     hold: Histogram
     queue_area: int = 0
@@ -228,6 +232,10 @@ class CacheRecord:
     limit: int
     batchcount: int
     shared: int
+    num_allocations: int
+    high_mark: int
+    errors: int
+    max_freeable: int
     refills: int
     retries: int
     grown: int

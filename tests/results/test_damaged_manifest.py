@@ -38,7 +38,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 )
 def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words: str) -> None:
     manifest = {
-        "format": 1, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
+        "format": 2, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
         "machines": {"mine": {"layout": layout}},
     }  # fmt: skip
     with pytest.raises(InputError) as caught:

@@ -14,6 +14,7 @@ from slabdes.allocator.transitions import (
     flush_to_shared,
     free_block_object,
     free_hit,
+    set_freeable,
     shift_down,
     transfer_objects,
 )
@@ -40,7 +41,6 @@ from slabdes.engine.compiled.notes import (
 )
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
-from slabdes.engine.compiled.variants import freeable
 from slabdes.engine.records import Path
 
 _FREE_HIT, _ALIEN_PUT, _ALIEN_DRAIN = int(Path.FREE_HIT), int(Path.ALIEN_PUT), int(Path.ALIEN_DRAIN)
@@ -193,7 +193,7 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         frame.head = cpu.ret
         stage = 3
     if stage == 3:
-        freeable(run, slabs_at(run.slabs), l3, stats_at(run.stats)[cache])
+        set_freeable(l3, stats_at(run.stats)[cache])
         frame.pc = FLUSH + 4
         if spin_unlock(run, cpu, l3.list_lock) == WAIT:
             return WAIT

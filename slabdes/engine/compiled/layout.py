@@ -34,8 +34,8 @@ SLAB: Final = record(
 )  # fmt: skip
 """As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
-    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "colour_next", "free_touched",
-    "next_reap", "list_lock", "line", "shared", "alien",
+    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
+    "free_touched", "next_reap", "list_lock", "line", "shared", "alien",
 )  # fmt: skip
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
@@ -46,7 +46,7 @@ CACHE: Final = record(
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
-    "bounces", "since", "toll", "posted", "digest",
+    "bounces", "con_bounces", "acq_bounces", "acquired_by", "since", "toll", "posted", "digest",
 )  # fmt: skip
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""

@@ -23,7 +23,7 @@ from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write, write_locked
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import qspinlock_delay, ticket_delay
-from slabdes.locks.spinlock import FREE
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 
 GO = int(Status.GO)
 WAIT = int(Status.WAIT)
@@ -112,6 +112,7 @@ def _take(run: Record, cpu: Record) -> int:
         _fetch(run, cpu, held)
         return GO
     cpu.asked = cpu.clock
+    count_contention(held, cpu.number)
     _queue_changes(held, cpu.clock)
     if held.waiters:
         cpus_at(run.cpus)[held.last].next_waiter = cpu.number
@@ -130,6 +131,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.granted_at = cpu.clock
     held.toll = 0
     held.since = cpu.clock
+    count_acquisition(held, cpu.number)
     owner = ints_at(run.owner)[held.line]
     cost = touch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
@@ -153,6 +155,7 @@ def _granted(run: Record, cpu: Record) -> None:
     held.first = cpu.next_waiter
     held.waiters -= 1
     held.granted_at = now
+    count_acquisition(held, cpu.number)
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)

@@ -22,7 +22,7 @@ from slabdes import streams
 from slabdes.allocator import lists, mempolicy, timers, transitions
 from slabdes.engine import cpu, lines, pages, records
 from slabdes.engine.compiled import layout, script_layout
-from slabdes.locks import disciplines
+from slabdes.locks import disciplines, spinlock
 
 # Parts of numba without types.
 arrayobj: Any = numba_arrayobj
@@ -154,3 +154,4 @@ _share(records, "bucket_of")
 _share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
 _share(lines, "touch")
 _share(disciplines, "qspinlock_delay", "ticket_delay")
+_share(spinlock, "count_contention", "count_acquisition")

@@ -116,7 +116,7 @@ def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
     packed = memory.put("locks", np.zeros(len(lines), layout.LOCK), layout.LOCK)
     packed["line"] = lines
-    packed["holder"] = FREE
+    packed["holder"] = packed["acquired_by"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
     memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
 
@@ -268,7 +268,9 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     _unpack_caches(memory, state)
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
-        for name in ("acquisitions", "contended", "bounces", "queue_area", "changed_at", "digest"):
+        for name in (
+            "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area", "changed_at", "digest",
+        ):  # fmt: skip
             setattr(lock, name, int(packed[name]))
         lock.joined = _still_waiting(memory, packed)
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
@@ -327,7 +329,8 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
             array.avail = avail[number]
         for l3 in cache.nodelists:
             record = memory["l3s"][cache.index * state.n_nodes + l3.node]
-            l3.free_objects, l3.free_limit = int(record["free_objects"]), int(record["free_limit"])
+            l3.free_objects, l3.free_slabs = int(record["free_objects"]), int(record["free_slabs"])
+            l3.free_limit = int(record["free_limit"])
             if l3.shared is not None:
                 l3.shared.avail = avail[int(record["shared"])]
             for other, alien in enumerate(l3.alien or ()):

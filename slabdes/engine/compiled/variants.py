@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from slabdes.allocator.mempolicy import slab_node
 from slabdes.allocator.state import NO_NODE
-from slabdes.allocator.transitions import set_freeable
 from slabdes.engine.compiled import clock
 from slabdes.engine.compiled.clock import Record
 from slabdes.engine.compiled.numba_tools import by_run, events_at, frames_at, policies_at
@@ -49,18 +48,6 @@ def _write_nothing_locked(run: Record, cpu: Record, lock: int) -> None:
 
 write_locked = by_run(_write_locked, _write_nothing_locked)
 """Write down that a script's path took a lock, and where in the path that was."""
-
-
-def _freeable_seen(run: Record, slabs: Record, l3: Record, stats: Record) -> None:
-    set_freeable(slabs, l3, stats)
-
-
-def _freeable_unseen(run: Record, slabs: Record, l3: Record, stats: Record) -> None:
-    pass
-
-
-freeable = by_run(_freeable_seen, _freeable_unseen)
-"""Note how long the free list is, which only scripts' records tell: it costs a walk."""
 
 
 def _policy_start(run: Record, cpu: Record) -> int:

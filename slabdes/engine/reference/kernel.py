@@ -29,7 +29,7 @@ from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
-from slabdes.locks.spinlock import FREE
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
@@ -114,10 +114,12 @@ class TimedKernel(Kernel[TimedCpu]):
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
+        count_contention(record, cpu.number)
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
         now = self.now
         record.grant(now)
+        count_acquisition(record, cpu.number)
         record.contended += 1
         record.wait.add(now - asked)
         record.since = asked
@@ -132,6 +134,7 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
         record.since = cpu.clock
+        count_acquisition(record, cpu.number)
         owner = self.lines.owner[record.line]
         cost = self.lines.touch(cpu.number, record.line)
         if owner not in (cpu.number, NOBODY):

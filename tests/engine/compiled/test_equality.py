@@ -71,6 +71,16 @@ def test_a_real_trace_has_equal_records(file: str, caches: tuple[str, ...], copi
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 
 
+def test_a_run_from_a_real_systems_state_has_equal_records_its_counters_since_boot_included(tmp_path: Path) -> None:
+    folder = equality.SHARED / "kernel61/traces/8cpu_2node_local_unix4"
+    if not folder.is_dir():
+        pytest.skip("the traces are not beside the repository")
+    files = {"file": str(folder / "trace.txt.gz"), "from_dump": str(folder / "dumps.txt.gz")}
+    workload = {"kind": "trace", "caches": ("kmalloc-512", "skbuff_head_cache"), "think": "none"} | files
+    (point,) = plan(burst(allocator="6.1", cache=[], workload=workload), tmp_path)
+    assert not equality.differences(point.experiment, point.machine, point.workload(0))
+
+
 def test_a_stall_is_told_in_the_same_words() -> None:
     experiment = burst()
     machine = equality.machine_of(experiment)
