@@ -1,113 +1,141 @@
-"""How fast the engines are, measured side by side in one process: a plain SimPy model, the reference, the compiled engine.
+"""How fast the engines are here: beside a plain SimPy model and a version in C, by size, in memory, and at the start.
 
-Rounds are interleaved, so that a busy machine slows all of them; figures are medians. Checks, outside what is timed, that
-reference and compiled leave equal records. Leaves out a version in C.
+What is timed is also compared, outside of what is timed. Leaves out tables (the command line's) and figures.
 """
 
 from __future__ import annotations
 
+import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from statistics import median
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any
 
-from slabdes.config import Experiment, parse_experiment
-from slabdes.engine.compiled.run import prepare, run_compiled
-from slabdes.engine.reference.plain import run_plain, run_timeouts
-from slabdes.engine.reference.run import run_reference
-from slabdes.errors import CheckFailed
-from slabdes.machine import load_machine
-from slabdes.machine.topology import Machine
-from slabdes.workload.synthetic import build_synthetic
+from slabdes.engine.compiled.run import prepare
+from slabdes.study.bench import growth as growths
+from slabdes.study.bench.checks import check_engines, check_plain
+from slabdes.study.bench.limit import FLAGS, compiled_limit, compiler
+from slabdes.study.bench.long import run_long
+from slabdes.study.bench.rounds import Amounts, measure, slow_case
+from slabdes.study.bench.scenarios import CPUS, MACHINE, Case, Scenario, bench_machine
+from slabdes.study.bench.start import measure_start
 
-MACHINE: Final = "epyc-2s"
-CPUS: Final = (1, 8, 64, 256)
-OBJECTS: Final = 50
-"""Objects of a burst: fewer than a limit of 120, so that hits dominate there."""
-SCENARIOS: Final = {"hits": (120, 60), "refills": (12, 6)}
-"""Array limit and batchcount where hits dominate, and where refills do."""
-SLOW_OPERATIONS: Final = 51_200
-FAST_OPERATIONS: Final = 2_560_000
-"""Operations that a SimPy model and the compiled engine are timed over (assumed: about half a second each)."""
+Tell = Callable[[str, int, int], None]
+"""Hears what is measured, how much of it is done, and of how much."""
+QUICK = Amounts(slow=10_000, fast=2_000_000, bursts=2)
+"""For a look: figures are coarse."""
+GROWTH_ROUNDS = 3
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Nanoseconds of processor time an operation of one scenario, medians; `timeout_ns` is a bare SimPy timeout's."""
+class Part(StrEnum):
+    """What can be measured."""
 
-    scenario: str
-    cpus: int
-    timeout_ns: float
-    plain_ns: float
-    reference_ns: float
-    compiled_ns: float
-
-    @property
-    def over_plain(self) -> float:
-        """How many times as fast as the plain model the compiled engine is."""
-        return self.plain_ns / self.compiled_ns
-
-    @property
-    def over_reference(self) -> float:
-        """How many times as fast as the reference it is."""
-        return self.reference_ns / self.compiled_ns
+    SPEED = "speed"
+    GROWTH = "growth"
+    START = "start"
 
 
-def bench(cpus: Sequence[int] = CPUS, rounds: int = 5, tell: Callable[[str], None] | None = None) -> dict[str, Any]:
-    """Measure every scenario on each number of CPUs; `tell` hears what is being measured. JSON-able; times in s and ns.
+def bench(
+    parts: Collection[Part] = tuple(Part),
+    cpus: Sequence[int] = CPUS,
+    scenarios: Sequence[Scenario] = tuple(Scenario),
+    rounds: int = 5,
+    amounts: Amounts | None = None,
+    growth_operations: Sequence[int] = growths.OPERATIONS,
+    tell: Tell = lambda _what, _done, _total: None,
+) -> dict[str, Any]:
+    """Measure `parts` and check that what is compared leaves the same. JSON-able; times in s and ns, memory in MiB.
 
-    Raises CheckFailed if two engines that model the same thing leave different records.
+    Raises CheckFailed if two that model the same thing leave different records.
     """
+    measured = _place(rounds)
+    if Part.START in parts:
+        tell("compile and start", 0, 1)
+        measured["start"] = asdict(measure_start())
+        tell("compile and start", 1, 1)
+    _get_ready(measured)
+    if Part.SPEED in parts:
+        measured["timings"] = _speed(cpus, scenarios, rounds, amounts or Amounts(), tell)
+    if Part.GROWTH in parts:
+        measured["growth"] = _growth(scenarios, growth_operations, tell)
+    return measured
+
+
+def bench_long(
+    operations: int,
+    cpus: Sequence[int] = (growths.CPUS,),
+    scenarios: Sequence[Scenario] = tuple(Scenario),
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Run `operations` operations on each number of CPUs, compiled and in C. JSON-able, as `bench`."""
+    measured = _place(1)
+    _get_ready(measured)
+    machine = bench_machine()
+    with compiled_limit(compiler()) as limit:
+        cases = [Case(scenario, count, operations) for scenario in scenarios for count in cpus]
+        runs = [run_long(case, machine, limit, tell or (lambda _what, _done, _total: None)) for case in cases]
+    measured["runs"] = [run.row() for run in runs]
+    return measured
+
+
+def _place(rounds: int) -> dict[str, Any]:
+    """Where and with what is measured."""
+    cc = compiler()
+    return {
+        "machine": MACHINE,
+        "rounds": rounds,
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "c_compiler": None if cc is None else " ".join((cc.rpartition("/")[2], *FLAGS[:2])),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 -- a plain name, read once
+            names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+            return next(names, platform.machine())
+    except OSError:
+        return platform.processor() or platform.machine()
+
+
+def _get_ready(measured: dict[str, Any]) -> None:
     began = time.perf_counter()
     prepare(lambda _done: None)
-    ready = time.perf_counter() - began
-    machine = load_machine(MACHINE)
-    timings = []
-    for scenario in SCENARIOS:
-        for count in cpus:
-            if tell is not None:
-                tell(f"{scenario} on {count} CPUs")
-            timings.append(_measure(machine, scenario, count, rounds))
-    rows = [asdict(timing) | {"over_plain": timing.over_plain, "over_reference": timing.over_reference} for timing in timings]
-    return {"machine": MACHINE, "rounds": rounds, "ready_s": ready, "timings": rows}
+    measured["ready_s"] = time.perf_counter() - began
 
 
-def _measure(machine: Machine, scenario: str, cpus: int, rounds: int) -> Timing:
-    limit, batchcount = SCENARIOS[scenario]
-    slow, fast = (_experiment(cpus, limit, batchcount, operations) for operations in (SLOW_OPERATIONS, FAST_OPERATIONS))
-    workload = build_synthetic(slow, machine, 0)
-    if run_reference(slow, machine, workload) != run_compiled(slow, machine, workload):
-        raise CheckFailed(f"bench: reference and compiled differ on {scenario} with {cpus} CPUs")
-    bursts = max(1, SLOW_OPERATIONS // (2 * OBJECTS * cpus))
-    contestants: dict[str, Callable[[], int]] = {
-        "timeout": partial(run_timeouts, SLOW_OPERATIONS),
-        "plain": partial(run_plain, cpus, OBJECTS, bursts, limit, batchcount),
-        "reference": partial(_run, run_reference, slow, machine),
-        "compiled": partial(_run, run_compiled, fast, machine),
-    }
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for _round in range(rounds):
-        for name, contestant in contestants.items():
-            began = time.process_time_ns()
-            operations = contestant()
-            taken[name].append((time.process_time_ns() - began) / operations)
-    medians = {f"{name}_ns": median(times) for name, times in taken.items()}
-    return Timing(scenario, cpus, **medians)
+def _speed(cpus: Sequence[int], scenarios: Sequence[Scenario], rounds: int, amounts: Amounts, tell: Tell) -> list[dict[str, Any]]:
+    machine = bench_machine()
+    steps = len(cpus) * len(scenarios) * (rounds + 1)
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        tell("speed", done, steps)
+
+    tell("speed", 0, steps)
+    rows = []
+    with compiled_limit(compiler()) as limit:
+        for scenario in scenarios:
+            check_plain(scenario, machine, amounts.slow)
+            for count in cpus:
+                check_engines(slow_case(scenario, count, amounts), machine, limit)
+                step()
+                rows.append(measure(scenario, count, machine, rounds, amounts, limit, step).row())
+    return rows
 
 
-def _run(engine: Callable[..., Any], experiment: Experiment, machine: Machine) -> int:
-    workload = build_synthetic(experiment, machine, 0)
-    engine(experiment, machine, workload)
-    assert workload.operations is not None
-    return workload.operations
-
-
-def _experiment(cpus: int, limit: int, batchcount: int, operations: int) -> Experiment:
-    raw = {
-        "machine": {"preset": MACHINE, "cpus": cpus},
-        "cache": [{"name": "bench", "size": 256, "limit": limit, "batchcount": batchcount}],
-        "workload": {"kind": "burst", "objects": OBJECTS, "rounds": max(1, operations // (2 * OBJECTS * cpus))},
-    }
-    return parse_experiment(raw, "bench")
+def _growth(scenarios: Sequence[Scenario], operations: Sequence[int], tell: Tell) -> list[dict[str, Any]]:
+    measured = []
+    total = len(scenarios) * sum(operations)
+    done = 0
+    tell("growth", done, total)
+    for scenario in scenarios:
+        for count in operations:
+            measured.append(growths.measure_growth(scenario, growths.CPUS, count, GROWTH_ROUNDS))
+            done += count
+            tell("growth", done, total)
+    return growths.with_times_more(measured)

@@ -22,7 +22,8 @@ from slabdes.config import AllocatorVersion, BurstWorkload, Discipline, Experime
 from slabdes.engine.collect import digest_of
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
-from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind, Path as Served
+from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
+from slabdes.engine.records import Path as Served
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import jitter_key, make_cpus, make_locks, timed_settings
 from slabdes.errors import CheckFailed, InputError
@@ -155,9 +156,7 @@ class _Inputs:
         cpus = make_cpus(experiment, machine, workload, 0)
         pool = PagePool(machine.memory_pages, machine.n_cpus)
         self._kept: list[Any] = []
-        self._locks = make_locks(
-            state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps), settings.version
-        )
+        self._locks = make_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps), settings.version)
         self._n_nodes = machine.n_nodes
         locks = 2 * machine.n_nodes
         shared = cache.nodelists[0].shared
