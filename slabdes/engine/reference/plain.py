@@ -105,7 +105,7 @@ def _histogram(took: list[float]) -> Histogram:
 
 @dataclass
 class PlainLog:
-    """All operations as (CPU, start, end, path, slab's serial, index), all holds as (kind, node, CPU, asked, granted, released)."""
+    """Operations as (CPU, start, end, path, slab's serial, index), holds as (kind, node, CPU, asked, granted, released)."""
 
     operations: list[tuple[int, int, int, Path, int, int]] = field(default_factory=list)
     holds: list[tuple[LockKind, int, int, int, int, int]] = field(default_factory=list)

@@ -9,6 +9,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,8 +113,6 @@ class Limit:
         self, experiment: Experiment, machine: Machine, workload: Workload, progress: Callable[[int], None] | None = None
     ) -> LimitResult:
         """Simulate the first replication; `progress` hears of operations done. InputError for what it does not model."""
-        import time
-
         inputs = _Inputs(experiment, machine, workload)
         began = time.process_time()
         run = self._new(inputs.given)
@@ -239,19 +238,22 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC") or "cc")
 
 
+def source() -> bytes:
+    """The text of limit.c."""
+    return files(__package__).joinpath(SOURCE).read_bytes()
+
+
 @contextmanager
-def compiled_limit(cc: str | None) -> Iterator[Limit | None]:
-    """The C version, compiled by `cc`; None without a compiler. CheckFailed if the compiler fails."""
+def compiled_limit(cc: str | None, text: bytes | None = None) -> Iterator[Limit | None]:
+    """The C version, compiled by `cc` from `text` (limit.c); None without a compiler. CheckFailed if the compiler fails."""
     if cc is None:
         yield None
         return
     with TemporaryDirectory(prefix="slabdes-bench-") as folder:
         library = Path(folder) / "limit.so"
-        source = files(__package__).joinpath(SOURCE).read_bytes()
+        command = [cc, *FLAGS, "-x", "c", "-", "-o", str(library)]
         try:
-            done = subprocess.run(
-                [cc, *FLAGS, "-x", "c", "-", "-o", str(library)], input=source, capture_output=True, check=False
-            )
+            done = subprocess.run(command, input=source() if text is None else text, capture_output=True, check=False)
         except OSError as error:
             raise CheckFailed(f"bench: {cc} cannot be run: {error.strerror}") from None
         if done.returncode:

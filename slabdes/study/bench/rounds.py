@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference.plain import PlainModel, run_timeouts
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
 from slabdes.study.bench.limit import Limit
-from slabdes.study.bench.scenarios import Case, Scenario
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from slabdes.study.bench.scenarios import OBJECTS, Case, Scenario
 
 SLOW_OPERATIONS: Final = 51_200
 SLOW_BURSTS: Final = 20
@@ -85,9 +82,7 @@ class Timing:
 
 def slow_case(scenario: Scenario, cpus: int, amounts: Amounts) -> Case:
     """What SimPy models are timed on, and engines are compared on."""
-    one_burst = Case(scenario, cpus, 0).experiment().workload
-    assert one_burst.kind == "burst"
-    return Case(scenario, cpus, max(amounts.slow, amounts.bursts * 2 * one_burst.objects * cpus))
+    return Case(scenario, cpus, max(amounts.slow, amounts.bursts * 2 * OBJECTS * cpus))
 
 
 def measure(

@@ -96,7 +96,7 @@ def remarks(measured: Mapping[str, Any]) -> list[str]:
 
 def _sheet(title: str, columns: Sequence[_Column], rows: Sequence[Mapping[str, Any]]) -> Sheet:
     cells = tuple(tuple(NOTHING if row[key] is None else shown(row[key]) for _head, key, shown in columns) for row in rows)
-    return Sheet(title, tuple(head for head, _key, _shown in columns), 2, cells)
+    return Sheet(title, tuple(head for head, _key, _shown in columns), 1, cells)
 
 
 def _slowdowns(timings: Sequence[Mapping[str, Any]]) -> Sheet:
