@@ -343,12 +343,15 @@ def bench_command(
 
     scenarios = _named_ones("--scenario", Scenario, scenario)
     parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
-    with _progress_bar() as progress:
-        tell = progress or (lambda _what, _done, _total: None)
-        if operations is not None:
-            measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
-        else:
-            measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
+    try:
+        with _progress_bar() as progress:
+            tell = progress or (lambda _what, _done, _total: None)
+            if operations is not None:
+                measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+            else:
+                measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
+    except KeyboardInterrupt:
+        _fail("interrupted", EXIT_INTERRUPTED)
     if as_json:
         print(json.dumps(measured))
         return

@@ -38,6 +38,17 @@ def test_every_scenario_is_measured_on_every_number_of_cpus() -> None:
     assert json.loads(json.dumps(measured)) == measured
 
 
+def test_a_plain_model_that_is_too_slow_is_told_with_what_a_fair_one_would_give() -> None:
+    row = {"scenario": "hits", "cpus": 8, "plain_over_timeout": 3.5, "timeout_ns": 1000.0, "compiled_ns": 20.0}
+    (remark,) = [
+        told
+        for told in tables.remarks({"timings": [row, row | {"plain_over_timeout": 2.5}], "c_compiler": "cc"})
+        if "fair" in told
+    ]
+    assert remark.startswith("plain: 3.5 timeouts an operation on hits with 8 CPUs")
+    assert remark.endswith("over plain is 150")
+
+
 def test_a_machine_without_a_c_compiler_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     measured = bench((Part.SPEED,), cpus=(1,), scenarios=(Scenario.HITS,), rounds=1, amounts=SMALL)

@@ -14,6 +14,8 @@ def _number(digits: int) -> Callable[[Any], str]:
     return lambda value: f"{value:,.{digits}f}"
 
 
+FAIR: Final = 3.0
+"""Bare timeouts that an operation of a fair plain model costs at most."""
 _SPEED: Final[tuple[_Column, ...]] = (
     ("scenario", "scenario", str),
     ("CPUs", "cpus", str),
@@ -64,7 +66,8 @@ def sheets(measured: Mapping[str, Any]) -> list[Sheet]:
                 f"processor time an operation, ns; medians of {rounds} interleaved rounds; {where}", _SPEED, measured["timings"]
             )
         )
-        made.append(_slowdowns(measured["timings"]))
+        if len({row["cpus"] for row in measured["timings"]}) > 1:
+            made.append(_slowdowns(measured["timings"]))
     if "growth" in measured:
         made.append(
             _sheet("cost and memory by number of operations, compiled, each in a process of its own", _GROWTH, measured["growth"])
@@ -89,9 +92,17 @@ def remarks(measured: Mapping[str, Any]) -> list[str]:
         told.append(
             "over plain, over reference: how many times as fast the compiled engine is; of C: its share of the C version's speed"
         )
+        told += [_unfair(row) for row in measured["timings"] if row["plain_over_timeout"] > FAIR]
     if measured["c_compiler"] is None and not {"timings", "runs"}.isdisjoint(measured):
         told.append("no C compiler was found (cc, or what CC names): the C version is left out")
     return told
+
+
+def _unfair(row: Mapping[str, Any]) -> str:
+    return (
+        f"plain: {row['plain_over_timeout']:.1f} timeouts an operation on {row['scenario']} with {row['cpus']} CPUs, more than the "
+        f"{FAIR:g} of a fair one; against such a one, over plain is {row['timeout_ns'] * FAIR / row['compiled_ns']:.0f}"
+    )
 
 
 def _sheet(title: str, columns: Sequence[_Column], rows: Sequence[Mapping[str, Any]]) -> Sheet:
