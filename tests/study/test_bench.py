@@ -99,6 +99,7 @@ def test_growth_is_measured_in_a_process_of_its_own() -> None:
     assert (measured.scenario, measured.cpus, measured.operations) == (Scenario.HITS, 2, 2000)
     assert measured.seconds > 0
     assert measured.peak_mib > 1
+    assert growth.with_times_more([measured])[0]["scenario"] == "hits"
 
 
 def test_a_process_that_fails_is_told_in_one_line() -> None:

@@ -44,7 +44,8 @@ class Growth:
 
 def measure_growth(scenario: Scenario, cpus: int, operations: int, rounds: int) -> Growth:
     """Medians over `rounds` runs of one process; its greatest memory over all of them."""
-    return Growth(**in_fresh_process("growth", scenario=scenario.value, cpus=cpus, operations=operations, rounds=rounds))
+    told = in_fresh_process("growth", scenario=scenario.value, cpus=cpus, operations=operations, rounds=rounds)
+    return Growth(scenario=scenario, cpus=cpus, **told)
 
 
 def with_times_more(growths: Sequence[Growth]) -> list[dict[str, Any]]:
@@ -79,10 +80,7 @@ def grow(scenario: str, cpus: int, operations: int, rounds: int) -> dict[str, An
     seconds(one_burst)
     fixed = median(seconds(one_burst)[0] for _round in range(rounds))
     taken, done = zip(*(seconds(case) for _round in range(rounds)), strict=True)
-    return {
-        "scenario": Scenario(scenario), "cpus": cpus, "operations": done[0], "seconds": median(taken), "fixed_s": fixed,
-        "peak_mib": peak_mib(),
-    }  # fmt: skip
+    return {"operations": done[0], "seconds": median(taken), "fixed_s": fixed, "peak_mib": peak_mib()}
 
 
 def peak_mib() -> float:

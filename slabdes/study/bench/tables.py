@@ -100,8 +100,8 @@ def remarks(measured: Mapping[str, Any]) -> list[str]:
 
 def _unfair(row: Mapping[str, Any]) -> str:
     return (
-        f"plain: {row['plain_over_timeout']:.1f} timeouts an operation on {row['scenario']} with {row['cpus']} CPUs, more than the "
-        f"{FAIR:g} of a fair one; against such a one, over plain is {row['timeout_ns'] * FAIR / row['compiled_ns']:.0f}"
+        f"plain: {row['plain_over_timeout']:.1f} timeouts an operation on {row['scenario']} with {row['cpus']} CPUs, more than "
+        f"the {FAIR:g} of a fair one; against such a one, over plain is {row['timeout_ns'] * FAIR / row['compiled_ns']:.0f}"
     )
 
 
