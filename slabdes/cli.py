@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -376,20 +377,65 @@ def geometry(
 @app.command("bench")
 def bench_command(
     cpus: Annotated[list[int], typer.Option("--cpus", min=1, max=256, help="CPUs to measure with; may be repeated.")] = [],  # noqa: B006 -- as above
+    scenario: Annotated[list[str], typer.Option("--scenario", metavar="NAME", help="hits or refills; may be repeated.")] = [],  # noqa: B006
+    part: Annotated[list[str], typer.Option("--part", metavar="NAME", help="speed, growth or start; may be repeated.")] = [],  # noqa: B006
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Interleaved rounds; medians are shown.")] = 5,
+    operations: Annotated[
+        str | None, typer.Option("--operations", metavar="N", help="Instead: one run of so many (as 1e9), compiled beside C.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Speed only, with few operations: coarse figures in a minute.")] = False,
     as_json: Json = False,
 ) -> None:
-    """How fast the engines are here, beside a plain SimPy model. Takes some minutes."""
-    from slabdes.study.bench import CPUS, bench
+    """How fast the engines are here, beside a plain SimPy model and a version in C. Takes some minutes."""
+    from slabdes.study.bench import QUICK, Part, bench, bench_long
+    from slabdes.study.bench.growth import CPUS as LONG_CPUS
+    from slabdes.study.bench.scenarios import CPUS, Scenario
+    from slabdes.study.bench.tables import remarks, sheets
 
-    measured = bench(tuple(cpus) or CPUS, rounds, None if as_json else lambda what: print(f"measuring {what}", file=sys.stderr))
+    scenarios = _named_ones("--scenario", Scenario, scenario)
+    parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
+    try:
+        with _progress_bar() as progress:
+            tell = progress or (lambda _what, _done, _total: None)
+            if operations is not None:
+                measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+            else:
+                measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
+    except KeyboardInterrupt:
+        _fail("interrupted", EXIT_INTERRUPTED)
     if as_json:
         print(json.dumps(measured))
         return
-    rows = [
-        {key: f"{value:.0f}" if isinstance(value, float) else value for key, value in row.items()} for row in measured["timings"]
-    ]
-    _print_rows(f"processor time an operation on {measured['machine']}, ns; medians of {rounds} rounds", rows)
+    for sheet in sheets(measured):
+        _print_sheet(sheet)
+    for remark in remarks(measured):
+        print(remark)
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def _named_ones(option: str, choices: type[Choice], names: list[str]) -> tuple[Choice, ...]:
+    """The choices of these names, all of them for none. InputError for a name that is not one."""
+    known = {choice.value: choice for choice in choices}
+    for name in names:
+        if name not in known:
+            raise InputError(option, f"{name!r} is not known{nearest(name, known)}", allowed=" or ".join(known))
+    return tuple(known[name] for name in names) or tuple(choices)
+
+
+MAX_BENCH_OPERATIONS = 10**12
+
+
+def _operations(text: str) -> int:
+    """A number of operations, as 1000000 or 1e6."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= MAX_BENCH_OPERATIONS:
+        raise InputError("--operations", f"{text!r} is no number of operations", allowed=f"1 to {MAX_BENCH_OPERATIONS:.0e}")
+    return round(value)
 
 
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
