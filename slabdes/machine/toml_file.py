@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
@@ -42,7 +41,6 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from slabdes.errors import InputError, nearest
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
-from slabdes.machine.files import plain_name, read_text
 from slabdes.machine.topology import line_transfers
 from slabdes.units import ns_to_ps, ps_to_ns
 
@@ -93,11 +91,6 @@ class MachineFile(_Part):
 
 
 EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_core")
-
-
-def read_toml(path: Path) -> Description:
-    """The machine in the file at `path`. Raises InputError, in one line with file and key, for anything else."""
-    return parse_toml(read_text(path), str(path), plain_name(path))
 
 
 def parse_toml(text: str, where: str, name: str) -> Description:

@@ -155,7 +155,7 @@ BAD = {
     "long number": ("clock_ghz = " + "9" * 5000, "m.toml: not TOML"),
     "empty": ("", "m.toml: empty"),
     "blank": (" \n\n", "m.toml: empty"),
-    "comments only": ("# nothing\n", "m.toml: empty"),
+    "comments only": ("# nothing\n", "m.toml: nothing in it but comments"),
     "topology no table": ("topology = 3\n", "topology: 3 is not a table; allowed: [topology] and its keys"),
 }
 
