@@ -431,6 +431,8 @@ def machine_show(
         "costs in ns (smt_slowdown is a ratio)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
+    if shown.sources:
+        _print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
     print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
 
 
@@ -444,10 +446,10 @@ def machine_import(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a machine as TOML, every figure in it, to be looked at and changed.
+    """Write a machine as TOML, to look at and change.
 
-    What the file does not tell is assumed, and said so under [sources]. With a table of latencies alone, cores, clusters and
-    nodes are found by clustering; with --latencies they are the machine's, and line transfers the table's.
+    Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
+    alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
     """
     from slabdes.machine import import_machine
     from slabdes.machine.files import write_new

@@ -79,7 +79,7 @@ def test_help_starts_quickly() -> None:
 
 
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
-    for command in ("run", "replay", "plot", "conform", "geometry", "machine list", "machine show"):
+    for command in ("run", "replay", "plot", "conform", "geometry", "machine list", "machine show", "machine import"):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out

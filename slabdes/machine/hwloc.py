@@ -230,12 +230,13 @@ class _Reader:
     def _append(self, matrix: _Matrix, tag: str, text: str) -> None:
         """Take up one element of a list; hwloc splits long ones."""
         into, most = (matrix.indexes, matrix.size) if tag == "indexes" else (matrix.values, matrix.size**2)
-        for word in text.split(None, most + 1):
+        words = text.split(None, most)
+        if len(into) + len(words) > most:
+            self.fail(f"more than {most} numbers in {tag}", allowed=f"{most} for {matrix.size} nodes")
+        for word in words:
             if not word.isascii() or not word.isdigit() or len(word) > 20:
                 self.fail(f"{_shown(word)} in {tag}", allowed="numbers")
             into.append(int(word))
-        if len(into) > most:
-            self.fail(f"{len(into)} or more numbers in {tag}", allowed=f"{most} for {matrix.size} nodes")
 
     def _end_matrix(self, matrix: _Matrix) -> None:
         for numbers, needed, tag in (

@@ -26,6 +26,10 @@
     [sources]                         # where each figure comes from: a cost's name, or one of the keys above
     same_node = "median of ..."
 
+A SLIT is no ratio of latencies. What a unit of distance above local adds is two of the costs, so that a file, or
+`machine.costs` of an experiment, can change it: `remote_per_distance` to a line transfer, on top of `remote_base`, and
+`dram_remote_per_distance` to a line from memory, on top of `dram_local`.
+
 Shorthand numbers CPUs as Linux does on x86: the first threads of all cores node by node, then all second threads.
 Leaves out everything a machine file cannot change: which rule charges which cost.
 """
