@@ -12,8 +12,10 @@ from typing import Final
 
 from slabdes.errors import InputError
 
-MAX_BYTES: Final = 64 << 20
-"""Most bytes of a machine file: a full matrix for 1,024 CPUs is about 10 MB (a choice; it stops endless devices)."""
+MAX_BYTES: Final = 32 << 20
+"""Most bytes of a machine file: a full matrix for 1,024 CPUs is 9 to 20 MB (a choice; it stops endless devices)."""
+MAX_HEAD: Final = 4096
+"""Characters of a file's first line that tell its kind (a choice)."""
 
 
 class Kind(StrEnum):
@@ -27,11 +29,11 @@ class Kind(StrEnum):
 
 KINDS: Final = ", ".join(Kind)
 _FIRST_LINE: Final = {
-    Kind.HWLOC: re.compile(r"\s*<"),
-    Kind.NUMACTL: re.compile(r"\s*(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
-    # Before TOML, whose keys have no commas before the equals sign; a table may begin with blanks.
+    Kind.HWLOC: re.compile(r"\s*+<"),
+    Kind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
+    # Before tables, which have no equals sign and may begin with a tab.
+    Kind.TOML: re.compile(r"\s*+(?:\[|[^=,;]+=)"),
     Kind.LATENCIES: re.compile(r'[-\d\s.eE+"naNA]*(?:[,;\t]|$)'),
-    Kind.TOML: re.compile(r"\s*(?:\[|[^=,;]+=)"),
 }
 
 
@@ -65,7 +67,7 @@ def kind_of(text: str, where: str) -> Kind:
     else:
         raise InputError(where, "nothing in it but comments", allowed=KINDS)
     for kind, first in _FIRST_LINE.items():
-        if first.match(line):
+        if first.match(line[:MAX_HEAD]):
             return kind
     shown = line if len(line) <= 60 else line[:60] + "..."
     raise InputError(f"{where}: line {number}", f"{shown!r} begins no kind of machine file", allowed=KINDS)

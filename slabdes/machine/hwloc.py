@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from xml.parsers import expat
 
+from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError
 from slabdes.machine.description import MAX_DISTANCE, MAX_NODES, MIN_DISTANCE, Description
 from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, clock_of_model, describe, members
@@ -19,6 +20,8 @@ MAX_ELEMENTS: Final = 1 << 16
 """Most elements of a file: 1,024 CPUs with all their caches and devices are about 20,000 (a choice)."""
 MAX_DEPTH: Final = 128
 """Deepest nesting: chains of PCI bridges reach 11 in practice (a choice)."""
+MAX_SHARED: Final = 4 * MAX_CPUS
+"""Most different sets of CPUs that share a cache: each CPU has three or four (a choice)."""
 MAX_CPU_BITS: Final = 1 << 16
 """Highest number in a set of CPUs or nodes (a choice; the kernel's own ceiling is 8,192 CPUs)."""
 BYTES_PER_MIB: Final = 1 << 20
@@ -26,6 +29,12 @@ BYTES_PER_MIB: Final = 1 << 20
 FROM_OS: Final = 1
 MEANS_LATENCY: Final = 4
 """hwloc's HWLOC_DISTANCES_KIND_FROM_OS and _MEANS_LATENCY."""
+
+ENDS_EARLY: Final = tuple(
+    expat.errors.codes[text]
+    for text in (expat.errors.XML_ERROR_NO_ELEMENTS, expat.errors.XML_ERROR_UNCLOSED_TOKEN, expat.errors.XML_ERROR_PARTIAL_CHAR)
+)
+"""Errors of expat at a text that stops before its last element is closed."""
 
 VERSION: Final = re.compile(r"[23]\.\d{1,3}")
 SET: Final = re.compile(r"(?:0xf\.\.\.f|0x[0-9a-f]{1,8})?(?:,(?:0x[0-9a-f]{1,8})?)*", re.IGNORECASE)
@@ -103,8 +112,8 @@ class _Reader:
         try:
             parser.Parse(text, True)
         except expat.ExpatError as error:
-            told = expat.ErrorString(error.code)
-            raise InputError(f"{self.where}: line {error.lineno}", f"not XML: {told} (cut off?)", allowed="hwloc XML") from None
+            told = expat.ErrorString(error.code) + (" (cut off?)" if error.code in ENDS_EARLY else "")
+            raise InputError(f"{self.where}: line {error.lineno}", f"not XML: {told}", allowed="hwloc XML") from None
 
     def fail(self, problem: str, allowed: str | None = None, line: int | None = None) -> NoReturn:
         raise InputError(f"{self.where}: line {line or self._parser.CurrentLineNumber}", problem, allowed)
@@ -158,6 +167,8 @@ class _Reader:
             kind == "Group" and attributes.get("subtype") == "Cluster"
         ):
             self.shared.add(self._set(attributes, "cpuset", 0))
+            if len(self.shared) > MAX_SHARED:
+                self.fail(f"more than {MAX_SHARED} different caches", allowed="a machine")
 
     def _numa_node(self, attributes: Mapping[str, str]) -> None:
         node = self._number(attributes, "os_index", "NUMANode", MAX_CPU_BITS)

@@ -56,7 +56,7 @@ Count = Annotated[int, Strict(), Field(ge=1, le=1 << 20)]
 Index = Annotated[int, Strict(), Field(ge=0, le=1 << 20)]
 Number = Annotated[float, Strict()]
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e9)]
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
 
 SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns")
 """What besides costs may have a source."""

@@ -8,7 +8,7 @@ import pytest
 from samples import HEAD, TWO_PACKAGES, core, cpus, matrix, numa, package, tag, xml
 
 from slabdes.errors import InputError
-from slabdes.machine.hwloc import MAX_DEPTH, MAX_ELEMENTS, parse_hwloc
+from slabdes.machine.hwloc import MAX_DEPTH, MAX_ELEMENTS, MAX_SHARED, parse_hwloc
 from slabdes.machine.topology import Machine
 
 
@@ -223,6 +223,10 @@ REFUSED = {
         f"line 1: nested deeper than {MAX_DEPTH} elements",
     ),
     "too many elements": ('<topology version="2.0">\n' + "<info/>\n" * (MAX_ELEMENTS + 1), f"more than {MAX_ELEMENTS} elements"),
+    "too many caches": (
+        xml(numa(0, 0) + core(0) + "".join(f'<object type="L2Cache" cpuset="{n:#x}"/>' for n in range(MAX_SHARED + 1))),
+        f"more than {MAX_SHARED} different caches",
+    ),
     "a page": ("<html><body>no such file</body></html>", "line 1: <'html'> is not hwloc's <topology>"),
     "another root": ('<root version="2.0"/>', "is not hwloc's <topology>"),
     "format 1": ("<topology><object/></topology>", "hwloc XML format '1'; allowed: 2.x or 3.x"),
@@ -258,7 +262,7 @@ REFUSED = {
     "too many nodes": (xml(core(0) + "".join(numa(n, 0) for n in range(257))), "257 nodes; allowed: 1 to 256"),
     "a NUL": (TWO_PACKAGES.replace("Package", "\0", 1), "not XML"),
     "two roots": (TWO_PACKAGES + "<topology/>", "not XML: junk after document element"),
-    "only a head": (HEAD, "not XML: no element found"),
+    "only a head": (HEAD, "not XML: no element found (cut off?)"),
 }
 
 

@@ -60,6 +60,8 @@ def test_the_kind_is_told_by_what_is_in_the_file_and_not_by_its_name(kind: Kind,
         ("libnuma: Warning: no\n", Kind.NUMACTL),
         ("# ours\n[topology]\n", Kind.TOML),
         ("'name' = 'x'\n", Kind.TOML),
+        ("\tname = 'x'\n", Kind.TOML),
+        ("\t\n1\t\n", Kind.LATENCIES),
         (",,\n", Kind.LATENCIES),
         ("\n40.5\n41,42\n", Kind.LATENCIES),
         ("0;1e1\n", Kind.LATENCIES),
@@ -297,7 +299,8 @@ def experiment(machine: Path | str, workload: str, engine: str) -> dict[str, Any
     return {
         "name": "imported",
         "engine": engine,
-        "machine": {"preset": machine} if isinstance(machine, str) else {"file": str(machine)},
+        # As much memory whenever it is asked: a virtual machine's may grow.
+        "machine": {"preset": machine, "memory_mib": 64} if isinstance(machine, str) else {"file": str(machine)},
         "cache": [{"name": "size-256", "size": 256}],
         "workload": kinds[workload],
     }

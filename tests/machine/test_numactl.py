@@ -9,6 +9,7 @@ import pytest
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.numactl import ThreadNumbering, parse_numactl
+from slabdes.machine.toml_file import parse_toml
 
 REAL = Path(__file__).parents[3] / "shared" / "machines" / "numactl"
 
@@ -186,6 +187,16 @@ def test_bad_numactl_text_is_one_line(case: str, tmp_path: Path) -> None:
     assert line.startswith(str(file))
     assert "\n" not in line
     assert len(line) < 1000 + len(str(file))
+
+
+def test_what_is_assumed_of_very_many_nodes_still_reads_back() -> None:
+    text = (
+        "node 0 cpus: 0\n"
+        + "".join(f"node {node} cpus:\n" for node in range(1000, 1255))
+        + "No distance information available.\n"
+    )
+    machine = parse_numactl(text, "many", "many").build()
+    assert parse_toml(machine.to_toml(), "again", "again").build() == machine
 
 
 def test_a_single_node_needs_no_table() -> None:

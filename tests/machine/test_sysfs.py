@@ -121,6 +121,6 @@ def test_a_host_without_sysfs_is_one_line(tmp_path: Path) -> None:
 def test_host_is_this_machine_wherever_a_machine_is_named() -> None:
     if not Path(f"/{CPU}/online").exists():
         pytest.skip("this host has no /sys/devices/system/cpu")
-    machine = load_machine("host")
-    assert machine == read_host().build()
-    assert machine.n_cpus >= 1
+    machine, read = load_machine("host"), read_host().build()
+    # Not its memory: a virtual machine's may grow between the two.
+    assert (machine.node_of_cpu, machine.core_of_cpu, machine.distances) == (read.node_of_cpu, read.core_of_cpu, read.distances)
