@@ -44,6 +44,7 @@ app = typer.Typer(
 machine_app = typer.Typer(help="Machines: presets, and files that describe one.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(machine_app, name="machine")
 
+MACHINE_HELP = "A preset's name, host, or a file: our TOML, hwloc XML, numactl --hardware, or a CSV of core-to-core latencies."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[
     Path | None,
@@ -105,7 +106,7 @@ def replay(
         typer.Argument(metavar="TRACE", help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip."),
     ],
     machine: Annotated[
-        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, or a file that describes a machine.")
+        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, host, or a file that describes a machine.")
     ],
     cache: Annotated[
         list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. `all`: every cache.")
@@ -143,7 +144,7 @@ def replay(
     times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
     """
     from slabdes.config import apply_settings, parse_experiment
-    from slabdes.machine import preset_names
+    from slabdes.machine import is_named
 
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
     raw: dict[str, Any] = {
@@ -152,7 +153,7 @@ def replay(
         "replications": replications,
         "engine": engine,
         "allocator": allocator if from_dump is None or allocator != "2.6.34" else "6.1",
-        "machine": {"preset": machine} if machine in preset_names() or not Path(machine).exists() else {"file": machine},
+        "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
         "workload": {
             "kind": "trace",
             "file": str(trace),
@@ -492,9 +493,7 @@ def machine_list(as_json: Json = False) -> None:
 
 @machine_app.command("show")
 def machine_show(
-    machine: Annotated[
-        str, typer.Argument(metavar="MACHINE", help="A preset's name, or a file: our TOML, or the output of numactl --hardware.")
-    ],
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.png", help="The picture, a new file. Default: machine-NAME.png.")
     ] = None,
@@ -529,7 +528,35 @@ def machine_show(
         "costs in ns (smt_slowdown is a ratio)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
+    if shown.sources:
+        _print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
     print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+
+
+@machine_app.command("import")
+def machine_import(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="MACHINE.toml", help="The machine as our TOML, a new file.")],
+    latencies: Annotated[
+        Path | None,
+        typer.Option("--latencies", metavar="CSV", help="Its measured core-to-core latencies, one way, ns."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a machine as TOML, to look at and change.
+
+    Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
+    alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
+    """
+    from slabdes.machine import import_machine
+    from slabdes.machine.files import write_new
+
+    imported = import_machine(machine, latencies)
+    write_new(out, imported.to_toml())
+    if as_json:
+        _print_json({"file": str(out), **imported.describe()})
+        return
+    print(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")
 
 
 def _print_json(value: Any) -> None:
