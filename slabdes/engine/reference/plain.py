@@ -43,10 +43,10 @@ class PlainObject:
 class PlainSlab:
     """A slab, with its free objects; the one to be handed out next is the last."""
 
-    __slots__ = ("free", "serial")
+    __slots__ = ("free", "number")
 
-    def __init__(self, serial: int, num: int) -> None:
-        self.serial = serial
+    def __init__(self, number: int, num: int) -> None:
+        self.number = number
         self.free = [PlainObject(self, index) for index in reversed(range(num))]
 
 
@@ -105,20 +105,20 @@ def _histogram(took: list[float]) -> Histogram:
 
 @dataclass
 class PlainLog:
-    """Operations as (CPU, start, end, path, slab's serial, index), holds as (kind, node, CPU, asked, granted, released)."""
+    """Operations as (CPU, start, end, path, slab, index), holds as (kind, node, CPU, asked, granted, released)."""
 
     operations: list[tuple[int, int, int, Path, int, int]] = field(default_factory=list)
     holds: list[tuple[LockKind, int, int, int, int, int]] = field(default_factory=list)
 
     def add(self, cpu: int, start: float, end: float, path: Path, obj: PlainObject) -> None:
         """Keep an operation."""
-        self.operations.append((cpu, int(start), int(end), path, obj.slab.serial, obj.index))
+        self.operations.append((cpu, int(start), int(end), path, obj.slab.number, obj.index))
 
     def digest(self, n_cpus: int, locks: Sequence[tuple[LockKind, int]]) -> str:
         """The digest that an engine makes of the same operations and holds; `locks` are all of a run by kind and node."""
         cpus = [0] * n_cpus
-        for cpu, start, end, path, serial, index in self.operations:
-            cpus[cpu] = fold(cpus[cpu], start, end, what_word(serial << OBJECT_BITS | index, 0, path))
+        for cpu, start, end, path, slab, index in self.operations:
+            cpus[cpu] = fold(cpus[cpu], start, end, what_word(slab << OBJECT_BITS | index, 0, path))
         held = dict.fromkeys(locks, 0)
         for kind, node, cpu, asked, granted, released in self.holds:
             held[kind, node] = fold(held[kind, node], asked, released, hold_word(cpu, granted))
@@ -130,7 +130,11 @@ class PlainModel:
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload, log: PlainLog | None = None) -> None:
         assert isinstance(experiment.workload, BurstWorkload)
-        (self.cache,) = build_state(experiment, machine, workload.caches, 0).caches
+        state = build_state(experiment, machine, workload.caches, 0)
+        (self.cache,) = state.caches
+        self.n_slabs = len(state.slabs)
+        self.spare: list[int] = []
+        """Numbers of destroyed slabs, to be used again."""
         self.burst = experiment.workload
         self.costs = costs = machine.costs
         self.alloc_hit, self.alloc_miss = costs.alloc_hit, costs.alloc_hit + costs.slow_path
@@ -139,7 +143,6 @@ class PlainModel:
         self.log = log
         self.took: dict[Path, list[float]] = {path: [] for path in Path}
         self.latency: dict[Path, Histogram] = {}
-        self.serial = 0
         self.env = env = simpy.Environment()
         self.page_batch = PagePool(machine.memory_pages, machine.n_cpus).batch
         nodes = [PlainNode(env, l3.node, l3.free_limit) for l3 in self.cache.nodelists]
@@ -256,8 +259,10 @@ class PlainModel:
             cpu.pages = self.page_batch[node.list_lock.node]
             yield from self.hold(cpu, node.zone_lock, costs.lock_op + cpu.pages * costs.pcp_refill_page)
         cpu.pages -= 1
-        slab = PlainSlab(self.serial, self.cache.num)
-        self.serial += 1
+        if not self.spare:
+            self.spare.append(self.n_slabs)
+            self.n_slabs += 1
+        slab = PlainSlab(self.spare.pop(), self.cache.num)
         yield env.timeout(costs.page_alloc_order0 + costs.irq_pair + costs.grow_base + self.cache.num * costs.init_object)
         yield from self.hold(cpu, node.list_lock, costs.lock_op + costs.list_move)
         node.free.append(slab)
@@ -312,6 +317,7 @@ class PlainModel:
             node.partial.append(slab)
         elif node.free_objects > node.free_limit:
             node.free_objects -= self.cache.num
+            self.spare.append(slab.number)
             cpu.pages += 1
         else:
             node.free.insert(0, slab)

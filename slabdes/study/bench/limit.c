@@ -90,7 +90,6 @@ typedef struct {
     int32_t *lines, *store;
     int64_t now, pause_at, done;
     int32_t n_slabs, slab_room, spare, reaper, unfinished, starting, bits, leaves;
-    int64_t slabs_created;
     int too_long;
 } Run;
 
@@ -289,9 +288,8 @@ static int new_slab(Run *r) {
         number = r->n_slabs++;
     }
     r->slabs[number].owner = r->slabs[number].chain_owner = (int32_t)r->given->n_cpus;
-    uint64_t serial = (uint64_t)r->slabs_created++;
     for (int i = 0; i < r->given->num; i++)
-        r->objects[number << SLOT_BITS | i].key = ((serial << OBJECT_BITS | (uint64_t)i) << 16) * WHAT_PRIME;
+        r->objects[number << SLOT_BITS | i].key = (((uint64_t)number << OBJECT_BITS | (uint64_t)i) << 16) * WHAT_PRIME;
     return number;
 }
 
