@@ -120,9 +120,9 @@ class MachineConfig(Frozen):
     """The machine: a preset's name or a file, what part of it the workload uses, and costs to override (ns)."""
 
     preset: Name | None = None
-    """A machine that comes with slabdes: `slabdes machine list` names them. Either this or `file`."""
+    """A machine that comes with slabdes (`slabdes machine list` names them), or `host`, this one. Either this or `file`."""
     file: FileName | None = None
-    """A machine of one's own: our TOML, or the output of `numactl --hardware`."""
+    """A machine of one's own: our TOML, hwloc XML, the output of `numactl --hardware`, or a table of latencies (CSV)."""
     cpus: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] | None = None
     """CPUs that a synthetic workload runs on, all by default; `workload.cpus` and `workload.copies` place a trace."""
     placement: Placement = Placement.COMPACT

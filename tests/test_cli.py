@@ -80,7 +80,9 @@ def test_help_starts_quickly() -> None:
 
 
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
-    for command in ("run", "replay", "plot", "slabinfo", "lock-stat", "conform", "geometry", "machine list", "machine show"):
+    texts = ("slabinfo", "lock-stat")
+    machines = ("machine list", "machine show", "machine import")
+    for command in ("run", "replay", "plot", *texts, "conform", "geometry", *machines):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out
@@ -367,6 +369,33 @@ def test_machine_show_as_json_draws_only_what_it_is_asked_for(slabdes: Slabdes) 
     assert not list(Path().iterdir())
     slabdes("machine", "show", "uma-4", "--json", "--out", "m.png")
     assert Path("m.png").is_file()
+
+
+def test_machine_import_writes_what_show_reads_and_says_what_was_assumed(slabdes: Slabdes) -> None:
+    table = "\n".join(",".join("" if b >= a else "8" if a - b == 2 else "130" for b in range(4)) for a in range(4))
+    Path("table").write_text(table, encoding="utf-8")
+    done = slabdes("machine", "import", "table", "-o", "mine.toml")
+    assert (done.code, done.out) == (0, "table: 4 CPUs, 2 cores, 1 nodes: mine.toml\n")
+    shown = slabdes("machine", "show", "mine.toml", "--out", "mine.png")
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("memory_mib ")]
+    assert "4096 MiB a node assumed" in line
+    assert json.loads(slabdes("machine", "show", "mine.toml", "--json").out) == json.loads(
+        slabdes("machine", "show", "table", "--json").out
+    )
+
+
+def test_machine_import_takes_line_transfers_from_a_table_and_never_writes_over_a_file(slabdes: Slabdes) -> None:
+    Path("table").write_text("\n40\n41,42\n43,44,45\n", encoding="utf-8")
+    done = slabdes("machine", "import", "uma-4", "--latencies", "table", "-o", "mine.toml", "--json")
+    assert [kind["max_ns"] for kind in json.loads(done.out)["transfers"]] == [45.0]
+    before = Path("mine.toml").read_text(encoding="utf-8")
+    again = slabdes("machine", "import", "uma-4", "-o", "mine.toml")
+    assert (again.code, again.err) == (2, "slabdes: mine.toml: is there already; allowed: a new file\n")
+    assert Path("mine.toml").read_text(encoding="utf-8") == before
+    other = slabdes("machine", "import", "xeon-2s", "--latencies", "table", "-o", "other.toml")
+    assert (other.code, other.err.count("\n")) == (2, 1)
+    assert "table: 4 CPUs, but xeon-2s has 96" in other.err
+    assert not Path("other.toml").exists()
 
 
 # Ctrl-C

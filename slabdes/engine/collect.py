@@ -22,15 +22,12 @@ def make_records(
     warnings: tuple[str, ...],
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` are the OS's, for locks' names."""
-    digest = hashlib.sha256()
-    for running in (*(cpu.digest for cpu in cpus), *(lock.digest for lock in locks)):
-        digest.update(running.to_bytes(8, "little"))
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
             latency.setdefault(key, Histogram()).merge(histogram)
     return Records(
-        digest=digest.hexdigest(),
+        digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         locks=tuple(_lock_record(state, lock, node_ids) for lock in locks),
@@ -39,6 +36,14 @@ def make_records(
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         warnings=warnings,
     )
+
+
+def digest_of(cpus: Sequence[int], locks: Sequence[int]) -> str:
+    """The digest of a run from the running hash of each CPU and of each lock, in index order."""
+    digest = hashlib.sha256()
+    for running in (*cpus, *locks):
+        digest.update(running.to_bytes(8, "little"))
+    return digest.hexdigest()
 
 
 def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
