@@ -250,6 +250,20 @@ def test_conform_holds_where_every_record_is_matched(slabdes: Slabdes) -> None:
     assert (done.code, done.out, done.err) == (0, "one: 2/2\n", "")
 
 
+def test_conform_takes_no_engine_that_runs_no_scripts(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    done = slabdes("conform", "scripts", "--engine", "auto")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "slabdes: --engine: 'auto' runs no scripts; allowed: reference, compiled\n"
+
+
+def test_conform_gives_the_same_records_through_compiled_code(slabdes: Slabdes) -> None:
+    script("one", f"{OPS}a 0\ndump full\n")
+    compiled = slabdes("conform", "scripts", "--print", "--engine", "compiled")
+    assert compiled.out == slabdes("conform", "scripts", "--print").out
+    assert compiled.out.count("\n") == 4
+
+
 def test_conform_shows_the_first_difference_and_exits_with_1(slabdes: Slabdes) -> None:
     script("one", OPS)
     recording = slabdes("conform", "scripts", "--print").out

@@ -101,8 +101,9 @@ class ScriptMemory(Memory):
             cache.array = self.arrays[int(packed["array"]) : int(packed["array"]) + len(state.node_of_cpu)]
             for l3 in cache.nodelists:
                 record = self["l3s"][cache.index * state.n_nodes + l3.node]
-                for name in ("free_objects", "free_slabs", "free_limit", "colour_next", "free_touched", "next_reap"):
-                    setattr(l3, name, int(record[name]))
+                for name in layout.L3.names or ():
+                    if name not in ("shared", "alien"):
+                        setattr(l3, name, int(record[name]))
                 shared = int(record["shared"])
                 l3.shared = None if shared == NOBODY else self.arrays[shared]
 

@@ -1,7 +1,8 @@
 """Runs a script's operations through compiled code, one at a time: the conformance engine's other Driver.
 
 Python only creates caches and a tune's arrays, as it makes room for slabs in timed runs. A script's page limits count pages
-given in all, so an operation that gets pages after it gave some back could see more of them than are left.
+given in all; an operation that got pages after it gave some back would see those again, but none does: scripts' caches have
+no descriptors that could be missing.
 """
 
 from __future__ import annotations
