@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.mempolicy import alternate_node, slab_node
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
@@ -41,7 +42,7 @@ def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> 
     """An object, or NO_OBJECT; `cpu.path` says how it came about (__do_cache_alloc)."""
     cpu.altfail = False
     if not flags & THISNODE:
-        node = cpu.policy.alternate_node(cpu.node, cache.mem_spread)
+        node = alternate_node(cpu.policy, cpu.node, cache.mem_spread)
         if node != NO_NODE:
             obj = yield from ____cache_alloc_node(k, cpu, cache, flags, node)
             if obj != NO_OBJECT:
@@ -196,7 +197,7 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
     cpu.path = Path.FAIL
     if flags & THISNODE:
         return NO_OBJECT
-    start = cpu.policy.slab_node(cpu.node)
+    start = slab_node(cpu.policy, cpu.node)
     k.note_fallback(cpu, cache, start)
     while True:
         for node in k.zonelist(start):

@@ -23,15 +23,12 @@ def make_records(
     warnings: tuple[str, ...],
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` are the OS's, for locks' names."""
-    digest = hashlib.sha256()
-    for running in (*(cpu.digest for cpu in cpus), *(lock.digest for lock in locks)):
-        digest.update(running.to_bytes(8, "little"))
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
             latency.setdefault(key, Histogram()).merge(histogram)
     return Records(
-        digest=digest.hexdigest(),
+        digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         spent=_spent(cpus, latency),
@@ -70,6 +67,14 @@ def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogra
     return {path: accounted[path] for path in Path if any(path is counted for _cache, counted in latency)}
 
 
+def digest_of(cpus: Sequence[int], locks: Sequence[int]) -> str:
+    """The digest of a run from the running hash of each CPU and of each lock, in index order."""
+    digest = hashlib.sha256()
+    for running in (*cpus, *locks):
+        digest.update(running.to_bytes(8, "little"))
+    return digest.hexdigest()
+
+
 def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
     name = f"{lock.kind.label} of node {node_ids[lock.node]}"
     if lock.kind is LockKind.ALIEN:
@@ -85,6 +90,8 @@ def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> 
         acquisitions=lock.acquisitions,
         contended=lock.contended,
         bounces=lock.bounces,
+        con_bounces=lock.con_bounces,
+        acq_bounces=lock.acq_bounces,
         wait=lock.wait,
         hold=lock.hold,
         queue_area=lock.area_of_the_granted(),
@@ -142,6 +149,10 @@ def _cache_record(cache: KmemCache) -> CacheRecord:
         limit=cache.limit,
         batchcount=cache.batchcount,
         shared=cache.shared,
+        num_allocations=stats.num_allocations,
+        high_mark=stats.high_mark,
+        errors=stats.errors,
+        max_freeable=stats.max_freeable,
         refills=stats.refills,
         retries=stats.retries,
         grown=stats.grown,

@@ -39,9 +39,9 @@ def hold_word(cpu: int, granted: int) -> int:
     return granted << CPU_BITS ^ cpu
 
 
-def what_word(identity: int, cache: int, path: int) -> int:
+def what_word(obj: int, cache: int, path: int) -> int:
     """Which object of which cache went which path, as one number; negative for what has no cache or object."""
-    return identity << 16 ^ cache << 8 ^ path
+    return obj << 16 ^ cache << 8 ^ path
 
 
 def slowed(slowdown: int, jitter: int, drawn: int) -> int:
@@ -207,7 +207,7 @@ class TimedCpu(CpuContext):
             self.irqs_on_at = now
 
     def count(self, cache: int, path: Path, start: int, what: int) -> None:
-        """Record an operation that began at `start` and ends now; `what` identifies the object in the digest."""
+        """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
         key = (cache, path)
         histogram = self.latency.get(key)
         if histogram is None:

@@ -12,6 +12,8 @@ from typing import Final
 
 SUB_BUCKET_BITS: Final = 7
 """Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
+_EXACT: Final = (2 << SUB_BUCKET_BITS) - 1
+"""The greatest value that has a bucket of its own."""
 
 
 class Path(IntEnum):
@@ -107,8 +109,8 @@ def bucket_of(value: int) -> int:
 
     Values below 2**8 have a bucket each; above, buckets are 1/128 to 1/256 of their value wide.
     """
-    exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-    return value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+    exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+    return (exponent << SUB_BUCKET_BITS) + (value >> exponent)
 
 
 def bucket_bounds(bucket: int) -> tuple[int, int]:
@@ -136,8 +138,8 @@ class Histogram:
 
     def add(self, value: int) -> None:
         """Count one non-negative value."""
-        exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-        bucket = value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+        exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+        bucket = (exponent << SUB_BUCKET_BITS) + (value >> exponent)
         buckets = self.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
         if not self.count or value < self.least:
@@ -164,8 +166,10 @@ class LockRecord:
     """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
 
     `wait` counts contended acquisitions (picoseconds from asking to being granted), `hold` all of them (from the
-    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `queue_area` is the number of
-    waiters integrated over time, in waiter-picoseconds: Little's law says it equals `wait.total`.
+    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `con_bounces` and `acq_bounces` are
+    lock_stat's: waits that began, and acquisitions made, when another CPU had acquired the lock last. They differ from
+    `bounces` where the line travels without the lock. `queue_area` is the number of waiters integrated over time, in
+    waiter-picoseconds: Little's law says it equals `wait.total`.
     """
 
     name: str
@@ -176,6 +180,8 @@ class LockRecord:
     acquisitions: int
     contended: int
     bounces: int
+    con_bounces: int
+    acq_bounces: int
     wait: Histogram
     hold: Histogram
     queue_area: int = 0
@@ -252,6 +258,10 @@ class CacheRecord:
     limit: int
     batchcount: int
     shared: int
+    num_allocations: int
+    high_mark: int
+    errors: int
+    max_freeable: int
     refills: int
     retries: int
     grown: int

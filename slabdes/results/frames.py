@@ -56,9 +56,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "spent": {"op": "text", "path": "text"} | {f"{part}_ns": "ns" for part in SPENT_PARTS},
     "locks": {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
-        "acquisitions": "count", "contended": "count", "bounces": "count",
-        "wait_total_ns": "ns", "wait_max_ns": "ns", "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns",
-        "queue_area_ns": "ns",
+        "acquisitions": "count", "contended": "count", "bounces": "count", "con_bounces": "count", "acq_bounces": "count",
+        "wait_total_ns": "ns", "wait_min_ns": "ns", "wait_max_ns": "ns",
+        "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns", "queue_area_ns": "ns",
     },
     "lock_times": {
         "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
@@ -134,6 +134,17 @@ class Frames:
             if point not in known:
                 raise InputError("point", f"{point} is not in this run", allowed=_ranges(known))
         return Frames(**{name: frame.filter(pl.col("point").is_in(list(points))) for name, frame in self.items()})
+
+    def replication(self, point: int, replication: int) -> Frames:
+        """The frames of one replication of one point. Raises InputError for one that is not there."""
+        import polars as pl
+
+        of_point = self.of_points([point])
+        known = sorted(of_point.runs["replication"].to_list())
+        if replication not in known:
+            raise InputError("replication", f"{replication} is not in this run", allowed=_ranges(known))
+        one = {name: frame.filter(pl.col("replication") == replication) for name, frame in of_point.items() if name != "points"}
+        return Frames(points=of_point.points, **one)
 
     def renumbered(self, point: int) -> Frames:
         """The frames of a run of one point, with its number changed to `point`."""
@@ -233,8 +244,8 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
 
 def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
     wait, hold = lock.wait, lock.hold
-    times = (wait.total, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
-    counts = (lock.acquisitions, lock.contended, lock.bounces)
+    times = (wait.total, wait.least, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
+    counts = (lock.acquisitions, lock.contended, lock.bounces, lock.con_bounces, lock.acq_bounces)
     return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
 
 

@@ -24,7 +24,7 @@ from slabdes.allocator.transitions import (
     transfer_objects,
 )
 from slabdes.engine.compiled.account import disable_irqs
-from slabdes.engine.compiled.clock import Record, call, end_of_path
+from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     ALLOC,
     FALLBACK,
@@ -42,10 +42,15 @@ from slabdes.engine.compiled.notes import (
     note_array_seen,
     note_coloured,
     note_counted,
+    note_direct_grow,
+    note_fallback,
     note_linked,
     note_moved,
+    note_no_more_slabs,
     note_slab_made,
     note_taken,
+    note_taken_from_new,
+    note_taken_straight,
     note_unlinking,
     note_unlocked_look,
 )
@@ -60,6 +65,7 @@ from slabdes.engine.compiled.numba_tools import (
     stats_at,
 )
 from slabdes.engine.compiled.page_paths import drop_slab
+from slabdes.engine.compiled.variants import fallback_start
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -96,7 +102,11 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
             stage = 2
     if stage == 2:
         note_unlocked_look(run, cpu, l3)
-        stage = 3 if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail) else 5
+        if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail):
+            stage = 3
+        else:
+            note_direct_grow(run, cpu, cache)
+            stage = 5
     if stage == 3:
         frame.pc = REFILL + 4
         if spin_lock(run, cpu, l3.list_lock) == WAIT:
@@ -120,7 +130,7 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
         if frame.grown:
             if run.private_slab and not ac.avail:
                 nr = alloc_block(words, slabs_at(run.slabs)[slab], stats, ac, slab, frame.batch)
-                cpu.work += nr * run.slab_object
+                note_taken_from_new(run, cpu, slab, nr)
             frame.pc = REFILL + 7
             call(run, cpu, GROW_END, cache, 0, 0, slab, 0)
             return GO
@@ -161,11 +171,12 @@ def _refill_from_node(run: Record, cpu: Record, cache: int, batchcount: int) -> 
     while batchcount > 0:
         slab = first_slab(slabs, l3)
         if slab == NO_SLAB:
+            note_no_more_slabs(run, cpu, cache, ac)
             break
         was = slabs[slab].which
         note_unlinking(run, cpu, slab)
         nr = take_objects(words, slabs, l3, stats_at(run.stats)[cache], ac, slab, batchcount)
-        note_taken(run, cpu, l3, slab, nr)
+        note_taken(run, cpu, l3, slab, was, nr)
         batchcount -= nr
         from_partial |= was == _ON_PARTIAL
         from_free |= was == _ON_FREE
@@ -189,8 +200,12 @@ def kmem_cache_alloc(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         stats.allocmiss += 1
         frame.pc = ALLOC + 1
-        return cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
-    elif stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
+        depth = cpu.sp
+        status = cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
+        if under_way(cpu, status, depth):
+            return status
+        stage = 1
+    if stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
         end_of_path(cpu, cpu.ret)
     else:
         frame.pc = ALLOC + 2
@@ -220,7 +235,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
             frame.was = slabs[slab].which
             note_unlinking(run, cpu, slab)
             frame.obj = take_one(ints_at(run.words), slabs, l3, stats_at(run.stats)[cache], slab)
-            note_taken(run, cpu, l3, slab, 1)
+            note_taken_straight(run, cpu, l3, slab, frame.was)
             frame.pc = NODE_ALLOC + 3
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 3:
@@ -236,7 +251,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
         slab = cpu.ret
         if slab == NO_SLAB:
             frame.pc = NODE_ALLOC + 7
-            call(run, cpu, FALLBACK, cache, cpu.node, frame.flags, 0, 0)
+            call(run, cpu, FALLBACK, cache, 0, frame.flags, 0, 0)
             return GO
         frame.grown = 1
         frame.pc = NODE_ALLOC + 1
@@ -254,7 +269,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (where the zonelist starts), flags."""
+    """Arguments: cache, flags."""
     stage = frame.pc & STAGE
     cache = frame.cache
     if stage == 0:
@@ -262,6 +277,8 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
         if frame.flags & THISNODE:
             end_of_path(cpu, NO_OBJECT)
             return GO
+        frame.node = fallback_start(run, cpu)
+        note_fallback(run, cpu, cache, frame.node)
         frame.i = 0
         stage = 1
     if stage == 1:
@@ -394,6 +411,7 @@ def _make_slab(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         end_of_path(cpu, frame.slab)
         return GO
     init_slab(ints_at(run.words), slabs_at(run.slabs)[frame.slab], frame.home, frame.colour)
+    record.ctor_calls += record.ctor * record.num
     note_slab_made(run, cpu, frame.slab, record.num)
     return _grown(run, cpu, frame, frame.slab)
 

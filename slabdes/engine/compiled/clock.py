@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.state import NO_OBJECT, NOBODY, OBJECT_BITS, OBJECT_MASK
-from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
+from slabdes.allocator.state import NOBODY
+from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
     frames_at,
@@ -32,6 +32,7 @@ from slabdes.units import PS_PER_S
 Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
+_GO = int(Status.GO)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
 _32 = np.uint64(32)
@@ -239,6 +240,12 @@ def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a
 
 
 @inline
+def under_way(cpu: Record, status: int, depth: int) -> bool:
+    """Whether a path that was begun at once has not ended yet: it waits, or goes on in a path of its own."""
+    return status != _GO or cpu.sp != depth
+
+
+@inline
 def end_of_path(cpu: Record, result: int) -> None:
     """End a path with a result."""
     cpu.ret = result
@@ -249,14 +256,6 @@ def end_of_path(cpu: Record, result: int) -> None:
 def link_of(run: Record, obj: int) -> int:
     """The place of an object's chain link in `words`."""
     return slabs_at(run.slabs)[obj >> 12].bufctl + (obj & 4095)
-
-
-@inline
-def identity_of(run: Record, obj: int) -> int:
-    """An object by its slab's serial number (TimedKernel.identity)."""
-    if obj == NO_OBJECT:
-        return obj
-    return slabs_at(run.slabs)[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
 
 # Draws: streams.py's, where Python's integers have more than 64 bits on the way.

@@ -12,7 +12,7 @@ from slabdes.engine.compiled.clock import NEVER, Record, look_out
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import GO, WAIT, resume
-from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, ints_at
+from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, inline, ints_at
 from slabdes.engine.compiled.slots import rehash
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
@@ -41,6 +41,46 @@ def _room_for_a_slab(run: Record) -> bool:
     return run.n_slabs < run.slab_room and run.n_words + run.most_objects <= run.word_room and run.n_lines + 2 <= run.line_room
 
 
+@inline
+def follow(run: Record, cpu: Record, frame: Record, path: int) -> int:
+    """Do what comes next on one of the allocator's paths."""
+    if path == ALLOC:
+        status = kmem_cache_alloc(run, cpu, frame)
+    elif path == REFILL:
+        status = cache_alloc_refill(run, cpu, frame)
+    elif path == FREE:
+        status = kmem_cache_free(run, cpu, frame)
+    elif path == FLUSH:
+        status = cache_flusharray(run, cpu, frame)
+    elif path == FREE_BLOCK:
+        status = free_block(run, cpu, frame)
+    elif path == PAGES:
+        if not _room_for_a_slab(run):
+            return _SLABS
+        status = slab_pages(run, cpu, frame)
+    elif path == GROW_BEGIN:
+        status = cache_grow_begin(run, cpu, frame)
+    elif path == GROW_END:
+        status = cache_grow_end(run, cpu, frame)
+    elif path == DESTROY:
+        status = slabs_destroy(run, cpu, frame)
+    elif path == FREE_PAGES:
+        status = kmem_freepages(run, cpu, frame)
+    elif path == NODE_ALLOC:
+        status = cache_alloc_node(run, cpu, frame)
+    elif path == FALLBACK:
+        status = fallback_alloc(run, cpu, frame)
+    elif path == DRAIN_ALIEN:
+        status = drain_alien_cache(run, cpu, frame)
+    elif path == REAP:
+        status = cache_reap(run, cpu, frame)
+    elif path == DRAIN_LOCKED:
+        status = drain_array_locked(run, cpu, frame)
+    else:
+        status = drain_freelist(run, cpu, frame)
+    return status
+
+
 @function
 def _go_on(run: Record, cpu: Record) -> int:
     """Follow the CPU's paths until it waits or Python is needed."""
@@ -50,42 +90,10 @@ def _go_on(run: Record, cpu: Record) -> int:
         path = frame.pc & _PATH
         if path == PROGRAM:
             status = live(run, cpu, frame)
-        elif path == ALLOC:
-            status = kmem_cache_alloc(run, cpu, frame)
-        elif path == REFILL:
-            status = cache_alloc_refill(run, cpu, frame)
-        elif path == FREE:
-            status = kmem_cache_free(run, cpu, frame)
-        elif path == FLUSH:
-            status = cache_flusharray(run, cpu, frame)
-        elif path == FREE_BLOCK:
-            status = free_block(run, cpu, frame)
-        elif path == PAGES:
-            if not _room_for_a_slab(run):
-                return _SLABS
-            status = slab_pages(run, cpu, frame)
-        elif path == GROW_BEGIN:
-            status = cache_grow_begin(run, cpu, frame)
-        elif path == GROW_END:
-            status = cache_grow_end(run, cpu, frame)
-        elif path == DESTROY:
-            status = slabs_destroy(run, cpu, frame)
-        elif path == FREE_PAGES:
-            status = kmem_freepages(run, cpu, frame)
-        elif path == NODE_ALLOC:
-            status = cache_alloc_node(run, cpu, frame)
-        elif path == FALLBACK:
-            status = fallback_alloc(run, cpu, frame)
-        elif path == DRAIN_ALIEN:
-            status = drain_alien_cache(run, cpu, frame)
-        elif path == REAP:
-            status = cache_reap(run, cpu, frame)
-        elif path == DRAIN_LOCKED:
-            status = drain_array_locked(run, cpu, frame)
         elif path == INTERRUPT:
             status = handle_interrupts(run, cpu, frame)
         else:
-            status = drain_freelist(run, cpu, frame)
+            status = follow(run, cpu, frame, path)
     return status
 
 

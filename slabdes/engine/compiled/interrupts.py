@@ -25,7 +25,6 @@ from slabdes.engine.compiled.clock import (
     descriptor_read,
     exponential_draw,
     first_touch,
-    identity_of,
     link_of,
     set_timer,
     settle,
@@ -152,7 +151,7 @@ def _allocated(run: Record, cpu: Record, frame: Record) -> None:
         room = run.irq_keep + run.irq_objects
         ints_at(run.rings)[cpu.number * room + (cpu.oldest + cpu.held) % room] = obj
         cpu.held += 1
-    count(run, cpu, frame.cache, path, frame.batch, identity_of(run, obj))
+    count(run, cpu, frame.cache, path, frame.batch, obj)
     end_account(run, cpu, path)
 
 
@@ -166,7 +165,7 @@ def _free_oldest(run: Record, cpu: Record, frame: Record) -> None:
     begin_account(run, cpu)
     cpu.work += run.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
-    frame.slab = identity_of(run, obj)
+    frame.slab = obj
     frame.pc = INTERRUPT + 4
     call(run, cpu, FREE, frame.cache, 0, 0, obj, 0)
 

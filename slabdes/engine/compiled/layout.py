@@ -34,18 +34,20 @@ SLAB: Final = record(
 )  # fmt: skip
 """As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
-    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "colour_next", "free_touched",
-    "next_reap", "list_lock", "line", "shared", "alien",
+    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
+    "free_touched", "next_reap", "list_lock", "line", "shared", "alien",
 )  # fmt: skip
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
 CACHE: Final = record(
-    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array",
+    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
+    "ctor_calls", "mem_spread",
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
-    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "since", "toll", "posted", "digest",
+    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by", "since",
+    "toll", "posted", "digest",
 )  # fmt: skip
 """As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
@@ -68,7 +70,7 @@ CPU: Final = record(
     "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
-    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
+    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
@@ -125,7 +127,9 @@ class Status(IntEnum):
     """There may be no room for another slab."""
     SLOTS = 8
     """The hash table of slots is half full."""
-    STORM = 9
+    EVENTS = 9
+    """There may be no room for what a script's next step would write down."""
+    STORM = 10
     """A CPU does nothing any more but handle interrupts."""
 
 

@@ -23,9 +23,11 @@ from slabdes.engine.compiled.clock import (
 from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import write, write_locked
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
-from slabdes.locks.spinlock import FREE
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 
 GO = int(Status.GO)
 WAIT = int(Status.WAIT)
@@ -35,6 +37,7 @@ _TAKE = int(Micro.TAKE)
 _GRANTED = int(Micro.GRANTED)
 _RELEASE = int(Micro.RELEASE)
 _FINISH = int(Micro.FINISH)
+_UNLOCKED = int(Event.UNLOCKED)
 
 
 @function
@@ -49,6 +52,7 @@ def look(run: Record, cpu: Record) -> int:
 @function
 def spin_lock(run: Record, cpu: Record, lock: int) -> int:
     """Wait for a lock and take it."""
+    write_locked(run, cpu, lock)
     cpu.lock = lock
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
@@ -64,6 +68,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
     if held.holder != FREE:
         return False
     disable_irqs(cpu)
+    write_locked(run, cpu, lock)
     held.acquisitions += 1
     _fetch(run, cpu, held)
     return True
@@ -72,6 +77,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
 @function
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     """Release a lock once what was done under it has taken its time. For paths with interrupts off: see spin_unlock_irq."""
+    write(run, cpu, _UNLOCKED, lock, 0, 0, 0, 0, 0)
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
@@ -122,6 +128,7 @@ def _take(run: Record, cpu: Record) -> int:
         _fetch(run, cpu, held)
         return GO
     cpu.asked = cpu.clock
+    count_contention(held, cpu.number)
     _queue_changes(held, cpu.clock)
     if held.waiters:
         cpus_at(run.cpus)[held.last].next_waiter = cpu.number
@@ -143,6 +150,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.granted_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
+    count_acquisition(held, cpu.number)
     owner = ints_at(run.owner)[held.line]
     fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
@@ -181,6 +189,7 @@ def _granted(run: Record, cpu: Record) -> None:
     held.waiters -= 1
     held.holder = cpu.number
     held.granted_at = now
+    count_acquisition(held, cpu.number)
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)

@@ -8,9 +8,12 @@ from slabdes.engine.compiled.clock import Record, end_of_path
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import page_call_fails, write
 from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 
 NOBODY = -1
+_PAGES = int(Event.PAGES)
 
 
 @function
@@ -53,15 +56,23 @@ def drop_slab(run: Record, cache: int, number: int) -> None:
     record.slabs_destroyed += 1
 
 
+@inline
+def _note_pages(run: Record, cpu: Record, frame: Record, slab: int, got: int) -> None:
+    """The page allocator answered: a slab's number and the node its pages lie on, or NO_SLAB and NO_NODE."""
+    serial = NOBODY if slab == NO_SLAB else slabs_at(run.slabs)[slab].serial
+    write(run, cpu, _PAGES, frame.cache, frame.node, frame.a, slab, got, serial)
+
+
 @function
 def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
     """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE."""
     stage = frame.pc & STAGE
     order = caches_at(run.caches)[frame.cache].gfporder
     if stage == 0:
-        frame.i = 0
+        frame.i = run.n_nodes if page_call_fails(run, frame.node) else 0
         stage = 1
-    if stage == 1 and frame.i == (1 if frame.a else run.n_nodes):
+    if stage == 1 and frame.i >= (1 if frame.a else run.n_nodes):
+        _note_pages(run, cpu, frame, NO_SLAB, NO_NODE)
         cpu.ret2 = NO_NODE
         end_of_path(cpu, NO_SLAB)
         return GO
@@ -102,8 +113,10 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
         else:
             got = take_from_list(pcp, cpu.number, zone)
     if got:
+        slab = new_slab(run, frame.cache, zone)
+        _note_pages(run, cpu, frame, slab, zone)
         cpu.ret2 = zone
-        end_of_path(cpu, new_slab(run, frame.cache, zone))
+        end_of_path(cpu, slab)
     else:
         frame.i += 1
         frame.pc = PAGES + 1

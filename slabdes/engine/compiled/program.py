@@ -15,7 +15,6 @@ from slabdes.engine.compiled.clock import (
     count,
     descriptor_read,
     first_touch,
-    identity_of,
     link_of,
     schedule,
     set_timer,
@@ -105,7 +104,13 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         cpu.clock += cpu.think
         cpu.think_time += cpu.think
-        return _begin(run, cpu, frame)
+        status = _begin(run, cpu, frame)
+        if status == GO and frame.pc == _ALLOCATED and cpu.sp == 0:
+            _end_of_alloc(run, cpu, frame)
+        elif status == GO and frame.pc == _FREED and cpu.sp == 0:
+            _end_of_free(run, cpu, frame)
+        else:
+            return status
 
 
 @inline
@@ -146,7 +151,7 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     begin_account(run, cpu)
     cpu.work += run.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
-    cpu.identity = identity_of(run, obj)
+    cpu.freed = obj
     frame.pc = _FREED
     return kmem_cache_free(run, cpu, call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0))
 
@@ -278,30 +283,6 @@ def _barrier(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _allocated(run: Record, cpu: Record, obj: int, path: int) -> None:
-    settle(run, cpu)
-    if obj == NO_OBJECT:
-        cpu.failed += 1
-    else:
-        first_touch(run, cpu, link_of(run, obj))
-    cpu.allocs += 1
-    count(run, cpu, cpu.cache, path, cpu.start, identity_of(run, obj))
-    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
-    slot.obj = obj
-    slot.full_at = cpu.clock
-    slot.full = 1
-    wake(run, slot)
-
-
-@inline
-def _freed(run: Record, cpu: Record, path: int, identity: int) -> None:
-    settle(run, cpu)
-    cpu.frees += 1
-    count(run, cpu, cpu.cache, path, cpu.start, identity)
-    _emptied(run, cpu)
-
-
-@inline
 def _emptied(run: Record, cpu: Record) -> None:
     if run.windowed:
         place = make_slot(run, cpu.slot)
@@ -309,6 +290,38 @@ def _emptied(run: Record, cpu: Record) -> None:
         slot.emptied = cpu.clock
         wake(run, slot)
         forget_slot(run, place)
+
+
+@function
+def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
+    """An allocation that was more than a hit has its object, or none."""
+    obj = cpu.ret
+    settle(run, cpu)
+    if obj == NO_OBJECT:
+        cpu.failed += 1
+    else:
+        first_touch(run, cpu, link_of(run, obj))
+    cpu.allocs += 1
+    path = cpu.path if obj != NO_OBJECT else _FAIL
+    count(run, cpu, cpu.cache, path, cpu.start, obj)
+    end_account(run, cpu, path)
+    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
+    slot.obj = obj
+    slot.full_at = cpu.clock
+    slot.full = 1
+    wake(run, slot)
+    frame.pc = _NEXT
+
+
+@function
+def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
+    """A free that was more than a hit is done."""
+    settle(run, cpu)
+    cpu.frees += 1
+    count(run, cpu, cpu.cache, cpu.path, cpu.start, cpu.freed)
+    end_account(run, cpu, cpu.path)
+    _emptied(run, cpu)
+    frame.pc = _NEXT
 
 
 @inline
@@ -338,11 +351,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if stage == _ALLOCATE:
         return _allocate(run, cpu, frame)
     if stage == _ALLOCATED:
-        frame.pc = _NEXT
-        obj = cpu.ret
-        path = cpu.path if obj != NO_OBJECT else _FAIL
-        _allocated(run, cpu, obj, path)
-        end_account(run, cpu, path)
+        _end_of_alloc(run, cpu, frame)
         return GO
     return _give_back(run, cpu, frame, stage)
 
@@ -367,9 +376,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _RELEASE:
         return _release(run, cpu, frame, find_slot(run, cpu.slot))
-    frame.pc = _NEXT
-    _freed(run, cpu, cpu.path, cpu.identity)
-    end_account(run, cpu, cpu.path)
+    _end_of_free(run, cpu, frame)
     return GO
 
 

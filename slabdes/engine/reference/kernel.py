@@ -35,7 +35,7 @@ from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.records import Path
 from slabdes.engine.timed import MOST_IN_A_ROW, TimedLock, TimedSettings, interrupt_storm, next_gap, ran_too_long
-from slabdes.locks.spinlock import FREE
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
@@ -121,10 +121,12 @@ class TimedKernel(Kernel[TimedCpu]):
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
+        count_contention(record, cpu.number)
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
         now = self.now
         record.grant(now)
+        count_acquisition(record, cpu.number)
         record.contended += 1
         record.wait.add(now - asked)
         record.since = asked
@@ -147,6 +149,7 @@ class TimedKernel(Kernel[TimedCpu]):
         record.since = cpu.clock
         record.retry = None
         self._set_toll(cpu, record)
+        count_acquisition(record, cpu.number)
         owner = self.lines.owner[record.line]
         self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
@@ -332,7 +335,7 @@ class TimedKernel(Kernel[TimedCpu]):
             path = cpu.path
             self.first_touch(cpu, obj)
             self.held_by_handlers[cpu.number].append(obj)
-        cpu.count(number, path, start, self.identity(obj))
+        cpu.count(number, path, start, obj)
         cpu.end_account(path)
 
     def _free_in_handler(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
@@ -340,18 +343,11 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.begin_account()
         cpu.work += self.costs.free_hit
         self.descriptor_read(cpu, obj)
-        identity = self.identity(obj)
         yield from kmem_cache_free(self, cpu, self.state.caches[number], obj)
         cpu.settle()
         cpu.frees += 1
-        cpu.count(number, cpu.path, start, identity)
+        cpu.count(number, cpu.path, start, obj)
         cpu.end_account(cpu.path)
-
-    def identity(self, obj: int) -> int:
-        """An object by its slab's serial number, which no engine's bookkeeping changes."""
-        if obj == NO_OBJECT:
-            return obj
-        return self.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
     # What the paths' steps cost.
 

@@ -259,7 +259,7 @@ class Run:
         else:
             self.kernel.first_touch(cpu, obj)
         cpu.allocs += 1
-        cpu.count(number, path, start, self.kernel.identity(obj))
+        cpu.count(number, path, start, obj)
         self.slots[slot] = (obj, cpu.clock)
         if self.waiting:
             self._wake(slot)
@@ -286,7 +286,7 @@ class Run:
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
-        self._freed(cpu, number, slot, Path.FREE_HIT, start, self.kernel.identity(obj))
+        self._freed(cpu, number, slot, Path.FREE_HIT, start, obj)
         return True
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
@@ -304,15 +304,14 @@ class Run:
         cpu.begin_account()
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
-        identity = self.kernel.identity(obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
-        self._freed(cpu, number, slot, cpu.path, start, identity)
+        self._freed(cpu, number, slot, cpu.path, start, obj)
         cpu.end_account(cpu.path)
 
-    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:
+    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, obj: int) -> None:
         cpu.settle()
         cpu.frees += 1
-        cpu.count(number, path, start, identity)
+        cpu.count(number, path, start, obj)
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:
