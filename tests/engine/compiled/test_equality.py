@@ -92,7 +92,7 @@ def test_a_stall_is_told_in_the_same_words() -> None:
 
 
 def test_an_interrupt_storm_is_told_in_the_same_words() -> None:
-    experiment = burst(interrupts={"mean_ns": 100.0, "work_ns": 500.0})
+    experiment = burst(interrupts={"kind": "periodic", "mean_ns": 100.0, "work_ns": 500.0})
     machine = equality.machine_of(experiment)
     workload = build_synthetic(experiment, machine, 0)
     with pytest.raises(InputError, match="only handles interrupts"):
