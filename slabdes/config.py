@@ -84,8 +84,10 @@ class Placement(StrEnum):
 class Discipline(StrEnum):
     """How a contended lock is handed over (DESIGN, "Time")."""
 
+    TAS = "tas"
     TICKET = "ticket"
     QSPINLOCK = "qspinlock"
+    CNA = "cna"
 
 
 class AllocatorVersion(StrEnum):
@@ -178,7 +180,10 @@ class LockConfig(Frozen):
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
     handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] = 3.0
-    """Line transfers of a qspinlock hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    """Line transfers of a qspinlock or cna hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    numa_spinlock_threshold_ns: Annotated[float, Strict(), Field(ge=0, le=1e12)] = 1e6
+    """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
+    65,536 hand-offs before)."""
 
 
 class TimingConfig(Frozen):
@@ -191,7 +196,21 @@ class TimingConfig(Frozen):
     spinners_slow_holder: Truth = True
     """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
     posted_neighbour_writes: Truth = True
-    """Whether a list move changes the owners of its neighbours' lines, and a hold pays the dearest of them."""
+    """Whether a hold pays only the dearest of its writes to neighbours on lists, not each of them."""
+    smt_siblings: Truth = True
+    """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
+    first_touch: Truth = True
+    """Whether an object or a descriptor costs extra where another CPU, or nobody, touched it last."""
+
+
+class TimingRule(StrEnum):
+    """Rules of the clock that can be left out, by their keys in [timing]."""
+
+    SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
+    POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
+    SMT_SIBLINGS = "smt_siblings"
+    FIRST_TOUCH = "first_touch"
+    JITTER = "jitter"
 
 
 class ThinkKind(StrEnum):
@@ -199,6 +218,33 @@ class ThinkKind(StrEnum):
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
+
+
+class InterruptKind(StrEnum):
+    """When a CPU's interrupts come: at random, or every so often from a random beginning."""
+
+    POISSON = "poisson"
+    PERIODIC = "periodic"
+
+
+class InterruptConfig(Frozen):
+    """An interrupt source of each CPU that has a program, until that ends. Its handler works, allocates and frees.
+
+    Like an edge-triggered line: one interrupt can be pending; others that come meanwhile are lost, and counted.
+    """
+
+    kind: InterruptKind = InterruptKind.POISSON
+    """How they come."""
+    mean_ns: Annotated[float, Strict(), Field(ge=1, le=1e12)]
+    """Between two of them, on average."""
+    cache: Name | None = None
+    """Of the objects that a handler allocates, atomically; by default the workload's first."""
+    objects: Annotated[int, Strict(), Field(ge=0, le=4096)] = 1
+    """Allocated by each handler."""
+    keep: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] = 64
+    """Objects that a CPU's handlers hold at most when one ends: the oldest beyond are freed, as from a ring of buffers."""
+    work_ns: Annotated[float, Strict(), Field(ge=0, le=1e9)] = 1000.0
+    """A handler's own work, entry and return included (assumed)."""
 
 
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e12)]
@@ -320,6 +366,8 @@ class Experiment(Frozen):
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
     lock: LockConfig = LockConfig()
     timing: TimingConfig = TimingConfig()
+    interrupts: InterruptConfig | None = None
+    """None unless given."""
     workload: Workload
     sweep: dict[str, tuple[Any, ...]] = {}
     """Dotted keys to lists of values: every combination is a point."""
@@ -357,6 +405,12 @@ class Experiment(Frozen):
             raise ValueError(
                 f"[[cache]] {self.cache[0].name!r} with workload.from_dump; allowed: the dump's own caches, none here"
             )
+
+
+def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
+    """The same experiment with one rule of the clock left out."""
+    off: float | bool = 0.0 if rule is TimingRule.JITTER else False
+    return experiment.model_copy(update={"timing": experiment.timing.model_copy(update={rule.value: off})})
 
 
 def load_experiment(path: Path, settings: Iterable[str] = (), caches: Sequence[str] = ()) -> Experiment:
@@ -529,6 +583,7 @@ _MODELS: dict[str, type[Frozen]] = {
     "cache": CacheConfig,
     "lock": LockConfig,
     "timing": TimingConfig,
+    "interrupts": InterruptConfig,
     "burst": BurstWorkload,
     "mix": MixWorkload,
     "producer_consumer": ProducerConsumerWorkload,

@@ -209,10 +209,10 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
                 cpu.path = _FALLBACK_PATH[cpu.path]
                 return obj
         if flags & MAY_WAIT:
-            k.irqs_on(cpu)
+            yield from k.irqs_on(cpu)
         slab, node = yield from slab_pages(k, cpu, cache, cpu.node, thisnode=False)
         if flags & MAY_WAIT:
-            k.irqs_off(cpu)
+            yield from k.irqs_off(cpu)
         if slab != NO_SLAB:
             slab = yield from cache_grow_begin(k, cpu, cache, flags, node, slab)
         if slab == NO_SLAB:
@@ -239,7 +239,7 @@ def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, nod
         yield from k.spin_unlock(cpu, l3.list_lock)
 
     if flags & MAY_WAIT:
-        k.irqs_on(cpu)
+        yield from k.irqs_on(cpu)
     home = node
     if slab == NO_SLAB:
         slab, home = yield from slab_pages(k, cpu, cache, node, thisnode=bool(flags & THISNODE))
@@ -250,7 +250,7 @@ def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, nod
             colouroff = advanced_colour(cache, cache.nodelists[home])
         slab = yield from _make_slab(k, cpu, cache, slab, flags, home, colouroff)
     if flags & MAY_WAIT:
-        k.irqs_off(cpu)
+        yield from k.irqs_off(cpu)
     return slab
 
 
@@ -291,7 +291,9 @@ def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags:
         return True
     path, altfail = cpu.path, cpu.altfail
     k.note_descriptor_taken(cpu)
+    k.irq_save(cpu)
     descriptor = yield from kmem_cache_alloc_node(k, cpu, cache.slabp_cache, flags & ~THISNODE, node)
+    yield from k.irq_restore(cpu)
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor
     return bool(descriptor != NO_OBJECT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Histogram, Path
+from slabdes.engine.records import Histogram, Operation, Path, Spent
 from slabdes.streams import MASK64
 
 FIXED_BITS: Final = 16
@@ -18,6 +19,8 @@ DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
 """Odd multiplier of the running hashes (the golden ratio, as in SplitMix64)."""
 WHAT_PRIME: Final = 0xD1B54A32D192ED03
 """Odd multiplier of the words that say what happened (2**64 divided by the root of x**4 = x + 1, made odd)."""
+NEVER: Final = (1 << 63) - 1
+_FIRST_TOUCH: Final = [part.name for part in fields(Spent)].index("first_touch")
 CPU_BITS: Final = 10
 """Enough for 1,024 CPUs."""
 
@@ -56,23 +59,39 @@ class TimedCpu(CpuContext):
     __slots__ = (
         "allocs",
         "clock",
+        "descriptor_read_time",
         "digest",
         "failed",
         "first_touch_time",
         "frees",
+        "handoff_time",
         "idle_time",
+        "interrupt_time",
+        "interrupts",
+        "interrupts_lost",
+        "irq_at",
+        "irq_wait",
+        "irq_words",
+        "irqs_off",
+        "irqs_off_at",
+        "irqs_off_depth",
+        "irqs_on_at",
         "jitter",
         "jitter_words",
         "latency",
         "line_time",
+        "local_memory_time",
         "lock_wait",
         "page_time",
         "page_work",
+        "remote_memory_time",
         "sections",
         "skipped",
         "slot_wait",
         "slowdown",
+        "spent",
         "think_time",
+        "was",
         "work",
         "work_time",
     )  # fmt: skip
@@ -88,10 +107,20 @@ class TimedCpu(CpuContext):
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
         self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
-        self.think_time = self.lock_wait = self.slot_wait = self.line_time = 0
-        self.page_time = self.first_touch_time = self.work_time = self.idle_time = 0
+        self.think_time = self.lock_wait = self.handoff_time = self.slot_wait = self.line_time = 0
+        self.local_memory_time = self.remote_memory_time = 0
+        self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
         self.digest = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
+        self.was: list[tuple[int, ...]] = []
+        self.irq_at = NEVER
+        """When the next interrupt comes."""
+        self.irq_words: Iterator[int] = iter(())
+        self.irqs_off_depth = 0
+        self.irqs_off_at = self.irqs_on_at = 0
+        self.irqs_off, self.irq_wait = Histogram(), Histogram()
+        self.interrupts = self.interrupts_lost = self.interrupt_time = 0
+        self.spent: dict[Path, list[int]] = {}
 
     def settle(self) -> None:
         """Live through the local work collected so far."""
@@ -109,9 +138,73 @@ class TimedCpu(CpuContext):
         self.clock += work + page_work
 
     def spend_on_lines(self, cost: int) -> None:
-        """Wait for cache lines."""
+        """Wait for other CPUs' lines."""
         self.line_time += cost
         self.clock += cost
+
+    @property
+    def touch_time(self) -> int:
+        """First touches of objects and of descriptors."""
+        return self.first_touch_time + self.descriptor_read_time
+
+    def _accounts(self) -> tuple[int, ...]:
+        """In the order of Spent."""
+        return (
+            self.lock_wait,
+            self.handoff_time,
+            self.line_time,
+            self.local_memory_time,
+            self.remote_memory_time,
+            self.page_time,
+            self.touch_time,
+            self.work_time,
+            self.interrupt_time,
+        )
+
+    def begin_account(self) -> None:
+        """An operation begins that may be more than a hit: remember the accounts; interrupts go off."""
+        self.was.append(self._accounts())
+        self.disable_irqs()
+
+    def end_account(self, path: Path) -> None:
+        """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched."""
+        grown = self._grown()
+        spent = self.spent.setdefault(path, [0] * len(grown))
+        for part, time in enumerate(grown):
+            spent[part] += time
+        touched = grown[_FIRST_TOUCH] if path.operation is Operation.ALLOC else 0
+        self.enable_irqs(self.clock - touched)
+
+    def _grown(self) -> list[int]:
+        """What the accounts have grown by since they were last remembered, which they are no longer."""
+        return [now - was for now, was in zip(self._accounts(), self.was.pop(), strict=True)]
+
+    def begin_interrupt(self) -> int:
+        """A handler begins, perhaps in the middle of an operation; when."""
+        self.was.append(self._accounts())
+        self.disable_irqs()
+        return self.clock
+
+    def end_interrupt(self, began: int) -> None:
+        """It ends: to the operation that it interrupted, all its time is `interrupts`."""
+        grown = self._grown()
+        if self.was:
+            self.was[-1] = tuple(was + more for was, more in zip(self.was[-1], grown, strict=True))
+        self.interrupt_time += self.clock - began
+        self.enable_irqs(self.clock)
+
+    def disable_irqs(self) -> None:
+        """Interrupts go off, or stay off for one reason more."""
+        if not self.irqs_off_depth:
+            self.irqs_off_at = self.clock
+        self.irqs_off_depth += 1
+
+    def enable_irqs(self, now: int) -> None:
+        """One reason less for interrupts to be off; the last one counts how long they were."""
+        self.irqs_off_depth -= 1
+        if not self.irqs_off_depth:
+            self.irqs_off.add(now - self.irqs_off_at)
+            self.irqs_on_at = now
 
     def count(self, cache: int, path: Path, start: int, what: int) -> None:
         """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""

@@ -156,5 +156,7 @@ def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits
     if cache.slabp_cache is not None:
         path = cpu.path
         k.note_descriptor_given(cpu)
+        k.irq_save(cpu)
         yield from kmem_cache_free(k, cpu, cache.slabp_cache, descriptor)
+        yield from k.irq_restore(cpu)
         cpu.path = path

@@ -5,34 +5,49 @@ Leaves out time itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.config import Experiment
+from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
-from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
+from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
+from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
-from slabdes.streams import Purpose, stream_key, words
-from slabdes.units import MAX_RUN_PS, PS_PER_S
+from slabdes.streams import Purpose, below, exponential, stream_key, words
+from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 
 
 @dataclass(frozen=True)
-class TimedSettings:
-    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
+class InterruptSettings:
+    """The interrupt sources of one run: picoseconds, and the index of the cache that handlers allocate from."""
 
-    handoff: Handoff
-    handoff_milli: int
+    periodic: bool
+    mean: int
+    cache: int
+    objects: int
+    keep: int
+    work: int
+
+
+@dataclass(frozen=True)
+class TimedSettings:
+    """Rules of the clock for one run, as the experiment gives them."""
+
+    locks: LockRules
+    costs: Costs
     hz: int
     version: Version
+    interrupts: InterruptSettings | None
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
 
@@ -51,6 +66,7 @@ class TimedLock(SpinLock):
         "node",
         "other",
         "posted",
+        "retry",
         "since",
         "toll",
         "wait",
@@ -69,18 +85,88 @@ class TimedLock(SpinLock):
         self.since = 0
         self.toll = 0
         self.posted = 0
+        self.retry: object | None = None
+        """The coming attempt of a waiter, where a lock is not queued."""
 
 
-def timed_settings(experiment: Experiment) -> TimedSettings:
+def interrupt_settings(experiment: Experiment, caches: Sequence[CacheConfig]) -> InterruptSettings | None:
+    """The interrupt sources that an experiment asks for. Raises InputError for a cache that is not the workload's."""
+    config = experiment.interrupts
+    if config is None:
+        return None
+    names = [cache.name for cache in caches]
+    name = config.cache if config.cache is not None else next(iter(names), "")
+    if config.objects and name not in names:
+        raise InputError(
+            "interrupts.cache", f"{name!r} is not a cache of the workload", allowed=", ".join(names) or "objects = 0"
+        )
+    return InterruptSettings(
+        periodic=config.kind is InterruptKind.PERIODIC,
+        mean=ns_to_ps(config.mean_ns),
+        cache=names.index(name) if config.objects else 0,
+        objects=config.objects,
+        keep=config.keep,
+        work=ns_to_ps(config.work_ns),
+    )
+
+
+def next_gap(settings: InterruptSettings, draws: Iterator[int]) -> int:
+    """Picoseconds from an interrupt to the next."""
+    return settings.mean if settings.periodic else exponential(next(draws), settings.mean)
+
+
+def start_interrupts(settings: InterruptSettings, cpu: TimedCpu, key: int) -> None:
+    """Set a CPU's first interrupt; its stream of draws begins at `key`."""
+    cpu.irq_words = words(key)
+    word = next(cpu.irq_words)
+    cpu.irq_at = below(word, settings.mean) if settings.periodic else exponential(word, settings.mean)
+
+
+def interrupt_key(experiment: Experiment, replication: int, cpu: int) -> int:
+    """Where a CPU's stream of interrupts begins."""
+    return stream_key(experiment.seed, replication, cpu, Purpose.INTERRUPTS)
+
+
+MOST_IN_A_ROW: Final = 10_000
+"""Interrupts that a CPU may handle without anything in between (assumed): more, and it will never get on."""
+
+
+def interrupt_storm(cpu: int) -> InputError:
+    """A CPU does nothing any more but handle interrupts."""
+    return InputError(
+        "interrupts.mean_ns", f"CPU {cpu} only handles interrupts, {MOST_IN_A_ROW:,} in a row", allowed="more than handlers take"
+    )
+
+
+def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
     """The clock rules that an experiment asks for."""
+    config = experiment.lock
     return TimedSettings(
-        handoff=HANDOFFS[experiment.lock.discipline.value],
-        handoff_milli=round(experiment.lock.handoff_transfers * MILLI),
+        locks=LockRules(
+            discipline=DISCIPLINES[config.discipline.value],
+            transfer=machine.transfer_ps,
+            node_of_cpu=machine.node_of_cpu,
+            handoff_milli=round(config.handoff_transfers * MILLI),
+            cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
+        ),
+        costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
         version=version_of(experiment),
+        interrupts=interrupt_settings(experiment, caches),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
     )
+
+
+def costs_of(experiment: Experiment, machine: Machine) -> Costs:
+    """The machine's costs, less those of the rules that the experiment leaves out."""
+    timing = experiment.timing
+    off: dict[str, Any] = {}
+    if not timing.first_touch:
+        off["first_touch"] = 0
+    if not timing.smt_siblings:
+        off["smt_slowdown"] = 1.0
+    return replace(machine.costs, **off)
 
 
 def place_lines(state: SlabState, lines: CacheLines) -> None:
@@ -116,16 +202,21 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 
 def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
+    costs = costs_of(experiment, machine)
+    interrupts = interrupt_settings(experiment, workload.caches)
     busy: dict[int, int] = {}
-    for cpu in workload.programs:
-        core = machine.core_of_cpu[cpu]
+    for worker in workload.programs:
+        core = machine.core_of_cpu[worker]
         busy[core] = busy.get(core, 0) + 1
     cpus = []
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
         jitter_words = words(jitter_key(experiment, replication, number))
-        slowdown = machine.costs.smt_slowdown if shares else 1.0
-        cpus.append(TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words))
+        slowdown = costs.smt_slowdown if shares else 1.0
+        cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
+        if interrupts is not None and number in workload.programs:
+            start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
+        cpus.append(cpu)
     return cpus
 
 

@@ -50,6 +50,11 @@ class Run:
         return self.frames.operations
 
     @property
+    def spent(self) -> pl.DataFrame:
+        """Where the time of operations went: a row a path."""
+        return self.frames.spent
+
+    @property
     def locks(self) -> pl.DataFrame:
         """A row a lock: acquisitions, waits, holds."""
         return self.frames.locks
@@ -58,6 +63,16 @@ class Run:
     def lock_times(self) -> pl.DataFrame:
         """Histograms of waits and holds: a row a bucket of a lock kind, cache and node."""
         return self.frames.lock_times
+
+    @property
+    def interrupts(self) -> pl.DataFrame:
+        """How long interrupts were off, and how long those handled waited: exact count, total, least and greatest time."""
+        return self.frames.interrupts
+
+    @property
+    def interrupt_times(self) -> pl.DataFrame:
+        """Histograms of how long interrupts were off at a time, and of how long they had to wait."""
+        return self.frames.interrupt_times
 
     @property
     def cpus(self) -> pl.DataFrame:
@@ -99,6 +114,14 @@ class Run:
     def where_time_went(self) -> pl.DataFrame:
         """Shares of the CPUs' time, a row a point; see `metrics.where_time_went`."""
         return metrics.where_time_went(self.frames)
+
+    def interrupt_summary(self) -> pl.DataFrame:
+        """How long interrupts were off and had to wait; see `metrics.interrupt_summary`."""
+        return metrics.interrupt_summary(self.frames)
+
+    def where_operations_went(self) -> pl.DataFrame:
+        """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""
+        return metrics.where_operations_went(self.frames)
 
     def slabinfo(self, point: int | None = None, replication: int = 0) -> str:
         """What /proc/slabinfo would show when one replication has ended, statistics included.

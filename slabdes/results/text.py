@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.results import metrics
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,8 +92,9 @@ def _digits(value: float) -> str:
 
 
 def sheets(run: Run) -> list[Sheet]:
-    """The run's tables: rates and times, the allocator's counts, locks by node; one that would be empty is left out."""
-    return [sheet for sheet in (times_sheet(run), counts_sheet(run), locks_sheet(run)) if sheet.rows]
+    """The run's tables: rates and times, where the time went, the allocator's counts, locks, interrupts; none that is empty."""
+    made = (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run), interrupts_sheet(run))
+    return [sheet for sheet in made if sheet.rows]
 
 
 def times_sheet(run: Run) -> Sheet:
@@ -111,6 +113,37 @@ def times_sheet(run: Run) -> Sheet:
         rows.append((*shown, row["op"], rate, *times, waiting))
         previous = row["point"]
     return Sheet(_title(run, "operations and their latency"), (*_short(heads), *figures), len(heads) + 1, tuple(rows))
+
+
+def spent_sheet(run: Run) -> Sheet:
+    """Where the time of operations went, at the point with the most CPUs of each machine; parts that are nowhere are left out."""
+    import polars as pl
+
+    focus = metrics.focus_points(run.frames)
+    heads, table = _labelled(run, run.where_operations_went().filter(pl.col("point").is_in(focus)))
+    parts = [part for part in _SPENT_HEADS if table.height and table[part].sum() > 0]
+    rows = ((*_label(row, heads), row["op"], *(share_text(row[part]) for part in parts)) for row in table.iter_rows(named=True))
+    columns = ("op", *(_SPENT_HEADS[part] for part in parts))
+    title = _title(run, f"where the time of operations went{_some(run, focus)}")
+    return Sheet(title, (*_short(heads), *columns), len(heads) + 1, tuple(rows) if parts else ())
+
+
+_SPENT_HEADS: Final = {
+    "lock_wait": "waiting",
+    "handoff": "hand-off",
+    "line": "lines",
+    "local_memory": "memory",
+    "remote_memory": "remote",
+    "pages": "pages",
+    "first_touch": "touch",
+    "work": "work",
+    "interrupts": "interrupts",
+}
+"""Short heads of the parts of Spent, in the order of the table."""
+
+
+def _some(run: Run, focus: Sequence[int]) -> str:
+    return " (the points with the most CPUs)" if run.points.height > len(focus) else ""
 
 
 def counts_sheet(run: Run) -> Sheet:
@@ -145,8 +178,27 @@ def locks_sheet(run: Run) -> Sheet:
         lock = (row["kind"].removesuffix(" lock"), node, count_text(row["acquisitions"]))
         rows.append((*_label(row, heads), *lock, *shares, *times))
     columns = ("lock", "node", "taken", "contended", "bounced", "wait", "max wait", "hold", "max hold")
-    some = " (the points with the most CPUs)" if run.points.height > len(focus) else ""
-    return Sheet(_title(run, f"locks by node{some}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
+    return Sheet(_title(run, f"locks by node{_some(run, focus)}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
+
+
+def interrupts_sheet(run: Run) -> Sheet:
+    """How long interrupts were off and had to wait; no rows without a source of interrupts."""
+    import polars as pl
+
+    heads, table = _labelled(run, run.interrupt_summary().filter(pl.col("handled") > 0))
+    names = {IRQS_OFF: "off at a time", IRQ_WAIT: "waited for"}
+    rows = tuple(
+        (
+            *_label(row, heads),
+            names[row["what"]],
+            count_text(row["count"]),
+            *(time_text(row[name]) for name in ("mean_ns", *metrics.QUANTILES, "max_ns")),
+            count_text(row["lost"]) if row["what"] == IRQ_WAIT else "",
+        )
+        for row in table.iter_rows(named=True)
+    )
+    columns = ("interrupts", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
+    return Sheet(_title(run, "interrupts"), (*_short(heads), *columns), len(heads) + 1, rows)
 
 
 def _labelled(run: Run, table: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
@@ -210,6 +262,8 @@ def as_plain(run: Run) -> dict[str, Any]:
         "summary": run.summary().to_dicts(),
         "locks": run.per_node().to_dicts(),
         "time": run.where_time_went().to_dicts(),
+        "operations_time": run.where_operations_went().to_dicts(),
+        "interrupts": run.interrupt_summary().to_dicts(),
         "warnings": list(run.warnings),
     }
 

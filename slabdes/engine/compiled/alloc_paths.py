@@ -23,6 +23,7 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
+from slabdes.engine.compiled.account import disable_irqs
 from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     ALLOC,
@@ -35,6 +36,7 @@ from slabdes.engine.compiled.codes import (
     REFILL,
     STAGE,
 )
+from slabdes.engine.compiled.interrupts import before_irqs_off, irq_restore, irqs_on
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import (
     note_array_seen,
@@ -283,10 +285,10 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
         if frame.i < run.n_nodes:
             frame.pc = FALLBACK + 2
             return look(run, cpu)
-        if frame.flags & MAY_WAIT:
-            cpu.work += run.irq_pair
         frame.pc = FALLBACK + 4
         call(run, cpu, PAGES, cache, cpu.node, 0, 0, 0)
+        if frame.flags & MAY_WAIT:
+            irqs_on(run, cpu)
     elif stage == 2:
         node = ints_at(run.zonelists)[frame.node * run.n_nodes + frame.i]
         frame.i += 1
@@ -301,9 +303,17 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
             end_of_path(cpu, cpu.ret)
     elif stage == 4:
         frame.home = cpu.ret2
+        frame.slab = cpu.ret
+        frame.pc = FALLBACK + 8
+        if frame.flags & MAY_WAIT:
+            before_irqs_off(run, cpu)
+    elif stage == 8:
+        if frame.flags & MAY_WAIT:
+            disable_irqs(cpu)
         frame.pc = FALLBACK + 5
-        if cpu.ret != NO_SLAB:
-            call(run, cpu, GROW_BEGIN, cache, frame.home, frame.flags, cpu.ret, 0)
+        cpu.ret = NO_SLAB
+        if frame.slab != NO_SLAB:
+            call(run, cpu, GROW_BEGIN, cache, frame.home, frame.flags, frame.slab, 0)
     elif stage == 5:
         if cpu.ret == NO_SLAB:
             cpu.path = _FAIL
@@ -342,22 +352,21 @@ def cache_grow_begin(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = GROW_BEGIN + 2
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 2:
-        if frame.flags & MAY_WAIT:
-            cpu.work += run.irq_pair
         frame.home = frame.node
+        frame.pc = GROW_BEGIN + 4
         if frame.slab == NO_SLAB:
             frame.pc = GROW_BEGIN + 3
             call(run, cpu, PAGES, cache, frame.node, 0, 1 if frame.flags & THISNODE else 0, 0)
-            return GO
-        stage = 4
+        if frame.flags & MAY_WAIT:
+            irqs_on(run, cpu)
+        return GO
     if stage == 3:
         frame.slab = cpu.ret
         frame.home = cpu.ret2
         stage = 4
     if stage == 4:
         if frame.slab == NO_SLAB:
-            end_of_path(cpu, NO_SLAB)
-            return GO
+            return _grown(run, cpu, frame, NO_SLAB)
         if run.unlocked_colour:
             frame.pc = GROW_BEGIN + 5
             return look(run, cpu)
@@ -379,24 +388,44 @@ def _make_slab(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         if record.slabp_cache >= 0:
             frame.path = cpu.path
             cpu.work += run.alloc_hit
+            disable_irqs(cpu)
             frame.pc = GROW_BEGIN + 7
             call(run, cpu, ALLOC, record.slabp_cache, frame.home, frame.flags & ~THISNODE, 0, 0)
             return GO
     elif stage == 7:
         cpu.path = frame.path
         slabs_at(run.slabs)[frame.slab].descriptor = cpu.ret
-        if cpu.ret == NO_OBJECT:
+        frame.pc = GROW_BEGIN + 9
+        irq_restore(run, cpu)
+        return GO
+    elif stage == 9:
+        if slabs_at(run.slabs)[frame.slab].descriptor == NO_OBJECT:
             frame.pc = GROW_BEGIN + 8
             call(run, cpu, FREE_PAGES, cache, frame.home, 0, 0, 0)
             return GO
-    else:
+    elif stage == 8:
         drop_slab(run, cache, frame.slab)
-        end_of_path(cpu, NO_SLAB)
+        return _grown(run, cpu, frame, NO_SLAB)
+    else:
+        disable_irqs(cpu)
+        end_of_path(cpu, frame.slab)
         return GO
     init_slab(ints_at(run.words), slabs_at(run.slabs)[frame.slab], frame.home, frame.colour)
     record.ctor_calls += record.ctor * record.num
     note_slab_made(run, cpu, frame.slab, record.num)
-    end_of_path(cpu, frame.slab)
+    return _grown(run, cpu, frame, frame.slab)
+
+
+@inline
+def _grown(run: Record, cpu: Record, frame: Record, slab: int) -> int:
+    """The slab, or NO_SLAB, is all that there will be: interrupts go off again."""
+    frame.slab = slab
+    frame.pc = GROW_BEGIN + 10
+    if frame.flags & MAY_WAIT:
+        if before_irqs_off(run, cpu):
+            return GO
+        disable_irqs(cpu)
+    end_of_path(cpu, slab)
     return GO
 
 

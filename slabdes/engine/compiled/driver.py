@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slabdes.engine.compiled import alloc_paths, codes, free_paths, page_paths, program, upkeep_paths
+from slabdes.engine.compiled import alloc_paths, codes, free_paths, interrupts, page_paths, program, upkeep_paths
 from slabdes.engine.compiled.clock import NEVER, Record, look_out
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
@@ -18,12 +18,13 @@ from slabdes.engine.compiled.slots import rehash
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _PATH = ~STAGE
 (PROGRAM, ALLOC, REFILL, NODE_ALLOC, FALLBACK, GROW_BEGIN, GROW_END, PAGES, FREE_PAGES, FREE, DRAIN_ALIEN, FLUSH, FREE_BLOCK,
- DESTROY, REAP, DRAIN_LOCKED, DRAIN_FREELIST) = (
+ DESTROY, REAP, DRAIN_LOCKED, DRAIN_FREELIST, INTERRUPT) = (
     codes.PROGRAM, codes.ALLOC, codes.REFILL, codes.NODE_ALLOC, codes.FALLBACK, codes.GROW_BEGIN, codes.GROW_END, codes.PAGES,
     codes.FREE_PAGES, codes.FREE, codes.DRAIN_ALIEN, codes.FLUSH, codes.FREE_BLOCK, codes.DESTROY, codes.REAP,
-    codes.DRAIN_LOCKED, codes.DRAIN_FREELIST,
+    codes.DRAIN_LOCKED, codes.DRAIN_FREELIST, codes.INTERRUPT,
 )  # fmt: skip
 live = program.live
+handle_interrupts = interrupts.handle_interrupts
 kmem_cache_alloc, cache_alloc_refill = alloc_paths.kmem_cache_alloc, alloc_paths.cache_alloc_refill
 cache_alloc_node, fallback_alloc = alloc_paths.cache_alloc_node, alloc_paths.fallback_alloc
 cache_grow_begin, cache_grow_end = alloc_paths.cache_grow_begin, alloc_paths.cache_grow_end
@@ -87,7 +88,12 @@ def _go_on(run: Record, cpu: Record) -> int:
     while status == GO:
         frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
         path = frame.pc & _PATH
-        status = live(run, cpu, frame) if path == PROGRAM else follow(run, cpu, frame, path)
+        if path == PROGRAM:
+            status = live(run, cpu, frame)
+        elif path == INTERRUPT:
+            status = handle_interrupts(run, cpu, frame)
+        else:
+            status = follow(run, cpu, frame, path)
     return status
 
 

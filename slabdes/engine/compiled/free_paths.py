@@ -18,6 +18,7 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
+from slabdes.engine.compiled.account import disable_irqs
 from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     DESTROY,
@@ -28,6 +29,7 @@ from slabdes.engine.compiled.codes import (
     FREE_PAGES,
     STAGE,
 )
+from slabdes.engine.compiled.interrupts import irq_restore
 from slabdes.engine.compiled.locks import GO, WAIT, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import (
     note_alien_drained,
@@ -63,11 +65,15 @@ def slabs_destroy(run: Record, cpu: Record, frame: Record) -> int:
         if descriptors >= 0:
             frame.path = cpu.path
             cpu.work += run.free_hit
+            disable_irqs(cpu)
             frame.pc = DESTROY + 2
             call(run, cpu, FREE, descriptors, 0, 0, frame.obj, 0)
         return GO
     if stage == 2:
         cpu.path = frame.path
+        frame.pc = DESTROY
+        irq_restore(run, cpu)
+        return GO
     if frame.a == NO_SLAB:
         end_of_path(cpu, 0)
         return GO

@@ -46,7 +46,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, first_touch, me, reap_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.slot))
     greatest, total, touches = 0, 0, 0
@@ -54,7 +54,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
     done = 0
     while done < most:
         start = clock + think
-        if start >= reap_at:
+        if start >= timer_at:
             break
         obj = alloc_hit(words, stats, ac)
         key += GAMMA_WORD
@@ -79,6 +79,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
             wake(run, slot)
         done += 1
     cpu.allocs += done
+    cpu.first_touch_time += touches * first_touch
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest
@@ -95,7 +96,6 @@ def _lived(
         return
     cpu.clock = clock
     cpu.think_time += done * cpu.think
-    cpu.first_touch_time += touches * run.first_touch
     cpu.work_time += total - touches * run.first_touch
     wrap_up(run, number, done, total, least, greatest)
 
@@ -111,7 +111,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, first_touch, me, reap_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
     slots = slots_at(run.slots + SLOT_BYTES * place)
@@ -120,7 +120,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     done = 0
     while done < most:
         start = clock + think
-        if start >= reap_at:
+        if start >= timer_at:
             break
         slot = slots[done]
         obj = slot.obj
@@ -149,6 +149,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     if done and run.hashed:
         forget_slot(run, place)
     cpu.frees += done
+    cpu.descriptor_read_time += touches * first_touch
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest

@@ -13,15 +13,16 @@ import numpy as np
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
-from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.compiled.account import LEVELS
+from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, Path
-from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.locks.disciplines import ticket
+from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
+from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
-from slabdes.streams import exponential_table
+from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
 Array = np.ndarray[Any, Any]
@@ -86,8 +87,23 @@ def pack(
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
     memory.put("counts", no_counts(histograms), layout.COUNTS)
+    memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
+
+
+def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
+    """Interrupt sources, whose CPUs' streams of draws begin at `keys`: the first draw of each has been made."""
+    memory.set(
+        irq_periodic=settings.periodic,
+        irq_mean=settings.mean,
+        irq_cache=settings.cache,
+        irq_objects=settings.objects,
+        irq_keep=settings.keep,
+        irq_work=settings.work,
+    )
+    memory.put("rings", np.zeros(len(keys) * (settings.keep + settings.objects)))
+    memory["cpus"]["irq_key"] = np.array([(key + GAMMA) & MASK64 for key in keys], "u8")
 
 
 def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: Sequence[int]) -> None:
@@ -116,7 +132,7 @@ def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
     packed = memory.put("locks", np.zeros(len(lines), layout.LOCK), layout.LOCK)
     packed["line"] = lines
-    packed["holder"] = packed["acquired_by"] = FREE
+    packed["holder"] = packed["acquired_by"] = packed["passed"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
     memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
 
@@ -144,14 +160,18 @@ def make_room(memory: Memory, slabs: int) -> None:
 
 def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> None:
     version = settings.version
+    handoff = settings.locks.discipline.handoff
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
-    memory.set(**{name: getattr(machine.costs, name) for name in layout.COSTS})
+    memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
     pack_version(memory, version)
     memory.set(
-        ticket=settings.handoff is ticket,
-        handoff_milli=settings.handoff_milli,
+        tas=handoff is tas,
+        ticket=handoff is ticket,
+        cna=handoff is cna,
+        handoff_milli=settings.locks.handoff_milli,
+        cna_threshold=settings.locks.cna_threshold,
         hz=settings.hz,
         spinners_slow_holder=settings.spinners_slow_holder,
         posted_neighbour_writes=settings.posted_neighbour_writes,
@@ -246,7 +266,7 @@ def chain_length(cache: KmemCache, longest: int) -> int:
 
 def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu], jitter_keys: Sequence[int]) -> None:
     packed = put_cpus(memory, state)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node"):
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
 
@@ -257,9 +277,16 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     depth = _FRAMES + _FRAMES_OF_A_DESCRIPTOR * max(
         (1 + chain_length(cache, len(state.caches)) for cache in state.caches), default=1
     )
+    # A handler may be on top of a path, and a path of its own on top of that.
+    depth = 2 * depth + 1
     packed = memory.put("cpus", np.zeros(n_cpus, layout.CPU), layout.CPU)
     memory.put("frames", np.zeros(n_cpus * depth, layout.FRAME), layout.FRAME)
     packed["frame0"] = np.arange(n_cpus) * depth
+    packed["irq_at"] = NEVER
+    memory.put("accounts", np.zeros(LEVELS * n_cpus, layout.SPENT), layout.SPENT)
+    memory.put("irq_buckets", np.zeros((2, layout.BUCKETS), "i8"))
+    memory.put("irq_counts", no_counts(2), layout.COUNTS)
+    memory.put("rings", [])
     return packed
 
 
@@ -277,11 +304,17 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
         lock.hold = _histogram(buckets[2 * number + 1], counts[2 * number + 1])
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in (
-            "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "slot_wait",
-            "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+            "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
+            "slot_wait", "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
+            "descriptor_read_time", "work_time", "idle_time", "interrupts", "interrupts_lost",
         ):  # fmt: skip
             setattr(cpu, name, int(packed[name]))
+    cpus[0].irqs_off, cpus[0].irq_wait = (
+        _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
+    )
     # Compiled code counts all CPUs together: records add them up anyway.
+    for number, packed in enumerate(memory["spent"]):
+        cpus[0].spent[Path(number)] = [int(part) for part in packed]
     for number, sums in enumerate(memory["counts"]):
         if sums["count"]:
             key = (number // layout.N_PATHS - 1, Path(number % layout.N_PATHS))

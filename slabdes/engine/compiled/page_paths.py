@@ -6,7 +6,7 @@ from slabdes.allocator.state import NO_NODE
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.clock import Record, end_of_path
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import page_call_fails, write
@@ -90,7 +90,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             frame.nr = 1 if take_pages(ints_at(run.free_pages), zone, 1 << order) else 0
             cpu.page_work += run.page_alloc_higher + (order - 1) * run.page_per_order
             frame.pc = PAGES + 4
-            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
         else:
             got = frame.nr != 0
     else:
@@ -109,7 +109,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             moved = refill_list(ints_at(run.free_pages), pcp, ints_at(run.page_batch)[zone], cpu.number, zone)
             cpu.page_work += moved * run.pcp_refill_page
             frame.pc = PAGES + 4
-            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
         else:
             got = take_from_list(pcp, cpu.number, zone)
     if got:
@@ -146,6 +146,6 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
             moved = trim_list(free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node)
             cpu.page_work += moved * run.pcp_refill_page
         frame.pc = FREE_PAGES + 2
-        return spin_unlock(run, cpu, lock)
+        return spin_unlock_irq(run, cpu, lock)
     end_of_path(cpu, 0)
     return GO

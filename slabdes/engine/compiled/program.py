@@ -6,8 +6,10 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT
+from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.alloc_paths import kmem_cache_alloc
 from slabdes.engine.compiled.clock import (
+    NEVER,
     Record,
     call,
     count,
@@ -15,11 +17,13 @@ from slabdes.engine.compiled.clock import (
     first_touch,
     link_of,
     schedule,
+    set_timer,
     settle,
 )
 from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
 from slabdes.engine.compiled.free_paths import kmem_cache_free
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
+from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status, Why
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import (
@@ -83,6 +87,8 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             if got != END:
                 return got
             frame.pc = _LAST
+            cpu.irq_at = NEVER
+            set_timer(cpu)
             return look(run, cpu)
         most = min(cpu.alike, run.pause_at - run.done)
         hits = _hits(run, cpu, most)
@@ -90,10 +96,10 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             skip_steps(cpu, hits - 1)
             run.done += hits
             continue
-        # The step after the hits is more than that, or a reap comes before it.
+        # The step after the hits is more than that, or a timer comes before it.
         skip_steps(cpu, hits)
         run.done += hits + 1
-        if cpu.clock + cpu.think >= cpu.reap_at:
+        if cpu.clock + cpu.think >= cpu.timer_at:
             frame.pc = _THINK
             return GO
         cpu.clock += cpu.think
@@ -121,6 +127,7 @@ def _hits(run: Record, cpu: Record, most: int) -> int:
 def _allocate(run: Record, cpu: Record, frame: Record) -> int:
     """Allocate an object for a slot that is empty."""
     cpu.start = cpu.clock
+    begin_account(run, cpu)
     cpu.work += run.alloc_hit
     frame.pc = _ALLOCATED
     node = cpu.node if cpu.want == ANY_NODE else cpu.want
@@ -141,6 +148,7 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
         frame.pc = _NEXT
         _emptied(run, cpu)
         return GO
+    begin_account(run, cpu)
     cpu.work += run.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
     cpu.freed = obj
@@ -164,20 +172,31 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         return GO
     if cpu.op == _SECTION:
         cpu.start = cpu.clock
+        begin_account(run, cpu)
         frame.pc = _HOLD
         return spin_lock(run, cpu, run.section_lock)
     return _barrier(run, cpu, frame)
 
 
+@function
+def _timer_comes(run: Record, cpu: Record) -> None:
+    """What takes the CPU is next: an interrupt, or a reap unless that is due later."""
+    if cpu.irq_at <= cpu.reap_at:
+        cpu.irqs_on_at = cpu.clock
+        take_interrupts(run, cpu)
+    else:
+        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+
+
 @inline
 def _think(run: Record, cpu: Record, frame: Record) -> int:
-    """Think, with reaps in between: they take the CPU and the thought goes on after them."""
-    if cpu.reap_at <= cpu.clock + cpu.think:
-        spent = max(0, cpu.reap_at - cpu.clock)
+    """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
+    if cpu.timer_at <= cpu.clock + cpu.think:
+        spent = max(0, cpu.timer_at - cpu.clock)
         cpu.clock += spent
         cpu.think_time += spent
         cpu.think -= spent
-        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        _timer_comes(run, cpu)
         return GO
     cpu.clock += cpu.think
     cpu.think_time += cpu.think
@@ -194,10 +213,10 @@ def _pass_waiting(cpu: Record, when: int) -> None:
 
 @inline
 def _wait_until(run: Record, cpu: Record, frame: Record) -> int:
-    """Wait for something that happens at `cpu.when`, reaping meanwhile if the timer is due; go on at stage `cpu.after`."""
-    if cpu.reap_at <= cpu.when and cpu.clock < cpu.when:
-        _pass_waiting(cpu, cpu.reap_at)
-        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+    """Wait for something that happens at `cpu.when`, with reaps and interrupts meanwhile; go on at stage `cpu.after`."""
+    if cpu.timer_at <= cpu.when and cpu.clock < cpu.when:
+        _pass_waiting(cpu, cpu.timer_at)
+        _timer_comes(run, cpu)
         return GO
     _pass_waiting(cpu, cpu.when)
     frame.pc = cpu.after
@@ -223,7 +242,7 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         frame.pc = _BLOCK
         if not _ready(run, cpu):
             _pass_waiting(cpu, cpu.when)
-            call(run, cpu, REAP, 0, 0, 0, 0, 0)
+            _timer_comes(run, cpu)
         return GO
     if _ready(run, cpu):
         frame.pc = cpu.after
@@ -233,7 +252,7 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if run.n_blocked == run.unfinished:
         return _STALLED
     frame.pc = _BLOCKED
-    cpu.when = cpu.reap_at
+    cpu.when = cpu.timer_at
     schedule(run, cpu.number, max(cpu.when, run.now))
     return WAIT
 
@@ -283,7 +302,9 @@ def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
     else:
         first_touch(run, cpu, link_of(run, obj))
     cpu.allocs += 1
-    count(run, cpu, cpu.cache, cpu.path if obj != NO_OBJECT else _FAIL, cpu.start, obj)
+    path = cpu.path if obj != NO_OBJECT else _FAIL
+    count(run, cpu, cpu.cache, path, cpu.start, obj)
+    end_account(run, cpu, path)
     slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
     slot.obj = obj
     slot.full_at = cpu.clock
@@ -298,6 +319,7 @@ def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
     settle(run, cpu)
     cpu.frees += 1
     count(run, cpu, cpu.cache, cpu.path, cpu.start, cpu.freed)
+    end_account(run, cpu, cpu.path)
     _emptied(run, cpu)
     frame.pc = _NEXT
 
@@ -369,6 +391,7 @@ def _section(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return spin_unlock(run, cpu, run.section_lock)
     cpu.sections += 1
     count(run, cpu, -1, _SECTION_PATH, cpu.start, cpu.slot)
+    end_account(run, cpu, _SECTION_PATH)
     frame.pc = _NEXT
     return GO
 

@@ -1,12 +1,14 @@
 """The Kernel with a clock: locks are waited for, and every step a path takes is charged as DESIGN's "Time" says.
 
 What is done under a lock takes effect when the lock is granted; the time it takes passes before the release. Leaves out
-how a CPU's program runs (`process`) and interrupts.
+how a CPU's program runs (`process`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import simpy
@@ -14,6 +16,7 @@ from simpy.events import EventPriority
 
 from slabdes.allocator.state import (
     NO_NODE,
+    NO_OBJECT,
     NOBODY,
     OBJECT_BITS,
     OBJECT_MASK,
@@ -24,11 +27,14 @@ from slabdes.allocator.state import (
     SlabState,
 )
 from slabdes.allocator.versions import LISTS_LINE
+from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
+from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import Kernel, LockSite, Waits
-from slabdes.engine.lines import CacheLines
+from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
+from slabdes.engine.records import Path
+from slabdes.engine.timed import MOST_IN_A_ROW, TimedLock, TimedSettings, interrupt_storm, next_gap, ran_too_long
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
@@ -58,11 +64,10 @@ class TimedKernel(Kernel[TimedCpu]):
         self.env = env
         self.state = state
         self.machine = machine
-        self.costs = machine.costs
+        self.costs = settings.costs
         self.settings = settings
         self.version = settings.version
         self.layout = settings.version.layout
-        self.handoff = settings.handoff
         self.transfer = machine.transfer_ps
         self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
         self.pages = PagePool(machine.memory_pages, machine.n_cpus)
@@ -72,6 +77,8 @@ class TimedKernel(Kernel[TimedCpu]):
         self.reaper = NOBODY_REAPS
         self.touched_by: list[int] = []
         self.gates: list[Moment | None] = [None] * machine.n_cpus
+        self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
+        """Objects that interrupt handlers have allocated and not yet freed, by CPU, the oldest first."""
 
     # Waiting.
 
@@ -107,10 +114,10 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         yield from self.look(cpu)
+        cpu.disable_irqs()
         record = self.locks[lock]
         record.acquisitions += 1
         if record.try_acquire(cpu.number, cpu.clock):
-            record.toll = 0
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
@@ -124,22 +131,29 @@ class TimedKernel(Kernel[TimedCpu]):
         record.wait.add(now - asked)
         record.since = asked
         cpu.clock = now
-        cpu.lock_wait += now - asked
+        cpu.lock_wait += now - asked - record.handoff
+        cpu.handoff_time += record.handoff
         if self.lines.owner[record.line] != cpu.number:
             record.bounces += 1
             self.lines.owner[record.line] = cpu.number
         cpu.work += self.costs.lock_op
-        spins = record.waiters and self.settings.spinners_slow_holder
-        record.toll = self.transfer[record.waiters[0]][cpu.number] if spins else 0
+        self._set_toll(cpu, record)
+
+    def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
+        """What a write to the lock's line will cost its new holder, because of who spins on it now."""
+        spinner = record.spinner()
+        slows = spinner != FREE and self.settings.spinners_slow_holder
+        record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
         record.since = cpu.clock
+        record.retry = None
+        self._set_toll(cpu, record)
         count_acquisition(record, cpu.number)
         owner = self.lines.owner[record.line]
-        cost = self.lines.touch(cpu.number, record.line)
+        self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
             record.bounces += 1
-        cpu.spend_on_lines(cost)
         cpu.work += self.costs.lock_op
 
     def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:
@@ -147,8 +161,8 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         if not record.try_acquire(cpu.number, cpu.clock):
             return False
+        cpu.disable_irqs()
         record.acquisitions += 1
-        record.toll = 0
         self._fetch_lock(cpu, record)
         return True
 
@@ -162,9 +176,26 @@ class TimedKernel(Kernel[TimedCpu]):
         held = now - record.granted_at
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
-        winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
+        winner, when = record.release(now, self.settings.locks)
         if winner != FREE:
+            self._hand_over(record, winner, when)
+        cpu.enable_irqs(now)
+        yield from self.take_interrupts(cpu)
+
+    def _hand_over(self, record: TimedLock, winner: int, when: int) -> None:
+        if self.settings.locks.discipline.queued:
             self.open_gate(winner, when)
+            return
+        retry = record.retry = Moment(self.env)
+        retry.occur(winner, when - self.now)
+        retry.then(partial(self._try_again, record, winner, retry))
+
+    def _try_again(self, record: TimedLock, cpu: int, retry: Moment) -> None:
+        """A waiter for a lock that is not queued finds it free, unless it was taken meanwhile: then a later release wakes it."""
+        if record.retry is retry:
+            record.retry = None
+            record.holder = cpu
+            self.open_gate(cpu, self.now)
 
     def reap_mutex_trylock(self, cpu: TimedCpu) -> Waits[bool]:
         yield from self.look(cpu)
@@ -232,10 +263,107 @@ class TimedKernel(Kernel[TimedCpu]):
     def jiffies(self, cpu: TimedCpu) -> int:
         return cpu.clock * self.settings.hz // PS_PER_S
 
-    def irqs_on(self, cpu: TimedCpu) -> None:
+    # Interrupts.
+
+    def irqs_on(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.settle()
+        cpu.enable_irqs(cpu.clock)
         cpu.work += self.costs.irq_pair
+        yield from self.take_interrupts(cpu)
+
+    def irqs_off(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.settle()
+        yield from self.take_interrupts(cpu)
+        cpu.disable_irqs()
+
+    def irq_save(self, cpu: TimedCpu) -> None:
+        cpu.disable_irqs()
+
+    def irq_restore(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.enable_irqs(cpu.clock)
+        yield from self.take_interrupts(cpu)
+
+    def take_interrupts(self, cpu: TimedCpu) -> Waits[None]:
+        """If interrupts are on, handle those that have come, each in the middle of what the CPU was doing then."""
+        if cpu.irqs_off_depth or cpu.irq_at > cpu.clock:
+            return
+        cpu.settle()
+        in_a_row = 0
+        while cpu.irq_at <= cpu.clock:
+            came = max(cpu.irq_at, cpu.irqs_on_at, self.now)
+            left = cpu.clock - came
+            cpu.clock = came
+            yield from self.handle_interrupt(cpu)
+            cpu.clock += left
+            in_a_row += 1
+            if in_a_row == MOST_IN_A_ROW:
+                raise interrupt_storm(cpu.number)
+
+    def handle_interrupt(self, cpu: TimedCpu) -> Waits[None]:
+        """Handle the interrupt that is pending: work, allocate atomically, free the oldest objects beyond those kept."""
+        settings = self.settings.interrupts
+        assert settings is not None
+        cpu.irq_wait.add(cpu.clock - cpu.irq_at)
+        cpu.interrupts += 1
+        cpu.irq_at += next_gap(settings, cpu.irq_words)
+        while cpu.irq_at <= cpu.clock:
+            cpu.interrupts_lost += 1
+            cpu.irq_at += next_gap(settings, cpu.irq_words)
+        path, altfail = cpu.path, cpu.altfail
+        began = cpu.begin_interrupt()
+        cpu.work += settings.work
+        cpu.settle()
+        for _object in range(settings.objects):
+            yield from self._alloc_in_handler(cpu, settings.cache)
+        held = self.held_by_handlers[cpu.number]
+        while len(held) > settings.keep:
+            yield from self._free_in_handler(cpu, settings.cache, held.popleft())
+        cpu.end_interrupt(began)
+        cpu.path, cpu.altfail = path, altfail
+
+    def _alloc_in_handler(self, cpu: TimedCpu, number: int) -> Waits[None]:
+        start = cpu.clock
+        cpu.begin_account()
+        cpu.work += self.costs.alloc_hit
+        obj = yield from kmem_cache_alloc(self, cpu, self.state.caches[number], 0)
+        cpu.settle()
+        cpu.allocs += 1
+        path = Path.FAIL
+        if obj == NO_OBJECT:
+            cpu.failed += 1
+        else:
+            path = cpu.path
+            self.first_touch(cpu, obj)
+            self.held_by_handlers[cpu.number].append(obj)
+        cpu.count(number, path, start, obj)
+        cpu.end_account(path)
+
+    def _free_in_handler(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
+        start = cpu.clock
+        cpu.begin_account()
+        cpu.work += self.costs.free_hit
+        self.descriptor_read(cpu, obj)
+        yield from kmem_cache_free(self, cpu, self.state.caches[number], obj)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, cpu.path, start, obj)
+        cpu.end_account(cpu.path)
 
     # What the paths' steps cost.
+
+    def fetch(self, cpu: TimedCpu, line: int) -> None:
+        """Make the CPU the owner of a line and wait for it: for another CPU's write-back, or for memory if nobody owns it."""
+        if line == NO_LINE:
+            return
+        owned = self.lines.owner[line] != NOBODY
+        cost = self.lines.touch(cpu.number, line)
+        if owned:
+            cpu.line_time += cost
+        elif self.lines.home[line] == cpu.node:
+            cpu.local_memory_time += cost
+        else:
+            cpu.remote_memory_time += cost
+        cpu.clock += cost
 
     def forget_touches(self, first: int, count: int) -> None:
         """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
@@ -247,39 +375,39 @@ class TimedKernel(Kernel[TimedCpu]):
         link = self._link(obj)
         if self.touched_by[link] != cpu.number:
             self.touched_by[link] = cpu.number
-            self._pay_first_touch(cpu)
+            cpu.first_touch_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
         if self.touched_by[self._link(obj)] != cpu.number:
-            self._pay_first_touch(cpu)
+            cpu.descriptor_read_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
-
-    def _pay_first_touch(self, cpu: TimedCpu) -> None:
-        cpu.first_touch_time += self.costs.first_touch
-        cpu.clock += self.costs.first_touch
 
     def note_miss(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.slow_path
 
     def note_counted(self, cpu: TimedCpu, l3: KmemList3) -> None:
         layout = self.layout
-        cost = self.lines.touch(cpu.number, l3.line + LISTS_LINE)
-        cpu.spend_on_lines(cost + self.lines.touch(cpu.number, l3.line + layout.free_objects))
+        self.fetch(cpu, l3.line + LISTS_LINE)
+        self.fetch(cpu, l3.line + layout.free_objects)
         if layout.free_objects == layout.list_lock:
             cpu.spend_on_lines(self.locks[l3.list_lock].toll)
 
     def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + self.layout.colour_next))
+        self.fetch(cpu, l3.line + self.layout.colour_next)
 
     def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cost = self.lines.touch(cpu.number, l3.line + self.layout.free_objects)
-        cpu.spend_on_lines(cost + (self.lines.touch(cpu.number, l3.shared.line) if l3.shared else 0))
+        self.fetch(cpu, l3.line + self.layout.free_objects)
+        if l3.shared:
+            self.fetch(cpu, l3.shared.line)
 
     def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, frm.line) + self.lines.touch(cpu.number, to.line))
+        self.fetch(cpu, frm.line)
+        self.fetch(cpu, to.line)
         cpu.work += nr * self.costs.move_object
 
     def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
@@ -303,7 +431,8 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
         line = self.state.slabs[slab].line
-        cpu.spend_on_lines(sum(self.lines.touch(cpu.number, line + part) for part in range(SLAB_LINES)))
+        for part in range(SLAB_LINES):
+            self.fetch(cpu, line + part)
 
     def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
         self._touch_slab(cpu, slab)
@@ -327,7 +456,7 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.work += self.costs.list_move
 
     def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, array.line))
+        self.fetch(cpu, array.line)
 
     def note_descriptor_taken(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.alloc_hit

@@ -15,7 +15,7 @@ from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
-from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
@@ -73,6 +73,7 @@ class Run:
     def _live(self, cpu: TimedCpu, program: Program | None) -> Waits[None]:
         if program is not None:
             yield from self._run_program(cpu, program)
+            cpu.irq_at = NEVER
             yield from self.kernel.look(cpu)
             self.unfinished -= 1
             if not self.unfinished:
@@ -87,21 +88,21 @@ class Run:
     def _run_program(self, cpu: TimedCpu, program: Program) -> Waits[None]:
         handlers = {Op.ALLOC: self._alloc, Op.FREE: self._free, Op.SECTION: self._section, Op.BARRIER: self._barrier}
         steps = 0
-        reap_time = self._reap_time(cpu)
+        timer = self._timer(cpu)
         for think, op, cache, slot, node, flags in program():
-            if cpu.clock + think < reap_time:
+            if cpu.clock + think < timer:
                 cpu.clock += think
                 cpu.think_time += think
             else:
                 yield from self._think(cpu, think)
-                reap_time = self._reap_time(cpu)
+                timer = self._timer(cpu)
             if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot)) or (
                 op == Op.FREE and self._free_hits(cpu, cache, slot)
             ):
                 pass
             else:
                 yield from handlers[Op(op)](cpu, cache, slot, node, flags)
-                reap_time = self._reap_time(cpu)
+                timer = self._timer(cpu)
             steps += 1
             if steps == PROGRESS_STEPS:
                 self._report(steps)
@@ -138,22 +139,34 @@ class Run:
         """When the CPU's reap timer fires, in picoseconds."""
         return reap_time_ps(cpu.reap_due, self.kernel.settings.hz)
 
+    def _timer(self, cpu: TimedCpu) -> int:
+        """When something comes that takes the CPU: its reap timer or an interrupt."""
+        return min(self._reap_time(cpu), cpu.irq_at)
+
+    def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
+        """An interrupt comes before a reap that is due at the same time."""
+        if cpu.irq_at <= self._reap_time(cpu):
+            cpu.irqs_on_at = cpu.clock
+            yield from self._path(self.kernel.take_interrupts(cpu))
+        else:
+            yield from self._reap(cpu)
+
     def _think(self, cpu: TimedCpu, think: int) -> Waits[None]:
-        """Think, with reaps in between: they take the CPU and the thought goes on after them."""
-        while (due := self._reap_time(cpu)) <= cpu.clock + think:
+        """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
+        while (due := self._timer(cpu)) <= cpu.clock + think:
             spent = max(0, due - cpu.clock)
             cpu.clock += spent
             cpu.think_time += spent
             think -= spent
-            yield from self._reap(cpu)
+            yield from self._timer_comes(cpu)
         cpu.clock += think
         cpu.think_time += think
 
     def _wait_until(self, cpu: TimedCpu, when: int) -> Waits[None]:
-        """Wait for something that happens at `when`, reaping meanwhile if the timer is due."""
-        while (due := self._reap_time(cpu)) <= when and cpu.clock < when:
+        """Wait for something that happens at `when`, with reaps and interrupts meanwhile."""
+        while (due := self._timer(cpu)) <= when and cpu.clock < when:
             self._pass_waiting(cpu, due)
-            yield from self._reap(cpu)
+            yield from self._timer_comes(cpu)
         self._pass_waiting(cpu, when)
 
     def _pass_waiting(self, cpu: TimedCpu, when: int) -> None:
@@ -169,17 +182,17 @@ class Run:
     # Objects on their way between CPUs.
 
     def _block(self, cpu: TimedCpu, why: str, ready: Callable[[], bool]) -> Waits[None]:
-        """Wait until another CPU has made `ready` true, reaping whenever the timer is due meanwhile."""
+        """Wait until another CPU has made `ready` true, with reaps and interrupts meanwhile."""
         while not ready():
             self.blocked[cpu.number] = why
             self._stop_if_stalled()
             gate = self.gates[cpu.number] = Moment(self.kernel.env)
-            due = self._reap_time(cpu)
+            due = self._timer(cpu)
             self._set_timer(cpu, due)
             yield gate
             if not ready():
                 self._pass_waiting(cpu, due)
-                yield from self._reap(cpu)
+                yield from self._timer_comes(cpu)
 
     def _set_timer(self, cpu: TimedCpu, due: int) -> None:
         """See to it that a blocked CPU looks up when its reap timer fires: one pending event a CPU, however often it blocks."""
@@ -229,12 +242,15 @@ class Run:
         kernel = self.kernel
         cache = kernel.state.caches[number]
         start = cpu.clock
+        cpu.begin_account()
         cpu.work += kernel.costs.alloc_hit
         if node == NO_NODE:
             obj = yield from self._path(kmem_cache_alloc(kernel, cpu, cache, flags))
         else:
             obj = yield from self._path(kmem_cache_alloc_node(kernel, cpu, cache, flags, node))
-        self._allocated(cpu, number, slot, obj, cpu.path if obj != NO_OBJECT else Path.FAIL, start)
+        path = cpu.path if obj != NO_OBJECT else Path.FAIL
+        self._allocated(cpu, number, slot, obj, path, start)
+        cpu.end_account(path)
 
     def _allocated(self, cpu: TimedCpu, number: int, slot: int, obj: int, path: Path, start: int) -> None:
         cpu.settle()
@@ -285,10 +301,12 @@ class Run:
             cpu.skipped += 1
             self._emptied(cpu, slot)
             return
+        cpu.begin_account()
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
         self._freed(cpu, number, slot, cpu.path, start, obj)
+        cpu.end_account(cpu.path)
 
     def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, obj: int) -> None:
         cpu.settle()
@@ -303,6 +321,7 @@ class Run:
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         start = cpu.clock
+        cpu.begin_account()
         yield from self.kernel.spin_lock(cpu, self.section_lock, LockSite.SECTION)
         cpu.settle()
         cpu.clock += hold
@@ -310,6 +329,7 @@ class Run:
         yield from self.kernel.spin_unlock(cpu, self.section_lock)
         cpu.sections += 1
         cpu.count(NO_CACHE, Path.SECTION, start, hold)
+        cpu.end_account(Path.SECTION)
 
     def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""

@@ -137,7 +137,7 @@ class _Inputs:
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload) -> None:
         config = experiment.workload
-        settings = timed_settings(experiment)
+        settings = timed_settings(experiment, machine, workload.caches)
         state = build_state(experiment, machine, workload.caches, 0)
         if (
             not isinstance(config, BurstWorkload)
@@ -147,6 +147,7 @@ class _Inputs:
             or experiment.switches
             or experiment.lock.discipline is not Discipline.QSPINLOCK
             or not settings.posted_neighbour_writes
+            or settings.interrupts is not None
             or len(state.caches) != 1
             or state.caches[0].gfporder
         ):
@@ -170,8 +171,8 @@ class _Inputs:
             num=cache.num,
             colour=cache.colour,
             hz=settings.hz,
-            handoff_milli=settings.handoff_milli,
-            **{name: getattr(machine.costs, name) for name in _COSTS},
+            handoff_milli=settings.locks.handoff_milli,
+            **{name: getattr(settings.costs, name) for name in _COSTS},
             transfer=self._longs(transfer for row in machine.transfer_ps for transfer in row),
             dram=self._longs(dram for row in machine.dram_ps for dram in row),
             node_of_cpu=self._longs(machine.node_of_cpu),
