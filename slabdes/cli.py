@@ -429,7 +429,7 @@ def machine_show(
     print()
     _print_rows("line transfers between CPUs", shown.transfer_summary())
     _print_told(
-        "costs in ns (smt_slowdown is a ratio)",
+        "costs in ns (smt_slowdown and handoff_transfers are ratios)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
     print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")

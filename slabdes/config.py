@@ -176,8 +176,8 @@ class LockConfig(Frozen):
 
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
-    handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] = 3.0
-    """Line transfers of a qspinlock hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] | None = None
+    """Line transfers of a qspinlock hand-off; by default the machine's, whose calibration they belong to."""
 
 
 class TimingConfig(Frozen):

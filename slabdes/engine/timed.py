@@ -71,11 +71,12 @@ class TimedLock(SpinLock):
         self.posted = 0
 
 
-def timed_settings(experiment: Experiment) -> TimedSettings:
-    """The clock rules that an experiment asks for."""
+def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
+    """The clock rules that an experiment asks for; what it leaves open is the machine's."""
+    given = experiment.lock.handoff_transfers
     return TimedSettings(
         handoff=HANDOFFS[experiment.lock.discipline.value],
-        handoff_milli=round(experiment.lock.handoff_transfers * MILLI),
+        handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
         hz=experiment.timing.hz,
         version=version_of(experiment),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,

@@ -20,7 +20,7 @@
 
     transfer_ns = [[0.0, 46.6], ...]  # full matrix [owner][cpu] of line transfers; default: by topology and costs
 
-    [costs]                           # ns, any of those that `slabdes machine show` lists; smt_slowdown is a ratio
+    [costs]                           # ns, any of those that `slabdes machine show` lists; the last two are ratios
     same_node = 46.596
 
     [sources]                         # where each figure comes from: a cost's name, or one of the keys above

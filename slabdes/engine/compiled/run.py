@@ -64,7 +64,7 @@ def run_compiled(
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
-    settings = timed_settings(experiment)
+    settings = timed_settings(experiment, machine)
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_lines(state, lines)
     locks = make_locks(state, lines, settings.version)
