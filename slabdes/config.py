@@ -265,6 +265,23 @@ class CriticalSectionWorkload(Frozen):
     """How hold times vary around their mean."""
 
 
+class PagesWorkload(Frozen):
+    """No caches: every CPU takes `blocks` blocks of 2**order pages of its node from the page allocator, then gives them back.
+
+    The page allocator half of the same in-kernel benchmark.
+    """
+
+    kind: Literal["pages"]
+    order: Annotated[int, Strict(), Field(ge=0, le=10)] = 0
+    """A block's size: 2**order pages. Order 0 goes through per-CPU lists, the others take the zone lock."""
+    blocks: Count = 1000
+    """Blocks that each CPU takes before it gives any back."""
+    rounds: Count = 1
+    """How often it takes and gives them all."""
+    barrier: Truth = False
+    """Whether all CPUs finish taking before any gives back."""
+
+
 class TraceWorkload(Frozen):
     """A real kmem trace, replayed; see `slabdes replay --help` for what each setting does."""
 
@@ -288,7 +305,7 @@ class TraceWorkload(Frozen):
 
 
 Workload = Annotated[
-    BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | TraceWorkload,
+    BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | PagesWorkload | TraceWorkload,
     Field(discriminator="kind"),
 ]
 
@@ -508,7 +525,7 @@ _ALLOWED = {
     "path_type": "a file's name, in quotes",
 }
 """What an experiment file may say where pydantic's own words are of Python."""
-_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "trace")
+_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace")
 _MODELS: dict[str, type[Frozen]] = {
     "machine": MachineConfig,
     "cache": CacheConfig,
@@ -518,6 +535,7 @@ _MODELS: dict[str, type[Frozen]] = {
     "mix": MixWorkload,
     "producer_consumer": ProducerConsumerWorkload,
     "critical_section": CriticalSectionWorkload,
+    "pages": PagesWorkload,
     "trace": TraceWorkload,
 }
 

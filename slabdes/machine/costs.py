@@ -142,8 +142,8 @@ class Costs:
         default=3.0,
         metadata={
             "kind": Kind.RATIO,
-            "source": "DESIGN, Time: the releasing store regains the line from the spinning head, the head reads it, then "
-            "writes it; a constant to calibrate, up to 5 seen",
+            "source": "assumed (DESIGN, Time): the releasing store regains the line from the spinning head, the head "
+            "reads it, then writes it; a constant to calibrate, up to 5 seen",
         },
     )
     """Line transfers that handing over a queue lock costs; a ratio. An experiment's lock.handoff_transfers goes before it."""

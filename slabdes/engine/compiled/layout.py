@@ -64,7 +64,7 @@ CPU: Final = record(
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
-    "think", "op", "cache", "slot", "want", "flags",
+    "think", "op", "cache", "slot", "want", "flags", "blocks",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""

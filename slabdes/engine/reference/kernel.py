@@ -178,12 +178,13 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
         for zone in (node,) if thisnode else self.zonelists[node]:
-            got = yield from (
-                self._order0_page(cpu, zone) if not cache.gfporder else self._higher_pages(cpu, zone, cache.gfporder)
-            )
-            if got:
+            if (yield from self.get_pages(cpu, zone, cache.gfporder)):
                 return zone
         return NO_NODE
+
+    def get_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
+        """2**order pages of a zone; whether there were so many."""
+        return (yield from self._higher_pages(cpu, zone, order) if order else self._order0_page(cpu, zone))
 
     def _order0_page(self, cpu: TimedCpu, zone: int) -> Waits[bool]:
         cpu.page_work += self.costs.page_alloc_order0
@@ -209,7 +210,10 @@ class TimedKernel(Kernel[TimedCpu]):
         return got
 
     def kmem_freepages(self, cpu: TimedCpu, cache: KmemCache, node: int) -> Waits[None]:
-        order = cache.gfporder
+        yield from self.give_pages(cpu, node, cache.gfporder)
+
+    def give_pages(self, cpu: TimedCpu, node: int, order: int) -> Waits[None]:
+        """Give 2**order pages back to their zone."""
         if order:
             yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
             self.pages.free[node] += 1 << order
