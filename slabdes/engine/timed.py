@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.cpu import TimedCpu
@@ -38,7 +39,11 @@ class TimedSettings:
 
 
 class TimedLock(SpinLock):
-    """A SpinLock with its identity and its account."""
+    """A SpinLock with its identity and its account.
+
+    `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
+    `posted`: the dearest write to a neighbour on a list.
+    """
 
     __slots__ = (
         "acquisitions",
@@ -51,6 +56,7 @@ class TimedLock(SpinLock):
         "node",
         "other",
         "posted",
+        "relinked",
         "since",
         "toll",
         "wait",
@@ -68,6 +74,7 @@ class TimedLock(SpinLock):
         self.digest = 0
         self.since = 0
         self.toll = 0
+        self.relinked = NO_SLAB
         self.posted = 0
 
 

@@ -45,7 +45,7 @@ CACHE: Final = record(
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
-    "bounces", "since", "toll", "posted", "digest",
+    "bounces", "since", "toll", "relinked", "posted", "digest",
 )  # fmt: skip
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""

@@ -7,6 +7,7 @@ Leaves out what is done under a lock.
 from __future__ import annotations
 
 from slabdes.allocator.state import NOBODY
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.clock import (
     Record,
     add,
@@ -125,6 +126,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.holder = cpu.number
     held.granted_at = cpu.clock
     held.toll = 0
+    held.relinked = NO_SLAB
     held.since = cpu.clock
     owner = ints_at(run.owner)[held.line]
     cost = touch_line(run, cpu, held.line)
@@ -161,6 +163,7 @@ def _granted(run: Record, cpu: Record) -> None:
         owner[held.line] = cpu.number
     cpu.work += run.lock_op
     held.toll = 0
+    held.relinked = NO_SLAB
     if held.waiters and run.spinners_slow_holder:
         held.toll = ints_at(run.transfer)[held.first * run.n_cpus + cpu.number]
 

@@ -23,6 +23,7 @@ from slabdes.allocator.state import (
     KmemList3,
     SlabState,
 )
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
@@ -110,7 +111,7 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         record.acquisitions += 1
         if record.try_acquire(cpu.number, cpu.clock):
-            record.toll = 0
+            record.toll, record.relinked = 0, NO_SLAB
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
@@ -128,6 +129,7 @@ class TimedKernel(Kernel[TimedCpu]):
             self.lines.owner[record.line] = cpu.number
         cpu.work += self.costs.lock_op
         spins = record.waiters and self.settings.spinners_slow_holder
+        record.relinked = NO_SLAB
         record.toll = self.transfer[record.waiters[0]][cpu.number] if spins else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
@@ -145,7 +147,7 @@ class TimedKernel(Kernel[TimedCpu]):
         if not record.try_acquire(cpu.number, cpu.clock):
             return False
         record.acquisitions += 1
-        record.toll = 0
+        record.toll, record.relinked = 0, NO_SLAB
         self._fetch_lock(cpu, record)
         return True
 
@@ -296,10 +298,17 @@ class TimedKernel(Kernel[TimedCpu]):
         lock.posted = max(lock.posted, before, after)
 
     def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
-        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on."""
+        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on.
+
+        The toll is paid once for moves of one slab in a row, as when a batch returns a slab's objects: they follow each other
+        faster than the line comes back.
+        """
         self.note_unlinking(cpu, slab)
         if self.layout.list_lock == LISTS_LINE:
-            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
+            lock = self.locks[l3.list_lock]
+            if lock.relinked != slab:
+                lock.relinked = slab
+                cpu.spend_on_lines(lock.toll)
         cpu.work += self.costs.list_move
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
