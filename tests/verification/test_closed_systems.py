@@ -17,9 +17,10 @@ from slabdes.machine.costs import COST_NAMES, RATIOS
 from slabdes.machine.description import Description
 from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_NS
+from slabdes.validation.theory import ticket_releases
 from slabdes.workload.programs import Program, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
-from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair, ticket_releases
+from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair
 
 LEVEL = 0.99
 """Of each confidence interval. The seed is the default one: an interval that fails is looked into, not drawn again."""
