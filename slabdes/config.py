@@ -84,8 +84,10 @@ class Placement(StrEnum):
 class Discipline(StrEnum):
     """How a contended lock is handed over (DESIGN, "Time")."""
 
+    TAS = "tas"
     TICKET = "ticket"
     QSPINLOCK = "qspinlock"
+    CNA = "cna"
 
 
 class AllocatorVersion(StrEnum):
@@ -177,7 +179,10 @@ class LockConfig(Frozen):
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
     handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] | None = None
-    """Line transfers of a qspinlock hand-off; by default the machine's, whose calibration they belong to."""
+    """Line transfers of a qspinlock or cna hand-off; by default the machine's, whose calibration they belong to."""
+    numa_spinlock_threshold_ns: Annotated[float, Strict(), Field(ge=0, le=1e12)] = 1e6
+    """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
+    65,536 hand-offs before)."""
 
 
 class TimingConfig(Frozen):
@@ -190,7 +195,21 @@ class TimingConfig(Frozen):
     spinners_slow_holder: Truth = True
     """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
     posted_neighbour_writes: Truth = True
-    """Whether a list move changes the owners of its neighbours' lines, and a hold pays the dearest of them."""
+    """Whether a hold pays only the dearest of its writes to neighbours on lists, not each of them."""
+    smt_siblings: Truth = True
+    """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
+    first_touch: Truth = True
+    """Whether an object or a descriptor costs extra where another CPU, or nobody, touched it last."""
+
+
+class TimingRule(StrEnum):
+    """Rules of the clock that can be left out, by their keys in [timing]."""
+
+    SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
+    POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
+    SMT_SIBLINGS = "smt_siblings"
+    FIRST_TOUCH = "first_touch"
+    JITTER = "jitter"
 
 
 class ThinkKind(StrEnum):
@@ -370,6 +389,12 @@ class Experiment(Frozen):
             raise ValueError(
                 f"[[cache]] {self.cache[0].name!r} with workload.from_dump; allowed: the dump's own caches, none here"
             )
+
+
+def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
+    """The same experiment with one rule of the clock left out."""
+    off: float | bool = 0.0 if rule is TimingRule.JITTER else False
+    return experiment.model_copy(update={"timing": experiment.timing.model_copy(update={rule.value: off})})
 
 
 def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields, replace
 from typing import Final
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord, Spent
 from slabdes.engine.timed import TimedLock
 
 
@@ -33,12 +34,31 @@ def make_records(
         digest=digest.hexdigest(),
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
+        spent=_spent(cpus, latency),
         locks=tuple(_lock_record(state, lock, node_ids) for lock in locks),
         cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
         caches=tuple(_cache_record(cache) for cache in state.caches),
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         warnings=warnings,
     )
+
+
+def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogram]) -> dict[Path, Spent]:
+    """Where the time of each path went. CPUs account for operations that are more than a hit; hits are touches and work."""
+    parts = {path: [0] * len(fields(Spent)) for path in Path}
+    for cpu in cpus:
+        for path, times in cpu.spent.items():
+            parts[path] = [one + other for one, other in zip(parts[path], times, strict=True)]
+    accounted = {path: Spent(*times) for path, times in parts.items()}
+    for hit, touches in ((Path.HIT, "first_touch_time"), (Path.FREE_HIT, "descriptor_read_time")):
+        others = sum(spent.first_touch for path, spent in accounted.items() if path.operation is hit.operation)
+        total = sum(histogram.total for (_cache, path), histogram in latency.items() if path is hit)
+        touched = sum(getattr(cpu, touches) for cpu in cpus) - others
+        work = total - sum(astuple(accounted[hit])) - touched
+        accounted[hit] = replace(
+            accounted[hit], first_touch=accounted[hit].first_touch + touched, work=accounted[hit].work + work
+        )
+    return {path: accounted[path] for path in Path if any(path is counted for _cache, counted in latency)}
 
 
 def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
@@ -88,8 +108,11 @@ _TIMES: Final = {
     "work": "work_time",
     "pages": "page_time",
     "line": "line_time",
+    "local_memory": "local_memory_time",
+    "remote_memory": "remote_memory_time",
+    "handoff": "handoff_time",
     "lock_wait": "lock_wait",
-    "first_touch": "first_touch_time",
+    "first_touch": "touch_time",
     "think": "think_time",
     "slot_wait": "slot_wait",
     "idle": "idle_time",

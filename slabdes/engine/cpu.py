@@ -58,23 +58,29 @@ class TimedCpu(CpuContext):
         "allocs",
         "blocks",
         "clock",
+        "descriptor_read_time",
         "digest",
         "failed",
         "first_touch_time",
         "frees",
+        "handoff_time",
         "idle_time",
         "jitter",
         "jitter_words",
         "latency",
         "line_time",
+        "local_memory_time",
         "lock_wait",
         "page_time",
         "page_work",
+        "remote_memory_time",
         "sections",
         "skipped",
         "slot_wait",
         "slowdown",
+        "spent",
         "think_time",
+        "was",
         "work",
         "work_time",
     )  # fmt: skip
@@ -90,11 +96,14 @@ class TimedCpu(CpuContext):
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
         self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
-        self.think_time = self.lock_wait = self.slot_wait = self.line_time = 0
-        self.page_time = self.first_touch_time = self.work_time = self.idle_time = 0
+        self.think_time = self.lock_wait = self.handoff_time = self.slot_wait = self.line_time = 0
+        self.local_memory_time = self.remote_memory_time = 0
+        self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
         self.digest = 0
         self.blocks = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
+        self.was: tuple[int, ...] = ()
+        self.spent: dict[Path, list[int]] = {}
 
     def settle(self) -> None:
         """Live through the local work collected so far."""
@@ -112,9 +121,38 @@ class TimedCpu(CpuContext):
         self.clock += work + page_work
 
     def spend_on_lines(self, cost: int) -> None:
-        """Wait for cache lines."""
+        """Wait for other CPUs' lines."""
         self.line_time += cost
         self.clock += cost
+
+    @property
+    def touch_time(self) -> int:
+        """First touches of objects and of descriptors."""
+        return self.first_touch_time + self.descriptor_read_time
+
+    def _accounts(self) -> tuple[int, ...]:
+        """In the order of Spent."""
+        return (
+            self.lock_wait,
+            self.handoff_time,
+            self.line_time,
+            self.local_memory_time,
+            self.remote_memory_time,
+            self.page_time,
+            self.touch_time,
+            self.work_time,
+            0,
+        )
+
+    def begin_account(self) -> None:
+        """An operation begins that may be more than a hit: remember the accounts."""
+        self.was = self._accounts()
+
+    def end_account(self, path: Path) -> None:
+        """It ends: what the accounts have grown by belongs to its path."""
+        spent = self.spent.setdefault(path, [0] * len(self.was))
+        for part, (now, was) in enumerate(zip(self._accounts(), self.was, strict=True)):
+            spent[part] += now - was
 
     def count(self, cache: int, path: Path, start: int, what: int) -> None:
         """Record an operation that began at `start` and ends now; `what` identifies the object in the digest."""

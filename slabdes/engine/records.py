@@ -189,10 +189,12 @@ class LockRecord:
 class CpuRecord:
     """One CPU over a run; times in picoseconds. `start` is 0; `end` is when it last did anything, reaps included.
 
-    The parts of its time: `think` (between operations), `lock_wait` (contended acquisitions, hand-off included),
-    `slot_wait` (for an object another CPU hands over), `line` (cache lines that others owned or nobody did, posted
-    neighbour writes and spinners' toll included), `pages` (in the page allocator), `first_touch`, `work` (the rest) and
-    `idle` (with no program, or none left, between reaps). They add up to `end - start`.
+    The parts of its time: `think` (between operations), `lock_wait` (for contended locks until they are released to this
+    CPU), `handoff` (from then until it has them), `slot_wait` (for an object another CPU hands over), `line` (cache lines
+    that other CPUs owned, posted neighbour writes and spinners' toll included), `local_memory` and `remote_memory` (lines
+    that nobody owned, from its own node's memory or another's), `pages` (in the page allocator), `first_touch` (of objects,
+    by allocations, and of descriptors, by frees), `work` (the rest) and `idle` (with no program, or none left, between
+    reaps). They add up to `end - start`.
     """
 
     cpu: int
@@ -206,12 +208,33 @@ class CpuRecord:
     end: int
     think: int
     lock_wait: int
+    handoff: int
     slot_wait: int
     line: int
+    local_memory: int
+    remote_memory: int
     pages: int
     first_touch: int
     work: int
     idle: int = 0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Where the time of all operations of one path went, picoseconds: CpuRecord's parts, and `interrupts` taken meanwhile.
+
+    They add up to the path's latencies.
+    """
+
+    lock_wait: int = 0
+    handoff: int = 0
+    line: int = 0
+    local_memory: int = 0
+    remote_memory: int = 0
+    pages: int = 0
+    first_touch: int = 0
+    work: int = 0
+    interrupts: int = 0
 
 
 @dataclass(frozen=True)
@@ -267,12 +290,14 @@ class Records:
     """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
 
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
+    `spent` says where the time of each path that occurred went, all caches together.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
     digest: str
     elapsed: int
     latency: dict[tuple[int, Path], Histogram]
+    spent: dict[Path, Spent]
     locks: tuple[LockRecord, ...]
     cpus: tuple[CpuRecord, ...]
     caches: tuple[CacheRecord, ...]

@@ -6,7 +6,8 @@ Leaves out time itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
@@ -18,20 +19,21 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
-from slabdes.locks.disciplines import HANDOFFS, MILLI, Handoff
+from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
+from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, stream_key, words
-from slabdes.units import MAX_RUN_PS, PS_PER_S
+from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 
 
 @dataclass(frozen=True)
 class TimedSettings:
-    """Rules of the clock for one run, as the experiment gives them; `handoff_milli` is in thousandths of a transfer."""
+    """Rules of the clock for one run, as the experiment gives them."""
 
-    handoff: Handoff
-    handoff_milli: int
+    locks: LockRules
+    costs: Costs
     hz: int
     version: Version
     spinners_slow_holder: bool
@@ -57,6 +59,7 @@ class TimedLock(SpinLock):
         "other",
         "posted",
         "relinked",
+        "retry",
         "since",
         "toll",
         "wait",
@@ -76,19 +79,39 @@ class TimedLock(SpinLock):
         self.toll = 0
         self.relinked = NO_SLAB
         self.posted = 0
+        self.retry: object | None = None
+        """The coming attempt of a waiter, where a lock is not queued."""
 
 
 def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
-    """The clock rules that an experiment asks for; what it leaves open is the machine's."""
-    given = experiment.lock.handoff_transfers
+    """The clock rules that an experiment asks for; the hand-off that it leaves open is the machine's."""
+    config = experiment.lock
+    given = config.handoff_transfers
     return TimedSettings(
-        handoff=HANDOFFS[experiment.lock.discipline.value],
-        handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
+        locks=LockRules(
+            discipline=DISCIPLINES[config.discipline.value],
+            transfer=machine.transfer_ps,
+            node_of_cpu=machine.node_of_cpu,
+            handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
+            cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
+        ),
+        costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
         version=version_of(experiment),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
     )
+
+
+def costs_of(experiment: Experiment, machine: Machine) -> Costs:
+    """The machine's costs, less those of the rules that the experiment leaves out."""
+    timing = experiment.timing
+    off: dict[str, Any] = {}
+    if not timing.first_touch:
+        off["first_touch"] = 0
+    if not timing.smt_siblings:
+        off["smt_slowdown"] = 1.0
+    return replace(machine.costs, **off)
 
 
 def place_lines(state: SlabState, lines: CacheLines) -> None:
@@ -124,6 +147,7 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 
 def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
+    costs = costs_of(experiment, machine)
     busy: dict[int, int] = {}
     for cpu in workload.programs:
         core = machine.core_of_cpu[cpu]
@@ -132,7 +156,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
         jitter_words = words(jitter_key(experiment, replication, number))
-        slowdown = machine.costs.smt_slowdown if shares else 1.0
+        slowdown = costs.smt_slowdown if shares else 1.0
         cpus.append(TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words))
     return cpus
 

@@ -1,22 +1,55 @@
 """Who gets a contended lock next, and how long handing it over takes. A discipline is one function and one line in a table.
 
-Each takes the releasing CPU, the waiters in order of arrival and the machine's line transfers, all in picoseconds.
-Leaves out fairness across nodes and locks that are free for a while after a release.
+Each looks at a lock as its holder releases it and gives the winner's place among the waiters and the hand-off's
+picoseconds. Leaves out the time a discipline's own bookkeeping takes (cna sorts its queue while the lock is held).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
-
-Handoff = Callable[[int, Sequence[int], Transfer, int], tuple[int, int]]
-"""(releasing CPU, waiting CPUs, transfers, handoff_milli) to (index of the winner among the waiters, picoseconds)."""
-
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
+
+
+class Waiting(Protocol):
+    """A lock as its discipline sees it.
+
+    `waiters` are in order of arrival. The first `passed` of them have been passed over, the first time at `passed_since`:
+    they are cna's secondary queue.
+    """
+
+    holder: int
+    waiters: list[int]
+    passed: int
+    passed_since: int
+
+
+@dataclass(frozen=True)
+class LockRules:
+    """What disciplines need to know of the machine and the experiment. Times in picoseconds."""
+
+    discipline: Discipline
+    transfer: Transfer
+    node_of_cpu: Sequence[int]
+    handoff_milli: int
+    cna_threshold: int
+
+
+Handoff = Callable[[Waiting, int, LockRules], tuple[int, int]]
+"""(lock, time of the release, rules) to (place of the winner among the waiters, picoseconds)."""
+
+
+@dataclass(frozen=True)
+class Discipline:
+    """`handoff` chooses the next. Unless a lock is `queued`, it is free until that one has come: anyone may take it before."""
+
+    handoff: Handoff
+    queued: bool = True
 
 
 def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
@@ -29,22 +62,59 @@ def ticket_delay(to_winner: int, to_all: int) -> int:
     return max(to_winner, to_all // 2)
 
 
-def qspinlock(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
+def cna_threshold_reached(passed_since: int, now: int, threshold: int) -> bool:
+    """Whether waiters have been passed over for so long that the first of them is next (intra_node_threshold_reached)."""
+    return now - passed_since > threshold
+
+
+def qspinlock(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
     """First come, first served; a fixed number of transfers between the releaser and the head of the queue.
 
     The releasing store takes the line back from the head, which spins on it; the head reads it, then writes it.
     """
-    return 0, qspinlock_delay(transfer[holder][waiters[0]], handoff_milli)
+    return 0, qspinlock_delay(rules.transfer[lock.holder][lock.waiters[0]], rules.handoff_milli)
 
 
-def ticket(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
+def ticket(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
     """First come, first served; all waiters fetch the line one after another, and the winner is on average in the middle.
 
     After Boyd-Wickizer et al., "Non-scalable locks are dangerous", OLS 2012; the waiters are those at the release.
     """
-    row = transfer[holder]
-    return 0, ticket_delay(row[waiters[0]], sum(row[waiter] for waiter in waiters))
+    row = rules.transfer[lock.holder]
+    return 0, ticket_delay(row[lock.waiters[0]], sum(row[waiter] for waiter in lock.waiters))
 
 
-HANDOFFS: Final[Mapping[str, Handoff]] = {"qspinlock": qspinlock, "ticket": ticket}
+def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
+    """Every waiter tries again after a transfer from the releaser: the nearest comes first, of equals the lowest CPU."""
+    row = rules.transfer[lock.holder]
+    delay, winner = min((row[waiter], waiter) for waiter in lock.waiters)
+    return lock.waiters.index(winner), delay
+
+
+def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
+    """The first waiter on the holder's node; those before it are passed over. Then as qspinlock.
+
+    Compact NUMA-aware locks (Dice and Kogan, EuroSys 2019) as in version 15 of "Add NUMA-awareness to qspinlock" (Alex
+    Kogan, linux-kernel, May 2021): where the rest of the queue has no waiter of the node, or the threshold is reached, the
+    waiters passed over go back to the queue's head, and the first of them is next. All who were passed over came before
+    all who were not, so the queue itself keeps the order of arrival. Leaves out shuffle reduction, priority waiters, and
+    that the kernel keeps the last of the main queue where it is.
+    """
+    place = 0
+    if not lock.passed or not cna_threshold_reached(lock.passed_since, now, rules.cna_threshold):
+        node = rules.node_of_cpu[lock.holder]
+        main = range(lock.passed, len(lock.waiters))
+        place = next((place for place in main if rules.node_of_cpu[lock.waiters[place]] == node), 0)
+    if place and not lock.passed:
+        lock.passed_since = now
+    lock.passed = place
+    return place, qspinlock_delay(rules.transfer[lock.holder][lock.waiters[place]], rules.handoff_milli)
+
+
+DISCIPLINES: Final[Mapping[str, Discipline]] = {
+    "tas": Discipline(tas, queued=False),
+    "ticket": Discipline(ticket),
+    "qspinlock": Discipline(qspinlock),
+    "cna": Discipline(cna),
+}
 """Every discipline by the name that an experiment gives it."""

@@ -7,31 +7,51 @@ from __future__ import annotations
 
 from typing import Final
 
-from slabdes.locks.disciplines import Handoff, Transfer
+from slabdes.locks.disciplines import LockRules
 
 FREE: Final = -1
 
 
 class SpinLock:
-    """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time."""
+    """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time.
 
-    __slots__ = ("changed_at", "granted_at", "holder", "joined", "line", "queue_area", "waiters")
+    `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
+    """
+
+    __slots__ = (
+        "changed_at",
+        "granted_at",
+        "handoff",
+        "holder",
+        "joined",
+        "line",
+        "next",
+        "passed",
+        "passed_since",
+        "queue_area",
+        "waiters",
+    )
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.holder = FREE
         self.granted_at = 0
         self.waiters: list[int] = []
+        self.passed = 0
+        self.passed_since = 0
+        self.next = FREE
+        self.handoff = 0
         self.joined: dict[int, int] = {}
         self.queue_area = 0
         self.changed_at = 0
 
     def try_acquire(self, cpu: int, now: int) -> bool:
-        """Take the lock if it is free; whether it was."""
+        """Take the lock if it is free, even if others are about to try again; whether it was."""
         if self.holder != FREE:
             return False
         self.holder = cpu
         self.granted_at = now
+        self.next = FREE
         return True
 
     def join(self, cpu: int, now: int) -> None:
@@ -40,25 +60,34 @@ class SpinLock:
         self.waiters.append(cpu)
         self.joined[cpu] = now
 
-    def release(self, now: int, handoff: Handoff, transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
+    def release(self, now: int, rules: LockRules) -> tuple[int, int]:
         """Give the lock up at `now`: the CPU that has it next and when, or (FREE, now) if nobody waits.
 
-        The winner still counts as waiting until it is granted the lock: `grant` says when that is so.
+        The winner still counts as waiting until it is granted the lock: `grant` says when that is so. A lock that is not
+        queued is free meanwhile, and whoever takes it before leaves the winner waiting.
         """
         if not self.waiters:
             self.holder = FREE
             return FREE, now
-        index, delay = handoff(self.holder, self.waiters, transfer, handoff_milli)
-        winner = self.waiters[index]
-        self.holder = winner
-        return winner, now + delay
+        place, self.handoff = rules.discipline.handoff(self, now, rules)
+        self.next = self.waiters[place]
+        self.holder = self.next if rules.discipline.queued else FREE
+        return self.next, now + self.handoff
 
     def grant(self, now: int) -> None:
         """The winner of the last release begins to hold the lock."""
         self._queue_changes(now)
+        self.holder = self.next
+        self.next = FREE
         self.waiters.remove(self.holder)
         del self.joined[self.holder]
         self.granted_at = now
+
+    def spinner(self) -> int:
+        """Who spins on the lock's line: the first waiter not passed over, or the first of all; FREE if nobody waits."""
+        if not self.waiters:
+            return FREE
+        return self.waiters[self.passed if self.passed < len(self.waiters) else 0]
 
     def area_of_the_granted(self) -> int:
         """`queue_area` without what those who still wait have added to it: a run may end before they are granted the lock."""

@@ -22,8 +22,11 @@ LOOKS: Final = {
     "work": ("own work", "#0072B2", ""),
     "first_touch": ("first touch of objects", "#7CC4EE", "..."),
     "pages": ("page allocator", "#F0E442", "xx"),
-    "line": ("cache lines from elsewhere", "#E8A33D", "\\\\\\"),
+    "local_memory": ("lines from the node's memory", "#009E73", "--"),
+    "remote_memory": ("lines from other nodes' memory", "#66C2A5", "oo"),
+    "line": ("other CPUs' cache lines", "#E8A33D", "\\\\\\"),
     "lock_wait": ("waiting for locks", "#D55E00", "///"),
+    "handoff": ("handing locks over", "#882255", "ooo"),
     "slot_wait": ("waiting for objects", "#CC79A7", "++"),
     "think": ("thinking, between operations", "#F2F2F2", ""),
 }

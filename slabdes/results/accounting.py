@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import Histogram, Records, bucket_bounds
-from slabdes.results.frames import Frames, Point, frames_of
+from slabdes.results.frames import SPENT_PARTS, Frames, Point, frames_of
 from slabdes.results.metrics import NS_PER_S, TIME_PARTS
 from slabdes.units import ns_to_ps
 
@@ -26,8 +26,8 @@ def check_accounting(run: Records | Frames) -> list[str]:
     """What does not add up in a run, one sentence each; empty when all is well.
 
     Objects: allocations - failures - frees of a cache are its objects in use (and its slabs' objects are all somewhere).
-    Time: the parts of each CPU's time are all of it; histograms of operations count the CPUs' operations; lock waits of
-    locks are the CPUs' lock_wait; a lock is held by one CPU at a time,
+    Time: the parts of each CPU's time are all of it, those of each path all of its latencies; histograms of operations count
+    the CPUs' operations; lock waits of locks are the CPUs' lock_wait and handoff; a lock is held by one CPU at a time,
     and its queue holds as many waiters over time as waits last (Little).
     """
     found = list(_histograms(run)) if isinstance(run, Records) else []
@@ -36,7 +36,7 @@ def check_accounting(run: Records | Frames) -> list[str]:
     for point, replication in frames.runs.select(_RUN).iter_rows():
         one = {name: _of_run(frame, point, replication) for name, frame in frames.items() if name != "points"}
         place = f"point {point}, replication {replication}: " if several else ""
-        for check in (_cpus, _operations, _locks, _lock_times, _objects):
+        for check in (_cpus, _operations, _spent, _locks, _lock_times, _objects):
             found += [place + sentence for sentence in check(one)]
     return found
 
@@ -98,6 +98,25 @@ def _operations(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         yield f"latency buckets count {buckets} operations, their paths {run['operations']['count'].sum()}"
 
 
+def _spent(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    told = {(row["op"], row["path"]): sum(_ps(row[f"{part}_ns"]) for part in SPENT_PARTS) for row in _rows(run["spent"])}
+    took: dict[tuple[str, str], int] = {}
+    for row in _rows(run["operations"]):
+        key = (row["op"], row["path"])
+        took[key] = took.get(key, 0) + _ps(row["total_ns"])
+    for op, path in sorted(took.keys() | told.keys()):
+        if took.get((op, path)) != told.get((op, path)):
+            yield f"{op} {path}: took {took.get((op, path))} ps, the parts of its time are {told.get((op, path))}"
+    for row in _rows(run["spent"]):
+        yield from (
+            f"{row['op']} {row['path']}: {part} is {row[f'{part}_ns']} ns" for part in SPENT_PARTS if row[f"{part}_ns"] < 0
+        )
+
+
+def _rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    return frame.iter_rows(named=True)
+
+
 def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     elapsed = _ps(run["runs"]["elapsed_ns"].item())
     for lock in run["locks"].iter_rows(named=True):
@@ -110,7 +129,7 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         if area != waited:
             yield f"{name}: {area} waiter-picoseconds in its queue, but waits of {waited} ps (Little's law)"
     total = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
-    told = sum(_ps(time) for time in run["cpus"]["lock_wait_ns"])
+    told = sum(_ps(time) for part in ("lock_wait_ns", "handoff_ns") for time in run["cpus"][part])
     if total != told:
         yield f"locks were waited for {total} ps, the CPUs waited {told}"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Operation, Records, bucket_bounds
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Operation, Records, Spent, bucket_bounds
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
 from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.errors import InputError
@@ -23,7 +23,23 @@ if TYPE_CHECKING:
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
-_CPU_TIMES: Final = ("start", "end", "think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work", "idle")
+_CPU_TIMES: Final = (
+    "start",
+    "end",
+    "think",
+    "lock_wait",
+    "handoff",
+    "slot_wait",
+    "line",
+    "local_memory",
+    "remote_memory",
+    "pages",
+    "first_touch",
+    "work",
+    "idle",
+)
+SPENT_PARTS: Final = tuple(part.name for part in fields(Spent))
+"""Where the time of operations can have gone, as Spent explains it."""
 _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
@@ -35,6 +51,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "operations": {
         "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
     },
+    "spent": {"op": "text", "path": "text"} | {f"{part}_ns": "ns" for part in SPENT_PARTS},
     "locks": {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
         "acquisitions": "count", "contended": "count", "bounces": "count",
@@ -70,13 +87,15 @@ class Frames:
     """All frames of a run; `COLUMNS` lists what each has, after the columns `point` and `replication` (both u32).
 
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
-    `locks` (a row a lock) and `lock_times` (a row a bucket of a kind, cache and node); `cpus`, `caches`, `slabs` (a row a
-    record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the
-    mean over replications). Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
+    `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
+    `lock_times` (a row a bucket of a kind, cache and node); `cpus`, `caches`, `slabs` (a row a record); `runs` (a row a
+    replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications).
+    Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
     latency: pl.DataFrame
     operations: pl.DataFrame
+    spent: pl.DataFrame
     locks: pl.DataFrame
     lock_times: pl.DataFrame
     cpus: pl.DataFrame
@@ -185,6 +204,9 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
         rows["latency"] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
         sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
         rows["operations"].append((*key, *label, *sums))
+    for path, spent in records.spent.items():
+        parts = (ps_to_ns(getattr(spent, name)) for name in SPENT_PARTS)
+        rows["spent"].append((*key, path.operation.label, path.label, *parts))
     for lock in records.locks:
         rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]

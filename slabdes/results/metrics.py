@@ -11,7 +11,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from slabdes.errors import InputError
-from slabdes.results.frames import OPERATIONS, Frames
+from slabdes.results.frames import OPERATIONS, SPENT_PARTS, Frames
 from slabdes.units import PS_PER_NS
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 NS_PER_S: Final = 1e9
 QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
 
-TIME_PARTS: Final = ("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work")
+TIME_PARTS: Final = (
+    "think", "lock_wait", "handoff", "slot_wait", "line", "local_memory", "remote_memory", "pages", "first_touch", "work",
+)  # fmt: skip
 """The parts of a CPU's time at work, as CpuRecord explains them; together with `idle` they are all of its time."""
 
 ALL_PATHS: Final = "all"
@@ -87,12 +89,17 @@ def labels(frames: Frames) -> pl.DataFrame:
 def rates(frames: Frames) -> pl.DataFrame:
     """A row a replication: point, replication, operations, operations_per_s (simulated), share_waiting.
 
-    share_waiting is the waiting for locks of CPUs that have a program over their time at work; 0 where no CPU has one.
+    share_waiting is the waiting for locks, hand-off included, of CPUs that have a program over their time at work; 0 where
+    no CPU has one.
     """
     import polars as pl
 
     operations = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"))
-    spans = _at_work(frames).group_by(_RUN).agg(pl.col("lock_wait_ns").sum().alias("waiting"), pl.col("span").sum())
+    spans = (
+        _at_work(frames)
+        .group_by(_RUN)
+        .agg((pl.col("lock_wait_ns") + pl.col("handoff_ns")).sum().alias("waiting"), pl.col("span").sum())
+    )
     joined = frames.runs.join(operations, on=_RUN, how="left").join(spans, on=_RUN, how="left").fill_null(0).sort(_RUN)
     return joined.select(
         *_RUN,
@@ -265,6 +272,19 @@ def where_time_went(frames: Frames) -> pl.DataFrame:
     sums = _at_work(frames).group_by("point").agg(*columns, pl.col("span").sum())
     table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
     return table.select(*labels(frames).columns, *(_ratio(part, "span").alias(part) for part in TIME_PARTS))
+
+
+def where_operations_went(frames: Frames) -> pl.DataFrame:
+    """A row a point and operation: the point's labels, op, then each of frames.SPENT_PARTS as a share of its operations' time.
+
+    The shares of a row add up to 1, or are all 0 where operations took no time.
+    """
+    import polars as pl
+
+    columns = [pl.col(f"{part}_ns").sum().alias(part) for part in SPENT_PARTS]
+    sums = frames.spent.group_by("point", "op").agg(columns).with_columns(pl.sum_horizontal(SPENT_PARTS).alias("total"))
+    table = labels(frames).join(sums, on="point").sort("point", pl.col("op").cast(pl.Enum(OPERATIONS)))
+    return table.select(*labels(frames).columns, "op", *(_ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
 
 def focus_points(frames: Frames) -> list[int]:

@@ -47,6 +47,11 @@ class Run:
         return self.frames.operations
 
     @property
+    def spent(self) -> pl.DataFrame:
+        """Where the time of operations went: a row a path."""
+        return self.frames.spent
+
+    @property
     def locks(self) -> pl.DataFrame:
         """A row a lock: acquisitions, waits, holds."""
         return self.frames.locks
@@ -96,6 +101,10 @@ class Run:
     def where_time_went(self) -> pl.DataFrame:
         """Shares of the CPUs' time, a row a point; see `metrics.where_time_went`."""
         return metrics.where_time_went(self.frames)
+
+    def where_operations_went(self) -> pl.DataFrame:
+        """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""
+        return metrics.where_operations_went(self.frames)
 
     def check(self) -> list[str]:
         """What does not add up, one sentence each; an empty list when all is well. See `accounting.check_accounting`."""

@@ -91,8 +91,8 @@ def _digits(value: float) -> str:
 
 
 def sheets(run: Run) -> list[Sheet]:
-    """The run's tables: rates and times, the allocator's counts, locks by node; one that would be empty is left out."""
-    return [sheet for sheet in (times_sheet(run), counts_sheet(run), locks_sheet(run)) if sheet.rows]
+    """The run's tables: rates and times, where the time went, the allocator's counts, locks by node; empty ones are left out."""
+    return [sheet for sheet in (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run)) if sheet.rows]
 
 
 def times_sheet(run: Run) -> Sheet:
@@ -111,6 +111,37 @@ def times_sheet(run: Run) -> Sheet:
         rows.append((*shown, row["op"], rate, *times, waiting))
         previous = row["point"]
     return Sheet(_title(run, "operations and their latency"), (*_short(heads), *figures), len(heads) + 1, tuple(rows))
+
+
+def spent_sheet(run: Run) -> Sheet:
+    """Where the time of operations went, at the point with the most CPUs of each machine; parts that are nowhere are left out."""
+    import polars as pl
+
+    focus = metrics.focus_points(run.frames)
+    heads, table = _labelled(run, run.where_operations_went().filter(pl.col("point").is_in(focus)))
+    parts = [part for part in _SPENT_HEADS if table.height and table[part].sum() > 0]
+    rows = ((*_label(row, heads), row["op"], *(share_text(row[part]) for part in parts)) for row in table.iter_rows(named=True))
+    columns = ("op", *(_SPENT_HEADS[part] for part in parts))
+    title = _title(run, f"where the time of operations went{_some(run, focus)}")
+    return Sheet(title, (*_short(heads), *columns), len(heads) + 1, tuple(rows) if parts else ())
+
+
+_SPENT_HEADS: Final = {
+    "lock_wait": "waiting",
+    "handoff": "hand-off",
+    "line": "lines",
+    "local_memory": "memory",
+    "remote_memory": "remote",
+    "pages": "pages",
+    "first_touch": "touch",
+    "work": "work",
+    "interrupts": "interrupts",
+}
+"""Short heads of the parts of Spent, in the order of the table."""
+
+
+def _some(run: Run, focus: Sequence[int]) -> str:
+    return " (the points with the most CPUs)" if run.points.height > len(focus) else ""
 
 
 def counts_sheet(run: Run) -> Sheet:
@@ -145,8 +176,7 @@ def locks_sheet(run: Run) -> Sheet:
         lock = (row["kind"].removesuffix(" lock"), node, count_text(row["acquisitions"]))
         rows.append((*_label(row, heads), *lock, *shares, *times))
     columns = ("lock", "node", "taken", "contended", "bounced", "wait", "max wait", "hold", "max hold")
-    some = " (the points with the most CPUs)" if run.points.height > len(focus) else ""
-    return Sheet(_title(run, f"locks by node{some}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
+    return Sheet(_title(run, f"locks by node{_some(run, focus)}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
 
 
 def _labelled(run: Run, table: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
@@ -210,6 +240,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "summary": run.summary().to_dicts(),
         "locks": run.per_node().to_dicts(),
         "time": run.where_time_went().to_dicts(),
+        "operations_time": run.where_operations_went().to_dicts(),
         "warnings": list(run.warnings),
     }
 

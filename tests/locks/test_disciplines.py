@@ -5,21 +5,49 @@ from __future__ import annotations
 import pytest
 
 from slabdes.config import Discipline
-from slabdes.locks.disciplines import HANDOFFS, Handoff, qspinlock, ticket
+from slabdes.locks.disciplines import DISCIPLINES, LockRules
+from slabdes.locks.spinlock import FREE, SpinLock
 
 NEAR, FAR = 20_000, 100_001
 """Picoseconds between CPUs of one node and of two."""
-TRANSFER = [[0 if a == b else NEAR if a // 2 == b // 2 else FAR for b in range(4)] for a in range(4)]
-"""CPUs 0 and 1 on one node, 2 and 3 on another."""
+NODES = [0, 0, 1, 1, 0, 1, 0]
+TRANSFER = [[0 if a == b else NEAR if NODES[a] == NODES[b] else FAR for b in range(len(NODES))] for a in range(len(NODES))]
+"""CPUs 0, 1, 4 and 6 on one node, 2, 3 and 5 on another."""
+THRESHOLD = 1_000_000
+
+
+def rules(discipline: str, milli: int = 3000, threshold: int = THRESHOLD) -> LockRules:
+    return LockRules(DISCIPLINES[discipline], TRANSFER, NODES, milli, threshold)
+
+
+def held(holder: int, waiters: list[int]) -> SpinLock:
+    """A lock that `holder` has had since 0; `waiters` came at 0, too, in this order."""
+    lock = SpinLock(0)
+    lock.try_acquire(holder, 0)
+    for waiter in waiters:
+        lock.join(waiter, 0)
+    return lock
+
+
+def served(lock: SpinLock, asked: LockRules, gap: int = 0, start: int = 0) -> list[int]:
+    """The CPUs that are granted the lock until nobody waits, if it is released `gap` picoseconds after each grant."""
+    order = []
+    now = start
+    while lock.holder != FREE:
+        winner, now = lock.release(now + gap, asked)
+        if winner != FREE:
+            lock.grant(now)
+            order.append(winner)
+    return order
 
 
 def test_every_discipline_an_experiment_can_name_is_there() -> None:
-    assert set(HANDOFFS) == {discipline.value for discipline in Discipline}
+    assert set(DISCIPLINES) == {discipline.value for discipline in Discipline}
 
 
-@pytest.mark.parametrize("discipline", HANDOFFS.values())
-def test_the_first_that_came_is_served_first(discipline: Handoff) -> None:
-    assert discipline(0, [3, 1, 2], TRANSFER, 3000)[0] == 0
+@pytest.mark.parametrize("discipline", ["ticket", "qspinlock"])
+def test_the_first_that_came_is_served_first(discipline: str) -> None:
+    assert served(held(0, [3, 1, 2]), rules(discipline)) == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +64,7 @@ def test_the_first_that_came_is_served_first(discipline: Handoff) -> None:
 def test_qspinlock_takes_a_fixed_number_of_transfers_to_the_head(
     holder: int, waiters: list[int], milli: int, picoseconds: int
 ) -> None:
-    assert qspinlock(holder, waiters, TRANSFER, milli) == (0, picoseconds)
+    assert held(holder, waiters).release(0, rules("qspinlock", milli)) == (waiters[0], picoseconds)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +78,75 @@ def test_qspinlock_takes_a_fixed_number_of_transfers_to_the_head(
     ],
 )
 def test_ticket_takes_longer_with_every_waiter(holder: int, waiters: list[int], picoseconds: int) -> None:
-    assert ticket(holder, waiters, TRANSFER, 3000) == (0, picoseconds)
+    assert held(holder, waiters).release(0, rules("ticket")) == (waiters[0], picoseconds)
 
 
 def test_ticket_ignores_the_calibration_of_qspinlock() -> None:
-    assert ticket(0, [1, 2], TRANSFER, 0) == ticket(0, [1, 2], TRANSFER, 16_000)
+    assert held(0, [1, 2]).release(0, rules("ticket", 0)) == held(0, [1, 2]).release(0, rules("ticket", 16_000))
+
+
+@pytest.mark.parametrize(
+    ("waiters", "winner", "picoseconds"),
+    [([2, 1], 1, NEAR), ([3, 2], 2, FAR), ([4, 1, 2], 1, NEAR)],  # the nearest; of equals the lowest CPU
+)
+def test_tas_is_taken_by_the_waiter_that_sees_the_release_first(waiters: list[int], winner: int, picoseconds: int) -> None:
+    lock = held(0, waiters)
+    assert lock.release(500, rules("tas")) == (winner, 500 + picoseconds)
+    assert lock.holder == FREE
+
+
+@pytest.mark.parametrize("cpu", [0, 5], ids=["the releaser", "a newcomer"])
+def test_tas_may_be_taken_by_anyone_before_a_waiter_has_come_again(cpu: int) -> None:
+    lock = held(0, [1, 2])
+    lock.release(500, rules("tas"))
+    assert lock.try_acquire(cpu, 500 + NEAR - 1)
+    assert (lock.holder, lock.waiters, lock.next) == (cpu, [1, 2], FREE)
+    # From CPU 5 both... 2 is on its node; from CPU 0 the near one is 1, as before.
+    assert lock.release(600_000, rules("tas"))[0] == (2 if cpu == 5 else 1)
+
+
+def test_cna_serves_the_holders_node_first_and_then_those_passed_over_in_their_order() -> None:
+    # 2 and 3 are passed over for 1, then 5 as well for 4; then node 0 has no more, and 2 is next, which keeps the lock on node 1.
+    assert served(held(0, [2, 3, 1, 5, 4]), rules("cna")) == [1, 4, 2, 3, 5]
+
+
+def test_cna_hands_over_at_the_price_of_qspinlock() -> None:
+    assert held(0, [2, 1]).release(0, rules("cna", 2500)) == (1, 50_000)
+    assert held(0, [2, 3]).release(0, rules("cna", 1500)) == (2, 150_001)
+
+
+def test_cna_gives_the_lock_to_the_first_passed_over_once_the_threshold_is_exceeded() -> None:
+    # Waiters are passed over at 0; the threshold is exceeded at the first release later than it, not at it.
+    for late, winner in ((0, 4), (1, 2)):
+        lock = held(0, [2, 1, 4])
+        assert lock.release(0, rules("cna"))[0] == 1
+        lock.grant(3 * NEAR)
+        assert lock.release(THRESHOLD + late, rules("cna"))[0] == winner
+
+
+def test_cna_counts_the_time_anew_when_those_passed_over_have_had_their_turn() -> None:
+    lock = held(0, [2, 1, 5, 4, 6])
+    asked = rules("cna", milli=0)
+    lock.release(0, asked)
+    lock.grant(0)
+    assert lock.release(THRESHOLD + 1, asked)[0] == 2, "the threshold is exceeded"
+    lock.grant(THRESHOLD + 1)
+    assert lock.release(THRESHOLD + 2, asked)[0] == 5, "node 1 has it now, and nobody is passed over before 5"
+    lock.grant(THRESHOLD + 2)
+    assert lock.passed == 0
+
+
+def test_on_one_node_cna_is_qspinlock() -> None:
+    for waiters in ([1, 4, 6], [6, 1], [4]):
+        assert held(0, waiters).release(7, rules("cna")) == held(0, waiters).release(7, rules("qspinlock"))
+
+
+def test_the_spinner_is_the_head_of_those_not_passed_over() -> None:
+    lock = held(0, [2, 3, 1, 4])
+    assert lock.spinner() == 2
+    lock.release(0, rules("cna"))
+    lock.grant(0)
+    assert (lock.waiters, lock.passed, lock.spinner()) == ([2, 3, 4], 2, 4)
+    lock.release(0, rules("cna"))
+    lock.grant(0)
+    assert lock.spinner() == 2, "nobody else waits: the first of those passed over"

@@ -1,18 +1,27 @@
-"""A spinlock by itself: one holder at a time, first come first served, and waiting adds up."""
+"""A spinlock by itself: one holder at a time under every discipline, nobody starves where none may, and waiting adds up."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabdes.locks.disciplines import HANDOFFS, Transfer, qspinlock
+from slabdes.locks.disciplines import DISCIPLINES, Discipline, LockRules, Waiting
 from slabdes.locks.spinlock import FREE, SpinLock
 
 CPUS = 5
 TRANSFER = [[0 if a == b else 10 + 7 * abs(a - b) for b in range(CPUS)] for a in range(CPUS)]
+NODES = (0, 0, 1, 1, 1)
+THRESHOLD = 400
+HOLD = 300
+"""No hold is longer."""
+
+
+def rules(discipline: Discipline) -> LockRules:
+    return LockRules(discipline, TRANSFER, NODES, 3000, THRESHOLD)
+
+
+QSPINLOCK = rules(DISCIPLINES["qspinlock"])
 
 
 def test_a_free_lock_is_taken_at_once_and_a_held_one_is_not() -> None:
@@ -27,7 +36,7 @@ def test_a_free_lock_is_taken_at_once_and_a_held_one_is_not() -> None:
 def test_a_release_that_nobody_waits_for_frees_the_lock() -> None:
     lock = SpinLock(0)
     lock.try_acquire(1, 0)
-    assert lock.release(70, qspinlock, TRANSFER, 3000) == (FREE, 70)
+    assert lock.release(70, QSPINLOCK) == (FREE, 70)
     assert lock.try_acquire(2, 70)
 
 
@@ -37,7 +46,7 @@ def test_a_hand_off_names_the_winner_and_the_time_and_the_lock_is_never_free_mea
     lock.join(2, 10)
     lock.join(1, 20)
     # TRANSFER[0][2] is 24; three of them.
-    assert lock.release(100, qspinlock, TRANSFER, 3000) == (2, 172)
+    assert lock.release(100, QSPINLOCK) == (2, 172)
     assert not lock.try_acquire(4, 120)
     lock.join(3, 130)
     lock.grant(172)
@@ -49,72 +58,139 @@ def test_the_queues_area_is_the_waits_added_up() -> None:
     lock.try_acquire(0, 0)
     lock.join(2, 10)
     lock.join(1, 20)
-    lock.release(100, qspinlock, TRANSFER, 3000)
+    lock.release(100, QSPINLOCK)
     lock.grant(172)
     # CPU 2 waited from 10 to 172, hand-off included; CPU 1 from 20 to 172 so far.
     assert lock.queue_area == 162 + 152
     assert lock.area_of_the_granted() == 162
     # TRANSFER[2][1] is 17: 200 + 51.
-    assert lock.release(200, qspinlock, TRANSFER, 3000) == (1, 251)
+    assert lock.release(200, QSPINLOCK) == (1, 251)
     lock.grant(251)
     assert lock.queue_area == lock.area_of_the_granted() == 162 + 231
 
 
 def test_a_discipline_may_choose_another_than_the_first() -> None:
-    def last(holder: int, waiters: Sequence[int], transfer: Transfer, handoff_milli: int) -> tuple[int, int]:
-        return len(waiters) - 1, 5
+    def last(lock: Waiting, now: int, asked: LockRules) -> tuple[int, int]:
+        return len(lock.waiters) - 1, 5
 
     lock = SpinLock(0)
     lock.try_acquire(0, 0)
     lock.join(1, 1)
     lock.join(2, 2)
-    assert lock.release(10, last, TRANSFER, 3000) == (2, 15)
+    assert lock.release(10, rules(Discipline(last))) == (2, 15)
     lock.grant(15)
     assert lock.waiters == [1]
 
 
-@pytest.mark.parametrize("discipline", HANDOFFS)
-@given(steps=st.lists(st.tuples(st.integers(0, CPUS - 1), st.integers(0, 300)), max_size=60))
-def test_any_sequence_of_arrivals_and_releases_has_one_holder_and_serves_in_order(
-    discipline: str, steps: list[tuple[int, int]]
-) -> None:
+class Ordeal:
+    """A lock whose CPUs come and go as they are told; it counts, by itself, who holds it and who waits since when."""
+
+    def __init__(self, discipline: str) -> None:
+        self.rules = rules(DISCIPLINES[discipline])
+        self.lock = SpinLock(0)
+        self.now = 0
+        self.holding: int | None = None
+        self.since: dict[int, int] = {}
+        self.due: int | None = None
+        self.order: list[int] = []
+        self.waited = self.longest = 0
+
+    def until(self, when: int) -> None:
+        """Let the hand-off that is under way, if any, come to its end by then."""
+        self.now = when
+        if self.due is None or self.due > when:
+            return
+        assert self.holding is None, "two CPUs hold the lock"
+        cpu = self.lock.next
+        self.lock.grant(self.due)
+        assert self.lock.holder == cpu
+        wait = self.due - self.since.pop(cpu)
+        self.waited += wait
+        self.longest = max(self.longest, wait)
+        self.order.append(cpu)
+        self.holding, self.due = cpu, None
+
+    def release(self) -> None:
+        """The holder gives the lock up."""
+        self.holding = None
+        winner, when = self.lock.release(self.now, self.rules)
+        if self.since:
+            assert winner in self.since
+            assert when >= self.now
+            self.due = when
+        else:
+            assert (winner, when) == (FREE, self.now)
+
+    def ask(self, cpu: int) -> None:
+        """A CPU that neither has nor awaits the lock asks for it."""
+        free = self.holding is None and (self.due is None or not self.rules.discipline.queued)
+        assert self.lock.try_acquire(cpu, self.now) is free
+        if free:
+            self.holding, self.due = cpu, None
+        else:
+            self.lock.join(cpu, self.now)
+            self.since[cpu] = self.now
+
+
+STEPS = st.lists(st.tuples(st.integers(0, CPUS - 1), st.integers(0, HOLD)), max_size=60)
+
+
+@pytest.mark.parametrize("discipline", DISCIPLINES)
+@given(steps=STEPS)
+def test_any_sequence_of_arrivals_and_releases_has_one_holder_at_a_time(discipline: str, steps: list[tuple[int, int]]) -> None:
     """A CPU that is neither holding nor waiting arrives, the holder releases; hand-offs are granted when they are due."""
-    lock = SpinLock(0)
-    now = 0
-    due: int | None = None
-    holding: int | None = None
-    queue: list[tuple[int, int]] = []
-    waited = 0
-
-    def settle(until: int) -> None:
-        nonlocal due, holding, waited
-        if due is not None and due <= until:
-            lock.grant(due)
-            cpu, since = queue.pop(0)
-            assert lock.holder == cpu, "not the first that came"
-            waited += due - since
-            holding, due = cpu, None
-
+    ordeal = Ordeal(discipline)
+    arrived: list[int] = []
     for cpu, gap in steps:
-        now += gap
-        settle(now)
-        if cpu == holding:
-            winner, when = lock.release(now, HANDOFFS[discipline], TRANSFER, 3000)
-            holding = None
-            if queue:
-                assert winner == queue[0][0]
-                assert when > now
-                due = when
-            else:
-                assert (winner, when) == (FREE, now)
-        elif cpu not in [waiter for waiter, _ in queue]:
-            free = holding is None and due is None
-            assert lock.try_acquire(cpu, now) is free
-            if free:
-                holding = cpu
-            else:
-                lock.join(cpu, now)
-                queue.append((cpu, now))
-        assert lock.waiters == [waiter for waiter, _ in queue]
-        assert lock.holder == (holding if holding is not None else queue[0][0] if due is not None else FREE)
-    assert lock.area_of_the_granted() == waited
+        ordeal.until(ordeal.now + gap)
+        if cpu == ordeal.holding:
+            ordeal.release()
+        elif cpu not in ordeal.since:
+            ordeal.ask(cpu)
+            arrived += [cpu] if cpu in ordeal.since else []
+        assert sorted(ordeal.lock.waiters) == sorted(ordeal.since)
+        assert list(ordeal.since) == ordeal.lock.waiters, "not in the order of arrival"
+        if ordeal.holding is not None:
+            assert ordeal.lock.holder == ordeal.holding
+    assert ordeal.lock.area_of_the_granted() == ordeal.waited
+    if discipline in ("ticket", "qspinlock"):
+        assert ordeal.order == arrived[: len(ordeal.order)], "not first come, first served"
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, CPUS - 1), st.integers(0, HOLD)), min_size=50, max_size=300))
+def test_nobody_starves_at_a_cna_lock_however_the_others_come_and_go(steps: list[tuple[int, int]]) -> None:
+    """A waiter has at most CPUS - 2 before it; each of them is next at the first release after the threshold at the latest."""
+    ordeal = Ordeal("cna")
+    longest_handoff = 3 * max(map(max, TRANSFER))
+    # From its arrival, or the grant before, until it is passed over: a hold and a hand-off. Then the threshold, one more each.
+    turn = THRESHOLD + 2 * (HOLD + longest_handoff)
+    for cpu, hold in steps:
+        ordeal.until(ordeal.now + 1)
+        if cpu != ordeal.holding and cpu not in ordeal.since:
+            ordeal.ask(cpu)
+        if ordeal.holding is None and ordeal.due is not None:
+            ordeal.until(ordeal.due)
+        elif ordeal.holding is not None:
+            ordeal.now = max(ordeal.now, ordeal.lock.granted_at + hold)
+            ordeal.release()
+    assert ordeal.longest <= (CPUS - 1) * turn
+
+
+def test_without_a_threshold_to_stop_it_cna_would_let_a_node_starve() -> None:
+    """The bound above comes from the threshold: two CPUs of node 0 that take turns pass CPU 2 over for as long as it lasts."""
+    for threshold, bound in ((THRESHOLD, THRESHOLD + 200), (10**9, 10**4)):
+        lock = SpinLock(0)
+        asked = LockRules(DISCIPLINES["cna"], TRANSFER, NODES, 0, threshold)
+        lock.try_acquire(0, 0)
+        lock.join(2, 1)
+        lock.join(1, 2)
+        now, other = 100, 0
+        while now < 10**4:
+            winner, _when = lock.release(now, asked)
+            lock.grant(now)
+            if winner == 2:
+                break
+            lock.join(other, now + 50)
+            other = winner
+            now += 100
+        assert now == pytest.approx(bound, abs=100)

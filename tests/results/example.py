@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord
+from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord, Spent
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest
 
@@ -32,13 +32,17 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
     random = Random(seed * 1009 + cpus)
     locks = Tally([Histogram() for _ in range(2 * nodes)], [Histogram() for _ in range(2 * nodes)], [0] * (2 * nodes))
     latency: dict[tuple[int, Path], Histogram] = {}
-    records = [_cpu(cpu, cpu * nodes // cpus, cpus, nodes, operations, contention, random, locks, latency) for cpu in range(cpus)]
+    spent: dict[Path, Spent] = {}
+    records = [
+        _cpu(cpu, cpu * nodes // cpus, cpus, nodes, operations, contention, random, locks, latency, spent) for cpu in range(cpus)
+    ]
     elapsed = max(record.end for record in records)
     in_use = sum(record.allocs - record.failed - record.frees for record in records)
     return Records(
         digest=f"{random.getrandbits(256):064x}",
         elapsed=elapsed,
         latency=latency,
+        spent=spent,
         locks=tuple(_locks(nodes, locks)),
         cpus=tuple(records),
         caches=(_cache(latency, in_use),),
@@ -49,9 +53,11 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
 
 def _cpu(
     cpu: int, node: int, cpus: int, nodes: int, operations: int, contention: bool, random: Random, locks: Tally,
-    latency: dict[tuple[int, Path], Histogram],
+    latency: dict[tuple[int, Path], Histogram], spent: dict[Path, Spent],
 ) -> CpuRecord:  # fmt: skip
-    parts = dict.fromkeys(("think", "lock_wait", "slot_wait", "line", "pages", "first_touch", "work"), 0)
+    parts = dict.fromkeys(
+        ("think", "lock_wait", "handoff", "slot_wait", "line", "local_memory", "remote_memory", "pages", "first_touch", "work"), 0
+    )
     done = {Path.HIT.operation: 0, Path.FREE_HIT.operation: 0}
     failed = 0
     for number in range(operations):
@@ -66,11 +72,15 @@ def _cpu(
         cost["lock_wait"] = 0
         if path not in WITHOUT_LOCK:
             lock = node + nodes if path in ALIEN else random.randrange(nodes) if random.random() < 0.1 else node
-            cost["lock_wait"] = _take(locks, lock, cpus, contention and cpus > 1, random)
+            waited = _take(locks, lock, cpus, contention and cpus > 1, random)
+            cost["handoff"] = min(waited, 60_000)
+            cost["lock_wait"] = waited - cost["handoff"]
         parts["think"] += int(random.expovariate(1 / 400_000))
-        for name, spent in cost.items():
-            parts[name] += spent
+        for name, took in cost.items():
+            parts[name] += took
         latency.setdefault((0, path), Histogram()).add(sum(cost.values()))
+        before = spent.get(path, Spent())
+        spent[path] = replace(before, **{name: getattr(before, name) + time for name, time in cost.items()})
         done[path.operation] += 1
         failed += path is Path.FAIL
     allocs, frees = done.values()
@@ -148,11 +158,13 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
             latency.add(one + held)
             waited, worked = waited + one, worked + held
         end = think + waited + worked
-        records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, worked))
+        records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, 0, 0, 0, worked))
     total = cpus * operations
     lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold, wait.total)
     elapsed = max(record.end for record in records)
-    return Records(f"{seed:064x}", elapsed, {(-1, Path.SECTION): latency}, (lock,), tuple(records), (), (), ())
+    parts = Spent(lock_wait=wait.total, work=hold.total)
+    latencies = {(-1, Path.SECTION): latency}
+    return Records(f"{seed:064x}", elapsed, latencies, {Path.SECTION: parts}, (lock,), tuple(records), (), (), ())
 
 
 def example_frames(

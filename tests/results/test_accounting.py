@@ -41,6 +41,7 @@ def with_latency(records: Records, path: Path, extra: int) -> Records:
 
 
 RECORDS = example_records()
+HITS = RECORDS.spent[Path.HIT]
 FIRST = RECORDS.cpus[0]
 SLAB = RECORDS.slabs[0]
 PLANTED = {
@@ -51,6 +52,8 @@ PLANTED = {
     "failed allocations": with_cpu(RECORDS, failed=FIRST.failed + 1),
     "but only": with_lock(RECORDS, contended=10**6),
     "held for": replace(RECORDS, elapsed=1),
+    "alloc hit: took": replace(RECORDS, spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 1)}),
+    "alloc hit: line is": replace(RECORDS, spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 7, line=-7)}),
     "locks were waited for": with_cpu(RECORDS, lock_wait=FIRST.lock_wait + 5, think=FIRST.think - 5),
     "Little's law": with_lock(RECORDS, queue_area=RECORDS.locks[0].queue_area + 1),
     "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
@@ -89,6 +92,7 @@ def test_off_slab_descriptors_in_another_cache_are_no_leak() -> None:
         cpus=cpus,
         caches=(RECORDS.caches[0], large),
         latency=RECORDS.latency | {(1, Path.HIT): two},
+        spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 60_000)},
         slabs=(replace(SLAB, in_use=SLAB.in_use + 2, in_arrays=SLAB.in_arrays - 2), *RECORDS.slabs[1:], replace(held, in_use=2)),
     )
     assert check_accounting(records) == []

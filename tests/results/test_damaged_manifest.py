@@ -12,7 +12,7 @@ from slabdes.errors import InputError
 from slabdes.machine import load_machine, preset_names
 from slabdes.results.folder import write_frames
 from slabdes.results.layout import check_layout
-from slabdes.results.manifest import parse_manifest
+from slabdes.results.manifest import FORMAT, parse_manifest
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -38,7 +38,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 )
 def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words: str) -> None:
     manifest = {
-        "format": 1, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
+        "format": FORMAT, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
         "machines": {"mine": {"layout": layout}},
     }  # fmt: skip
     with pytest.raises(InputError) as caught:

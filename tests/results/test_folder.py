@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from slabdes.errors import InputError
 from slabdes.results.folder import check_output, read_run, write_run
+from slabdes.results.manifest import FORMAT
 
 FRAMES = example_frames((1, 2), replications=2, operations=40)
 MANIFEST = example_manifest(FRAMES)
@@ -34,7 +35,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_provenance_stands_outside_the_digest() -> None:
     raw = json.loads(MANIFEST.to_json())
     assert set(raw["provenance"]) == {"host", "date", "wall_s"}
-    assert raw["digest"] == FRAMES.digest() and raw["format"] == 1
+    assert raw["digest"] == FRAMES.digest() and raw["format"] == FORMAT
     assert {"polars", "numpy"} <= set(raw["libraries"])
 
 
@@ -105,7 +106,7 @@ def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
         (lambda folder: (folder / "manifest.json").write_text(""), "not JSON"),
         (lambda folder: (folder / "manifest.json").write_text("[1]"), "not the manifest of a slabdes run"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{}"), "is not UTF-8"),
-        (lambda folder: edit(folder, "format", 99), "run folder format 99; allowed: 1"),
+        (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: {FORMAT}"),
         (lambda folder: edit(folder, "seed", "many"), "seed: damaged"),
         (lambda folder: edit(folder, "digest", "0" * 64), "the frames' digest is not the manifest's"),
         (lambda folder: (folder / "frames" / "cpus.parquet").unlink(), "not complete"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from slabdes.engine.records import Histogram, Path
 from slabdes.errors import InputError
 from slabdes.results import metrics
-from slabdes.results.frames import Frames, Point, concat_frames, frames_of, histogram_frame
+from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of, histogram_frame
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
 
@@ -159,6 +159,14 @@ def test_shares_of_time_add_up_to_all_of_it() -> None:
     table = metrics.where_time_went(example_frames((1, 4), replications=2))
     for row in table.iter_rows(named=True):
         assert sum(row[part] for part in metrics.TIME_PARTS) == pytest.approx(1)
+
+
+def test_the_time_of_each_operation_is_shared_out_among_its_parts() -> None:
+    table = metrics.where_operations_went(example_frames((1, 4), replications=2))
+    assert table.select("point", "op").rows() == [(0, "alloc"), (0, "free"), (1, "alloc"), (1, "free")]
+    for row in table.iter_rows(named=True):
+        assert sum(row[part] for part in SPENT_PARTS) == pytest.approx(1)
+        assert (row["lock_wait"] > 0) == (row["point"] == 1), "one CPU has nobody to wait for"
 
 
 def test_scaling_tells_the_spread_over_replications_only_if_there_are_several() -> None:

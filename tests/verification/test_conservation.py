@@ -6,6 +6,7 @@ takes.
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slabdes.config import Experiment
-from slabdes.engine.records import LockKind, Operation, Path, Records
+from slabdes.engine.records import LockKind, Operation, Path, Records, Spent
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
+from slabdes.results.metrics import TIME_PARTS
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.synthetic import build_synthetic
 from tests.verification.bench import alloc, experiment, experiment_of, free, later, machine, run
@@ -40,14 +42,26 @@ def assert_littles_law(records: Records) -> None:
             mean_queue = lock.queue_area / records.elapsed
             rate, mean_wait = lock.contended / records.elapsed, lock.wait.total / lock.contended
             assert mean_queue == pytest.approx(rate * mean_wait, rel=1e-12)
-    assert sum(lock.wait.total for lock in records.locks) == sum(cpu.lock_wait for cpu in records.cpus)
+    assert sum(lock.wait.total for lock in records.locks) == sum(cpu.lock_wait + cpu.handoff for cpu in records.cpus)
 
 
 def assert_times_add_up(records: Records) -> None:
     for cpu in records.cpus:
-        parts = (cpu.think, cpu.lock_wait, cpu.slot_wait, cpu.line, cpu.pages, cpu.first_touch, cpu.work, cpu.idle)
+        parts = [getattr(cpu, part) for part in (*TIME_PARTS, "idle")]
         assert min(parts) >= 0
         assert sum(parts) == cpu.end - cpu.start, f"CPU {cpu.cpu}"
+
+
+def assert_operations_time_adds_up(records: Records) -> None:
+    took = dict.fromkeys(records.spent, 0)
+    for (_cache, path), histogram in records.latency.items():
+        took[path] += histogram.total
+    for path, spent in records.spent.items():
+        assert min(astuple(spent)) >= 0, path
+        assert sum(astuple(spent)) == took[path], path
+    for hit in {Path.HIT, Path.FREE_HIT} & records.spent.keys():
+        spent = records.spent[hit]
+        assert spent == Spent(first_touch=spent.first_touch, work=spent.work), "a hit is work and first touch"
 
 
 def assert_nothing_lost(records: Records) -> None:
@@ -146,7 +160,7 @@ def caches(draw: st.DrawFn) -> dict[str, Any]:
     cpus=st.sampled_from([2, 4]),
     seed=st.integers(0, 1 << 32),
     jitter=st.sampled_from([0.0, 0.15, 0.9]),
-    discipline=st.sampled_from(["ticket", "qspinlock"]),
+    discipline=st.sampled_from(["tas", "ticket", "qspinlock", "cna"]),
     noaliencache=st.booleans(),
     memory=st.sampled_from([PLENTY, pages(3, 2), pages(0, 4), pages(0, 0)]),
 )
@@ -172,6 +186,7 @@ def test_laws_hold_in_every_kind_of_workload_with_and_without_enough_memory(
     records = simulate(chosen, machine(memory))
     assert_littles_law(records)
     assert_times_add_up(records)
+    assert_operations_time_adds_up(records)
     assert_nothing_lost(records)
     done = sum(cpu.allocs + cpu.frees + cpu.skipped + cpu.sections for cpu in records.cpus)
     assert done == operations_asked_for(workload, cpus)
@@ -206,6 +221,7 @@ def test_with_a_few_pages_allocations_fail_fall_back_and_succeed_again(
     assert skipped <= counts[Path.FAIL]
     assert_littles_law(records)
     assert_times_add_up(records)
+    assert_operations_time_adds_up(records)
     assert_nothing_lost(records)
 
 
@@ -259,9 +275,11 @@ def test_littles_law_holds_though_the_run_ends_while_a_reaping_cpu_waits() -> No
     assert lock.contended == lock.wait.count == 1
     assert lock.queue_area == lock.wait.total
     assert_times_add_up(records)
+    assert_operations_time_adds_up(records)
 
 
 def test_a_failed_allocations_free_is_skipped_by_the_cpu_it_was_meant_for() -> None:
     records = run({0: [alloc(0)], 2: [later(free(0))]}, experiment(PAIRS), machine(pages(0, 0)))
     assert (records.cpus[0].failed, records.cpus[2].skipped, records.cpus[2].frees) == (1, 1, 0)
     assert_times_add_up(records)
+    assert_operations_time_adds_up(records)

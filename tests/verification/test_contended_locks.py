@@ -61,6 +61,53 @@ def test_an_arrival_during_a_hand_off_waits_though_nobody_holds_the_lock_yet() -
     assert records.elapsed == handed_over + P.lock_op + HOLD
 
 
+def test_a_tas_lock_goes_to_the_nearest_waiter_after_one_transfer() -> None:
+    tas = experiment(lock={"discipline": "tas"})
+    records = run({0: [section(HOLD)], 2: [section(HOLD, think=10)], 1: [section(HOLD, think=20)]}, tas)
+    # From 0 to 1 on its node, from there to 2.
+    assert records.elapsed == P.dram_local + 3 * (P.lock_op + HOLD) + P.same_node + P.remote
+    handoffs = {record.cpu: record.handoff for record in records.cpus}
+    assert handoffs == {0: 0, 1: P.same_node, 2: P.remote, 3: 0}
+    lock = lock_of(records, LockKind.SECTION)
+    assert (lock.acquisitions, lock.contended, lock.bounces) == (3, 2, 2)
+
+
+def test_the_releaser_of_a_tas_lock_may_have_it_again_while_a_waiter_is_on_its_way_and_of_a_queued_lock_it_may_not() -> None:
+    programs = {0: [section(HOLD), section(HOLD)], 2: [section(HOLD, think=10)]}
+    took = P.dram_local + P.lock_op + HOLD
+    barged = run(programs, experiment(lock={"discipline": "tas"}))
+    assert lock_of(barged, LockKind.SECTION).contended == 1
+    assert {record.cpu: record.end for record in barged.cpus if record.sections} == {
+        0: took + P.lock_op + HOLD,
+        2: took + 2 * (P.lock_op + HOLD) + P.remote,
+    }
+    queued = run(programs, TICKET)
+    assert lock_of(queued, LockKind.SECTION).contended == 2
+    assert queued.cpus[2].end < queued.cpus[0].end
+
+
+def test_a_newcomer_takes_a_tas_lock_from_under_a_waiter_on_its_way_and_the_waiter_tries_again_at_the_next_release() -> None:
+    first = P.dram_local + P.lock_op + HOLD
+    came = first + P.same_node
+    records = run(
+        {0: [section(HOLD)], 2: [section(HOLD, think=10)], 1: [section(HOLD, think=came)]},
+        experiment(lock={"discipline": "tas"}),
+    )
+    taken = came + P.same_node + P.lock_op + HOLD
+    assert records.cpus[1].end == taken
+    assert records.cpus[2].end == taken + P.remote + P.lock_op + HOLD
+    assert (records.cpus[2].lock_wait, records.cpus[2].handoff) == (taken - 10, P.remote)
+
+
+def test_a_cna_lock_stays_on_its_node_while_somebody_there_waits() -> None:
+    programs = {0: [section(HOLD)], 2: [section(HOLD, think=10)], 1: [section(HOLD, think=20)]}
+    kept = run(programs, experiment(lock={"discipline": "cna", "numa_spinlock_threshold_ns": 1e6}))
+    total = P.dram_local + 3 * (P.lock_op + HOLD) + 3 * (P.same_node + P.remote)
+    assert (kept.elapsed, kept.cpus[2].end) == (total, total)
+    in_order = run(programs, QSPINLOCK)
+    assert in_order.cpus[2].end < in_order.cpus[1].end
+
+
 PAIRS = experiment({"size": 2000, "flags": ["NOLEAKTRACE"], "limit": 4, "batchcount": 4, "shared": 0})
 """Two objects a slab of one page: any refill empties a fresh slab."""
 NOTHING_FOUND = 2 * P.dram_local + P.lock_op
@@ -122,4 +169,4 @@ def test_two_cpus_that_flush_at_once_wait_for_each_other() -> None:
     lock = lock_of(records, LockKind.LIST)
     assert lock.contended > 0
     everywhere = sum(lock.wait.total for lock in records.locks)
-    assert everywhere == sum(cpu.lock_wait for cpu in records.cpus)
+    assert everywhere == sum(cpu.lock_wait + cpu.handoff for cpu in records.cpus)

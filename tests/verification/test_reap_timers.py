@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from slabdes.engine.records import Path, Records
+from slabdes.results.metrics import TIME_PARTS
 from slabdes.units import PS_PER_S
 from slabdes.workload.programs import Step
 from tests.verification.bench import alloc, experiment, free, run
@@ -39,7 +40,7 @@ def slabs_left(records: Records, node: int) -> int:
 
 def assert_times_add_up(records: Records) -> None:
     for cpu in records.cpus:
-        parts = cpu.think + cpu.lock_wait + cpu.slot_wait + cpu.line + cpu.pages + cpu.first_touch + cpu.work + cpu.idle
+        parts = sum(getattr(cpu, part) for part in (*TIME_PARTS, "idle"))
         assert parts == cpu.end - cpu.start, f"CPU {cpu.cpu}"
 
 

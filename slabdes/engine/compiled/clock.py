@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
@@ -23,7 +24,7 @@ from slabdes.engine.compiled.numba_tools import (
     uint64,
 )
 from slabdes.engine.cpu import FIXED_BITS, fold, slowed, what_word
-from slabdes.engine.lines import touch
+from slabdes.engine.lines import NO_LINE, touch
 from slabdes.engine.records import bucket_of
 from slabdes.streams import EXPONENTIAL_BITS, GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -92,7 +93,7 @@ def settle(run: Record, cpu: Record) -> None:
 
 @inline
 def spend_on_lines(cpu: Record, cost: int) -> None:
-    """Wait for cache lines."""
+    """Wait for other CPUs' lines."""
     cpu.line_time += cost
     cpu.clock += cost
 
@@ -102,6 +103,22 @@ def touch_line(run: Record, cpu: Record, line: int) -> int:
     """Make the CPU the owner of a line; what fetching it costs."""
     dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
     return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
+
+
+@function
+def fetch_line(run: Record, cpu: Record, line: int) -> None:
+    """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
+    if line == NO_LINE:
+        return
+    owned = ints_at(run.owner)[line] != NOBODY
+    cost = touch_line(run, cpu, line)
+    if owned:
+        cpu.line_time += cost
+    elif ints_at(run.home)[line] == cpu.node:
+        cpu.local_memory_time += cost
+    else:
+        cpu.remote_memory_time += cost
+    cpu.clock += cost
 
 
 @inline
@@ -118,7 +135,7 @@ def first_touch(run: Record, cpu: Record, link: int) -> None:
 def descriptor_read(run: Record, cpu: Record, link: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
     if ints_at(run.touched)[link] != cpu.number:
-        cpu.first_touch_time += run.first_touch
+        cpu.descriptor_read_time += run.first_touch
         cpu.clock += run.first_touch
 
 

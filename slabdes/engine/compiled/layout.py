@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from slabdes.allocator.state import CacheStats
-from slabdes.engine.records import SUB_BUCKET_BITS, Path
+from slabdes.engine.records import SUB_BUCKET_BITS, Path, Spent
 
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
@@ -44,11 +44,13 @@ CACHE: Final = record(
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
-    "line", "holder", "granted_at", "first", "last", "waiters", "queue_area", "changed_at", "acquisitions", "contended",
-    "bounces", "since", "toll", "relinked", "posted", "digest",
+    "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
+    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "since", "toll", "relinked", "posted", "digest",
 )  # fmt: skip
+"""As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""
+SPENT: Final = record(*(field.name for field in fields(Spent)))
 SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
 """A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
 STEP: Final = record("think", "op", "cache", "slot", "node", "flags")
@@ -60,7 +62,10 @@ FRAME: Final = record(
 CPU: Final = record(
     "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
-    "think_time", "lock_wait", "slot_wait", "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+    "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
+    "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
+    "was_lock_wait", "was_handoff", "was_line", "was_local_memory", "was_remote_memory", "was_pages", "was_first_touch",
+    "was_descriptor_read", "was_work",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
@@ -71,7 +76,7 @@ CPU: Final = record(
 POINTERS: Final = (
     "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
     "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "buckets",
-    "counts", "slots", "lives", "spares", "steps", "exponential",
+    "counts", "spent", "slots", "lives", "spares", "steps", "exponential",
 )  # fmt: skip
 COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
@@ -82,7 +87,8 @@ COSTS: Final = (
 RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
-    "ticket", "handoff_milli", "hz", "spinners_slow_holder", "posted_neighbour_writes", "windowed", "barrier",
+    "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
+    "windowed", "barrier",
 )  # fmt: skip
 WORKLOAD: Final = (
     "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",

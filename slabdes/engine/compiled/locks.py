@@ -6,21 +6,23 @@ Leaves out what is done under a lock.
 
 from __future__ import annotations
 
+from typing import Any
+
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.clock import (
     Record,
     add,
+    fetch_line,
     schedule,
     settle,
     spend_on_lines,
-    touch_line,
     unschedule,
 )
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.cpu import fold, hold_word
-from slabdes.locks.disciplines import qspinlock_delay, ticket_delay
+from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE
 
 GO = int(Status.GO)
@@ -121,19 +123,32 @@ def _take(run: Record, cpu: Record) -> int:
     return WAIT
 
 
-@inline
+@function
 def _fetch(run: Record, cpu: Record, held: Record) -> None:
+    if held.waiters:
+        # A lock that is not queued: who was about to try again will find it taken.
+        unschedule(run, held.next)
     held.holder = cpu.number
     held.granted_at = cpu.clock
-    held.toll = 0
-    held.relinked = NO_SLAB
     held.since = cpu.clock
+    _set_toll(run, cpu, held)
     owner = ints_at(run.owner)[held.line]
-    cost = touch_line(run, cpu, held.line)
+    fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
         held.bounces += 1
-    spend_on_lines(cpu, cost)
     cpu.work += run.lock_op
+
+
+@inline
+def _set_toll(run: Record, cpu: Record, held: Record) -> None:
+    """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
+    held.toll = 0
+    held.relinked = NO_SLAB
+    if held.waiters and run.spinners_slow_holder:
+        spinner = held.first
+        if held.passed != FREE and held.passed != held.last:
+            spinner = cpus_at(run.cpus)[held.passed].next_waiter
+        held.toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
 
 
 @inline
@@ -147,25 +162,28 @@ def _granted(run: Record, cpu: Record) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = run.now
     _queue_changes(held, now)
-    # The winner is always the first: every discipline here is first come, first served.
-    held.first = cpu.next_waiter
+    if held.before == FREE:
+        held.first = cpu.next_waiter
+    else:
+        cpus_at(run.cpus)[held.before].next_waiter = cpu.next_waiter
+    if held.last == cpu.number:
+        held.last = held.before
     held.waiters -= 1
+    held.holder = cpu.number
     held.granted_at = now
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)
     held.since = cpu.asked
     cpu.clock = now
-    cpu.lock_wait += waited
+    cpu.lock_wait += waited - held.handoff
+    cpu.handoff_time += held.handoff
     owner = ints_at(run.owner)
     if owner[held.line] != cpu.number:
         held.bounces += 1
         owner[held.line] = cpu.number
     cpu.work += run.lock_op
-    held.toll = 0
-    held.relinked = NO_SLAB
-    if held.waiters and run.spinners_slow_holder:
-        held.toll = ints_at(run.transfer)[held.first * run.n_cpus + cpu.number]
+    _set_toll(run, cpu, held)
 
 
 @function
@@ -178,12 +196,57 @@ def _release(run: Record, cpu: Record) -> None:
     if not held.waiters:
         held.holder = FREE
         return
-    winner = held.first
-    held.holder = winner
     row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
+    held.before = FREE
+    if run.tas:
+        _find_nearest(run, row, held)
+    elif run.cna:
+        _find_on_node(run, cpu.node, held, now)
+    winner = held.first if held.before == FREE else cpus_at(run.cpus)[held.before].next_waiter
     to_winner = row[winner]
-    delay = ticket_delay(to_winner, _to_all(run, row, held)) if run.ticket else qspinlock_delay(to_winner, run.handoff_milli)
-    schedule(run, winner, now + delay)
+    held.next = winner
+    held.holder = winner
+    held.handoff = qspinlock_delay(to_winner, run.handoff_milli)
+    if run.ticket:
+        held.handoff = ticket_delay(to_winner, _to_all(run, row, held))
+    elif run.tas:
+        held.holder = FREE
+        held.handoff = to_winner
+    schedule(run, winner, now + held.handoff)
+
+
+@function
+def _find_nearest(run: Record, row: Any, held: Record) -> None:
+    """disciplines.tas: the waiter before the one that comes first, or FREE, goes into `held.before`."""
+    cpus = cpus_at(run.cpus)
+    best = held.first
+    before = held.first
+    for _place in range(held.waiters - 1):
+        waiter = cpus[before].next_waiter
+        if row[waiter] < row[best] or (row[waiter] == row[best] and waiter < best):
+            best = waiter
+            held.before = before
+        before = waiter
+
+
+@function
+def _find_on_node(run: Record, node: int, held: Record, now: int) -> None:
+    """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`."""
+    cpus = cpus_at(run.cpus)
+    place = held.passed
+    if place != FREE and cna_threshold_reached(held.passed_since, now, run.cna_threshold):
+        place = held.last
+    while place != held.last:
+        waiter = held.first if place == FREE else cpus[place].next_waiter
+        if cpus[waiter].node == node:
+            break
+        place = waiter
+    if place == held.last:
+        place = FREE
+    elif place != FREE and held.passed == FREE:
+        held.passed_since = now
+    held.passed = place
+    held.before = place
 
 
 @inline

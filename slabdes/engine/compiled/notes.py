@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.versions import LISTS_LINE
-from slabdes.engine.compiled.clock import Record, spend_on_lines, touch_line
+from slabdes.engine.compiled.clock import Record, fetch_line, spend_on_lines, touch_line
 from slabdes.engine.compiled.numba_tools import arrays_at, function, inline, ints_at, l3s_at, locks_at, slabs_at
 
 
 @function
 def note_counted(run: Record, cpu: Record, l3: Record) -> None:
     """Under list_lock, the lists are looked at and free_objects is brought up to date."""
-    cost = touch_line(run, cpu, l3.line + LISTS_LINE)
-    spend_on_lines(cpu, cost + touch_line(run, cpu, l3.line + run.line_of_free_objects))
+    fetch_line(run, cpu, l3.line + LISTS_LINE)
+    fetch_line(run, cpu, l3.line + run.line_of_free_objects)
     if run.line_of_free_objects == run.line_of_list_lock:
         spend_on_lines(cpu, locks_at(run.locks)[l3.list_lock].toll)
 
@@ -20,29 +20,28 @@ def note_counted(run: Record, cpu: Record, l3: Record) -> None:
 @inline
 def note_coloured(run: Record, cpu: Record, l3: Record) -> None:
     """colour_next is read and advanced."""
-    spend_on_lines(cpu, touch_line(run, cpu, l3.line + run.line_of_colour_next))
+    fetch_line(run, cpu, l3.line + run.line_of_colour_next)
 
 
 @inline
 def note_unlocked_look(run: Record, cpu: Record, l3: Record) -> None:
     """A refill is about to read, without the lock, whether the node has anything."""
-    cost = touch_line(run, cpu, l3.line + run.line_of_free_objects)
+    fetch_line(run, cpu, l3.line + run.line_of_free_objects)
     if l3.shared >= 0:
-        cost += touch_line(run, cpu, arrays_at(run.arrays)[l3.shared].line)
-    spend_on_lines(cpu, cost)
+        fetch_line(run, cpu, arrays_at(run.arrays)[l3.shared].line)
 
 
 @inline
 def note_array_seen(run: Record, cpu: Record, array: Record) -> None:
     """Under list_lock, it is looked at how full a shared array is."""
-    spend_on_lines(cpu, touch_line(run, cpu, array.line))
+    fetch_line(run, cpu, array.line)
 
 
 @inline
 def note_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) -> None:
     """`nr` objects went from one array to another."""
-    cost = touch_line(run, cpu, frm.line)
-    spend_on_lines(cpu, cost + touch_line(run, cpu, to.line))
+    fetch_line(run, cpu, frm.line)
+    fetch_line(run, cpu, to.line)
     cpu.work += nr * run.move_object
 
 
@@ -80,8 +79,8 @@ def note_linked(run: Record, cpu: Record, l3: Record, slab: int) -> None:
 def touch_slab(run: Record, cpu: Record, slab: int) -> None:
     """Read and write a slab's descriptor and its free chain (SLAB_LINES)."""
     line = slabs_at(run.slabs)[slab].line
-    cost = touch_line(run, cpu, line)
-    spend_on_lines(cpu, cost + touch_line(run, cpu, line + 1))
+    fetch_line(run, cpu, line)
+    fetch_line(run, cpu, line + 1)
 
 
 @function

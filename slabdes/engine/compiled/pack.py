@@ -17,7 +17,8 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, Path
 from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.locks.disciplines import ticket
+from slabdes.locks.disciplines import cna, tas, ticket
+from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
 from slabdes.streams import exponential_table
 from slabdes.units import MAX_RUN_PS
@@ -96,12 +97,13 @@ def pack(
     make_room(memory, SPARE_SLABS)
     packed = memory.put("locks", np.zeros(len(locks), layout.LOCK), layout.LOCK)
     packed["line"] = [lock.line for lock in locks]
-    packed["holder"] = [lock.holder for lock in locks]
+    packed["holder"] = packed["passed"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(locks), layout.BUCKETS), "i8"))
     memory.put("lock_counts", np.zeros(2 * len(locks), layout.COUNTS), layout.COUNTS)
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
     memory.put("counts", np.zeros(histograms, layout.COUNTS), layout.COUNTS)
+    memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
 
@@ -122,10 +124,11 @@ def make_room(memory: Memory, slabs: int) -> None:
 
 def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> None:
     version = settings.version
+    handoff = settings.locks.discipline.handoff
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
-    memory.set(**{name: getattr(machine.costs, name) for name in layout.COSTS})
+    memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
     memory.set(
         unlocked_look=version.unlocked_look,
         private_slab=version.private_slab,
@@ -135,8 +138,11 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
         line_of_list_lock=version.layout.list_lock,
         line_of_free_objects=version.layout.free_objects,
         line_of_colour_next=version.layout.colour_next,
-        ticket=settings.handoff is ticket,
-        handoff_milli=settings.handoff_milli,
+        tas=handoff is tas,
+        ticket=handoff is ticket,
+        cna=handoff is cna,
+        handoff_milli=settings.locks.handoff_milli,
+        cna_threshold=settings.locks.cna_threshold,
         hz=settings.hz,
         spinners_slow_holder=settings.spinners_slow_holder,
         posted_neighbour_writes=settings.posted_neighbour_writes,
@@ -234,11 +240,16 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
         lock.hold = _histogram(buckets[2 * number + 1], counts[2 * number + 1])
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in (
-            "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "slot_wait",
-            "line_time", "page_time", "first_touch_time", "work_time", "idle_time",
+            "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
+"slot_wait",
+                        "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
+            "descriptor_read_time",
+             "work_time", "idle_time",
         ):  # fmt: skip
             setattr(cpu, name, int(packed[name]))
     # Compiled code counts all CPUs together: records add them up anyway.
+    for number, packed in enumerate(memory["spent"]):
+        cpus[0].spent[Path(number)] = [int(part) for part in packed]
     for number, sums in enumerate(memory["counts"]):
         if sums["count"]:
             key = (number // layout.N_PATHS - 1, Path(number % layout.N_PATHS))

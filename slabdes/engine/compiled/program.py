@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.transitions import alloc_hit, free_hit
+from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.clock import (
     Record,
     call,
@@ -120,6 +121,7 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         return GO
     if cpu.op == _SECTION:
         cpu.start = cpu.clock
+        begin_account(cpu)
         frame.pc = _HOLD
         return spin_lock(run, cpu, run.section_lock)
     if cpu.op in (_GET_PAGES, _GIVE_PAGES):
@@ -344,6 +346,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _ALLOCATE:
         cpu.start = cpu.clock
+        begin_account(cpu)
         cpu.work += run.alloc_hit
         frame.pc = _ALLOCATED
         node = cpu.node if cpu.want == ANY_NODE else cpu.want
@@ -352,7 +355,9 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if stage == _ALLOCATED:
         frame.pc = _NEXT
         obj = cpu.ret
-        _allocated(run, cpu, obj, cpu.path if obj != NO_OBJECT else _FAIL)
+        path = cpu.path if obj != NO_OBJECT else _FAIL
+        _allocated(run, cpu, obj, path)
+        end_account(run, cpu, path)
         return GO
     return _give_back(run, cpu, frame, stage)
 
@@ -388,6 +393,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
             frame.pc = _NEXT
             _emptied(run, cpu)
             return GO
+        begin_account(cpu)
         cpu.work += run.free_hit
         descriptor_read(run, cpu, link_of(run, obj))
         cpu.identity = _identity(run, obj)
@@ -396,6 +402,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     frame.pc = _NEXT
     _freed(run, cpu, cpu.path, cpu.identity)
+    end_account(run, cpu, cpu.path)
     return GO
 
 
@@ -410,6 +417,7 @@ def _section(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return spin_unlock(run, cpu, run.section_lock)
     cpu.sections += 1
     count(run, cpu, -1, _SECTION_PATH, cpu.start, cpu.slot)
+    end_account(run, cpu, _SECTION_PATH)
     frame.pc = _NEXT
     return GO
 

@@ -7,6 +7,7 @@ how a CPU's program runs (`process`) and interrupts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import simpy
@@ -27,7 +28,7 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
-from slabdes.engine.lines import CacheLines
+from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.spinlock import FREE
@@ -59,11 +60,10 @@ class TimedKernel(Kernel[TimedCpu]):
         self.env = env
         self.state = state
         self.machine = machine
-        self.costs = machine.costs
+        self.costs = settings.costs
         self.settings = settings
         self.version = settings.version
         self.layout = settings.version.layout
-        self.handoff = settings.handoff
         self.transfer = machine.transfer_ps
         self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
         self.pages = PagePool(machine.memory_pages, machine.n_cpus)
@@ -111,7 +111,6 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         record.acquisitions += 1
         if record.try_acquire(cpu.number, cpu.clock):
-            record.toll, record.relinked = 0, NO_SLAB
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
@@ -123,22 +122,29 @@ class TimedKernel(Kernel[TimedCpu]):
         record.wait.add(now - asked)
         record.since = asked
         cpu.clock = now
-        cpu.lock_wait += now - asked
+        cpu.lock_wait += now - asked - record.handoff
+        cpu.handoff_time += record.handoff
         if self.lines.owner[record.line] != cpu.number:
             record.bounces += 1
             self.lines.owner[record.line] = cpu.number
         cpu.work += self.costs.lock_op
-        spins = record.waiters and self.settings.spinners_slow_holder
+        self._set_toll(cpu, record)
+
+    def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
+        """What a write to the lock's line will cost its new holder, because of who spins on it now."""
+        spinner = record.spinner()
+        slows = spinner != FREE and self.settings.spinners_slow_holder
         record.relinked = NO_SLAB
-        record.toll = self.transfer[record.waiters[0]][cpu.number] if spins else 0
+        record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
         record.since = cpu.clock
+        record.retry = None
+        self._set_toll(cpu, record)
         owner = self.lines.owner[record.line]
-        cost = self.lines.touch(cpu.number, record.line)
+        self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
             record.bounces += 1
-        cpu.spend_on_lines(cost)
         cpu.work += self.costs.lock_op
 
     def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:
@@ -147,7 +153,6 @@ class TimedKernel(Kernel[TimedCpu]):
         if not record.try_acquire(cpu.number, cpu.clock):
             return False
         record.acquisitions += 1
-        record.toll, record.relinked = 0, NO_SLAB
         self._fetch_lock(cpu, record)
         return True
 
@@ -161,9 +166,22 @@ class TimedKernel(Kernel[TimedCpu]):
         held = now - record.granted_at
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
-        winner, when = record.release(now, self.handoff, self.transfer, self.settings.handoff_milli)
-        if winner != FREE:
+        winner, when = record.release(now, self.settings.locks)
+        if winner == FREE:
+            return
+        if self.settings.locks.discipline.queued:
             self.open_gate(winner, when)
+        else:
+            retry = record.retry = Moment(self.env)
+            retry.occur(winner, when - now)
+            retry.then(partial(self._try_again, record, winner, retry))
+
+    def _try_again(self, record: TimedLock, cpu: int, retry: Moment) -> None:
+        """A waiter for a lock that is not queued finds it free, unless it was taken meanwhile: then a later release wakes it."""
+        if record.retry is retry:
+            record.retry = None
+            record.holder = cpu
+            self.open_gate(cpu, self.now)
 
     def reap_mutex_trylock(self, cpu: TimedCpu) -> Waits[bool]:
         yield from self.look(cpu)
@@ -240,6 +258,20 @@ class TimedKernel(Kernel[TimedCpu]):
 
     # What the paths' steps cost.
 
+    def fetch(self, cpu: TimedCpu, line: int) -> None:
+        """Make the CPU the owner of a line and wait for it: for another CPU's write-back, or for memory if nobody owns it."""
+        if line == NO_LINE:
+            return
+        owned = self.lines.owner[line] != NOBODY
+        cost = self.lines.touch(cpu.number, line)
+        if owned:
+            cpu.line_time += cost
+        elif self.lines.home[line] == cpu.node:
+            cpu.local_memory_time += cost
+        else:
+            cpu.remote_memory_time += cost
+        cpu.clock += cost
+
     def forget_touches(self, first: int, count: int) -> None:
         """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
         self.touched_by.extend([NOBODY] * (first + count - len(self.touched_by)))
@@ -250,39 +282,39 @@ class TimedKernel(Kernel[TimedCpu]):
         link = self._link(obj)
         if self.touched_by[link] != cpu.number:
             self.touched_by[link] = cpu.number
-            self._pay_first_touch(cpu)
+            cpu.first_touch_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
         if self.touched_by[self._link(obj)] != cpu.number:
-            self._pay_first_touch(cpu)
+            cpu.descriptor_read_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
-
-    def _pay_first_touch(self, cpu: TimedCpu) -> None:
-        cpu.first_touch_time += self.costs.first_touch
-        cpu.clock += self.costs.first_touch
 
     def note_miss(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.slow_path
 
     def note_counted(self, cpu: TimedCpu, l3: KmemList3) -> None:
         layout = self.layout
-        cost = self.lines.touch(cpu.number, l3.line + LISTS_LINE)
-        cpu.spend_on_lines(cost + self.lines.touch(cpu.number, l3.line + layout.free_objects))
+        self.fetch(cpu, l3.line + LISTS_LINE)
+        self.fetch(cpu, l3.line + layout.free_objects)
         if layout.free_objects == layout.list_lock:
             cpu.spend_on_lines(self.locks[l3.list_lock].toll)
 
     def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, l3.line + self.layout.colour_next))
+        self.fetch(cpu, l3.line + self.layout.colour_next)
 
     def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        cost = self.lines.touch(cpu.number, l3.line + self.layout.free_objects)
-        cpu.spend_on_lines(cost + (self.lines.touch(cpu.number, l3.shared.line) if l3.shared else 0))
+        self.fetch(cpu, l3.line + self.layout.free_objects)
+        if l3.shared:
+            self.fetch(cpu, l3.shared.line)
 
     def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, frm.line) + self.lines.touch(cpu.number, to.line))
+        self.fetch(cpu, frm.line)
+        self.fetch(cpu, to.line)
         cpu.work += nr * self.costs.move_object
 
     def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
@@ -313,7 +345,8 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
         line = self.state.slabs[slab].line
-        cpu.spend_on_lines(sum(self.lines.touch(cpu.number, line + part) for part in range(SLAB_LINES)))
+        for part in range(SLAB_LINES):
+            self.fetch(cpu, line + part)
 
     def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
         self._touch_slab(cpu, slab)
@@ -337,7 +370,7 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.work += self.costs.list_move
 
     def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
-        cpu.spend_on_lines(self.lines.touch(cpu.number, array.line))
+        self.fetch(cpu, array.line)
 
     def note_descriptor_taken(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.alloc_hit

@@ -236,12 +236,15 @@ class Run:
         kernel = self.kernel
         cache = kernel.state.caches[number]
         start = cpu.clock
+        cpu.begin_account()
         cpu.work += kernel.costs.alloc_hit
         if node == NO_NODE:
             obj = yield from self._path(kmem_cache_alloc(kernel, cpu, cache, flags))
         else:
             obj = yield from self._path(kmem_cache_alloc_node(kernel, cpu, cache, flags, node))
-        self._allocated(cpu, number, slot, obj, cpu.path if obj != NO_OBJECT else Path.FAIL, start)
+        path = cpu.path if obj != NO_OBJECT else Path.FAIL
+        self._allocated(cpu, number, slot, obj, path, start)
+        cpu.end_account(path)
 
     def _allocated(self, cpu: TimedCpu, number: int, slot: int, obj: int, path: Path, start: int) -> None:
         cpu.settle()
@@ -298,11 +301,13 @@ class Run:
             cpu.skipped += 1
             self._emptied(cpu, slot)
             return
+        cpu.begin_account()
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
         identity = self._identity(obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
         self._freed(cpu, number, slot, cpu.path, start, identity)
+        cpu.end_account(cpu.path)
 
     def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:
         cpu.settle()
@@ -317,6 +322,7 @@ class Run:
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         start = cpu.clock
+        cpu.begin_account()
         yield from self.kernel.spin_lock(cpu, self.section_lock, LockSite.SECTION)
         cpu.settle()
         cpu.clock += hold
@@ -324,6 +330,7 @@ class Run:
         yield from self.kernel.spin_unlock(cpu, self.section_lock)
         cpu.sections += 1
         cpu.count(NO_CACHE, Path.SECTION, start, hold)
+        cpu.end_account(Path.SECTION)
 
     def _get_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
         start = cpu.clock

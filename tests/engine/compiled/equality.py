@@ -119,14 +119,17 @@ def experiments(draw: st.DrawFn) -> Experiment:
         "switches": sorted(draw(st.sets(st.sampled_from(("unlocked_colour", "private_slab", "unlocked_look"))))),
         "noaliencache": draw(st.booleans()),
         "lock": {
-            "discipline": draw(st.sampled_from(("ticket", "qspinlock"))),
+            "discipline": draw(st.sampled_from(("tas", "ticket", "qspinlock", "cna"))),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
+            "numa_spinlock_threshold_ns": draw(st.sampled_from((0, 500, 5000, 1e6))),
         },
         "timing": {
             "jitter": draw(st.sampled_from((0, 0.15, 0.5))),
             "hz": draw(st.sampled_from((100, 250, 300, 1000))),
             "spinners_slow_holder": draw(st.booleans()),
             "posted_neighbour_writes": draw(st.booleans()),
+            "smt_siblings": draw(st.booleans()),
+            "first_touch": draw(st.booleans()),
         },
         "workload": draw(WORKLOADS),
     }
