@@ -106,14 +106,13 @@ def validate(
 ) -> Report:
     """Set published measurements beside simulated ones: all targets, or those named; see `slabdes.validation`.
 
-    `without` leaves rules of the clock out (`slabdes.validation.rules.Rule`). With `out`, a new or empty folder, the report is
+    `without` leaves rules of the clock out (`slabdes.config.TimingRule`). With `out`, a new or empty folder, the report is
     written there as JSON with a chart a target. Raises InputError for a target or a rule that is not there.
     """
     from slabdes.plots.validation import save_validation
     from slabdes.results.folder import check_output
-    from slabdes.validation.report import chosen, save_report
+    from slabdes.validation.report import chosen, rule_of, save_report
     from slabdes.validation.report import validate as run_targets
-    from slabdes.validation.rules import rule_of
 
     chosen(targets)
     rules = [rule_of(name) for name in without]

@@ -347,7 +347,7 @@ def validate(
     without: Annotated[
         list[str],
         typer.Option(
-            "--without", metavar="RULE", help="Leave out spinners, posted_writes, smt, first_touch or jitter; may be repeated."
+            "--without", metavar="RULE", help="Leave out a rule: spinners_slow_holder, smt_siblings, first_touch, jitter ..."
         ),
     ] = [],  # noqa: B006 -- as above
     out: Annotated[

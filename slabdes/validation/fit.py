@@ -20,7 +20,6 @@ from slabdes.machine.toml_file import Calibration, write_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
 from slabdes.validation.fit_table import FitTable
 from slabdes.validation.measures import MEASURES
-from slabdes.validation.rules import put
 from slabdes.validation.simulate import Progress, simulate_all
 
 STEP: Final = 0.05
@@ -179,11 +178,11 @@ def _simulate(table: FitTable, costs: Mapping[str, float], jobs: int) -> list[fl
     """Every figure of the table, in order, on its machine with these costs; ns."""
     experiments = {}
     for number, case in enumerate(table.cases):
-        raw = dict(case.experiment)
-        raw["machine"] = {**raw["machine"], "costs": {**raw["machine"].get("costs", {})}}
-        for name, value in costs.items():
-            put(raw, ("machine", "costs", name), value)
-        experiments[str(number)] = raw
+        machine = case.experiment["machine"]
+        experiments[str(number)] = {
+            **case.experiment,
+            "machine": {**machine, "costs": {**machine.get("costs", {}), **costs}},
+        }
     results = simulate_all(experiments, jobs)
     return [
         fmean(MEASURES[name](one) for one in results[str(number)])

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from slabdes.config import TimingRule
 from slabdes.errors import InputError, nearest
 from slabdes.results.text import NOTHING, Sheet, share_text
-from slabdes.validation.rules import Rule, without
 from slabdes.validation.simulate import Progress, simulate_all
 from slabdes.validation.target import Check, Outcome, Row, Target
 from slabdes.validation.targets import TARGETS
@@ -44,7 +44,7 @@ class Report:
     """What `validate` found; `left_out` are rules that were left out of every experiment."""
 
     targets: tuple[TargetReport, ...]
-    left_out: tuple[Rule, ...] = ()
+    left_out: tuple[TimingRule, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -74,8 +74,16 @@ def chosen(names: Sequence[str]) -> tuple[Target, ...]:
     return tuple(target for target in TARGETS if not names or target.name in names)
 
 
+def rule_of(name: str) -> TimingRule:
+    """The rule of the clock of that name. Raises InputError if there is none that can be left out."""
+    known = [rule.value for rule in TimingRule]
+    if name not in known:
+        raise InputError(f"--without {name}", f"no rule that can be left out{nearest(name, known)}", allowed=", ".join(known))
+    return TimingRule(name)
+
+
 def validate(
-    names: Sequence[str] = (), *, left_out: Sequence[Rule] = (), jobs: int = 1, progress: Progress | None = None
+    names: Sequence[str] = (), *, left_out: Sequence[TimingRule] = (), jobs: int = 1, progress: Progress | None = None
 ) -> Report:
     """Simulate and compare the targets of those names, or all, without the rules `left_out`; `jobs` processes share the work.
 
@@ -85,8 +93,8 @@ def validate(
     experiments: dict[str, Mapping[str, Any]] = {}
     for target in targets:
         for name, raw in target.experiments().items():
-            experiments[f"{target.name}: {name}"] = without(raw, left_out)
-    results = simulate_all(experiments, jobs, progress)
+            experiments[f"{target.name}: {name}"] = raw
+    results = simulate_all(experiments, jobs, progress, left_out)
     reports = []
     for target in targets:
         prefix = f"{target.name}: "

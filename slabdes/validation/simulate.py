@@ -6,11 +6,11 @@ Leaves out what is read from the records.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slabdes.config import EngineName, parse_experiment
+from slabdes.config import EngineName, TimingRule, parse_experiment, without_rule
 from slabdes.engine.compiled.run import prepare
 from slabdes.engine.records import Records
 from slabdes.study.plan import plan
@@ -23,8 +23,15 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 
-def simulate_all(experiments: Mapping[str, Mapping[str, Any]], jobs: int = 1, progress: Progress | None = None) -> Results:
+def simulate_all(
+    experiments: Mapping[str, Mapping[str, Any]],
+    jobs: int = 1,
+    progress: Progress | None = None,
+    left_out: Sequence[TimingRule] = (),
+) -> Results:
     """Run every replication of `experiments`, mappings as experiment files have them, with the compiled engine.
+
+    `left_out` are rules of the clock that none of them has.
 
     Raises InputError for what an experiment asks for and cannot have.
     """
@@ -32,7 +39,10 @@ def simulate_all(experiments: Mapping[str, Mapping[str, Any]], jobs: int = 1, pr
     names = []
     with tempfile.TemporaryDirectory(prefix="slabdes-") as folder:
         for name, raw in experiments.items():
-            for point in plan(parse_experiment(raw, name), Path(folder), where=name):
+            experiment = parse_experiment(raw, name)
+            for rule in left_out:
+                experiment = without_rule(experiment, rule)
+            for point in plan(experiment, Path(folder), where=name):
                 for replication in range(point.experiment.replications):
                     tasks.append(Task(point, replication, EngineName.COMPILED))
                     names.append(name)
