@@ -23,10 +23,15 @@ PROMISED = {  # cpus, cores, nodes
     "epyc-2s": (256, 128, 2),
     "i7-3770": (8, 4, 1),
     "numa-2x4": (8, 8, 2),
+    "opteron-48-ticket": (48, 48, 1),
     "opteron-8n": (48, 48, 8),
     "uma-4": (4, 4, 1),
+    "uma-8": (8, 8, 1),
     "xeon-2s": (96, 48, 2),
     "xeon-4s": (80, 40, 4),
+    "xeon-4s-72": (144, 72, 4),
+    "xeon-vm-1cpu": (1, 1, 1),
+    "xeon-vm-2cpu": (2, 2, 1),
 }
 
 

@@ -35,7 +35,7 @@ from slabdes.engine.compiled.codes import (
     REFILL,
     STAGE,
 )
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import (
     note_array_seen,
     note_coloured,
@@ -71,28 +71,6 @@ _ON_PARTIAL, _ON_FREE = int(ListName.PARTIAL), int(ListName.FREE)
 
 
 @function
-def kmem_cache_alloc(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (the CPU's own if none was asked for), flags. Memory policies are not part of timed runs."""
-    stage = frame.pc & STAGE
-    if stage == 0 and frame.node == cpu.node:
-        ac = arrays_at(run.arrays)[caches_at(run.caches)[frame.cache].array + cpu.number]
-        stats = stats_at(run.stats)[frame.cache]
-        if ac.avail:
-            cpu.path = _HIT
-            end_of_path(cpu, alloc_hit(ints_at(run.words), stats, ac))
-            return GO
-        stats.allocmiss += 1
-        frame.pc = ALLOC + 1
-        call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0)
-    elif stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
-        end_of_path(cpu, cpu.ret)
-    else:
-        frame.pc = ALLOC + 2
-        call(run, cpu, NODE_ALLOC, frame.cache, frame.node, frame.flags, 0, 0)
-    return GO
-
-
-@function
 def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
     """Arguments: cache, node (the CPU's), flags."""
     stage = frame.pc & STAGE
@@ -108,39 +86,44 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
         stage = 1
     if stage == 1:
         frame.batch = refill_batchcount(ac)
+        stage = 3
         if run.unlocked_look:
             frame.pc = REFILL + 2
-            return look(run, cpu)
-        frame.pc = REFILL + 3
-        return spin_lock(run, cpu, l3.list_lock)
+            if look(run, cpu) == WAIT:
+                return WAIT
+            stage = 2
     if stage == 2:
         note_unlocked_look(run, cpu, l3)
-        if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail):
-            frame.pc = REFILL + 3
-            return spin_lock(run, cpu, l3.list_lock)
-        stage = 4
-    elif stage == 3:
-        _refill_from_node(run, cpu, cache, frame.batch)
+        stage = 3 if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail) else 5
+    if stage == 3:
         frame.pc = REFILL + 4
-        return spin_unlock(run, cpu, l3.list_lock)
-    if stage == 4 and not ac.avail:
+        if spin_lock(run, cpu, l3.list_lock) == WAIT:
+            return WAIT
+        stage = 4
+    if stage == 4:
+        _refill_from_node(run, cpu, cache, frame.batch)
+        frame.pc = REFILL + 5
+        if spin_unlock(run, cpu, l3.list_lock) == WAIT:
+            return WAIT
+        stage = 5
+    if stage == 5 and not ac.avail:
         if frame.grown:
             stats.retries += 1
-        frame.pc = REFILL + 5
+        frame.pc = REFILL + 6
         call(run, cpu, GROW_BEGIN, cache, cpu.node, frame.flags | THISNODE, NO_SLAB, 0)
         return GO
-    if stage == 5:
+    if stage == 6:
         slab = cpu.ret
         frame.grown = 1 if slab != NO_SLAB else 0
         if frame.grown:
             if run.private_slab and not ac.avail:
                 nr = alloc_block(words, slabs_at(run.slabs)[slab], stats, ac, slab, frame.batch)
                 cpu.work += nr * run.slab_object
-            frame.pc = REFILL + 6
+            frame.pc = REFILL + 7
             call(run, cpu, GROW_END, cache, 0, 0, slab, 0)
             return GO
-        stage = 6
-    if stage == 6 and not ac.avail:
+        stage = 7
+    if stage == 7 and not ac.avail:
         if frame.grown:
             frame.pc = REFILL + 1
             return GO
@@ -189,6 +172,28 @@ def _refill_from_node(run: Record, cpu: Record, cache: int, batchcount: int) -> 
         cpu.path = _PARTIAL_FREE if from_partial else _FREE
     elif from_partial:
         cpu.path = _PARTIAL
+
+
+@function
+def kmem_cache_alloc(run: Record, cpu: Record, frame: Record) -> int:
+    """Arguments: cache, node (the CPU's own if none was asked for), flags. Memory policies are not part of timed runs."""
+    stage = frame.pc & STAGE
+    if stage == 0 and frame.node == cpu.node:
+        ac = arrays_at(run.arrays)[caches_at(run.caches)[frame.cache].array + cpu.number]
+        stats = stats_at(run.stats)[frame.cache]
+        if ac.avail:
+            cpu.path = _HIT
+            end_of_path(cpu, alloc_hit(ints_at(run.words), stats, ac))
+            return GO
+        stats.allocmiss += 1
+        frame.pc = ALLOC + 1
+        return cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
+    elif stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
+        end_of_path(cpu, cpu.ret)
+    else:
+        frame.pc = ALLOC + 2
+        call(run, cpu, NODE_ALLOC, frame.cache, frame.node, frame.flags, 0, 0)
+    return GO
 
 
 @function

@@ -32,7 +32,7 @@ from slabdes.units import PS_PER_S
 Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
-_GAMMA = np.uint64(GAMMA)
+GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
 _32 = np.uint64(32)
 _DRAWN = np.uint64(64 - FIXED_BITS)
@@ -49,7 +49,31 @@ def schedule(run: Record, cpu: int, when: int) -> None:
     if when >= run.time_limit:
         run.overflow = 1
         when = run.time_limit
-    _put(run, cpu, when << run.bits | cpu)
+    key = when << run.bits | cpu
+    run.horizon = min(run.horizon, key)
+    _put(run, cpu, key)
+
+
+@inline
+def comes_next(run: Record, cpu: Record, when: int) -> bool:
+    """Whether a CPU's event at `when` comes before every other CPU's. Then it is time for it; otherwise it is scheduled."""
+    if when << run.bits | cpu.number < run.horizon and when < run.time_limit:
+        run.now = when
+        return True
+    schedule(run, cpu.number, when)
+    return False
+
+
+@inline
+def look_out(run: Record, cpu: int) -> None:
+    """Note how far the CPU whose event has come may go before another's comes: the least key beside its way to the root."""
+    tree = ints_at(run.tree)
+    place = run.leaves + cpu
+    least = NEVER
+    while place > 1:
+        least = min(least, tree[place ^ 1])
+        place >>= 1
+    run.horizon = least
 
 
 @function
@@ -73,6 +97,12 @@ def _put(run: Record, cpu: int, key: int) -> None:
 
 
 @inline
+def drawn_factor(slowdown: int, jitter: int, key: Any) -> int:
+    """The factor on local work that the word of a CPU's stream of jitter at `key` gives."""
+    return slowed(slowdown, jitter, int64(mix64(key) >> _DRAWN))
+
+
+@inline
 def settle(run: Record, cpu: Record) -> None:
     """Live through the local work collected so far (TimedCpu.settle)."""
     work, page_work = cpu.work, cpu.page_work
@@ -82,8 +112,8 @@ def settle(run: Record, cpu: Record) -> None:
     cpu.page_work = 0
     factor = cpu.slowdown
     if cpu.jitter:
-        cpu.jitter_key += _GAMMA
-        factor = slowed(factor, cpu.jitter, int64(mix64(cpu.jitter_key) >> _DRAWN))
+        cpu.jitter_key += GAMMA_WORD
+        factor = drawn_factor(factor, cpu.jitter, cpu.jitter_key)
     work = (work * factor) >> FIXED_BITS
     page_work = (page_work * factor) >> FIXED_BITS
     cpu.work_time += work
@@ -144,12 +174,26 @@ def add(run_buckets: int, run_counts: int, number: int, value: int) -> None:
     """Count a value in histogram `number` of those at two addresses."""
     ints_at(run_buckets)[number * BUCKETS + bucket_of(value)] += 1
     counts = counts_at(run_counts)[number]
-    if counts.count == 0 or value < counts.least:
-        counts.least = value
-    if value > counts.greatest:
-        counts.greatest = value
     counts.count += 1
     counts.total += value
+    counts.least = min(counts.least, value)
+    counts.greatest = max(counts.greatest, value)
+
+
+@inline
+def histogram_at(run: Record, number: int) -> int:
+    """Where the buckets of an operations' histogram lie."""
+    return run.buckets + 8 * number * BUCKETS
+
+
+@inline
+def wrap_up(run: Record, number: int, done: int, total: int, least: int, greatest: int) -> None:
+    """Add the sums of `done` values whose buckets were counted already."""
+    counts = counts_at(run.counts)[number]
+    counts.count += done
+    counts.total += total
+    counts.least = min(counts.least, least)
+    counts.greatest = max(counts.greatest, greatest)
 
 
 @inline
@@ -175,8 +219,8 @@ def jiffies_of(run: Record, cpu: Record) -> int:
 
 
 @inline
-def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a: int, b: int) -> None:
-    """Begin a path on top of the one under way."""
+def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a: int, b: int) -> Any:
+    """Begin a path on top of the one under way; its frame, for a caller that goes on with it at once."""
     cpu.sp += 1
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
     frame.pc = pc
@@ -185,6 +229,7 @@ def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a
     frame.flags = flags
     frame.a = a
     frame.b = b
+    return frame
 
 
 @inline
@@ -206,7 +251,7 @@ def link_of(run: Record, obj: int) -> int:
 @inline
 def next_draw(cpu: Record) -> Any:
     """The next word of the CPU's workload stream."""
-    cpu.draw_key += _GAMMA
+    cpu.draw_key += GAMMA_WORD
     return mix64(cpu.draw_key)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from slabdes.engine.compiled import alloc_paths, codes, free_paths, page_paths, program, upkeep_paths
-from slabdes.engine.compiled.clock import NEVER, Record
+from slabdes.engine.compiled.clock import NEVER, Record, look_out
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import GO, WAIT, resume
@@ -103,12 +103,14 @@ def simulate(runs: Any) -> int:
             # All CPUs begin, in order, before any event of theirs happens.
             number = run.starting
             run.starting += 1
+            run.horizon = 0
         else:
             key = ints_at(run.tree)[1]
             if key == NEVER:
                 return _STALLED
             number = key & ((1 << run.bits) - 1)
             run.now = key >> run.bits
+            look_out(run, number)
         status = resume(run, cpus[number])
         if status == GO:
             status = _go_on(run, cpus[number])

@@ -29,10 +29,10 @@ def record(*names: str) -> np.dtype[np.void]:
 
 ARRAY: Final = record("avail", "batchcount", "entry", "limit", "line", "lock", "touched")
 SLAB: Final = record(
-    "next", "prev", "cache", "num", "bufctl", "nodeid", "inuse", "free", "colouroff", "serial", "which", "descriptor", "line",
-    "link",
+    "bufctl", "serial", "nodeid", "inuse", "free", "num", "next", "prev", "which", "line", "cache", "descriptor", "link",
+    "colouroff",
 )  # fmt: skip
-"""As state.Slab; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
+"""As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
     "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "colour_next", "free_touched",
     "next_reap", "list_lock", "line", "shared", "alien",
@@ -69,7 +69,7 @@ CPU: Final = record(
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
-    "think", "op", "cache", "slot", "want", "flags", "blocks",
+    "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
@@ -99,8 +99,8 @@ RUN: Final = np.dtype(
         (name, "i8")
         for name in (
             *POINTERS, *COSTS, *RULES, *WORKLOAD,
-            "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "time_limit", "overflow", "starting", "current",
-            "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
+            "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "horizon", "time_limit", "overflow", "starting",
+            "current", "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
             "first_zone_lock", "section_lock", "reaper", "unfinished", "n_blocked", "arrived", "latest",
             "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at",
         )

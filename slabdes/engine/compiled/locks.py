@@ -13,6 +13,7 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.clock import (
     Record,
     add,
+    comes_next,
     fetch_line,
     schedule,
     settle,
@@ -39,10 +40,9 @@ _FINISH = int(Micro.FINISH)
 def look(run: Record, cpu: Record) -> int:
     """Bring the CPU to its own time before it reads what others may be changing (TimedKernel.look)."""
     settle(run, cpu)
-    if cpu.clock > run.now:
-        schedule(run, cpu.number, cpu.clock)
-        return WAIT
-    return GO
+    if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
+        return GO
+    return WAIT
 
 
 @function
@@ -50,11 +50,10 @@ def spin_lock(run: Record, cpu: Record, lock: int) -> int:
     """Wait for a lock and take it."""
     cpu.lock = lock
     settle(run, cpu)
-    if cpu.clock > run.now:
-        cpu.micro = _TAKE
-        schedule(run, cpu.number, cpu.clock)
-        return WAIT
-    return _take(run, cpu)
+    if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
+        return _take(run, cpu)
+    cpu.micro = _TAKE
+    return WAIT
 
 
 @function
@@ -77,12 +76,11 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
         spend_on_lines(cpu, held.posted)
         held.posted = 0
     settle(run, cpu)
-    if cpu.clock > run.now:
-        cpu.micro = _RELEASE
-        schedule(run, cpu.number, cpu.clock)
-        return WAIT
-    _release(run, cpu)
-    return GO
+    if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
+        _release(run, cpu)
+        return GO
+    cpu.micro = _RELEASE
+    return WAIT
 
 
 @function

@@ -99,13 +99,19 @@ def pack(
     packed["line"] = [lock.line for lock in locks]
     packed["holder"] = packed["passed"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(locks), layout.BUCKETS), "i8"))
-    memory.put("lock_counts", np.zeros(2 * len(locks), layout.COUNTS), layout.COUNTS)
+    memory.put("lock_counts", _no_counts(2 * len(locks)), layout.COUNTS)
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
-    memory.put("counts", np.zeros(histograms, layout.COUNTS), layout.COUNTS)
+    memory.put("counts", _no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
+
+
+def _no_counts(histograms: int) -> Array:
+    counts = np.zeros(histograms, layout.COUNTS)
+    counts["least"] = np.iinfo("i8").max
+    return counts
 
 
 def make_room(memory: Memory, slabs: int) -> None:

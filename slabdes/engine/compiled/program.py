@@ -6,8 +6,8 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
-from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.compiled.account import begin_account, end_account
+from slabdes.engine.compiled.alloc_paths import kmem_cache_alloc
 from slabdes.engine.compiled.clock import (
     Record,
     call,
@@ -19,22 +19,20 @@ from slabdes.engine.compiled.clock import (
     settle,
 )
 from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
+from slabdes.engine.compiled.free_paths import kmem_cache_free
+from slabdes.engine.compiled.hits import alloc_hits, free_hits
 from slabdes.engine.compiled.layout import Micro, Status, Why
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import (
-    arrays_at,
-    caches_at,
     cpus_at,
     function,
     inline,
-    ints_at,
     slabs_at,
     slots_at,
-    stats_at,
 )
 from slabdes.engine.compiled.page_paths import move_pages, pages_moved
-from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot
-from slabdes.engine.compiled.steps import END, HAVE, next_step
+from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
+from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.records import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
@@ -62,7 +60,8 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         return _think(run, cpu, frame)
     if stage == _THOUGHT:
         frame.pc = _NEXT
-        if _hits(run, cpu):
+        cpu.think = 0
+        if _hits(run, cpu, 1):
             return GO
         return _begin(run, cpu, frame)
     if stage <= _FREED:
@@ -93,30 +92,78 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
                 return got
             frame.pc = _LAST
             return look(run, cpu)
-        run.done += 1
+        most = min(cpu.alike, run.pause_at - run.done)
+        hits = _hits(run, cpu, most)
+        if hits == most:
+            skip_steps(cpu, hits - 1)
+            run.done += hits
+            continue
+        # The step after the hits is more than that, or a reap comes before it.
+        skip_steps(cpu, hits)
+        run.done += hits + 1
         if cpu.clock + cpu.think >= cpu.reap_at:
             frame.pc = _THINK
             return GO
         cpu.clock += cpu.think
         cpu.think_time += cpu.think
-        if not _hits(run, cpu):
-            return _begin(run, cpu, frame)
+        return _begin(run, cpu, frame)
 
 
 @inline
-def _hits(run: Record, cpu: Record) -> bool:
+def _hits(run: Record, cpu: Record, most: int) -> int:
+    """Take up to `most` steps like the present one, as long as they only hit; how many."""
     if cpu.op == _ALLOC:
-        return cpu.want == ANY_NODE and _alloc_hits(run, cpu)
-    return cpu.op == _FREE and _free_hits(run, cpu)
+        return alloc_hits(run, cpu, most)
+    if cpu.op == _FREE:
+        return free_hits(run, cpu, most)
+    return 0
+
+
+@function
+def _allocate(run: Record, cpu: Record, frame: Record) -> int:
+    """Allocate an object for a slot that is empty."""
+    cpu.start = cpu.clock
+    begin_account(cpu)
+    cpu.work += run.alloc_hit
+    frame.pc = _ALLOCATED
+    node = cpu.node if cpu.want == ANY_NODE else cpu.want
+    return kmem_cache_alloc(run, cpu, call(run, cpu, ALLOC, cpu.cache, node, cpu.flags, 0, 0))
+
+
+@function
+def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
+    """Take the object out of a slot that is full, and free it."""
+    slot = slots_at(run.slots)[place]
+    obj = slot.obj
+    slot.full = 0
+    if not run.windowed:
+        forget_slot(run, place)
+    cpu.start = cpu.clock
+    if obj == NO_OBJECT:
+        cpu.skipped += 1
+        frame.pc = _NEXT
+        _emptied(run, cpu)
+        return GO
+    begin_account(cpu)
+    cpu.work += run.free_hit
+    descriptor_read(run, cpu, link_of(run, obj))
+    cpu.identity = _identity(run, obj)
+    frame.pc = _FREED
+    return kmem_cache_free(run, cpu, call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0))
 
 
 @function
 def _begin(run: Record, cpu: Record, frame: Record) -> int:
     """Begin a step that is more than a hit."""
     if cpu.op == _ALLOC:
-        frame.pc = _UNTIL_EMPTY if run.windowed else _ALLOCATE
+        if not run.windowed:
+            return _allocate(run, cpu, frame)
+        frame.pc = _UNTIL_EMPTY
         return GO
     if cpu.op == _FREE:
+        place = find_slot(run, cpu.slot)
+        if place != NO_SLOT and slots_at(run.slots)[place].full and slots_at(run.slots)[place].full_at <= cpu.clock:
+            return _release(run, cpu, frame, place)
         frame.pc = _UNTIL_FULL
         return GO
     if cpu.op == _SECTION:
@@ -200,24 +247,6 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
 
 
 @inline
-def _unblock(run: Record, cpu: Record) -> None:
-    """Let a blocked CPU look again, unless it is reaping meanwhile."""
-    if cpu.blocked:
-        cpu.blocked = 0
-        run.n_blocked -= 1
-        schedule(run, cpu.number, run.now)
-
-
-@inline
-def _wake(run: Record, slot: Record) -> None:
-    """Tell the CPU that waits for a slot that it has changed."""
-    if slot.waiting:
-        waiting = slot.waiting - 1
-        slot.waiting = 0
-        _unblock(run, cpus_at(run.cpus)[waiting])
-
-
-@inline
 def _barrier(run: Record, cpu: Record, frame: Record) -> int:
     """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
     run.arrived += 1
@@ -235,24 +264,11 @@ def _barrier(run: Record, cpu: Record, frame: Record) -> int:
             other.at_barrier = 0
             other.barrier_time = run.latest
             if number != cpu.number:
-                _unblock(run, other)
+                unblock(run, other)
     run.arrived = 0
     run.latest = 0
     frame.pc = _PASSED
     return GO
-
-
-@inline
-def _alloc_hits(run: Record, cpu: Record) -> bool:
-    """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
-    ac = arrays_at(run.arrays)[caches_at(run.caches)[cpu.cache].array + cpu.number]
-    if not ac.avail or run.windowed:
-        return False
-    cpu.start = cpu.clock
-    cpu.work += run.alloc_hit
-    obj = alloc_hit(ints_at(run.words), stats_at(run.stats)[cpu.cache], ac)
-    _allocated(run, cpu, obj, _HIT)
-    return True
 
 
 @inline
@@ -275,31 +291,7 @@ def _allocated(run: Record, cpu: Record, obj: int, path: int) -> None:
     slot.obj = obj
     slot.full_at = cpu.clock
     slot.full = 1
-    _wake(run, slot)
-
-
-@inline
-def _free_hits(run: Record, cpu: Record) -> bool:
-    """Free into the CPU's own array, without an event, if nothing else is needed; whether that was so."""
-    place = find_slot(run, cpu.slot)
-    if place == NO_SLOT:
-        return False
-    slot = slots_at(run.slots)[place]
-    if not slot.full or slot.full_at > cpu.clock or slot.obj == NO_OBJECT:
-        return False
-    obj = slot.obj
-    ac = arrays_at(run.arrays)[caches_at(run.caches)[cpu.cache].array + cpu.number]
-    if ac.avail >= ac.limit or slabs_at(run.slabs)[obj >> OBJECT_BITS].nodeid != cpu.node:
-        return False
-    slot.full = 0
-    if not run.windowed:
-        forget_slot(run, place)
-    cpu.start = cpu.clock
-    cpu.work += run.free_hit
-    descriptor_read(run, cpu, link_of(run, obj))
-    free_hit(ints_at(run.words), stats_at(run.stats)[cpu.cache], ac, obj)
-    _freed(run, cpu, _FREE_HIT, _identity(run, obj))
-    return True
+    wake(run, slot)
 
 
 @inline
@@ -316,7 +308,7 @@ def _emptied(run: Record, cpu: Record) -> None:
         place = make_slot(run, cpu.slot)
         slot = slots_at(run.slots)[place]
         slot.emptied = cpu.clock
-        _wake(run, slot)
+        wake(run, slot)
         forget_slot(run, place)
 
 
@@ -345,13 +337,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         frame.pc = _WAIT_UNTIL
         return GO
     if stage == _ALLOCATE:
-        cpu.start = cpu.clock
-        begin_account(cpu)
-        cpu.work += run.alloc_hit
-        frame.pc = _ALLOCATED
-        node = cpu.node if cpu.want == ANY_NODE else cpu.want
-        call(run, cpu, ALLOC, cpu.cache, node, cpu.flags, 0, 0)
-        return GO
+        return _allocate(run, cpu, frame)
     if stage == _ALLOCATED:
         frame.pc = _NEXT
         obj = cpu.ret
@@ -381,25 +367,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         frame.pc = _WAIT_UNTIL
         return GO
     if stage == _RELEASE:
-        place = find_slot(run, cpu.slot)
-        slot = slots_at(run.slots)[place]
-        obj = slot.obj
-        slot.full = 0
-        if not run.windowed:
-            forget_slot(run, place)
-        cpu.start = cpu.clock
-        if obj == NO_OBJECT:
-            cpu.skipped += 1
-            frame.pc = _NEXT
-            _emptied(run, cpu)
-            return GO
-        begin_account(cpu)
-        cpu.work += run.free_hit
-        descriptor_read(run, cpu, link_of(run, obj))
-        cpu.identity = _identity(run, obj)
-        frame.pc = _FREED
-        call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0)
-        return GO
+        return _release(run, cpu, frame, find_slot(run, cpu.slot))
     frame.pc = _NEXT
     _freed(run, cpu, cpu.path, cpu.identity)
     end_account(run, cpu, cpu.path)

@@ -5,8 +5,8 @@ Holds full slots, those that are waited for and, where a window bounds them, whe
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.clock import Record
-from slabdes.engine.compiled.numba_tools import function, inline, int64, slots_at, uint64
+from slabdes.engine.compiled.clock import Record, schedule
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, slots_at, uint64
 from slabdes.streams import mix64
 from slabdes.workload.synthetic import SLOT_BITS
 
@@ -78,6 +78,24 @@ def forget_slot(run: Record, place: int) -> None:
             hole = after
         after = (after + 1) & mask
     slots[hole].key = FREE_PLACE
+
+
+@inline
+def unblock(run: Record, cpu: Record) -> None:
+    """Let a blocked CPU look again, unless it is reaping meanwhile."""
+    if cpu.blocked:
+        cpu.blocked = 0
+        run.n_blocked -= 1
+        schedule(run, cpu.number, run.now)
+
+
+@function
+def wake(run: Record, slot: Record) -> None:
+    """Tell the CPU that waits for a slot that it has changed."""
+    if slot.waiting:
+        waiting = slot.waiting - 1
+        slot.waiting = 0
+        unblock(run, cpus_at(run.cpus)[waiting])
 
 
 @function

@@ -41,6 +41,7 @@ def _set(cpu: Record, think: int, op: int, cache: int, slot: int, flags: int) ->
     cpu.slot = slot
     cpu.want = ANY_NODE
     cpu.flags = flags
+    cpu.alike = 1
     return HAVE
 
 
@@ -56,6 +57,7 @@ def _stream(run: Record, cpu: Record) -> int:
     cpu.slot = step.slot
     cpu.want = step.node
     cpu.flags = step.flags
+    cpu.alike = 1
     return HAVE
 
 
@@ -80,8 +82,19 @@ def _burst(run: Record, cpu: Record) -> int:
     if cpu.turn == run.n_caches:
         cpu.turn = 0
     if cpu.phase == 0:
-        return _set(cpu, run.burst_think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
-    return _set(cpu, run.burst_think, _FREE, cache, cpu.base + slot, 0)
+        _set(cpu, run.burst_think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
+    else:
+        _set(cpu, run.burst_think, _FREE, cache, cpu.base + slot, 0)
+    if run.n_caches == 1:
+        cpu.alike = run.objects - slot
+    return HAVE
+
+
+@inline
+def skip_steps(cpu: Record, steps: int) -> None:
+    """Go on from the present step to one of those that are like it: the next `cpu.alike` - 1 differ in their slots only."""
+    cpu.index += steps
+    cpu.slot += steps
 
 
 @inline

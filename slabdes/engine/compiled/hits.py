@@ -1,0 +1,159 @@
+"""Allocations and frees that only touch the CPU's own array, taken in a row while nobody else can see them.
+
+A CPU's clock, its hash and its stream of jitter are local variables in these loops, which is where the engine's speed comes
+from; the transitions are the allocator's. Leaves out everything that may wait.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.transitions import alloc_hit, free_hit
+from slabdes.engine.compiled.clock import GAMMA_WORD, Record, drawn_factor, histogram_at, wrap_up
+from slabdes.engine.compiled.layout import N_PATHS
+from slabdes.engine.compiled.numba_tools import (
+    arrays_at,
+    caches_at,
+    function,
+    inline,
+    ints_at,
+    slabs_at,
+    slots_at,
+    stats_at,
+    uint64,
+)
+from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
+from slabdes.engine.cpu import FIXED_BITS, fold, what_word
+from slabdes.engine.records import Path, bucket_of
+from slabdes.workload.programs import ANY_NODE
+
+_HIT, _FREE_HIT = int(Path.HIT), int(Path.FREE_HIT)
+
+
+@inline
+def _can_run(run: Record, cpu: Record, cost: int) -> bool:
+    """Whether the CPU owes nothing, so that each operation's own work is all that it settles."""
+    return cost > 0 and cpu.work == 0 and cpu.page_work == 0
+
+
+@function
+def alloc_hits(run: Record, cpu: Record, most: int) -> int:
+    """Take up to `most` allocations like the CPU's present step, into slots in a row; how many only hit."""
+    cache = cpu.cache
+    ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
+    most = min(most, ac.avail)
+    if not most or run.windowed or cpu.want != ANY_NODE or not _can_run(run, cpu, run.alloc_hit):
+        return 0
+    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
+    buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
+    cost, think, first_touch, me, reap_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
+    place = make_slot(run, cpu.slot)
+    slots = slots_at(run.slots)
+    least, greatest, total, touches = cpu.clock, 0, 0, 0
+    least = (1 << 63) - 1
+    done = 0
+    while done < most and clock + think < reap_at:
+        start = clock + think
+        obj = alloc_hit(words, stats, ac)
+        factor = slowdown
+        if jitter:
+            key += GAMMA_WORD
+            factor = drawn_factor(slowdown, jitter, key)
+        took = (cost * factor) >> FIXED_BITS
+        slab = slabs[obj >> OBJECT_BITS]
+        link = slab.bufctl + (obj & OBJECT_MASK)
+        if touched[link] != me:
+            touched[link] = me
+            touches += 1
+            took += first_touch
+        clock = start + took
+        total += took
+        least = min(least, took)
+        greatest = max(greatest, took)
+        buckets[bucket_of(took)] += 1
+        identity = slab.serial << OBJECT_BITS | (obj & OBJECT_MASK)
+        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(identity, cache, _HIT)))
+        slot = slots[place + done]
+        slot.obj = obj
+        slot.full_at = clock
+        slot.full = 1
+        if slot.waiting:
+            wake(run, slot)
+        done += 1
+    cpu.allocs += done
+    cpu.first_touch_time += touches * first_touch
+    cpu.jitter_key = key
+    cpu.digest = digest
+    _lived(run, cpu, (cache + 1) * N_PATHS + _HIT, done, clock, total, least, greatest, touches)
+    return done
+
+
+@inline
+def _lived(
+    run: Record, cpu: Record, number: int, done: int, clock: int, total: int, least: int, greatest: int, touches: int
+) -> None:
+    """Account for `done` hits, counted in histogram `number`, that took `total` picoseconds and end at `clock`."""
+    if not done:
+        return
+    cpu.clock = clock
+    cpu.think_time += done * cpu.think
+    cpu.work_time += total - touches * run.first_touch
+    wrap_up(run, number, done, total, least, greatest)
+
+
+@function
+def free_hits(run: Record, cpu: Record, most: int) -> int:
+    """Take up to `most` frees like the CPU's present step, from slots in a row; how many only hit."""
+    cache = cpu.cache
+    ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
+    most = min(most, ac.limit - ac.avail)
+    place = find_slot(run, cpu.slot)
+    if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, run.free_hit):
+        return 0
+    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
+    buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
+    cost, think, first_touch, me, reap_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
+    node = cpu.node
+    slots = slots_at(run.slots)
+    greatest, total, touches = 0, 0, 0
+    least = (1 << 63) - 1
+    done = 0
+    while done < most and clock + think < reap_at:
+        start = clock + think
+        slot = slots[place + done]
+        obj = slot.obj
+        if not slot.full or slot.full_at > start or obj == NO_OBJECT:
+            break
+        slab = slabs[obj >> OBJECT_BITS]
+        if slab.nodeid != node:
+            break
+        slot.full = 0
+        factor = slowdown
+        if jitter:
+            key += GAMMA_WORD
+            factor = drawn_factor(slowdown, jitter, key)
+        took = (cost * factor) >> FIXED_BITS
+        if touched[slab.bufctl + (obj & OBJECT_MASK)] != me:
+            touches += 1
+            took += first_touch
+        free_hit(words, stats, ac, obj)
+        clock = start + took
+        total += took
+        least = min(least, took)
+        greatest = max(greatest, took)
+        buckets[bucket_of(took)] += 1
+        identity = slab.serial << OBJECT_BITS | (obj & OBJECT_MASK)
+        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(identity, cache, _FREE_HIT)))
+        if run.windowed:
+            slot.emptied = clock
+            wake(run, slot)
+        done += 1
+    if done and run.hashed:
+        forget_slot(run, place)
+    cpu.frees += done
+    cpu.descriptor_read_time += touches * first_touch
+    cpu.jitter_key = key
+    cpu.digest = digest
+    _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, total, least, greatest, touches)
+    return done
