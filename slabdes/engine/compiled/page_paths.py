@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_NODE
 from slabdes.allocator.transitions import NO_SLAB
+from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.clock import Record, call, count, end_of_path, settle
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
@@ -156,6 +157,7 @@ def move_pages(run: Record, cpu: Record) -> int:
     """Begin a step of a program that takes or gives blocks of pages itself; their order is the step's slot."""
     cpu.start = cpu.clock
     cpu.ret = NO_SLAB
+    begin_account(cpu)
     if cpu.op == _GET_PAGES:
         call(run, cpu, PAGES, NO_CACHE, cpu.node, 0, 1, cpu.slot)
     elif cpu.blocks:
@@ -175,10 +177,12 @@ def pages_moved(run: Record, cpu: Record) -> int:
         else:
             cpu.failed += 1
         count(run, cpu, NO_CACHE, _GOT if done else _FAIL, cpu.start, cpu.slot)
+        end_account(run, cpu, _GOT if done else _FAIL)
     elif done:
         cpu.blocks -= 1
         cpu.frees += 1
         count(run, cpu, NO_CACHE, _GAVE, cpu.start, cpu.slot)
+        end_account(run, cpu, _GAVE)
     else:
         cpu.skipped += 1
     return GO

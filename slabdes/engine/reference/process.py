@@ -334,6 +334,7 @@ class Run:
 
     def _get_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
         start = cpu.clock
+        cpu.begin_account()
         got = yield from self.kernel.get_pages(cpu, cpu.node, order)
         cpu.settle()
         cpu.allocs += 1
@@ -341,18 +342,22 @@ class Run:
             cpu.blocks += 1
         else:
             cpu.failed += 1
-        cpu.count(NO_CACHE, Path.GET_PAGES if got else Path.FAIL, start, order)
+        path = Path.GET_PAGES if got else Path.FAIL
+        cpu.count(NO_CACHE, path, start, order)
+        cpu.end_account(path)
 
     def _give_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
         if not cpu.blocks:
             cpu.skipped += 1
             return
         start = cpu.clock
+        cpu.begin_account()
         cpu.blocks -= 1
         yield from self.kernel.give_pages(cpu, cpu.node, order)
         cpu.settle()
         cpu.frees += 1
         cpu.count(NO_CACHE, Path.GIVE_PAGES, start, order)
+        cpu.end_account(Path.GIVE_PAGES)
 
     def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
