@@ -21,6 +21,7 @@ LATENCIES = Path(__file__).parents[3] / "shared" / "machines" / "core_to_core"
 
 PROMISED = {  # cpus, cores, nodes
     "epyc-2s": (256, 128, 2),
+    "garnier-2016": (4, 4, 1),
     "i7-3770": (8, 4, 1),
     "numa-2x4": (8, 8, 2),
     "opteron-48-ticket": (48, 48, 1),

@@ -71,7 +71,7 @@ def test_the_ticket_table_is_the_column_beyond_its_knee() -> None:
         assert case.measured["section"] == pytest.approx(100_000 / 2.1 / speedup, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["i7-3770", "opteron-48-ticket", "xeon-vm-1cpu", "xeon-vm-2cpu"])
+@pytest.mark.parametrize("name", ["garnier-2016", "i7-3770", "opteron-48-ticket", "xeon-vm-1cpu", "xeon-vm-2cpu"])
 def test_a_calibrated_preset_tells_its_command_its_data_and_each_fitted_cost(name: str) -> None:
     preset = tomllib.loads((files("slabdes.machine") / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
     calibration = preset["calibration"]

@@ -386,8 +386,10 @@ class TimedKernel(Kernel[TimedCpu]):
             self.lines.place(self.state.slabs[slab].line, SLAB_LINES, got)
 
     def note_slab_made(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
-        self.forget_touches(self.state.slabs[slab].bufctl, cache.num)
-        self._touch_slab(cpu, slab)
+        record = self.state.slabs[slab]
+        self.forget_touches(record.bufctl, cache.num)
+        # Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
+        self.lines.own(cpu.number, record.line, SLAB_LINES)
         cpu.work += self.costs.grow_base + cache.num * self.costs.init_object
 
     def note_inserted(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:

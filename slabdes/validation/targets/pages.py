@@ -61,7 +61,7 @@ def compare(results: Results) -> Outcome:
                     x=order,
                     measured=measured.get(order),
                     scale=ghz,
-                    fitted=cpus == 1 and order in measured,
+                    fitted=cpus == 1 and (column != "pair" or not order),
                 )
                 for order in ORDERS
             ]
