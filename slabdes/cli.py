@@ -382,7 +382,12 @@ def validate(
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(metavar="TABLE.toml", help="The experiment, what is free, and what was measured.")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A calibrated preset's name, or a file: an experiment, free costs, what was measured."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="Write the fitted machine, a new file.")] = None,
     jobs: Jobs = 1,
     as_json: Json = False,

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
 from slabdes.errors import InputError
 from slabdes.plots import style
 
@@ -24,7 +26,13 @@ _COLUMNS: Final = 3
 _LABELLED_MOST: Final = 14
 """Names of cases that fit under a panel."""
 _ROWS_IN: Final = 3.1
-_EXTRA_FOR_NAMES_IN: Final = 1.0
+_EXTRA_FOR_NAMES_IN: Final = 1.6
+_LEGEND_AT: Final = {False: -0.2, True: -0.75}
+"""Where legends stand, below their panels: lower where places along x have names (tried)."""
+_FEW: Final = 17
+"""Places along x that each have a tick."""
+_CROWDED: Final = 1000
+"""From this number on ticks are turned, so that they do not run into each other."""
 
 
 def validation_figure(target: Mapping[str, Any]) -> Figure:
@@ -84,8 +92,13 @@ def _panel(axes: Axes, name: str, series: Mapping[str, Sequence[Mapping[str, Any
     axes.set_xlabel(style.plain(target["x"]), fontsize=8)
     axes.set_ylabel(style.plain(target["unit"]), fontsize=8)
     axes.tick_params(labelsize=7)
-    axes.legend(fontsize=6, frameon=False, loc="best")
+    axes.legend(fontsize=6.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, _LEGEND_AT[_named(series)]), ncols=2)
     style.grid(axes)
+
+
+def _named(series: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
+    """Whether the places along x have names, which take room below the panel."""
+    return any(row["label"] for rows in series.values() for row in rows)
 
 
 def _scales(
@@ -94,6 +107,9 @@ def _scales(
     positive = [value for value in values if value > 0]
     if positive and max(positive) / min(positive) >= _WIDE:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=20))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(0, max(values, default=1.0) * 1.25)
     labels = {row["x"]: row["label"] for rows in series.values() for row in rows if row["label"]}
@@ -103,8 +119,9 @@ def _scales(
         every = math.ceil(len(labels) / _LABELLED_MOST)
         kept = list(labels)[::every]
         axes.set_xticks(kept, [style.plain(labels[x]) for x in kept], rotation=60, ha="right")
-    elif places and min(places) > 0 and max(places) / min(places) >= _WIDE and len(set(places)) < 13:
+    elif len(set(places)) < _FEW:
         style.cpu_axis(axes, places)
+        axes.tick_params(axis="x", labelrotation=60 if max(places) >= _CROWDED else 0)
 
 
 def save_validation(report: Mapping[str, Any], folder: Path) -> list[Path]:

@@ -27,13 +27,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slabdes.config import apply_settings, parse_experiment
-from slabdes.errors import InputError
+from slabdes.errors import InputError, nearest
 from slabdes.machine import describe_machine
 from slabdes.machine.costs import check_names
 from slabdes.machine.description import Description
@@ -41,6 +42,7 @@ from slabdes.machine.files import read_text
 from slabdes.validation.measures import measure
 from slabdes.validation.published import published
 
+TABLES: Final = "tables"
 MOST_FREE: Final = 3
 """More numbers than this explain anything (issue 5)."""
 
@@ -105,8 +107,23 @@ class FitTable:
 
 
 def read_fit_table(path: Path) -> FitTable:
-    """The table at `path`. Raises InputError, in one line with file and key, for anything else."""
+    """The table at `path`, or the one of that name that comes with slabdes: a preset's.
+
+    Raises InputError, in one line with file and key, for anything else.
+    """
+    known = table_names()
+    if str(path) in known:
+        return parse_fit_table((files(__package__) / TABLES / f"{path}.toml").read_text(encoding="utf-8"), str(path))
+    if not path.exists():
+        problem = f"neither a file that is there nor a table that comes with slabdes{nearest(str(path), known)}"
+        raise InputError(f"table {str(path)!r}", problem, allowed=f"{', '.join(known)}, or a file")
     return parse_fit_table(read_text(path), str(path), path.parent)
+
+
+def table_names() -> tuple[str, ...]:
+    """Names of the tables that come with slabdes: of the presets that were calibrated on them."""
+    found = (entry.name for entry in (files(__package__) / TABLES).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 
 
 def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
@@ -130,7 +147,7 @@ def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
     figures = sum(len(case.measured) for case in cases)
     if figures <= len(free):
         raise InputError(where, f"{figures} figures for {len(free)} free numbers", allowed="more figures than free numbers")
-    return FitTable(Path(where).stem, machine, key, free, file.data, cases)
+    return FitTable(Path(where).name.removesuffix(".toml"), machine, key, free, file.data, cases)
 
 
 def _machine(name: str, folder: Path) -> tuple[tuple[str, str], Description]:

@@ -102,7 +102,7 @@ TARGET: Final = Target(
     title="Paths of Linux 6.1 mm/slab.c on one CPU",
     source=published("slab_paths_one_cpu").source,
     simulated="bursts of the same length, size and tunables on xeon-vm-1cpu, allocator 6.1; mean ns by path",
-    calibrated="three factors (hits; work of the slow paths; growing, with pages) on the 256-byte rows; 64, 1024 "
+    calibrated="three factors (hits; objects and list moves; growing with its pages) on the 256-byte rows; 64, 1024 "
     "and 4096 bytes and all pairs are predicted",
     assumed=("objects are freed in the order of allocation", "locks and interrupts off cost nothing there (UP, User Mode Linux)"),
     unit="ns",

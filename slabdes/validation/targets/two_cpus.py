@@ -133,8 +133,8 @@ TARGET: Final = Target(
     title="Two real cores at one cache (6.1's paths)",
     source=published("contention_two_cpus_256").source,
     simulated="bursts of the same length and tunables on one and both CPUs of xeon-vm-2cpu, allocator 6.1, lock tas; ns a pair",
-    calibrated="three factors (hits; work of the slow paths; growing, with pages) on the rows of one thread without "
-    "think time; everything with two threads is predicted",
+    calibrated="two factors (hits; all other local work) on the rows of one thread without think time; everything with two "
+    "threads is predicted",
     assumed=(
         "line transfer between the cores as on another Xeon of its age",
         "think times from the one-thread rows",
