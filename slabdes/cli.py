@@ -10,12 +10,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from slabdes.errors import InputError, SlabdesError
+from slabdes.errors import InputError, SlabdesError, nearest
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -42,6 +44,7 @@ app = typer.Typer(
 machine_app = typer.Typer(help="Machines: presets, and files that describe one.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(machine_app, name="machine")
 
+MACHINE_HELP = "A preset's name, host, or a file: our TOML, hwloc XML, numactl --hardware, or a CSV of core-to-core latencies."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[
     Path | None,
@@ -54,6 +57,15 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interrupt
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
+Slabinfo = Annotated[
+    Path | None,
+    typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+PointNumber = Annotated[
+    int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; needed where there are several.")
+]
+Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
 _ALL_PROCESSORS = os.cpu_count() or 1
 
@@ -62,6 +74,10 @@ _ALL_PROCESSORS = os.cpu_count() or 1
 def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    slabinfo: Slabinfo = None,
+    caches: Annotated[
+        list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
+    ] = [],  # noqa: B006 -- as above
     engine: Engine = "auto",
     out: Out = None,
     jobs: Jobs = _ALL_PROCESSORS,
@@ -71,12 +87,15 @@ def run(
     """Run an experiment: tables, frames and figures.
 
     Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
-    manifest, Parquet frames and figures. Figures are in simulated time.
+    manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
+    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays.
     """
     from slabdes.config import load_experiment
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
-    loaded = load_experiment(experiment, changes)
+    if slabinfo is not None:
+        changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
+    loaded = load_experiment(experiment, changes, caches)
     _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
 
 
@@ -87,7 +106,7 @@ def replay(
         typer.Argument(metavar="TRACE", help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip."),
     ],
     machine: Annotated[
-        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, or a file that describes a machine.")
+        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, host, or a file that describes a machine.")
     ],
     cache: Annotated[
         list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. `all`: every cache.")
@@ -107,9 +126,7 @@ def replay(
     from_dump: Annotated[
         Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
     ] = None,
-    slabinfo: Annotated[
-        Path | None, typer.Option("--slabinfo", metavar="FILE", help="Tunables from a real /proc/slabinfo, by cache name.")
-    ] = None,
+    slabinfo: Slabinfo = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
@@ -127,7 +144,7 @@ def replay(
     times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
     """
     from slabdes.config import apply_settings, parse_experiment
-    from slabdes.machine import preset_names
+    from slabdes.machine import is_named
 
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
     raw: dict[str, Any] = {
@@ -136,7 +153,7 @@ def replay(
         "replications": replications,
         "engine": engine,
         "allocator": allocator if from_dump is None or allocator != "2.6.34" else "6.1",
-        "machine": {"preset": machine} if machine in preset_names() or not Path(machine).exists() else {"file": machine},
+        "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
         "workload": {
             "kind": "trace",
             "file": str(trace),
@@ -213,6 +230,33 @@ def plot(
         print("\n".join(paths))
 
 
+@app.command("slabinfo")
+def slabinfo_command(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
+    from slabdes.results.run import Run
+    from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
+
+    one = Run.load(folder).replication(point, replication)
+    rows = slabinfo_rows(one.caches, one.slabs)
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    else:
+        print(slabinfo_text(rows), end="")
+
+
+@app.command("lock-stat")
+def lock_stat_command(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's locks by class, as /proc/lock_stat 0.4."""
+    from slabdes.results.lock_stat import lock_classes, lock_stat_text
+    from slabdes.results.run import Run
+
+    classes = lock_classes(Run.load(folder).replication(point, replication).locks)
+    if as_json:
+        _print_json([asdict(one) for one in classes])
+    else:
+        print(lock_stat_text(classes), end="")
+
+
 @app.command()
 def compare(
     first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
@@ -245,6 +289,9 @@ def conform(
         typer.Argument(metavar="PATH", help="Op scripts (.ops), 6.1 logs (.log), traces with dumps, or folders of them."),
     ],
     print_records: Annotated[bool, typer.Option("--print", help="Print our own records as JSON lines; compare nothing.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="reference or compiled: whose paths run scripts and logs.")
+    ] = "reference",
     as_json: Json = False,
 ) -> None:
     """Reproduce recorded outcomes of the real allocator.
@@ -253,16 +300,22 @@ def conform(
     A 6.1 log's commands are run, and every line compared. A trace is replayed from the dump before, and the dump after
     compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any cannot be read.
     """
+    from slabdes.config import EngineName
     from slabdes.engine.conformance.compare import own_records
+    from slabdes.engine.conformance.driver import driver_of
     from slabdes.engine.conformance.recordings import find_recordings
 
-    recordings = find_recordings(paths)
+    engines = (EngineName.REFERENCE, EngineName.COMPILED)
+    if engine not in engines:
+        raise InputError("--engine", f"{engine!r} runs no scripts{nearest(engine, engines)}", allowed=", ".join(engines))
+    make_driver = driver_of(EngineName(engine), lambda text: print(text, file=sys.stderr, flush=True))
+    recordings = find_recordings(paths, make_driver)
     if print_records:
         for recording in recordings:
             if not recording.is_script:
                 raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
             with _nesting_told(recording):
-                for record in own_records(recording.path):
+                for record in own_records(recording.path, make_driver):
                     print(json.dumps(record, separators=(",", ":")))
         return
     told: list[dict[str, Any]] = []
@@ -325,20 +378,65 @@ def geometry(
 @app.command("bench")
 def bench_command(
     cpus: Annotated[list[int], typer.Option("--cpus", min=1, max=256, help="CPUs to measure with; may be repeated.")] = [],  # noqa: B006 -- as above
+    scenario: Annotated[list[str], typer.Option("--scenario", metavar="NAME", help="hits or refills; may be repeated.")] = [],  # noqa: B006
+    part: Annotated[list[str], typer.Option("--part", metavar="NAME", help="speed, growth or start; may be repeated.")] = [],  # noqa: B006
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Interleaved rounds; medians are shown.")] = 5,
+    operations: Annotated[
+        str | None, typer.Option("--operations", metavar="N", help="Instead: one run of so many (as 1e9), compiled beside C.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Speed only, with few operations: coarse figures in a minute.")] = False,
     as_json: Json = False,
 ) -> None:
-    """How fast the engines are here, beside a plain SimPy model. Takes some minutes."""
-    from slabdes.study.bench import CPUS, bench
+    """How fast the engines are here, beside a plain SimPy model and a version in C. Takes some minutes."""
+    from slabdes.study.bench import QUICK, Part, bench, bench_long
+    from slabdes.study.bench.growth import CPUS as LONG_CPUS
+    from slabdes.study.bench.scenarios import CPUS, Scenario
+    from slabdes.study.bench.tables import remarks, sheets
 
-    measured = bench(tuple(cpus) or CPUS, rounds, None if as_json else lambda what: print(f"measuring {what}", file=sys.stderr))
+    scenarios = _named_ones("--scenario", Scenario, scenario)
+    parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
+    try:
+        with _progress_bar() as progress:
+            tell = progress or (lambda _what, _done, _total: None)
+            if operations is not None:
+                measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+            else:
+                measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
+    except KeyboardInterrupt:
+        _fail("interrupted", EXIT_INTERRUPTED)
     if as_json:
         print(json.dumps(measured))
         return
-    rows = [
-        {key: f"{value:.0f}" if isinstance(value, float) else value for key, value in row.items()} for row in measured["timings"]
-    ]
-    _print_rows(f"processor time an operation on {measured['machine']}, ns; medians of {rounds} rounds", rows)
+    for sheet in sheets(measured):
+        _print_sheet(sheet)
+    for remark in remarks(measured):
+        print(remark)
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def _named_ones(option: str, choices: type[Choice], names: list[str]) -> tuple[Choice, ...]:
+    """The choices of these names, all of them for none. InputError for a name that is not one."""
+    known = {choice.value: choice for choice in choices}
+    for name in names:
+        if name not in known:
+            raise InputError(option, f"{name!r} is not known{nearest(name, known)}", allowed=" or ".join(known))
+    return tuple(known[name] for name in names) or tuple(choices)
+
+
+MAX_BENCH_OPERATIONS = 10**12
+
+
+def _operations(text: str) -> int:
+    """A number of operations, as 1000000 or 1e6."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= MAX_BENCH_OPERATIONS:
+        raise InputError("--operations", f"{text!r} is no number of operations", allowed=f"1 to {MAX_BENCH_OPERATIONS:.0e}")
+    return round(value)
 
 
 @app.command()
@@ -471,9 +569,7 @@ def machine_list(as_json: Json = False) -> None:
 
 @machine_app.command("show")
 def machine_show(
-    machine: Annotated[
-        str, typer.Argument(metavar="MACHINE", help="A preset's name, or a file: our TOML, or the output of numactl --hardware.")
-    ],
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.png", help="The picture, a new file. Default: machine-NAME.png.")
     ] = None,
@@ -508,7 +604,35 @@ def machine_show(
         "costs in ns (smt_slowdown and handoff_transfers are ratios)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
+    if shown.sources:
+        _print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
     print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+
+
+@machine_app.command("import")
+def machine_import(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="MACHINE.toml", help="The machine as our TOML, a new file.")],
+    latencies: Annotated[
+        Path | None,
+        typer.Option("--latencies", metavar="CSV", help="Its measured core-to-core latencies, one way, ns."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a machine as TOML, to look at and change.
+
+    Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
+    alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
+    """
+    from slabdes.machine import import_machine
+    from slabdes.machine.files import write_new
+
+    imported = import_machine(machine, latencies)
+    write_new(out, imported.to_toml())
+    if as_json:
+        _print_json({"file": str(out), **imported.describe()})
+        return
+    print(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")
 
 
 def _print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -122,9 +122,9 @@ class MachineConfig(Frozen):
     """The machine: a preset's name or a file, what part of it the workload uses, and costs to override (ns)."""
 
     preset: Name | None = None
-    """A machine that comes with slabdes: `slabdes machine list` names them. Either this or `file`."""
+    """A machine that comes with slabdes (`slabdes machine list` names them), or `host`, this one. Either this or `file`."""
     file: FileName | None = None
-    """A machine of one's own: our TOML, or the output of `numactl --hardware`."""
+    """A machine of one's own: our TOML, hwloc XML, the output of `numactl --hardware`, or a table of latencies (CSV)."""
     cpus: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] | None = None
     """CPUs that a synthetic workload runs on, all by default; `workload.cpus` and `workload.copies` place a trace."""
     placement: Placement = Placement.COMPACT
@@ -145,12 +145,13 @@ class CacheConfig(Frozen):
     """One cache, as kmem_cache_create takes it, with tunables where they are not to be the kernel's defaults.
 
     For a trace: a change to the trace's cache of that name. What it does not say stays as the trace has it; its size must agree.
+    What it says goes before a slabinfo file, and that before the kernel's defaults.
     """
 
     name: Name = Field(min_length=1, max_length=64)
     """As /proc/slabinfo would show it; settings and sweeps may say cache.NAME.limit."""
-    size: Annotated[int, Strict(), Field(ge=1, le=MAX_OBJECT_SIZE)]
-    """Bytes of an object."""
+    size: Annotated[int, Strict(), Field(ge=1, le=MAX_OBJECT_SIZE)] | None = None
+    """Bytes of an object; by default as the trace, or the slabinfo file, has it."""
     align: Annotated[int, Strict(), Field(ge=0, le=4096)] = 0
     """Bytes, a power of two; 0 for none."""
     flags: Annotated[tuple[CacheFlag, ...], BeforeValidator(_sorted_set)] = ()
@@ -217,6 +218,33 @@ class ThinkKind(StrEnum):
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
+
+
+class InterruptKind(StrEnum):
+    """When a CPU's interrupts come: at random, or every so often from a random beginning."""
+
+    POISSON = "poisson"
+    PERIODIC = "periodic"
+
+
+class InterruptConfig(Frozen):
+    """An interrupt source of each CPU that has a program, until that ends. Its handler works, allocates and frees.
+
+    Like an edge-triggered line: one interrupt can be pending; others that come meanwhile are lost, and counted.
+    """
+
+    kind: InterruptKind = InterruptKind.POISSON
+    """How they come."""
+    mean_ns: Annotated[float, Strict(), Field(ge=1, le=1e12)]
+    """Between two of them, on average."""
+    cache: Name | None = None
+    """Of the objects that a handler allocates, atomically; by default the workload's first."""
+    objects: Annotated[int, Strict(), Field(ge=0, le=4096)] = 1
+    """Allocated by each handler."""
+    keep: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] = 64
+    """Objects that a CPU's handlers hold at most when one ends: the oldest beyond are freed, as from a ring of buffers."""
+    work_ns: Annotated[float, Strict(), Field(ge=0, le=1e9)] = 1000.0
+    """A handler's own work, entry and return included (assumed)."""
 
 
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e12)]
@@ -347,7 +375,7 @@ class Experiment(Frozen):
     noaliencache: Truth = False
     """As the kernel's boot option: no alien caches."""
     slabinfo: FileName | None = None
-    """A real /proc/slabinfo: caches that it names have its tunables, where the experiment does not say otherwise."""
+    """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
     debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     machine: MachineConfig
@@ -355,6 +383,8 @@ class Experiment(Frozen):
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
     lock: LockConfig = LockConfig()
     timing: TimingConfig = TimingConfig()
+    interrupts: InterruptConfig | None = None
+    """None unless given."""
     workload: Workload
     sweep: dict[str, tuple[Any, ...]] = {}
     """Dotted keys to lists of values: every combination is a point."""
@@ -374,6 +404,9 @@ class Experiment(Frozen):
             self._check_trace(self.workload)
         if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:
             raise ValueError("workload.from_dump needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
+        sizeless = [cache.name for cache in self.cache if cache.size is None]
+        if sizeless and self.slabinfo is None and self.workload.kind != "trace":
+            raise ValueError(f"cache {sizeless[0]!r} has no size; allowed: a size, or a slabinfo file that has the cache")
         if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
         return self
@@ -397,15 +430,26 @@ def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
     return experiment.model_copy(update={"timing": experiment.timing.model_copy(update={rule.value: off})})
 
 
-def load_experiment(path: Path, settings: Iterable[str] = ()) -> Experiment:
+def load_experiment(path: Path, settings: Iterable[str] = (), caches: Sequence[str] = ()) -> Experiment:
     """Read the TOML file `path`, apply `key=value` settings, validate. Relative files are taken from its folder.
 
+    With `caches` the experiment's caches are those, as its [[cache]] tables of these names say, in place of all others.
     Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
     """
     raw = _toml(_text(path), str(path))
     _resolve_files(raw, path.parent)
+    if caches:
+        _choose_caches(raw, caches)
     apply_settings(raw, settings)
     return parse_experiment(raw, str(path))
+
+
+def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
+    workload, tables = raw.get("workload"), raw.get("cache")
+    if isinstance(workload, dict) and workload.get("kind") == "trace":
+        raise InputError(f"--cache {names[0]}", "the workload is a trace", allowed='--set workload.caches=["NAME"]')
+    said = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    raw["cache"] = [next((table for table in said if table.get("name") == name), {"name": name}) for name in dict.fromkeys(names)]
 
 
 def _text(path: Path) -> str:
@@ -556,6 +600,7 @@ _MODELS: dict[str, type[Frozen]] = {
     "cache": CacheConfig,
     "lock": LockConfig,
     "timing": TimingConfig,
+    "interrupts": InterruptConfig,
     "burst": BurstWorkload,
     "mix": MixWorkload,
     "producer_consumer": ProducerConsumerWorkload,

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     JITTER = 2
     PHASE = 3
     CREATION = 4
+    INTERRUPTS = 5
 
 
 def mix64(word: int) -> int:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import SMALL, SWEPT, Slabdes, runner
 
+from slabdes.results.run import Run
 from slabdes.results.text import time_text
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,9 @@ def test_help_starts_quickly() -> None:
 
 
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
-    for command in ("run", "replay", "plot", "conform", "geometry", "machine list", "machine show"):
+    texts = ("slabinfo", "lock-stat")
+    machines = ("machine list", "machine show", "machine import")
+    for command in ("run", "replay", "plot", *texts, "conform", "geometry", *machines):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out
@@ -166,6 +169,48 @@ bytes_alloc=256 gfp_flags=GFP_KERNEL node=-1 accounted=false
 """
 
 
+def test_slabinfo_and_lock_stat_print_what_the_run_folder_has(slabdes: Slabdes) -> None:
+    folder = Path("runs/x")
+    slabdes("run", written(SMALL), "--out", folder)
+    for command, name in (("slabinfo", "slabinfo"), ("lock-stat", "lock_stat")):
+        assert slabdes(command, folder).out == (folder / "text" / name).read_text()
+        again = getattr(Run.load(folder), name)(replication=1)
+        assert slabdes(command, folder, "--replication", 1).out == again
+        assert slabdes(command, folder, "--replication", 2).err == "slabdes: replication: 2 is not in this run; allowed: 0 to 1\n"
+    (row,) = json.loads(slabdes("slabinfo", folder, "--json").out)
+    assert (row["name"], row["objsize"], row["error"]) == ("size-256", 256, 0)
+    names = [row["name"] for row in json.loads(slabdes("lock-stat", folder, "--json").out)]
+    assert set(names) <= {"&parent->list_lock", "&alc->lock", "&zone->lock"} and "&parent->list_lock" in names
+
+
+def test_a_points_text_is_asked_for_by_its_number(slabdes: Slabdes) -> None:
+    slabdes("run", written(SWEPT), "--out", "runs/s")
+    assert slabdes("slabinfo", "runs/s").err == "slabdes: point: none is given, and this run has 3; allowed: 0 to 2\n"
+    assert slabdes("slabinfo", "runs/s", "--point", 2).out == Path("runs/s/text/point-0002/slabinfo").read_text()
+
+
+def test_caches_come_from_a_real_slabinfo(slabdes: Slabdes) -> None:
+    Path("info").write_text(
+        "slabinfo - version: 2.1\n"
+        "fib6 nodes 1 2 64 59 1 : tunables 120 60 8 : slabdata 1 1 0\n"
+        "size-256 1 2 256 15 1 : tunables 16 8 4 : slabdata 1 1 0\n",
+        encoding="utf-8",
+    )
+    given = ("--slabinfo", "info", "--cache", "fib6 nodes", "--cache", "size-256", "--set", "cache.size-256.limit=12")
+    assert slabdes("run", written(SMALL + "\n"), *given, "--out", "r").code == 0
+    rows = {row["name"]: row for row in json.loads(slabdes("slabinfo", "r", "--json").out)}
+    assert list(rows) == ["size-256", "fib6 nodes"]
+    tunables = {name: (row["objsize"], row["limit"], row["batchcount"], row["sharedfactor"]) for name, row in rows.items()}
+    assert tunables == {"fib6 nodes": (64, 120, 60, 8), "size-256": (256, 12, 8, 4)}
+
+
+def test_the_caches_of_a_trace_are_not_chosen_with_cache(slabdes: Slabdes) -> None:
+    text = 'machine = {preset = "numa-2x4"}\nworkload = {kind = "trace", file = "t"}\n'
+    outcome = slabdes("run", written(text), "--cache", "foo")
+    assert outcome.code == 2
+    assert outcome.err == 'slabdes: --cache foo: the workload is a trace; allowed: --set workload.caches=["NAME"]\n'
+
+
 def test_a_replay_runs_the_traces_operations_once_a_copy(slabdes: Slabdes) -> None:
     trace = written(TRACE, "t.txt")
     done = slabdes("replay", trace, "--cache", "foo", "--machine", "numa-2x4", "--copies", "3", "--json")
@@ -203,6 +248,20 @@ def test_conform_holds_where_every_record_is_matched(slabdes: Slabdes) -> None:
     script("one", OPS, slabdes("conform", "scripts", "--print").out)
     done = slabdes("conform", "scripts")
     assert (done.code, done.out, done.err) == (0, "one: 2/2\n", "")
+
+
+def test_conform_takes_no_engine_that_runs_no_scripts(slabdes: Slabdes) -> None:
+    script("one", OPS)
+    done = slabdes("conform", "scripts", "--engine", "auto")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "slabdes: --engine: 'auto' runs no scripts; allowed: reference, compiled\n"
+
+
+def test_conform_gives_the_same_records_through_compiled_code(slabdes: Slabdes) -> None:
+    script("one", f"{OPS}a 0\ndump full\n")
+    compiled = slabdes("conform", "scripts", "--print", "--engine", "compiled")
+    assert compiled.out == slabdes("conform", "scripts", "--print").out
+    assert compiled.out.count("\n") == 4
 
 
 def test_conform_shows_the_first_difference_and_exits_with_1(slabdes: Slabdes) -> None:
@@ -310,6 +369,33 @@ def test_machine_show_as_json_draws_only_what_it_is_asked_for(slabdes: Slabdes) 
     assert not list(Path().iterdir())
     slabdes("machine", "show", "uma-4", "--json", "--out", "m.png")
     assert Path("m.png").is_file()
+
+
+def test_machine_import_writes_what_show_reads_and_says_what_was_assumed(slabdes: Slabdes) -> None:
+    table = "\n".join(",".join("" if b >= a else "8" if a - b == 2 else "130" for b in range(4)) for a in range(4))
+    Path("table").write_text(table, encoding="utf-8")
+    done = slabdes("machine", "import", "table", "-o", "mine.toml")
+    assert (done.code, done.out) == (0, "table: 4 CPUs, 2 cores, 1 nodes: mine.toml\n")
+    shown = slabdes("machine", "show", "mine.toml", "--out", "mine.png")
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("memory_mib ")]
+    assert "4096 MiB a node assumed" in line
+    assert json.loads(slabdes("machine", "show", "mine.toml", "--json").out) == json.loads(
+        slabdes("machine", "show", "table", "--json").out
+    )
+
+
+def test_machine_import_takes_line_transfers_from_a_table_and_never_writes_over_a_file(slabdes: Slabdes) -> None:
+    Path("table").write_text("\n40\n41,42\n43,44,45\n", encoding="utf-8")
+    done = slabdes("machine", "import", "uma-4", "--latencies", "table", "-o", "mine.toml", "--json")
+    assert [kind["max_ns"] for kind in json.loads(done.out)["transfers"]] == [45.0]
+    before = Path("mine.toml").read_text(encoding="utf-8")
+    again = slabdes("machine", "import", "uma-4", "-o", "mine.toml")
+    assert (again.code, again.err) == (2, "slabdes: mine.toml: is there already; allowed: a new file\n")
+    assert Path("mine.toml").read_text(encoding="utf-8") == before
+    other = slabdes("machine", "import", "xeon-2s", "--latencies", "table", "-o", "other.toml")
+    assert (other.code, other.err.count("\n")) == (2, 1)
+    assert "table: 4 CPUs, but xeon-2s has 96" in other.err
+    assert not Path("other.toml").exists()
 
 
 # Ctrl-C

@@ -109,6 +109,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a cache without a name": (raw(cache=[{"size": 8}]), ["cache.0.name", "missing"]),
     "a cache with an empty name": (raw(cache=[{"name": "", "size": 8}]), ["cache.0.name", "''"]),
     "caches that are one table": (raw(cache={"name": "c", "size": 8}), ["cache"]),
+    "a cache without a size": (raw(cache=[{"name": "c"}]), ["cache 'c' has no size", "a slabinfo file that has the cache"]),
     "a size of 0": (raw(cache=[{"name": "c", "size": 0}]), ["cache.0.size", "0"]),
     "a size too large": (raw(cache=[{"name": "c", "size": 1 << 23}]), ["cache.0.size", "8388608"]),
     "a size that is text": (raw(cache=[{"name": "c", "size": "large"}]), ["cache.0.size", "'large'"]),

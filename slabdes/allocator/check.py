@@ -77,6 +77,9 @@ def _check_lists(state: SlabState, cache: KmemCache, l3: KmemList3, in_slabs: se
             raise _broken(cache, f"node {l3.node}: the {which.name} list's head links back wrongly")
     if l3.free_objects != free:
         raise _broken(cache, f"node {l3.node}: free_objects is {l3.free_objects}, slabs have {free}")
+    listed = sum(1 for _slab in list_entries(state.slabs, l3.slabs_free))
+    if l3.free_slabs != listed:
+        raise _broken(cache, f"node {l3.node}: free_slabs is {l3.free_slabs}, {listed} are on slabs_free")
     return used
 
 

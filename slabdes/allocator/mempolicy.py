@@ -29,25 +29,27 @@ class MemPolicy:
     kind: PolicyKind = PolicyKind.NONE
     node: int = 0
 
-    def slab_node(self, local: int) -> int:
-        """The node to start at: interleave's next (and it advances), the preferred one, else `local` (slab_node)."""
-        if self.kind is PolicyKind.PREFERRED:
-            return self.node
-        if self.kind is PolicyKind.INTERLEAVE:
-            node = self.node
-            self.node = (node + 1) % self.n_nodes
-            return node
-        return local
 
-    def alternate_node(self, local: int, mem_spread: bool) -> int:
-        """The node that an allocation should come from instead of `local`, or NO_NODE (alternate_node_alloc)."""
-        if self.kind is PolicyKind.NONE:
+def slab_node(policy: MemPolicy, local: int) -> int:
+    """The node to start at: interleave's next (and it advances), the preferred one, else `local` (slab_node)."""
+    if policy.kind == PolicyKind.PREFERRED:
+        return policy.node
+    if policy.kind == PolicyKind.INTERLEAVE:
+        node = policy.node
+        policy.node = (node + 1) % policy.n_nodes
+        return node
+    return local
+
+
+def alternate_node(policy: MemPolicy, local: int, mem_spread: bool) -> int:
+    """The node that an allocation should come from instead of `local`, or NO_NODE (alternate_node_alloc)."""
+    if policy.kind == PolicyKind.NONE:
+        return NO_NODE
+    if policy.kind == PolicyKind.SPREAD:
+        if not mem_spread:
             return NO_NODE
-        if self.kind is PolicyKind.SPREAD:
-            if not mem_spread:
-                return NO_NODE
-            self.node = (self.node + 1) % self.n_nodes
-            node = self.node
-        else:
-            node = self.slab_node(local)
-        return node if node != local else NO_NODE
+        policy.node = (policy.node + 1) % policy.n_nodes
+        node = policy.node
+    else:
+        node = slab_node(policy, local)
+    return node if node != local else NO_NODE

@@ -10,7 +10,7 @@ Invariants, checked by `check.check`, for each cache and node (l3), whenever its
     every slab is on exactly one of slabs_partial, slabs_full, slabs_free, of its own node, linked both ways
     0 < inuse < num on slabs_partial      inuse == num on slabs_full      inuse == 0 on slabs_free
     the free chain of a slab has num - inuse distinct members and ends in BUFCTL_END
-    free_objects == sum(num - inuse) over the node's slabs
+    free_objects == sum(num - inuse) over the node's slabs      free_slabs == slabs on slabs_free
     0 <= avail <= limit in every array; an array holds no object twice, a CPU's, a shared and an alien array only
         objects of the node it belongs to (the CPU's, its own, the other one)
     sum(inuse) over all slabs == objects in arrays + objects handed out
@@ -102,11 +102,14 @@ class Slab:
 
 
 class KmemList3:
-    """struct kmem_list3: one node's slabs of one cache. The lists are the numbers of their heads in `slabs`."""
+    """struct kmem_list3: one node's slabs of one cache. The lists are the numbers of their heads in `slabs`.
+
+    `free_slabs` is 6.1's; kernels before it count the free list when they need its length.
+    """
 
     __slots__ = (
-        "alien", "colour_next", "free_limit", "free_objects", "free_touched", "line", "list_lock", "next_reap", "node",
-        "shared", "slabs_free", "slabs_full", "slabs_partial",
+        "alien", "colour_next", "free_limit", "free_objects", "free_slabs", "free_touched", "line", "list_lock", "next_reap",
+        "node", "shared", "slabs_free", "slabs_full", "slabs_partial",
     )  # fmt: skip
 
     def __init__(self, node: int, first_head: int, next_reap: int) -> None:
@@ -115,6 +118,7 @@ class KmemList3:
         self.slabs_full = first_head + ListName.FULL
         self.slabs_free = first_head + ListName.FREE
         self.free_objects = 0
+        self.free_slabs = 0
         self.free_limit = 0
         self.colour_next = 0
         self.free_touched = 0

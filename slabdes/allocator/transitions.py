@@ -154,6 +154,8 @@ def take_one(words: MutableSequence[int], slabs: Sequence[Slab], l3: KmemList3, 
 
 def relist_taken_slab(slabs: Sequence[Slab], l3: KmemList3, number: int) -> None:
     """Put a slab that objects were taken from at the head of the full or of the partial list."""
+    if slabs[number].which == ListName.FREE:
+        l3.free_slabs -= 1
     list_del(slabs, number)
     _list_taken_slab(slabs, l3, number)
 
@@ -189,6 +191,7 @@ def free_block_object(
         l3.free_objects -= slab.num
         return SLAB_DESTROYED
     list_add(slabs, number, l3.slabs_free)
+    l3.free_slabs += 1
     slab.which = ListName.FREE
     return ListName.FREE
 
@@ -228,6 +231,7 @@ def insert_slab(slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats, number:
         _list_taken_slab(slabs, l3, number)
     else:
         list_add_tail(slabs, number, l3.slabs_free)
+        l3.free_slabs += 1
         slab.which = ListName.FREE
     stats.grown += 1
     l3.free_objects += slab.num - slab.inuse
@@ -246,6 +250,7 @@ def last_free_slab(slabs: Sequence[Slab], l3: KmemList3) -> int:
     if number == l3.slabs_free:
         return NO_SLAB
     list_del(slabs, number)
+    l3.free_slabs -= 1
     l3.free_objects -= slabs[number].num
     return number
 
@@ -263,14 +268,9 @@ def reap_slab_count(l3: KmemList3, num: int) -> int:
     return (l3.free_limit + DRAIN_SHARE * num - 1) // (DRAIN_SHARE * num)
 
 
-def set_freeable(slabs: Sequence[Slab], l3: KmemList3, stats: CacheStats) -> None:
+def set_freeable(l3: KmemList3, stats: CacheStats) -> None:
     """Note the greatest length of the free list that a flush has seen (STATS_SET_FREEABLE)."""
-    freeable = 0
-    entry = slabs[l3.slabs_free].next
-    while entry != l3.slabs_free:
-        freeable += 1
-        entry = slabs[entry].next
-    stats.max_freeable = max(stats.max_freeable, freeable)
+    stats.max_freeable = max(stats.max_freeable, l3.free_slabs)
 
 
 def has_used_slabs(slabs: Sequence[Slab], l3: KmemList3) -> bool:

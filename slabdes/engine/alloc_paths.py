@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.mempolicy import alternate_node, slab_node
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
@@ -41,7 +42,7 @@ def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> 
     """An object, or NO_OBJECT; `cpu.path` says how it came about (__do_cache_alloc)."""
     cpu.altfail = False
     if not flags & THISNODE:
-        node = cpu.policy.alternate_node(cpu.node, cache.mem_spread)
+        node = alternate_node(cpu.policy, cpu.node, cache.mem_spread)
         if node != NO_NODE:
             obj = yield from ____cache_alloc_node(k, cpu, cache, flags, node)
             if obj != NO_OBJECT:
@@ -196,7 +197,7 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
     cpu.path = Path.FAIL
     if flags & THISNODE:
         return NO_OBJECT
-    start = cpu.policy.slab_node(cpu.node)
+    start = slab_node(cpu.policy, cpu.node)
     k.note_fallback(cpu, cache, start)
     while True:
         for node in k.zonelist(start):
@@ -208,10 +209,10 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
                 cpu.path = _FALLBACK_PATH[cpu.path]
                 return obj
         if flags & MAY_WAIT:
-            k.irqs_on(cpu)
+            yield from k.irqs_on(cpu)
         slab, node = yield from slab_pages(k, cpu, cache, cpu.node, thisnode=False)
         if flags & MAY_WAIT:
-            k.irqs_off(cpu)
+            yield from k.irqs_off(cpu)
         if slab != NO_SLAB:
             slab = yield from cache_grow_begin(k, cpu, cache, flags, node, slab)
         if slab == NO_SLAB:
@@ -238,7 +239,7 @@ def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, nod
         yield from k.spin_unlock(cpu, l3.list_lock)
 
     if flags & MAY_WAIT:
-        k.irqs_on(cpu)
+        yield from k.irqs_on(cpu)
     home = node
     if slab == NO_SLAB:
         slab, home = yield from slab_pages(k, cpu, cache, node, thisnode=bool(flags & THISNODE))
@@ -249,7 +250,7 @@ def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, nod
             colouroff = advanced_colour(cache, cache.nodelists[home])
         slab = yield from _make_slab(k, cpu, cache, slab, flags, home, colouroff)
     if flags & MAY_WAIT:
-        k.irqs_off(cpu)
+        yield from k.irqs_off(cpu)
     return slab
 
 
@@ -290,7 +291,9 @@ def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags:
         return True
     path, altfail = cpu.path, cpu.altfail
     k.note_descriptor_taken(cpu)
+    k.irq_save(cpu)
     descriptor = yield from kmem_cache_alloc_node(k, cpu, cache.slabp_cache, flags & ~THISNODE, node)
+    yield from k.irq_restore(cpu)
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor
     return bool(descriptor != NO_OBJECT)

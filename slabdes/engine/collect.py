@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, fields, replace
 from typing import Final
 
@@ -23,15 +23,12 @@ def make_records(
     warnings: tuple[str, ...],
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` are the OS's, for locks' names."""
-    digest = hashlib.sha256()
-    for running in (*(cpu.digest for cpu in cpus), *(lock.digest for lock in locks)):
-        digest.update(running.to_bytes(8, "little"))
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
             latency.setdefault(key, Histogram()).merge(histogram)
     return Records(
-        digest=digest.hexdigest(),
+        digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         spent=_spent(cpus, latency),
@@ -39,8 +36,17 @@ def make_records(
         cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
         caches=tuple(_cache_record(cache) for cache in state.caches),
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
+        irqs_off=_merged(cpu.irqs_off for cpu in cpus),
+        irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         warnings=warnings,
     )
+
+
+def _merged(histograms: Iterable[Histogram]) -> Histogram:
+    merged = Histogram()
+    for histogram in histograms:
+        merged.merge(histogram)
+    return merged
 
 
 def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogram]) -> dict[Path, Spent]:
@@ -61,6 +67,14 @@ def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogra
     return {path: accounted[path] for path in Path if any(path is counted for _cache, counted in latency)}
 
 
+def digest_of(cpus: Sequence[int], locks: Sequence[int]) -> str:
+    """The digest of a run from the running hash of each CPU and of each lock, in index order."""
+    digest = hashlib.sha256()
+    for running in (*cpus, *locks):
+        digest.update(running.to_bytes(8, "little"))
+    return digest.hexdigest()
+
+
 def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
     name = f"{lock.kind.label} of node {node_ids[lock.node]}"
     if lock.kind is LockKind.ALIEN:
@@ -76,6 +90,8 @@ def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> 
         acquisitions=lock.acquisitions,
         contended=lock.contended,
         bounces=lock.bounces,
+        con_bounces=lock.con_bounces,
+        acq_bounces=lock.acq_bounces,
         wait=lock.wait,
         hold=lock.hold,
         queue_area=lock.area_of_the_granted(),
@@ -100,6 +116,8 @@ def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:
         sections=cpu.sections,
         start=0,
         end=min(cpu.clock, elapsed),
+        interrupts=cpu.interrupts,
+        interrupts_lost=cpu.interrupts_lost,
         **times,
     )
 
@@ -131,6 +149,10 @@ def _cache_record(cache: KmemCache) -> CacheRecord:
         limit=cache.limit,
         batchcount=cache.batchcount,
         shared=cache.shared,
+        num_allocations=stats.num_allocations,
+        high_mark=stats.high_mark,
+        errors=stats.errors,
+        max_freeable=stats.max_freeable,
         refills=stats.refills,
         retries=stats.retries,
         grown=stats.grown,

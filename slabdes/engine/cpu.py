@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Histogram, Path
+from slabdes.engine.records import Histogram, Operation, Path, Spent
 from slabdes.streams import MASK64
 
 FIXED_BITS: Final = 16
@@ -18,6 +19,8 @@ DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
 """Odd multiplier of the running hashes (the golden ratio, as in SplitMix64)."""
 WHAT_PRIME: Final = 0xD1B54A32D192ED03
 """Odd multiplier of the words that say what happened (2**64 divided by the root of x**4 = x + 1, made odd)."""
+NEVER: Final = (1 << 63) - 1
+_FIRST_TOUCH: Final = [part.name for part in fields(Spent)].index("first_touch")
 CPU_BITS: Final = 10
 """Enough for 1,024 CPUs."""
 
@@ -36,9 +39,9 @@ def hold_word(cpu: int, granted: int) -> int:
     return granted << CPU_BITS ^ cpu
 
 
-def what_word(identity: int, cache: int, path: int) -> int:
+def what_word(obj: int, cache: int, path: int) -> int:
     """Which object of which cache went which path, as one number; negative for what has no cache or object."""
-    return identity << 16 ^ cache << 8 ^ path
+    return obj << 16 ^ cache << 8 ^ path
 
 
 def slowed(slowdown: int, jitter: int, drawn: int) -> int:
@@ -65,6 +68,16 @@ class TimedCpu(CpuContext):
         "frees",
         "handoff_time",
         "idle_time",
+        "interrupt_time",
+        "interrupts",
+        "interrupts_lost",
+        "irq_at",
+        "irq_wait",
+        "irq_words",
+        "irqs_off",
+        "irqs_off_at",
+        "irqs_off_depth",
+        "irqs_on_at",
         "jitter",
         "jitter_words",
         "latency",
@@ -102,7 +115,14 @@ class TimedCpu(CpuContext):
         self.digest = 0
         self.blocks = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
-        self.was: tuple[int, ...] = ()
+        self.was: list[tuple[int, ...]] = []
+        self.irq_at = NEVER
+        """When the next interrupt comes."""
+        self.irq_words: Iterator[int] = iter(())
+        self.irqs_off_depth = 0
+        self.irqs_off_at = self.irqs_on_at = 0
+        self.irqs_off, self.irq_wait = Histogram(), Histogram()
+        self.interrupts = self.interrupts_lost = self.interrupt_time = 0
         self.spent: dict[Path, list[int]] = {}
 
     def settle(self) -> None:
@@ -141,21 +161,56 @@ class TimedCpu(CpuContext):
             self.page_time,
             self.touch_time,
             self.work_time,
-            0,
+            self.interrupt_time,
         )
 
     def begin_account(self) -> None:
-        """An operation begins that may be more than a hit: remember the accounts."""
-        self.was = self._accounts()
+        """An operation begins that may be more than a hit: remember the accounts; interrupts go off."""
+        self.was.append(self._accounts())
+        self.disable_irqs()
 
     def end_account(self, path: Path) -> None:
-        """It ends: what the accounts have grown by belongs to its path."""
-        spent = self.spent.setdefault(path, [0] * len(self.was))
-        for part, (now, was) in enumerate(zip(self._accounts(), self.was, strict=True)):
-            spent[part] += now - was
+        """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched."""
+        grown = self._grown()
+        spent = self.spent.setdefault(path, [0] * len(grown))
+        for part, time in enumerate(grown):
+            spent[part] += time
+        touched = grown[_FIRST_TOUCH] if path.operation is Operation.ALLOC else 0
+        self.enable_irqs(self.clock - touched)
+
+    def _grown(self) -> list[int]:
+        """What the accounts have grown by since they were last remembered, which they are no longer."""
+        return [now - was for now, was in zip(self._accounts(), self.was.pop(), strict=True)]
+
+    def begin_interrupt(self) -> int:
+        """A handler begins, perhaps in the middle of an operation; when."""
+        self.was.append(self._accounts())
+        self.disable_irqs()
+        return self.clock
+
+    def end_interrupt(self, began: int) -> None:
+        """It ends: to the operation that it interrupted, all its time is `interrupts`."""
+        grown = self._grown()
+        if self.was:
+            self.was[-1] = tuple(was + more for was, more in zip(self.was[-1], grown, strict=True))
+        self.interrupt_time += self.clock - began
+        self.enable_irqs(self.clock)
+
+    def disable_irqs(self) -> None:
+        """Interrupts go off, or stay off for one reason more."""
+        if not self.irqs_off_depth:
+            self.irqs_off_at = self.clock
+        self.irqs_off_depth += 1
+
+    def enable_irqs(self, now: int) -> None:
+        """One reason less for interrupts to be off; the last one counts how long they were."""
+        self.irqs_off_depth -= 1
+        if not self.irqs_off_depth:
+            self.irqs_off.add(now - self.irqs_off_at)
+            self.irqs_on_at = now
 
     def count(self, cache: int, path: Path, start: int, what: int) -> None:
-        """Record an operation that began at `start` and ends now; `what` identifies the object in the digest."""
+        """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
         key = (cache, path)
         histogram = self.latency.get(key)
         if histogram is None:

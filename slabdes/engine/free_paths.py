@@ -104,7 +104,7 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
     else:
         cpu.path = Path.FLUSH_LISTS
         doomed = yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + batchcount], cpu.node)
-    set_freeable(state.slabs, l3, cache.stats)
+    set_freeable(l3, cache.stats)
     yield from k.spin_unlock(cpu, l3.list_lock)
     shift_down(state.words, ac, batchcount)
     yield from slabs_destroy(k, cpu, cache, doomed)
@@ -156,5 +156,7 @@ def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits
     if cache.slabp_cache is not None:
         path = cpu.path
         k.note_descriptor_given(cpu)
+        k.irq_save(cpu)
         yield from kmem_cache_free(k, cpu, cache.slabp_cache, descriptor)
+        yield from k.irq_restore(cpu)
         cpu.path = path

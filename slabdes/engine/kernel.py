@@ -106,11 +106,20 @@ class Kernel(ABC, Generic[Cpu]):
     def jiffies(self, cpu: Cpu) -> int:
         """The time in jiffies, as the CPU sees it."""
 
-    def irqs_on(self, cpu: Cpu) -> None:
+    def irqs_on(self, cpu: Cpu) -> Waits[None]:
         """Interrupts go on in the middle of a path (local_irq_enable)."""
+        yield from ()
 
-    def irqs_off(self, cpu: Cpu) -> None:
-        """And off again."""
+    def irqs_off(self, cpu: Cpu) -> Waits[None]:
+        """And off again (local_irq_disable)."""
+        yield from ()
+
+    def irq_save(self, cpu: Cpu) -> None:
+        """Interrupts go off for an inner operation (local_irq_save)."""
+
+    def irq_restore(self, cpu: Cpu) -> Waits[None]:
+        """And are as they were before (local_irq_restore)."""
+        yield from ()
 
     def note_miss(self, cpu: Cpu) -> None:
         """The CPU's array cannot serve the operation: its slow path begins."""

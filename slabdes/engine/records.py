@@ -12,6 +12,8 @@ from typing import Final
 
 SUB_BUCKET_BITS: Final = 7
 """Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
+_EXACT: Final = (2 << SUB_BUCKET_BITS) - 1
+"""The greatest value that has a bucket of its own."""
 
 
 class Path(IntEnum):
@@ -111,8 +113,8 @@ def bucket_of(value: int) -> int:
 
     Values below 2**8 have a bucket each; above, buckets are 1/128 to 1/256 of their value wide.
     """
-    exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-    return value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+    exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+    return (exponent << SUB_BUCKET_BITS) + (value >> exponent)
 
 
 def bucket_bounds(bucket: int) -> tuple[int, int]:
@@ -140,8 +142,8 @@ class Histogram:
 
     def add(self, value: int) -> None:
         """Count one non-negative value."""
-        exponent = value.bit_length() - SUB_BUCKET_BITS - 1
-        bucket = value if exponent <= 0 else (exponent << SUB_BUCKET_BITS) + (value >> exponent)
+        exponent = (value | _EXACT).bit_length() - SUB_BUCKET_BITS - 1
+        bucket = (exponent << SUB_BUCKET_BITS) + (value >> exponent)
         buckets = self.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
         if not self.count or value < self.least:
@@ -168,8 +170,10 @@ class LockRecord:
     """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
 
     `wait` counts contended acquisitions (picoseconds from asking to being granted), `hold` all of them (from the
-    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `queue_area` is the number of
-    waiters integrated over time, in waiter-picoseconds: Little's law says it equals `wait.total`.
+    grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `con_bounces` and `acq_bounces` are
+    lock_stat's: waits that began, and acquisitions made, when another CPU had acquired the lock last. They differ from
+    `bounces` where the line travels without the lock. `queue_area` is the number of waiters integrated over time, in
+    waiter-picoseconds: Little's law says it equals `wait.total`.
     """
 
     name: str
@@ -180,6 +184,8 @@ class LockRecord:
     acquisitions: int
     contended: int
     bounces: int
+    con_bounces: int
+    acq_bounces: int
     wait: Histogram
     hold: Histogram
     queue_area: int = 0
@@ -194,7 +200,8 @@ class CpuRecord:
     that other CPUs owned, posted neighbour writes and spinners' toll included), `local_memory` and `remote_memory` (lines
     that nobody owned, from its own node's memory or another's), `pages` (in the page allocator), `first_touch` (of objects,
     by allocations, and of descriptors, by frees), `work` (the rest) and `idle` (with no program, or none left, between
-    reaps). They add up to `end - start`.
+    reaps). They add up to `end - start`. `interrupts` were handled; `interrupts_lost` came
+    while another was pending.
     """
 
     cpu: int
@@ -217,6 +224,8 @@ class CpuRecord:
     first_touch: int
     work: int
     idle: int = 0
+    interrupts: int = 0
+    interrupts_lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -253,6 +262,10 @@ class CacheRecord:
     limit: int
     batchcount: int
     shared: int
+    num_allocations: int
+    high_mark: int
+    errors: int
+    max_freeable: int
     refills: int
     retries: int
     grown: int
@@ -290,7 +303,9 @@ class Records:
     """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
 
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
-    `spent` says where the time of each path that occurred went, all caches together.
+    `spent` says where the time of each path that occurred went, all caches together. `irqs_off` counts how long interrupts
+    were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
+    that was handled had waited for them to be on.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
@@ -302,4 +317,6 @@ class Records:
     cpus: tuple[CpuRecord, ...]
     caches: tuple[CacheRecord, ...]
     slabs: tuple[SlabRecord, ...]
+    irqs_off: Histogram
+    irq_wait: Histogram
     warnings: tuple[str, ...]

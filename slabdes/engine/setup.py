@@ -46,7 +46,8 @@ def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:
 
 
 def geometry_of(config: CacheConfig, version: Version) -> Geometry:
-    """How `version` lays a cache's slabs out. Raises InputError for objects that fit no slab."""
+    """How `version` lays a cache's slabs out, once its size is known. Raises InputError for objects that fit no slab."""
+    assert config.size is not None
     hwcache_align = CacheFlag.HWCACHE_ALIGN in config.flags
     reclaim_account = CacheFlag.RECLAIM_ACCOUNT in config.flags
     noleaktrace = CacheFlag.NOLEAKTRACE in config.flags

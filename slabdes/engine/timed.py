@@ -5,15 +5,15 @@ Leaves out time itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Version
-from slabdes.config import Experiment
+from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
@@ -23,9 +23,21 @@ from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
-from slabdes.streams import Purpose, stream_key, words
+from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
+
+
+@dataclass(frozen=True)
+class InterruptSettings:
+    """The interrupt sources of one run: picoseconds, and the index of the cache that handlers allocate from."""
+
+    periodic: bool
+    mean: int
+    cache: int
+    objects: int
+    keep: int
+    work: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class TimedSettings:
     costs: Costs
     hz: int
     version: Version
+    interrupts: InterruptSettings | None
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
 
@@ -83,7 +96,56 @@ class TimedLock(SpinLock):
         """The coming attempt of a waiter, where a lock is not queued."""
 
 
-def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
+def interrupt_settings(experiment: Experiment, caches: Sequence[CacheConfig]) -> InterruptSettings | None:
+    """The interrupt sources that an experiment asks for. Raises InputError for a cache that is not the workload's."""
+    config = experiment.interrupts
+    if config is None:
+        return None
+    names = [cache.name for cache in caches]
+    name = config.cache if config.cache is not None else next(iter(names), "")
+    if config.objects and name not in names:
+        raise InputError(
+            "interrupts.cache", f"{name!r} is not a cache of the workload", allowed=", ".join(names) or "objects = 0"
+        )
+    return InterruptSettings(
+        periodic=config.kind is InterruptKind.PERIODIC,
+        mean=ns_to_ps(config.mean_ns),
+        cache=names.index(name) if config.objects else 0,
+        objects=config.objects,
+        keep=config.keep,
+        work=ns_to_ps(config.work_ns),
+    )
+
+
+def next_gap(settings: InterruptSettings, draws: Iterator[int]) -> int:
+    """Picoseconds from an interrupt to the next."""
+    return settings.mean if settings.periodic else exponential(next(draws), settings.mean)
+
+
+def start_interrupts(settings: InterruptSettings, cpu: TimedCpu, key: int) -> None:
+    """Set a CPU's first interrupt; its stream of draws begins at `key`."""
+    cpu.irq_words = words(key)
+    word = next(cpu.irq_words)
+    cpu.irq_at = below(word, settings.mean) if settings.periodic else exponential(word, settings.mean)
+
+
+def interrupt_key(experiment: Experiment, replication: int, cpu: int) -> int:
+    """Where a CPU's stream of interrupts begins."""
+    return stream_key(experiment.seed, replication, cpu, Purpose.INTERRUPTS)
+
+
+MOST_IN_A_ROW: Final = 10_000
+"""Interrupts that a CPU may handle without anything in between (assumed): more, and it will never get on."""
+
+
+def interrupt_storm(cpu: int) -> InputError:
+    """A CPU does nothing any more but handle interrupts."""
+    return InputError(
+        "interrupts.mean_ns", f"CPU {cpu} only handles interrupts, {MOST_IN_A_ROW:,} in a row", allowed="more than handlers take"
+    )
+
+
+def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
     """The clock rules that an experiment asks for; the hand-off that it leaves open is the machine's."""
     config = experiment.lock
     given = config.handoff_transfers
@@ -98,6 +160,7 @@ def timed_settings(experiment: Experiment, machine: Machine) -> TimedSettings:
         costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
         version=version_of(experiment),
+        interrupts=interrupt_settings(experiment, caches),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
     )
@@ -148,16 +211,20 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
     costs = costs_of(experiment, machine)
+    interrupts = interrupt_settings(experiment, workload.caches)
     busy: dict[int, int] = {}
-    for cpu in workload.programs:
-        core = machine.core_of_cpu[cpu]
+    for worker in workload.programs:
+        core = machine.core_of_cpu[worker]
         busy[core] = busy.get(core, 0) + 1
     cpus = []
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
         jitter_words = words(jitter_key(experiment, replication, number))
         slowdown = costs.smt_slowdown if shares else 1.0
-        cpus.append(TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words))
+        cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
+        if interrupts is not None and number in workload.programs:
+            start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
+        cpus.append(cpu)
     return cpus
 
 

@@ -5,7 +5,7 @@ Time comes from outside: callers say when. Leaves out what an acquisition costs 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from slabdes.locks.disciplines import LockRules
 
@@ -16,25 +16,19 @@ class SpinLock:
     """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time.
 
     `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
+    `acquired_by` is the CPU that acquired it last, which the kernel's lock_stat keeps with each lock; FREE before the first.
     """
 
     __slots__ = (
-        "changed_at",
-        "granted_at",
-        "handoff",
-        "holder",
-        "joined",
-        "line",
-        "next",
-        "passed",
-        "passed_since",
-        "queue_area",
-        "waiters",
-    )
+        "acq_bounces", "acquired_by", "changed_at", "con_bounces", "granted_at", "handoff", "holder", "joined", "line", "next",
+        "passed", "passed_since", "queue_area", "waiters",
+    )  # fmt: skip
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.holder = FREE
+        self.acquired_by = FREE
+        self.con_bounces = self.acq_bounces = 0
         self.granted_at = 0
         self.waiters: list[int] = []
         self.passed = 0
@@ -96,3 +90,16 @@ class SpinLock:
     def _queue_changes(self, now: int) -> None:
         self.queue_area += len(self.waiters) * (now - self.changed_at)
         self.changed_at = now
+
+
+def count_contention(lock: Any, cpu: int) -> None:
+    """`cpu` has to wait: lock_stat's con-bounces count waits that begin after another CPU's acquisition (lock_contended)."""
+    if lock.acquired_by != cpu:
+        lock.con_bounces += 1
+
+
+def count_acquisition(lock: Any, cpu: int) -> None:
+    """`cpu` has the lock: acq-bounces count acquisitions, waited for or not, that follow another CPU's (lock_acquired)."""
+    if lock.acquired_by != cpu and lock.acquired_by != FREE:
+        lock.acq_bounces += 1
+    lock.acquired_by = cpu

@@ -1,6 +1,7 @@
-"""CPUs, NUMA nodes, distances and what things cost on them: presets, our own TOML, `numactl --hardware` text.
+"""CPUs, NUMA nodes, distances and what things cost on them: presets, this host, and files of four kinds.
 
-Importing this loads nothing heavy. Leaves out hwloc XML, sysfs and core-to-core tables, which are not read yet.
+Files are our own TOML, hwloc XML, `numactl --hardware` text and core-to-core latency tables, told apart by what is in them.
+Importing this loads nothing heavy. Leaves out machines that change while they run (hotplug, frequency scaling).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from slabdes.machine.description import Description
     from slabdes.machine.topology import Machine
 
-__all__ = ["Costs", "Machine", "costs_table", "load_machine", "preset_names"]
+__all__ = ["Costs", "Machine", "costs_table", "import_machine", "is_named", "load_machine", "preset_names"]
+
+HOST: Final = "host"
+"""The name by which this host goes wherever a machine is named."""
 
 NO_COSTS: Final[Mapping[str, float]] = MappingProxyType({})
 _LAZY: Final = {"Machine": "topology", "Costs": "costs", "costs_table": "costs"}
@@ -40,23 +44,49 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 
 
+def is_named(machine: str) -> bool:
+    """Whether that is a machine's name (a preset's, or this host's) and so not a file's."""
+    return machine == HOST or machine in preset_names()
+
+
 def load_machine(
     name_or_path: str | Path,
     *,
     cost_overrides: Mapping[str, float] = NO_COSTS,
     memory_mib: float | Sequence[float] | None = None,
 ) -> Machine:
-    """The machine of that name: a preset, a .toml file, or any other file with the output of numactl --hardware.
+    """The machine of that name: a preset, `host` (this one), or a file of any kind that `files.Kind` lists.
 
-    A preset goes before a file of the same name (write ./name for the file). `cost_overrides` are in ns (see
+    A name goes before a file of the same name (write ./name for the file). `cost_overrides` are in ns (see
     `costs.Costs`), `memory_mib` is one number for every node that has memory, or one a node. Raises InputError, in one line.
     """
     return describe_machine(name_or_path).with_costs(cost_overrides).with_memory(memory_mib).build()
 
 
+def import_machine(name_or_path: str | Path, latencies: Path | None = None) -> Machine:
+    """The machine of that name or file; with `latencies`, a core-to-core table (CSV) of it, its line transfers are those.
+
+    Raises InputError, in one line.
+    """
+    description = describe_machine(name_or_path)
+    if latencies is not None:
+        from slabdes.machine.files import Kind, kind_of, plain_name, read_text
+        from slabdes.machine.latencies import with_latencies
+
+        text, where = read_text(latencies), str(latencies)
+        if (kind := kind_of(text, where)) is not Kind.LATENCIES:
+            raise InputError(where, f"is {kind}", allowed=Kind.LATENCIES)
+        description = with_latencies(description, text, where, plain_name(latencies))
+    return description.build()
+
+
 def describe_machine(name_or_path: str | Path) -> Description:
-    """What the preset or file says, not yet built: for importers that change something first. Errors as `load_machine`."""
+    """What the preset, host or file says, not yet built: for what changes something first. Errors as `load_machine`."""
     name, presets = str(name_or_path), preset_names()
+    if isinstance(name_or_path, str) and name == HOST:
+        from slabdes.machine.sysfs import read_host
+
+        return read_host()
     if isinstance(name_or_path, str) and name in presets:
         from importlib.resources import files
 
@@ -66,19 +96,29 @@ def describe_machine(name_or_path: str | Path) -> Description:
         return parse_toml(text, f"preset {name}", f"{name}.toml")
     path = Path(name_or_path)
     if not name.strip() or not _is_there(path):
-        known = ", ".join(presets)
+        known = ", ".join((*presets, HOST))
         raise InputError(
             f"machine {name!r}",
-            f"neither a preset{nearest(name, presets)} nor a file that is there",
+            f"neither a preset{nearest(name, (*presets, HOST))} nor a file that is there",
             allowed=f"{known}, or a file",
         )
-    if path.suffix == ".toml":
-        from slabdes.machine.toml_file import read_toml
+    return _described_file(path)
 
-        return read_toml(path)
-    from slabdes.machine.numactl import read_numactl
 
-    return read_numactl(path)
+def _described_file(path: Path) -> Description:
+    from slabdes.machine.files import Kind, kind_of, plain_name, read_text
+
+    text, where, name = read_text(path), str(path), plain_name(path)
+    match kind_of(text, where):
+        case Kind.HWLOC:
+            from slabdes.machine.hwloc import parse_hwloc as parse
+        case Kind.NUMACTL:
+            from slabdes.machine.numactl import parse_numactl as parse
+        case Kind.LATENCIES:
+            from slabdes.machine.latencies import describe_latencies as parse
+        case Kind.TOML:
+            from slabdes.machine.toml_file import parse_toml as parse
+    return parse(text, where, name)
 
 
 def _is_there(path: Path) -> bool:

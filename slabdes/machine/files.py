@@ -1,17 +1,40 @@
-"""Reading a machine file's text: whatever is wrong with the file itself becomes one line.
+"""A machine file's text: reading it, telling which kind it is, writing a new one. What is wrong becomes one line.
 
 Leaves out what the text means.
 """
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from slabdes.errors import InputError
 
-MAX_BYTES: Final = 64 << 20
-"""Most bytes of a machine file: a full matrix for 1,024 CPUs is about 10 MB (a choice; it stops endless devices)."""
+MAX_BYTES: Final = 32 << 20
+"""Most bytes of a machine file: a full matrix for 1,024 CPUs is 9 to 20 MB (a choice; it stops endless devices)."""
+MAX_HEAD: Final = 4096
+"""Characters of a file's first line that tell its kind (a choice)."""
+
+
+class Kind(StrEnum):
+    """What a machine file may be."""
+
+    HWLOC = "hwloc XML"
+    NUMACTL = "the output of numactl --hardware"
+    TOML = "slabdes's own TOML"
+    LATENCIES = "a CSV table of core-to-core latencies"
+
+
+KINDS: Final = ", ".join(Kind)
+_FIRST_LINE: Final = {
+    Kind.HWLOC: re.compile(r"\s*+<"),
+    Kind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
+    # Before tables, which have no equals sign and may begin with a tab.
+    Kind.TOML: re.compile(r"\s*+(?:\[|[^=,;]+=)"),
+    Kind.LATENCIES: re.compile(r'[-\d\s.eE+"naNA]*(?:[,;\t]|$)'),
+}
 
 
 def read_text(path: Path) -> str:
@@ -31,8 +54,35 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(where, f"byte {error.start} is not UTF-8", allowed="text") from None
     if not text.strip():
-        raise InputError(where, "empty", allowed="a machine's TOML, or the output of numactl --hardware")
+        raise InputError(where, "empty", allowed=KINDS)
     return text
+
+
+def kind_of(text: str, where: str) -> Kind:
+    """Which kind of machine file `text` is, by its first line that is not blank or a comment. InputError if by none."""
+    line, number = "", 0
+    for number, line in enumerate(text.splitlines(), 1):  # noqa: B007 -- both are needed afterwards
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+    else:
+        raise InputError(where, "nothing in it but comments", allowed=KINDS)
+    for kind, first in _FIRST_LINE.items():
+        if first.match(line[:MAX_HEAD]):
+            return kind
+    shown = line if len(line) <= 60 else line[:60] + "..."
+    raise InputError(f"{where}: line {number}", f"{shown!r} begins no kind of machine file", allowed=KINDS)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write `text` to the new file `path`, under a temporary name first. InputError if it is there or cannot be written."""
+    try:
+        if path.exists():
+            raise InputError(str(path), "is there already", allowed="a new file")
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.rename(path)
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error), allowed="a new file") from None
 
 
 def plain_name(path: Path) -> str:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Final, NoReturn
 
 from slabdes.errors import InputError
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_DISTANCE, MIN_DISTANCE, Description, check_size, default_distances
-from slabdes.machine.files import plain_name, read_text
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
 CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:\s+\d{1,9})*)$")
@@ -55,18 +53,13 @@ class _Reading:
         raise InputError(f"{self.where}: line {line}", problem, allowed)
 
 
-def read_numactl(path: Path, *, threads_per_core: int = 1, numbering: ThreadNumbering = ThreadNumbering.APART) -> Description:
-    """The machine in the file at `path`. Raises InputError, in one line with the line's number, for anything else.
-
-    With `threads_per_core` above 1, CPUs of a node are grouped into cores by `numbering` (x86 Linux: apart).
-    """
-    return parse_numactl(read_text(path), str(path), plain_name(path), threads_per_core=threads_per_core, numbering=numbering)
-
-
 def parse_numactl(
     text: str, where: str, name: str, *, threads_per_core: int = 1, numbering: ThreadNumbering = ThreadNumbering.APART
 ) -> Description:
-    """The machine in `text`; `where` begins any error, `name` is the file's. See `read_numactl`."""
+    """The machine in `text`; `where` begins any error, `name` is the file's. Raises InputError with the line's number.
+
+    With `threads_per_core` above 1, CPUs of a node are grouped into cores by `numbering` (x86 Linux: apart).
+    """
     reading = _Reading(where)
     for number, line in enumerate(text.splitlines(), 1):
         reading.last_line = number
@@ -189,9 +182,10 @@ def _core_of_cpu(
 
 def _distances(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     if not reading.rows:
-        if len(ids) == 1 or reading.no_distances:
+        # What numactl printed always tells of distances; only lines that somebody picked of it may end before.
+        if reading.no_distances or (len(ids) == 1 and reading.announced is None):
             return default_distances(len(ids))
-        problem = f"the text ends without node distances for {len(ids)} nodes (cut off?)"
+        problem = f"the text ends without node distances for {len(ids)} node{'s' if len(ids) > 1 else ''} (cut off?)"
         reading.fail(reading.last_line, problem, f"their table, or `{NO_DISTANCES}`")
     for told in (reading.columns, sorted(reading.rows)):
         if sorted(told) != list(ids):

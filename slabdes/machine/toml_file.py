@@ -29,6 +29,10 @@
     [calibration]                     # of a machine that `slabdes fit` wrote: the command, the data, how well they agree
     command = "slabdes fit TABLE.toml"
 
+A SLIT is no ratio of latencies. What a unit of distance above local adds is two of the costs, so that a file, or
+`machine.costs` of an experiment, can change it: `remote_per_distance` to a line transfer, on top of `remote_base`, and
+`dram_remote_per_distance` to a line from memory, on top of `dram_local`.
+
 Shorthand numbers CPUs as Linux does on x86: the first threads of all cores node by node, then all second threads.
 Leaves out everything a machine file cannot change: which rule charges which cost.
 """
@@ -37,7 +41,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
@@ -45,7 +48,6 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from slabdes.errors import InputError, nearest
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
-from slabdes.machine.files import plain_name, read_text
 from slabdes.machine.topology import line_transfers
 from slabdes.units import ns_to_ps, ps_to_ns
 
@@ -57,7 +59,7 @@ Count = Annotated[int, Strict(), Field(ge=1, le=1 << 20)]
 Index = Annotated[int, Strict(), Field(ge=0, le=1 << 20)]
 Number = Annotated[float, Strict()]
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e9)]
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
 
 SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns")
 """What besides costs may have a source."""
@@ -112,11 +114,6 @@ class MachineFile(_Part):
 
 
 EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_core")
-
-
-def read_toml(path: Path) -> Description:
-    """The machine in the file at `path`. Raises InputError, in one line with file and key, for anything else."""
-    return parse_toml(read_text(path), str(path), plain_name(path))
 
 
 def parse_toml(text: str, where: str, name: str) -> Description:

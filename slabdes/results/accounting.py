@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import Histogram, Records, bucket_bounds
-from slabdes.results.frames import SPENT_PARTS, Frames, Point, frames_of
+from slabdes.results.frames import IRQ_WAIT, SPENT_PARTS, Frames, Point, frames_of
 from slabdes.results.metrics import NS_PER_S, TIME_PARTS
 from slabdes.units import ns_to_ps
 
@@ -20,6 +20,7 @@ OFF_SLAB_BYTES: Final = 512
 """Only objects at least this large may have their slabs' descriptors in another cache (SEMANTICS.md, "Geometry")."""
 
 _RUN: Final = ("point", "replication")
+_AT_MOST_TAKEN: Final = ("contended", "bounces", "con_bounces", "acq_bounces")
 
 
 def check_accounting(run: Records | Frames) -> list[str]:
@@ -36,7 +37,7 @@ def check_accounting(run: Records | Frames) -> list[str]:
     for point, replication in frames.runs.select(_RUN).iter_rows():
         one = {name: _of_run(frame, point, replication) for name, frame in frames.items() if name != "points"}
         place = f"point {point}, replication {replication}: " if several else ""
-        for check in (_cpus, _operations, _spent, _locks, _lock_times, _objects):
+        for check in (_cpus, _operations, _spent, _interrupts, _locks, _lock_times, _objects):
             found += [place + sentence for sentence in check(one)]
     return found
 
@@ -56,6 +57,7 @@ def _histograms(records: Records) -> Iterator[str]:
     named = {f"latency of cache {cache}, path {path.label}": one for (cache, path), one in records.latency.items()}
     for lock in records.locks:
         named |= {f"wait of {lock.name}": lock.wait, f"hold of {lock.name}": lock.hold}
+    named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait}
     for name, histogram in named.items():
         yield from (f"{name}: {problem}" for problem in _histogram(histogram))
 
@@ -113,6 +115,13 @@ def _spent(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         )
 
 
+def _interrupts(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    handled = run["cpus"]["interrupts"].sum()
+    waited = run["interrupts"].filter(_is("what", IRQ_WAIT))["count"].sum()
+    if waited != handled:
+        yield f"{waited} interrupts waited, the CPUs handled {handled}"
+
+
 def _rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
     return frame.iter_rows(named=True)
 
@@ -121,8 +130,9 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     elapsed = _ps(run["runs"]["elapsed_ns"].item())
     for lock in run["locks"].iter_rows(named=True):
         name, taken = lock["lock"], lock["acquisitions"]
-        if not (lock["contended"] <= taken and lock["bounces"] <= taken):
-            yield f"{name}: {lock['contended']} contended, {lock['bounces']} bounces, but only {taken} acquisitions"
+        if any(lock[counter] > taken for counter in _AT_MOST_TAKEN):
+            counted = ", ".join(f"{lock[counter]} {counter}" for counter in _AT_MOST_TAKEN)
+            yield f"{name}: {counted}, but only {taken} acquisitions"
         if _ps(lock["hold_total_ns"]) > elapsed:
             yield f"{name}: held for {_ps(lock['hold_total_ns'])} ps of a run of {elapsed}"
         area, waited = _ps(lock["queue_area_ns"]), _ps(lock["wait_total_ns"])
@@ -196,6 +206,9 @@ def littles_law(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     done = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"), pl.col("total_ns").sum())
+    # What handlers did in the middle of an operation is in its latency and in their operations': it counts once.
+    inner = frames.spent.group_by(_RUN).agg(pl.col("interrupts_ns").sum())
+    done = done.join(inner, on=_RUN).with_columns(pl.col("total_ns") - pl.col("interrupts_ns"))
     spent = frames.cpus.group_by(_RUN).agg(
         (pl.col("think_ns") + pl.col("slot_wait_ns") + pl.col("idle_ns")).sum().alias("outside"),
         (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"),

@@ -1,4 +1,4 @@
-"""The run folder on disk: manifest.json, frames/*.parquet, and whatever else a caller adds before it appears under its name.
+"""The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
 overwritten. Leaves out the working folder of an unfinished sweep: see `partial`.
@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.errors import InputError
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
+from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
+from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 
 if TYPE_CHECKING:
     import polars as pl
 
 MANIFEST: Final = "manifest.json"
 FRAMES: Final = "frames"
+TEXT: Final = "text"
+"""Where slabinfo and lock_stat lie, of each point's first replication; a sweep's in a folder a point, such as point-0003."""
 _COMPRESSION_LEVEL: Final = 3
 """zstd's own default."""
 
@@ -51,6 +55,7 @@ def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[
     with whole_folder(folder) as temporary:
         (temporary / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         write_frames(temporary / FRAMES, frames)
+        write_texts(temporary / TEXT, frames)
         if extra is not None:
             extra(temporary)
     return folder
@@ -89,6 +94,25 @@ def write_frames(folder: Path, frames: Frames) -> None:
             frame.write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise InputError(str(path), f"cannot be written: {str(error).splitlines()[0]}") from None
+
+
+def write_texts(folder: Path, frames: Frames) -> None:
+    """Write /proc/slabinfo and /proc/lock_stat of each point's first replication under `folder`, which is made; see TEXT."""
+    caches, slabs, locks = (_by_point(frame) for frame in (frames.caches, frames.slabs, frames.locks))
+    numbers = frames.point_numbers()
+    for point in numbers:
+        place = folder / f"point-{point:04d}" if len(numbers) > 1 else folder
+        place.mkdir(parents=True)
+        (place / "slabinfo").write_text(slabinfo_text(slabinfo_rows(caches(point), slabs(point))), encoding="utf-8")
+        (place / "lock_stat").write_text(lock_stat_text(lock_classes(locks(point))), encoding="utf-8")
+
+
+def _by_point(frame: pl.DataFrame) -> Callable[[int], pl.DataFrame]:
+    """The rows of a point's first replication, found by the point's number without going through all of them each time."""
+    import polars as pl
+
+    parts = frame.filter(pl.col("replication") == 0).partition_by("point", as_dict=True)
+    return lambda point: parts.get((point,), frame.clear())
 
 
 def read_frames(folder: Path) -> Frames:

@@ -20,6 +20,8 @@ from slabdes.units import ps_to_ns
 if TYPE_CHECKING:
     import polars as pl
 
+IRQS_OFF: Final = "off"
+IRQ_WAIT: Final = "wait"
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
@@ -54,13 +56,15 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "spent": {"op": "text", "path": "text"} | {f"{part}_ns": "ns" for part in SPENT_PARTS},
     "locks": {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
-        "acquisitions": "count", "contended": "count", "bounces": "count",
-        "wait_total_ns": "ns", "wait_max_ns": "ns", "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns",
-        "queue_area_ns": "ns",
+        "acquisitions": "count", "contended": "count", "bounces": "count", "con_bounces": "count", "acq_bounces": "count",
+        "wait_total_ns": "ns", "wait_min_ns": "ns", "wait_max_ns": "ns",
+        "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns", "queue_area_ns": "ns",
     },
     "lock_times": {
         "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
     },
+    "interrupts": {"what": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns"},
+    "interrupt_times": {"what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
     "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
     "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
     "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
@@ -88,8 +92,10 @@ class Frames:
 
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
     `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
-    `lock_times` (a row a bucket of a kind, cache and node); `cpus`, `caches`, `slabs` (a row a record); `runs` (a row a
-    replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications).
+    `lock_times` (a row a bucket of a kind, cache and node); `interrupts` (two rows: how long they were `off` at a time, how long
+    those handled had to `wait`) and `interrupt_times` (a row a bucket of these); `cpus`, `caches`, `slabs` (a row a record);
+    `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over
+    replications).
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -98,6 +104,8 @@ class Frames:
     spent: pl.DataFrame
     locks: pl.DataFrame
     lock_times: pl.DataFrame
+    interrupts: pl.DataFrame
+    interrupt_times: pl.DataFrame
     cpus: pl.DataFrame
     caches: pl.DataFrame
     slabs: pl.DataFrame
@@ -126,6 +134,17 @@ class Frames:
             if point not in known:
                 raise InputError("point", f"{point} is not in this run", allowed=_ranges(known))
         return Frames(**{name: frame.filter(pl.col("point").is_in(list(points))) for name, frame in self.items()})
+
+    def replication(self, point: int, replication: int) -> Frames:
+        """The frames of one replication of one point. Raises InputError for one that is not there."""
+        import polars as pl
+
+        of_point = self.of_points([point])
+        known = sorted(of_point.runs["replication"].to_list())
+        if replication not in known:
+            raise InputError("replication", f"{replication} is not in this run", allowed=_ranges(known))
+        one = {name: frame.filter(pl.col("replication") == replication) for name, frame in of_point.items() if name != "points"}
+        return Frames(points=of_point.points, **one)
 
     def renumbered(self, point: int) -> Frames:
         """The frames of a run of one point, with its number changed to `point`."""
@@ -210,6 +229,10 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
     for lock in records.locks:
         rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
+    for what, histogram in ((IRQS_OFF, records.irqs_off), (IRQ_WAIT, records.irq_wait)):
+        sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
+        rows["interrupts"].append((*key, what, *sums))
+        rows["interrupt_times"] += [(*key, what, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
     for cpu in records.cpus:
         counts = tuple(getattr(cpu, name) for name in _CPU_COUNTS)
         rows["cpus"].append((*key, *counts, *(ps_to_ns(getattr(cpu, name)) for name in _CPU_TIMES)))
@@ -221,8 +244,8 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
 
 def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
     wait, hold = lock.wait, lock.hold
-    times = (wait.total, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
-    counts = (lock.acquisitions, lock.contended, lock.bounces)
+    times = (wait.total, wait.least, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
+    counts = (lock.acquisitions, lock.contended, lock.bounces, lock.con_bounces, lock.acq_bounces)
     return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
 
 

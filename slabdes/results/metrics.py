@@ -287,6 +287,30 @@ def where_operations_went(frames: Frames) -> pl.DataFrame:
     return table.select(*labels(frames).columns, "op", *(_ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
 
+def interrupt_summary(frames: Frames) -> pl.DataFrame:
+    """A row a point and `off` (how long interrupts were off at a time) or `wait` (how long those handled waited), if any were.
+
+    Columns after the point's labels: what, count (a replication's mean), mean_ns, p50_ns, p99_ns, p999_ns and max_ns, over all
+    replications; handled and lost, means of a replication's interrupts.
+    """
+    import polars as pl
+
+    by = ["point", "what"]
+    sums = frames.interrupts.filter(pl.col("count") > 0).group_by(by).agg(
+        pl.col("count").sum().alias("all"), pl.col("total_ns").sum(), pl.col("greatest_ns").max().alias("max_ns")
+    )  # fmt: skip
+    counts = frames.cpus.group_by("point").agg(
+        pl.col("interrupts").sum().alias("handled"), pl.col("interrupts_lost").sum().alias("lost")
+    )
+    times = _quantiles(frames.interrupt_times, by, QUANTILES)
+    table = labels(frames).join(sums, on="point").join(times, on=by).join(counts, on="point").sort("point", "what")
+    each = [(pl.col(name) / pl.col("replications")).alias(name) for name in ("handled", "lost")]
+    return table.select(
+        *labels(frames).columns, "what", (pl.col("all") / pl.col("replications")).alias("count"),
+        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *QUANTILES, "max_ns", *each,
+    )  # fmt: skip
+
+
 def focus_points(frames: Frames) -> list[int]:
     """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs."""
     import polars as pl

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slabdes.errors import InputError
 from slabdes.results import accounting, metrics
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
+from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest
+from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,6 +65,16 @@ class Run:
         return self.frames.lock_times
 
     @property
+    def interrupts(self) -> pl.DataFrame:
+        """How long interrupts were off, and how long those handled waited: exact count, total, least and greatest time."""
+        return self.frames.interrupts
+
+    @property
+    def interrupt_times(self) -> pl.DataFrame:
+        """Histograms of how long interrupts were off at a time, and of how long they had to wait."""
+        return self.frames.interrupt_times
+
+    @property
     def cpus(self) -> pl.DataFrame:
         """A row a CPU: what it did and where its time went."""
         return self.frames.cpus
@@ -102,9 +115,32 @@ class Run:
         """Shares of the CPUs' time, a row a point; see `metrics.where_time_went`."""
         return metrics.where_time_went(self.frames)
 
+    def interrupt_summary(self) -> pl.DataFrame:
+        """How long interrupts were off and had to wait; see `metrics.interrupt_summary`."""
+        return metrics.interrupt_summary(self.frames)
+
     def where_operations_went(self) -> pl.DataFrame:
         """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""
         return metrics.where_operations_went(self.frames)
+
+    def slabinfo(self, point: int | None = None, replication: int = 0) -> str:
+        """What /proc/slabinfo would show when one replication has ended, statistics included.
+
+        `point` may be left out where there is only one. Raises InputError for one that is not there.
+        """
+        one = self.replication(point, replication)
+        return slabinfo_text(slabinfo_rows(one.caches, one.slabs))
+
+    def lock_stat(self, point: int | None = None, replication: int = 0) -> str:
+        """What /proc/lock_stat would show of one replication; see `slabinfo`."""
+        return lock_stat_text(lock_classes(self.replication(point, replication).locks))
+
+    def replication(self, point: int | None = None, replication: int = 0) -> Frames:
+        """The frames of one replication of `point`, or of the only point. Raises InputError for what is not there."""
+        numbers = self.frames.point_numbers()
+        if point is None and len(numbers) > 1:
+            raise InputError("point", f"none is given, and this run has {len(numbers)}", allowed=f"{numbers[0]} to {numbers[-1]}")
+        return self.frames.replication(numbers[0] if point is None else point, replication)
 
     def check(self) -> list[str]:
         """What does not add up, one sentence each; an empty list when all is well. See `accounting.check_accounting`."""

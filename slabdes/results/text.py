@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.results import metrics
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,8 +92,9 @@ def _digits(value: float) -> str:
 
 
 def sheets(run: Run) -> list[Sheet]:
-    """The run's tables: rates and times, where the time went, the allocator's counts, locks by node; empty ones are left out."""
-    return [sheet for sheet in (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run)) if sheet.rows]
+    """The run's tables: rates and times, where the time went, the allocator's counts, locks, interrupts; none that is empty."""
+    made = (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run), interrupts_sheet(run))
+    return [sheet for sheet in made if sheet.rows]
 
 
 def times_sheet(run: Run) -> Sheet:
@@ -179,6 +181,26 @@ def locks_sheet(run: Run) -> Sheet:
     return Sheet(_title(run, f"locks by node{_some(run, focus)}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
 
 
+def interrupts_sheet(run: Run) -> Sheet:
+    """How long interrupts were off and had to wait; no rows without a source of interrupts."""
+    import polars as pl
+
+    heads, table = _labelled(run, run.interrupt_summary().filter(pl.col("handled") > 0))
+    names = {IRQS_OFF: "off at a time", IRQ_WAIT: "waited for"}
+    rows = tuple(
+        (
+            *_label(row, heads),
+            names[row["what"]],
+            count_text(row["count"]),
+            *(time_text(row[name]) for name in ("mean_ns", *metrics.QUANTILES, "max_ns")),
+            count_text(row["lost"]) if row["what"] == IRQ_WAIT else "",
+        )
+        for row in table.iter_rows(named=True)
+    )
+    columns = ("interrupts", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
+    return Sheet(_title(run, "interrupts"), (*_short(heads), *columns), len(heads) + 1, rows)
+
+
 def _labelled(run: Run, table: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
     """The label columns that a table of this run needs, and the table in order of its points."""
     varying = [metrics.x_key(run.frames), *metrics.series_keys(run.frames)] if run.points.height > 1 else []
@@ -241,6 +263,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "locks": run.per_node().to_dicts(),
         "time": run.where_time_went().to_dicts(),
         "operations_time": run.where_operations_went().to_dicts(),
+        "interrupts": run.interrupt_summary().to_dicts(),
         "warnings": list(run.warnings),
     }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, recorded_state, version_of
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -164,12 +164,34 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, rep
     else:
         workload = build_synthetic(experiment, machine, replication)
     if experiment.slabinfo is not None:
-        slabinfo = _slabinfo(experiment.slabinfo)
-        tuned = tuple(slabinfo.tuned(cache) if cache.name in slabinfo else cache for cache in workload.caches)
-        workload = replace(workload, caches=tuned, warnings=(*workload.warnings, *slabinfo.notes))
+        workload = _with_slabinfo(workload, _slabinfo(experiment.slabinfo), experiment)
     if restored := recorded_state(experiment, machine, workload.caches):
         workload = replace(workload, warnings=(*workload.warnings, *restored.notes))
     return workload
+
+
+def _with_slabinfo(workload: Workload, slabinfo: Slabinfo, experiment: Experiment) -> Workload:
+    caches, notes = [], list(slabinfo.notes)
+    for cache in workload.caches:
+        tuned = slabinfo.tuned(cache) if cache.name in slabinfo or cache.size is None else cache
+        caches.append(tuned)
+        if cache.size is None:
+            notes += _laid_out_otherwise(tuned, slabinfo, experiment)
+    return replace(workload, caches=tuple(caches), warnings=(*workload.warnings, *notes))
+
+
+def _laid_out_otherwise(cache: CacheConfig, slabinfo: Slabinfo, experiment: Experiment) -> Iterator[str]:
+    """What to say where the simulated kernel puts another number of objects into a slab than the kernel of the dump."""
+    row = slabinfo.row(cache.name)
+    geometry = geometry_of(cache, version_of(experiment))
+    theirs, ours = (row.objperslab, row.pagesperslab), (geometry.num, 1 << geometry.gfporder)
+    if row.objperslab and theirs != ours:
+        here = f"allocator {experiment.allocator.value} has {_slab(*ours, geometry.size)}"
+        yield f"{slabinfo.path}: a slab of {row.name} has {_slab(*theirs, row.objsize)}; {here}"
+
+
+def _slab(num: int, pages: int, size: int) -> str:
+    return f"{num} object{'s' if num != 1 else ''} of {size} bytes in {pages} page{'s' if pages != 1 else ''}"
 
 
 @lru_cache(maxsize=2)

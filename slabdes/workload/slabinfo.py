@@ -1,4 +1,4 @@
-"""Reads /proc/slabinfo of SLAB kernels 2.6.0 to 6.7: each cache's counts and tunables, by name.
+"""Reads /proc/slabinfo of SLAB kernels 2.4 to 6.7 (versions 1.1, 2.0 and 2.1): each cache's counts and tunables, by name.
 
 The values of `tunables` are always limit, batchcount, sharedfactor, whatever the header calls them. Leaves out what a SLUB
 kernel prints there (0 0 0), which is told in one line.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from slabdes.config import MAX_OBJECT_SIZE
 from slabdes.errors import InputError, nearest
 from slabdes.workload.trace.events import MAX_NAME
 from slabdes.workload.trace.lines import TraceLines
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 16384
 """Caches accepted in one file (assumed; a kernel with many memory cgroups has some thousands)."""
+MAX_LINES: Final = 4 * MAX_ROWS
+"""Lines accepted, empty ones and comments included."""
 MAX_LIMIT: Final = 1 << 20
 MAX_SHARED: Final = 1 << 10
 """Largest tunables that config.CacheConfig takes."""
 COUNTS: Final = ("active_objs", "num_objs", "objsize", "objperslab", "pagesperslab")
+COUNTS_OF_2_4: Final = ("active_objs", "num_objs", "objsize", "active_slabs", "num_slabs", "pagesperslab")
 SLABINFO: Final = "/proc/slabinfo of a SLAB kernel: name, five counts, : tunables, three values, : slabdata, three values"
-_VERSION: Final = re.compile(r"slabinfo - version: (\d+)\.(\d+)\b")
+VERSIONS: Final = ("1.1", "2.0", "2.1")
+"""1.1 is Linux 2.4's, which prints limit and batchcount on SMP only and has no shared arrays (slabinfo(5))."""
+_STATISTICS: Final = " (statistics)"
+_VERSION: Final = re.compile(r"slabinfo - version: (\d{1,9}\.\d{1,9})\b")
 _KMALLOC: Final = re.compile(r"(?:kmalloc|size)-(\d{1,9})(k|M)?")
 _UNITS: Final = {None: 1, "k": 1 << 10, "M": 1 << 20}
 _WRAP: Final = 1 << 64
@@ -37,7 +44,9 @@ _MOST_VALUES: Final = 9
 
 @dataclass(frozen=True)
 class SlabinfoRow:
-    """One cache. `limit`, `batchcount` and `shared` are its tunables; `globalstat` and `cpustat` empty without statistics.
+    """One cache. `limit`, `batchcount` and `shared` are its tunables, None where a 1.1 file has none.
+
+    `globalstat` and `cpustat` are empty without statistics, and for 1.1.
 
     `globalstat` has 7 to 9 values: allocations, high mark, grown, reaped, errors, most free slabs (2.6.0: free_limit), node
     allocations, node frees, alien overflows, as far as the kernel has them. `cpustat`: hits and misses, of allocations, of frees.
@@ -49,9 +58,9 @@ class SlabinfoRow:
     objsize: int
     objperslab: int
     pagesperslab: int
-    limit: int
-    batchcount: int
-    shared: int
+    limit: int | None
+    batchcount: int | None
+    shared: int | None
     active_slabs: int
     num_slabs: int
     sharedavail: int
@@ -80,19 +89,27 @@ class Slabinfo:
         return any(spelt in self.rows for spelt in spellings(name))
 
     def tuned(self, config: CacheConfig) -> CacheConfig:
-        """`config` with the tunables of its cache here, where it says none. Raises InputError if there is none of its name."""
+        """`config` with the size and the tunables of its cache here, where it says none.
+
+        Raises InputError if there is none of its name, and for a size that no cache can have.
+        """
         row = self.row(config.name)
-        known = {"limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
+        if config.size is None and not 1 <= row.objsize <= MAX_OBJECT_SIZE:
+            where = f"{self.path}: {row.name}"
+            raise InputError(where, f"{row.objsize} bytes is no object size", allowed=f"1 to {MAX_OBJECT_SIZE}")
+        known = {"size": row.objsize, "limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
         return config.model_copy(update={key: value for key, value in known.items() if getattr(config, key) is None})
 
 
 def read_slabinfo(path: Path) -> Slabinfo:
     """Read a dump of /proc/slabinfo, plain or gzip. Raises InputError, one line, for anything else, SLUB's included."""
-    lines = TraceLines(path)
+    lines = TraceLines(path, allowed=SLABINFO)
     rows: dict[str, SlabinfoRow] = {}
     notes: list[str] = []
-    seen_version = False
+    version, statistics = None, False
     for raw in lines:
+        if lines.number > MAX_LINES:
+            raise lines.error("one line too many", allowed=f"{MAX_LINES}")
         text = raw.decode("ascii", "replace").strip()
         if not text:
             continue
@@ -101,12 +118,14 @@ def read_slabinfo(path: Path) -> Slabinfo:
                 notes.append(f"{path}: header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints")
             continue
         if match := _VERSION.match(text):
-            if match[1] != "2":
-                raise lines.error(f"slabinfo version {match[1]}.{match[2]}", allowed="2.0 or 2.1, which have tunables")
-            seen_version = True
+            version, statistics = match[1], _STATISTICS in text
+            if version not in VERSIONS:
+                raise lines.error(f"slabinfo version {version}", allowed=", ".join(VERSIONS))
             continue
         try:
-            row = parse_row(text)
+            row = parse_row_of_2_4(text) if version == "1.1" else parse_row(text)
+            if statistics and version != "1.1" and not (row.globalstat and row.cpustat):
+                raise ValueError(f"{text[:60]!r} without the statistics that the first line announces")
         except ValueError as error:
             raise lines.error(str(error), allowed=SLABINFO) from None
         if row.name in rows:
@@ -117,7 +136,7 @@ def read_slabinfo(path: Path) -> Slabinfo:
         rows[row.name] = row
     if not rows:
         raise InputError(str(path), "no cache in it", allowed=SLABINFO)
-    if not seen_version:
+    if version is None:
         notes.append(f"{path}: no `slabinfo - version` line; read as version 2.1")
     if all((row.limit, row.batchcount, row.shared) == (0, 0, 0) for row in rows.values()):
         raise InputError(str(path), "tunables 0 0 0 in every row: a SLUB kernel's, which has none", allowed=SLABINFO)
@@ -126,15 +145,19 @@ def read_slabinfo(path: Path) -> Slabinfo:
 
 
 def _check_tunables(path: Path, rows: Mapping[str, SlabinfoRow], notes: list[str]) -> None:
-    refused = [
-        row for row in rows.values() if not 1 <= row.batchcount <= row.limit <= MAX_LIMIT or not 0 <= row.shared <= MAX_SHARED
-    ]
+    refused = [row for row in rows.values() if not _usable(row)]
     if refused:
         row = refused[0]
         allowed = f"1 <= batchcount <= limit <= {MAX_LIMIT}, 0 <= shared <= {MAX_SHARED}"
         raise InputError(f"{path}: {row.name}", f"tunables {row.limit} {row.batchcount} {row.shared}", allowed)
     if any(row.objperslab < 1 or row.pagesperslab < 1 for row in rows.values()):
         notes.append(f"{path}: rows without objects or pages a slab: only their tunables are usable")
+
+
+def _usable(row: SlabinfoRow) -> bool:
+    if row.limit is not None and row.batchcount is not None and not 1 <= row.batchcount <= row.limit <= MAX_LIMIT:
+        return False
+    return row.shared is None or 0 <= row.shared <= MAX_SHARED
 
 
 def spellings(name: str) -> Iterator[str]:
@@ -156,13 +179,7 @@ def spellings(name: str) -> Iterator[str]:
 def parse_row(text: str) -> SlabinfoRow:
     """One line. Names may hold spaces and digits: the five counts are those before the first colon. ValueError if none."""
     head, *rest = text.split(" : ")
-    words = head.rsplit(None, len(COUNTS))
-    if len(words) != 1 + len(COUNTS):
-        raise ValueError(f"{text[:60]!r} has no name and five counts before the first colon")
-    name = words[0].strip()
-    if len(name) > MAX_NAME:
-        raise ValueError(f"name {name[:20]!r}... of {len(name)} characters")
-    active_objs, num_objs, objsize, objperslab, pagesperslab = _values(words[1:])
+    name, (active_objs, num_objs, objsize, objperslab, pagesperslab) = _head(head, COUNTS)
     sections = {}
     for part in rest:
         title, *values = part.split()[: 2 + _MOST_VALUES] or [""]
@@ -174,7 +191,7 @@ def parse_row(text: str) -> SlabinfoRow:
     if len(cpustat) not in (0, 4) or len(globalstat) not in (0, 7, 8, _MOST_VALUES):
         raise ValueError(f"{text[:60]!r} with {len(globalstat)} globalstat and {len(cpustat)} cpustat values")
     return SlabinfoRow(
-        _printable(name),
+        name,
         active_objs,
         num_objs,
         objsize,
@@ -185,6 +202,44 @@ def parse_row(text: str) -> SlabinfoRow:
         globalstat=globalstat,
         cpustat=cpustat,
     )
+
+
+def parse_row_of_2_4(text: str) -> SlabinfoRow:
+    """One line of version 1.1: name, six counts, then on SMP `: limit batchcount`, 0 0 for a cache that has no arrays.
+
+    Statistics are read over. ValueError if it is none.
+    """
+    head, *rest = f"{text} ".split(" : ")
+    name, (active_objs, num_objs, objsize, active_slabs, num_slabs, pagesperslab) = _head(head, COUNTS_OF_2_4)
+    sections = [_values(part.split()[: 1 + _MOST_VALUES]) for part in rest]
+    if any(len(section) not in (2, 4, 5) for section in sections):
+        raise ValueError(f"{text[:60]!r} with {', '.join(str(len(section)) for section in sections)} values between colons")
+    limit, batchcount = next((section for section in sections if len(section) == 2 and any(section)), (None, None))
+    return SlabinfoRow(
+        name=name,
+        active_objs=active_objs,
+        num_objs=num_objs,
+        objsize=objsize,
+        objperslab=num_objs // num_slabs if num_slabs else 0,
+        pagesperslab=pagesperslab,
+        limit=limit,
+        batchcount=batchcount,
+        shared=None,
+        active_slabs=active_slabs,
+        num_slabs=num_slabs,
+        sharedavail=0,
+    )
+
+
+def _head(text: str, counts: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """The name, which may hold spaces and digits, and the counts behind it."""
+    words = text.rsplit(None, len(counts))
+    if len(words) != 1 + len(counts):
+        raise ValueError(f"{text[:60]!r} has no name and {len(counts)} counts before the first colon")
+    name = words[0].strip()
+    if len(name) > MAX_NAME:
+        raise ValueError(f"name {name[:20]!r}... of {len(name)} characters")
+    return _printable(name), _values(words[1:])
 
 
 def _values(words: list[str]) -> tuple[int, ...]:

@@ -65,6 +65,10 @@ def _free_objects(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) 
     home.free_objects += 1
 
 
+def _free_slabs(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) -> None:
+    away.free_slabs += 1
+
+
 def _free_limit(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) -> None:
     away.free_limit = 1
 
@@ -123,7 +127,7 @@ def _head_back_link(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3
 def _lost_slab(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) -> None:
     head = s.slabs[away.slabs_free]
     head.next = head.prev = away.slabs_free
-    away.free_objects = 0
+    away.free_objects = away.free_slabs = 0
 
 
 def _avail(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) -> None:
@@ -172,6 +176,7 @@ def _lost_object(s: SlabState, c: KmemCache, home: KmemList3, away: KmemList3) -
 
 BROKEN: dict[Breaker, str] = {
     _free_objects: r"node 0: free_objects is \d+, slabs have \d+",
+    _free_slabs: r"node 1: free_slabs is \d+, \d+ are on slabs_free",
     _free_limit: r"node 1: free_limit is 1, not 8",
     _colour: r"node 0: colour_next is 1 of 0",
     _wrong_list: r"node 0: slab \d+ of node 0 on the FULL list",

@@ -275,9 +275,9 @@ def test_a_reap_may_destroy_a_fifth_of_free_limit_in_slabs_rounded_up(limit: int
 def test_a_flush_notes_the_longest_free_list() -> None:
     state, cache, l3 = system()
     grown(state, cache, l3, 3)
-    set_freeable(state.slabs, l3, cache.stats)
+    set_freeable(l3, cache.stats)
     last_free_slab(state.slabs, l3)
-    set_freeable(state.slabs, l3, cache.stats)
+    set_freeable(l3, cache.stats)
     assert cache.stats.max_freeable == 3
 
 

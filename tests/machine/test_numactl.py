@@ -8,7 +8,8 @@ import pytest
 
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
-from slabdes.machine.numactl import ThreadNumbering, parse_numactl, read_numactl
+from slabdes.machine.numactl import ThreadNumbering, parse_numactl
+from slabdes.machine.toml_file import parse_toml
 
 REAL = Path(__file__).parents[3] / "shared" / "machines" / "numactl"
 
@@ -132,7 +133,10 @@ def test_comments_warnings_and_windows_line_ends_do_not_matter() -> None:
 
 
 BAD = {
-    "not numactl": ("<?xml version='1.0'?>", "line 1: \"<?xml version='1.0'?>\" is not a line of numactl --hardware"),
+    "not numactl": (
+        "available: 1 nodes (0)\n<?xml version='1.0'?>",
+        "line 2: \"<?xml version='1.0'?>\" is not a line of numactl",
+    ),
     "cut within a line": (TWO[: TWO.index("2\nnode 0 size")] + "2\nnode 0 si", "line 3: 'node 0 si' is not a line"),
     "cut after cpus": (
         TWO[: TWO.index("node 1 cpus")],
@@ -144,7 +148,11 @@ BAD = {
     ),
     "cut in the table": (TWO[: TWO.index("  1:  21")], "line 10: distances for nodes 0, but there are nodes 0, 1"),
     "no nodes": ("available: 0 nodes\n", "line 1: the text ends without a `node N cpus:` line"),
-    "comments only": ("# nothing\n", "line 1: the text ends without a `node N cpus:` line"),
+    "cut after the only node": (
+        "available: 1 nodes (0)\nnode 0 cpus: 0 1\n",
+        "line 2: the text ends without node distances for 1 node (cut off?)",
+    ),
+    "comments only": ("# nothing\n", "nothing in it but comments"),
     "no cpus at all": ("node 0 cpus:\nnode 0 size: 1 MB\n", "0 CPUs; allowed: 1 to 1024"),
     "cpu twice": (TWO.replace("cpus: 1 3", "cpus: 1 2"), "line 5: CPU 2 is on node 1 and on node 0"),
     "cpu twice on a node": (TWO.replace("cpus: 1 3", "cpus: 1 1"), "line 5: CPU 1 is on node 1 twice"),
@@ -181,11 +189,15 @@ def test_bad_numactl_text_is_one_line(case: str, tmp_path: Path) -> None:
     assert len(line) < 1000 + len(str(file))
 
 
+def test_what_is_assumed_of_very_many_nodes_still_reads_back() -> None:
+    text = (
+        "node 0 cpus: 0\n"
+        + "".join(f"node {node} cpus:\n" for node in range(1000, 1255))
+        + "No distance information available.\n"
+    )
+    machine = parse_numactl(text, "many", "many").build()
+    assert parse_toml(machine.to_toml(), "again", "again").build() == machine
+
+
 def test_a_single_node_needs_no_table() -> None:
     assert parse_numactl("node 0 cpus: 0 1\nnode 0 size: 5 MB\n", "one", "one").build().distances == ((10,),)
-
-
-def test_the_file_is_read_by_its_own_reader_too(tmp_path: Path) -> None:
-    file = tmp_path / "two.txt"
-    file.write_text(TWO)
-    assert read_numactl(file).build() == load_machine(file)

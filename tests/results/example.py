@@ -47,6 +47,8 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
         cpus=tuple(records),
         caches=(_cache(latency, in_use),),
         slabs=tuple(_slabs(nodes, in_use)),
+        irqs_off=locks.holds[0],
+        irq_wait=Histogram(),
         warnings=("one page allocation failed",) if seed == 2 else (),
     )
 
@@ -110,9 +112,11 @@ def _locks(nodes: int, locks: Tally) -> list[LockRecord]:
         name = f"objects node {node} {kind.label}"
         bounces = locks.bounces[number]
         wait, hold = locks.waits[number], locks.holds[number]
-        found.append(LockRecord(name, kind, 0, node, other, taken, contended, bounces, wait, hold, queue_area=wait.total))
+        found.append(
+            LockRecord(name, kind, 0, node, other, taken, contended, bounces, contended, bounces, wait, hold, wait.total)
+        )
     for node in range(nodes):
-        found.append(LockRecord(f"zone {node}", LockKind.ZONE, -1, node, -1, 0, 0, 0, Histogram(), Histogram()))
+        found.append(LockRecord(f"zone {node}", LockKind.ZONE, -1, node, -1, 0, 0, 0, 0, 0, Histogram(), Histogram()))
     return found
 
 
@@ -125,6 +129,7 @@ def _cache(latency: dict[tuple[int, Path], Histogram], in_use: int) -> CacheReco
     grown = max(count(Path.GROW), slabs)
     return CacheRecord(
         cache=0, name="objects", object_size=256, num=NUM, gfporder=0, limit=120, batchcount=60, shared=8,
+        num_allocations=60 * refills, high_mark=in_use, errors=0, max_freeable=1,
         refills=refills, retries=refills // 50, grown=grown, reaped=grown - slabs, allochit=count(Path.HIT),
         allocmiss=refills, freehit=count(Path.FREE_HIT), freemiss=count(Path.FLUSH_SHARED, Path.FLUSH_LISTS),
         node_allocs=0, node_frees=count(Path.ALIEN_PUT, Path.ALIEN_DRAIN), node_overflow=0,
@@ -160,11 +165,13 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
         end = think + waited + worked
         records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, 0, 0, 0, worked))
     total = cpus * operations
-    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, wait, hold, wait.total)
+    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, 0, 0, wait, hold, wait.total)
     elapsed = max(record.end for record in records)
     parts = Spent(lock_wait=wait.total, work=hold.total)
     latencies = {(-1, Path.SECTION): latency}
-    return Records(f"{seed:064x}", elapsed, latencies, {Path.SECTION: parts}, (lock,), tuple(records), (), (), ())
+    return Records(
+        f"{seed:064x}", elapsed, latencies, {Path.SECTION: parts}, (lock,), tuple(records), (), (), hold, Histogram(), ()
+    )
 
 
 def example_frames(

@@ -55,6 +55,7 @@ PLANTED = {
     "alloc hit: took": replace(RECORDS, spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 1)}),
     "alloc hit: line is": replace(RECORDS, spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 7, line=-7)}),
     "locks were waited for": with_cpu(RECORDS, lock_wait=FIRST.lock_wait + 5, think=FIRST.think - 5),
+    "interrupts waited": with_cpu(RECORDS, interrupts=1),
     "Little's law": with_lock(RECORDS, queue_area=RECORDS.locks[0].queue_area + 1),
     "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
     "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + 1),

@@ -1,40 +1,147 @@
-"""The engines' speeds side by side."""
+"""What `slabdes bench` measures and tells; small sizes only, no figure is judged."""
 
 from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("numba")
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from slabdes.engine.records import Records
-from slabdes.engine.reference.plain import run_plain, run_timeouts
+from commands import Slabdes, runner
+
 from slabdes.errors import CheckFailed
-from slabdes.study import bench
+from slabdes.study.bench import Part, bench, bench_long, checks, growth, start, tables
+from slabdes.study.bench.rounds import Amounts
+from slabdes.study.bench.scenarios import Scenario
+
+SMALL = Amounts(slow=400, fast=4000, bursts=1)
 
 
-def test_every_scenario_is_measured_on_every_number_of_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SLOW_OPERATIONS", 400)
-    monkeypatch.setattr(bench, "FAST_OPERATIONS", 4000)
-    measured = bench.bench(cpus=(1, 2), rounds=1)
+@pytest.fixture
+def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Slabdes:
+    return runner(monkeypatch, capsys)
+
+
+def test_every_scenario_is_measured_on_every_number_of_cpus() -> None:
+    told: list[tuple[str, int, int]] = []
+    measured = bench((Part.SPEED,), cpus=(1, 2), rounds=1, amounts=SMALL, tell=lambda *what: told.append(what))
     assert [(row["scenario"], row["cpus"]) for row in measured["timings"]] == [
         ("hits", 1), ("hits", 2), ("refills", 1), ("refills", 2),
     ]  # fmt: skip
-    assert all(row["compiled_ns"] > 0 and row["plain_ns"] > 0 for row in measured["timings"])
+    assert all(row["compiled_ns"] > 0 and row["plain_ns"] > 0 and row["timeout_ns"] > 0 for row in measured["timings"])
+    assert told[-1] == ("speed", 8, 8)
+    assert json.loads(json.dumps(measured)) == measured
+
+
+def test_a_plain_model_that_is_too_slow_is_told_with_what_a_fair_one_would_give() -> None:
+    row = {"scenario": "hits", "cpus": 8, "plain_over_timeout": 3.5, "timeout_ns": 1000.0, "compiled_ns": 20.0}
+    (remark,) = [
+        told
+        for told in tables.remarks({"timings": [row, row | {"plain_over_timeout": 2.5}], "c_compiler": "cc"})
+        if "fair" in told
+    ]
+    assert remark.startswith("plain: 3.5 timeouts an operation on hits with 8 CPUs")
+    assert remark.endswith("over plain is 150")
+
+
+def test_a_machine_without_a_c_compiler_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    measured = bench((Part.SPEED,), cpus=(1,), scenarios=(Scenario.HITS,), rounds=1, amounts=SMALL)
+    assert measured["c_compiler"] is None
+    assert measured["timings"][0]["limit_ns"] is None
+    assert measured["timings"][0]["of_limit"] is None
+    assert any("no C compiler was found" in remark for remark in tables.remarks(measured))
+    assert tables.sheets(measured)[0].rows[0][-1] == "-"
 
 
 def test_engines_that_differ_are_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = bench.run_compiled
+    other = checks.run_compiled
 
-    def wrong(*given: object) -> Records:
-        records = other(*given)  # type: ignore[arg-type]
-        return Records(**{**vars(records), "elapsed": records.elapsed + 1})
+    def wrong(*given: Any) -> Any:
+        records = other(*given)
+        return type(records)(**{**vars(records), "elapsed": records.elapsed + 1})
 
-    monkeypatch.setattr(bench, "SLOW_OPERATIONS", 400)
-    monkeypatch.setattr(bench, "run_compiled", wrong)
+    monkeypatch.setattr(checks, "run_compiled", wrong)
     with pytest.raises(CheckFailed, match="differ on hits with 2 CPUs"):
-        bench.bench(cpus=(2,), rounds=1)
+        bench((Part.SPEED,), cpus=(2,), rounds=1, amounts=SMALL)
 
 
-def test_the_plain_model_counts_every_operation() -> None:
-    assert run_plain(cpus=3, objects=50, rounds=2, limit=12, batchcount=6) == 600
-    assert run_timeouts(10) == 10
+def test_a_run_of_any_size_is_compared_with_c_and_tells_its_memory() -> None:
+    told: list[tuple[str, int, int]] = []
+    measured = bench_long(20_000, (2,), (Scenario.REFILLS,), tell=lambda *what: told.append(what))
+    (row,) = measured["runs"]
+    assert (row["scenario"], row["cpus"], row["operations"]) == ("refills", 2, 20_000)
+    assert row["end_mib"] >= row["early_mib"] > 0
+    assert ("refills on 2 CPUs, compiled", 20_000, 20_000) in told
+    assert tables.sheets(measured)[0].rows[0][:3] == ("refills", "2", "20,000")
+
+
+def test_growth_compares_each_number_of_operations_with_the_one_before() -> None:
+    rows = growth.with_times_more(
+        [
+            growth.Growth(Scenario.HITS, 64, 1000, 1.5, 0.5, 100.0),
+            growth.Growth(Scenario.HITS, 64, 10_000, 11.0, 0.5, 100.0),
+            growth.Growth(Scenario.REFILLS, 64, 1000, 2.5, 0.5, 100.0),
+        ]
+    )
+    assert [row["more_operations"] for row in rows] == [None, 10.0, None]
+    assert [row["times_more"] for row in rows] == [None, 10.5, None]
+    assert rows[0]["ns"] == pytest.approx(1e6)
+
+
+def test_growth_is_measured_in_a_process_of_its_own() -> None:
+    measured = growth.measure_growth(Scenario.HITS, 2, 2000, rounds=1)
+    assert (measured.scenario, measured.cpus, measured.operations) == (Scenario.HITS, 2, 2000)
+    assert measured.seconds > 0
+    assert measured.peak_mib > 1
+    assert growth.with_times_more([measured])[0]["scenario"] == "hits"
+
+
+def test_a_process_that_fails_is_told_in_one_line() -> None:
+    with pytest.raises(CheckFailed, match=r"growth failed: .*TypeError"):
+        growth.in_fresh_process("growth", nonsense=1)
+
+
+def test_the_second_start_finds_what_the_first_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = []
+
+    def child(what: str, environment: dict[str, str]) -> dict[str, float]:
+        folders.append((what, environment["SLABDES_CACHE_DIR"]))
+        return {"ready_s": 3.0 - len(folders)}
+
+    monkeypatch.setattr(start, "in_fresh_process", child)
+    measured = start.measure_start()
+    assert folders[0] == folders[1]
+    assert folders[0][0] == "start"
+    assert (measured.compile_s, measured.load_s) == (2.0, 1.0)
+
+
+def test_a_first_run_tells_how_long_it_took_to_get_ready() -> None:
+    assert start.first_run()["ready_s"] >= 0
+
+
+def test_the_command_prints_what_one_asks_for(slabdes: Slabdes) -> None:
+    done = slabdes("bench", "--operations", "2e4", "--cpus", 2, "--scenario", "hits", "--json")
+    assert done.code == 0
+    assert [(row["scenario"], row["operations"]) for row in json.loads(done.out)["runs"]] == [("hits", 20_000)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--operations", "many"), "--operations: 'many' is no number of operations"),
+        (("--operations", "0"), "--operations: '0' is no number of operations"),
+        (("--operations", "nan"), "--operations: 'nan' is no number of operations"),
+        (("--scenario", "hit"), "--scenario: 'hit' is not known (did you mean hits?); allowed: hits or refills"),
+        (("--part", "x"), "--part: 'x' is not known; allowed: speed or growth or start"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(slabdes: Slabdes, arguments: tuple[str, ...], message: str) -> None:
+    done = slabdes("bench", *arguments)
+    assert done.code == 2
+    assert message in done.err

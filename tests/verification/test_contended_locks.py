@@ -33,6 +33,33 @@ def test_a_qspinlock_is_handed_over_in_three_transfers_between_the_two_cpus() ->
     assert records.elapsed == first + 3 * P.remote + P.lock_op + HOLD
 
 
+def test_bounces_are_counted_as_lock_stat_does_by_who_acquired_the_lock_last() -> None:
+    # CPU 0 takes the lock, 2 and 3 wait for it; 0 asks again while it is handed to 2; when all are done, 3 takes it once more.
+    first = P.dram_local + P.lock_op + HOLD
+    again = 3 * P.remote // 2
+    end = 10 * HOLD
+    programs = {
+        0: [section(HOLD), section(HOLD, think=again)],
+        2: [section(HOLD, think=10)],
+        3: [section(HOLD, think=20), section(HOLD, think=end), section(HOLD)],
+    }
+    lock = lock_of(run(programs, QSPINLOCK), LockKind.SECTION)
+    assert first + again < end
+    assert (lock.acquisitions, lock.contended) == (6, 3)
+    assert lock.con_bounces == 2, "2 and 3 wait behind 0; nobody has acquired it since 0 when 0 asks again"
+    assert lock.acq_bounces == 4, "2, 3, 0, then 3; not the first of all, and not 3's last, which follows its own"
+    assert lock.bounces == 4, "here the line travels with the lock"
+
+
+def test_a_line_fetched_before_the_lock_is_asked_for_is_no_bounce_of_the_line_but_one_of_the_lock() -> None:
+    # 4.7 looks at free_objects, which lies on list_lock's line, before it takes the lock.
+    settings = experiment({"limit": 1, "batchcount": 1, "shared": 0}, allocator="4.7")
+    programs = {0: [alloc(0)], 1: [alloc(1, think=HOLD * 100)]}
+    lock = lock_of(run(programs, settings), LockKind.LIST)
+    assert (lock.acquisitions, lock.contended, lock.bounces) == (2, 0, 0)
+    assert (lock.con_bounces, lock.acq_bounces) == (0, 1)
+
+
 def test_a_ticket_is_handed_over_after_half_the_waiters_fetches_but_at_least_one() -> None:
     # CPUs 1 (same node), 2 and 3 (the other one) wait at the first release, in this order; 2 and 3 at the second; then 3.
     programs = {cpu: [section(HOLD, think=cpu)] for cpu in range(4)}

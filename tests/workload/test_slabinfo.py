@@ -15,6 +15,8 @@ SHARED = Path(__file__).parents[3] / "shared"
 HEADER = "slabinfo - version: 2.1\n# name <active_objs> : tunables <limit> <batchcount> <sharedfactor> : slabdata\n"
 DENTRY = "dentry 100 105 192 21 1 : tunables 120 60 8 : slabdata 5 5 60\n"
 
+OLD = "slabinfo - version: 1.1 (SMP)\n"
+
 Write = Callable[[str], Path]
 
 
@@ -89,6 +91,37 @@ def test_a_cache_takes_its_tunables_from_its_row(write: Write):
     assert tuned.size == 1024
 
 
+def test_a_cache_without_a_size_has_that_of_its_row(write: Write):
+    slabinfo = read_slabinfo(write(HEADER + DENTRY))
+    tuned = slabinfo.tuned(CacheConfig(name="dentry", batchcount=30))
+    assert (tuned.size, tuned.limit, tuned.batchcount, tuned.shared) == (192, 120, 30, 8)
+
+
+@pytest.mark.parametrize("size", ["0", "4194305", "9" * 18])
+def test_a_size_that_no_cache_can_have_is_told_where_it_would_be_used(size: str, write: Write):
+    slabinfo = read_slabinfo(write(HEADER + DENTRY.replace(" 192 ", f" {size} ")))
+    assert slabinfo.tuned(CacheConfig(name="dentry", size=192)).size == 192
+    with pytest.raises(InputError, match=f"dentry: {size} bytes is no object size; allowed: 1 to 4194304"):
+        slabinfo.tuned(CacheConfig(name="dentry"))
+
+
+def test_linux_2_4_has_sizes_and_on_smp_limit_and_batchcount(write: Write):
+    rows = "dnotify cache 2 338 20 2 2 1 : 252 126\ndentry 1 30 128 1 1 1 : 1 2 3 4 5 : 0 0 : 1 2 3 4\nsize-32 1 2 32 0 0 1\n"
+    slabinfo = read_slabinfo(write(OLD + rows))
+    dnotify, dentry, general = slabinfo.rows.values()
+    assert (dnotify.name, dnotify.objsize, dnotify.objperslab, dnotify.num_slabs) == ("dnotify cache", 20, 169, 2)
+    assert (dnotify.limit, dnotify.batchcount, dnotify.shared) == (252, 126, None)
+    assert (dentry.objsize, dentry.limit, dentry.batchcount) == (128, None, None), "0 0: it has no arrays"
+    assert (general.objsize, general.objperslab, general.limit) == (32, 0, None)
+    tuned = slabinfo.tuned(CacheConfig(name="dnotify cache"))
+    assert (tuned.size, tuned.limit, tuned.shared) == (20, 252, None)
+
+
+def test_a_slub_kernels_dump_of_version_2_is_not_taken_for_2_4s(write: Write):
+    with pytest.raises(InputError, match="SLUB"):
+        read_slabinfo(write("slabinfo - version: 2.1\ndentry 1 2 192 21 1 : tunables 0 0 0 : slabdata 1 1 0\n"))
+
+
 def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
     with pytest.raises(InputError, match="did you mean dentry"):
         read_slabinfo(write(HEADER + DENTRY)).row("dentri")
@@ -99,7 +132,13 @@ def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
     [
         ("", "empty"),
         (HEADER, "no cache"),
-        ("slabinfo - version: 1.1\ndentry 1 2 3\n", "version 1.1"),
+        ("slabinfo - version: 1.2\ndentry 1 2 3\n", "version 1.2; allowed: 1.1, 2.0, 2.1"),
+        ("slabinfo - version: 1.1\ndentry 1 2 3\n", "line 2"),
+        (OLD + "dentry 1 2 3 4 5 6 : 252 126 7\n", "3 values between colons"),
+        (OLD + "dentry 1 2 3 4 5 6 : 126 252\n", "tunables 126 252 None"),
+        (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY, "without the statistics that the first line announces"),
+        (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY.strip() + " : globalstat 1 2 3 4", "4 globalstat"),
+        (HEADER + "\n" * 70000 + DENTRY, "line 65537: one line too many"),
         (HEADER + "dentry 100 105 192 21 : tunables 120 60 8 : slabdata 5 5 60\n", "line 3"),
         (HEADER + DENTRY.replace("120 60 8", "120 60"), "line 3"),
         (HEADER + DENTRY.replace("105", "many"), "'many'"),

@@ -1,38 +1,97 @@
-"""Where the time of an operation that is more than a hit went, in compiled code: TimedCpu.begin_account and end_account.
+"""Where the time of an operation that is more than a hit went, and when interrupts are on: TimedCpu's accounts, compiled.
 
-Leaves out hits, whose time is work and first touch only.
+Leaves out hits, whose time is work and first touch only, and what handlers do (`interrupts`).
 """
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.clock import Record
-from slabdes.engine.compiled.numba_tools import function, spent_at
+from slabdes.engine.compiled.clock import Record, add
+from slabdes.engine.compiled.numba_tools import function, inline, spent_at
+from slabdes.engine.records import Path
+
+LEVELS = 3
+"""Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
+IRQS_OFF, IRQ_WAIT = 0, 1
+"""The histograms of interrupts."""
+_LAST_ALLOCATION = int(Path.FAIL)
+
+
+@inline
+def _level(run: Record, cpu: Record) -> Record:
+    return spent_at(run.accounts)[LEVELS * cpu.number + cpu.level]
 
 
 @function
-def begin_account(cpu: Record) -> None:
-    """An operation begins: remember the CPU's accounts."""
-    cpu.was_lock_wait = cpu.lock_wait
-    cpu.was_handoff = cpu.handoff_time
-    cpu.was_line = cpu.line_time
-    cpu.was_local_memory = cpu.local_memory_time
-    cpu.was_remote_memory = cpu.remote_memory_time
-    cpu.was_pages = cpu.page_time
-    cpu.was_first_touch = cpu.first_touch_time
-    cpu.was_descriptor_read = cpu.descriptor_read_time
-    cpu.was_work = cpu.work_time
+def remember_accounts(run: Record, cpu: Record) -> None:
+    """From here on, what the accounts grow by belongs to something new."""
+    was = _level(run, cpu)
+    cpu.level += 1
+    was.lock_wait = cpu.lock_wait
+    was.handoff = cpu.handoff_time
+    was.line = cpu.line_time
+    was.local_memory = cpu.local_memory_time
+    was.remote_memory = cpu.remote_memory_time
+    was.pages = cpu.page_time
+    was.first_touch = cpu.first_touch_time + cpu.descriptor_read_time
+    was.work = cpu.work_time
+    was.interrupts = cpu.interrupt_time
+
+
+@function
+def _add_growth(run: Record, cpu: Record, to: Record) -> int:
+    """What the accounts have grown by since they were last remembered goes to another record; first touch apart, it returns."""
+    cpu.level -= 1
+    was = _level(run, cpu)
+    touched = cpu.first_touch_time + cpu.descriptor_read_time - was.first_touch
+    to.lock_wait += cpu.lock_wait - was.lock_wait
+    to.handoff += cpu.handoff_time - was.handoff
+    to.line += cpu.line_time - was.line
+    to.local_memory += cpu.local_memory_time - was.local_memory
+    to.remote_memory += cpu.remote_memory_time - was.remote_memory
+    to.pages += cpu.page_time - was.pages
+    to.first_touch += touched
+    to.work += cpu.work_time - was.work
+    to.interrupts += cpu.interrupt_time - was.interrupts
+    return touched
+
+
+@inline
+def begin_account(run: Record, cpu: Record) -> None:
+    """TimedCpu.begin_account."""
+    remember_accounts(run, cpu)
+    disable_irqs(cpu)
 
 
 @function
 def end_account(run: Record, cpu: Record, path: int) -> None:
-    """An operation ends: what the accounts have grown by belongs to its path."""
-    spent = spent_at(run.spent)[path]
-    spent.lock_wait += cpu.lock_wait - cpu.was_lock_wait
-    spent.handoff += cpu.handoff_time - cpu.was_handoff
-    spent.line += cpu.line_time - cpu.was_line
-    spent.local_memory += cpu.local_memory_time - cpu.was_local_memory
-    spent.remote_memory += cpu.remote_memory_time - cpu.was_remote_memory
-    spent.pages += cpu.page_time - cpu.was_pages
-    spent.first_touch += cpu.first_touch_time - cpu.was_first_touch
-    spent.first_touch += cpu.descriptor_read_time - cpu.was_descriptor_read
-    spent.work += cpu.work_time - cpu.was_work
+    """TimedCpu.end_account."""
+    touched = _add_growth(run, cpu, spent_at(run.spent)[path])
+    enable_irqs(run, cpu, cpu.clock - touched if path <= _LAST_ALLOCATION else cpu.clock)
+
+
+@function
+def end_interrupt(run: Record, cpu: Record, began: int) -> None:
+    """TimedCpu.end_interrupt."""
+    if cpu.level > 1:
+        _add_growth(run, cpu, spent_at(run.accounts)[LEVELS * cpu.number + cpu.level - 2])
+    else:
+        cpu.level -= 1
+    cpu.interrupt_time += cpu.clock - began
+    enable_irqs(run, cpu, cpu.clock)
+
+
+@inline
+def disable_irqs(cpu: Record) -> None:
+    """Interrupts go off, or stay off for one reason more."""
+    if not cpu.irqs_off_depth:
+        cpu.irqs_off_at = cpu.clock
+    cpu.irqs_off_depth += 1
+
+
+@inline
+def enable_irqs(run: Record, cpu: Record, now: int) -> None:
+    """One reason less for interrupts to be off; the last one counts how long they were."""
+    cpu.irqs_off_depth -= 1
+    if not cpu.irqs_off_depth:
+        add(run.irq_buckets, run.irq_counts, IRQS_OFF, now - cpu.irqs_off_at)
+        cpu.irqs_on_at = now

@@ -23,7 +23,8 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
-from slabdes.engine.compiled.clock import Record, call, end_of_path
+from slabdes.engine.compiled.account import disable_irqs
+from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     ALLOC,
     FALLBACK,
@@ -35,15 +36,21 @@ from slabdes.engine.compiled.codes import (
     REFILL,
     STAGE,
 )
+from slabdes.engine.compiled.interrupts import before_irqs_off, irq_restore, irqs_on
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import (
     note_array_seen,
     note_coloured,
     note_counted,
+    note_direct_grow,
+    note_fallback,
     note_linked,
     note_moved,
+    note_no_more_slabs,
     note_slab_made,
     note_taken,
+    note_taken_from_new,
+    note_taken_straight,
     note_unlinking,
     note_unlocked_look,
 )
@@ -58,6 +65,7 @@ from slabdes.engine.compiled.numba_tools import (
     stats_at,
 )
 from slabdes.engine.compiled.page_paths import drop_slab
+from slabdes.engine.compiled.variants import fallback_start
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -94,7 +102,11 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
             stage = 2
     if stage == 2:
         note_unlocked_look(run, cpu, l3)
-        stage = 3 if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail) else 5
+        if l3.free_objects or (l3.shared >= 0 and arrays_at(run.arrays)[l3.shared].avail):
+            stage = 3
+        else:
+            note_direct_grow(run, cpu, cache)
+            stage = 5
     if stage == 3:
         frame.pc = REFILL + 4
         if spin_lock(run, cpu, l3.list_lock) == WAIT:
@@ -118,7 +130,7 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
         if frame.grown:
             if run.private_slab and not ac.avail:
                 nr = alloc_block(words, slabs_at(run.slabs)[slab], stats, ac, slab, frame.batch)
-                cpu.work += nr * run.slab_object
+                note_taken_from_new(run, cpu, slab, nr)
             frame.pc = REFILL + 7
             call(run, cpu, GROW_END, cache, 0, 0, slab, 0)
             return GO
@@ -159,11 +171,12 @@ def _refill_from_node(run: Record, cpu: Record, cache: int, batchcount: int) -> 
     while batchcount > 0:
         slab = first_slab(slabs, l3)
         if slab == NO_SLAB:
+            note_no_more_slabs(run, cpu, cache, ac)
             break
         was = slabs[slab].which
         note_unlinking(run, cpu, slab)
         nr = take_objects(words, slabs, l3, stats_at(run.stats)[cache], ac, slab, batchcount)
-        note_taken(run, cpu, l3, slab, nr)
+        note_taken(run, cpu, l3, slab, was, nr)
         batchcount -= nr
         from_partial |= was == _ON_PARTIAL
         from_free |= was == _ON_FREE
@@ -187,8 +200,12 @@ def kmem_cache_alloc(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         stats.allocmiss += 1
         frame.pc = ALLOC + 1
-        return cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
-    elif stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
+        depth = cpu.sp
+        status = cache_alloc_refill(run, cpu, call(run, cpu, REFILL, frame.cache, cpu.node, frame.flags, 0, 0))
+        if under_way(cpu, status, depth):
+            return status
+        stage = 1
+    if stage == 2 or (stage == 1 and cpu.ret != NO_OBJECT):
         end_of_path(cpu, cpu.ret)
     else:
         frame.pc = ALLOC + 2
@@ -218,7 +235,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
             frame.was = slabs[slab].which
             note_unlinking(run, cpu, slab)
             frame.obj = take_one(ints_at(run.words), slabs, l3, stats_at(run.stats)[cache], slab)
-            note_taken(run, cpu, l3, slab, 1)
+            note_taken_straight(run, cpu, l3, slab, frame.was)
             frame.pc = NODE_ALLOC + 3
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 3:
@@ -234,7 +251,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
         slab = cpu.ret
         if slab == NO_SLAB:
             frame.pc = NODE_ALLOC + 7
-            call(run, cpu, FALLBACK, cache, cpu.node, frame.flags, 0, 0)
+            call(run, cpu, FALLBACK, cache, 0, frame.flags, 0, 0)
             return GO
         frame.grown = 1
         frame.pc = NODE_ALLOC + 1
@@ -252,7 +269,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (where the zonelist starts), flags."""
+    """Arguments: cache, flags."""
     stage = frame.pc & STAGE
     cache = frame.cache
     if stage == 0:
@@ -260,16 +277,18 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
         if frame.flags & THISNODE:
             end_of_path(cpu, NO_OBJECT)
             return GO
+        frame.node = fallback_start(run, cpu)
+        note_fallback(run, cpu, cache, frame.node)
         frame.i = 0
         stage = 1
     if stage == 1:
         if frame.i < run.n_nodes:
             frame.pc = FALLBACK + 2
             return look(run, cpu)
-        if frame.flags & MAY_WAIT:
-            cpu.work += run.irq_pair
         frame.pc = FALLBACK + 4
         call(run, cpu, PAGES, cache, cpu.node, 0, 0, 0)
+        if frame.flags & MAY_WAIT:
+            irqs_on(run, cpu)
     elif stage == 2:
         node = ints_at(run.zonelists)[frame.node * run.n_nodes + frame.i]
         frame.i += 1
@@ -284,9 +303,17 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
             end_of_path(cpu, cpu.ret)
     elif stage == 4:
         frame.home = cpu.ret2
+        frame.slab = cpu.ret
+        frame.pc = FALLBACK + 8
+        if frame.flags & MAY_WAIT:
+            before_irqs_off(run, cpu)
+    elif stage == 8:
+        if frame.flags & MAY_WAIT:
+            disable_irqs(cpu)
         frame.pc = FALLBACK + 5
-        if cpu.ret != NO_SLAB:
-            call(run, cpu, GROW_BEGIN, cache, frame.home, frame.flags, cpu.ret, 0)
+        cpu.ret = NO_SLAB
+        if frame.slab != NO_SLAB:
+            call(run, cpu, GROW_BEGIN, cache, frame.home, frame.flags, frame.slab, 0)
     elif stage == 5:
         if cpu.ret == NO_SLAB:
             cpu.path = _FAIL
@@ -325,22 +352,21 @@ def cache_grow_begin(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = GROW_BEGIN + 2
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 2:
-        if frame.flags & MAY_WAIT:
-            cpu.work += run.irq_pair
         frame.home = frame.node
+        frame.pc = GROW_BEGIN + 4
         if frame.slab == NO_SLAB:
             frame.pc = GROW_BEGIN + 3
             call(run, cpu, PAGES, cache, frame.node, 0, 1 if frame.flags & THISNODE else 0, 0)
-            return GO
-        stage = 4
+        if frame.flags & MAY_WAIT:
+            irqs_on(run, cpu)
+        return GO
     if stage == 3:
         frame.slab = cpu.ret
         frame.home = cpu.ret2
         stage = 4
     if stage == 4:
         if frame.slab == NO_SLAB:
-            end_of_path(cpu, NO_SLAB)
-            return GO
+            return _grown(run, cpu, frame, NO_SLAB)
         if run.unlocked_colour:
             frame.pc = GROW_BEGIN + 5
             return look(run, cpu)
@@ -362,23 +388,44 @@ def _make_slab(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         if record.slabp_cache >= 0:
             frame.path = cpu.path
             cpu.work += run.alloc_hit
+            disable_irqs(cpu)
             frame.pc = GROW_BEGIN + 7
             call(run, cpu, ALLOC, record.slabp_cache, frame.home, frame.flags & ~THISNODE, 0, 0)
             return GO
     elif stage == 7:
         cpu.path = frame.path
         slabs_at(run.slabs)[frame.slab].descriptor = cpu.ret
-        if cpu.ret == NO_OBJECT:
+        frame.pc = GROW_BEGIN + 9
+        irq_restore(run, cpu)
+        return GO
+    elif stage == 9:
+        if slabs_at(run.slabs)[frame.slab].descriptor == NO_OBJECT:
             frame.pc = GROW_BEGIN + 8
             call(run, cpu, FREE_PAGES, cache, frame.home, 0, 0, 0)
             return GO
-    else:
+    elif stage == 8:
         drop_slab(run, cache, frame.slab)
-        end_of_path(cpu, NO_SLAB)
+        return _grown(run, cpu, frame, NO_SLAB)
+    else:
+        disable_irqs(cpu)
+        end_of_path(cpu, frame.slab)
         return GO
     init_slab(ints_at(run.words), slabs_at(run.slabs)[frame.slab], frame.home, frame.colour)
+    record.ctor_calls += record.ctor * record.num
     note_slab_made(run, cpu, frame.slab, record.num)
-    end_of_path(cpu, frame.slab)
+    return _grown(run, cpu, frame, frame.slab)
+
+
+@inline
+def _grown(run: Record, cpu: Record, frame: Record, slab: int) -> int:
+    """The slab, or NO_SLAB, is all that there will be: interrupts go off again."""
+    frame.slab = slab
+    frame.pc = GROW_BEGIN + 10
+    if frame.flags & MAY_WAIT:
+        if before_irqs_off(run, cpu):
+            return GO
+        disable_irqs(cpu)
+    end_of_path(cpu, slab)
     return GO
 
 

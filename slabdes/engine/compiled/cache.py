@@ -54,10 +54,10 @@ def _base() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
 
 
-def has_compiled() -> bool:
-    """Whether an earlier run has left compiled code of the present sources."""
+def has_compiled(name: str = "simulate") -> bool:
+    """Whether an earlier run has left compiled code of the present sources: of timed runs, or of `operate`, for scripts."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob("*.simulate-*.nbc"))
+    return folder is not None and any(folder.rglob(f"*.{name}-*.nbc"))
 
 
 @cache
@@ -76,8 +76,17 @@ def rehash_function() -> Any:
     return _compiled(rehash_slots, addresses=2)
 
 
-def _compiled(function: Any, addresses: int = 0) -> Any:
-    """A function of the run, in its array, and some integers."""
+@cache
+def operate_function() -> Any:
+    """The compiled `serial_driver.operate`, for the runs of op scripts."""
+    from slabdes.engine.compiled.script_layout import SCRIPT_RUN
+    from slabdes.engine.compiled.serial_driver import operate
+
+    return _compiled(operate, run=SCRIPT_RUN)
+
+
+def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
+    """A function of the run, in its array, and some integers; the run is a timed one unless its type is given."""
     import numba
 
     from slabdes.engine.compiled.layout import RUN
@@ -91,6 +100,6 @@ def _compiled(function: Any, addresses: int = 0) -> Any:
         compiled: Any = numba.njit(cache=folder is not None, **OPTIONS)(function)
     finally:
         config.CACHE_DIR = before
-    runs = numba.from_dtype(RUN)[::1]
+    runs = numba.from_dtype(RUN if run is None else run)[::1]
     compiled.compile((runs, *[numba.int64] * addresses))
     return compiled

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slabdes.allocator.state import NOBODY
-from slabdes.engine.compiled.layout import BUCKETS, N_PATHS
+from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
     frames_at,
@@ -32,6 +32,7 @@ from slabdes.units import PS_PER_S
 Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
+_GO = int(Status.GO)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
 _32 = np.uint64(32)
@@ -212,6 +213,12 @@ def reap_time(run: Record, cpu: Record) -> int:
 
 
 @inline
+def set_timer(cpu: Record) -> None:
+    """The CPU's reap timer or its next interrupt has changed."""
+    cpu.timer_at = min(cpu.reap_at, cpu.irq_at)
+
+
+@inline
 def jiffies_of(run: Record, cpu: Record) -> int:
     """The CPU's time in jiffies."""
     seconds, rest = cpu.clock // PS_PER_S, cpu.clock % PS_PER_S
@@ -230,6 +237,12 @@ def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a
     frame.a = a
     frame.b = b
     return frame
+
+
+@inline
+def under_way(cpu: Record, status: int, depth: int) -> bool:
+    """Whether a path that was begun at once has not ended yet: it waits, or goes on in a path of its own."""
+    return status != _GO or cpu.sp != depth
 
 
 @inline

@@ -14,10 +14,12 @@ from slabdes.allocator.transitions import (
     flush_to_shared,
     free_block_object,
     free_hit,
+    set_freeable,
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.compiled.clock import Record, call, end_of_path
+from slabdes.engine.compiled.account import disable_irqs
+from slabdes.engine.compiled.clock import Record, call, end_of_path, under_way
 from slabdes.engine.compiled.codes import (
     DESTROY,
     DRAIN_ALIEN,
@@ -27,8 +29,18 @@ from slabdes.engine.compiled.codes import (
     FREE_PAGES,
     STAGE,
 )
+from slabdes.engine.compiled.interrupts import irq_restore
 from slabdes.engine.compiled.locks import GO, WAIT, spin_lock, spin_unlock
-from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_linked, note_moved, note_returned, note_unlinking
+from slabdes.engine.compiled.notes import (
+    note_alien_drained,
+    note_array_seen,
+    note_counted,
+    note_free_block,
+    note_given_up,
+    note_moved,
+    note_returned,
+    note_unlinking,
+)
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
 from slabdes.engine.records import Path
@@ -53,11 +65,15 @@ def slabs_destroy(run: Record, cpu: Record, frame: Record) -> int:
         if descriptors >= 0:
             frame.path = cpu.path
             cpu.work += run.free_hit
+            disable_irqs(cpu)
             frame.pc = DESTROY + 2
             call(run, cpu, FREE, descriptors, 0, 0, frame.obj, 0)
         return GO
     if stage == 2:
         cpu.path = frame.path
+        frame.pc = DESTROY
+        irq_restore(run, cpu)
+        return GO
     if frame.a == NO_SLAB:
         end_of_path(cpu, 0)
         return GO
@@ -81,13 +97,15 @@ def free_block(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = FREE_BLOCK + 1
         if frame.b:
             note_counted(run, cpu, l3)
+            note_free_block(run, cpu, cache, frame.node, frame.b)
     while frame.i < frame.b:
         obj = words[frame.a + frame.i]
         frame.i += 1
         slab = obj >> OBJECT_BITS
+        was = slabs[slab].which
         note_unlinking(run, cpu, slab)
         now = free_block_object(words, slabs, l3, stats_at(run.stats)[cache], obj, not run.trim_after_batch)
-        note_returned(run, cpu, l3, obj)
+        note_returned(run, cpu, l3, obj, was, now)
         if now != SLAB_DESTROYED:
             continue
         slabs[slab].link = NO_SLAB
@@ -103,7 +121,7 @@ def free_block(run: Record, cpu: Record, frame: Record) -> int:
         slab = excess_slab(slabs, l3)
         if slab == NO_SLAB:
             break
-        note_linked(run, cpu, l3, slab)
+        note_given_up(run, cpu, l3, slab)
         slabs[slab].link = frame.head
         frame.head = slab
     end_of_path(cpu, frame.head)
@@ -128,8 +146,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
             shared = arrays[remote.shared]
             note_array_seen(run, cpu, shared)
             nr = transfer_objects(ints_at(run.words), shared, alien, alien.limit)
-            if nr:
-                note_moved(run, cpu, alien, shared, nr)
+            note_alien_drained(run, cpu, alien, shared, nr)
         frame.pc = DRAIN_ALIEN + 2
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, alien.entry, alien.avail)
         return GO
@@ -144,7 +161,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node (the CPU's). Does not note how long the free list is, which no record tells."""
+    """Arguments: cache, node (the CPU's)."""
     stage = frame.pc & STAGE
     cache = frame.cache
     arrays = arrays_at(run.arrays)
@@ -171,12 +188,18 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
         if not nr:
             cpu.path = _FLUSH_LISTS
             frame.pc = FLUSH + 2
-            return free_block(run, cpu, call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount))
-        stage = 3
-    elif stage == 2:
+            depth = cpu.sp
+            status = free_block(run, cpu, call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.batchcount))
+            if under_way(cpu, status, depth):
+                return status
+            stage = 2
+        else:
+            stage = 3
+    if stage == 2:
         frame.head = cpu.ret
         stage = 3
     if stage == 3:
+        set_freeable(l3, stats_at(run.stats)[cache])
         frame.pc = FLUSH + 4
         if spin_unlock(run, cpu, l3.list_lock) == WAIT:
             return WAIT
@@ -231,7 +254,11 @@ def kmem_cache_free(run: Record, cpu: Record, frame: Record) -> int:
             return GO
         stats.freemiss += 1
         frame.pc = FREE + 6
-        return cache_flusharray(run, cpu, call(run, cpu, FLUSH, cache, cpu.node, 0, 0, 0))
+        depth = cpu.sp
+        status = cache_flusharray(run, cpu, call(run, cpu, FLUSH, cache, cpu.node, 0, 0, 0))
+        if under_way(cpu, status, depth):
+            return status
+        stage = 6
     if stage == 1:
         alien = arrays[frame.b]
         cpu.path = _ALIEN_PUT

@@ -9,7 +9,7 @@ from __future__ import annotations
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.compiled.clock import GAMMA_WORD, Record, drawn_factor, histogram_at, wrap_up
-from slabdes.engine.compiled.layout import N_PATHS
+from slabdes.engine.compiled.layout import N_PATHS, SLOT
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
     caches_at,
@@ -27,6 +27,7 @@ from slabdes.engine.records import Path, bucket_of
 from slabdes.workload.programs import ANY_NODE
 
 _HIT, _FREE_HIT = int(Path.HIT), int(Path.FREE_HIT)
+SLOT_BYTES = SLOT.itemsize
 
 
 @inline
@@ -45,21 +46,19 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, first_touch, me, reap_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
-    place = make_slot(run, cpu.slot)
-    slots = slots_at(run.slots)
-    least, greatest, total, touches = cpu.clock, 0, 0, 0
+    slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.slot))
+    greatest, total, touches = 0, 0, 0
     least = (1 << 63) - 1
     done = 0
-    while done < most and clock + think < reap_at:
+    while done < most:
         start = clock + think
+        if start >= timer_at:
+            break
         obj = alloc_hit(words, stats, ac)
-        factor = slowdown
-        if jitter:
-            key += GAMMA_WORD
-            factor = drawn_factor(slowdown, jitter, key)
-        took = (cost * factor) >> FIXED_BITS
+        key += GAMMA_WORD
+        took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         slab = slabs[obj >> OBJECT_BITS]
         link = slab.bufctl + (obj & OBJECT_MASK)
         if touched[link] != me:
@@ -71,9 +70,8 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         least = min(least, took)
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
-        identity = slab.serial << OBJECT_BITS | (obj & OBJECT_MASK)
-        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(identity, cache, _HIT)))
-        slot = slots[place + done]
+        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _HIT)))
+        slot = slots[done]
         slot.obj = obj
         slot.full_at = clock
         slot.full = 1
@@ -82,7 +80,8 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         done += 1
     cpu.allocs += done
     cpu.first_touch_time += touches * first_touch
-    cpu.jitter_key = key
+    if jitter:
+        cpu.jitter_key = key
     cpu.digest = digest
     _lived(run, cpu, (cache + 1) * N_PATHS + _HIT, done, clock, total, least, greatest, touches)
     return done
@@ -112,16 +111,18 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, first_touch, me, reap_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.reap_at
+    cost, think, first_touch, me, timer_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
-    slots = slots_at(run.slots)
+    slots = slots_at(run.slots + SLOT_BYTES * place)
     greatest, total, touches = 0, 0, 0
     least = (1 << 63) - 1
     done = 0
-    while done < most and clock + think < reap_at:
+    while done < most:
         start = clock + think
-        slot = slots[place + done]
+        if start >= timer_at:
+            break
+        slot = slots[done]
         obj = slot.obj
         if not slot.full or slot.full_at > start or obj == NO_OBJECT:
             break
@@ -129,11 +130,8 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         if slab.nodeid != node:
             break
         slot.full = 0
-        factor = slowdown
-        if jitter:
-            key += GAMMA_WORD
-            factor = drawn_factor(slowdown, jitter, key)
-        took = (cost * factor) >> FIXED_BITS
+        key += GAMMA_WORD
+        took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         if touched[slab.bufctl + (obj & OBJECT_MASK)] != me:
             touches += 1
             took += first_touch
@@ -143,8 +141,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         least = min(least, took)
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
-        identity = slab.serial << OBJECT_BITS | (obj & OBJECT_MASK)
-        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(identity, cache, _FREE_HIT)))
+        digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _FREE_HIT)))
         if run.windowed:
             slot.emptied = clock
             wake(run, slot)
@@ -153,7 +150,8 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         forget_slot(run, place)
     cpu.frees += done
     cpu.descriptor_read_time += touches * first_touch
-    cpu.jitter_key = key
+    if jitter:
+        cpu.jitter_key = key
     cpu.digest = digest
     _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, total, least, greatest, touches)
     return done

@@ -18,7 +18,7 @@ from slabdes.engine.records import SUB_BUCKET_BITS, Path, Spent
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
 """Room for every bucket of a 63-bit value."""
-HASHES: Final = frozenset({"digest", "jitter_key", "draw_key"})
+HASHES: Final = frozenset({"digest", "jitter_key", "draw_key", "irq_key"})
 """Fields that hold unsigned words."""
 
 
@@ -34,18 +34,20 @@ SLAB: Final = record(
 )  # fmt: skip
 """As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
-    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "colour_next", "free_touched",
-    "next_reap", "list_lock", "line", "shared", "alien",
+    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
+    "free_touched", "next_reap", "list_lock", "line", "shared", "alien",
 )  # fmt: skip
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
 CACHE: Final = record(
-    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array",
+    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
+    "ctor_calls", "mem_spread",
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
-    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "since", "toll", "relinked", "posted", "digest",
+    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by", "since",
+    "toll", "relinked", "posted", "digest",
 )  # fmt: skip
 """As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
@@ -64,11 +66,11 @@ CPU: Final = record(
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
     "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
-    "was_lock_wait", "was_handoff", "was_line", "was_local_memory", "was_remote_memory", "was_pages", "was_first_touch",
-    "was_descriptor_read", "was_work",
+    "level", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth", "irqs_off_at",
+    "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
-    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "identity",
+    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
@@ -76,7 +78,7 @@ CPU: Final = record(
 POINTERS: Final = (
     "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
     "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "buckets",
-    "counts", "spent", "slots", "lives", "spares", "steps", "exponential",
+    "counts", "spent", "accounts", "irq_buckets", "irq_counts", "rings", "slots", "lives", "spares", "steps", "exponential",
 )  # fmt: skip
 COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
@@ -88,7 +90,7 @@ RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
     "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
-    "windowed", "barrier",
+    "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
 )  # fmt: skip
 WORKLOAD: Final = (
     "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",
@@ -125,6 +127,10 @@ class Status(IntEnum):
     """There may be no room for another slab."""
     SLOTS = 8
     """The hash table of slots is half full."""
+    EVENTS = 9
+    """There may be no room for what a script's next step would write down."""
+    STORM = 10
+    """A CPU does nothing any more but handle interrupts."""
 
 
 class Micro(IntEnum):

@@ -10,6 +10,7 @@ from typing import Any
 
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
+from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
     Record,
     add,
@@ -20,11 +21,14 @@ from slabdes.engine.compiled.clock import (
     spend_on_lines,
     unschedule,
 )
+from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import write, write_locked
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
-from slabdes.locks.spinlock import FREE
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 
 GO = int(Status.GO)
 WAIT = int(Status.WAIT)
@@ -34,6 +38,7 @@ _TAKE = int(Micro.TAKE)
 _GRANTED = int(Micro.GRANTED)
 _RELEASE = int(Micro.RELEASE)
 _FINISH = int(Micro.FINISH)
+_UNLOCKED = int(Event.UNLOCKED)
 
 
 @function
@@ -48,6 +53,7 @@ def look(run: Record, cpu: Record) -> int:
 @function
 def spin_lock(run: Record, cpu: Record, lock: int) -> int:
     """Wait for a lock and take it."""
+    write_locked(run, cpu, lock)
     cpu.lock = lock
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
@@ -62,6 +68,8 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
     held = locks_at(run.locks)[lock]
     if held.holder != FREE:
         return False
+    disable_irqs(cpu)
+    write_locked(run, cpu, lock)
     held.acquisitions += 1
     _fetch(run, cpu, held)
     return True
@@ -69,7 +77,8 @@ def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
 
 @function
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
-    """Release a lock once what was done under it has taken its time."""
+    """Release a lock once what was done under it has taken its time. For paths with interrupts off: see spin_unlock_irq."""
+    write(run, cpu, _UNLOCKED, lock, 0, 0, 0, 0, 0)
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
@@ -84,6 +93,15 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
 
 
 @function
+def spin_unlock_irq(run: Record, cpu: Record, lock: int) -> int:
+    """Release a lock with which interrupts may go on: a handler may now be on top of the path."""
+    status = spin_unlock(run, cpu, lock)
+    if status == GO:
+        take_interrupts(run, cpu)
+    return status
+
+
+@function
 def resume(run: Record, cpu: Record) -> int:
     """The CPU's event has come: finish what it waited for."""
     todo = cpu.micro
@@ -94,6 +112,7 @@ def resume(run: Record, cpu: Record) -> int:
         return _take(run, cpu)
     if todo == _RELEASE:
         _release(run, cpu)
+        take_interrupts(run, cpu)
     elif todo == _GRANTED:
         _granted(run, cpu)
     else:
@@ -103,12 +122,14 @@ def resume(run: Record, cpu: Record) -> int:
 
 @function
 def _take(run: Record, cpu: Record) -> int:
+    disable_irqs(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
     if held.holder == FREE:
         _fetch(run, cpu, held)
         return GO
     cpu.asked = cpu.clock
+    count_contention(held, cpu.number)
     _queue_changes(held, cpu.clock)
     if held.waiters:
         cpus_at(run.cpus)[held.last].next_waiter = cpu.number
@@ -130,6 +151,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.granted_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
+    count_acquisition(held, cpu.number)
     owner = ints_at(run.owner)[held.line]
     fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
@@ -169,6 +191,7 @@ def _granted(run: Record, cpu: Record) -> None:
     held.waiters -= 1
     held.holder = cpu.number
     held.granted_at = now
+    count_acquisition(held, cpu.number)
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)
@@ -186,6 +209,7 @@ def _granted(run: Record, cpu: Record) -> None:
 
 @function
 def _release(run: Record, cpu: Record) -> None:
+    enable_irqs(run, cpu, cpu.clock)
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)

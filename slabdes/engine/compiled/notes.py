@@ -6,6 +6,15 @@ from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.compiled.clock import Record, fetch_line, spend_on_lines, touch_line
 from slabdes.engine.compiled.numba_tools import arrays_at, function, inline, ints_at, l3s_at, locks_at, slabs_at
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import write
+
+(_MOVED, _ALIEN_DRAINED, _TAKEN, _TAKEN_STRAIGHT, _TAKEN_FROM_NEW, _NO_MORE_SLABS, _DIRECT_GROW, _FREE_BLOCK, _RETURNED,
+ _GIVEN_UP, _DRAINED, _DO_DRAIN, _SLAB_MADE, _FALLBACK) = (
+    int(Event.MOVED), int(Event.ALIEN_DRAINED), int(Event.TAKEN), int(Event.TAKEN_STRAIGHT), int(Event.TAKEN_FROM_NEW),
+    int(Event.NO_MORE_SLABS), int(Event.DIRECT_GROW), int(Event.FREE_BLOCK), int(Event.RETURNED), int(Event.GIVEN_UP),
+    int(Event.DRAINED), int(Event.DO_DRAIN), int(Event.SLAB_MADE), int(Event.FALLBACK),
+)  # fmt: skip
 
 
 @function
@@ -40,6 +49,20 @@ def note_array_seen(run: Record, cpu: Record, array: Record) -> None:
 @inline
 def note_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) -> None:
     """`nr` objects went from one array to another."""
+    write(run, cpu, _MOVED, frm.entry, to.entry, nr, 0, 0, 0)
+    _charge_moved(run, cpu, frm, to, nr)
+
+
+@inline
+def note_alien_drained(run: Record, cpu: Record, alien: Record, shared: Record, nr: int) -> None:
+    """`nr` objects, possibly none, went from an alien cache to the shared array of their home."""
+    write(run, cpu, _ALIEN_DRAINED, alien.entry, shared.entry, nr, 0, 0, 0)
+    if nr:
+        _charge_moved(run, cpu, alien, shared, nr)
+
+
+@inline
+def _charge_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) -> None:
     fetch_line(run, cpu, frm.line)
     fetch_line(run, cpu, to.line)
     cpu.work += nr * run.move_object
@@ -83,18 +106,82 @@ def touch_slab(run: Record, cpu: Record, slab: int) -> None:
     fetch_line(run, cpu, line + 1)
 
 
-@function
-def note_taken(run: Record, cpu: Record, l3: Record, slab: int, nr: int) -> None:
-    """`nr` objects were taken from a listed slab, which was moved to the list it is on now."""
-    touch_slab(run, cpu, slab)
+@inline
+def note_taken(run: Record, cpu: Record, l3: Record, slab: int, was: int, nr: int) -> None:
+    """`nr` objects were taken from a slab of list `was`, which was moved to the list it is on now."""
+    write(run, cpu, _TAKEN, slab, was, slabs_at(run.slabs)[slab].which, nr, 0, 0)
+    _charge_taken(run, cpu, l3, slab, nr)
+
+
+@inline
+def note_taken_straight(run: Record, cpu: Record, l3: Record, slab: int, was: int) -> None:
+    """The same for one object that passes no array, as cache_alloc_node takes it."""
+    write(run, cpu, _TAKEN_STRAIGHT, slab, was, slabs_at(run.slabs)[slab].which, 0, 0, 0)
+    _charge_taken(run, cpu, l3, slab, 1)
+
+
+@inline
+def note_taken_from_new(run: Record, cpu: Record, slab: int, nr: int) -> None:
+    """`nr` objects were taken from a slab that is on no list yet."""
+    write(run, cpu, _TAKEN_FROM_NEW, slab, nr, 0, 0, 0, 0)
     cpu.work += nr * run.slab_object
+
+
+@inline
+def note_no_more_slabs(run: Record, cpu: Record, cache: int, ac: Record) -> None:
+    """A refill found the partial and free lists empty."""
+    write(run, cpu, _NO_MORE_SLABS, cache, ac.avail, 0, 0, 0, 0)
+
+
+@inline
+def note_direct_grow(run: Record, cpu: Record, cache: int) -> None:
+    """A refill grows without having taken list_lock."""
+    write(run, cpu, _DIRECT_GROW, cache, 0, 0, 0, 0, 0)
+
+
+@inline
+def note_free_block(run: Record, cpu: Record, cache: int, node: int, nr: int) -> None:
+    """free_block begins with `nr` objects."""
+    write(run, cpu, _FREE_BLOCK, cache, node, nr, 0, 0, 0)
+
+
+@inline
+def note_returned(run: Record, cpu: Record, l3: Record, obj: int, was: int, now: int) -> None:
+    """An object went back to its slab, which was on list `was` and is now on `now` or SLAB_DESTROYED."""
+    write(run, cpu, _RETURNED, obj, was, now, 0, 0, 0)
+    _charge_taken(run, cpu, l3, obj >> OBJECT_BITS, 1)
+
+
+@inline
+def note_given_up(run: Record, cpu: Record, l3: Record, slab: int) -> None:
+    """After a batch, free_block unlinked a slab that is beyond free_limit."""
+    write(run, cpu, _GIVEN_UP, slab, 0, 0, 0, 0, 0)
     note_linked(run, cpu, l3, slab)
 
 
 @inline
-def note_returned(run: Record, cpu: Record, l3: Record, obj: int) -> None:
-    """An object went back to its slab."""
-    note_taken(run, cpu, l3, obj >> OBJECT_BITS, 1)
+def note_drained(run: Record, cpu: Record, slab: int) -> None:
+    """drain_freelist destroys an empty slab."""
+    write(run, cpu, _DRAINED, slab, 0, 0, 0, 0, 0)
+
+
+@inline
+def note_do_drain(run: Record, cpu: Record) -> None:
+    """Shrink empties this CPU's array."""
+    write(run, cpu, _DO_DRAIN, 0, 0, 0, 0, 0, 0)
+
+
+@inline
+def note_fallback(run: Record, cpu: Record, cache: int, node: int) -> None:
+    """fallback_alloc starts to walk the zonelist of `node`."""
+    write(run, cpu, _FALLBACK, cache, node, 0, 0, 0, 0)
+
+
+@function
+def _charge_taken(run: Record, cpu: Record, l3: Record, slab: int, nr: int) -> None:
+    touch_slab(run, cpu, slab)
+    cpu.work += nr * run.slab_object
+    note_linked(run, cpu, l3, slab)
 
 
 @inline
@@ -104,9 +191,10 @@ def note_slab_made(run: Record, cpu: Record, slab: int, num: int) -> None:
     first = slabs_at(run.slabs)[slab].bufctl
     for link in range(first, first + num):
         touched[link] = -1
+    record = slabs_at(run.slabs)[slab]
+    write(run, cpu, _SLAB_MADE, slab, record.nodeid, record.colouroff, 0, 0, 0)
     # Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
     owner = ints_at(run.owner)
-    line = slabs_at(run.slabs)[slab].line
-    owner[line] = cpu.number
-    owner[line + 1] = cpu.number
+    owner[record.line] = cpu.number
+    owner[record.line + 1] = cpu.number
     cpu.work += run.grow_base + num * run.init_object

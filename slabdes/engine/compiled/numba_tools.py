@@ -14,15 +14,15 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import cgutils as numba_cgutils
-from numba.extending import intrinsic, overload_method, register_jitable
+from numba.extending import intrinsic, overload, overload_method, register_jitable
 from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, timers, transitions
+from slabdes.allocator import lists, mempolicy, timers, transitions
 from slabdes.engine import cpu, lines, pages, records
-from slabdes.engine.compiled import layout
-from slabdes.locks import disciplines
+from slabdes.engine.compiled import layout, script_layout
+from slabdes.locks import disciplines, spinlock
 
 # Parts of numba without types.
 arrayobj: Any = numba_arrayobj
@@ -45,6 +45,20 @@ def inline(python: F) -> F:
 def function(python: F) -> F:
     """Compile a function that others call."""
     return cast(F, njit(**_INNER)(python))
+
+
+def by_run(of_script: F, of_timed: F) -> F:
+    """A function of a run and more that is one of two, as the type of the run's record says when it is compiled."""
+
+    def either(run: Any, *others: Any) -> Any:
+        raise NotImplementedError("only compiled code knows the type of its run")
+
+    def chosen(run: Any, *others: Any) -> F:
+        function = of_script if script_layout.ONLY_SCRIPTS_HAVE in run.fields else of_timed
+        return cast(F, getattr(function, "py_func", function))
+
+    overload(either, jit_options={"forceinline": True}, strict=False)(chosen)
+    return cast(F, either)
 
 
 _LENGTH = 0
@@ -101,6 +115,8 @@ slots_at = _view(layout.SLOT, 1)
 steps_at = _view(layout.STEP, 1)
 frames_at = _view(layout.FRAME, 1)
 cpus_at = _view(layout.CPU, 1)
+events_at = _view(script_layout.EVENT, 1)
+policies_at = _view(script_layout.POLICY, 1)
 
 
 @intrinsic
@@ -132,9 +148,11 @@ def _share(module: ModuleType, *names: str) -> None:
 _share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
 _share(transitions)
 _share(timers)
+_share(mempolicy)
 _share(streams, "mix64")
 _share(cpu, "fold", "hold_word", "what_word", "slowed")
 _share(records, "bucket_of")
 _share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
 _share(lines, "touch")
 _share(disciplines, "qspinlock_delay", "ticket_delay", "cna_threshold_reached")
+_share(spinlock, "count_contention", "count_acquisition")

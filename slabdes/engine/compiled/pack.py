@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
+from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
-from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.compiled.account import LEVELS
+from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, Path
-from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
-from slabdes.streams import exponential_table
+from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
 Array = np.ndarray[Any, Any]
@@ -34,8 +36,8 @@ _FRAMES_OF_A_DESCRIPTOR = 8
 class Memory:
     """All arrays of a run by the names of their pointers, and the record that compiled code finds them through."""
 
-    def __init__(self) -> None:
-        self.run = np.zeros(1, layout.RUN)
+    def __init__(self, run: np.dtype[np.void] = layout.RUN) -> None:
+        self.run = np.zeros(1, run)
         self._arrays: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
@@ -79,36 +81,64 @@ def pack(
     """Everything but the workload."""
     memory = Memory()
     _pack_rules(memory, machine, settings)
-    _pack_caches(memory, state)
-    memory.set(
-        n_slabs=len(state.slabs),
-        scratch=len(state.words),
-        n_words=len(state.words) + machine.n_cpus,
-        n_lines=state.n_lines,
-        most_objects=max((cache.num for cache in state.caches), default=1),
-        section_lock=len(locks) - 1,
-        first_zone_lock=len(locks) - 1 - machine.n_nodes,
-    )
-    memory.put("words", [*state.words, *([0] * machine.n_cpus)])
-    memory.put("touched", np.full(memory.get("n_words"), NOBODY))
-    memory.put("slabs", _table(layout.SLAB, state.slabs), layout.SLAB)
-    memory.put("owner", lines.owner)
-    memory.put("home", lines.home)
-    make_room(memory, SPARE_SLABS)
-    packed = memory.put("locks", np.zeros(len(locks), layout.LOCK), layout.LOCK)
-    packed["line"] = [lock.line for lock in locks]
-    packed["holder"] = packed["passed"] = FREE
-    memory.put("lock_buckets", np.zeros((2 * len(locks), layout.BUCKETS), "i8"))
-    memory.put("lock_counts", _no_counts(2 * len(locks)), layout.COUNTS)
+    pack_caches(memory, state)
+    pack_objects(memory, state, lines.owner, lines.home)
+    pack_locks(memory, [lock.line for lock in locks], machine.n_nodes)
     histograms = (len(state.caches) + 1) * layout.N_PATHS
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
-    memory.put("counts", _no_counts(histograms), layout.COUNTS)
+    memory.put("counts", no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
     return memory
 
 
-def _no_counts(histograms: int) -> Array:
+def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
+    """Interrupt sources, whose CPUs' streams of draws begin at `keys`: the first draw of each has been made."""
+    memory.set(
+        irq_periodic=settings.periodic,
+        irq_mean=settings.mean,
+        irq_cache=settings.cache,
+        irq_objects=settings.objects,
+        irq_keep=settings.keep,
+        irq_work=settings.work,
+    )
+    memory.put("rings", np.zeros(len(keys) * (settings.keep + settings.objects)))
+    memory["cpus"]["irq_key"] = np.array([(key + GAMMA) & MASK64 for key in keys], "u8")
+
+
+def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: Sequence[int]) -> None:
+    """Slabs, objects and cache lines; `owner` and `home` by line."""
+    n_cpus = len(state.node_of_cpu)
+    memory.set(
+        n_slabs=len(state.slabs),
+        scratch=len(state.words),
+        n_words=len(state.words) + n_cpus,
+        n_lines=state.n_lines,
+        most_objects=max((cache.num for cache in state.caches), default=1),
+    )
+    memory.put("words", [*state.words, *([0] * n_cpus)])
+    memory.put("touched", np.full(memory.get("n_words"), NOBODY))
+    slabs = memory.put("slabs", table(layout.SLAB, state.slabs), layout.SLAB)
+    for cache in state.caches:
+        # Spare slabs are a stack: each links to the one below.
+        slabs["link"][cache.spare_slabs] = [NOBODY, *cache.spare_slabs][: len(cache.spare_slabs)]
+    memory.put("owner", owner)
+    memory.put("home", home)
+    make_room(memory, SPARE_SLABS)
+
+
+def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
+    """Free locks on these lines: the caches', one for each node's zone, the workload's own."""
+    memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
+    packed = memory.put("locks", np.zeros(len(lines), layout.LOCK), layout.LOCK)
+    packed["line"] = lines
+    packed["holder"] = packed["acquired_by"] = packed["passed"] = FREE
+    memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
+    memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
+
+
+def no_counts(histograms: int) -> Array:
+    """Sums of empty histograms."""
     counts = np.zeros(histograms, layout.COUNTS)
     counts["least"] = np.iinfo("i8").max
     return counts
@@ -135,15 +165,8 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
     memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
+    pack_version(memory, version)
     memory.set(
-        unlocked_look=version.unlocked_look,
-        private_slab=version.private_slab,
-        unlocked_colour=version.unlocked_colour,
-        trim_after_batch=version.trim_after_batch,
-        pages_after_unlock=version.pages_after_unlock,
-        line_of_list_lock=version.layout.list_lock,
-        line_of_free_objects=version.layout.free_objects,
-        line_of_colour_next=version.layout.colour_next,
         tas=handoff is tas,
         ticket=handoff is ticket,
         cna=handoff is cna,
@@ -172,7 +195,22 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     memory.put("page_high", pool.high)
 
 
-def _pack_caches(memory: Memory, state: SlabState) -> None:
+def pack_version(memory: Memory, version: Version) -> None:
+    """The policies of a kernel version."""
+    memory.set(
+        unlocked_look=version.unlocked_look,
+        private_slab=version.private_slab,
+        unlocked_colour=version.unlocked_colour,
+        trim_after_batch=version.trim_after_batch,
+        pages_after_unlock=version.pages_after_unlock,
+        line_of_list_lock=version.layout.list_lock,
+        line_of_free_objects=version.layout.free_objects,
+        line_of_colour_next=version.layout.colour_next,
+    )
+
+
+def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = ()) -> tuple[list[ArrayCache], int]:
+    """Caches, their lists and counters; the arrays by the numbers that these find them under, and where `more` begin."""
     arrays: list[ArrayCache] = []
     nothing = ArrayCache("", 0, 0, 0)
 
@@ -187,7 +225,9 @@ def _pack_caches(memory: Memory, state: SlabState) -> None:
         for name in ("num", "gfporder", "colour", "colour_off"):
             record[name] = getattr(cache, name)
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
-        record["spare"] = -1
+        record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls
+        record["slabs_created"], record["slabs_destroyed"] = cache.slabs_created, cache.slabs_destroyed
+        record["spare"] = cache.spare_slabs[-1] if cache.spare_slabs else NOBODY
         record["array"] = place(cache.array)
         for l3 in cache.nodelists:
             packed = l3s[cache.index * state.n_nodes + l3.node]
@@ -198,18 +238,20 @@ def _pack_caches(memory: Memory, state: SlabState) -> None:
             packed["alien"] = -1 if l3.alien is None else place(l3.alien)
     memory.put("caches", caches, layout.CACHE)
     memory.put("l3s", l3s, layout.L3)
-    memory.put("arrays", _table(layout.ARRAY, arrays), layout.ARRAY)
-    memory.put("stats", np.zeros(len(state.caches), layout.STATS), layout.STATS)
+    first_more = place(more)
+    memory.put("arrays", table(layout.ARRAY, arrays), layout.ARRAY)
+    memory.put("stats", table(layout.STATS, [cache.stats for cache in state.caches]), layout.STATS)
     memory.set(all_caches=len(state.caches))
+    return arrays, first_more
 
 
-def _table(dtype: np.dtype[np.void], objects: Sequence[Any]) -> Array:
+def table(dtype: np.dtype[np.void], objects: Sequence[Any]) -> Array:
     """Objects with attributes as records of the same names."""
-    table = np.zeros(len(objects), dtype)
+    made = np.zeros(len(objects), dtype)
     for name in dtype.names or ():
         if name != "link":
-            table[name] = [getattr(one, name) for one in objects]
-    return table
+            made[name] = [getattr(one, name) for one in objects]
+    return made
 
 
 def chain_length(cache: KmemCache, longest: int) -> int:
@@ -223,15 +265,29 @@ def chain_length(cache: KmemCache, longest: int) -> int:
 
 
 def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu], jitter_keys: Sequence[int]) -> None:
+    packed = put_cpus(memory, state)
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at"):
+        packed[name] = [getattr(cpu, name) for cpu in cpus]
+    packed["jitter_key"] = np.array(jitter_keys, "u8")
+
+
+def put_cpus(memory: Memory, state: SlabState) -> Array:
+    """CPUs with nothing but their stacks."""
+    n_cpus = len(state.node_of_cpu)
     depth = _FRAMES + _FRAMES_OF_A_DESCRIPTOR * max(
         (1 + chain_length(cache, len(state.caches)) for cache in state.caches), default=1
     )
-    packed = memory.put("cpus", np.zeros(len(cpus), layout.CPU), layout.CPU)
-    memory.put("frames", np.zeros(len(cpus) * depth, layout.FRAME), layout.FRAME)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node"):
-        packed[name] = [getattr(cpu, name) for cpu in cpus]
-    packed["jitter_key"] = np.array(jitter_keys, "u8")
-    packed["frame0"] = np.arange(len(cpus)) * depth
+    # A handler may be on top of a path, and a path of its own on top of that.
+    depth = 2 * depth + 1
+    packed = memory.put("cpus", np.zeros(n_cpus, layout.CPU), layout.CPU)
+    memory.put("frames", np.zeros(n_cpus * depth, layout.FRAME), layout.FRAME)
+    packed["frame0"] = np.arange(n_cpus) * depth
+    packed["irq_at"] = NEVER
+    memory.put("accounts", np.zeros(LEVELS * n_cpus, layout.SPENT), layout.SPENT)
+    memory.put("irq_buckets", np.zeros((2, layout.BUCKETS), "i8"))
+    memory.put("irq_counts", no_counts(2), layout.COUNTS)
+    memory.put("rings", [])
+    return packed
 
 
 def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
@@ -239,7 +295,9 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     _unpack_caches(memory, state)
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
-        for name in ("acquisitions", "contended", "bounces", "queue_area", "changed_at", "digest"):
+        for name in (
+            "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area", "changed_at", "digest",
+        ):  # fmt: skip
             setattr(lock, name, int(packed[name]))
         lock.joined = _still_waiting(memory, packed)
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
@@ -247,12 +305,13 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in (
             "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
-"slot_wait",
-                        "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
-            "descriptor_read_time",
-             "work_time", "idle_time",
+            "slot_wait", "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
+            "descriptor_read_time", "work_time", "idle_time", "interrupts", "interrupts_lost",
         ):  # fmt: skip
             setattr(cpu, name, int(packed[name]))
+    cpus[0].irqs_off, cpus[0].irq_wait = (
+        _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
+    )
     # Compiled code counts all CPUs together: records add them up anyway.
     for number, packed in enumerate(memory["spent"]):
         cpus[0].spent[Path(number)] = [int(part) for part in packed]
@@ -304,7 +363,8 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
             array.avail = avail[number]
         for l3 in cache.nodelists:
             record = memory["l3s"][cache.index * state.n_nodes + l3.node]
-            l3.free_objects, l3.free_limit = int(record["free_objects"]), int(record["free_limit"])
+            l3.free_objects, l3.free_slabs = int(record["free_objects"]), int(record["free_slabs"])
+            l3.free_limit = int(record["free_limit"])
             if l3.shared is not None:
                 l3.shared.avail = avail[int(record["shared"])]
             for other, alien in enumerate(l3.alien or ()):

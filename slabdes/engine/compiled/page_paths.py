@@ -7,8 +7,10 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.clock import Record, call, count, end_of_path, settle
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
+from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.variants import page_call_fails, write
 from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.records import Path
 from slabdes.workload.programs import Op
@@ -17,6 +19,7 @@ from slabdes.workload.synthetic import NO_CACHE
 NOBODY = -1
 _GET_PAGES = int(Op.GET_PAGES)
 _GOT, _GAVE, _FAIL = int(Path.GET_PAGES), int(Path.GIVE_PAGES), int(Path.FAIL)
+_PAGES = int(Event.PAGES)
 
 
 @function
@@ -64,6 +67,13 @@ def _order(run: Record, frame: Record) -> int:
     return frame.b if frame.cache == NO_CACHE else caches_at(run.caches)[frame.cache].gfporder
 
 
+@inline
+def _note_pages(run: Record, cpu: Record, frame: Record, slab: int, got: int) -> None:
+    """The page allocator answered: a slab's number and the node its pages lie on, or NO_SLAB and NO_NODE."""
+    serial = NOBODY if slab == NO_SLAB else slabs_at(run.slabs)[slab].serial
+    write(run, cpu, _PAGES, frame.cache, frame.node, frame.a, slab, got, serial)
+
+
 @function
 def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
     """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE.
@@ -73,9 +83,10 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
     stage = frame.pc & STAGE
     order = _order(run, frame)
     if stage == 0:
-        frame.i = 0
+        frame.i = run.n_nodes if page_call_fails(run, frame.node) else 0
         stage = 1
-    if stage == 1 and frame.i == (1 if frame.a else run.n_nodes):
+    if stage == 1 and frame.i >= (1 if frame.a else run.n_nodes):
+        _note_pages(run, cpu, frame, NO_SLAB, NO_NODE)
         cpu.ret2 = NO_NODE
         end_of_path(cpu, NO_SLAB)
         return GO
@@ -93,7 +104,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             frame.nr = 1 if take_pages(ints_at(run.free_pages), zone, 1 << order) else 0
             cpu.page_work += run.page_alloc_higher + (order - 1) * run.page_per_order
             frame.pc = PAGES + 4
-            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
         else:
             got = frame.nr != 0
     else:
@@ -112,12 +123,16 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             moved = refill_list(ints_at(run.free_pages), pcp, ints_at(run.page_batch)[zone], cpu.number, zone)
             cpu.page_work += moved * run.pcp_refill_page
             frame.pc = PAGES + 4
-            return spin_unlock(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
         else:
             got = take_from_list(pcp, cpu.number, zone)
     if got:
+        slab = NO_SLAB + 1
+        if frame.cache != NO_CACHE:
+            slab = new_slab(run, frame.cache, zone)
+            _note_pages(run, cpu, frame, slab, zone)
         cpu.ret2 = zone
-        end_of_path(cpu, NO_SLAB + 1 if frame.cache == NO_CACHE else new_slab(run, frame.cache, zone))
+        end_of_path(cpu, slab)
     else:
         frame.i += 1
         frame.pc = PAGES + 1
@@ -147,7 +162,7 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
             moved = trim_list(free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node)
             cpu.page_work += moved * run.pcp_refill_page
         frame.pc = FREE_PAGES + 2
-        return spin_unlock(run, cpu, lock)
+        return spin_unlock_irq(run, cpu, lock)
     end_of_path(cpu, 0)
     return GO
 

@@ -5,10 +5,11 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_OBJECT
 from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.alloc_paths import kmem_cache_alloc
 from slabdes.engine.compiled.clock import (
+    NEVER,
     Record,
     call,
     count,
@@ -16,18 +17,19 @@ from slabdes.engine.compiled.clock import (
     first_touch,
     link_of,
     schedule,
+    set_timer,
     settle,
 )
 from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
 from slabdes.engine.compiled.free_paths import kmem_cache_free
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
+from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status, Why
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import (
     cpus_at,
     function,
     inline,
-    slabs_at,
     slots_at,
 )
 from slabdes.engine.compiled.page_paths import move_pages, pages_moved
@@ -91,6 +93,8 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             if got != END:
                 return got
             frame.pc = _LAST
+            cpu.irq_at = NEVER
+            set_timer(cpu)
             return look(run, cpu)
         most = min(cpu.alike, run.pause_at - run.done)
         hits = _hits(run, cpu, most)
@@ -98,15 +102,21 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
             skip_steps(cpu, hits - 1)
             run.done += hits
             continue
-        # The step after the hits is more than that, or a reap comes before it.
+        # The step after the hits is more than that, or a timer comes before it.
         skip_steps(cpu, hits)
         run.done += hits + 1
-        if cpu.clock + cpu.think >= cpu.reap_at:
+        if cpu.clock + cpu.think >= cpu.timer_at:
             frame.pc = _THINK
             return GO
         cpu.clock += cpu.think
         cpu.think_time += cpu.think
-        return _begin(run, cpu, frame)
+        status = _begin(run, cpu, frame)
+        if status == GO and frame.pc == _ALLOCATED and cpu.sp == 0:
+            _end_of_alloc(run, cpu, frame)
+        elif status == GO and frame.pc == _FREED and cpu.sp == 0:
+            _end_of_free(run, cpu, frame)
+        else:
+            return status
 
 
 @inline
@@ -123,7 +133,7 @@ def _hits(run: Record, cpu: Record, most: int) -> int:
 def _allocate(run: Record, cpu: Record, frame: Record) -> int:
     """Allocate an object for a slot that is empty."""
     cpu.start = cpu.clock
-    begin_account(cpu)
+    begin_account(run, cpu)
     cpu.work += run.alloc_hit
     frame.pc = _ALLOCATED
     node = cpu.node if cpu.want == ANY_NODE else cpu.want
@@ -144,10 +154,10 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
         frame.pc = _NEXT
         _emptied(run, cpu)
         return GO
-    begin_account(cpu)
+    begin_account(run, cpu)
     cpu.work += run.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
-    cpu.identity = _identity(run, obj)
+    cpu.freed = obj
     frame.pc = _FREED
     return kmem_cache_free(run, cpu, call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0))
 
@@ -168,7 +178,7 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         return GO
     if cpu.op == _SECTION:
         cpu.start = cpu.clock
-        begin_account(cpu)
+        begin_account(run, cpu)
         frame.pc = _HOLD
         return spin_lock(run, cpu, run.section_lock)
     if cpu.op in (_GET_PAGES, _GIVE_PAGES):
@@ -177,15 +187,25 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
     return _barrier(run, cpu, frame)
 
 
+@function
+def _timer_comes(run: Record, cpu: Record) -> None:
+    """What takes the CPU is next: an interrupt, or a reap unless that is due later."""
+    if cpu.irq_at <= cpu.reap_at:
+        cpu.irqs_on_at = cpu.clock
+        take_interrupts(run, cpu)
+    else:
+        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+
+
 @inline
 def _think(run: Record, cpu: Record, frame: Record) -> int:
-    """Think, with reaps in between: they take the CPU and the thought goes on after them."""
-    if cpu.reap_at <= cpu.clock + cpu.think:
-        spent = max(0, cpu.reap_at - cpu.clock)
+    """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
+    if cpu.timer_at <= cpu.clock + cpu.think:
+        spent = max(0, cpu.timer_at - cpu.clock)
         cpu.clock += spent
         cpu.think_time += spent
         cpu.think -= spent
-        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        _timer_comes(run, cpu)
         return GO
     cpu.clock += cpu.think
     cpu.think_time += cpu.think
@@ -202,10 +222,10 @@ def _pass_waiting(cpu: Record, when: int) -> None:
 
 @inline
 def _wait_until(run: Record, cpu: Record, frame: Record) -> int:
-    """Wait for something that happens at `cpu.when`, reaping meanwhile if the timer is due; go on at stage `cpu.after`."""
-    if cpu.reap_at <= cpu.when and cpu.clock < cpu.when:
-        _pass_waiting(cpu, cpu.reap_at)
-        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+    """Wait for something that happens at `cpu.when`, with reaps and interrupts meanwhile; go on at stage `cpu.after`."""
+    if cpu.timer_at <= cpu.when and cpu.clock < cpu.when:
+        _pass_waiting(cpu, cpu.timer_at)
+        _timer_comes(run, cpu)
         return GO
     _pass_waiting(cpu, cpu.when)
     frame.pc = cpu.after
@@ -231,7 +251,7 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         frame.pc = _BLOCK
         if not _ready(run, cpu):
             _pass_waiting(cpu, cpu.when)
-            call(run, cpu, REAP, 0, 0, 0, 0, 0)
+            _timer_comes(run, cpu)
         return GO
     if _ready(run, cpu):
         frame.pc = cpu.after
@@ -241,7 +261,7 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if run.n_blocked == run.unfinished:
         return _STALLED
     frame.pc = _BLOCKED
-    cpu.when = cpu.reap_at
+    cpu.when = cpu.timer_at
     schedule(run, cpu.number, max(cpu.when, run.now))
     return WAIT
 
@@ -272,37 +292,6 @@ def _barrier(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _identity(run: Record, obj: int) -> int:
-    if obj == NO_OBJECT:
-        return obj
-    return slabs_at(run.slabs)[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
-
-
-@inline
-def _allocated(run: Record, cpu: Record, obj: int, path: int) -> None:
-    settle(run, cpu)
-    if obj == NO_OBJECT:
-        cpu.failed += 1
-    else:
-        first_touch(run, cpu, link_of(run, obj))
-    cpu.allocs += 1
-    count(run, cpu, cpu.cache, path, cpu.start, _identity(run, obj))
-    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
-    slot.obj = obj
-    slot.full_at = cpu.clock
-    slot.full = 1
-    wake(run, slot)
-
-
-@inline
-def _freed(run: Record, cpu: Record, path: int, identity: int) -> None:
-    settle(run, cpu)
-    cpu.frees += 1
-    count(run, cpu, cpu.cache, path, cpu.start, identity)
-    _emptied(run, cpu)
-
-
-@inline
 def _emptied(run: Record, cpu: Record) -> None:
     if run.windowed:
         place = make_slot(run, cpu.slot)
@@ -310,6 +299,38 @@ def _emptied(run: Record, cpu: Record) -> None:
         slot.emptied = cpu.clock
         wake(run, slot)
         forget_slot(run, place)
+
+
+@function
+def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
+    """An allocation that was more than a hit has its object, or none."""
+    obj = cpu.ret
+    settle(run, cpu)
+    if obj == NO_OBJECT:
+        cpu.failed += 1
+    else:
+        first_touch(run, cpu, link_of(run, obj))
+    cpu.allocs += 1
+    path = cpu.path if obj != NO_OBJECT else _FAIL
+    count(run, cpu, cpu.cache, path, cpu.start, obj)
+    end_account(run, cpu, path)
+    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
+    slot.obj = obj
+    slot.full_at = cpu.clock
+    slot.full = 1
+    wake(run, slot)
+    frame.pc = _NEXT
+
+
+@function
+def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
+    """A free that was more than a hit is done."""
+    settle(run, cpu)
+    cpu.frees += 1
+    count(run, cpu, cpu.cache, cpu.path, cpu.start, cpu.freed)
+    end_account(run, cpu, cpu.path)
+    _emptied(run, cpu)
+    frame.pc = _NEXT
 
 
 @inline
@@ -339,11 +360,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     if stage == _ALLOCATE:
         return _allocate(run, cpu, frame)
     if stage == _ALLOCATED:
-        frame.pc = _NEXT
-        obj = cpu.ret
-        path = cpu.path if obj != NO_OBJECT else _FAIL
-        _allocated(run, cpu, obj, path)
-        end_account(run, cpu, path)
+        _end_of_alloc(run, cpu, frame)
         return GO
     return _give_back(run, cpu, frame, stage)
 
@@ -368,9 +385,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _RELEASE:
         return _release(run, cpu, frame, find_slot(run, cpu.slot))
-    frame.pc = _NEXT
-    _freed(run, cpu, cpu.path, cpu.identity)
-    end_account(run, cpu, cpu.path)
+    _end_of_free(run, cpu, frame)
     return GO
 
 

@@ -14,6 +14,8 @@ from slabdes.engine.setup import build_state
 from slabdes.engine.timed import (
     AT_BARRIER,
     for_slot,
+    interrupt_key,
+    interrupt_storm,
     jitter_key,
     make_cpus,
     make_locks,
@@ -57,14 +59,16 @@ def run_compiled(
     progress: Callable[[int], None] | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
+    import numpy as np
+
     from slabdes.engine.compiled.cache import simulate_function
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
-    from slabdes.engine.compiled.pack import make_room, pack, unpack
+    from slabdes.engine.compiled.pack import make_room, pack, pack_interrupts, unpack
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
-    settings = timed_settings(experiment, machine)
+    settings = timed_settings(experiment, machine, workload.caches)
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_lines(state, lines)
     locks = make_locks(state, lines, settings.version)
@@ -72,8 +76,11 @@ def run_compiled(
     for cpu in cpus:
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
     memory = pack(state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus])
+    if settings.interrupts is not None:
+        pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
     memory["cpus"]["reap_at"] = [reap_time_ps(cpu.reap_due, settings.hz) for cpu in cpus]
+    memory["cpus"]["timer_at"] = np.minimum(memory["cpus"]["reap_at"], memory["cpus"]["irq_at"])
     feed = Feed(memory, workload)
     simulate = simulate_function()
     status = Status.PAUSE
@@ -88,6 +95,8 @@ def run_compiled(
             feed.more_slots()
         elif status is Status.STALLED:
             raise stalled(_blocked(memory["cpus"]))
+        elif status is Status.STORM:
+            raise interrupt_storm(memory.get("current"))
         else:
             raise ran_too_long()
         status = Status(simulate(memory.run))

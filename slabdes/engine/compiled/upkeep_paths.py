@@ -5,7 +5,7 @@ from __future__ import annotations
 from slabdes.allocator.lists import list_empty
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, following_reap
 from slabdes.allocator.transitions import NO_SLAB, drain_count, last_free_slab, reap_slab_count, shift_down
-from slabdes.engine.compiled.clock import Record, call, end_of_path, jiffies_of, reap_time, settle
+from slabdes.engine.compiled.clock import Record, call, end_of_path, set_timer, settle
 from slabdes.engine.compiled.codes import (
     DESTROY,
     DRAIN_ALIEN,
@@ -15,8 +15,8 @@ from slabdes.engine.compiled.codes import (
     REAP,
     STAGE,
 )
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_trylock, spin_unlock
-from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_unlinking, touch_slab
+from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_trylock, spin_unlock_irq
+from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_drained, note_unlinking, touch_slab
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
     caches_at,
@@ -27,8 +27,10 @@ from slabdes.engine.compiled.numba_tools import (
     slabs_at,
     stats_at,
 )
+from slabdes.engine.compiled.variants import jiffies_of, reap_time
 
 NOBODY_REAPS = -1
+NO_ARRAY = -1
 
 
 @function
@@ -62,6 +64,7 @@ def cache_reap(run: Record, cpu: Record, frame: Record) -> int:
 def _end_of_turn(run: Record, cpu: Record) -> int:
     cpu.reap_due = following_reap(cpu.number, jiffies_of(run, cpu), run.hz)
     cpu.reap_at = reap_time(run, cpu)
+    set_timer(cpu)
     settle(run, cpu)
     end_of_path(cpu, 0)
     return GO
@@ -86,7 +89,7 @@ def _reap_cache(run: Record, cpu: Record, frame: Record, stage: int) -> int:
     elif stage == 5:
         frame.head = cpu.ret
         frame.pc = REAP + 6
-        return spin_unlock(run, cpu, arrays[frame.a].lock)
+        return spin_unlock_irq(run, cpu, arrays[frame.a].lock)
     elif stage == 6:
         call(run, cpu, DESTROY, cache, 0, 0, frame.head, 0)
         return GO
@@ -143,26 +146,27 @@ def _drain_array(run: Record, cpu: Record, cache: int, array: int) -> None:
 
 @function
 def drain_array_locked(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node, a: the array's number."""
+    """Arguments: cache, node, a: the array's number, or NO_ARRAY, b: whether all of it goes."""
     stage = frame.pc & STAGE
-    ac = arrays_at(run.arrays)[frame.a]
+    ac = arrays_at(run.arrays)[max(frame.a, 0)]
     l3 = l3s_at(run.l3s)[frame.cache * run.n_nodes + frame.node]
     frame.pc += 1
     if stage == 0:
         return spin_lock(run, cpu, l3.list_lock)
     if stage == 1:
-        note_array_seen(run, cpu, ac)
-        if not ac.avail:
+        if frame.a != NO_ARRAY:
+            note_array_seen(run, cpu, ac)
+        if frame.a == NO_ARRAY or not ac.avail:
             frame.head = NO_SLAB
             frame.pc += 1
-            return spin_unlock(run, cpu, l3.list_lock)
-        frame.nr = drain_count(ac, False)
+            return spin_unlock_irq(run, cpu, l3.list_lock)
+        frame.nr = drain_count(ac, frame.b != 0)
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, ac.entry, frame.nr)
         return GO
     if stage == 2:
         frame.head = cpu.ret
         shift_down(ints_at(run.words), ac, frame.nr)
-        return spin_unlock(run, cpu, l3.list_lock)
+        return spin_unlock_irq(run, cpu, l3.list_lock)
     if stage == 3:
         call(run, cpu, DESTROY, frame.cache, 0, 0, frame.head, 0)
         return GO
@@ -195,10 +199,11 @@ def drain_freelist(run: Record, cpu: Record, frame: Record) -> int:
             touch_slab(run, cpu, frame.slab)
             cpu.work += run.list_move
         frame.pc = DRAIN_FREELIST + 4
-        return spin_unlock(run, cpu, l3.list_lock)
+        return spin_unlock_irq(run, cpu, l3.list_lock)
     if stage == 4 and frame.slab != NO_SLAB:
         slabs[frame.slab].link = NO_SLAB
         frame.nr += 1
+        note_drained(run, cpu, frame.slab)
         frame.pc = DRAIN_FREELIST + 1
         call(run, cpu, DESTROY, frame.cache, 0, 0, frame.slab, 0)
         return GO

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
+from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.render import Record
 from slabdes.engine.conformance.runner import ScriptRunner
 from slabdes.engine.conformance.script import parse_script, read_text
@@ -47,10 +48,10 @@ def read_records(path: Path) -> list[Record]:
     return records
 
 
-def run_script(script: Path, recorded: list[Record] | None = None) -> Iterator[Record]:
+def run_script(script: Path, recorded: list[Record] | None = None, make_driver: MakeDriver = GeneratorDriver) -> Iterator[Record]:
     """Run a script and yield its records; a recording supplies the one input, the caches' descriptor addresses."""
     addresses = _addresses(recorded or [], f"{script}: its recording")
-    runner = ScriptRunner(lambda cache: addresses.get(cache, 0))
+    runner = ScriptRunner(lambda cache: addresses.get(cache, 0), make_driver)
     return runner.run(parse_script(read_text(script), str(script)))
 
 
@@ -66,13 +67,13 @@ def _addresses(recorded: list[Record], where: str) -> dict[int, int]:
     return addresses
 
 
-def own_records(script: Path) -> Iterator[Record]:
+def own_records(script: Path, make_driver: MakeDriver = GeneratorDriver) -> Iterator[Record]:
     """What a script gives here; a recording beside it, if there is one, supplies its inputs."""
     recording = recorded_output(script)
-    return run_script(script, None if recording is None else read_records(recording))
+    return run_script(script, None if recording is None else read_records(recording), make_driver)
 
 
-def compare_script(script: Path) -> Verdict:
+def compare_script(script: Path, make_driver: MakeDriver = GeneratorDriver) -> Verdict:
     """Run a script and compare it with the recording beside it; InputError if there is none."""
     recording = recorded_output(script)
     if recording is None:
@@ -80,7 +81,7 @@ def compare_script(script: Path) -> Verdict:
     recorded = read_records(recording)
     matched = 0
     difference: tuple[Record | None, Record | None] | None = None
-    for ours, theirs in zip_longest(run_script(script, recorded), recorded):
+    for ours, theirs in zip_longest(run_script(script, recorded, make_driver), recorded):
         if ours == theirs:
             matched += 1
         elif difference is None:

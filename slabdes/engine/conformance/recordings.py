@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from slabdes.engine.conformance.compare import OPS_ENDINGS, compare_script
+from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
 from slabdes.engine.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
 from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
@@ -25,29 +27,29 @@ class Recording:
 
     path: Path
     compare: Callable[[Path], Outcome]
-
-    @property
-    def is_script(self) -> bool:
-        """Whether it is an op script, which can also be run without a recording."""
-        return self.compare is compare_script
+    is_script: bool = False
+    """Whether it is an op script, which can also be run without a recording."""
 
 
-def find_recordings(paths: list[Path]) -> list[Recording]:
-    """The recordings that `paths` name or hold, folders in order of name. Raises InputError for a path with none."""
+def find_recordings(paths: list[Path], make_driver: MakeDriver = GeneratorDriver) -> list[Recording]:
+    """The recordings that `paths` name or hold, folders in order of name, to be compared with what a driver does.
+
+    Raises InputError for a path with none.
+    """
     found: list[Recording] = []
     for path in paths:
         if not path.exists():
             raise InputError(str(path), "no such file or folder", allowed=KINDS)
-        here = list(_below(path, MAX_DEPTH)) if path.is_dir() else _of_file(path, named=True)
+        here = list(_below(path, MAX_DEPTH, make_driver)) if path.is_dir() else _of_file(path, make_driver, named=True)
         if not here:
             raise InputError(str(path), "no recording in it" if path.is_dir() else "not a recording by its name", allowed=KINDS)
         found += here
     return found
 
 
-def _below(folder: Path, depth: int) -> Iterator[Recording]:
+def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Recording]:
     if is_trace_folder(folder):
-        yield Recording(folder, compare_trace_folder)
+        yield Recording(folder, compare_trace_folder if make_driver is GeneratorDriver else _refuse_trace)
         return
     try:
         entries = sorted(folder.iterdir())
@@ -56,17 +58,22 @@ def _below(folder: Path, depth: int) -> Iterator[Recording]:
     for entry in entries:
         if entry.is_dir():
             if depth and not entry.is_symlink():
-                yield from _below(entry, depth - 1)
+                yield from _below(entry, depth - 1, make_driver)
         else:
-            yield from _of_file(entry, named=False)
+            yield from _of_file(entry, make_driver, named=False)
 
 
-def _of_file(path: Path, *, named: bool) -> list[Recording]:
+def _refuse_trace(folder: Path) -> Outcome:
+    # Its paths stop midway for other CPUs' interrupts, at steps that only the generators show.
+    raise InputError(str(folder), "a trace is replayed by the reference's paths only", allowed="--engine reference")
+
+
+def _of_file(path: Path, make_driver: MakeDriver, *, named: bool) -> list[Recording]:
     """A file's recording; of those found in a folder only what their names say, so that notes beside them do no harm."""
     if path.name.endswith(OPS_ENDINGS):
-        return [Recording(path, compare_script)]
+        return [Recording(path, partial(compare_script, make_driver=make_driver), is_script=True)]
     if path.name.endswith(LOG_ENDINGS):
-        return [Recording(path, compare_geometry if is_geometry_log(path) else compare_log)]
+        return [Recording(path, compare_geometry if is_geometry_log(path) else partial(compare_log, make_driver=make_driver))]
     if path.name.endswith(GEOMETRY_ENDINGS) and (named or _records_geometry(path)):
         return [Recording(path, compare_geometry)]
     return []

@@ -13,20 +13,17 @@ from slabdes.allocator.state import (
     CacheSpec,
     KmemCache,
     SlabState,
-    kmem_cache_create,
     obj_to_index,
     virt_to_slab,
 )
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.conformance.driver import Driver, GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel import UNLIMITED, ConformanceKernel
 from slabdes.engine.conformance.render import Record, dump_cache, geometry_record, tunables_record
 from slabdes.engine.conformance.script import MAX_CPUS, MAX_NODES, Line
-from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.records import Path
-from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache_shrink
 from slabdes.errors import InputError, nearest
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -56,9 +53,11 @@ class _Issued:
 class ScriptRunner:
     """One system that executes op script lines one by one."""
 
-    def __init__(self, addr_mod_4hz: AddressOf = lambda _cache: 0) -> None:
+    def __init__(self, addr_mod_4hz: AddressOf = lambda _cache: 0, make_driver: MakeDriver = GeneratorDriver) -> None:
         self._addr_mod_4hz = addr_mod_4hz
+        self._make_driver = make_driver
         self._kernel: ConformanceKernel | None = None
+        self._driver: Driver | None = None
         self._hz = DEFAULT_HZ
         self._bigmem = True
         self._geometries: list[Geometry] = []
@@ -96,6 +95,12 @@ class ScriptRunner:
         return self._kernel
 
     @property
+    def driver(self) -> Driver:
+        """What runs operations, once a machine line has been executed."""
+        assert self._driver is not None
+        return self._driver
+
+    @property
     def state(self) -> SlabState:
         """The allocator's memory."""
         return self.kernel.state
@@ -119,6 +124,7 @@ class ScriptRunner:
         noalien = bool(line.key("noalien", 0, 0, 1))
         state = SlabState(node_of_cpu, nodes, use_alien_caches=not noalien and nodes > 1)
         self._kernel = ConformanceKernel(state, MemPolicy(nodes))
+        self._driver = self._make_driver(self._kernel)
         for cpu in self._kernel.cpus:
             cpu.reap_due = first_reap(cpu.number, 0, self._hz)
         yield {
@@ -187,7 +193,7 @@ class ScriptRunner:
             ctor=bool(line.key("ctor", 0, 0, 1)),
         )
         addr_mod_4hz = self._addr_mod_4hz(index) % (REAPTIMEOUT_LIST3_SECONDS * self._hz)
-        cache = kmem_cache_create(state, spec, first_next_reap(self.kernel.now, addr_mod_4hz, self._hz))
+        cache = self.driver.create(spec, first_next_reap(self.kernel.now, addr_mod_4hz, self._hz))
         self.kernel.name_locks(cache)
         self._geometries.append(geometry)
         self._selected = index
@@ -234,7 +240,7 @@ class ScriptRunner:
             line.key("shared", cache.shared, least, 1 << 10),
         )
         if not tunables.refused():
-            self.kernel.finish(do_tune_cpucache(self.kernel, cpu, cache, tunables))
+            self.driver.tune(cpu, cache, tunables)
         yield {
             "i": line.index,
             "op": "tune",
@@ -275,12 +281,7 @@ class ScriptRunner:
                 raise InputError(line.where, f"{word!r} after a node", allowed="thisnode or atomic")
             else:
                 node = line.integer(word, 0, self.state.n_nodes - 1)
-        path = (
-            kmem_cache_alloc(self.kernel, cpu, cache, flags)
-            if node == NO_NODE
-            else kmem_cache_alloc_node(self.kernel, cpu, cache, flags, node)
-        )
-        obj = self.kernel.finish(path)
+        obj = self.driver.alloc(cpu, cache, flags, node)
         self._issued.append(_Issued(cache.index, obj, obj != NO_OBJECT))
         label = cpu.path.label if obj != NO_OBJECT else Path.FAIL.label
         if cpu.altfail and obj != NO_OBJECT:
@@ -309,7 +310,7 @@ class ScriptRunner:
         if cache.index:
             record["c"] = cache.index
         placed = self._placed(issued.obj)
-        self.kernel.finish(kmem_cache_free(self.kernel, cpu, cache, issued.obj))
+        self.driver.free(cpu, cache, issued.obj)
         yield {**record, **placed, **self._served(cpu, cache, cpu.path.label)}
 
     def _reap(self, line: Line) -> Iterator[Record]:
@@ -319,7 +320,7 @@ class ScriptRunner:
         kernel = self.kernel
         kernel.now = max(kernel.now, cpu.reap_due)
         reap_node = cpu.reap_node
-        kernel.finish(cache_reap(kernel, cpu, self._hz))
+        self.driver.reap(cpu, self._hz)
         return {
             "i": line.index,
             "op": "reap",
@@ -341,7 +342,7 @@ class ScriptRunner:
     def _shrink(self, line: Line) -> Iterator[Record]:
         cache = self._cache_in_use(line)
         cpu = self._cpu(line) if line.words else self.kernel.cpus[0]
-        left = self.kernel.finish(kmem_cache_shrink(self.kernel, cpu, cache))
+        left = self.driver.shrink(cpu, cache)
         yield {
             "i": line.index,
             "op": "shrink",
@@ -379,6 +380,7 @@ class ScriptRunner:
     def _dump(self, line: Line) -> Iterator[Record]:
         if line.words not in ((), ("full",)):
             raise InputError(line.where, f"{line.words[0]!r} after dump", allowed="full, or nothing")
+        self.driver.settle()
         kernel = self.kernel
         yield {
             "i": line.index,

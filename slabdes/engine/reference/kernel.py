@@ -1,11 +1,12 @@
 """The Kernel with a clock: locks are waited for, and every step a path takes is charged as DESIGN's "Time" says.
 
 What is done under a lock takes effect when the lock is granted; the time it takes passes before the release. Leaves out
-how a CPU's program runs (`process`) and interrupts.
+how a CPU's program runs (`process`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -15,6 +16,7 @@ from simpy.events import EventPriority
 
 from slabdes.allocator.state import (
     NO_NODE,
+    NO_OBJECT,
     NOBODY,
     OBJECT_BITS,
     OBJECT_MASK,
@@ -26,12 +28,15 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
+from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
+from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
-from slabdes.locks.spinlock import FREE
+from slabdes.engine.records import Path
+from slabdes.engine.timed import MOST_IN_A_ROW, TimedLock, TimedSettings, interrupt_storm, next_gap, ran_too_long
+from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
@@ -73,6 +78,8 @@ class TimedKernel(Kernel[TimedCpu]):
         self.reaper = NOBODY_REAPS
         self.touched_by: list[int] = []
         self.gates: list[Moment | None] = [None] * machine.n_cpus
+        self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
+        """Objects that interrupt handlers have allocated and not yet freed, by CPU, the oldest first."""
 
     # Waiting.
 
@@ -108,16 +115,19 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         yield from self.look(cpu)
+        cpu.disable_irqs()
         record = self.locks[lock]
         record.acquisitions += 1
         if record.try_acquire(cpu.number, cpu.clock):
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
+        count_contention(record, cpu.number)
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
         now = self.now
         record.grant(now)
+        count_acquisition(record, cpu.number)
         record.contended += 1
         record.wait.add(now - asked)
         record.since = asked
@@ -141,6 +151,7 @@ class TimedKernel(Kernel[TimedCpu]):
         record.since = cpu.clock
         record.retry = None
         self._set_toll(cpu, record)
+        count_acquisition(record, cpu.number)
         owner = self.lines.owner[record.line]
         self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
@@ -152,6 +163,7 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         if not record.try_acquire(cpu.number, cpu.clock):
             return False
+        cpu.disable_irqs()
         record.acquisitions += 1
         self._fetch_lock(cpu, record)
         return True
@@ -167,14 +179,18 @@ class TimedKernel(Kernel[TimedCpu]):
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
         winner, when = record.release(now, self.settings.locks)
-        if winner == FREE:
-            return
+        if winner != FREE:
+            self._hand_over(record, winner, when)
+        cpu.enable_irqs(now)
+        yield from self.take_interrupts(cpu)
+
+    def _hand_over(self, record: TimedLock, winner: int, when: int) -> None:
         if self.settings.locks.discipline.queued:
             self.open_gate(winner, when)
-        else:
-            retry = record.retry = Moment(self.env)
-            retry.occur(winner, when - now)
-            retry.then(partial(self._try_again, record, winner, retry))
+            return
+        retry = record.retry = Moment(self.env)
+        retry.occur(winner, when - self.now)
+        retry.then(partial(self._try_again, record, winner, retry))
 
     def _try_again(self, record: TimedLock, cpu: int, retry: Moment) -> None:
         """A waiter for a lock that is not queued finds it free, unless it was taken meanwhile: then a later release wakes it."""
@@ -253,8 +269,91 @@ class TimedKernel(Kernel[TimedCpu]):
     def jiffies(self, cpu: TimedCpu) -> int:
         return cpu.clock * self.settings.hz // PS_PER_S
 
-    def irqs_on(self, cpu: TimedCpu) -> None:
+    # Interrupts.
+
+    def irqs_on(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.settle()
+        cpu.enable_irqs(cpu.clock)
         cpu.work += self.costs.irq_pair
+        yield from self.take_interrupts(cpu)
+
+    def irqs_off(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.settle()
+        yield from self.take_interrupts(cpu)
+        cpu.disable_irqs()
+
+    def irq_save(self, cpu: TimedCpu) -> None:
+        cpu.disable_irqs()
+
+    def irq_restore(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.enable_irqs(cpu.clock)
+        yield from self.take_interrupts(cpu)
+
+    def take_interrupts(self, cpu: TimedCpu) -> Waits[None]:
+        """If interrupts are on, handle those that have come, each in the middle of what the CPU was doing then."""
+        if cpu.irqs_off_depth or cpu.irq_at > cpu.clock:
+            return
+        cpu.settle()
+        in_a_row = 0
+        while cpu.irq_at <= cpu.clock:
+            came = max(cpu.irq_at, cpu.irqs_on_at, self.now)
+            left = cpu.clock - came
+            cpu.clock = came
+            yield from self.handle_interrupt(cpu)
+            cpu.clock += left
+            in_a_row += 1
+            if in_a_row == MOST_IN_A_ROW:
+                raise interrupt_storm(cpu.number)
+
+    def handle_interrupt(self, cpu: TimedCpu) -> Waits[None]:
+        """Handle the interrupt that is pending: work, allocate atomically, free the oldest objects beyond those kept."""
+        settings = self.settings.interrupts
+        assert settings is not None
+        cpu.irq_wait.add(cpu.clock - cpu.irq_at)
+        cpu.interrupts += 1
+        cpu.irq_at += next_gap(settings, cpu.irq_words)
+        while cpu.irq_at <= cpu.clock:
+            cpu.interrupts_lost += 1
+            cpu.irq_at += next_gap(settings, cpu.irq_words)
+        path, altfail = cpu.path, cpu.altfail
+        began = cpu.begin_interrupt()
+        cpu.work += settings.work
+        cpu.settle()
+        for _object in range(settings.objects):
+            yield from self._alloc_in_handler(cpu, settings.cache)
+        held = self.held_by_handlers[cpu.number]
+        while len(held) > settings.keep:
+            yield from self._free_in_handler(cpu, settings.cache, held.popleft())
+        cpu.end_interrupt(began)
+        cpu.path, cpu.altfail = path, altfail
+
+    def _alloc_in_handler(self, cpu: TimedCpu, number: int) -> Waits[None]:
+        start = cpu.clock
+        cpu.begin_account()
+        cpu.work += self.costs.alloc_hit
+        obj = yield from kmem_cache_alloc(self, cpu, self.state.caches[number], 0)
+        cpu.settle()
+        cpu.allocs += 1
+        path = Path.FAIL
+        if obj == NO_OBJECT:
+            cpu.failed += 1
+        else:
+            path = cpu.path
+            self.first_touch(cpu, obj)
+            self.held_by_handlers[cpu.number].append(obj)
+        cpu.count(number, path, start, obj)
+        cpu.end_account(path)
+
+    def _free_in_handler(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
+        start = cpu.clock
+        cpu.begin_account()
+        cpu.work += self.costs.free_hit
+        self.descriptor_read(cpu, obj)
+        yield from kmem_cache_free(self, cpu, self.state.caches[number], obj)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, cpu.path, start, obj)
+        cpu.end_account(cpu.path)
 
     # What the paths' steps cost.
 

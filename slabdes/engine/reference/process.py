@@ -11,11 +11,11 @@ from functools import partial
 from typing import TypeVar
 
 from slabdes.allocator.check import check
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
-from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import LockSite, Waits
 from slabdes.engine.records import Path
@@ -73,6 +73,7 @@ class Run:
     def _live(self, cpu: TimedCpu, program: Program | None) -> Waits[None]:
         if program is not None:
             yield from self._run_program(cpu, program)
+            cpu.irq_at = NEVER
             yield from self.kernel.look(cpu)
             self.unfinished -= 1
             if not self.unfinished:
@@ -94,21 +95,21 @@ class Run:
             Op.GIVE_PAGES: self._give_pages,
         }
         steps = 0
-        reap_time = self._reap_time(cpu)
+        timer = self._timer(cpu)
         for think, op, cache, slot, node, flags in program():
-            if cpu.clock + think < reap_time:
+            if cpu.clock + think < timer:
                 cpu.clock += think
                 cpu.think_time += think
             else:
                 yield from self._think(cpu, think)
-                reap_time = self._reap_time(cpu)
+                timer = self._timer(cpu)
             if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot)) or (
                 op == Op.FREE and self._free_hits(cpu, cache, slot)
             ):
                 pass
             else:
                 yield from handlers[Op(op)](cpu, cache, slot, node, flags)
-                reap_time = self._reap_time(cpu)
+                timer = self._timer(cpu)
             steps += 1
             if steps == PROGRESS_STEPS:
                 self._report(steps)
@@ -145,22 +146,34 @@ class Run:
         """When the CPU's reap timer fires, in picoseconds."""
         return reap_time_ps(cpu.reap_due, self.kernel.settings.hz)
 
+    def _timer(self, cpu: TimedCpu) -> int:
+        """When something comes that takes the CPU: its reap timer or an interrupt."""
+        return min(self._reap_time(cpu), cpu.irq_at)
+
+    def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
+        """An interrupt comes before a reap that is due at the same time."""
+        if cpu.irq_at <= self._reap_time(cpu):
+            cpu.irqs_on_at = cpu.clock
+            yield from self._path(self.kernel.take_interrupts(cpu))
+        else:
+            yield from self._reap(cpu)
+
     def _think(self, cpu: TimedCpu, think: int) -> Waits[None]:
-        """Think, with reaps in between: they take the CPU and the thought goes on after them."""
-        while (due := self._reap_time(cpu)) <= cpu.clock + think:
+        """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
+        while (due := self._timer(cpu)) <= cpu.clock + think:
             spent = max(0, due - cpu.clock)
             cpu.clock += spent
             cpu.think_time += spent
             think -= spent
-            yield from self._reap(cpu)
+            yield from self._timer_comes(cpu)
         cpu.clock += think
         cpu.think_time += think
 
     def _wait_until(self, cpu: TimedCpu, when: int) -> Waits[None]:
-        """Wait for something that happens at `when`, reaping meanwhile if the timer is due."""
-        while (due := self._reap_time(cpu)) <= when and cpu.clock < when:
+        """Wait for something that happens at `when`, with reaps and interrupts meanwhile."""
+        while (due := self._timer(cpu)) <= when and cpu.clock < when:
             self._pass_waiting(cpu, due)
-            yield from self._reap(cpu)
+            yield from self._timer_comes(cpu)
         self._pass_waiting(cpu, when)
 
     def _pass_waiting(self, cpu: TimedCpu, when: int) -> None:
@@ -176,17 +189,17 @@ class Run:
     # Objects on their way between CPUs.
 
     def _block(self, cpu: TimedCpu, why: str, ready: Callable[[], bool]) -> Waits[None]:
-        """Wait until another CPU has made `ready` true, reaping whenever the timer is due meanwhile."""
+        """Wait until another CPU has made `ready` true, with reaps and interrupts meanwhile."""
         while not ready():
             self.blocked[cpu.number] = why
             self._stop_if_stalled()
             gate = self.gates[cpu.number] = Moment(self.kernel.env)
-            due = self._reap_time(cpu)
+            due = self._timer(cpu)
             self._set_timer(cpu, due)
             yield gate
             if not ready():
                 self._pass_waiting(cpu, due)
-                yield from self._reap(cpu)
+                yield from self._timer_comes(cpu)
 
     def _set_timer(self, cpu: TimedCpu, due: int) -> None:
         """See to it that a blocked CPU looks up when its reap timer fires: one pending event a CPU, however often it blocks."""
@@ -253,16 +266,10 @@ class Run:
         else:
             self.kernel.first_touch(cpu, obj)
         cpu.allocs += 1
-        cpu.count(number, path, start, self._identity(obj))
+        cpu.count(number, path, start, obj)
         self.slots[slot] = (obj, cpu.clock)
         if self.waiting:
             self._wake(slot)
-
-    def _identity(self, obj: int) -> int:
-        """An object by its slab's serial number, which no engine's bookkeeping changes."""
-        if obj == NO_OBJECT:
-            return obj
-        return self.kernel.state.slabs[obj >> OBJECT_BITS].serial << OBJECT_BITS | (obj & OBJECT_MASK)
 
     def _until_empty(self, cpu: TimedCpu, slot: int) -> Waits[None]:
         if slot in self.slots:
@@ -286,7 +293,7 @@ class Run:
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
-        self._freed(cpu, number, slot, Path.FREE_HIT, start, self._identity(obj))
+        self._freed(cpu, number, slot, Path.FREE_HIT, start, obj)
         return True
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
@@ -304,15 +311,14 @@ class Run:
         cpu.begin_account()
         cpu.work += self.kernel.costs.free_hit
         self.kernel.descriptor_read(cpu, obj)
-        identity = self._identity(obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
-        self._freed(cpu, number, slot, cpu.path, start, identity)
+        self._freed(cpu, number, slot, cpu.path, start, obj)
         cpu.end_account(cpu.path)
 
-    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, identity: int) -> None:
+    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, obj: int) -> None:
         cpu.settle()
         cpu.frees += 1
-        cpu.count(number, path, start, identity)
+        cpu.count(number, path, start, obj)
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:

@@ -21,7 +21,7 @@ def run_reference(
     """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other."""
     env = simpy.Environment(0)
     state = build_state(experiment, machine, workload.caches, replication)
-    kernel = TimedKernel(env, state, machine, timed_settings(experiment, machine))
+    kernel = TimedKernel(env, state, machine, timed_settings(experiment, machine, workload.caches))
     place_lines(state, kernel.lines)
     kernel.forget_touches(0, len(state.words))
     kernel.locks = make_locks(state, kernel.lines, kernel.version)

@@ -40,12 +40,13 @@ class TraceLines:
     """The lines of the file `path`, without their ends; `number` is that of the line last given, from 1.
 
     Iterating raises InputError for a file that is missing, not a regular file, empty, binary, cut or damaged gzip, or
-    that has a line longer than MAX_LINE_BYTES. At most one chunk is held.
+    that has a line longer than MAX_LINE_BYTES; it says that `allowed` is. At most one chunk is held.
     """
 
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+    def __init__(self, path: Path, progress: Progress | None = None, allowed: str = TRACES) -> None:
         self.path = path
         self.number = 0
+        self._allowed = allowed
         self._progress = progress
 
     def error(self, problem: str, allowed: str | None = None) -> InputError:
@@ -58,14 +59,14 @@ class TraceLines:
             with self.path.open("rb") as raw:
                 status = os.fstat(raw.fileno())
                 if not stat.S_ISREG(status.st_mode):
-                    raise InputError(str(self.path), "not a regular file, and a trace is read twice", allowed=TRACES)
+                    raise InputError(str(self.path), "not a regular file, and it is read twice", allowed=self._allowed)
                 yield from self._lines(raw, status.st_size)
         except EOFError:
             raise InputError(str(self.path), f"the gzip stream is cut after line {self.number}", allowed="a whole file") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise InputError(str(self.path), f"damaged gzip after line {self.number}: {error}", allowed="a whole file") from None
         except OSError as error:
-            raise InputError(str(self.path), error.strerror or str(error), allowed=TRACES) from None
+            raise InputError(str(self.path), error.strerror or str(error), allowed=self._allowed) from None
 
     def _lines(self, raw: BinaryIO, size: int) -> Iterator[bytes]:
         magic = raw.read(len(_GZIP_MAGIC))
@@ -79,7 +80,7 @@ class TraceLines:
                 first = False
             if b"\0" in chunk:
                 self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
-                raise self.error("binary data", allowed=TRACES)
+                raise self.error("binary data", allowed=self._allowed)
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 self.number += 1
@@ -92,15 +93,15 @@ class TraceLines:
             if self._progress is not None:
                 self._progress(raw.tell(), size)
         if first:
-            raise InputError(str(self.path), "empty", allowed=TRACES)
+            raise InputError(str(self.path), "empty", allowed=self._allowed)
         if rest:
             self.number += 1
             yield rest
 
     def _too_long(self) -> InputError:
-        return self.error("too long to be a trace's", allowed=f"at most {MAX_LINE_BYTES} bytes a line")
+        return self.error("too long", allowed=f"at most {MAX_LINE_BYTES} bytes a line")
 
     def _check_format(self, start: bytes) -> None:
         for magic, what in _OTHER_FORMATS:
             if start.startswith(magic):
-                raise InputError(str(self.path), f"{what}", allowed=TRACES)
+                raise InputError(str(self.path), f"{what}", allowed=self._allowed)

@@ -124,11 +124,11 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
             raise InputError(
                 f"cache {change.name}", f"not in what is replayed of the trace{nearest(change.name, by_name)}", allowed=listed
             )
-        if change.size != found.size:
+        if change.size not in (None, found.size):
             raise InputError(
                 f"cache {change.name}: size", f"{change.size}, the trace's has {found.size}", allowed=f"{found.size}"
             )
-        said = {key: getattr(change, key) for key in change.model_fields_set}
+        said = {key: getattr(change, key) for key in change.model_fields_set - {"size"}}
         by_name[change.name] = found.model_copy(update=said)
     return tuple(by_name.values())
 

@@ -18,6 +18,7 @@ from slabdes.engine.reference.run import run_reference
 from slabdes.errors import SlabdesError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
+from slabdes.units import ns_to_ps
 from slabdes.workload.programs import ANY_NODE, MAY_WAIT, THISNODE, Op, Step, Workload
 from slabdes.workload.synthetic import NO_CACHE, build_synthetic
 
@@ -133,6 +134,15 @@ def experiments(draw: st.DrawFn) -> Experiment:
         },
         "workload": draw(WORKLOADS),
     }
+    if draw(st.booleans()):
+        raw["interrupts"] = {
+            "kind": draw(st.sampled_from(("poisson", "periodic"))),
+            # About one an operation, or fewer: a run's length is mostly think time.
+            "mean_ns": max(1e3, raw["workload"]["think_ns"]) * draw(st.sampled_from((1, 1, 10))),
+            "objects": draw(st.sampled_from((0, 1, 3))),
+            "keep": draw(st.sampled_from((0, 3, 50))),
+            "work_ns": draw(st.sampled_from((0, 300))),
+        }
     return parse_experiment(raw, "drawn")
 
 
@@ -159,6 +169,8 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
     cpus = machine.choose_cpus(experiment.machine.cpus or machine.n_cpus, experiment.machine.placement)
     programs: dict[int, list[Step]] = {cpu: [] for cpu in cpus}
     longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
+    if experiment.interrupts:
+        longest = min(longest, 2 * ns_to_ps(experiment.interrupts.mean_ns))
     live: list[tuple[int, int, int]] = []
     slot = 0
     for _step in range(rng.choice((100, 1500, 3000))):

@@ -36,7 +36,7 @@ def test_an_edited_source_means_another_folder(tmp_path: Path, monkeypatch: pyte
 def test_every_source_that_compiled_code_shares_is_hashed() -> None:
     from slabdes.engine.compiled import numba_tools
 
-    shared = ("lists", "transitions", "timers", "streams", "cpu", "records", "pages", "lines", "disciplines")
+    shared = ("lists", "transitions", "timers", "streams", "cpu", "records", "pages", "lines", "disciplines", "mempolicy")
     for name in shared:
         file = Path(str(vars(numba_tools)[name].__file__)).relative_to(cache._ROOT)
         assert file.parts[0] in cache._SOURCES

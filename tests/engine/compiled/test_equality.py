@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from slabdes.allocator import transitions
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine import alloc_paths, free_paths
+from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
@@ -70,6 +71,16 @@ def test_a_real_trace_has_equal_records(file: str, caches: tuple[str, ...], copi
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 
 
+def test_a_run_from_a_real_systems_state_has_equal_records_its_counters_since_boot_included(tmp_path: Path) -> None:
+    folder = equality.SHARED / "kernel61/traces/8cpu_2node_local_unix4"
+    if not folder.is_dir():
+        pytest.skip("the traces are not beside the repository")
+    files = {"file": str(folder / "trace.txt.gz"), "from_dump": str(folder / "dumps.txt.gz")}
+    workload = {"kind": "trace", "caches": ("kmalloc-512", "skbuff_head_cache"), "think": "none"} | files
+    (point,) = plan(burst(allocator="6.1", cache=[], workload=workload), tmp_path)
+    assert not equality.differences(point.experiment, point.machine, point.workload(0))
+
+
 def test_a_stall_is_told_in_the_same_words() -> None:
     experiment = burst()
     machine = equality.machine_of(experiment)
@@ -121,6 +132,14 @@ def test_progress_ends_with_every_operation() -> None:
         told: list[int] = []
         engine(experiment, machine, workload, 0, told.append)
         assert told[-1] == workload.operations == 9600
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_a_run_that_is_interrupted_for_a_report_every_few_steps_has_equal_records(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_run, "STEPS_BETWEEN_REPORTS", steps)
+    assert not equality.synthetic_differences(burst())
 
 
 def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.runner import LogLine, LogRunner
 from slabdes.engine.conformance.script import read_text
 from slabdes.engine.conformance.verdict import Verdict
@@ -31,10 +32,10 @@ class Section:
     recorded: tuple[str, ...]
 
 
-def compare_log(path: Path) -> Verdict:
+def compare_log(path: Path, make_driver: MakeDriver = GeneratorDriver) -> Verdict:
     """Run a log's commands and compare. Raises InputError for a file that is no such log."""
     sections = list(read_sections(path))
-    runner = LogRunner(*machine_of(path, sections))
+    runner = LogRunner(*machine_of(path, sections), make_driver)
     matched = total = 0
     difference = None
     for section in sections:

@@ -11,24 +11,22 @@ from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import (
+    NO_NODE,
     NO_OBJECT,
     ArrayCache,
     CacheSpec,
     KmemCache,
     KmemList3,
     SlabState,
-    kmem_cache_create,
     obj_to_index,
     virt_to_slab,
 )
 from slabdes.allocator.tunables import Tunables, alien_limit, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.geometry import geometry_row
 from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
-from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import CpuContext, LockSite
-from slabdes.engine.upkeep_paths import do_tune_cpucache, kmem_cache_shrink, reap_cache
 from slabdes.errors import InputError
 from slabdes.workload.programs import MAY_WAIT
 
@@ -51,9 +49,10 @@ class LogLine:
 class LogRunner:
     """One cache that executes a log's commands. `node_of_cpu` is the machine's, `n_nodes` counts its nodes."""
 
-    def __init__(self, node_of_cpu: Sequence[int], n_nodes: int) -> None:
+    def __init__(self, node_of_cpu: Sequence[int], n_nodes: int, make_driver: MakeDriver = GeneratorDriver) -> None:
         state = SlabState(node_of_cpu, n_nodes, use_alien_caches=n_nodes > 1)
         self.kernel = LogKernel(state, MemPolicy(n_nodes), LINUX_6_1)
+        self._driver = make_driver(self.kernel)
         self.objects: list[int] = []
         self._geometry: Geometry | None = None
         self._asked_size = 0
@@ -125,7 +124,7 @@ class LogRunner:
         self._geometry = geometry
         self._asked_size = size
         spec = CacheSpec(name, geometry, default_tunables(geometry.size, len(state.node_of_cpu)))
-        self._cache = kmem_cache_create(state, spec, NEVER)
+        self._cache = self._driver.create(spec, NEVER)
         self.kernel.name_locks(self._cache)
         self.kernel.locks[LockSite.TUNE] += state.n_nodes
         return self._geom()
@@ -147,11 +146,7 @@ class LogRunner:
 
     def _allocate(self, cpu: int, node: int) -> str:
         context = self._cpu(cpu)
-        if node == ANY:
-            path = kmem_cache_alloc(self.kernel, context, self.cache, MAY_WAIT)
-        else:
-            path = kmem_cache_alloc_node(self.kernel, context, self.cache, MAY_WAIT, node)
-        obj = self.kernel.finish(path)
+        obj = self._driver.alloc(context, self.cache, MAY_WAIT, NO_NODE if node == ANY else node)
         self.objects.append(obj)
         return f"A cpu={cpu} reqnode={node} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
 
@@ -167,7 +162,7 @@ class LogRunner:
             raise IndexError
         self.objects[number] = NO_OBJECT
         placed = self._placed(obj)
-        self.kernel.finish(kmem_cache_free(self.kernel, self._cpu(cpu), self.cache, obj))
+        self._driver.free(self._cpu(cpu), self.cache, obj)
         return f"F cpu={cpu} id={number} {placed} {self._events()}"
 
     def _placed(self, obj: int) -> str:
@@ -194,7 +189,7 @@ class LogRunner:
     def _tune(self, tunables: Tunables) -> Iterator[str]:
         if tunables.refused():
             raise ValueError
-        self.kernel.finish(do_tune_cpucache(self.kernel, self._cpu(0), self.cache, tunables))
+        self._driver.tune(self._cpu(0), self.cache, tunables)
         yield f"TUNE limit={tunables.limit} batch={tunables.batchcount} shared={tunables.shared} {self._events()}"
         yield self._geom()
 
@@ -207,7 +202,7 @@ class LogRunner:
         l3 = self.cache.nodelists[context.node]
         l3.next_reap = 0 if force else NEVER
         before = self.cache.stats.reaped
-        self.kernel.finish(reap_cache(self.kernel, context, self.cache, HZ))
+        self._driver.reap_cache(context, self.cache, HZ)
         freed = self.cache.stats.reaped - before
         return f"REAP cpu={cpu} node={context.node} reap_node={reap_node} force={int(force)} freed={freed} {self._events()}"
 
@@ -224,10 +219,11 @@ class LogRunner:
         self.kernel.interrupt_order = tuple(int(number) for number in order)
         if sorted(self.kernel.interrupt_order) != list(range(len(self.kernel.cpus))):
             self.kernel.interrupt_order = ()
-        left = self.kernel.finish(kmem_cache_shrink(self.kernel, self._cpu(0), self.cache))
+        left = self._driver.shrink(self._cpu(0), self.cache)
         return f"SHRINK ret={left} {self._events()}"
 
     def _info(self) -> Iterator[str]:
+        self._driver.settle()
         yield self._slabinfo()
         yield "LOCKS " + " ".join(f"{name}={self.kernel.locks[site]}" for site, name in SITES.items())
         yield f"EVENTS {self.kernel.events.text()}"

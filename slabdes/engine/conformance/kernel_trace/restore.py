@@ -232,6 +232,7 @@ class _Restorer:
             self.state.words[record.bufctl + objnr] = record.free
             record.free = objnr
         list_add_tail(self.state.slabs, number, head_of(l3, slab.which))
+        l3.free_slabs += slab.which is ListName.FREE
         self.addresses.learn(cache, number, slab.address)
 
     def _arrays(self, recorded: CacheDump, cache: KmemCache) -> None:
@@ -352,6 +353,7 @@ def relist(state: SlabState, l3: KmemList3, slab: int, which: ListName) -> None:
     if record.which != which:
         list_del(state.slabs, slab)
         list_add_tail(state.slabs, slab, head_of(l3, which))
+        l3.free_slabs += (which == ListName.FREE) - (record.which == ListName.FREE)
         record.which = which
 
 

@@ -1,0 +1,139 @@
+"""A script's state moved into arrays before compiled code's turn, and all of it back whenever Python has to see it.
+
+Costs are zero and locks free: a script has no clock. Leaves out what an operation sets (`serial`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
+from slabdes.allocator.versions import Version
+from slabdes.engine.compiled import layout
+from slabdes.engine.compiled.pack import Memory, no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
+from slabdes.engine.compiled.script_layout import EVENT, POLICY, SCRIPT_RUN
+from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
+from slabdes.units import MAX_RUN_PS
+
+NO_LIST = 1
+"""Pages that a CPU keeps at most, and moves at a time: a list of one goes straight back to its zone."""
+_SOME_EVENTS = 1024
+"""More room for events than a step needs, so that they are not read after each."""
+
+
+class ScriptMemory(Memory):
+    """All arrays of a script's run. `arrays` are the ArrayCaches by number; `more` are some that no cache has (yet)."""
+
+    def __init__(
+        self, state: SlabState, version: Version, zonelists: Sequence[Sequence[int]], more: Sequence[ArrayCache] = ()
+    ) -> None:
+        super().__init__(SCRIPT_RUN)
+        n_cpus, n_nodes = len(state.node_of_cpu), state.n_nodes
+        pack_version(self, version)
+        self.set(
+            n_cpus=n_cpus,
+            n_nodes=n_nodes,
+            bits=(n_cpus - 1).bit_length(),
+            leaves=1 << (n_cpus - 1).bit_length(),
+            time_limit=MAX_RUN_PS,
+            reaper=NOBODY,
+            caller=NOBODY,
+            hz=1,
+            shrink_locks_empty_shared=version.shrink_locks_empty_shared,
+            tune_locks_twice=version.tune_locks_twice,
+        )
+        self.arrays, self.first_more = pack_caches(self, state, more)
+        # Lines of locks and zones come after the caches', as they do in timed runs.
+        lines = state.n_lines + n_nodes + 1
+        pack_objects(self, state, [NOBODY] * lines, [0] * lines)
+        pack_locks(self, [0] * (state.n_locks + n_nodes + 1), n_nodes)
+        packed = put_cpus(self, state)
+        packed["number"] = np.arange(n_cpus)
+        packed["node"] = state.node_of_cpu
+        packed["sp"] = NOBODY
+        for name, shape in (("transfer", n_cpus * n_cpus), ("dram", n_nodes * n_nodes), ("pcp", n_cpus * n_nodes)):
+            self.put(name, np.zeros(shape))
+        self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))
+        self.put("zonelists", zonelists)
+        self.put("free_pages", np.zeros(n_nodes))
+        self.put("page_batch", np.full(n_nodes, NO_LIST))
+        self.put("page_high", np.full(n_nodes, NO_LIST))
+        histograms = (len(state.caches) + 1) * layout.N_PATHS
+        self.put("buckets", np.zeros((histograms, layout.BUCKETS)))
+        self.put("counts", no_counts(histograms), layout.COUNTS)
+        self.put("policy", np.zeros(1, POLICY), POLICY)
+        self.put("interrupts", np.arange(n_cpus))
+        self.put("new_shared", np.full(n_nodes, NOBODY))
+        self.put("new_limits", np.zeros(n_nodes))
+        self.make_room_for_events()
+
+    def make_room_for_events(self) -> None:
+        """Room for what several steps write down, whatever slabs there are now; what was written is gone."""
+        most = max((array.limit for array in self.arrays), default=0)
+        room = _SOME_EVENTS + most + 2 * self.get("n_slabs") + EVENTS_OF_A_STEP
+        self.put("events", np.zeros(room, EVENT), EVENT)
+        self.set(n_events=0, event_room=room, most_moved=most)
+
+    def unpack(self, state: SlabState) -> None:
+        """Bring everything back into the state's own objects."""
+        state.words[:] = self["words"][: self.get("n_words")].tolist()
+        state.n_lines = self.get("n_lines")
+        n_slabs = self.get("n_slabs")
+        slabs = self["slabs"][:n_slabs]
+        columns = {name: slabs[name].tolist() for name in layout.SLAB.names or ()}
+        for number in range(len(state.slabs), n_slabs):
+            state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
+        for name, values in columns.items():
+            if name != "link":
+                for slab, value in zip(state.slabs, values, strict=True):
+                    setattr(slab, name, value)
+        for array, packed in zip(self.arrays, self["arrays"], strict=False):
+            array.avail, array.touched = int(packed["avail"]), int(packed["touched"])
+        for cache, packed, stats in zip(state.caches, self["caches"], self["stats"], strict=False):
+            for name in ("slabs_created", "slabs_destroyed", "ctor_calls"):
+                setattr(cache, name, int(packed[name]))
+            for name in layout.STATS.names or ():
+                setattr(cache.stats, name, int(stats[name]))
+            cache.spare_slabs = self._spare(int(packed["spare"]), columns["link"])
+            cache.array = self.arrays[int(packed["array"]) : int(packed["array"]) + len(state.node_of_cpu)]
+            for l3 in cache.nodelists:
+                record = self["l3s"][cache.index * state.n_nodes + l3.node]
+                for name in layout.L3.names or ():
+                    if name not in ("shared", "alien"):
+                        setattr(l3, name, int(record[name]))
+                shared = int(record["shared"])
+                l3.shared = None if shared == NOBODY else self.arrays[shared]
+
+    @staticmethod
+    def _spare(top: int, links: list[int]) -> list[int]:
+        spare = []
+        while top != NOBODY:
+            spare.append(top)
+            top = links[top]
+        return spare[::-1]
+
+    def of_cpu(self, cpu: int, name: str) -> int:
+        """A field of a CPU."""
+        return int(self["cpus"][name][cpu])
+
+    def l3(self, cache: KmemCache, node: int) -> Any:
+        """A cache's record of a node."""
+        return self["l3s"][cache.index * self.get("n_nodes") + node]
+
+    def take_events(self) -> list[tuple[int, ...]]:
+        """What has been written down since the last call."""
+        events: list[tuple[int, ...]] = self["events"][: self.get("n_events")].tolist()
+        self.set(n_events=0)
+        return events
+
+    def begin(self, cpu: int, pc: int, cache: int, arguments: tuple[int, int, int, int]) -> None:
+        """Put an operation's path on a CPU's empty stack; arguments are node, flags, a and b."""
+        row: Any = self["cpus"][cpu]
+        row["sp"] = 0
+        frame = self["frames"][int(row["frame0"])]
+        frame["pc"], frame["cache"] = pc, cache
+        frame["node"], frame["flags"], frame["a"], frame["b"] = arguments
+        self.run[0]["turn"] = cpu

@@ -1,0 +1,76 @@
+"""The compiled loop of an op script: an operation goes on, on its CPU, until it has ended, in the same phases as timed runs.
+
+Nothing costs time, so no lock is ever held by another and nothing waits. Leaves out what operations there are (`serial`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slabdes.allocator.state import NOBODY
+from slabdes.engine.compiled import codes
+from slabdes.engine.compiled.asked_paths import alloc_asked
+from slabdes.engine.compiled.clock import Record
+from slabdes.engine.compiled.driver import follow
+from slabdes.engine.compiled.layout import Status
+from slabdes.engine.compiled.locks import GO
+from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function
+from slabdes.engine.compiled.shrink_paths import (
+    alloc_kmemlist,
+    do_drain,
+    do_tune_cpucache,
+    drain_alien_caches,
+    kmem_cache_shrink,
+)
+
+_FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)
+_PATH = ~codes.STAGE
+_ALLOC_ASKED, _SHRINK, _DO_DRAIN, _DRAIN_ALIENS, _TUNE, _TUNE_NODE = (
+    codes.ALLOC_ASKED, codes.SHRINK, codes.DO_DRAIN, codes.DRAIN_ALIENS, codes.TUNE, codes.TUNE_NODE,
+)  # fmt: skip
+EVENTS_OF_A_STEP = 32
+"""More than a step writes down beside an event for each object of an array and each slab that it gives up."""
+
+
+@function
+def _step(run: Record, cpu: Record) -> int:
+    """Do what comes next on the path that is on top of a CPU's stack."""
+    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+    path = frame.pc & _PATH
+    if path == _ALLOC_ASKED:
+        status = alloc_asked(run, cpu, frame)
+    elif path == _SHRINK:
+        status = kmem_cache_shrink(run, cpu, frame)
+    elif path == _DO_DRAIN:
+        status = do_drain(run, cpu, frame)
+    elif path == _DRAIN_ALIENS:
+        status = drain_alien_caches(run, cpu, frame)
+    elif path == _TUNE:
+        status = do_tune_cpucache(run, cpu, frame)
+    elif path == _TUNE_NODE:
+        status = alloc_kmemlist(run, cpu, frame)
+    else:
+        status = follow(run, cpu, frame, path)
+    return status
+
+
+def operate(runs: Any) -> int:
+    """Go on with the operation of the script's run that `runs` holds as its only entry; why it came back, as a Status.
+
+    An operation has ended when the stack of the CPU that began it is empty; so has an interrupt, and its CPU's caller goes on.
+    """
+    run = runs[0]
+    cpus = cpus_at(run.cpus)
+    status = GO
+    while status == GO:
+        cpu = cpus[run.turn]
+        if cpu.sp < 0:
+            if run.caller == NOBODY:
+                return _FINISHED
+            run.turn = run.caller
+            run.caller = NOBODY
+        elif run.n_events + run.most_moved + run.n_slabs + EVENTS_OF_A_STEP > run.event_room:
+            return _EVENTS
+        else:
+            status = _step(run, cpu)
+    return status

@@ -1,0 +1,93 @@
+"""Where an op script's run and a timed one differ in the compiled paths, chosen by the type of the run's record.
+
+A script's steps are written down, its jiffies, policy and page failures are given. A timed run is compiled without all
+that. Leaves out who reads what is written down (`serial`).
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.mempolicy import slab_node
+from slabdes.allocator.state import NO_NODE
+from slabdes.engine.compiled import clock
+from slabdes.engine.compiled.clock import Record
+from slabdes.engine.compiled.numba_tools import by_run, events_at, frames_at, policies_at
+from slabdes.engine.compiled.script_layout import Event
+
+_LOCKED = int(Event.LOCKED)
+
+
+def _write(run: Record, cpu: Record, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
+    event = events_at(run.events)[run.n_events]
+    run.n_events += 1
+    event.kind = kind
+    event.cpu = cpu.number
+    event.a = a
+    event.b = b
+    event.c = c
+    event.d = d
+    event.e = e
+    event.f = f
+
+
+def _write_nothing(run: Record, cpu: Record, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
+    pass
+
+
+write = by_run(_write, _write_nothing)
+"""Write an event of a script down."""
+
+
+def _write_locked(run: Record, cpu: Record, lock: int) -> None:
+    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+    write(run, cpu, _LOCKED, lock, frame.pc, frame.b, 0, 0, 0)
+
+
+def _write_nothing_locked(run: Record, cpu: Record, lock: int) -> None:
+    pass
+
+
+write_locked = by_run(_write_locked, _write_nothing_locked)
+"""Write down that a script's path took a lock, and where in the path that was."""
+
+
+def _policy_start(run: Record, cpu: Record) -> int:
+    return slab_node(policies_at(run.policy)[0], cpu.node)
+
+
+def _local_start(run: Record, cpu: Record) -> int:
+    return cpu.node
+
+
+fallback_start = by_run(_policy_start, _local_start)
+"""The node whose zonelist a fallback walks. Memory policies are not part of timed runs."""
+
+
+def _scripted_failure(run: Record, node: int) -> bool:
+    if run.failing_calls and (run.failing_node == NO_NODE or run.failing_node == node):
+        run.failing_calls -= 1
+        return True
+    return False
+
+
+def _no_failure(run: Record, node: int) -> bool:
+    return False
+
+
+page_call_fails = by_run(_scripted_failure, _no_failure)
+"""Whether the page allocator fails because a script says so."""
+
+
+def _scripted_jiffies(run: Record, cpu: Record) -> int:
+    return run.jiffies
+
+
+jiffies_of = by_run(_scripted_jiffies, clock.jiffies_of)
+"""The CPU's time in jiffies."""
+
+
+def _at_once(run: Record, cpu: Record) -> int:
+    return 0
+
+
+reap_time = by_run(_at_once, clock.reap_time)
+"""When the CPU's reap timer fires, picoseconds: in a script, whenever it says so."""

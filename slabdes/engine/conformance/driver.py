@@ -1,0 +1,110 @@
+"""What runs a script's operations, one after the other, over the state of a kernel without a clock: here, the generators.
+
+The compiled engine's phases do it too (`compiled/serial`). Leaves out what operations say about themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache, kmem_cache_create
+from slabdes.allocator.tunables import Tunables
+from slabdes.config import EngineName
+from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.engine.conformance.kernel import ClocklessKernel
+from slabdes.engine.free_paths import kmem_cache_free
+from slabdes.engine.kernel import CpuContext
+from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache_shrink, reap_cache
+
+
+class Driver(Protocol):
+    """Each operation ends before the next begins, and by then the kernel has been told of every step.
+
+    The state shows what became of the CPU, its array, the object and the cache's counts by node; after `settle`, all there is.
+    """
+
+    def create(self, spec: CacheSpec, next_reap: int) -> KmemCache:
+        """Set a cache up."""
+        ...
+
+    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+        """An object, of `node` unless that is NO_NODE, or NO_OBJECT."""
+        ...
+
+    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+        """Give an object back."""
+        ...
+
+    def reap(self, cpu: CpuContext, hz: int) -> None:
+        """One turn of a CPU's reap timer."""
+        ...
+
+    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+        """What such a turn does to one cache."""
+        ...
+
+    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
+        """Empty a cache's arrays and free lists; 1 if slabs are left, else 0."""
+        ...
+
+    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
+        """Give a cache new tunables."""
+        ...
+
+    def settle(self) -> None:
+        """Let the state show everything."""
+        ...
+
+
+MakeDriver = Callable[[ClocklessKernel], Driver]
+COMPILING = "compiling the engine's paths for scripts; kept for next time"
+
+
+def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
+    """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
+    if engine is not EngineName.COMPILED:
+        return GeneratorDriver
+    from slabdes.engine.compiled.cache import has_compiled, operate_function
+    from slabdes.engine.compiled.serial import SerialDriver
+
+    if not has_compiled("operate"):
+        say(COMPILING)
+    operate_function()
+    return SerialDriver
+
+
+class GeneratorDriver:
+    """The readable paths."""
+
+    def __init__(self, kernel: ClocklessKernel) -> None:
+        self._kernel = kernel
+
+    def create(self, spec: CacheSpec, next_reap: int) -> KmemCache:
+        return kmem_cache_create(self._kernel.state, spec, next_reap)
+
+    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+        kernel = self._kernel
+        if node == NO_NODE:
+            path = kmem_cache_alloc(kernel, cpu, cache, flags)
+        else:
+            path = kmem_cache_alloc_node(kernel, cpu, cache, flags, node)
+        return int(kernel.finish(path))
+
+    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+        self._kernel.finish(kmem_cache_free(self._kernel, cpu, cache, obj))
+
+    def reap(self, cpu: CpuContext, hz: int) -> None:
+        self._kernel.finish(cache_reap(self._kernel, cpu, hz))
+
+    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+        self._kernel.finish(reap_cache(self._kernel, cpu, cache, hz))
+
+    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
+        return int(self._kernel.finish(kmem_cache_shrink(self._kernel, cpu, cache)))
+
+    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
+        self._kernel.finish(do_tune_cpucache(self._kernel, cpu, cache, tunables))
+
+    def settle(self) -> None:
+        """It always does."""

@@ -1,0 +1,110 @@
+"""What /proc/lock_stat would show of a run's locks: version 0.4 text, from saved frames alone.
+
+All locks of a class are one line, as lockdep counts them. Leaves out contention points (which function waited, and whose
+hold it waited for): records do not keep them, so a class is its line alone, as the kernel prints one that has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.results.frames import LockKind
+from slabdes.units import PS_PER_NS, ns_to_ps
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CLASSES: Final = {
+    LockKind.LIST: "&parent->list_lock",
+    LockKind.ALIEN: "&alc->lock",
+    LockKind.ZONE: "&zone->lock",
+    LockKind.SECTION: "section_lock",
+}
+"""Lockdep's names of the classes, as Linux 6.1 prints them; a workload's own lock is no kernel's."""
+_TIMES: Final = ("min", "max", "total", "avg")
+_COLUMNS: Final = (
+    "con-bounces", "contentions", *(f"waittime-{name}" for name in _TIMES),
+    "acq-bounces", "acquisitions", *(f"holdtime-{name}" for name in _TIMES),
+)  # fmt: skip
+_NAME_WIDTH: Final = 40
+_WIDTH: Final = 14
+_RULE: Final = "-" * (_NAME_WIDTH + 1 + len(_COLUMNS) * (_WIDTH + 1))
+HEADER: Final = (
+    f"lock_stat version 0.4\n{_RULE}\n"
+    f"{'class name':>{_NAME_WIDTH}} {' '.join(f'{column:>{_WIDTH}}' for column in _COLUMNS)}\n{_RULE}\n\n"
+)
+
+
+@dataclass(frozen=True)
+class LockTimes:
+    """How many times were measured, and the least, the greatest and their sum in whole nanoseconds, as lockdep keeps them."""
+
+    nr: int = 0
+    min_ns: int = 0
+    max_ns: int = 0
+    total_ns: int = 0
+
+    @property
+    def avg_ns(self) -> int:
+        """The mean, rounded down as the kernel's division is."""
+        return self.total_ns // self.nr if self.nr else 0
+
+
+@dataclass(frozen=True)
+class LockClass:
+    """One class: its name, how often its locks moved between CPUs (when waited for, when acquired), waits and holds."""
+
+    name: str
+    con_bounces: int
+    acq_bounces: int
+    wait: LockTimes
+    hold: LockTimes
+
+
+def lock_classes(locks: pl.DataFrame) -> list[LockClass]:
+    """The classes of one replication's locks that were acquired at all, those with most contentions first, as in the kernel."""
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for row in locks.iter_rows(named=True):
+        by_kind.setdefault(row["kind"], []).append(row)
+    classes = (_merged(name, by_kind.get(kind.label, [])) for kind, name in CLASSES.items())
+    return sorted((one for one in classes if one.hold.nr), key=lambda one: -one.wait.nr)
+
+
+def _merged(name: str, locks: list[dict[str, Any]]) -> LockClass:
+    return LockClass(
+        name=name,
+        con_bounces=sum(lock["con_bounces"] for lock in locks),
+        acq_bounces=sum(lock["acq_bounces"] for lock in locks),
+        wait=_times(locks, "wait", "contended"),
+        hold=_times(locks, "hold", "acquisitions"),
+    )
+
+
+def _times(locks: list[dict[str, Any]], what: str, counter: str) -> LockTimes:
+    taken = [lock for lock in locks if lock[counter]]
+    if not taken:
+        return LockTimes()
+    least = min(ns_to_ps(lock[f"{what}_min_ns"]) for lock in taken)
+    greatest = max(ns_to_ps(lock[f"{what}_max_ns"]) for lock in taken)
+    total = sum(ns_to_ps(lock[f"{what}_total_ns"]) for lock in taken)
+    return LockTimes(sum(lock[counter] for lock in taken), *(round(time / PS_PER_NS) for time in (least, greatest, total)))
+
+
+def lock_stat_text(classes: Iterable[LockClass]) -> str:
+    """The file: times in microseconds with two decimals."""
+    return HEADER + "".join(_line(one) for one in classes)
+
+
+def _line(one: LockClass) -> str:
+    cells = [one.con_bounces, *_cells(one.wait), one.acq_bounces, *_cells(one.hold)]
+    return f"{one.name[: _NAME_WIDTH - 1]:>{_NAME_WIDTH}}:{' '.join(f'{cell:>{_WIDTH}}' for cell in cells)}\n"
+
+
+def _cells(times: LockTimes) -> Iterator[int | str]:
+    yield times.nr
+    for time in (times.min_ns, times.max_ns, times.total_ns, times.avg_ns):
+        # The kernel adds 5 ns and cuts: rounded half up to 10 ns.
+        microseconds, rest = divmod(time + 5, 1000)
+        yield f"{microseconds}.{rest // 10:02d}"

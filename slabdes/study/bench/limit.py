@@ -1,0 +1,263 @@
+"""The scenario in C (`limit.c`): compiled where there is a compiler, fed with an experiment's numbers, read back as histograms.
+
+Leaves out every scenario but bursts on one cache of 2.6.34 with a qspinlock; limit.c says what else it takes for granted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from slabdes.config import AllocatorVersion, BurstWorkload, Discipline, Experiment
+from slabdes.engine.collect import digest_of
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.pages import PagePool
+from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
+from slabdes.engine.records import Path as Served
+from slabdes.engine.setup import build_state
+from slabdes.engine.timed import jitter_key, make_cpus, make_locks, timed_settings
+from slabdes.errors import CheckFailed, InputError
+from slabdes.machine.topology import Machine
+from slabdes.workload.programs import Workload
+
+SOURCE: Final = "limit.c"
+FLAGS: Final = ("-O3", "-march=native", "-std=gnu11", "-shared", "-fPIC")
+_OPERATIONS_BETWEEN_REPORTS: Final = 1 << 22
+"""Operations after which progress is told, and Ctrl-C heard."""
+_BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
+_LONG = ctypes.c_int64
+_LONGS = ctypes.POINTER(ctypes.c_int64)
+_WORDS = ctypes.POINTER(ctypes.c_uint64)
+
+
+class _Status(IntEnum):
+    """Why limit_run came back."""
+
+    FINISHED = 0
+    PAUSED = 1
+    NO_PAGES = 2
+    TOO_LONG = 3
+    NO_EVENT = 4
+
+
+class _Histogram(ctypes.Structure):
+    _fields_ = (*((name, _LONG) for name in ("count", "total", "least", "greatest")), ("buckets", _LONG * _BUCKETS))
+
+
+_Histograms = ctypes.POINTER(_Histogram)
+_COSTS: Final = (
+    "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
+    "init_object", "page_alloc_order0", "page_free_order0", "pcp_refill_page", "first_touch", "reap_base",
+)  # fmt: skip
+_NUMBERS: Final = (
+    "n_cpus", "n_nodes", "objects", "rounds", "limit", "batchcount", "shared_limit", "num", "colour", "hz", "handoff_milli",
+)  # fmt: skip
+_TABLES: Final = ("transfer", "dram", "node_of_cpu", "works", "slowdown", "jitter")
+_BY_NODE: Final = ("next_reap", "free_limit", "free_pages", "page_batch", "page_high")
+
+
+class _Given(ctypes.Structure):
+    """What limit.c calls Given, field by field."""
+
+    _fields_ = (
+        *((name, _LONG) for name in (*_NUMBERS, *_COSTS)),
+        *((name, _LONGS) for name in _TABLES),
+        ("jitter_key", _WORDS),
+        *((name, _LONGS) for name in _BY_NODE),
+        *((name, _Histograms) for name in ("paths", "waits", "holds")),
+        *((name, _WORDS) for name in ("cpu_digests", "lock_digests")),
+        *((name, _LONG) for name in ("elapsed", "done")),
+    )
+
+
+@dataclass(frozen=True)
+class LimitResult:
+    """What the C version leaves, as Records has it; `locks` are those that it models, by kind and node: waits and holds.
+
+    `seconds` is the processor time of the simulation alone, without what Python does before and after.
+    """
+
+    digest: str
+    elapsed: int
+    latency: dict[tuple[int, Served], Histogram]
+    locks: dict[tuple[LockKind, int], tuple[Histogram, Histogram]]
+    operations: int
+    seconds: float
+
+
+class Limit:
+    """The compiled C version."""
+
+    def __init__(self, library: Path) -> None:
+        loaded = ctypes.CDLL(str(library))
+        self._new = loaded.limit_new
+        self._new.restype = ctypes.c_void_p
+        self._new.argtypes = (ctypes.POINTER(_Given),)
+        self._run = loaded.limit_run
+        self._run.argtypes = (ctypes.c_void_p, _LONG)
+        self._free = loaded.limit_free
+        self._free.argtypes = (ctypes.c_void_p,)
+
+    def run(
+        self, experiment: Experiment, machine: Machine, workload: Workload, progress: Callable[[int], None] | None = None
+    ) -> LimitResult:
+        """Simulate the first replication; `progress` hears of operations done. InputError for what it does not model."""
+        inputs = _Inputs(experiment, machine, workload)
+        began = time.process_time()
+        run = self._new(inputs.given)
+        if not run:
+            raise InputError("bench", "the C version has no room for this cache and machine", allowed="16 objects a slab")
+        try:
+            status = _Status.PAUSED
+            while status is _Status.PAUSED:
+                status = _Status(self._run(run, _OPERATIONS_BETWEEN_REPORTS))
+                if progress is not None:
+                    progress(inputs.given.done)
+        finally:
+            self._free(run)
+        seconds = time.process_time() - began
+        if status is not _Status.FINISHED:
+            raise CheckFailed(f"bench: the C version did not finish: {status.name}")
+        return inputs.result(seconds)
+
+
+class _Inputs:
+    """One run's numbers in C's memory. Keeps alive what its pointers point at."""
+
+    def __init__(self, experiment: Experiment, machine: Machine, workload: Workload) -> None:
+        config = experiment.workload
+        settings = timed_settings(experiment, machine, workload.caches)
+        state = build_state(experiment, machine, workload.caches, 0)
+        if (
+            not isinstance(config, BurstWorkload)
+            or config.think_ns
+            or config.barrier
+            or experiment.allocator is not AllocatorVersion.V2_6_34
+            or experiment.switches
+            or experiment.lock.discipline is not Discipline.QSPINLOCK
+            or not settings.posted_neighbour_writes
+            or settings.interrupts is not None
+            or len(state.caches) != 1
+            or state.caches[0].gfporder
+        ):
+            raise InputError("bench", "the C version has no such scenario", allowed="a burst of the bench")
+        (cache,) = state.caches
+        cpus = make_cpus(experiment, machine, workload, 0)
+        pool = PagePool(machine.memory_pages, machine.n_cpus)
+        self._kept: list[Any] = []
+        self._locks = make_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps), settings.version)
+        self._n_nodes = machine.n_nodes
+        locks = 2 * machine.n_nodes
+        shared = cache.nodelists[0].shared
+        self.given = _Given(
+            n_cpus=machine.n_cpus,
+            n_nodes=machine.n_nodes,
+            objects=config.objects,
+            rounds=config.rounds,
+            limit=cache.limit,
+            batchcount=cache.batchcount,
+            shared_limit=shared.limit if shared else 0,
+            num=cache.num,
+            colour=cache.colour,
+            hz=settings.hz,
+            handoff_milli=settings.locks.handoff_milli,
+            **{name: getattr(settings.costs, name) for name in _COSTS},
+            transfer=self._longs(transfer for row in machine.transfer_ps for transfer in row),
+            dram=self._longs(dram for row in machine.dram_ps for dram in row),
+            node_of_cpu=self._longs(machine.node_of_cpu),
+            works=self._longs(cpu.number in workload.programs for cpu in cpus),
+            slowdown=self._longs(cpu.slowdown for cpu in cpus),
+            jitter=self._longs(cpu.jitter for cpu in cpus),
+            jitter_key=self._words(jitter_key(experiment, 0, cpu.number) for cpu in cpus),
+            next_reap=self._longs(l3.next_reap for l3 in cache.nodelists),
+            free_limit=self._longs(l3.free_limit for l3 in cache.nodelists),
+            free_pages=self._longs(pool.free),
+            page_batch=self._longs(pool.batch),
+            page_high=self._longs(pool.high),
+            paths=self._keep((_Histogram * len(Served))()),
+            waits=self._keep((_Histogram * locks)()),
+            holds=self._keep((_Histogram * locks)()),
+            cpu_digests=self._words([0] * machine.n_cpus),
+            lock_digests=self._words([0] * locks),
+        )
+
+    def _keep(self, array: Any) -> Any:
+        self._kept.append(array)
+        return array
+
+    def _longs(self, values: Any) -> Any:
+        listed = list(values)
+        return self._keep((ctypes.c_int64 * len(listed))(*listed))
+
+    def _words(self, values: Any) -> Any:
+        listed = list(values)
+        return self._keep((ctypes.c_uint64 * len(listed))(*listed))
+
+    def result(self, seconds: float) -> LimitResult:
+        """What the finished run has left."""
+        given = self.given
+        place = {LockKind.LIST: 0, LockKind.ZONE: self._n_nodes}
+        locks = {}
+        for lock in self._locks:
+            # No other lock is taken in this scenario: their hashes stay as they begin.
+            if lock.kind in place:
+                number = place[lock.kind] + lock.node
+                lock.digest = given.lock_digests[number]
+                locks[lock.kind, lock.node] = _histogram(given.waits[number]), _histogram(given.holds[number])
+        return LimitResult(
+            digest=digest_of(given.cpu_digests[: given.n_cpus], [lock.digest for lock in self._locks]),
+            elapsed=given.elapsed,
+            latency={(0, path): _histogram(given.paths[path]) for path in Served if given.paths[path].count},
+            locks=locks,
+            operations=given.done,
+            seconds=seconds,
+        )
+
+
+def _histogram(left: _Histogram) -> Histogram:
+    import numpy as np
+
+    buckets = np.ctypeslib.as_array(left.buckets)
+    filled = buckets.nonzero()[0]
+    counted = dict(zip(filled.tolist(), buckets[filled].tolist(), strict=True))
+    return Histogram(counted, left.count, left.total, left.least, left.greatest)
+
+
+def compiler() -> str | None:
+    """The C compiler at hand: `CC` from the environment, else cc; None where there is none."""
+    return shutil.which(os.environ.get("CC") or "cc")
+
+
+def source() -> bytes:
+    """The text of limit.c."""
+    return files(__package__).joinpath(SOURCE).read_bytes()
+
+
+@contextmanager
+def compiled_limit(cc: str | None, text: bytes | None = None) -> Iterator[Limit | None]:
+    """The C version, compiled by `cc` from `text` (limit.c); None without a compiler. CheckFailed if the compiler fails."""
+    if cc is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="slabdes-bench-") as folder:
+        library = Path(folder) / "limit.so"
+        command = [cc, *FLAGS, "-x", "c", "-", "-o", str(library)]
+        try:
+            done = subprocess.run(command, input=source() if text is None else text, capture_output=True, check=False)
+        except OSError as error:
+            raise CheckFailed(f"bench: {cc} cannot be run: {error.strerror}") from None
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").splitlines()
+            raise CheckFailed(f"bench: {cc} does not compile {SOURCE}: {said[0] if said else f'exit code {done.returncode}'}")
+        yield Limit(library)

@@ -1,0 +1,79 @@
+"""What the bench runs: bursts on one cache of a large machine, where array hits dominate and where refills do.
+
+Leaves out how anything is timed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from slabdes.config import Experiment, parse_experiment
+from slabdes.machine import load_machine
+from slabdes.machine.costs import COST_NAMES
+from slabdes.machine.topology import Machine
+from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import build_synthetic
+
+MACHINE: Final = "epyc-2s"
+CPUS: Final = (1, 8, 64, 256)
+OBJECTS: Final = 50
+"""Objects of a burst: fewer than a limit of 120, so that hits dominate there."""
+SIZE: Final = 256
+"""Bytes of an object."""
+_HITS_TAKE: Final = ("alloc_hit", "free_hit", "first_touch", "smt_slowdown")
+
+
+class Scenario(StrEnum):
+    """The two scenarios, by what most of their time goes to."""
+
+    HITS = "hits"
+    REFILLS = "refills"
+
+    @property
+    def tunables(self) -> tuple[int, int]:
+        """Array limit and batchcount."""
+        return (120, 60) if self is Scenario.HITS else (12, 6)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario on so many CPUs, at about so many operations: as many as whole bursts make."""
+
+    scenario: Scenario
+    cpus: int
+    operations: int
+
+    def experiment(self) -> Experiment:
+        """The experiment file's equal."""
+        limit, batchcount = self.scenario.tunables
+        raw = {
+            "machine": {"preset": MACHINE, "cpus": self.cpus},
+            "cache": [{"name": "bench", "size": SIZE, "limit": limit, "batchcount": batchcount}],
+            "workload": {
+                "kind": "burst",
+                "objects": OBJECTS,
+                "rounds": max(1, round(self.operations / (2 * OBJECTS * self.cpus))),
+            },
+        }
+        return parse_experiment(raw, "bench")
+
+    def workload(self, machine: Machine) -> Workload:
+        """Its programs."""
+        return build_synthetic(self.experiment(), machine, 0)
+
+
+def bench_machine() -> Machine:
+    """The machine that every scenario runs on."""
+    return load_machine(MACHINE)
+
+
+def only_hits_take_time(machine: Machine) -> Machine:
+    """`machine` with every cost 0 but those of hits and first touches: there a plain model and an engine model the same."""
+    nothing: dict[str, Any] = {name: 0 for name in COST_NAMES if name not in _HITS_TAKE}
+    costs = replace(machine.costs, **nothing)
+    transfers = tuple((0,) * machine.n_cpus for _cpu in range(machine.n_cpus))
+    return replace(
+        machine, costs=costs, transfer_ps=transfers, dram_ps=tuple((0,) * machine.n_nodes for _node in range(machine.n_nodes))
+    )
