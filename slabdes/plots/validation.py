@@ -26,9 +26,8 @@ _COLUMNS: Final = 3
 _LABELLED_MOST: Final = 14
 """Names of cases that fit under a panel."""
 _ROWS_IN: Final = 3.1
-_EXTRA_FOR_NAMES_IN: Final = 1.6
-_LEGEND_AT: Final = {False: -0.2, True: -0.75}
-"""Where legends stand, below their panels: lower where places along x have names (tried)."""
+_EXTRA_FOR_NAMES_IN: Final = 1.2
+_WIDE_FIGURE_IN: Final = 9.0
 _FEW: Final = 17
 """Places along x that each have a tick."""
 _CROWDED: Final = 1000
@@ -41,7 +40,7 @@ def validation_figure(target: Mapping[str, Any]) -> Figure:
     columns = min(_COLUMNS, len(families))
     lines = math.ceil(len(families) / columns)
     named = any(row["label"] for row in target["rows"])
-    height = lines * (_ROWS_IN + (_EXTRA_FOR_NAMES_IN if named else 0.0)) + 0.9
+    height = lines * (_ROWS_IN + (_EXTRA_FOR_NAMES_IN if named else 0.0)) + 1.1
     figure = style.new_figure(max(6.4, columns * _PANEL_IN + 0.6), height)
     verdict = "" if not target["checks"] else "; tolerances kept" if target["holds"] else "; NOT all tolerances kept"
     figure.suptitle(style.plain(f"{target['title']}: measured and simulated{verdict}"), fontsize=10)
@@ -50,7 +49,18 @@ def validation_figure(target: Mapping[str, Any]) -> Figure:
         _panel(axes, name, series, target)
     for axes in panels[len(families) :]:
         axes.set_axis_off()
+    _legend(figure, list(panels[: len(families)]))
     return figure
+
+
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend below all panels: what is the same in several of them stands there once."""
+    entries: dict[str, Any] = {}
+    for axes in panels:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    columns = 3 if figure.get_figwidth() > _WIDE_FIGURE_IN else 2
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns, fontsize=7.5, frameon=False)
 
 
 def _families(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
@@ -70,7 +80,9 @@ def _panel(axes: Axes, name: str, series: Mapping[str, Sequence[Mapping[str, Any
         x = [row["x"] for row in known]
         simulated = [row["simulated"] for row in known]
         label = f"simulated{f', {line}' if line else ''}"
-        axes.plot(x, simulated, label=style.plain(label), color=looks["color"], linestyle=looks["linestyle"], linewidth=1.3)
+        # Named places follow from nothing: bars side by side, not a line from one to the next.
+        line_of = {"linestyle": "none", "marker": "_", "markersize": 9} if _named(series) else {"linestyle": looks["linestyle"]}
+        axes.plot(x, simulated, label=style.plain(label), color=looks["color"], linewidth=1.3, **line_of)
         measured = [row for row in rows if row["measured"] is not None]
         for fitted, face in ((True, looks["color"]), (False, "white")):
             chosen = [row for row in measured if row["fitted"] is fitted]
@@ -89,10 +101,10 @@ def _panel(axes: Axes, name: str, series: Mapping[str, Sequence[Mapping[str, Any
         places += x
     _scales(axes, values, places, series)
     axes.set_title(style.plain(name), fontsize=9)
-    axes.set_xlabel(style.plain(target["x"]), fontsize=8)
+    if not _named(series):
+        axes.set_xlabel(style.plain(target["x"]), fontsize=8)
     axes.set_ylabel(style.plain(target["unit"]), fontsize=8)
     axes.tick_params(labelsize=7)
-    axes.legend(fontsize=6.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, _LEGEND_AT[_named(series)]), ncols=2)
     style.grid(axes)
 
 

@@ -172,7 +172,7 @@ def move_pages(run: Record, cpu: Record) -> int:
     """Begin a step of a program that takes or gives blocks of pages itself; their order is the step's slot."""
     cpu.start = cpu.clock
     cpu.ret = NO_SLAB
-    begin_account(cpu)
+    begin_account(run, cpu)
     if cpu.op == _GET_PAGES:
         call(run, cpu, PAGES, NO_CACHE, cpu.node, 0, 1, cpu.slot)
     elif cpu.blocks:

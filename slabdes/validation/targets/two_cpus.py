@@ -124,8 +124,8 @@ def compare(results: Results) -> Outcome:
 
 def _series(case: Case) -> str:
     if case.mode == PRODCONS:
-        return "one allocates, the other frees"
-    return "one thread" if case.threads == 1 else "two threads, one cache"
+        return "producer and consumer"
+    return "one thread" if case.threads == 1 else "two threads on one cache"
 
 
 TARGET: Final = Target(
