@@ -172,10 +172,11 @@ def move_pages(run: Record, cpu: Record) -> int:
     """Begin a step of a program that takes or gives blocks of pages itself; their order is the step's slot."""
     cpu.start = cpu.clock
     cpu.ret = NO_SLAB
-    begin_account(run, cpu)
     if cpu.op == _GET_PAGES:
+        begin_account(run, cpu)
         call(run, cpu, PAGES, NO_CACHE, cpu.node, 0, 1, cpu.slot)
     elif cpu.blocks:
+        begin_account(run, cpu)
         call(run, cpu, FREE_PAGES, NO_CACHE, cpu.node, 0, 0, cpu.slot)
     return GO
 
