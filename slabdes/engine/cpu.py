@@ -54,11 +54,13 @@ class TimedCpu(CpuContext):
     """A CpuContext with a clock. Times in picoseconds.
 
     `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
-    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered.
+    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered. `blocks` of pages
+    are held by its program itself.
     """
 
     __slots__ = (
         "allocs",
+        "blocks",
         "clock",
         "descriptor_read_time",
         "digest",
@@ -113,6 +115,7 @@ class TimedCpu(CpuContext):
         self.local_memory_time = self.remote_memory_time = 0
         self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
         self.digest = 0
+        self.blocks = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
         self.log: EventLog | None = None
         self.was: list[tuple[int, ...]] = []

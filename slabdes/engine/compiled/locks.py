@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from slabdes.allocator.state import NOBODY
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
     Record,
@@ -163,6 +164,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
 def _set_toll(run: Record, cpu: Record, held: Record) -> None:
     """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
     held.toll = 0
+    held.relinked = NO_SLAB
     if held.waiters and run.spinners_slow_holder:
         spinner = held.first
         if held.passed != FREE and held.passed != held.last:

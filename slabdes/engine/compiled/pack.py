@@ -353,7 +353,8 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
         slab.next, slab.prev = columns["next"][number], columns["prev"][number]
         slab.inuse, slab.nodeid = columns["inuse"][number], columns["nodeid"][number]
     avail = memory["arrays"]["avail"].tolist()
-    for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=True):
+    # Without a cache there is still one entry (see `put`).
+    for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=False):
         cache.slabs_created, cache.slabs_destroyed = int(packed["slabs_created"]), int(packed["slabs_destroyed"])
         for name in layout.STATS.names or ():
             setattr(cache.stats, name, int(stats[name]))
