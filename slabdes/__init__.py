@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
-    from slabdes.api import Run, Study, simulate, sweep
+    from slabdes.api import Run, Study, fit, simulate, sweep, validate
     from slabdes.config import Experiment, load_experiment
     from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled
     from slabdes.machine import Machine, load_machine, preset_names
 
 __all__ = [
-    "simulate", "sweep", "Run", "Study", "Experiment", "load_experiment",
+    "simulate", "sweep", "validate", "fit", "Run", "Study", "Experiment", "load_experiment",
     "Machine", "load_machine", "preset_names",
     "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
     "SlabdesError", "InputError", "CheckFailed", "Stalled",
@@ -27,7 +27,7 @@ __all__ = [
 _ROOMS = {
     "slabdes.allocator.geometry": ("Geometry", "kmem_cache_geometry"),
     "slabdes.allocator.state": ("KmemCache", "KmemList3", "Slab", "SlabState"),
-    "slabdes.api": ("Run", "Study", "simulate", "sweep"),
+    "slabdes.api": ("Run", "Study", "fit", "simulate", "sweep", "validate"),
     "slabdes.config": ("Experiment", "load_experiment"),
     "slabdes.errors": ("CheckFailed", "InputError", "SlabdesError", "Stalled"),
     "slabdes.machine": ("Machine", "load_machine", "preset_names"),

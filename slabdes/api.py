@@ -5,9 +5,9 @@ Thin on purpose: everything here is one call into the room that does it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.plots.accessor import RunPlots
@@ -17,6 +17,10 @@ from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.study.plan import Phase
 from slabdes.study.run import run_study
+
+if TYPE_CHECKING:
+    from slabdes.validation.fit import Fit
+    from slabdes.validation.report import Report
 
 FIGURES = "figures"
 """Where in a run folder the figures lie."""
@@ -91,6 +95,52 @@ def sweep(
     raw["sweep"] = {**raw.get("sweep", {}), **(over or {})}
     run = simulate(parse_experiment(raw, "sweep"), **options)
     return Study(run.manifest, run.frames)
+
+
+def validate(
+    *targets: str,
+    without: Sequence[str] = (),
+    out: Path | str | None = None,
+    jobs: int = 1,
+    progress: Phase | None = None,
+) -> Report:
+    """Set published measurements beside simulated ones: all targets, or those named; see `slabdes.validation`.
+
+    `without` leaves rules of the clock out (`slabdes.config.TimingRule`). With `out`, a new or empty folder, the report is
+    written there as JSON with a chart a target. Raises InputError for a target or a rule that is not there.
+    """
+    from slabdes.plots.validation import save_validation
+    from slabdes.results.folder import check_output
+    from slabdes.validation.report import chosen, rule_of, save_report
+    from slabdes.validation.report import validate as run_targets
+
+    chosen(targets)
+    rules = [rule_of(name) for name in without]
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_output(folder)
+    report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+    if folder is not None:
+        save_report(report.plain(), folder, save_validation)
+    return report
+
+
+def fit(
+    table: Path | str, *, out: Path | str | None = None, command: str = "", jobs: int = 1, progress: Phase | None = None
+) -> Fit:
+    """Find a few of a machine's costs from a table of measurements (`slabdes.validation.fit_table` says what it looks like).
+
+    With `out`, a new .toml file, the fitted machine is written there with the data and `command`. Raises InputError.
+    """
+    from slabdes.validation.fit import check_new, fit_table, fitted_machine, write_fitted
+    from slabdes.validation.fit_table import read_fit_table
+
+    path = None if out is None else check_new(Path(out))
+    read = read_fit_table(Path(table))
+    found = fit_table(read, jobs, progress)
+    if path is not None:
+        write_fitted(path, fitted_machine(read, found, command or f"slabdes fit {Path(table).name}"))
+    return found
 
 
 def _draw_figures(frames: Frames, manifest: Manifest, folder: Path) -> None:

@@ -439,6 +439,82 @@ def _operations(text: str) -> int:
     return round(value)
 
 
+@app.command()
+def validate(
+    targets: Annotated[list[str], typer.Argument(metavar="[TARGET]...", help="Targets; all of them by default.")] = [],  # noqa: B006 -- as above
+    without: Annotated[
+        list[str],
+        typer.Option(
+            "--without", metavar="RULE", help="Leave out a rule: spinners_slow_holder, smt_siblings, first_touch, jitter ..."
+        ),
+    ] = [],  # noqa: B006 -- as above
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="New or empty folder for report.json and a chart a target.")
+    ] = None,
+    jobs: Jobs = _ALL_PROCESSORS,
+    as_json: Json = False,
+) -> None:
+    """Published measurements against simulated ones, side by side.
+
+    Every target is simulated and compared: what was measured, what is simulated, the error, what was calibrated on what.
+    Figures that nobody here has seen measured are marked blind. Exits 1 if a target misses a tolerance that was stated.
+    """
+    from slabdes.api import validate as run_targets
+    from slabdes.validation.report import lines, sheets
+
+    with _progress_bar() as progress:
+        report = run_targets(*targets, without=without, out=out, jobs=jobs, progress=progress)
+    if as_json:
+        _print_json(report.plain())
+    else:
+        for one in report.targets:
+            print("\n".join(lines(one)))
+            for sheet in sheets(one):
+                _print_sheet(sheet)
+            print()
+        if out is not None:
+            print(f"report and charts: {out}")
+    if not report.holds:
+        raise typer.Exit(EXIT_CHECK)
+
+
+@app.command()
+def fit(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A calibrated preset's name, or a file: an experiment, free costs, what was measured."
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="Write the fitted machine, a new file.")] = None,
+    jobs: Jobs = 1,
+    as_json: Json = False,
+) -> None:
+    """Find a few of a machine's costs from measurements.
+
+    At most three numbers are free. Tells each with its confidence interval, the error that is left at every figure, and
+    whether the fit is poor; exits 1 if it is.
+    """
+    from dataclasses import asdict
+
+    from slabdes.api import fit as run_fit
+    from slabdes.validation.fit_sheets import fit_sheets
+
+    command = f"slabdes fit {table.name}" + (f" --out {out.name}" if out is not None else "")
+    with _progress_bar() as progress:
+        found = run_fit(table, out=out, command=command, jobs=jobs, progress=progress)
+    if as_json:
+        _print_json(asdict(found) | {"costs": found.costs})
+    else:
+        for sheet in fit_sheets(found):
+            _print_sheet(sheet)
+        print("\n".join(f"poor fit: {reason}" for reason in found.poor) or "the fit is not poor")
+        if out is not None:
+            print(f"machine: {out}")
+    if found.poor:
+        raise typer.Exit(EXIT_CHECK)
+
+
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     from slabdes.results.text import Sheet
 
@@ -525,7 +601,7 @@ def machine_show(
     print()
     _print_rows("line transfers between CPUs", shown.transfer_summary())
     _print_told(
-        "costs in ns (smt_slowdown is a ratio)",
+        "costs in ns (smt_slowdown and handoff_transfers are ratios)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
     if shown.sources:

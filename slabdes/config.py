@@ -179,8 +179,8 @@ class LockConfig(Frozen):
 
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
-    handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] = 3.0
-    """Line transfers of a qspinlock or cna hand-off: a calibrated constant (DESIGN, "Time"), up to 5 seen."""
+    handoff_transfers: Annotated[float, Strict(), Field(ge=0, le=16)] | None = None
+    """Line transfers of a qspinlock or cna hand-off; by default the machine's, whose calibration they belong to."""
     numa_spinlock_threshold_ns: Annotated[float, Strict(), Field(ge=0, le=1e12)] = 1e6
     """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
     65,536 hand-offs before)."""
@@ -312,6 +312,23 @@ class CriticalSectionWorkload(Frozen):
     """How hold times vary around their mean."""
 
 
+class PagesWorkload(Frozen):
+    """No caches: every CPU takes `blocks` blocks of 2**order pages of its node from the page allocator, then gives them back.
+
+    The page allocator half of the same in-kernel benchmark.
+    """
+
+    kind: Literal["pages"]
+    order: Annotated[int, Strict(), Field(ge=0, le=10)] = 0
+    """A block's size: 2**order pages. Order 0 goes through per-CPU lists, the others take the zone lock."""
+    blocks: Count = 1000
+    """Blocks that each CPU takes before it gives any back."""
+    rounds: Count = 1
+    """How often it takes and gives them all."""
+    barrier: Truth = False
+    """Whether all CPUs finish taking before any gives back."""
+
+
 class TraceWorkload(Frozen):
     """A real kmem trace, replayed; see `slabdes replay --help` for what each setting does."""
 
@@ -335,7 +352,7 @@ class TraceWorkload(Frozen):
 
 
 Workload = Annotated[
-    BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | TraceWorkload,
+    BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | PagesWorkload | TraceWorkload,
     Field(discriminator="kind"),
 ]
 
@@ -361,6 +378,8 @@ class Experiment(Frozen):
     """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
     debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
+    log: Truth = False
+    """Keep every operation and every hold of a lock in the run folder: see `results/event_log`. Takes time and disk."""
     machine: MachineConfig
     cache: tuple[CacheConfig, ...] = ()
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
@@ -577,7 +596,7 @@ _ALLOWED = {
     "path_type": "a file's name, in quotes",
 }
 """What an experiment file may say where pydantic's own words are of Python."""
-_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "trace")
+_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace")
 _MODELS: dict[str, type[Frozen]] = {
     "machine": MachineConfig,
     "cache": CacheConfig,
@@ -588,6 +607,7 @@ _MODELS: dict[str, type[Frozen]] = {
     "mix": MixWorkload,
     "producer_consumer": ProducerConsumerWorkload,
     "critical_section": CriticalSectionWorkload,
+    "pages": PagesWorkload,
     "trace": TraceWorkload,
 }
 

@@ -12,7 +12,20 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "slabdes"
 LEAVES = frozenset({"errors", "units", "streams"})
 """Errors, units and random streams import no room, and every room may import them."""
-BELOW_API = ("config", "machine", "allocator", "locks", "workload", "engine", "results", "stats", "study", "plots", "report")
+BELOW_API = (
+    "config",
+    "machine",
+    "allocator",
+    "locks",
+    "workload",
+    "engine",
+    "results",
+    "stats",
+    "study",
+    "validation",
+    "plots",
+    "report",
+)
 ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "units": frozenset(),
@@ -26,6 +39,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "results": frozenset({"engine.records"}),
     "stats": frozenset({"results"}),
     "study": frozenset({"config", "machine", "workload", "engine", "stats", "results"}),
+    "validation": frozenset({"config", "machine", "workload", "engine", "stats", "results", "study"}),
     "plots": frozenset({"results", "stats"}),
     "report": frozenset({"results", "stats"}),
     "api": frozenset({*BELOW_API}),

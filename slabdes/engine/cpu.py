@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.engine.event_log import EventLog
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.records import Histogram, Operation, Path, Spent
 from slabdes.streams import MASK64
@@ -53,11 +54,13 @@ class TimedCpu(CpuContext):
     """A CpuContext with a clock. Times in picoseconds.
 
     `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
-    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered.
+    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered. `blocks` of pages
+    are held by its program itself.
     """
 
     __slots__ = (
         "allocs",
+        "blocks",
         "clock",
         "descriptor_read_time",
         "digest",
@@ -82,6 +85,7 @@ class TimedCpu(CpuContext):
         "line_time",
         "local_memory_time",
         "lock_wait",
+        "log",
         "page_time",
         "page_work",
         "remote_memory_time",
@@ -111,7 +115,9 @@ class TimedCpu(CpuContext):
         self.local_memory_time = self.remote_memory_time = 0
         self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
         self.digest = 0
+        self.blocks = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
+        self.log: EventLog | None = None
         self.was: list[tuple[int, ...]] = []
         self.irq_at = NEVER
         """When the next interrupt comes."""
@@ -221,3 +227,5 @@ class TimedCpu(CpuContext):
         end = self.clock
         histogram.add(end - start)
         self.digest = fold(self.digest, start, end, what_word(what, cache, path))
+        if self.log is not None:
+            self.log.operation(self.number, start, end, cache, path, what)

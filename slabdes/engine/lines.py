@@ -55,6 +55,11 @@ class CacheLines:
             self.owner[number] = NOBODY
             self.home[number] = node
 
+    def own(self, cpu: int, line: int, count: int) -> None:
+        """Make `cpu` the owner of `count` lines from `line` on, for nothing: it writes them without having read them."""
+        for number in range(line, line + count):
+            self.owner[number] = cpu
+
     def touch(self, cpu: int, line: int) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs."""
         return touch(self.owner, self.home, self._transfer, self._dram[self._node_of_cpu[cpu]], cpu, line)

@@ -39,6 +39,8 @@ class Path(IntEnum):
     ALIEN_DRAIN = 17
     ALIEN_DIRECT = 18
     SECTION = 19
+    GET_PAGES = 20
+    GIVE_PAGES = 21
 
     @property
     def label(self) -> str:
@@ -50,7 +52,7 @@ class Path(IntEnum):
         """What kind of operation takes this path."""
         if self is Path.SECTION:
             return Operation.SECTION
-        return Operation.ALLOC if self <= Path.FAIL else Operation.FREE
+        return Operation.ALLOC if self <= Path.FAIL or self is Path.GET_PAGES else Operation.FREE
 
 
 class Operation(IntEnum):
@@ -87,6 +89,8 @@ _LABELS: Final = {
     Path.ALIEN_DRAIN: "alien-drain",
     Path.ALIEN_DIRECT: "alien-direct",
     Path.SECTION: "section",
+    Path.GET_PAGES: "pages",
+    Path.GIVE_PAGES: "pages",
 }
 
 

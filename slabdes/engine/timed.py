@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
@@ -53,7 +54,11 @@ class TimedSettings:
 
 
 class TimedLock(SpinLock):
-    """A SpinLock with its identity and its account."""
+    """A SpinLock with its identity and its account.
+
+    `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
+    `posted`: the dearest write to a neighbour on a list.
+    """
 
     __slots__ = (
         "acquisitions",
@@ -66,6 +71,7 @@ class TimedLock(SpinLock):
         "node",
         "other",
         "posted",
+        "relinked",
         "retry",
         "since",
         "toll",
@@ -84,6 +90,7 @@ class TimedLock(SpinLock):
         self.digest = 0
         self.since = 0
         self.toll = 0
+        self.relinked = NO_SLAB
         self.posted = 0
         self.retry: object | None = None
         """The coming attempt of a waiter, where a lock is not queued."""
@@ -139,14 +146,15 @@ def interrupt_storm(cpu: int) -> InputError:
 
 
 def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
-    """The clock rules that an experiment asks for."""
+    """The clock rules that an experiment asks for; the hand-off that it leaves open is the machine's."""
     config = experiment.lock
+    given = config.handoff_transfers
     return TimedSettings(
         locks=LockRules(
             discipline=DISCIPLINES[config.discipline.value],
             transfer=machine.transfer_ps,
             node_of_cpu=machine.node_of_cpu,
-            handoff_milli=round(config.handoff_transfers * MILLI),
+            handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
             cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
         ),
         costs=costs_of(experiment, machine),

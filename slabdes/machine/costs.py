@@ -18,8 +18,8 @@ REFERENCE_GHZ: Final = 4.0
 """GHz at which figures published in cycles were turned into ns: the clock of slab_brouer2015_bulk.csv (i7-4790K)."""
 MAX_COST_NS: Final = 1e9
 """Largest cost a file may give, ns: a second (assumed; it only keeps the clock from overflowing)."""
-MAX_SMT_SLOWDOWN: Final = 10.0
-"""Largest smt_slowdown a file may give, a ratio (assumed)."""
+RATIOS: Final = {"smt_slowdown": (1.0, 10.0), "handoff_transfers": (0.0, 16.0)}
+"""Smallest and largest that a file may give of each ratio (assumed)."""
 
 
 class Kind(StrEnum):
@@ -47,7 +47,7 @@ HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cyc
 
 @dataclass(frozen=True)
 class Costs:
-    """Every cost of a machine in integer picoseconds, and `smt_slowdown`, a ratio. In files the same names are in ns.
+    """Every cost of a machine in integer picoseconds, and two ratios (see RATIOS). In files the same names are in ns.
 
     `sources` has a (name, text) pair for each entry, in field order; the text is "assumed" or begins so for a guess.
     """
@@ -138,6 +138,15 @@ class Costs:
         default=1.67, metadata={"kind": Kind.RATIO, "source": "assumed; tried against published figures (DESIGN, Time)"}
     )
     """How much longer local work takes while the workload uses both threads of a core; a ratio."""
+    handoff_transfers: float = field(
+        default=3.0,
+        metadata={
+            "kind": Kind.RATIO,
+            "source": "assumed (DESIGN, Time): the releasing store regains the line from the spinning head, the head "
+            "reads it, then writes it; a constant to calibrate, up to 5 seen",
+        },
+    )
+    """Line transfers that handing over a queue lock costs; a ratio. An experiment's lock.handoff_transfers goes before it."""
     sources: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -156,7 +165,7 @@ class Costs:
 
 _ENTRIES: Final[dict[str, Mapping[str, Any]]] = {entry.name: entry.metadata for entry in fields(Costs) if entry.metadata}
 COST_NAMES: Final[tuple[str, ...]] = tuple(_ENTRIES)
-"""Names of all costs, `smt_slowdown` included, in the order in which tables show them."""
+"""Names of all costs, the ratios included, in the order in which tables show them."""
 
 
 def kind_of(name: str) -> Kind:
@@ -203,19 +212,20 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
 
 
 def _checked(name: str, value: object, where: str) -> int | float:
-    low, high, unit = (1.0, MAX_SMT_SLOWDOWN, "") if kind_of(name) is Kind.RATIO else (0.0, MAX_COST_NS, " ns")
+    low, high = RATIOS.get(name, (0.0, MAX_COST_NS))
+    unit = "" if name in RATIOS else " ns"
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"{where}.{name}", f"{value!r} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
     return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
 
 
 def value_of(costs: Costs, name: str) -> float:
-    """The cost `name` as files give it: ns, or the ratio itself for smt_slowdown."""
+    """The cost `name` as files give it: ns, or the ratio itself."""
     value = getattr(costs, name)
     return float(value) if kind_of(name) is Kind.RATIO else ps_to_ns(value)
 
 
 def costs_table(costs: Costs) -> list[tuple[str, float, str]]:
-    """(name, ns, source) of every cost, in a fixed order; smt_slowdown, last, is a ratio and not ns."""
+    """(name, ns, source) of every cost, in a fixed order; the ratios, last, are not ns."""
     sources = dict(costs.sources)
     return [(name, value_of(costs, name), sources[name]) for name in COST_NAMES]

@@ -20,11 +20,14 @@
 
     transfer_ns = [[0.0, 46.6], ...]  # full matrix [owner][cpu] of line transfers; default: by topology and costs
 
-    [costs]                           # ns, any of those that `slabdes machine show` lists; smt_slowdown is a ratio
+    [costs]                           # ns, any of those that `slabdes machine show` lists; the last two are ratios
     same_node = 46.596
 
     [sources]                         # where each figure comes from: a cost's name, or one of the keys above
     same_node = "median of ..."
+
+    [calibration]                     # of a machine that `slabdes fit` wrote: the command, the data, how well they agree
+    command = "slabdes fit TABLE.toml"
 
 A SLIT is no ratio of latencies. What a unit of distance above local adds is two of the costs, so that a file, or
 `machine.costs` of an experiment, can change it: `remote_per_distance` to a line transfer, on top of `remote_base`, and
@@ -76,6 +79,21 @@ class Topology(_Part):
     cores_per_cluster: Count | None = None
 
 
+class Calibration(_Part):
+    """What `slabdes fit` did: its command, whose data, which numbers were free, the errors left, and the measured figures.
+
+    Kept for whoever reads or repeats it; the costs themselves and their intervals are told like any other.
+    """
+
+    command: Text
+    data: Text
+    free: tuple[Text, ...]
+    median_error: Number
+    worst_error: Number
+    poor: tuple[Text, ...] = ()
+    measured_ns: tuple[tuple[str, str, Number], ...] = ()
+
+
 class MachineFile(_Part):
     """Everything a machine file may say; the module's docstring tells what each key means."""
 
@@ -92,6 +110,7 @@ class MachineFile(_Part):
     transfer_ns: tuple[tuple[Nanoseconds, ...], ...] | None = None
     costs: dict[str, Number] = {}
     sources: dict[str, Text] = {}
+    calibration: Calibration | None = None
 
 
 EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_core")
@@ -247,7 +266,7 @@ _UNION_BRANCHES: Final = ("float", "tuple[float, ...]", "tuple[constrained-float
 """What pydantic adds to a location for the branches of memory_mib; no key has these names."""
 
 
-def write_toml(machine: Machine) -> str:
+def write_toml(machine: Machine, calibration: Calibration | None = None) -> str:
     """The machine as TOML, every figure written out, so that it does not change when slabdes's defaults do."""
     lines = [
         f"name = {_text(machine.name)}",
@@ -268,12 +287,22 @@ def write_toml(machine: Machine) -> str:
     lines += ["", "[costs]", *(f"{name} = {value!r}" for name, value, _source in table)]
     lines += ["", "[sources]", *(f"{key} = {_text(text)}" for key, text in machine.sources)]
     lines += [f"{name} = {_text(source)}" for name, _value, source in table]
+    if calibration is not None:
+        lines += ["", "[calibration]", f"command = {_text(calibration.command)}", f"data = {_text(calibration.data)}"]
+        lines += [f"free = {_texts(calibration.free)}", f"median_error = {calibration.median_error!r}"]
+        lines += [f"worst_error = {calibration.worst_error!r}", f"poor = {_texts(calibration.poor)}", "measured_ns = ["]
+        lines += [f"    [{_text(case)}, {_text(name)}, {value!r}]," for case, name, value in calibration.measured_ns]
+        lines.append("]")
     return "\n".join(lines) + "\n"
 
 
 def _text(text: str) -> str:
     # A TOML basic string escapes as JSON does, and DEL besides.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _texts(texts: Any) -> str:
+    return "[" + ", ".join(map(_text, texts)) + "]"
 
 
 def _numbers(numbers: Any) -> str:

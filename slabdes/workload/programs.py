@@ -25,6 +25,10 @@ class Op(IntEnum):
     """Take the workload's own lock and hold it for `slot` picoseconds."""
     BARRIER = 3
     """Wait until `Workload.barrier` CPUs are here."""
+    GET_PAGES = 4
+    """Ask the page allocator for 2**`slot` pages of the CPU's own node, with no cache in between."""
+    GIVE_PAGES = 5
+    """Give as many back; nothing to do if the CPU holds none."""
 
 
 MAY_WAIT: Final = 1
@@ -39,8 +43,8 @@ Step = tuple[int, int, int, int, int, int]
 """(think_ps, op, cache, slot, node, flags).
 
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
-`Workload.caches`, -1 for SECTION and BARRIER. `slot`: the object's number (hold time in picoseconds for a SECTION, 0 for
-a BARRIER). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE, of allocations only.
+`Workload.caches`, -1 for steps without one. `slot`: the object's number (hold time in picoseconds for a SECTION, 0 for
+a BARRIER, the order for pages). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE, of allocations only.
 """
 
 

@@ -14,6 +14,7 @@ from slabdes.config import (
     CriticalSectionWorkload,
     Experiment,
     MixWorkload,
+    PagesWorkload,
     Placement,
     ProducerConsumerWorkload,
     ThinkKind,
@@ -28,7 +29,7 @@ NO_CACHE = -1
 
 
 def build_synthetic(experiment: Experiment, machine: Machine, replication: int) -> Workload:
-    """The programs of a burst, mix, producer_consumer or critical_section experiment.
+    """The programs of any experiment but a trace's.
 
     Raises InputError when the machine has too few CPUs for it.
     """
@@ -66,6 +67,10 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
         case CriticalSectionWorkload():
             programs = {cpu: CriticalSection(config, key(cpu)) for cpu in cpus}
             return Workload(programs, caches, operations=config.operations * count)
+        case PagesWorkload():
+            programs = {cpu: Pages(config) for cpu in cpus}
+            steps = 2 * config.blocks * config.rounds * count
+            return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
     raise AssertionError(f"{config.kind} is not synthetic")
 
 
@@ -81,6 +86,8 @@ def known_span_ps(experiment: Experiment) -> int:
             return config.objects * ns_to_ps(config.think_ns)
         case CriticalSectionWorkload():
             return config.operations * (ns_to_ps(config.think_ns) + ns_to_ps(config.hold_ns))
+        case PagesWorkload():
+            return 0
     raise AssertionError(f"{config.kind} is not synthetic")
 
 
@@ -207,6 +214,23 @@ class CriticalSection:
         hold = _time(config.hold, ns_to_ps(config.hold_ns), draws)
         for _operation in range(config.operations):
             yield think(), Op.SECTION, NO_CACHE, hold(), ANY_NODE, 0
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The program of a CPU that only uses the page allocator."""
+
+    config: PagesWorkload
+
+    def __call__(self) -> Iterator[Step]:
+        """Take all blocks, then give all back, in every round."""
+        config = self.config
+        for _round in range(config.rounds):
+            for op in (Op.GET_PAGES, Op.GIVE_PAGES):
+                for _block in range(config.blocks):
+                    yield 0, op, NO_CACHE, config.order, ANY_NODE, 0
+                if config.barrier:
+                    yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
 
 
 def _time(kind: ThinkKind, mean: int, draws: Iterator[int]) -> Callable[[], int]:

@@ -21,12 +21,18 @@ LATENCIES = Path(__file__).parents[3] / "shared" / "machines" / "core_to_core"
 
 PROMISED = {  # cpus, cores, nodes
     "epyc-2s": (256, 128, 2),
+    "garnier-2016": (4, 4, 1),
     "i7-3770": (8, 4, 1),
     "numa-2x4": (8, 8, 2),
+    "opteron-48-ticket": (48, 48, 1),
     "opteron-8n": (48, 48, 8),
     "uma-4": (4, 4, 1),
+    "uma-8": (8, 8, 1),
     "xeon-2s": (96, 48, 2),
     "xeon-4s": (80, 40, 4),
+    "xeon-4s-72": (144, 72, 4),
+    "xeon-vm-1cpu": (1, 1, 1),
+    "xeon-vm-2cpu": (2, 2, 1),
 }
 
 
@@ -45,7 +51,7 @@ def test_a_preset_has_the_cpus_cores_and_nodes_it_promises(name: str) -> None:
 @pytest.mark.parametrize("name", PROMISED)
 def test_every_number_of_a_preset_has_a_source(name: str) -> None:
     raw = tomllib.loads(files("slabdes.machine").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8"))
-    numbers = {key for key in raw if key not in ("name", "source", "costs", "sources")} | set(raw.get("costs", {}))
+    numbers = {key for key in raw if key not in ("name", "source", "costs", "sources", "calibration")} | set(raw.get("costs", {}))
     assert numbers == set(raw["sources"])
     assert all(source for _name, _value, source in costs_table(load_machine(name).costs))
 

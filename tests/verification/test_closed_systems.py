@@ -13,13 +13,14 @@ import pytest
 from slabdes.config import parse_experiment
 from slabdes.engine.records import LockKind, Records
 from slabdes.engine.reference.run import run_reference
-from slabdes.machine.costs import COST_NAMES
+from slabdes.machine.costs import COST_NAMES, RATIOS
 from slabdes.machine.description import Description
 from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_NS
+from slabdes.validation.theory import ticket_releases
 from slabdes.workload.programs import Program, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
-from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair, ticket_releases
+from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair
 
 LEVEL = 0.99
 """Of each confidence interval. The seed is the default one: an interval that fails is looked into, not drawn again."""
@@ -54,7 +55,7 @@ def uniform_machine(cpus: int, transfer_ns: int) -> Machine:
         cluster_of_core=None,
         memory_mib=(1.0,),
         distances=((10,),),
-        costs_ns=dict.fromkeys((name for name in COST_NAMES if name != "smt_slowdown"), 0.0),
+        costs_ns=dict.fromkeys((name for name in COST_NAMES if name not in RATIOS), 0.0),
         transfer_ps=tuple(tuple(0 if a == b else transfer for b in range(cpus)) for a in range(cpus)),
     ).build()
 

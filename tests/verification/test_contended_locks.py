@@ -138,7 +138,7 @@ def test_a_cna_lock_stays_on_its_node_while_somebody_there_waits() -> None:
 PAIRS = experiment({"size": 2000, "flags": ["NOLEAKTRACE"], "limit": 4, "batchcount": 4, "shared": 0})
 """Two objects a slab of one page: any refill empties a fresh slab."""
 NOTHING_FOUND = 2 * P.dram_local + P.lock_op
-MADE = P.irq_pair + P.page_alloc_order0 + P.lock_op + 31 * P.pcp_refill_page + 3 * P.dram_local + P.grow_base + 2 * P.init_object
+MADE = P.irq_pair + P.page_alloc_order0 + P.lock_op + 31 * P.pcp_refill_page + P.dram_local + P.grow_base + 2 * P.init_object
 INSERTION_AT = P.alloc_hit + P.slow_path + NOTHING_FOUND + P.lock_op + MADE
 """When CPU 0, whose allocation begins at 0 and finds an empty cache, takes list_lock to insert its slab, picoseconds."""
 ASKED = INSERTION_AT + (P.lock_op + P.list_move) // 2
@@ -179,7 +179,7 @@ def test_without_the_thief_in_time_the_same_refill_looks_once_more_and_is_done()
 def test_an_allocation_from_another_node_is_robbed_of_its_slab_likewise() -> None:
     # Node 1's lists as CPU 0 sees them: every line from the other node's memory. CPU 2, at home there, is the thief.
     enter = P.alloc_hit + P.slow_path
-    made = MADE - 3 * P.dram_local + 3 * P.dram_remote
+    made = MADE - P.dram_local + P.dram_remote
     insertion = enter + 2 * P.dram_remote + P.lock_op + P.lock_op + made
     asked = insertion + (P.lock_op + P.list_move) // 2
     records = run({0: [alloc(0, node=1)], 2: [alloc(1, think=asked - enter), alloc(2)]}, PAIRS)

@@ -25,14 +25,14 @@ def test_the_first_allocation_goes_to_memory_for_its_lines() -> None:
     spent = run({0: [alloc(0)]}, PAIRS).spent
     # The node's two lines, the zone's lock, the slab's descriptor and its free chain: nobody owned them.
     work = P.alloc_hit + P.slow_path + GROWN + 2 * P.slab_object
-    assert spent == {Path.GROW: Spent(local_memory=5 * P.dram_local, pages=PAGE, first_touch=P.first_touch, work=work)}
+    assert spent == {Path.GROW: Spent(local_memory=3 * P.dram_local, pages=PAGE, first_touch=P.first_touch, work=work)}
 
 
 def test_another_nodes_memory_is_told_apart() -> None:
     spent = run({0: [alloc(0, node=1)]}, PAIRS).spent
     # ____cache_alloc_node grows, then looks again and takes one object.
     work = P.alloc_hit + P.slow_path + GROWN + P.slab_object
-    assert spent == {Path.NODE_GROW: Spent(remote_memory=5 * P.dram_remote, pages=PAGE, first_touch=P.first_touch, work=work)}
+    assert spent == {Path.NODE_GROW: Spent(remote_memory=3 * P.dram_remote, pages=PAGE, first_touch=P.first_touch, work=work)}
 
 
 def test_waiting_ends_at_the_release_and_hand_off_begins_there() -> None:

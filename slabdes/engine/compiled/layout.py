@@ -47,7 +47,7 @@ CACHE: Final = record(
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
     "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by", "since",
-    "toll", "posted", "digest",
+    "toll", "relinked", "posted", "digest",
 )  # fmt: skip
 """As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
@@ -71,7 +71,7 @@ CPU: Final = record(
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
-    "think", "op", "cache", "slot", "want", "flags", "alike",
+    "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
@@ -131,6 +131,8 @@ class Status(IntEnum):
     """There may be no room for what a script's next step would write down."""
     STORM = 10
     """A CPU does nothing any more but handle interrupts."""
+    LOG = 11
+    """The event log's buffers are to be emptied."""
 
 
 class Micro(IntEnum):

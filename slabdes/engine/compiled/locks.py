@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from slabdes.allocator.state import NOBODY
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
     Record,
@@ -22,6 +23,7 @@ from slabdes.engine.compiled.clock import (
 )
 from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
+from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write, write_locked
@@ -162,6 +164,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
 def _set_toll(run: Record, cpu: Record, held: Record) -> None:
     """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
     held.toll = 0
+    held.relinked = NO_SLAB
     if held.waiters and run.spinners_slow_holder:
         spinner = held.first
         if held.passed != FREE and held.passed != held.last:
@@ -211,6 +214,7 @@ def _release(run: Record, cpu: Record) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)
+    log_hold(run, cpu.lock, cpu.number, held.since, held.granted_at, now)
     what = uint64(hold_word(cpu.number, held.granted_at))
     held.digest = fold(held.digest, uint64(held.since), uint64(now), what)
     if not held.waiters:

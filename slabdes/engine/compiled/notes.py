@@ -85,10 +85,16 @@ def note_unlinking(run: Record, cpu: Record, slab: int) -> None:
 
 @function
 def note_linked(run: Record, cpu: Record, l3: Record, slab: int) -> None:
-    """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on."""
+    """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on.
+
+    The toll is paid once for moves of one slab in a row: they follow each other faster than the line comes back.
+    """
     note_unlinking(run, cpu, slab)
     if run.line_of_list_lock == LISTS_LINE:
-        spend_on_lines(cpu, locks_at(run.locks)[l3.list_lock].toll)
+        held = locks_at(run.locks)[l3.list_lock]
+        if held.relinked != slab:
+            held.relinked = slab
+            spend_on_lines(cpu, held.toll)
     cpu.work += run.list_move
 
 
@@ -187,5 +193,8 @@ def note_slab_made(run: Record, cpu: Record, slab: int, num: int) -> None:
         touched[link] = -1
     record = slabs_at(run.slabs)[slab]
     write(run, cpu, _SLAB_MADE, slab, record.nodeid, record.colouroff, 0, 0, 0)
-    touch_slab(run, cpu, slab)
+    # Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
+    owner = ints_at(run.owner)
+    owner[record.line] = cpu.number
+    owner[record.line + 1] = cpu.number
     cpu.work += run.grow_base + num * run.init_object

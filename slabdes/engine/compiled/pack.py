@@ -70,6 +70,7 @@ class Memory:
 
 
 def pack(
+    memory: Memory,
     state: SlabState,
     machine: Machine,
     settings: TimedSettings,
@@ -77,9 +78,8 @@ def pack(
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
     jitter_keys: Sequence[int],
-) -> Memory:
-    """Everything but the workload."""
-    memory = Memory()
+) -> None:
+    """Put everything but the workload into a run's memory."""
     _pack_rules(memory, machine, settings)
     pack_caches(memory, state)
     pack_objects(memory, state, lines.owner, lines.home)
@@ -89,7 +89,6 @@ def pack(
     memory.put("counts", no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
-    return memory
 
 
 def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
@@ -354,7 +353,8 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
         slab.next, slab.prev = columns["next"][number], columns["prev"][number]
         slab.inuse, slab.nodeid = columns["inuse"][number], columns["nodeid"][number]
     avail = memory["arrays"]["avail"].tolist()
-    for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=True):
+    # Without a cache there is still one entry (see `put`).
+    for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=False):
         cache.slabs_created, cache.slabs_destroyed = int(packed["slabs_created"]), int(packed["slabs_destroyed"])
         for name in layout.STATS.names or ():
             setattr(cache.stats, name, int(stats[name]))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_NODE
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.compiled.clock import Record, end_of_path
+from slabdes.engine.compiled.account import begin_account, end_account
+from slabdes.engine.compiled.clock import Record, call, count, end_of_path, settle
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import page_call_fails, write
 from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
+from slabdes.engine.records import Path
+from slabdes.workload.programs import Op
+from slabdes.workload.synthetic import NO_CACHE
 
 NOBODY = -1
+_GET_PAGES = int(Op.GET_PAGES)
+_GOT, _GAVE, _FAIL = int(Path.GET_PAGES), int(Path.GIVE_PAGES), int(Path.FAIL)
 _PAGES = int(Event.PAGES)
 
 
@@ -57,6 +63,11 @@ def drop_slab(run: Record, cache: int, number: int) -> None:
 
 
 @inline
+def _order(run: Record, frame: Record) -> int:
+    return frame.b if frame.cache == NO_CACHE else caches_at(run.caches)[frame.cache].gfporder
+
+
+@inline
 def _note_pages(run: Record, cpu: Record, frame: Record, slab: int, got: int) -> None:
     """The page allocator answered: a slab's number and the node its pages lie on, or NO_SLAB and NO_NODE."""
     serial = NOBODY if slab == NO_SLAB else slabs_at(run.slabs)[slab].serial
@@ -65,9 +76,12 @@ def _note_pages(run: Record, cpu: Record, frame: Record, slab: int, got: int) ->
 
 @function
 def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE."""
+    """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE.
+
+    With NO_CACHE for the cache, b is the order, and the pages become no slab.
+    """
     stage = frame.pc & STAGE
-    order = caches_at(run.caches)[frame.cache].gfporder
+    order = _order(run, frame)
     if stage == 0:
         frame.i = run.n_nodes if page_call_fails(run, frame.node) else 0
         stage = 1
@@ -113,8 +127,10 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
         else:
             got = take_from_list(pcp, cpu.number, zone)
     if got:
-        slab = new_slab(run, frame.cache, zone)
-        _note_pages(run, cpu, frame, slab, zone)
+        slab = NO_SLAB + 1
+        if frame.cache != NO_CACHE:
+            slab = new_slab(run, frame.cache, zone)
+            _note_pages(run, cpu, frame, slab, zone)
         cpu.ret2 = zone
         end_of_path(cpu, slab)
     else:
@@ -125,9 +141,9 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
 
 @function
 def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node."""
+    """Arguments: cache, node; with NO_CACHE for the cache, b is the order."""
     stage = frame.pc & STAGE
-    order = caches_at(run.caches)[frame.cache].gfporder
+    order = _order(run, frame)
     node = frame.node
     lock = run.first_zone_lock + node
     if stage == 0:
@@ -148,4 +164,41 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = FREE_PAGES + 2
         return spin_unlock_irq(run, cpu, lock)
     end_of_path(cpu, 0)
+    return GO
+
+
+@function
+def move_pages(run: Record, cpu: Record) -> int:
+    """Begin a step of a program that takes or gives blocks of pages itself; their order is the step's slot."""
+    cpu.start = cpu.clock
+    cpu.ret = NO_SLAB
+    if cpu.op == _GET_PAGES:
+        begin_account(run, cpu)
+        call(run, cpu, PAGES, NO_CACHE, cpu.node, 0, 1, cpu.slot)
+    elif cpu.blocks:
+        begin_account(run, cpu)
+        call(run, cpu, FREE_PAGES, NO_CACHE, cpu.node, 0, 0, cpu.slot)
+    return GO
+
+
+@function
+def pages_moved(run: Record, cpu: Record) -> int:
+    """End such a step."""
+    settle(run, cpu)
+    done = cpu.ret != NO_SLAB
+    if cpu.op == _GET_PAGES:
+        cpu.allocs += 1
+        if done:
+            cpu.blocks += 1
+        else:
+            cpu.failed += 1
+        count(run, cpu, NO_CACHE, _GOT if done else _FAIL, cpu.start, cpu.slot)
+        end_account(run, cpu, _GOT if done else _FAIL)
+    elif done:
+        cpu.blocks -= 1
+        cpu.frees += 1
+        count(run, cpu, NO_CACHE, _GAVE, cpu.start, cpu.slot)
+        end_account(run, cpu, _GAVE)
+    else:
+        cpu.skipped += 1
     return GO

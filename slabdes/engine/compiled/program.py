@@ -32,6 +32,7 @@ from slabdes.engine.compiled.numba_tools import (
     inline,
     slots_at,
 )
+from slabdes.engine.compiled.page_paths import move_pages, pages_moved
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.records import Path
@@ -41,11 +42,13 @@ _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SL
 _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
+_GET_PAGES, _GIVE_PAGES = int(Op.GET_PAGES), int(Op.GIVE_PAGES)
 _HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.FREE_HIT), int(Path.SECTION)
 
 # Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
 _NEXT, _THINK, _DO, _UNTIL_EMPTY, _ALLOCATE, _ALLOCATED, _UNTIL_FULL, _FULL, _RELEASE, _FREED = range(10)
 _HOLD, _HELD, _BLOCK, _BLOCKED, _WAIT_UNTIL, _LAST, _IDLE, _REAP, _THOUGHT, _PASSED = range(10, 20)
+_PAGES_MOVED = 20
 IDLE = _IDLE
 
 
@@ -71,6 +74,9 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         return _block(run, cpu, frame, stage)
     if stage == _WAIT_UNTIL:
         return _wait_until(run, cpu, frame)
+    if stage == _PAGES_MOVED:
+        frame.pc = _NEXT
+        return pages_moved(run, cpu)
     return _idle(run, cpu, frame, stage)
 
 
@@ -175,6 +181,9 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         begin_account(run, cpu)
         frame.pc = _HOLD
         return spin_lock(run, cpu, run.section_lock)
+    if cpu.op in (_GET_PAGES, _GIVE_PAGES):
+        frame.pc = _PAGES_MOVED
+        return move_pages(run, cpu)
     return _barrier(run, cpu, frame)
 
 

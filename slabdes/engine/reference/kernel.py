@@ -25,6 +25,7 @@ from slabdes.allocator.state import (
     KmemList3,
     SlabState,
 )
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
@@ -140,6 +141,7 @@ class TimedKernel(Kernel[TimedCpu]):
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
         spinner = record.spinner()
         slows = spinner != FREE and self.settings.spinners_slow_holder
+        record.relinked = NO_SLAB
         record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
@@ -173,6 +175,8 @@ class TimedKernel(Kernel[TimedCpu]):
         held = now - record.granted_at
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
+        if cpu.log is not None:
+            cpu.log.hold(lock, cpu.number, record.since, record.granted_at, now)
         winner, when = record.release(now, self.settings.locks)
         if winner != FREE:
             self._hand_over(record, winner, when)
@@ -209,12 +213,13 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
         for zone in (node,) if thisnode else self.zonelists[node]:
-            got = yield from (
-                self._order0_page(cpu, zone) if not cache.gfporder else self._higher_pages(cpu, zone, cache.gfporder)
-            )
-            if got:
+            if (yield from self.get_pages(cpu, zone, cache.gfporder)):
                 return zone
         return NO_NODE
+
+    def get_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
+        """2**order pages of a zone; whether there were so many."""
+        return (yield from self._higher_pages(cpu, zone, order) if order else self._order0_page(cpu, zone))
 
     def _order0_page(self, cpu: TimedCpu, zone: int) -> Waits[bool]:
         cpu.page_work += self.costs.page_alloc_order0
@@ -240,7 +245,10 @@ class TimedKernel(Kernel[TimedCpu]):
         return got
 
     def kmem_freepages(self, cpu: TimedCpu, cache: KmemCache, node: int) -> Waits[None]:
-        order = cache.gfporder
+        yield from self.give_pages(cpu, node, cache.gfporder)
+
+    def give_pages(self, cpu: TimedCpu, node: int, order: int) -> Waits[None]:
+        """Give 2**order pages back to their zone."""
         if order:
             yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
             self.pages.free[node] += 1 << order
@@ -359,10 +367,17 @@ class TimedKernel(Kernel[TimedCpu]):
         lock.posted = max(lock.posted, before, after)
 
     def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
-        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on."""
+        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on.
+
+        The toll is paid once for moves of one slab in a row, as when a batch returns a slab's objects: they follow each other
+        faster than the line comes back.
+        """
         self.note_unlinking(cpu, slab)
         if self.layout.list_lock == LISTS_LINE:
-            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
+            lock = self.locks[l3.list_lock]
+            if lock.relinked != slab:
+                lock.relinked = slab
+                cpu.spend_on_lines(lock.toll)
         cpu.work += self.costs.list_move
 
     def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
@@ -408,8 +423,10 @@ class TimedKernel(Kernel[TimedCpu]):
             self.lines.place(self.state.slabs[slab].line, SLAB_LINES, got)
 
     def note_slab_made(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
-        self.forget_touches(self.state.slabs[slab].bufctl, cache.num)
-        self._touch_slab(cpu, slab)
+        record = self.state.slabs[slab]
+        self.forget_touches(record.bufctl, cache.num)
+        # Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
+        self.lines.own(cpu.number, record.line, SLAB_LINES)
         cpu.work += self.costs.grow_base + cache.num * self.costs.init_object
 
     def note_inserted(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:

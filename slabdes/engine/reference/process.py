@@ -86,7 +86,14 @@ class Run:
             yield from self._reap(cpu)
 
     def _run_program(self, cpu: TimedCpu, program: Program) -> Waits[None]:
-        handlers = {Op.ALLOC: self._alloc, Op.FREE: self._free, Op.SECTION: self._section, Op.BARRIER: self._barrier}
+        handlers = {
+            Op.ALLOC: self._alloc,
+            Op.FREE: self._free,
+            Op.SECTION: self._section,
+            Op.BARRIER: self._barrier,
+            Op.GET_PAGES: self._get_pages,
+            Op.GIVE_PAGES: self._give_pages,
+        }
         steps = 0
         timer = self._timer(cpu)
         for think, op, cache, slot, node, flags in program():
@@ -330,6 +337,33 @@ class Run:
         cpu.sections += 1
         cpu.count(NO_CACHE, Path.SECTION, start, hold)
         cpu.end_account(Path.SECTION)
+
+    def _get_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
+        start = cpu.clock
+        cpu.begin_account()
+        got = yield from self.kernel.get_pages(cpu, cpu.node, order)
+        cpu.settle()
+        cpu.allocs += 1
+        if got:
+            cpu.blocks += 1
+        else:
+            cpu.failed += 1
+        path = Path.GET_PAGES if got else Path.FAIL
+        cpu.count(NO_CACHE, path, start, order)
+        cpu.end_account(path)
+
+    def _give_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
+        if not cpu.blocks:
+            cpu.skipped += 1
+            return
+        start = cpu.clock
+        cpu.begin_account()
+        cpu.blocks -= 1
+        yield from self.kernel.give_pages(cpu, cpu.node, order)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(NO_CACHE, Path.GIVE_PAGES, start, order)
+        cpu.end_account(Path.GIVE_PAGES)
 
     def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""

@@ -97,6 +97,15 @@ WORKLOADS = st.one_of(
             "hold": st.sampled_from(("constant", "exponential")),
         }
     ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("pages"),
+            "order": st.sampled_from((0, 0, 1, 3, 10)),
+            "blocks": st.sampled_from((1, 40, 300)),
+            "rounds": st.integers(1, 3),
+            "barrier": st.booleans(),
+        }
+    ),
 )
 
 
@@ -179,6 +188,9 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
             programs[cpu].append((think, Op.FREE, cache, freed, ANY_NODE, 0))
         if rng.random() < 0.02:
             programs[rng.choice(cpus)].append((think, Op.SECTION, NO_CACHE, rng.randint(0, 100_000), ANY_NODE, 0))
+        if rng.random() < 0.02:
+            op = rng.choice((Op.GET_PAGES, Op.GIVE_PAGES))
+            programs[rng.choice(cpus)].append((think, op, NO_CACHE, rng.choice((0, 1)), ANY_NODE, 0))
     if rng.random() < 0.05:
         # Two CPUs that each wait for what the other only makes afterwards.
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):

@@ -1,0 +1,188 @@
+"""The table that `fit` reads: one experiment, what its rows change in it, and what was measured there. TOML.
+
+    machine = "i7-3770"                      # a preset's name, or a file: the machine whose costs are fitted
+    free = ["handoff_transfers", "list_move"]   # at most three numbers; "a+b" is one: a common factor of two costs
+    unit = "cycles"                          # of the measured figures: ns (the default), or cycles of the machine's clock
+    data = "who measured what, where"        # goes into the preset that is written
+
+    [experiment]                             # as an experiment file, but for the machine's preset or file
+    allocator = "4.6"
+    ...
+
+    [csv]                                    # rows of a published table that comes with slabdes:
+    name = "slab_concurrent_i7-3770_before"
+    set = { size = ["cache.0.size"] }        # which keys of the experiment a column gives
+    measured = { s0_alloc = "alloc" }        # which column holds which measure
+
+    [[row]]                                  # or, or besides, rows written out
+    set = { "cache.0.size" = 32 }
+    measured = { alloc = 365, free = 806 }   # measures: alloc, free, pair, elapsed, section, hit, refill_partial, grow, ...
+
+Leaves out finding the costs (`fit`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slabdes.config import apply_settings, parse_experiment
+from slabdes.errors import InputError, nearest
+from slabdes.machine import describe_machine
+from slabdes.machine.costs import check_names
+from slabdes.machine.description import Description
+from slabdes.machine.files import read_text
+from slabdes.validation.measures import measure
+from slabdes.validation.published import published
+
+TABLES: Final = "tables"
+MOST_FREE: Final = 3
+"""More numbers than this explain anything (issue 5)."""
+
+
+class Unit(StrEnum):
+    """What measured figures are in."""
+
+    NS = "ns"
+    CYCLES = "cycles"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Row(_Part):
+    """What one row changes in the experiment, and the figures measured there, by measure."""
+
+    set: dict[str, int | float | str] = {}
+    measured: dict[str, Annotated[float, Field(gt=0)]]
+
+
+class Csv(_Part):
+    """A published table's columns as keys of the experiment and as measures."""
+
+    name: str
+    set: dict[str, tuple[str, ...]]
+    measured: dict[str, str]
+
+
+class FitFile(_Part):
+    """Everything a table may say; the module's docstring tells what each key means."""
+
+    machine: str
+    free: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_FREE)]
+    unit: Unit = Unit.NS
+    data: Annotated[str, Field(min_length=1, max_length=1000)]
+    experiment: dict[str, Any]
+    csv: Csv | None = None
+    row: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: its name, its experiment without costs, and what was measured there in ns, by measure."""
+
+    name: str
+    experiment: Mapping[str, Any]
+    measured: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """A table, checked: `free` has a tuple of costs for each number that may change."""
+
+    name: str
+    machine: Description
+    machine_key: tuple[str, str]
+    free: tuple[tuple[str, ...], ...]
+    data: str
+    cases: tuple[Case, ...]
+
+
+def read_fit_table(path: Path) -> FitTable:
+    """The table at `path`, or the one of that name that comes with slabdes: a preset's.
+
+    Raises InputError, in one line with file and key, for anything else.
+    """
+    known = table_names()
+    if str(path) in known:
+        return parse_fit_table((files(__package__) / TABLES / f"{path}.toml").read_text(encoding="utf-8"), str(path))
+    if not path.exists():
+        problem = f"neither a file that is there nor a table that comes with slabdes{nearest(str(path), known)}"
+        raise InputError(f"table {str(path)!r}", problem, allowed=f"{', '.join(known)}, or a file")
+    return parse_fit_table(read_text(path), str(path), path.parent)
+
+
+def table_names() -> tuple[str, ...]:
+    """Names of the tables that come with slabdes: of the presets that were calibrated on them."""
+    found = (entry.name for entry in (files(__package__) / TABLES).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+
+
+def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
+    """The table in `text`; `where` begins any error; a machine's file is taken from `folder`."""
+    try:
+        file = FitFile.model_validate(tomllib.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}: {place}", f"{first['input']!r:.60}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
+    key, machine = _machine(file.machine, folder)
+    free = tuple(tuple(part.strip() for part in group.split("+")) for group in file.free)
+    named = [name for group in free for name in group]
+    check_names(dict.fromkeys(named), f"{where}: free")
+    if len(set(named)) != len(named):
+        raise InputError(f"{where}: free", f"{', '.join(file.free)} names a cost twice", allowed="each once")
+    scale = 1.0 / machine.clock_ghz if file.unit is Unit.CYCLES else 1.0
+    cases = tuple(_case(file, row, number, where, key, scale) for number, row in enumerate(_rows(file, where)))
+    figures = sum(len(case.measured) for case in cases)
+    if figures <= len(free):
+        raise InputError(where, f"{figures} figures for {len(free)} free numbers", allowed="more figures than free numbers")
+    return FitTable(Path(where).name.removesuffix(".toml"), machine, key, free, file.data, cases)
+
+
+def _machine(name: str, folder: Path) -> tuple[tuple[str, str], Description]:
+    beside = folder / name
+    if name.endswith(".toml") or beside.is_file():
+        return ("file", str(beside)), describe_machine(beside)
+    return ("preset", name), describe_machine(name)
+
+
+def _rows(file: FitFile, where: str) -> Iterator[Row]:
+    yield from file.row
+    if file.csv is None:
+        return
+    table = published(file.csv.name)
+    for column in (*file.csv.set, *file.csv.measured):
+        if column not in table.rows[0]:
+            raise InputError(f"{where}: csv", f"{column!r} is no column", allowed=", ".join(table.rows[0]))
+    for fields in table.rows:
+        settings = {key: float(fields[column]) for column, keys in file.csv.set.items() for key in keys}
+        figures = {name: float(fields[column]) for column, name in file.csv.measured.items() if fields[column]}
+        yield Row(set={key: int(value) if value.is_integer() else value for key, value in settings.items()}, measured=figures)
+
+
+def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, str], scale: float) -> Case:
+    name = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in row.set.items()) or f"row {number + 1}"
+    raw = _copy(file.experiment)
+    raw.setdefault("machine", {})[machine[0]] = machine[1]
+    apply_settings(raw, [f"{key}={value!r}" if isinstance(value, str) else f"{key}={value}" for key, value in row.set.items()])
+    parse_experiment(raw, f"{where}: {name}")
+    for figure in row.measured:
+        measure(figure, f"{where}: {name}")
+    return Case(name, raw, {figure: value * scale for figure, value in row.measured.items()})
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(entry) for key, entry in value.items()}
+    return [_copy(entry) for entry in value] if isinstance(value, list) else value

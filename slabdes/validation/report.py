@@ -1,0 +1,188 @@
+"""Runs targets of validation and tells what came out: as plain values for programs, as tables for people.
+
+Leaves out drawing: charts are made from the plain values.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from slabdes.config import TimingRule
+from slabdes.errors import InputError, nearest
+from slabdes.results.text import NOTHING, Sheet, share_text
+from slabdes.validation.simulate import Progress, simulate_all
+from slabdes.validation.target import Check, Outcome, Row, Target
+from slabdes.validation.targets import TARGETS
+
+REPORT: Final = "report.json"
+BLIND: Final = "blind"
+FITTED: Final = "calibrated on"
+PREDICTED: Final = "predicted"
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """One target and what its comparison found."""
+
+    target: Target
+    outcome: Outcome
+
+    @property
+    def holds(self) -> bool:
+        """Whether every stated tolerance is kept."""
+        return all(check.holds for check in self.outcome.checks)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `validate` found; `left_out` are rules that were left out of every experiment."""
+
+    targets: tuple[TargetReport, ...]
+    left_out: tuple[TimingRule, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether every target keeps its tolerances."""
+        return all(report.holds for report in self.targets)
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as JSON values; figures that are no number become None."""
+        return {
+            "holds": self.holds,
+            "left_out": [rule.value for rule in self.left_out],
+            "targets": [_plain_target(report) for report in self.targets],
+        }
+
+
+def target_names() -> tuple[str, ...]:
+    """Names of all targets, in the order in which they are told."""
+    return tuple(target.name for target in TARGETS)
+
+
+def chosen(names: Sequence[str]) -> tuple[Target, ...]:
+    """The targets of those names, all if there are none. Raises InputError for one that is not there."""
+    known = target_names()
+    for name in names:
+        if name not in known:
+            raise InputError(f"target {name!r}", f"there is none{nearest(name, known)}", allowed=", ".join(known))
+    return tuple(target for target in TARGETS if not names or target.name in names)
+
+
+def rule_of(name: str) -> TimingRule:
+    """The rule of the clock of that name. Raises InputError if there is none that can be left out."""
+    known = [rule.value for rule in TimingRule]
+    if name not in known:
+        raise InputError(f"--without {name}", f"no rule that can be left out{nearest(name, known)}", allowed=", ".join(known))
+    return TimingRule(name)
+
+
+def validate(
+    names: Sequence[str] = (), *, left_out: Sequence[TimingRule] = (), jobs: int = 1, progress: Progress | None = None
+) -> Report:
+    """Simulate and compare the targets of those names, or all, without the rules `left_out`; `jobs` processes share the work.
+
+    Raises InputError for a target that is not there.
+    """
+    targets = chosen(names)
+    experiments: dict[str, Mapping[str, Any]] = {}
+    for target in targets:
+        for name, raw in target.experiments().items():
+            experiments[f"{target.name}: {name}"] = raw
+    results = simulate_all(experiments, jobs, progress, left_out)
+    reports = []
+    for target in targets:
+        prefix = f"{target.name}: "
+        own = {name.removeprefix(prefix): records for name, records in results.items() if name.startswith(prefix)}
+        reports.append(TargetReport(target, target.compare(own)))
+    return Report(tuple(reports), tuple(left_out))
+
+
+def _plain_target(report: TargetReport) -> dict[str, Any]:
+    target = report.target
+    told = ("name", "title", "source", "simulated", "calibrated", "assumed", "unit", "x")
+    return {
+        **{name: getattr(target, name) for name in told},
+        "holds": report.holds,
+        "rows": [_plain_row(row) for row in report.outcome.rows],
+        "checks": [asdict(check) for check in report.outcome.checks],
+        "notes": list(report.outcome.notes),
+    }
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    plain = asdict(row) | {"error": row.error, "status": status(row)}
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in plain.items()}
+
+
+def status(row: Row) -> str:
+    """What a row is worth: a figure that costs were calibrated on, a prediction, or a blind one."""
+    if row.blind:
+        return BLIND
+    return FITTED if row.fitted else PREDICTED
+
+
+def lines(report: TargetReport) -> tuple[str, ...]:
+    """What stands above a target's tables."""
+    target = report.target
+    return (
+        f"{target.name}: {target.title} ({target.unit})",
+        f"measured: {target.source}",
+        f"simulated: {target.simulated}",
+        f"calibrated: {target.calibrated}",
+        *(f"assumed: {text}" for text in target.assumed),
+        *(f"note: {text}" for text in report.outcome.notes),
+    )
+
+
+def sheets(report: TargetReport) -> tuple[Sheet, ...]:
+    """A target's figures, a row each, and its tolerances."""
+    target, outcome = report.target, report.outcome
+    heads = ("series", target.x, "measured", "simulated", "error", "replications", "")
+    figures = Sheet(f"{target.name}: {target.unit}", heads, 2, tuple(_cells(row) for row in outcome.rows))
+    if not outcome.checks:
+        return (figures,)
+    return figures, Sheet(
+        f"{target.name}: tolerances", ("", "allowed", "found", "holds"), 3, tuple(_check_cells(check) for check in outcome.checks)
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    error = NOTHING if row.error is None or math.isnan(row.error) else f"{row.error:+.1%}"
+    spread = f"+-{share_text(row.spread)}" if row.spread else NOTHING
+    measured = NOTHING if row.measured is None else _digits(row.measured)
+    return row.series, row.label or f"{row.x:g}", measured, _digits(row.simulated), error, spread, status(row)
+
+
+def _digits(value: float) -> str:
+    if math.isnan(value):
+        return NOTHING
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _check_cells(check: Check) -> tuple[str, ...]:
+    return check.what, check.allowed, check.found, "yes" if check.holds else "NO"
+
+
+def save_report(plain: Mapping[str, Any], folder: Path, draw: Callable[[Mapping[str, Any], Path], object]) -> Path:
+    """Write `report.json` and what `draw` adds into `folder`, a new or empty one; the folder appears when all is written.
+
+    Raises InputError if it cannot be written.
+    """
+    target = folder.resolve()
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        (temporary / REPORT).write_text(json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        draw(plain, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise InputError(str(folder), error.strerror or str(error)) from None
+    return folder

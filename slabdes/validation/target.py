@@ -1,0 +1,141 @@
+"""What a target of validation is, and the arithmetic of errors and tolerances.
+
+A target says which experiments stand for a measurement and which figures are compared. Leaves out simulating and showing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from slabdes.engine.records import Records
+from slabdes.validation.measures import Measure
+from slabdes.validation.simulate import Results
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, simulated, and measured where that is known.
+
+    `series` is the line of a chart that it belongs to, `x` its place there, `label` what x is called where it is no number.
+    `spread` is how far a replication is from their mean at most, as a share of it. `fitted`: costs were fitted to `measured`.
+    """
+
+    series: str
+    x: float
+    simulated: float
+    measured: float | None = None
+    spread: float = 0.0
+    fitted: bool = False
+    label: str = ""
+
+    @property
+    def blind(self) -> bool:
+        """Whether this is a prediction of what nobody here has seen measured."""
+        return self.measured is None
+
+    @property
+    def error(self) -> float | None:
+        """Simulated beside measured, as a share: 0.1 is 10 % too much. None where nothing was measured."""
+        return None if self.measured is None else self.simulated / self.measured - 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tolerance: what it is about, what is allowed, what was found, and whether it holds."""
+
+    what: str
+    allowed: str
+    found: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a target's comparison found; `notes` say what tables do not."""
+
+    rows: tuple[Row, ...]
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """One published measurement and its simulation.
+
+    `experiments` makes mappings as experiment files have them, by name; `compare` reads their records. `unit` is what
+    figures are in, `x` what series run along. `calibrated` says which costs were fitted to which data, `assumed` what of
+    the experiment no source tells.
+    """
+
+    name: str
+    title: str
+    source: str
+    simulated: str
+    calibrated: str
+    assumed: tuple[str, ...]
+    unit: str
+    x: str
+    experiments: Callable[[], Mapping[str, Mapping[str, Any]]]
+    compare: Callable[[Results], Outcome]
+
+
+def row(
+    records: Sequence[Records],
+    measure: Measure,
+    *,
+    series: str,
+    x: float,
+    measured: float | None = None,
+    scale: float = 1.0,
+    fitted: bool = False,
+    label: str = "",
+) -> Row:
+    """The mean of a measure over replications, times `scale`, beside what was measured in the same unit."""
+    values = [measure(one) * scale for one in records]
+    mean = fmean(values)
+    spread = max(abs(value / mean - 1) for value in values) if mean else 0.0
+    return Row(series, x, mean, measured, spread, fitted, label)
+
+
+def absolute_errors(rows: Sequence[Row]) -> list[float]:
+    """The errors of those rows that were measured, without their signs; one that cannot be told counts as infinite."""
+    errors = [abs(row.error) for row in rows if row.error is not None]
+    return [math.inf if math.isnan(error) else error for error in errors]
+
+
+def within(what: str, rows: Sequence[Row], median_at_most: float, worst_at_most: float) -> Check:
+    """Whether the errors of `rows` have at most this median and none is larger than that, as shares."""
+    errors = absolute_errors(rows)
+    if not errors:
+        return Check(what, f"median {median_at_most:.0%}, worst {worst_at_most:.0%}", "nothing measured", False)
+    middle, worst = median(errors), max(errors)
+    return Check(
+        what,
+        f"median {median_at_most:.0%}, worst {worst_at_most:.0%}",
+        f"median {middle:.1%}, worst {worst:.1%} of {len(errors)}",
+        middle <= median_at_most and worst <= worst_at_most,
+    )
+
+
+def ratios_within(what: str, rows: Sequence[Row], median_at_most: float, factor: float) -> Check:
+    """Whether the errors have at most this median and every figure is within a factor of what was measured, either way."""
+    pairs = [(row.simulated, row.measured) for row in rows if row.measured]
+    allowed = f"median {median_at_most:.0%}, all within {factor:g}x"
+    if not pairs:
+        return Check(what, allowed, "nothing measured", False)
+    middle = median(absolute_errors(rows))
+    worst = max(max(simulated / measured, measured / simulated) for simulated, measured in pairs)
+    outside = sum(max(simulated / measured, measured / simulated) > factor for simulated, measured in pairs)
+    found = f"median {middle:.1%}, worst {worst:.2f}x, {outside} of {len(pairs)} outside"
+    return Check(what, allowed, found, middle <= median_at_most and not outside)
+
+
+def agree(rows: Sequence[Row], at_most: float) -> Check:
+    """Whether no replication is further from the mean of all than this share of it."""
+    worst = max(rows, key=lambda row: row.spread)
+    found = f"{worst.spread:.1%} at {worst.series}, {worst.label or f'{worst.x:g}'}"
+    return Check("replications agree", f"within {at_most:.0%} of their mean", found, worst.spread <= at_most)

@@ -1,0 +1,147 @@
+"""The 6.1 paths on two real cores that share one cache: 256-byte objects, several tunables and bursts, with think time.
+
+One-thread rows calibrate; two-thread rows are predictions. Leaves out threads with a cache each: nothing is shared there
+but the page allocator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Final
+
+from slabdes.validation.measures import elapsed_per_object_ns
+from slabdes.validation.published import published
+from slabdes.validation.simulate import Results
+from slabdes.validation.target import Outcome, Row, Target, ratios_within, row
+
+MACHINE: Final = "xeon-vm-2cpu"
+OBJECTS_IN_ALL: Final = 100_000
+"""Objects that each CPU allocates and frees, about."""
+TOLERANCE: Final = (0.3, 2.0)
+"""Median error, and the factor that every figure must be within (issue 5)."""
+SAME: Final = "same"
+PRODCONS: Final = "prodcons"
+REPLICATIONS: Final = 2
+
+
+@dataclass(frozen=True, order=True)
+class Case:
+    """One measured combination; `think` in the measurement's own units."""
+
+    threads: int
+    mode: str
+    limit: int
+    batchcount: int
+    shared: int
+    burst: int
+    think: int
+
+    @property
+    def name(self) -> str:
+        """As rows of the comparison are called."""
+        think = f", think {self.think}" if self.think else ""
+        return f"{self.limit}/{self.batchcount}/{self.shared}, burst {self.burst}{think}"
+
+    def alone(self, think: int) -> Case:
+        """The same on one thread."""
+        return Case(1, SAME, self.limit, self.batchcount, self.shared, self.burst, think)
+
+
+def measured_ns() -> Mapping[Case, float]:
+    """Time of a pair of allocation and free, the mean of both runs, ns, without the mode where nothing is shared."""
+    found = defaultdict(list)
+    for fields in published("contention_two_cpus_256").rows:
+        if fields["mode"] in (SAME, PRODCONS):
+            numbers = (int(fields[name]) for name in ("limit", "batchcount", "shared", "burst", "think"))
+            found[Case(int(fields["threads"]), fields["mode"], *numbers)].append(float(fields["ns_per_pair"]))
+    return {case: fmean(values) for case, values in found.items()}
+
+
+def think_ns(case: Case, measured: Mapping[Case, float]) -> float:
+    """Think time before each operation: half of what it adds to a pair on one thread."""
+    if not case.think:
+        return 0.0
+    return max(0.0, (measured[case.alone(case.think)] - measured[case.alone(0)]) / 2)
+
+
+def _experiment(case: Case, think: float) -> dict[str, Any]:
+    workload: dict[str, Any] = {"kind": "burst", "objects": case.burst, "rounds": OBJECTS_IN_ALL // case.burst, "think_ns": think}
+    if case.mode == PRODCONS:
+        workload = {"kind": "producer_consumer", "objects": OBJECTS_IN_ALL, "window": case.burst, "think_ns": 0.0}
+    tunables = {"limit": case.limit, "batchcount": case.batchcount, "shared": case.shared}
+    return {
+        "seed": 1,
+        "replications": REPLICATIONS,
+        "allocator": "6.1",
+        "machine": {"preset": MACHINE, "cpus": case.threads},
+        "lock": {"discipline": "tas"},
+        "cache": [{"name": "c", "size": 256, **tunables}],
+        "workload": workload,
+    }
+
+
+def experiments() -> Mapping[str, Mapping[str, Any]]:
+    """One a measured combination."""
+    measured = measured_ns()
+    return {_key(case): _experiment(case, think_ns(case, measured)) for case in measured}
+
+
+def _key(case: Case) -> str:
+    return f"{case.threads} {case.mode} {case.name}"
+
+
+def compare(results: Results) -> Outcome:
+    """Times of a pair; x numbers the combinations of a series in order."""
+    measured = measured_ns()
+    rows: list[Row] = []
+    by_series: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(measured):
+        by_series[_series(case)].append(case)
+    for series, cases in by_series.items():
+        rows += [
+            row(
+                results[_key(case)],
+                elapsed_per_object_ns,
+                series=series,
+                x=x,
+                measured=measured[case],
+                fitted=case.threads == 1,
+                label=case.name,
+            )
+            for x, case in enumerate(cases)
+        ]
+    two = [one for one in rows if not one.fitted]
+    hard = [one for one in two if "think" not in one.label]
+    checks = (
+        ratios_within("two CPUs", two, *TOLERANCE),
+        ratios_within("of these, without think time", hard, *TOLERANCE),
+    )
+    return Outcome(tuple(rows), checks, ("the two runs of the measurement differ by up to 4x themselves",))
+
+
+def _series(case: Case) -> str:
+    if case.mode == PRODCONS:
+        return "producer and consumer"
+    return "one thread" if case.threads == 1 else "two threads on one cache"
+
+
+TARGET: Final = Target(
+    name="two_cpus",
+    title="Two real cores at one cache (6.1's paths)",
+    source=published("contention_two_cpus_256").source,
+    simulated="bursts of the same length and tunables on one and both CPUs of xeon-vm-2cpu, allocator 6.1, lock tas; ns a pair",
+    calibrated="two factors (hits; all other local work) on the rows of one thread without think time; everything with two "
+    "threads is predicted",
+    assumed=(
+        "line transfer between the cores as on another Xeon of its age",
+        "think times from the one-thread rows",
+        "the producer is at most a burst ahead of the consumer",
+    ),
+    unit="ns a pair",
+    x="combination",
+    experiments=experiments,
+    compare=compare,
+)

@@ -1,0 +1,119 @@
+"""Targets: what they compare is what was published, and what they claim about it holds."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from slabdes.config import parse_experiment
+from slabdes.errors import InputError
+from slabdes.machine import preset_names
+from slabdes.validation.fit_table import parse_fit_table
+from slabdes.validation.published import published
+from slabdes.validation.report import chosen, rule_of, target_names, validate
+from slabdes.validation.simulate import simulate_all
+from slabdes.validation.target import Target
+from slabdes.validation.targets import TARGETS, list_lock, one_cpu, pages, queue_lock, ticket, two_cpus
+
+TABLES = files("slabdes.validation") / "tables"
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_every_target_tells_all_about_itself_and_its_experiments_are_ones(target: Target) -> None:
+    assert all((target.title, target.source, target.simulated, target.calibrated, target.unit, target.x))
+    for name, raw in target.experiments().items():
+        assert parse_experiment(raw, name).machine.preset in preset_names()
+
+
+def test_targets_have_names_of_their_own() -> None:
+    assert len(set(target_names())) == len(TARGETS)
+
+
+def test_a_target_or_a_rule_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(InputError, match="did you mean ticket"):
+        chosen(["tickt"])
+    with pytest.raises(InputError, match="did you mean jitter"):
+        rule_of("jiter")
+
+
+def test_nothing_after_the_2016_series_is_compared_with_a_measured_figure() -> None:
+    experiments = list_lock.experiments()
+    few = {name: {**raw, "replications": 1, "workload": {**raw["workload"], "objects": 300}} for name, raw in experiments.items()}
+    outcome = list_lock.compare(simulate_all(few))
+    blind = [one for one in outcome.rows if one.blind]
+    assert {one.series for one in outcome.rows if not one.blind} == {"alloc, before", "free, before"}
+    assert len(blind) == 4 * 2 * 8, "four steps, two operations, eight sizes"
+
+
+def test_tables_of_fits_hold_what_was_published() -> None:
+    measured = one_cpu.measured_ns()
+    table = parse_fit_table((TABLES / "xeon-vm-1cpu.toml").read_text(encoding="utf-8"), "xeon-vm-1cpu.toml")
+    expected = {key: value for key, value in measured.items() if key[0].startswith("u256_") and key[1] != "pair"}
+    assert sorted(round(value, 6) for case in table.cases for value in case.measured.values()) == sorted(
+        round(value, 6) for value in expected.values()
+    )
+    two = two_cpus.measured_ns()
+    table = parse_fit_table((TABLES / "xeon-vm-2cpu.toml").read_text(encoding="utf-8"), "xeon-vm-2cpu.toml")
+    alone = sorted(value for case, value in two.items() if case.threads == 1 and not case.think)
+    assert sorted(case.measured["elapsed"] for case in table.cases) == pytest.approx(alone)
+
+
+def test_the_ticket_table_is_the_column_beyond_its_knee() -> None:
+    table = parse_fit_table((TABLES / "opteron-48-ticket.toml").read_text(encoding="utf-8"), "opteron-48-ticket.toml")
+    speedups = {cpus: speedup for cpus, speedup in published("boydwickizer2012_fig8").numbers("t0.4").items() if cpus > 28}
+    assert [case.experiment["machine"]["cpus"] for case in table.cases] == list(speedups)
+    for case, speedup in zip(table.cases, speedups.values(), strict=True):
+        # 100000 cycles a turn at 2.1 GHz.
+        assert case.measured["section"] == pytest.approx(100_000 / 2.1 / speedup, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["garnier-2016", "i7-3770", "opteron-48-ticket", "xeon-vm-1cpu", "xeon-vm-2cpu"])
+def test_a_calibrated_preset_tells_its_command_its_data_and_each_fitted_cost(name: str) -> None:
+    preset = tomllib.loads((files("slabdes.machine") / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
+    calibration = preset["calibration"]
+    assert calibration["command"].startswith("slabdes fit ")
+    assert (TABLES / f"{name}.toml").is_file()
+    assert ".csv" in calibration["data"]
+    for group in calibration["free"]:
+        for cost in group.split("+"):
+            assert "calibrated on" in preset["sources"][cost], cost
+            assert "interval" in preset["sources"][cost], cost
+
+
+def test_think_times_of_two_threads_are_half_of_what_they_add_to_a_pair_on_one() -> None:
+    none, some = (two_cpus.Case(1, "same", 120, 60, 8, 100, think) for think in (0, 50))
+    both = two_cpus.Case(2, "same", 120, 60, 8, 100, 50)
+    assert two_cpus.think_ns(both, {none: 5.0, some: 191.0}) == 93.0
+    assert two_cpus.think_ns(none, {}) == 0.0
+
+
+def test_a_benchmarks_lengths_add_up_to_one_threads_turn() -> None:
+    from slabdes.machine import load_machine
+
+    machine = load_machine(queue_lock.MACHINE)
+    for benchmark in queue_lock.BENCHMARKS:
+        think, hold = queue_lock.lengths_ns(benchmark, machine)
+        rate = published("qspinlock_4x_E7-8895v3").numbers(benchmark.column)[1] * benchmark.per_us
+        assert think + hold + machine.costs.lock_op / 1000 == pytest.approx(1000 / rate)
+        assert hold > 0
+
+
+def test_a_fast_target_runs_from_end_to_end_and_its_calibrated_figures_come_out(tmp_path: Path) -> None:
+    report = validate(["pages"])
+    (one,) = report.targets
+    figures = {(row.series, row.x): row for row in one.outcome.rows}
+    # page_allocator_8cpu.csv: an order-0 pair is 349 cycles on one CPU, and the costs are split from it.
+    assert figures["pair, 1 CPU", 0].simulated == pytest.approx(349, rel=0.03)
+    assert figures["alloc, 1 CPU", 1].simulated == pytest.approx(576, rel=0.05)
+    assert figures["alloc, 8 CPUs", 0].measured == 8873
+    assert figures["alloc, 8 CPUs", 0].simulated > figures["alloc, 1 CPU", 0].simulated
+    assert report.plain()["targets"][0]["rows"][0]["status"] == "calibrated on"
+    assert report.holds, "no tolerance was stated"
+
+
+def test_the_ticket_target_asks_the_engine_for_every_number_of_cpus() -> None:
+    assert {f"{name}/{cpus}" for name in ticket.FRACTIONS for cpus in range(1, 49)} <= set(ticket.experiments())
+    assert pages.TARGET.name in target_names()
