@@ -137,8 +137,8 @@ def experiments(draw: st.DrawFn) -> Experiment:
     if draw(st.booleans()):
         raw["interrupts"] = {
             "kind": draw(st.sampled_from(("poisson", "periodic"))),
-            # About one an operation, or fewer: a run's length is mostly think time.
-            "mean_ns": max(1e3, raw["workload"]["think_ns"]) * draw(st.sampled_from((1, 1, 10))),
+            # About one an operation, or fewer: a run's length is mostly think time, and handlers must leave some for the rest.
+            "mean_ns": max(1e4, raw["workload"].get("think_ns", 0)) * draw(st.sampled_from((1, 1, 10))),
             "objects": draw(st.sampled_from((0, 1, 3))),
             "keep": draw(st.sampled_from((0, 3, 50))),
             "work_ns": draw(st.sampled_from((0, 300))),
