@@ -378,6 +378,8 @@ class Experiment(Frozen):
     """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
     debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
+    log: Truth = False
+    """Keep every operation and every hold of a lock in the run folder: see `results/event_log`. Takes time and disk."""
     machine: MachineConfig
     cache: tuple[CacheConfig, ...] = ()
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.engine.event_log import EventLog
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.records import Histogram, Operation, Path, Spent
 from slabdes.streams import MASK64
@@ -84,6 +85,7 @@ class TimedCpu(CpuContext):
         "line_time",
         "local_memory_time",
         "lock_wait",
+        "log",
         "page_time",
         "page_work",
         "remote_memory_time",
@@ -115,6 +117,7 @@ class TimedCpu(CpuContext):
         self.digest = 0
         self.blocks = 0
         self.latency: dict[tuple[int, Path], Histogram] = {}
+        self.log: EventLog | None = None
         self.was: list[tuple[int, ...]] = []
         self.irq_at = NEVER
         """When the next interrupt comes."""
@@ -218,3 +221,5 @@ class TimedCpu(CpuContext):
         end = self.clock
         histogram.add(end - start)
         self.digest = fold(self.digest, start, end, what_word(what, cache, path))
+        if self.log is not None:
+            self.log.operation(self.number, start, end, cache, path, what)

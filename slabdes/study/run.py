@@ -10,11 +10,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import EngineName, Experiment
+from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
+from slabdes.errors import InputError
+from slabdes.results.event_log import LOG, LogWriter, move_log
 from slabdes.results.folder import check_output
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest
@@ -29,16 +33,16 @@ SIMULATING = "simulating"
 COMPILING = "compiling the engine for this machine; kept for next time"
 
 
-def _run_reference(*given: Any) -> Records:
+def _run_reference(*given: Any, **more: Any) -> Records:
     from slabdes.engine.reference.run import run_reference
 
-    return run_reference(*given)
+    return run_reference(*given, **more)
 
 
-def _run_compiled(*given: Any) -> Records:
+def _run_compiled(*given: Any, **more: Any) -> Records:
     from slabdes.engine.compiled.run import run_compiled
 
-    return run_compiled(*given)
+    return run_compiled(*given, **more)
 
 
 ENGINES: Mapping[EngineName, Callable[..., Records]] = {
@@ -55,6 +59,8 @@ class Task:
     point: PlannedPoint
     replication: int
     engine: EngineName
+    log: Path | None = None
+    """Where its event log goes, if it keeps one."""
 
     @property
     def operations(self) -> int:
@@ -64,7 +70,9 @@ class Task:
     def run(self, progress: Callable[[int], None]) -> Records:
         """Simulate it."""
         point = self.point
-        return ENGINES[self.engine](point.experiment, point.machine, point.workload(self.replication), self.replication, progress)
+        log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
+        workload = point.workload(self.replication)
+        return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log=log)
 
 
 def engine_of(experiment: Experiment, operations: int) -> EngineName:
@@ -99,6 +107,9 @@ def run_study(
         check_output(out)
     with tempfile.TemporaryDirectory(prefix="slabdes-") as temporary:
         points = plan(experiment, Path(temporary), phase, where)
+        logged = any(point.experiment.log for point in points)
+        if logged and out is None:
+            raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
         total = sum(point.operations * point.experiment.replications for point in points)
         engines = {point.index: engine_of(point.experiment, total) for point in points}
         _prepare(points, engines, phase)
@@ -113,10 +124,17 @@ def run_study(
     )
     run = run_of(manifest, frames)
     if out is not None:
-        run.save(out, None if draw is None else lambda folder: draw(frames, manifest, folder))
         assert kept is not None
+        run.save(out, partial(_add_to_folder, run, draw, kept / LOG if logged else None))
         remove_partial(kept)
     return run
+
+
+def _add_to_folder(run: Run, draw: Callable[[Frames, Manifest, Path], object] | None, log: Path | None, folder: Path) -> None:
+    if log is not None:
+        move_log(log, folder)
+    if draw is not None:
+        draw(run.frames, run.manifest, folder)
 
 
 @contextlib.contextmanager
@@ -144,7 +162,8 @@ def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], 
         if phase is not None:
             phase(COMPILING, done, 1)
 
-    prepare(say)
+    for logged in sorted({experiment.log for experiment in compiled}):
+        prepare(say, logged)
 
 
 def _run_points(
@@ -153,7 +172,7 @@ def _run_points(
     """The frames of every point, in order: from the working folder where it has them, else simulated."""
     done = {} if kept is None else {index: load_point(kept, index) for index in points_done(kept)}
     tasks = [
-        Task(point, replication, engines[point.index])
+        Task(point, replication, engines[point.index], kept / LOG if kept is not None and point.experiment.log else None)
         for point in points
         if point.index not in done
         for replication in range(point.experiment.replications)

@@ -55,25 +55,27 @@ def _base() -> Path:
 
 
 def has_compiled(name: str = "simulate") -> bool:
-    """Whether an earlier run has left compiled code of the present sources: of timed runs, or of `operate`, for scripts."""
+    """Whether an earlier run has left compiled code of the present sources: of timed runs, `simulate_logged` or `operate`."""
     folder = cache_folder()
     return folder is not None and any(folder.rglob(f"*.{name}-*.nbc"))
 
 
 @cache
-def simulate_function() -> Any:
-    """The compiled `driver.simulate`, compiled now or loaded."""
-    from slabdes.engine.compiled.driver import simulate
+def simulate_function(logged: bool = False) -> Any:
+    """The compiled `driver.simulate`, compiled now or loaded; `simulate_logged`, for runs with an event log, if `logged`."""
+    from slabdes.engine.compiled.driver import simulate, simulate_logged
+    from slabdes.engine.compiled.logged import LOGGED_RUN
 
-    return _compiled(simulate)
+    return _compiled(simulate_logged, run=LOGGED_RUN) if logged else _compiled(simulate)
 
 
 @cache
-def rehash_function() -> Any:
+def rehash_function(logged: bool = False) -> Any:
     """The compiled `driver.rehash_slots`."""
     from slabdes.engine.compiled.driver import rehash_slots
+    from slabdes.engine.compiled.logged import LOGGED_RUN
 
-    return _compiled(rehash_slots, addresses=2)
+    return _compiled(rehash_slots, addresses=2, run=LOGGED_RUN if logged else None)
 
 
 @cache

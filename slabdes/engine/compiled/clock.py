@@ -11,6 +11,7 @@ import numpy as np
 
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
+from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
     frames_at,
@@ -201,6 +202,7 @@ def wrap_up(run: Record, number: int, done: int, total: int, least: int, greates
 def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int) -> None:
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
     end = cpu.clock
+    log_operation(run, cpu.number, start, end, cache, path, what)
     add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
     cpu.digest = fold(cpu.digest, uint64(start), uint64(end), uint64(what_word(what, cache, path)))
 

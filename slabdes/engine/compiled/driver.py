@@ -12,10 +12,12 @@ from slabdes.engine.compiled.clock import NEVER, Record, look_out
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import GO, WAIT, resume
+from slabdes.engine.compiled.logged import log_is_full
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, inline, ints_at
 from slabdes.engine.compiled.slots import rehash
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
+_LOG = int(Status.LOG)
 _PATH = ~STAGE
 (PROGRAM, ALLOC, REFILL, NODE_ALLOC, FALLBACK, GROW_BEGIN, GROW_END, PAGES, FREE_PAGES, FREE, DRAIN_ALIEN, FLUSH, FREE_BLOCK,
  DESTROY, REAP, DRAIN_LOCKED, DRAIN_FREELIST, INTERRUPT) = (
@@ -86,6 +88,8 @@ def _go_on(run: Record, cpu: Record) -> int:
     """Follow the CPU's paths until it waits or Python is needed."""
     status = GO
     while status == GO:
+        if log_is_full(run):
+            return _LOG
         frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
         path = frame.pc & _PATH
         if path == PROGRAM:
@@ -99,7 +103,16 @@ def _go_on(run: Record, cpu: Record) -> int:
 
 def simulate(runs: Any) -> int:
     """Go on with the run that `runs` holds as its only entry; why it came back, as a Status."""
-    run = runs[0]
+    return _simulate(runs[0])
+
+
+def simulate_logged(runs: Any) -> int:
+    """The same of a run with an event log."""
+    return _simulate(runs[0])
+
+
+@function
+def _simulate(run: Record) -> int:
     cpus = cpus_at(run.cpus)
     if run.current >= 0:
         # Python has brought what this CPU needed.

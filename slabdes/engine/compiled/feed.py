@@ -10,6 +10,7 @@ import numpy as np
 from slabdes.config import ThinkKind
 from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.layout import Kind
+from slabdes.engine.compiled.logged import LOGGED_RUN
 from slabdes.engine.compiled.pack import Array, Memory
 from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
@@ -73,7 +74,7 @@ class Feed:
         old = memory["slots"]
         memory.put("slots", _empty_table(2 * len(old)), layout.SLOT)
         memory.set(slot_mask=2 * len(old) - 1)
-        rehash_function()(memory.run, old.ctypes.data, len(old))
+        rehash_function(memory.run.dtype == LOGGED_RUN)(memory.run, old.ctypes.data, len(old))
 
 
 def _chunks(program: Program) -> Iterator[Array]:

@@ -10,6 +10,7 @@ from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.compiled.clock import GAMMA_WORD, Record, drawn_factor, histogram_at, wrap_up
 from slabdes.engine.compiled.layout import N_PATHS, SLOT
+from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
     caches_at,
@@ -71,6 +72,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _HIT)))
+        log_operation(run, me, start, clock, cache, _HIT, obj)
         slot = slots[done]
         slot.obj = obj
         slot.full_at = clock
@@ -142,6 +144,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _FREE_HIT)))
+        log_operation(run, me, start, clock, cache, _FREE_HIT, obj)
         if run.windowed:
             slot.emptied = clock
             wake(run, slot)

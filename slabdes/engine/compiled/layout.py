@@ -131,6 +131,8 @@ class Status(IntEnum):
     """There may be no room for what a script's next step would write down."""
     STORM = 10
     """A CPU does nothing any more but handle interrupts."""
+    LOG = 11
+    """The event log's buffers are to be emptied."""
 
 
 class Micro(IntEnum):

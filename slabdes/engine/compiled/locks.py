@@ -23,6 +23,7 @@ from slabdes.engine.compiled.clock import (
 )
 from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
+from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write, write_locked
@@ -213,6 +214,7 @@ def _release(run: Record, cpu: Record) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)
+    log_hold(run, cpu.lock, cpu.number, held.since, held.granted_at, now)
     what = uint64(hold_word(cpu.number, held.granted_at))
     held.digest = fold(held.digest, uint64(held.since), uint64(now), what)
     if not held.waiters:

@@ -48,13 +48,18 @@ def function(python: F) -> F:
 
 
 def by_run(of_script: F, of_timed: F) -> F:
-    """A function of a run and more that is one of two, as the type of the run's record says when it is compiled."""
+    """A function of a run and more: one for runs of op scripts, one for all others."""
+    return by_field(script_layout.ONLY_SCRIPTS_HAVE, of_script, of_timed)
+
+
+def by_field(field: str, with_it: F, without: F) -> F:
+    """A function of a run and more that is one of two, as the fields of the run's record say when it is compiled."""
 
     def either(run: Any, *others: Any) -> Any:
         raise NotImplementedError("only compiled code knows the type of its run")
 
     def chosen(run: Any, *others: Any) -> F:
-        function = of_script if script_layout.ONLY_SCRIPTS_HAVE in run.fields else of_timed
+        function = with_it if field in run.fields else without
         return cast(F, getattr(function, "py_func", function))
 
     overload(either, jit_options={"forceinline": True}, strict=False)(chosen)

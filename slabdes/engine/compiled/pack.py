@@ -70,6 +70,7 @@ class Memory:
 
 
 def pack(
+    memory: Memory,
     state: SlabState,
     machine: Machine,
     settings: TimedSettings,
@@ -77,9 +78,8 @@ def pack(
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
     jitter_keys: Sequence[int],
-) -> Memory:
-    """Everything but the workload."""
-    memory = Memory()
+) -> None:
+    """Put everything but the workload into a run's memory."""
     _pack_rules(memory, machine, settings)
     pack_caches(memory, state)
     pack_objects(memory, state, lines.owner, lines.home)
@@ -89,7 +89,6 @@ def pack(
     memory.put("counts", no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
     _pack_cpus(memory, state, cpus, jitter_keys)
-    return memory
 
 
 def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:

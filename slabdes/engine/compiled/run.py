@@ -8,6 +8,7 @@ from typing import Any
 from slabdes.allocator.timers import first_reap
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
+from slabdes.engine.event_log import EventLog
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Records
 from slabdes.engine.setup import build_state
@@ -39,15 +40,18 @@ def refuse_what_it_cannot(experiment: Experiment) -> None:
         raise InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
 
 
-def prepare(say: Callable[[int], None]) -> None:
-    """Load compiled code, or compile it first; `say` hears 0 before it is compiled and 1 when it is ready."""
+def prepare(say: Callable[[int], None], logged: bool = False) -> None:
+    """Load compiled code, or compile it first; `say` hears 0 before it is compiled and 1 when it is ready.
+
+    `logged`: the code of runs with an event log.
+    """
     from slabdes.engine.compiled.cache import has_compiled, simulate_function
 
-    if has_compiled():
-        simulate_function()
+    if has_compiled("simulate_logged" if logged else "simulate"):
+        simulate_function(logged)
         return
     say(0)
-    simulate_function()
+    simulate_function(logged)
     say(1)
 
 
@@ -57,6 +61,7 @@ def run_compiled(
     workload: Workload,
     replication: int = 0,
     progress: Callable[[int], None] | None = None,
+    log: EventLog | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
     import numpy as np
@@ -64,7 +69,8 @@ def run_compiled(
     from slabdes.engine.compiled.cache import simulate_function
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
-    from slabdes.engine.compiled.pack import make_room, pack, pack_interrupts, unpack
+    from slabdes.engine.compiled.logged import LOGGED_RUN, STEPS_BETWEEN_EMPTYINGS, empty, pack_log
+    from slabdes.engine.compiled.pack import Memory, make_room, pack, pack_interrupts, unpack
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
@@ -75,18 +81,23 @@ def run_compiled(
     cpus = make_cpus(experiment, machine, workload, replication)
     for cpu in cpus:
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
-    memory = pack(state, machine, settings, lines, locks, cpus, [jitter_key(experiment, replication, cpu.number) for cpu in cpus])
+    jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
+    memory = Memory() if log is None else Memory(LOGGED_RUN)
+    if log is not None:
+        pack_log(memory)
+    pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys)
     if settings.interrupts is not None:
         pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
     memory["cpus"]["reap_at"] = [reap_time_ps(cpu.reap_due, settings.hz) for cpu in cpus]
     memory["cpus"]["timer_at"] = np.minimum(memory["cpus"]["reap_at"], memory["cpus"]["irq_at"])
     feed = Feed(memory, workload)
-    simulate = simulate_function()
+    simulate = simulate_function(logged=log is not None)
+    between = STEPS_BETWEEN_REPORTS if log is None else STEPS_BETWEEN_EMPTYINGS
     status = Status.PAUSE
     while status is not Status.FINISHED:
         if status is Status.PAUSE:
-            memory.set(pause_at=memory.get("done") + STEPS_BETWEEN_REPORTS)
+            memory.set(pause_at=memory.get("done") + between)
         elif status is Status.STEPS:
             feed.refill(memory.get("current"))
         elif status is Status.SLABS:
@@ -97,9 +108,11 @@ def run_compiled(
             raise stalled(_blocked(memory["cpus"]))
         elif status is Status.STORM:
             raise interrupt_storm(memory.get("current"))
-        else:
+        elif status is not Status.LOG:
             raise ran_too_long()
         status = Status(simulate(memory.run))
+        if log is not None:
+            empty(memory, log)
         if progress is not None and status is Status.PAUSE:
             progress(memory.get("done"))
     unpack(memory, state, locks, cpus)

@@ -178,6 +178,8 @@ class TimedKernel(Kernel[TimedCpu]):
         held = now - record.granted_at
         record.hold.add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
+        if cpu.log is not None:
+            cpu.log.hold(lock, cpu.number, record.since, record.granted_at, now)
         winner, when = record.release(now, self.settings.locks)
         if winner != FREE:
             self._hand_over(record, winner, when)

@@ -6,6 +6,7 @@ import simpy
 
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
+from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Progress, Run
@@ -16,7 +17,12 @@ from slabdes.workload.programs import Workload
 
 
 def run_reference(
-    experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0, progress: Progress | None = None
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int = 0,
+    progress: Progress | None = None,
+    log: EventLog | None = None,
 ) -> Records:
     """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other."""
     env = simpy.Environment(0)
@@ -28,9 +34,13 @@ def run_reference(
     section_lock = len(kernel.locks) - 1
     kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))
     cpus = make_cpus(experiment, machine, workload, replication)
+    for cpu in cpus:
+        cpu.log = log
     run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
     run.start(cpus)
     env.run(until=run.finished)
+    if log is not None:
+        log.close()
     if experiment.debug:
         run.check()
     return make_records(state, kernel.locks, cpus, machine.node_ids, kernel.now, workload.warnings)

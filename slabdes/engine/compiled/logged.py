@@ -1,0 +1,89 @@
+"""The event log in compiled code: rows in two buffers that Python empties. A run without a log is compiled without all this.
+
+A run's record of type LOGGED_RUN makes numba compile the paths anew, with these parts. Leaves out what a row means
+(`engine/event_log`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from slabdes.engine.compiled.layout import RUN
+from slabdes.engine.compiled.numba_tools import by_field, ints_at
+from slabdes.engine.event_log import COLUMNS, ROOM, EventLog, Logged
+
+Record = Any
+_OWN: Final = ("logged_operations", "n_operations", "logged_holds", "n_holds")
+LOGGED_RUN: Final = np.dtype([(name, "i8") for name in (*(RUN.names or ()), *_OWN)], align=True)
+"""RUN, then for each kind of rows where they lie and how many there are."""
+STEPS_BETWEEN_EMPTYINGS: Final = 1 << 10
+_SPARE: Final = 1 << 14
+"""Rows that there is room for beyond ROOM: more than one CPU's steps between two looks at the buffers can write."""
+_OPERATION_BYTES: Final = 8 * len(COLUMNS[Logged.OPERATIONS])
+_HOLD_BYTES: Final = 8 * len(COLUMNS[Logged.HOLDS])
+
+
+def _log_operation(run: Record, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+    row = ints_at(run.logged_operations + _OPERATION_BYTES * run.n_operations)
+    run.n_operations += 1
+    row[0] = cpu
+    row[1] = start
+    row[2] = end
+    row[3] = cache
+    row[4] = path
+    row[5] = what
+
+
+def _no_operation(run: Record, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+    pass
+
+
+log_operation = by_field(_OWN[0], _log_operation, _no_operation)
+"""Log an operation, if there is a log."""
+
+
+def _log_hold(run: Record, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+    row = ints_at(run.logged_holds + _HOLD_BYTES * run.n_holds)
+    run.n_holds += 1
+    row[0] = lock
+    row[1] = cpu
+    row[2] = asked
+    row[3] = granted
+    row[4] = released
+
+
+def _no_hold(run: Record, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+    pass
+
+
+log_hold = by_field(_OWN[0], _log_hold, _no_hold)
+"""Log a hold of a lock, if there is a log."""
+
+
+def _is_full(run: Record) -> bool:
+    return run.n_operations >= ROOM or run.n_holds >= ROOM
+
+
+def _never_full(run: Record) -> bool:
+    return False
+
+
+log_is_full = by_field(_OWN[0], _is_full, _never_full)
+"""Whether Python should empty the buffers."""
+
+
+def pack_log(memory: Any) -> None:
+    """Make the buffers of a run."""
+    for kind in Logged:
+        memory.put(f"logged_{kind}", np.zeros((ROOM + _SPARE, len(COLUMNS[kind])), "i8"))
+
+
+def empty(memory: Any, log: EventLog) -> None:
+    """Hand over all rows that compiled code has left."""
+    for kind in Logged:
+        number = memory.get(f"n_{kind}")
+        if number:
+            log.rows(kind, memory[f"logged_{kind}"][:number].copy())
+            memory.set(**{f"n_{kind}": 0})

@@ -1,0 +1,76 @@
+"""The canonical event log, kept only when asked for: a row an operation and a row a hold of a lock, streamed in chunks.
+
+The digest of a run folds exactly these rows: each CPU's operations and each lock's holds, in their order. Both engines
+write the same ones. Leaves out where chunks go: a sink takes them as they fill up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROOM: Final = 1 << 16
+"""Rows of a kind that are kept before the sink gets them (a choice: 3 MiB)."""
+
+
+class Logged(StrEnum):
+    """The two kinds of rows."""
+
+    OPERATIONS = "operations"
+    HOLDS = "holds"
+
+
+COLUMNS: Final = {
+    Logged.OPERATIONS: ("cpu", "start_ps", "end_ps", "cache", "path", "object"),
+    Logged.HOLDS: ("lock", "cpu", "asked_ps", "granted_ps", "released_ps"),
+}
+"""Each kind's columns, 64-bit integers. `path` is a records.Path; `object` is its slab's number << 12 | index, -1 for none, and a
+section's hold in picoseconds; `cache` and `lock` are indexes, -1 for a section's cache; `asked_ps` is `granted_ps` if nobody
+held the lock."""
+
+Rows = Any
+"""An array of 64-bit integers, (rows, columns of the kind)."""
+Sink = Callable[[Logged, "np.ndarray[Any, Any]"], None]
+
+
+class EventLog:
+    """One replication's log. The sink gets at most about `room` rows at a time, each CPU's and each lock's in order."""
+
+    def __init__(self, sink: Sink, room: int = ROOM) -> None:
+        self._sink = sink
+        self._room = room
+        self._rows: dict[Logged, list[tuple[int, ...]]] = {kind: [] for kind in Logged}
+
+    def operation(self, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+        """An operation has ended."""
+        self._add(Logged.OPERATIONS, (cpu, start, end, cache, int(path), what))
+
+    def hold(self, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+        """A lock was released."""
+        self._add(Logged.HOLDS, (lock, cpu, asked, granted, released))
+
+    def _add(self, kind: Logged, row: tuple[int, ...]) -> None:
+        rows = self._rows[kind]
+        rows.append(row)
+        if len(rows) >= self._room:
+            self._flush(kind)
+
+    def _flush(self, kind: Logged) -> None:
+        import numpy as np
+
+        if self._rows[kind]:
+            self.rows(kind, np.array(self._rows[kind], "i8"))
+            self._rows[kind].clear()
+
+    def rows(self, kind: Logged, rows: Rows) -> None:
+        """Many rows of a kind at once."""
+        self._sink(kind, rows)
+
+    def close(self) -> None:
+        """Hand over what is left."""
+        for kind in Logged:
+            self._flush(kind)

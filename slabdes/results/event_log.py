@@ -1,0 +1,68 @@
+"""The event log on disk: log/<kind>/point-0000-replication-0000-part-00000.parquet, a part a chunk, in the run folder.
+
+Parts are written as the simulation goes, so that memory does not grow with a run. Leaves out what a row means
+(`engine/event_log`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.engine.event_log import COLUMNS, Logged
+from slabdes.errors import InputError
+from slabdes.results.folder import one_line
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LOG: Final = "log"
+_NAME: Final = "point-{:04d}-replication-{:04d}-part-"
+
+
+class LogWriter:
+    """A sink for one replication's event log, which begins anew whatever an interrupted attempt has left."""
+
+    def __init__(self, folder: Path, point: int, replication: int) -> None:
+        self._folder = folder
+        self._prefix = _NAME.format(point, replication)
+        self._parts: Counter[Logged] = Counter()
+        with one_line(folder):
+            for kind in Logged:
+                (folder / kind).mkdir(parents=True, exist_ok=True)
+                for left in (folder / kind).glob(f"{self._prefix}*"):
+                    left.unlink()
+
+    def __call__(self, kind: Logged, rows: Any) -> None:
+        """Write a part."""
+        import polars as pl
+
+        path = self._folder / kind / f"{self._prefix}{self._parts[kind]:05d}.parquet"
+        self._parts[kind] += 1
+        with one_line(path):
+            pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS[kind], pl.Int64), orient="row").write_parquet(path)
+
+
+def move_log(frm: Path, folder: Path) -> None:
+    """Move a finished log into the run folder `folder`."""
+    shutil.move(frm, folder / LOG)
+
+
+def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0) -> pl.LazyFrame:
+    """A run folder's log of one replication as a lazy Polars frame: `kind` is `operations` or `holds`; times in picoseconds.
+
+    Rows of each CPU, and of each lock, are in their order. Raises InputError if the run has no such log.
+    """
+    import polars as pl
+
+    kinds = [str(known) for known in Logged]
+    if kind not in kinds:
+        raise InputError("kind", f"{kind!r} is no kind of log rows", allowed=" or ".join(kinds))
+    parts = sorted((Path(folder) / LOG / kind).glob(f"{_NAME.format(point, replication)}*.parquet"))
+    if not parts:
+        raise InputError(
+            str(folder), f"no log of {kind} of point {point}, replication {replication}", allowed="a run with `log = true`"
+        )
+    return pl.scan_parquet(parts)
