@@ -66,7 +66,7 @@ def test_a_grow_that_may_wait_has_them_on_between_the_pages_and_the_slabs_insert
     objects = waits.caches[0].num
     # Off until the pages are asked for; under the zone's lock; and from the insertion on.
     assert (waits.irqs_off.count, never.irqs_off.count) == (3, 1)
-    made = P.irq_pair + P.page_alloc_order0 + 2 * P.dram_local + P.grow_base + objects * P.init_object
+    made = P.irq_pair + P.page_alloc_order0 + P.grow_base + objects * P.init_object
     assert waits.cpus[0].end - P.first_touch - waits.irqs_off.total == made
     assert waits.cpus[0].end == never.cpus[0].end + P.irq_pair
 

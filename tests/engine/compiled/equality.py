@@ -138,7 +138,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         raw["interrupts"] = {
             "kind": draw(st.sampled_from(("poisson", "periodic"))),
             # About one an operation, or fewer: a run's length is mostly think time.
-            "mean_ns": max(1e3, raw["workload"]["think_ns"]) * draw(st.sampled_from((1, 1, 10))),
+            "mean_ns": max(1e3, raw["workload"].get("think_ns", 0)) * draw(st.sampled_from((1, 1, 10))),
             "objects": draw(st.sampled_from((0, 1, 3))),
             "keep": draw(st.sampled_from((0, 3, 50))),
             "work_ns": draw(st.sampled_from((0, 300))),
