@@ -173,11 +173,17 @@ class TimedCpu(CpuContext):
         self.disable_irqs()
 
     def end_account(self, path: Path) -> None:
-        """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched."""
+        """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched.
+
+        How long they were off is not counted for a hit, which engines need not account for at all.
+        """
         grown = self._grown()
         spent = self.spent.setdefault(path, [0] * len(grown))
         for part, time in enumerate(grown):
             spent[part] += time
+        if path in (Path.HIT, Path.FREE_HIT):
+            self.irqs_off_depth -= 1
+            return
         touched = grown[_FIRST_TOUCH] if path.operation is Operation.ALLOC else 0
         self.enable_irqs(self.clock - touched)
 

@@ -13,7 +13,7 @@ LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
 IRQS_OFF, IRQ_WAIT = 0, 1
 """The histograms of interrupts."""
-_LAST_ALLOCATION = int(Path.FAIL)
+_HIT, _FREE_HIT, _LAST_ALLOCATION = int(Path.HIT), int(Path.FREE_HIT), int(Path.FAIL)
 
 
 @inline
@@ -66,6 +66,9 @@ def begin_account(run: Record, cpu: Record) -> None:
 def end_account(run: Record, cpu: Record, path: int) -> None:
     """TimedCpu.end_account."""
     touched = _add_growth(run, cpu, spent_at(run.spent)[path])
+    if path in (_HIT, _FREE_HIT):
+        cpu.irqs_off_depth -= 1
+        return
     enable_irqs(run, cpu, cpu.clock - touched if path <= _LAST_ALLOCATION else cpu.clock)
 
 

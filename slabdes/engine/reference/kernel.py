@@ -16,7 +16,6 @@ from simpy.events import EventPriority
 
 from slabdes.allocator.state import (
     NO_NODE,
-    NO_OBJECT,
     NOBODY,
     OBJECT_BITS,
     OBJECT_MASK,
@@ -28,14 +27,12 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
-from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
-from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import Kernel, LockSite, Waits
 from slabdes.engine.lines import NO_LINE, CacheLines
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.records import Path
-from slabdes.engine.timed import MOST_IN_A_ROW, TimedLock, TimedSettings, interrupt_storm, next_gap, ran_too_long
+from slabdes.engine.reference.interrupts import take_interrupts
+from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
@@ -292,70 +289,9 @@ class TimedKernel(Kernel[TimedCpu]):
         yield from self.take_interrupts(cpu)
 
     def take_interrupts(self, cpu: TimedCpu) -> Waits[None]:
-        """If interrupts are on, handle those that have come, each in the middle of what the CPU was doing then."""
-        if cpu.irqs_off_depth or cpu.irq_at > cpu.clock:
-            return
-        cpu.settle()
-        in_a_row = 0
-        while cpu.irq_at <= cpu.clock:
-            came = max(cpu.irq_at, cpu.irqs_on_at, self.now)
-            left = cpu.clock - came
-            cpu.clock = came
-            yield from self.handle_interrupt(cpu)
-            cpu.clock += left
-            in_a_row += 1
-            if in_a_row == MOST_IN_A_ROW:
-                raise interrupt_storm(cpu.number)
-
-    def handle_interrupt(self, cpu: TimedCpu) -> Waits[None]:
-        """Handle the interrupt that is pending: work, allocate atomically, free the oldest objects beyond those kept."""
-        settings = self.settings.interrupts
-        assert settings is not None
-        cpu.irq_wait.add(cpu.clock - cpu.irq_at)
-        cpu.interrupts += 1
-        cpu.irq_at += next_gap(settings, cpu.irq_words)
-        while cpu.irq_at <= cpu.clock:
-            cpu.interrupts_lost += 1
-            cpu.irq_at += next_gap(settings, cpu.irq_words)
-        path, altfail = cpu.path, cpu.altfail
-        began = cpu.begin_interrupt()
-        cpu.work += settings.work
-        cpu.settle()
-        for _object in range(settings.objects):
-            yield from self._alloc_in_handler(cpu, settings.cache)
-        held = self.held_by_handlers[cpu.number]
-        while len(held) > settings.keep:
-            yield from self._free_in_handler(cpu, settings.cache, held.popleft())
-        cpu.end_interrupt(began)
-        cpu.path, cpu.altfail = path, altfail
-
-    def _alloc_in_handler(self, cpu: TimedCpu, number: int) -> Waits[None]:
-        start = cpu.clock
-        cpu.begin_account()
-        cpu.work += self.costs.alloc_hit
-        obj = yield from kmem_cache_alloc(self, cpu, self.state.caches[number], 0)
-        cpu.settle()
-        cpu.allocs += 1
-        path = Path.FAIL
-        if obj == NO_OBJECT:
-            cpu.failed += 1
-        else:
-            path = cpu.path
-            self.first_touch(cpu, obj)
-            self.held_by_handlers[cpu.number].append(obj)
-        cpu.count(number, path, start, obj)
-        cpu.end_account(path)
-
-    def _free_in_handler(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
-        start = cpu.clock
-        cpu.begin_account()
-        cpu.work += self.costs.free_hit
-        self.descriptor_read(cpu, obj)
-        yield from kmem_cache_free(self, cpu, self.state.caches[number], obj)
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(number, cpu.path, start, obj)
-        cpu.end_account(cpu.path)
+        """If interrupts are on, handle those that have come."""
+        if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
+            yield from take_interrupts(self, cpu)
 
     # What the paths' steps cost.
 

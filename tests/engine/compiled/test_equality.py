@@ -91,6 +91,15 @@ def test_a_stall_is_told_in_the_same_words() -> None:
     assert not equality.differences(experiment, machine, workload)
 
 
+def test_an_interrupt_storm_is_told_in_the_same_words() -> None:
+    experiment = burst(interrupts={"kind": "periodic", "mean_ns": 100.0, "work_ns": 500.0})
+    machine = equality.machine_of(experiment)
+    workload = build_synthetic(experiment, machine, 0)
+    with pytest.raises(InputError, match="only handles interrupts"):
+        run_compiled(experiment, machine, workload)
+    assert not equality.differences(experiment, machine, workload)
+
+
 def _plant(monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object) -> None:
     assert getattr(module, name) != value
     monkeypatch.setattr(module, name, value)
