@@ -36,7 +36,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "locks": frozenset({"machine"}),
     "workload": frozenset({"config", "machine"}),
     "engine": frozenset({"config", "machine", "allocator", "locks", "workload"}),
-    "results": frozenset({"engine.records"}),
+    "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
     "study": frozenset({"config", "machine", "workload", "engine", "stats", "results"}),
     "validation": frozenset({"config", "machine", "workload", "engine", "stats", "results", "study"}),

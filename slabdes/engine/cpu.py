@@ -205,6 +205,10 @@ class TimedCpu(CpuContext):
         self.interrupt_time += self.clock - began
         self.enable_irqs(self.clock)
 
+    def can_run(self, cost: int) -> bool:
+        """Whether a hit of this cost may run ahead: it has one, and the CPU owes no other work that would be settled with it."""
+        return cost > 0 and not self.work and not self.page_work
+
     def disable_irqs(self) -> None:
         """Interrupts go off, or stay off for one reason more."""
         if not self.irqs_off_depth:

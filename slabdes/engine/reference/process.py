@@ -235,7 +235,7 @@ class Run:
         """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
         cache = self.kernel.state.caches[number]
         ac = cache.array[cpu.number]
-        if not ac.avail or self.workload.windowed:
+        if not ac.avail or self.workload.windowed or not cpu.can_run(self.kernel.costs.alloc_hit):
             return False
         start = cpu.clock
         cpu.work += self.kernel.costs.alloc_hit
@@ -287,6 +287,8 @@ class Run:
         cache = state.caches[number]
         ac = cache.array[cpu.number]
         if full_at > cpu.clock or obj == NO_OBJECT or ac.avail >= ac.limit or state.slabs[obj >> OBJECT_BITS].nodeid != cpu.node:
+            return False
+        if not cpu.can_run(self.kernel.costs.free_hit):
             return False
         del self.slots[slot]
         start = cpu.clock

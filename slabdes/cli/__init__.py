@@ -1,0 +1,88 @@
+"""The command line: arguments in, tables or JSON out, errors in one line. Everything else is `api` and the rooms behind it.
+
+Heavy libraries are imported by the commands that need them, so that `slabdes --help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from slabdes.cli import conformance, machines, measuring, runs
+from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
+from slabdes.cli.output import fail
+from slabdes.errors import SlabdesError
+
+app = typer.Typer(
+    name="slabdes",
+    help="What will the Linux SLAB allocator do on a machine you do not have?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+machine_app = typer.Typer(help="Machines: presets, and files that describe one.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(machine_app, name="machine")
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "run": runs.run,
+    "replay": runs.replay,
+    "plot": runs.plot,
+    "slabinfo": runs.slabinfo,
+    "lock-stat": runs.lock_stat,
+    "compare": runs.compare,
+    "conform": conformance.conform,
+    "geometry": conformance.geometry,
+    "bench": measuring.bench,
+    "validate": measuring.validate,
+    "fit": measuring.fit,
+}
+_MACHINE_COMMANDS: dict[str, Callable[..., None]] = {
+    "list": machines.machine_list,
+    "show": machines.machine_show,
+    "import": machines.machine_import,
+}
+for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS)):
+    for _name, _command in _commands.items():
+        _app.command(_name)(_command)
+
+_UsageError: Any = typer.BadParameter.__bases__[0]
+"""What typer raises for wrong arguments; it does not export the class itself."""
+
+
+def main() -> None:
+    """Run the command line: errors are one line on standard error, and the exit code says what kind."""
+    try:
+        code = app(standalone_mode=False)
+        # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
+        sys.stdout.flush()
+    except SlabdesError as error:
+        fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        fail("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing is left to say, not even at exit.
+        _drop_output()
+        sys.exit(EXIT_CHECK)
+    except OSError as error:
+        # Of files that we read or write the rooms tell; what is left is mostly our own output (a full disk).
+        _drop_output()
+        fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_INPUT)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)
+            sys.exit(EXIT_INPUT)
+        path = error.ctx.command_path if error.ctx else "slabdes"
+        message = " ".join(error.format_message().split())
+        fail(f"{message.rstrip('.')}; see {path} --help", EXIT_INPUT)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """Send what is still to be written to standard output nowhere, so that the exit does not try again."""
+    with suppress(OSError):  # a stream that is no file has nothing to hold back
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

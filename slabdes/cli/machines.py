@@ -1,0 +1,99 @@
+"""Commands about machines: list, show, import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slabdes.cli.options import MACHINE_HELP, Json
+from slabdes.cli.output import print_json, print_rows, print_told
+
+
+def machine_list(as_json: Json = False) -> None:
+    """The machines that come with slabdes."""
+    from slabdes.machine import load_machine, preset_names
+
+    machines = [load_machine(name) for name in preset_names()]
+    rows = [
+        {
+            "machine": machine.name,
+            "CPUs": machine.n_cpus,
+            "cores": machine.n_cores,
+            "nodes": machine.n_nodes,
+            "source": machine.source,
+        }
+        for machine in machines
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        sizes = [f"{row['CPUs']} CPUs, {row['nodes']} node{'s' if row['nodes'] != 1 else ''}" for row in rows]
+        print_told("machines", [(str(row["machine"]), size, str(row["source"])) for row, size in zip(rows, sizes, strict=True)])
+
+
+def machine_show(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.png", help="The picture, a new file. Default: machine-NAME.png.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A machine's CPUs, distances, costs and picture.
+
+    Every cost is told with its source, or as assumed. With --json no picture is drawn unless --out names one.
+    """
+    from slabdes.machine import costs_table, load_machine
+
+    shown = load_machine(machine)
+    default = Path(f"machine-{Path(shown.name).stem}.png")
+    picture = out or (None if as_json or default.exists() else default)
+    if picture is not None:
+        from slabdes.plots.save import save_machine
+
+        save_machine(shown.layout(), picture)
+    if as_json:
+        print_json(shown.describe())
+        return
+    from slabdes.plots.machine import cpu_ranges
+
+    print(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
+    for node, identity in enumerate(shown.node_ids):
+        members = cpu_ranges(sorted(shown.cpus_of_node(node))) or "none"
+        distances = " ".join(str(distance) for distance in shown.distances[node])
+        print(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
+    print()
+    print_rows("line transfers between CPUs", shown.transfer_summary())
+    print_told(
+        "costs in ns (smt_slowdown and handoff_transfers are ratios)",
+        [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
+    )
+    if shown.sources:
+        print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
+    print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+
+
+def machine_import(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help=MACHINE_HELP)],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="MACHINE.toml", help="The machine as our TOML, a new file.")],
+    latencies: Annotated[
+        Path | None,
+        typer.Option("--latencies", metavar="CSV", help="Its measured core-to-core latencies, one way, ns."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a machine as TOML, to look at and change.
+
+    Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
+    alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
+    """
+    from slabdes.machine import import_machine
+    from slabdes.machine.files import write_new
+
+    imported = import_machine(machine, latencies)
+    write_new(out, imported.to_toml())
+    if as_json:
+        print_json({"file": str(out), **imported.describe()})
+        return
+    print(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")

@@ -1,0 +1,39 @@
+"""Options and arguments that several commands share, and exit codes. Leaves out what is a single command's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_CHECK = 1
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+MACHINE_HELP = "A preset's name, host, or a file: our TOML, hwloc XML, numactl --hardware, or a CSV of core-to-core latencies."
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the results, new or empty. Default: runs/NAME, or NAME-2 and so on."),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, max=256, show_default=False, help="Processes. Default: one a processor.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption, with the points that were finished.")]
+SetKeys = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
+]
+Slabinfo = Annotated[
+    Path | None,
+    typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+PointNumber = Annotated[
+    int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; needed where there are several.")
+]
+Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
+ALL_PROCESSORS = os.cpu_count() or 1

@@ -1,0 +1,240 @@
+"""Commands that run experiments and read what runs have left: run, replay, plot, slabinfo, lock-stat, compare."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slabdes.cli.options import (
+    ALL_PROCESSORS,
+    EXIT_INTERRUPTED,
+    Engine,
+    Jobs,
+    Json,
+    Out,
+    PointNumber,
+    Replication,
+    Resume,
+    RunFolder,
+    SetKeys,
+    Slabinfo,
+)
+from slabdes.cli.output import fail, print_json, print_sheet, progress_bar
+from slabdes.errors import InputError
+
+if TYPE_CHECKING:
+    from slabdes.api import Run
+
+RUNS = Path("runs")
+"""Where run folders go unless --out says otherwise."""
+
+
+def run(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
+    settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    slabinfo: Slabinfo = None,
+    caches: Annotated[
+        list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
+    ] = [],  # noqa: B006 -- as above
+    engine: Engine = "auto",
+    out: Out = None,
+    jobs: Jobs = ALL_PROCESSORS,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Run an experiment: tables, frames and figures.
+
+    Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
+    manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
+    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays.
+    """
+    from slabdes.config import load_experiment
+
+    changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
+    if slabinfo is not None:
+        changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
+    loaded = load_experiment(experiment, changes, caches)
+    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
+
+
+def replay(
+    trace: Annotated[
+        Path,
+        typer.Argument(metavar="TRACE", help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip."),
+    ],
+    machine: Annotated[
+        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, host, or a file that describes a machine.")
+    ],
+    cache: Annotated[
+        list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. `all`: every cache.")
+    ],
+    copies: Annotated[
+        int, typer.Option("--copies", metavar="N", min=1, help="Copies of the traced system, side by side on further CPUs.")
+    ] = 1,
+    think: Annotated[
+        str, typer.Option("--think", metavar="HOW", help="Times between operations: recorded, none, or a factor such as 0.1x.")
+    ] = "recorded",
+    cpus: Annotated[
+        str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
+    ] = "compact",
+    allocator: Annotated[
+        str, typer.Option("--allocator", metavar="VERSION", help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1.")
+    ] = "2.6.34",
+    from_dump: Annotated[
+        Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
+    ] = None,
+    slabinfo: Slabinfo = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
+    replications: Annotated[
+        int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
+    ] = 1,
+    settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    engine: Engine = "auto",
+    out: Out = None,
+    jobs: Jobs = ALL_PROCESSORS,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Replay a real kmem trace on any machine.
+
+    The trace's allocations and frees run on the machine, CPU by CPU, each object allocated before it is freed. The think
+    times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
+    """
+    from slabdes.config import apply_settings, parse_experiment
+    from slabdes.machine import is_named
+
+    stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
+    raw: dict[str, Any] = {
+        "name": stem[:100] or "trace",
+        "seed": seed,
+        "replications": replications,
+        "engine": engine,
+        "allocator": allocator if from_dump is None or allocator != "2.6.34" else "6.1",
+        "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
+        "workload": {
+            "kind": "trace",
+            "file": str(trace),
+            "caches": [] if "all" in cache else cache,
+            "copies": copies,
+            "think": think,
+            "cpus": cpus,
+            **({} if from_dump is None else {"from_dump": str(from_dump)}),
+        },
+        **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
+    }
+    apply_settings(raw, settings)
+    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}")
+    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice."""
+    number, chosen = 1, folder
+    while chosen.exists():
+        number += 1
+        chosen = folder.with_name(f"{folder.name}-{number}")
+    return chosen
+
+
+def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:
+    from slabdes.api import simulate
+
+    try:
+        with progress_bar() as progress:
+            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
+    except KeyboardInterrupt:
+        from slabdes.results.partial import partial_folder
+
+        kept = partial_folder(out).exists()
+        fail("interrupted" + ("; finished points are kept, go on with --resume" if kept else ""), EXIT_INTERRUPTED)
+    _show(result, out, as_json)
+
+
+def _show(result: Run, out: Path, as_json: bool) -> None:
+    if as_json:
+        from slabdes.results.text import as_plain
+
+        print_json({"folder": str(out), **as_plain(result)})
+        return
+    from rich.console import Console
+
+    from slabdes.results.text import WIDTH, table
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    console.print(table(result))
+    print(f"results, frames and figures: {out}")
+
+
+def plot(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a run's figures again from its frames."""
+    from slabdes.api import Run
+    from slabdes.results.folder import check_output
+
+    loaded = Run.load(folder)
+    target = out or _free(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
+    check_output(target)
+    paths = [str(path) for path in loaded.plot.save(target)]
+    if as_json:
+        print_json(paths)
+    else:
+        print("\n".join(paths))
+
+
+def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
+    from slabdes.results.run import Run
+    from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
+
+    one = Run.load(folder).replication(point, replication)
+    rows = slabinfo_rows(one.caches, one.slabs)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print(slabinfo_text(rows), end="")
+
+
+def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
+    """A run's locks by class, as /proc/lock_stat 0.4."""
+    from slabdes.results.lock_stat import lock_classes, lock_stat_text
+    from slabdes.results.run import Run
+
+    classes = lock_classes(Run.load(folder).replication(point, replication).locks)
+    if as_json:
+        print_json([asdict(one) for one in classes])
+    else:
+        print(lock_stat_text(classes), end="")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another one, compared with the first.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="KEY", help="Of one sweep: compare the values of this key.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or two sides of one sweep.
+
+    Points with the same machine, CPUs and settings are set side by side: operations a second, mean times, waiting, their
+    ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
+    """
+    from slabdes.results.run import Run
+    from slabdes.stats.compare import compare_by, compare_runs, comparison_frame, comparison_sheet
+
+    if (second is None) == (not by):
+        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
+    one = Run.load(first)
+    rows = compare_runs(one.frames, Run.load(second).frames) if second is not None else compare_by(one.frames, by)
+    if as_json:
+        print_json(comparison_frame(rows).to_dicts())
+        return
+    print_sheet(comparison_sheet(rows, f"{second} against {first}" if second is not None else f"{first} by {by}"))
