@@ -67,11 +67,11 @@ class Interrupting:
     def __init__(self, limit: int) -> None:
         self.left = limit
 
-    def __call__(self, *arguments: Any) -> Records:
+    def __call__(self, *arguments: Any, **more: Any) -> Records:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1
-        return run_reference(*arguments)
+        return run_reference(*arguments, **more)
 
 
 def test_finished_points_are_kept_when_a_run_is_interrupted_and_not_run_again(
