@@ -1,66 +1,17 @@
-"""The experiment file: what it may say, in pydantic models, and one line for whatever it says wrong.
+"""What an experiment file may say, in pydantic models; each documents its keys.
 
 Frozen once read. Leaves out whether a machine has the CPUs asked for: the machine knows, and says so when it is built.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from slabdes.errors import InputError, nearest
-
-MAX_CPUS = 1024
-"""The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
-MAX_OBJECT_SIZE = 1 << 22
-"""KMALLOC_MAX_SIZE with MAX_ORDER 11 and 4 KiB pages: orders 0 to 10."""
-MAX_POINTS: Final = 10_000
-"""Points of one sweep (assumed; each is validated before the first runs)."""
-MAX_TASKS: Final = 100_000
-"""Points times replications of one study (assumed)."""
-_SHOWN: Final = 60
-"""Characters of a refused value that an error shows (assumed)."""
-
-
-class Frozen(BaseModel):
-    """Base of every part of an experiment: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError(f"{text[:_SHOWN]!r} has a line break or a control character; allowed: printable characters")
-    return text
-
-
-def _file_name(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError(f"{str(path)[:_SHOWN]!r} has a NUL character; allowed: a file's name")
-    return path
-
-
-def _sorted_set(value: Any) -> Any:
-    """A list without repetitions, in the order of the alphabet, so that what is written of it never varies."""
-    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
-        return value
-    # What is no text is left for the enum to refuse.
-    return tuple(sorted(set(value))) if all(isinstance(entry, str) for entry in value) else tuple(value)
-
-
-# Numbers and truth values are taken as they stand: "3" and true are no numbers, and 1 is not true.
-Whole = Annotated[int, Strict()]
-Real = Annotated[float, Strict()]
-Truth = Annotated[bool, Strict()]
-Name = Annotated[str, AfterValidator(_printable)]
-FileName = Annotated[Path, AfterValidator(_file_name)]
+from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, FileName, Frozen, Name, Truth, sorted_set
 
 
 class EngineName(StrEnum):
@@ -131,7 +82,7 @@ class MachineConfig(Frozen):
     """Which CPUs those are, for a synthetic workload."""
     memory_mib: Annotated[float, Strict(), Field(ge=0)] | tuple[Annotated[float, Strict(), Field(ge=0)], ...] | None = None
     """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
-    costs: dict[str, Annotated[float, Strict(), Field(ge=0)]] = {}
+    costs: dict[str, Annotated[float, Strict(), Field(ge=0)]] = Field(default_factory=dict)
     """Costs in ns in place of the machine's; `slabdes machine show` lists their names."""
 
     @model_validator(mode="after")
@@ -154,7 +105,7 @@ class CacheConfig(Frozen):
     """Bytes of an object; by default as the trace, or the slabinfo file, has it."""
     align: Annotated[int, Strict(), Field(ge=0, le=4096)] = 0
     """Bytes, a power of two; 0 for none."""
-    flags: Annotated[tuple[CacheFlag, ...], BeforeValidator(_sorted_set)] = ()
+    flags: Annotated[tuple[CacheFlag, ...], BeforeValidator(sorted_set)] = ()
     """A list of the flags, each once, in any order; kept sorted."""
     ctor: Truth = False
     """Whether the cache has a constructor."""
@@ -370,7 +321,7 @@ class Experiment(Frozen):
     """All engines give the same results."""
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
     """The kernel whose allocator runs."""
-    switches: Annotated[tuple[Switch, ...], BeforeValidator(_sorted_set)] = ()
+    switches: Annotated[tuple[Switch, ...], BeforeValidator(sorted_set)] = ()
     """Changes of the 2016 series, each on its own."""
     noaliencache: Truth = False
     """As the kernel's boot option: no alien caches."""
@@ -388,7 +339,7 @@ class Experiment(Frozen):
     interrupts: InterruptConfig | None = None
     """None unless given."""
     workload: Workload
-    sweep: dict[str, tuple[Any, ...]] = {}
+    sweep: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Dotted keys to lists of values: every combination is a point."""
 
     @model_validator(mode="after")
@@ -424,268 +375,3 @@ class Experiment(Frozen):
             raise ValueError(
                 f"[[cache]] {self.cache[0].name!r} with workload.from_dump; allowed: the dump's own caches, none here"
             )
-
-
-def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
-    """The same experiment with one rule of the clock left out."""
-    off: float | bool = 0.0 if rule is TimingRule.JITTER else False
-    return experiment.model_copy(update={"timing": experiment.timing.model_copy(update={rule.value: off})})
-
-
-def load_experiment(path: Path, settings: Iterable[str] = (), caches: Sequence[str] = ()) -> Experiment:
-    """Read the TOML file `path`, apply `key=value` settings, validate. Relative files are taken from its folder.
-
-    With `caches` the experiment's caches are those, as its [[cache]] tables of these names say, in place of all others.
-    Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
-    """
-    raw = _toml(_text(path), str(path))
-    _resolve_files(raw, path.parent)
-    if caches:
-        _choose_caches(raw, caches)
-    apply_settings(raw, settings)
-    return parse_experiment(raw, str(path))
-
-
-def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
-    workload, tables = raw.get("workload"), raw.get("cache")
-    if isinstance(workload, dict) and workload.get("kind") == "trace":
-        raise InputError(f"--cache {names[0]}", "the workload is a trace", allowed='--set workload.caches=["NAME"]')
-    said = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
-    raw["cache"] = [next((table for table in said if table.get("name") == name), {"name": name}) for name in dict.fromkeys(names)]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error), allowed="a readable TOML file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
-    except ValueError as error:  # a NUL in the name
-        raise InputError(repr(str(path)), str(error), allowed="a file name") from None
-
-
-def _toml(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InputError(where, "not TOML: nested too deeply") from None
-    except ValueError as error:
-        # After a semicolon Python advises its programmer (numbers of thousands of digits), not our user.
-        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
-
-
-def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
-    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error."""
-    try:
-        experiment = _validate(raw, where)
-    except RecursionError:
-        raise InputError(where, "nested too deeply", allowed="tables and lists a few levels deep") from None
-    for _point in expand(experiment, where):
-        pass
-    return experiment
-
-
-def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
-    """The points of an experiment's sweep, in file order, the last key fastest: what was set, and the experiment.
-
-    Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
-    """
-    base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_unset=True)
-    keys = list(experiment.sweep)
-    for values in itertools.product(*experiment.sweep.values()):
-        raw = _deep_copy(base)
-        for key, value in zip(keys, values, strict=True):
-            _put(raw, key, value, f"{where}: sweep")
-        yield (
-            dict(zip(keys, values, strict=True)),
-            _validate(raw, f"{where}: sweep {dict(zip(keys, values, strict=True))}" if keys else where),
-        )
-
-
-def _validate(raw: Mapping[str, Any], where: str) -> Experiment:
-    try:
-        return Experiment.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _first_error(first, where) from None
-
-
-def _first_error(first: Any, where: str) -> InputError:
-    # pydantic names the member of a union that it tried; no key of an experiment has a dash.
-    parts = [part for part in first["loc"] if part not in _WORKLOADS and "-" not in str(part)]
-    key = ".".join(str(part) for part in parts)
-    place = f"{where}: {key}" if key else where
-    context = first.get("ctx", {})
-    match first["type"]:
-        case "extra_forbidden":
-            known = _known_keys(first["loc"][:-1])
-            return InputError(place, f"unknown key{nearest(str(parts[-1]), known)}", allowed=", ".join(known))
-        case "missing":
-            return InputError(place, "missing")
-        case "value_error":
-            return InputError(place, str(context["error"]))
-        case "union_tag_invalid":
-            tag = context["tag"]
-            return InputError(
-                f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS)
-            )
-        case "union_tag_not_found":
-            return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
-        case "enum":
-            return InputError(place, f"{_shown(first['input'])} is not one of them", allowed=context["expected"])
-        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
-            return InputError(place, f"{_shown(first['input'])} is out of range", allowed=_range(first["loc"]))
-        case "string_pattern_mismatch":
-            return InputError(place, f"{_shown(first['input'])} is none of them", allowed=_schema(first["loc"])["description"])
-        case "string_too_long":
-            return InputError(
-                place, f"{_shown(first['input'])} of {len(first['input'])} characters", allowed=f"at most {context['max_length']}"
-            )
-        case _:
-            allowed = _ALLOWED.get(first["type"], first["msg"])
-            return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
-
-
-def _shown(value: Any) -> str:
-    """A refused value as an error shows it: the beginning of it, if it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits; tables in tables in tables
-        return "what is given"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
-    """The JSON schema of the field that an error's location names, or a part of which it names."""
-    named = [part for part in location if isinstance(part, str)]
-    for end in range(len(named), 0, -1):
-        model = _MODELS.get(named[end - 2], Experiment) if end > 1 else Experiment
-        if named[end - 1] in model.model_fields:
-            return dict(model.model_json_schema()["properties"][named[end - 1]])
-    return {}
-
-
-def _range(location: tuple[Any, ...]) -> str:
-    """What a number may be, both bounds where there are two."""
-    schema = _schema(location)
-    for part in (schema, schema.get("additionalProperties", {}), *schema.get("anyOf", ())):
-        if "minimum" in part:
-            most = part.get("maximum", part.get("exclusiveMaximum", 0) - 1)
-            return f"{part['minimum']} to {most}" if most > 0 else f"at least {part['minimum']}"
-    return "another number"
-
-
-_ALLOWED = {
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "text, in quotes",
-    "string_too_short": "at least one character",
-    "tuple_type": "a list",
-    "int_parsing_size": "a number of fewer digits",
-    "string_unicode": "text without halves of characters",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "path_type": "a file's name, in quotes",
-}
-"""What an experiment file may say where pydantic's own words are of Python."""
-_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace")
-_MODELS: dict[str, type[Frozen]] = {
-    "machine": MachineConfig,
-    "cache": CacheConfig,
-    "lock": LockConfig,
-    "timing": TimingConfig,
-    "interrupts": InterruptConfig,
-    "burst": BurstWorkload,
-    "mix": MixWorkload,
-    "producer_consumer": ProducerConsumerWorkload,
-    "critical_section": CriticalSectionWorkload,
-    "pages": PagesWorkload,
-    "trace": TraceWorkload,
-}
-
-
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    named = [part for part in location if isinstance(part, str)]
-    model = _MODELS[named[-1]] if named else Experiment
-    return list(model.model_fields)
-
-
-def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:
-    """Change `raw` as `key=value` settings say, dotted keys and TOML values; a key that is set is no longer swept.
-
-    Files that a setting names are taken from the current folder. Raises InputError for one that is no setting.
-    """
-    for setting in settings:
-        _set(raw, setting)
-
-
-def _set(raw: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {setting}", "not of the form key=value", allowed="for example machine.cpus=8")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    except (RecursionError, ValueError):
-        raise InputError(f"--set {key.strip()[:_SHOWN]}", "nested too deeply, or a number of thousands of digits") from None
-    swept = raw.get("sweep")
-    if isinstance(swept, dict):
-        swept.pop(key.strip(), None)
-    _put(raw, key.strip(), value, f"--set {setting}")
-
-
-def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
-    parts = dotted.split(".")
-    place: Any = raw
-    for part in parts[:-1]:
-        place = _step(place, part, where)
-    if isinstance(place, list):
-        place[_index(place, parts[-1], where)] = value
-    elif isinstance(place, dict):
-        place[parts[-1]] = value
-    else:
-        raise InputError(where, f"{parts[-1]!r} is inside a value that is not a table")
-
-
-def _step(place: Any, part: str, where: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, where)]
-    if not isinstance(place, dict):
-        raise InputError(where, f"{part!r} is inside a value that is not a table")
-    return place.setdefault(part, {})
-
-
-def _index(place: list[Any], part: str, where: str) -> int:
-    if part.isdecimal() and int(part) < len(place):
-        return int(part)
-    named = [index for index, entry in enumerate(place) if isinstance(entry, dict) and entry.get("name") == part]
-    if not named:
-        raise InputError(where, f"{part!r} is not in the list", allowed=f"0 to {len(place) - 1}, or a name")
-    return named[0]
-
-
-def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
-    for part in ("machine", "workload"):
-        table = raw.get(part)
-        for key in ("file", "from_dump"):
-            if isinstance(table, dict) and isinstance(table.get(key), str):
-                table[key] = str(folder / table[key])
-    if isinstance(raw.get("slabinfo"), str):
-        raw["slabinfo"] = str(folder / raw["slabinfo"])
-
-
-def _deep_copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _deep_copy(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_deep_copy(entry) for entry in value]
-    return value

@@ -1,0 +1,53 @@
+"""What the models of an experiment are made from: limits, and kinds of values that several of them take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict
+
+MAX_CPUS = 1024
+"""The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
+MAX_OBJECT_SIZE = 1 << 22
+"""KMALLOC_MAX_SIZE with MAX_ORDER 11 and 4 KiB pages: orders 0 to 10."""
+MAX_POINTS: Final = 10_000
+"""Points of one sweep (assumed; each is validated before the first runs)."""
+MAX_TASKS: Final = 100_000
+"""Points times replications of one study (assumed)."""
+SHOWN: Final = 60
+"""Characters of a refused value that an error shows (assumed)."""
+
+
+class Frozen(BaseModel):
+    """Base of every part of an experiment: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text[:SHOWN]!r} has a line break or a control character; allowed: printable characters")
+    return text
+
+
+def _file_name(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)[:SHOWN]!r} has a NUL character; allowed: a file's name")
+    return path
+
+
+def sorted_set(value: Any) -> Any:
+    """A list without repetitions, in the order of the alphabet, so that what is written of it never varies."""
+    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
+        return value
+    # What is no text is left for the enum to refuse.
+    return tuple(sorted(set(value))) if all(isinstance(entry, str) for entry in value) else tuple(value)
+
+
+# Numbers and truth values are taken as they stand: "3" and true are no numbers, and 1 is not true.
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict()]
+Truth = Annotated[bool, Strict()]
+Name = Annotated[str, AfterValidator(_printable)]
+FileName = Annotated[Path, AfterValidator(_file_name)]

@@ -1,0 +1,141 @@
+"""One line for whatever an experiment says wrong: the key, the value, what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from slabdes.config.fields import SHOWN, Frozen
+from slabdes.config.models import (
+    BurstWorkload,
+    CacheConfig,
+    CriticalSectionWorkload,
+    Experiment,
+    InterruptConfig,
+    LockConfig,
+    MachineConfig,
+    MixWorkload,
+    PagesWorkload,
+    ProducerConsumerWorkload,
+    TimingConfig,
+    TraceWorkload,
+)
+from slabdes.errors import InputError, nearest
+
+
+def validate(raw: Mapping[str, Any], where: str) -> Experiment:
+    """Make an Experiment of a mapping; InputError, which begins with `where`, for the first thing that is wrong."""
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _first_error(first, where) from None
+
+
+def _first_error(first: Any, where: str) -> InputError:
+    # pydantic names the member of a union that it tried; no key of an experiment has a dash.
+    parts = [part for part in first["loc"] if part not in _WORKLOADS and "-" not in str(part)]
+    key = ".".join(str(part) for part in parts)
+    place = f"{where}: {key}" if key else where
+    context = first.get("ctx", {})
+    match first["type"]:
+        case "extra_forbidden":
+            known = _known_keys(first["loc"][:-1])
+            return InputError(place, f"unknown key{nearest(str(parts[-1]), known)}", allowed=", ".join(known))
+        case "missing":
+            return InputError(place, "missing")
+        case "value_error":
+            return InputError(place, str(context["error"]))
+        case "union_tag_invalid":
+            tag = context["tag"]
+            return InputError(
+                f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS)
+            )
+        case "union_tag_not_found":
+            return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
+        case "enum":
+            return InputError(place, f"{_shown(first['input'])} is not one of them", allowed=context["expected"])
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
+            return InputError(place, f"{_shown(first['input'])} is out of range", allowed=_range(first["loc"]))
+        case "string_pattern_mismatch":
+            return InputError(place, f"{_shown(first['input'])} is none of them", allowed=_schema(first["loc"])["description"])
+        case "string_too_long":
+            return InputError(
+                place, f"{_shown(first['input'])} of {len(first['input'])} characters", allowed=f"at most {context['max_length']}"
+            )
+        case _:
+            allowed = _ALLOWED.get(first["type"], first["msg"])
+            return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
+
+
+def _shown(value: Any) -> str:
+    """A refused value as an error shows it: the beginning of it, if it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits; tables in tables in tables
+        return "what is given"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
+    """The JSON schema of the field that an error's location names, or a part of which it names."""
+    named = [part for part in location if isinstance(part, str)]
+    for end in range(len(named), 0, -1):
+        model = _MODELS.get(named[end - 2], Experiment) if end > 1 else Experiment
+        if named[end - 1] in model.model_fields:
+            return dict(model.model_json_schema()["properties"][named[end - 1]])
+    return {}
+
+
+def _range(location: tuple[Any, ...]) -> str:
+    """What a number may be, both bounds where there are two."""
+    schema = _schema(location)
+    for part in (schema, schema.get("additionalProperties", {}), *schema.get("anyOf", ())):
+        if "minimum" in part:
+            most = part.get("maximum", part.get("exclusiveMaximum", 0) - 1)
+            return f"{part['minimum']} to {most}" if most > 0 else f"at least {part['minimum']}"
+    return "another number"
+
+
+_ALLOWED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text, in quotes",
+    "string_too_short": "at least one character",
+    "tuple_type": "a list",
+    "int_parsing_size": "a number of fewer digits",
+    "string_unicode": "text without halves of characters",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "path_type": "a file's name, in quotes",
+}
+"""What an experiment file may say where pydantic's own words are of Python."""
+_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace")
+_MODELS: dict[str, type[Frozen]] = {
+    "machine": MachineConfig,
+    "cache": CacheConfig,
+    "lock": LockConfig,
+    "timing": TimingConfig,
+    "interrupts": InterruptConfig,
+    "burst": BurstWorkload,
+    "mix": MixWorkload,
+    "producer_consumer": ProducerConsumerWorkload,
+    "critical_section": CriticalSectionWorkload,
+    "pages": PagesWorkload,
+    "trace": TraceWorkload,
+}
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    named = [part for part in location if isinstance(part, str)]
+    model = _MODELS[named[-1]] if named else Experiment
+    return list(model.model_fields)
