@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def operate_function() -> Any:
 def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
     """A function of the run, in its array, and some integers; the run is a timed one unless its type is given."""
     import numba
+    from numba.core.errors import NumbaExperimentalFeatureWarning
 
     from slabdes.engine.compiled.layout import RUN
     from slabdes.engine.compiled.numba_tools import OPTIONS
@@ -103,5 +105,8 @@ def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
     finally:
         config.CACHE_DIR = before
     runs = numba.from_dtype(RUN if run is None else run)[::1]
-    compiled.compile((runs, *[numba.int64] * addresses))
+    with warnings.catch_warnings():
+        # A run's record with more fields could be taken for one with fewer; each type has code of its own, which fits exactly.
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
+        compiled.compile((runs, *[numba.int64] * addresses))
     return compiled
