@@ -38,12 +38,18 @@ Sink = Callable[[Logged, "np.ndarray[Any, Any]"], None]
 
 
 class EventLog:
-    """One replication's log. The sink gets at most about `room` rows at a time, each CPU's and each lock's in order."""
+    """One replication's log. The sink gets rows of a kind when there are `room` of them and what is left at the end.
+
+    Each CPU's operations and each lock's holds come in their order. Of a kind that never occurred the sink gets no rows, once.
+    """
 
     def __init__(self, sink: Sink, room: int = ROOM) -> None:
         self._sink = sink
         self._room = room
         self._rows: dict[Logged, list[tuple[int, ...]]] = {kind: [] for kind in Logged}
+        self._blocks: dict[Logged, list[Rows]] = {kind: [] for kind in Logged}
+        self._kept = dict.fromkeys(Logged, 0)
+        self._silent = set(Logged)
 
     def operation(self, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
         """An operation has ended."""
@@ -57,20 +63,27 @@ class EventLog:
         rows = self._rows[kind]
         rows.append(row)
         if len(rows) >= self._room:
-            self._flush(kind)
-
-    def _flush(self, kind: Logged) -> None:
-        import numpy as np
-
-        if self._rows[kind]:
-            self.rows(kind, np.array(self._rows[kind], "i8"))
-            self._rows[kind].clear()
+            self._hand_over(kind)
 
     def rows(self, kind: Logged, rows: Rows) -> None:
         """Many rows of a kind at once."""
-        self._sink(kind, rows)
+        self._blocks[kind].append(rows)
+        self._kept[kind] += len(rows)
+        if self._kept[kind] >= self._room:
+            self._hand_over(kind)
 
     def close(self) -> None:
         """Hand over what is left."""
         for kind in Logged:
-            self._flush(kind)
+            if self._rows[kind] or self._blocks[kind] or kind in self._silent:
+                self._hand_over(kind)
+
+    def _hand_over(self, kind: Logged) -> None:
+        import numpy as np
+
+        own = np.array(self._rows[kind], "i8").reshape(-1, len(COLUMNS[kind]))
+        self._sink(kind, np.concatenate([*self._blocks[kind], own]))
+        self._rows[kind].clear()
+        self._blocks[kind].clear()
+        self._kept[kind] = 0
+        self._silent.discard(kind)

@@ -1,4 +1,4 @@
-"""The event log on disk: log/<kind>/point-0000-replication-0000-part-00000.parquet, a part a chunk, in the run folder.
+"""The event log on disk: log/<kind>/point-0000-replication-0000-part-00000000.parquet, a part a chunk, in the run folder.
 
 Parts are written as the simulation goes, so that memory does not grow with a run. Leaves out what a row means
 (`engine/event_log`).
@@ -6,6 +6,7 @@ Parts are written as the simulation goes, so that memory does not grow with a ru
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.event_log import COLUMNS, Logged
 from slabdes.errors import InputError
-from slabdes.results.folder import one_line
+from slabdes.results.folder import one_line, write_parquet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,15 +40,23 @@ class LogWriter:
         """Write a part."""
         import polars as pl
 
-        path = self._folder / kind / f"{self._prefix}{self._parts[kind]:05d}.parquet"
+        path = self._folder / kind / f"{self._prefix}{self._parts[kind]:08d}.parquet"
         self._parts[kind] += 1
         with one_line(path):
-            pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS[kind], pl.Int64), orient="row").write_parquet(path)
+            write_parquet(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS[kind], pl.Int64), orient="row"), path)
 
 
-def move_log(frm: Path, folder: Path) -> None:
-    """Move a finished log into the run folder `folder`."""
-    shutil.move(frm, folder / LOG)
+def add_log(frm: Path, folder: Path) -> None:
+    """Put a finished log into the run folder `folder` as well, without copying it where the file system can link."""
+    with one_line(folder):
+        shutil.copytree(frm, folder / LOG, copy_function=_link_or_copy)
+
+
+def _link_or_copy(frm: str, to: str) -> None:
+    try:
+        os.link(frm, to)
+    except OSError:
+        shutil.copyfile(frm, to)
 
 
 def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0) -> pl.LazyFrame:

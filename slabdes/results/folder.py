@@ -6,13 +6,15 @@ overwritten. Leaves out the working folder of an unfinished sweep: see `partial`
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "manifest.json"
 FRAMES: Final = "frames"
+SUMS: Final = "sha256.json"
+"""Beside the frames: the SHA-256 of each file."""
 TEXT: Final = "text"
 """Where slabinfo and lock_stat lie, of each point's first replication; a sweep's in a folder a point, such as point-0003."""
 _COMPRESSION_LEVEL: Final = 3
@@ -85,15 +89,23 @@ def write_frames(folder: Path, frames: Frames) -> None:
 
     Raises InputError for what Polars cannot write and says in an error of its own: a full disk, say.
     """
-    import polars as pl
-
     folder.mkdir()
+    sums = {}
     for name, frame in frames.items():
         path = folder / f"{name}.parquet"
-        try:
-            frame.write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise InputError(str(path), f"cannot be written: {str(error).splitlines()[0]}") from None
+        write_parquet(frame, path)
+        sums[path.name] = _sha256(path)
+    (folder / SUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write one frame. Raises InputError if it cannot be written (a full disk, say)."""
+    import polars as pl
+
+    try:
+        frame.write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(str(path), f"cannot be written: {str(error).splitlines()[0]}") from None
 
 
 def write_texts(folder: Path, frames: Frames) -> None:
@@ -117,15 +129,35 @@ def _by_point(frame: pl.DataFrame) -> Callable[[int], pl.DataFrame]:
 
 def read_frames(folder: Path) -> Frames:
     """Read the frames that `write_frames` wrote. Raises InputError for a missing or damaged file or column."""
-    return Frames(**{part.name: _read_frame(folder / f"{part.name}.parquet", part.name) for part in fields(Frames)})
+    sums = _read_sums(folder / SUMS)
+    return Frames(**{part.name: _read_frame(folder / f"{part.name}.parquet", part.name, sums) for part in fields(Frames)})
 
 
-def _read_frame(path: Path, name: str) -> pl.DataFrame:
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read_sums(path: Path) -> dict[str, Any]:
+    """What the frames' files have to hash to: some damage makes the Parquet reader end the process, so it is not shown any."""
+    if not path.is_file():
+        raise InputError(str(path), "missing: the run folder is not complete")
+    try:
+        sums = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise InputError(str(path), "damaged: not JSON") from None
+    if not isinstance(sums, dict):
+        raise InputError(str(path), "damaged: not a table of files and their SHA-256")
+    return sums
+
+
+def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     import polars as pl
 
     if not path.is_file():
         raise InputError(str(path), "missing: the run folder is not complete")
     try:
+        if _sha256(path) != sums.get(path.name):
+            raise InputError(str(path), f"damaged: its SHA-256 is not the one in {SUMS}")
         frame = pl.read_parquet(path, glob=False)
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error}") from None

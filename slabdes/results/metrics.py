@@ -160,10 +160,8 @@ def summary(frames: Frames) -> pl.DataFrame:
     per_point = rates(frames).group_by("point").agg(pl.col("operations_per_s", "share_waiting").mean())
     table = labels(frames).join(times, on="point").join(quantiles, on=key)
     table = table.join(per_point, on="point").join(_counts(frames), on=key)
-    # A bucket's middle may lie beyond the least and greatest time, which are known exactly.
-    within = [pl.col(name).clip(pl.col("min_ns"), pl.col("max_ns")) for name in QUANTILES]
     ordered = table.with_columns(
-        *within,
+        *_within_times(),
         (pl.col("all") / pl.col("replications")).alias("operations"),
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
         pl.col("op").replace_strict(list(OPERATIONS), range(len(OPERATIONS)), return_dtype=pl.Int32).alias("order"),
@@ -287,6 +285,13 @@ def where_operations_went(frames: Frames) -> pl.DataFrame:
     return table.select(*labels(frames).columns, "op", *(_ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
 
+def _within_times() -> list[pl.Expr]:
+    """QUANTILES within min_ns and max_ns: a bucket's middle may lie beyond the least and greatest time, which are exact."""
+    import polars as pl
+
+    return [pl.col(name).clip(pl.col("min_ns"), pl.col("max_ns")) for name in QUANTILES]
+
+
 def interrupt_summary(frames: Frames) -> pl.DataFrame:
     """A row a point and `off` (how long interrupts were off at a time) or `wait` (how long those handled waited), if any were.
 
@@ -297,7 +302,8 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
 
     by = ["point", "what"]
     sums = frames.interrupts.filter(pl.col("count") > 0).group_by(by).agg(
-        pl.col("count").sum().alias("all"), pl.col("total_ns").sum(), pl.col("greatest_ns").max().alias("max_ns")
+        pl.col("count").sum().alias("all"), pl.col("total_ns").sum(),
+        pl.col("least_ns").min().alias("min_ns"), pl.col("greatest_ns").max().alias("max_ns"),
     )  # fmt: skip
     counts = frames.cpus.group_by("point").agg(
         pl.col("interrupts").sum().alias("handled"), pl.col("interrupts_lost").sum().alias("lost")
@@ -307,7 +313,7 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
     each = [(pl.col(name) / pl.col("replications")).alias(name) for name in ("handled", "lost")]
     return table.select(
         *labels(frames).columns, "what", (pl.col("all") / pl.col("replications")).alias("count"),
-        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *QUANTILES, "max_ns", *each,
+        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *_within_times(), "max_ns", *each,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from slabdes.config import EngineName, Experiment
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
-from slabdes.results.event_log import LOG, LogWriter, move_log
+from slabdes.results.event_log import LOG, LogWriter, add_log
 from slabdes.results.folder import check_output
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest
@@ -132,7 +132,7 @@ def run_study(
 
 def _add_to_folder(run: Run, draw: Callable[[Frames, Manifest, Path], object] | None, log: Path | None, folder: Path) -> None:
     if log is not None:
-        move_log(log, folder)
+        add_log(log, folder)
     if draw is not None:
         draw(run.frames, run.manifest, folder)
 

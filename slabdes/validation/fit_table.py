@@ -44,7 +44,7 @@ from slabdes.validation.published import published
 
 TABLES: Final = "tables"
 MOST_FREE: Final = 3
-"""More numbers than this explain anything (issue 5)."""
+"""More numbers than this explain anything (stated before anything was fitted)."""
 
 
 class Unit(StrEnum):

@@ -21,8 +21,9 @@ EXPERIMENT = {
 }
 
 
-def test_a_logged_run_has_a_row_for_every_operation_and_hold(tmp_path: Path) -> None:
-    run = slabdes.simulate(EXPERIMENT, out=tmp_path / "run", jobs=2)
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_a_logged_run_has_a_row_for_every_operation_and_hold(engine: str, tmp_path: Path) -> None:
+    run = slabdes.simulate(EXPERIMENT | {"engine": engine}, out=tmp_path / "run", jobs=2)
     for replication in range(2):
         operations = scan_log(tmp_path / "run", "operations", 0, replication).collect()
         assert operations.height == 4 * 300
@@ -48,9 +49,24 @@ def test_a_log_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_what_an_interrupted_attempt_left_is_not_kept(tmp_path: Path) -> None:
     for attempt in range(2):
         log = EventLog(LogWriter(tmp_path / "log", 0, 0), room=2)
+        assert not attempt or not list((tmp_path / "log").rglob("*.parquet"))
         for number in range(5 - 2 * attempt):
             log.operation(attempt, number, number + 1, 0, 0, 7)
         log.close()
     rows = scan_log(tmp_path, Logged.OPERATIONS).collect()
     assert rows["cpu"].to_list() == [1, 1, 1]
     assert rows["start_ps"].to_list() == [0, 1, 2]
+    assert scan_log(tmp_path, Logged.HOLDS).collect().height == 0
+
+
+def test_a_logged_run_that_could_not_be_finished_is_resumed_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("slabdes.api.save_figures", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            slabdes.simulate(EXPERIMENT, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    slabdes.simulate(EXPERIMENT, out=tmp_path / "run", resume=True)
+    assert scan_log(tmp_path / "run", "operations", 0, 1).collect().height == 4 * 300

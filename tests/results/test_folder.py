@@ -140,7 +140,7 @@ def test_no_flipped_byte_of_a_frame_gives_a_traceback(tmp_path: Path, data: st.D
     folder = tmp_path / "run"
     shutil.rmtree(folder, ignore_errors=True)
     write_run(folder, MANIFEST, FRAMES)
-    path = folder / "frames" / data.draw(st.sampled_from(["cpus.parquet", "points.parquet", "runs.parquet"]))
+    path = folder / "frames" / data.draw(st.sampled_from(["cpus.parquet", "points.parquet", "runs.parquet", "sha256.json"]))
     raw = bytearray(path.read_bytes())
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)

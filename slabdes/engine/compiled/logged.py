@@ -19,8 +19,10 @@ _OWN: Final = ("logged_operations", "n_operations", "logged_holds", "n_holds")
 LOGGED_RUN: Final = np.dtype([(name, "i8") for name in (*(RUN.names or ()), *_OWN)], align=True)
 """RUN, then for each kind of rows where they lie and how many there are."""
 STEPS_BETWEEN_EMPTYINGS: Final = 1 << 10
-_SPARE: Final = 1 << 14
-"""Rows that there is room for beyond ROOM: more than one CPU's steps between two looks at the buffers can write."""
+_ROWS_OF_A_STEP: Final = 16
+"""More than a step can write between two looks at the buffers: a growing allocation holds locks at most nine times."""
+_SPARE: Final = _ROWS_OF_A_STEP * STEPS_BETWEEN_EMPTYINGS
+"""Rows that there is room for beyond ROOM."""
 _OPERATION_BYTES: Final = 8 * len(COLUMNS[Logged.OPERATIONS])
 _HOLD_BYTES: Final = 8 * len(COLUMNS[Logged.HOLDS])
 
@@ -84,6 +86,7 @@ def empty(memory: Any, log: EventLog) -> None:
     """Hand over all rows that compiled code has left."""
     for kind in Logged:
         number = memory.get(f"n_{kind}")
+        assert number <= ROOM + _SPARE, "the event log has overrun its buffer"
         if number:
             log.rows(kind, memory[f"logged_{kind}"][:number].copy())
             memory.set(**{f"n_{kind}": 0})

@@ -115,6 +115,8 @@ def run_compiled(
             empty(memory, log)
         if progress is not None and status is Status.PAUSE:
             progress(memory.get("done"))
+    if log is not None:
+        log.close()
     unpack(memory, state, locks, cpus)
     if progress is not None:
         progress(memory.get("done"))

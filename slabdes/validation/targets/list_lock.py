@@ -33,7 +33,7 @@ STAGES: Final[Mapping[str, Mapping[str, Any]]] = {
 """The series' steps, each with those before it; 4.7 is all of them with the trimming after a batch."""
 OPERATIONS: Final = ("alloc", "free")
 TOLERANCES: Final = {"alloc": (0.08, 0.15), "free": (0.08, 0.35)}
-"""Median and worst error of the fit (issue 5)."""
+"""Median and worst error of the fit (stated before anything was fitted)."""
 AGREE_WITHIN: Final = 0.03
 
 

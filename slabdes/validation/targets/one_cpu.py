@@ -45,7 +45,7 @@ PAIR_LABEL: Final = "alloc+free_pair_x10(0.1ns_units)"
 PAIR_UNITS: Final = 10.0
 """The table gives pairs in tenths of a nanosecond."""
 TOLERANCE: Final = (0.2, 0.5)
-"""Median and worst error (issue 5)."""
+"""Median and worst error (stated before anything was fitted)."""
 
 
 def _experiment(case: str, burst: int, rounds: int) -> dict[str, Any]:

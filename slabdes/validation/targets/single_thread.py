@@ -20,7 +20,7 @@ SIZES_MACHINE: Final = "garnier-2016"
 OBJECTS: Final = 10_000
 """What was measured."""
 TOLERANCE: Final = (0.2, 0.5)
-"""Median and worst error (issue 5)."""
+"""Median and worst error (stated before anything was fitted)."""
 SERIES: Final[Mapping[str, str]] = {"alloc_seq": "alloc", "free_seq": "free", "pair": "pair"}
 CALIBRATED_SIZES: Final = (8, 32, 128, 512, 2048, 8192)
 """Every other size; those between are predicted."""

@@ -24,10 +24,10 @@ SERIAL_CYCLES: Final = 400
 FRACTIONS: Final = {"3.2": 0.032, "0.4": 0.004, "0.2": 0.002}
 """Serial share of one CPU's time, by its name in the table's columns, per cent."""
 KNEE_WITHIN: Final = {"3.2": 2, "0.4": 1, "0.2": 1}
-"""CPUs that the knee may be off (issue 5)."""
+"""CPUs that the knee may be off (stated before anything was fitted)."""
 COLLAPSE_SHARE: Final = 0.2
 COLLAPSE_LEAST: Final = 0.3
-"""How far speedups beyond the knee may be off: the larger of this share and this much, the error of digitizing (issue 5)."""
+"""How far speedups beyond the knee may be off: the larger of this share and this much, as stated before fitting."""
 MOST_CPUS: Final = 48
 OPERATIONS: Final = 3000
 """Critical sections of each CPU (tried: ten times as many change no digit shown)."""
@@ -35,7 +35,7 @@ CHAIN_CPUS: Final = (8, 24, 48)
 CHAIN_OPERATIONS: Final = 20_000
 CHAIN_REPLICATIONS: Final = 4
 CHAIN_WITHIN: Final = 0.005
-"""How far the engine may be from the chain (issue 5)."""
+"""How far the engine may be from the chain (stated before anything was fitted)."""
 CHAIN_FRACTIONS: Final = ("3.2", "0.4")
 """0.2 % never leaves its knee on 48 CPUs when times are exponential: one state would be visited for minutes."""
 

@@ -21,7 +21,7 @@ MACHINE: Final = "xeon-vm-2cpu"
 OBJECTS_IN_ALL: Final = 100_000
 """Objects that each CPU allocates and frees, about."""
 TOLERANCE: Final = (0.3, 2.0)
-"""Median error, and the factor that every figure must be within (issue 5)."""
+"""Median error, and the factor that every figure must be within (stated before anything was fitted)."""
 SAME: Final = "same"
 PRODCONS: Final = "prodcons"
 REPLICATIONS: Final = 2
