@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from samples import NUMACTL
 
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
@@ -27,20 +28,6 @@ COUNTS = {  # cpus, nodes, MiB of the first node, distance from the first node t
     "hwloc_64amd64-4s2n4ca2co.txt": (64, 8, 16376, 22),
     "hwloc_96em64t-4no4pa3ca2co.txt": (96, 4, 129005, 26),
 }
-
-TWO = """\
-available: 2 nodes (0-1)
-node 0 cpus: 0 2
-node 0 size: 100 MB
-node 0 free: 50 MB
-node 1 cpus: 1 3
-node 1 size: 200 MB
-node 1 free: 50 MB
-node distances:
-node   0   1
-  0:  10  21
-  1:  21  10
-"""
 
 
 def test_every_real_file_is_in_the_table_of_expected_counts() -> None:
@@ -83,20 +70,20 @@ def test_a_memory_only_node_has_no_cpus() -> None:
 
 
 def test_interleaved_cpus_keep_their_nodes() -> None:
-    machine = parse_numactl(TWO, "two", "two.txt").build()
+    machine = parse_numactl(NUMACTL, "two", "two.txt").build()
     assert machine.node_of_cpu == (0, 1, 0, 1)
     assert machine.name == "two"
     assert machine.memory_pages == (25600, 51200)
 
 
 def test_the_source_says_that_threads_are_not_told() -> None:
-    assert "every CPU counted as a core" in parse_numactl(TWO, "two", "two.txt").source
+    assert "every CPU counted as a core" in parse_numactl(NUMACTL, "two", "two.txt").source
 
 
 def test_threads_of_a_core_can_be_told_apart_or_adjacent() -> None:
-    apart = parse_numactl(TWO, "two", "two", threads_per_core=2)
+    apart = parse_numactl(NUMACTL, "two", "two", threads_per_core=2)
     assert apart.core_of_cpu == (0, 1, 0, 1)
-    four = TWO.replace("cpus: 0 2", "cpus: 0 2 4 6").replace("cpus: 1 3", "cpus: 1 3 5 7")
+    four = NUMACTL.replace("cpus: 0 2", "cpus: 0 2 4 6").replace("cpus: 1 3", "cpus: 1 3 5 7")
     assert parse_numactl(four, "x", "x", threads_per_core=2).core_of_cpu == (0, 2, 1, 3, 0, 2, 1, 3)
     adjacent = parse_numactl(four, "x", "x", threads_per_core=2, numbering=ThreadNumbering.ADJACENT)
     assert adjacent.core_of_cpu == (0, 2, 0, 2, 1, 3, 1, 3)
@@ -106,30 +93,30 @@ def test_threads_of_a_core_can_be_told_apart_or_adjacent() -> None:
 @pytest.mark.parametrize("threads", [0, -1, 3])
 def test_threads_that_do_not_divide_a_node_are_one_line(threads: int) -> None:
     with pytest.raises(InputError, match=r"threads_per_core: .*allowed: a divisor"):
-        parse_numactl(TWO, "two", "two", threads_per_core=threads)
+        parse_numactl(NUMACTL, "two", "two", threads_per_core=threads)
 
 
 def test_a_node_without_a_size_line_gets_an_assumed_size_and_says_so() -> None:
-    machine = parse_numactl(TWO.replace("node 1 size: 200 MB\n", ""), "two", "two").build()
+    machine = parse_numactl(NUMACTL.replace("node 1 size: 200 MB\n", ""), "two", "two").build()
     assert machine.memory_pages == (25600, 4096 * 256)
     assert "node 1: size not told" in dict(machine.sources)["memory_mib"]
 
 
 def test_a_size_that_is_not_available_is_a_memoryless_node() -> None:
-    text = TWO.replace("size: 200 MB", "size: <not available>")
+    text = NUMACTL.replace("size: 200 MB", "size: <not available>")
     assert parse_numactl(text, "two", "two").build().memory_pages == (25600, 0)
 
 
 def test_a_kernel_without_distances_gets_the_kernels_own_default() -> None:
-    text = TWO.split("node distances")[0] + "No distance information available.\n"
+    text = NUMACTL.split("node distances")[0] + "No distance information available.\n"
     machine = parse_numactl(text, "two", "two").build()
     assert machine.distances == ((10, 20), (20, 10))
     assert "assumed" in dict(machine.sources)["distances"]
 
 
 def test_comments_warnings_and_windows_line_ends_do_not_matter() -> None:
-    text = "# a comment\nlibnuma: Warning: something\n\n" + TWO
-    assert parse_numactl(text.replace("\n", "\r\n"), "two", "two").build() == parse_numactl(TWO, "two", "two").build()
+    text = "# a comment\nlibnuma: Warning: something\n\n" + NUMACTL
+    assert parse_numactl(text.replace("\n", "\r\n"), "two", "two").build() == parse_numactl(NUMACTL, "two", "two").build()
 
 
 BAD = {
@@ -137,16 +124,16 @@ BAD = {
         "available: 1 nodes (0)\n<?xml version='1.0'?>",
         "line 2: \"<?xml version='1.0'?>\" is not a line of numactl",
     ),
-    "cut within a line": (TWO[: TWO.index("2\nnode 0 size")] + "2\nnode 0 si", "line 3: 'node 0 si' is not a line"),
+    "cut within a line": (NUMACTL[: NUMACTL.index("2\nnode 0 size")] + "2\nnode 0 si", "line 3: 'node 0 si' is not a line"),
     "cut after cpus": (
-        TWO[: TWO.index("node 1 cpus")],
+        NUMACTL[: NUMACTL.index("node 1 cpus")],
         "line 4: the text ends with the CPUs of 1 nodes, but announces 2 (cut off?)",
     ),
     "cut before distances": (
-        TWO[: TWO.index("node distances")],
+        NUMACTL[: NUMACTL.index("node distances")],
         "line 7: the text ends without node distances for 2 nodes (cut off?)",
     ),
-    "cut in the table": (TWO[: TWO.index("  1:  21")], "line 10: distances for nodes 0, but there are nodes 0, 1"),
+    "cut in the table": (NUMACTL[: NUMACTL.index("  1:  21")], "line 10: distances for nodes 0, but there are nodes 0, 1"),
     "no nodes": ("available: 0 nodes\n", "line 1: the text ends without a `node N cpus:` line"),
     "cut after the only node": (
         "available: 1 nodes (0)\nnode 0 cpus: 0 1\n",
@@ -154,21 +141,21 @@ BAD = {
     ),
     "comments only": ("# nothing\n", "nothing in it but comments"),
     "no cpus at all": ("node 0 cpus:\nnode 0 size: 1 MB\n", "0 CPUs; allowed: 1 to 1024"),
-    "cpu twice": (TWO.replace("cpus: 1 3", "cpus: 1 2"), "line 5: CPU 2 is on node 1 and on node 0"),
-    "cpu twice on a node": (TWO.replace("cpus: 1 3", "cpus: 1 1"), "line 5: CPU 1 is on node 1 twice"),
-    "node twice": (TWO.replace("node 1 cpus", "node 0 cpus"), "line 5: node 0 again; its CPUs were on line 2"),
-    "size twice": (TWO.replace("node 1 size", "node 0 size"), "line 6: the size of node 0 again"),
-    "size of none": (TWO.replace("node 1 size", "node 7 size"), "line 6: a size for node 7, which has no"),
-    "not square": (TWO.replace("1:  21  10", "1:  21"), "line 11: 1 distances for 2 nodes: the matrix is not square"),
-    "row twice": (TWO.replace("  1:  21", "  0:  21"), "line 11: the distances of node 0 again"),
-    "rows of others": (TWO.replace("  1:  21", "  5:  21"), "distances for nodes 0, 5, but there are nodes 0, 1"),
-    "columns of others": (TWO.replace("node   0   1", "node   0   5"), "distances for nodes 0, 5, but there are nodes 0, 1"),
-    "columns twice": (TWO.replace("node   0   1", "node   0   0"), "distances for nodes 0, 0, but there are nodes 0, 1"),
-    "no heading": (TWO.replace("node   0   1\n", ""), "line 9: distances before their"),
+    "cpu twice": (NUMACTL.replace("cpus: 1 3", "cpus: 1 2"), "line 5: CPU 2 is on node 1 and on node 0"),
+    "cpu twice on a node": (NUMACTL.replace("cpus: 1 3", "cpus: 1 1"), "line 5: CPU 1 is on node 1 twice"),
+    "node twice": (NUMACTL.replace("node 1 cpus", "node 0 cpus"), "line 5: node 0 again; its CPUs were on line 2"),
+    "size twice": (NUMACTL.replace("node 1 size", "node 0 size"), "line 6: the size of node 0 again"),
+    "size of none": (NUMACTL.replace("node 1 size", "node 7 size"), "line 6: a size for node 7, which has no"),
+    "not square": (NUMACTL.replace("1:  21  10", "1:  21"), "line 11: 1 distances for 2 nodes: the matrix is not square"),
+    "row twice": (NUMACTL.replace("  1:  21", "  0:  21"), "line 11: the distances of node 0 again"),
+    "rows of others": (NUMACTL.replace("  1:  21", "  5:  21"), "distances for nodes 0, 5, but there are nodes 0, 1"),
+    "columns of others": (NUMACTL.replace("node   0   1", "node   0   5"), "distances for nodes 0, 5, but there are nodes 0, 1"),
+    "columns twice": (NUMACTL.replace("node   0   1", "node   0   0"), "distances for nodes 0, 0, but there are nodes 0, 1"),
+    "no heading": (NUMACTL.replace("node   0   1\n", ""), "line 9: distances before their"),
     "row before the table": ("  0:  10\n", "line 1: '0: 10' is not a line"),
-    "negative": (TWO.replace("0:  10  21", "0:  10  -1"), "line 10: -1 from node 0 to node 1; allowed: 10 to 254"),
-    "nearer than itself": (TWO.replace("0:  10  21", "0:  30  21"), "node 0 is nearer to node 1 (21) than to itself (30)"),
-    "no number": (TWO.replace("size: 100 MB", "size: lots"), "line 3: 'node 0 size: lots' is not a line"),
+    "negative": (NUMACTL.replace("0:  10  21", "0:  10  -1"), "line 10: -1 from node 0 to node 1; allowed: 10 to 254"),
+    "nearer than itself": (NUMACTL.replace("0:  10  21", "0:  30  21"), "node 0 is nearer to node 1 (21) than to itself (30)"),
+    "no number": (NUMACTL.replace("size: 100 MB", "size: lots"), "line 3: 'node 0 size: lots' is not a line"),
     "too many cpus": ("node 0 cpus: " + " ".join(map(str, range(1025))) + "\n", "1025 CPUs; allowed: 1 to 1024"),
     "far too long": ("x" * 100_000, "line 1: 'xxxxx"),
     "empty": ("", "empty"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.state import NOBODY
+from slabdes.allocator.state import NOBODY, OBJECT_BITS, OBJECT_MASK
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
@@ -257,7 +257,7 @@ def end_of_path(cpu: Record, result: int) -> None:
 @inline
 def link_of(run: Record, obj: int) -> int:
     """The place of an object's chain link in `words`."""
-    return slabs_at(run.slabs)[obj >> 12].bufctl + (obj & 4095)
+    return slabs_at(run.slabs)[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
 
 
 # Draws: streams.py's, where Python's integers have more than 64 bits on the way.
