@@ -239,6 +239,17 @@ class SlabState:
 L3_LINES: Final = 2
 SLAB_LINES: Final = 2
 """Cache lines of a kmem_list3 (DESIGN, "Lines") and of a slab: its descriptor, its free chain."""
+LINE_WORDS: Final = 8
+HEADER_WORDS: Final = 3
+"""Pointers that fit on a cache line, and into the header of an array: 16 bytes, and a lock's word.
+
+An array of 2.6.34 has one, later only an alien cache: the header of their shared arrays is a word shorter, which is left out.
+"""
+
+
+def array_lines(limit: int) -> int:
+    """Cache lines of an array of `limit` pointers: the header's, which the first pointers share, and those that follow."""
+    return -(-(HEADER_WORDS + limit) // LINE_WORDS)
 
 
 def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:
@@ -255,7 +266,7 @@ def alloc_alien_cache(state: SlabState, node: int, limit: int) -> list[ArrayCach
             continue
         alien = alloc_arraycache(state, f"a{node}.{other}", alien_limit(limit), BATCHCOUNT_UNUSED)
         alien.lock = state.new_lock()
-        alien.line = state.new_lines(1)
+        alien.line = state.new_lines(array_lines(alien.limit))
         aliens.append(alien)
     return aliens
 
@@ -281,7 +292,7 @@ def alloc_shared(state: SlabState, cache: KmemCache, node: int) -> ArrayCache | 
     if not cache.shared:
         return None
     shared = alloc_arraycache(state, f"sh{node}", cache.shared * cache.batchcount, BATCHCOUNT_UNUSED)
-    shared.line = state.new_lines(1)
+    shared.line = state.new_lines(array_lines(shared.limit))
     return shared
 
 

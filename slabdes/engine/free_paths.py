@@ -55,6 +55,7 @@ def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wa
             cache.stats.node_overflow += 1
             cpu.path = Path.ALIEN_DRAIN
             doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
+        k.note_entries(cpu, alien, alien.avail, 1)
         ac_put(state.words, alien, obj)
         yield from k.spin_unlock(cpu, alien.lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
@@ -79,6 +80,7 @@ def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: Array
         k.note_array_seen(cpu, remote.shared)
         nr = transfer_objects(words, remote.shared, alien, alien.limit)
         k.note_alien_drained(cpu, cache, alien, remote.shared, nr)
+    k.note_entries(cpu, alien, 0, alien.avail)
     doomed = yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
     alien.avail = 0
     yield from k.spin_unlock(cpu, remote.list_lock)

@@ -172,6 +172,9 @@ class Kernel(ABC, Generic[Cpu]):
     def note_array_seen(self, cpu: Cpu, array: ArrayCache) -> None:
         """Under list_lock, it is looked at how full a shared array is."""
 
+    def note_entries(self, cpu: Cpu, array: ArrayCache, first: int, nr: int) -> None:
+        """`nr` pointers of an array, from the one at `first` on, are read or written without going to another array."""
+
     def note_descriptor_taken(self, cpu: Cpu) -> None:
         """An off-slab descriptor is about to be allocated."""
 

@@ -1,6 +1,7 @@
 """Cache lines with owners: touching a line one owns is free, another CPU's costs a transfer, nobody's costs its node's memory.
 
-The CPU that touched a line last owns it. Leaves out sharing (a line read by two CPUs moves to and fro), capacity and bandwidth.
+The CPU that touched a line last owns it. Lines that are asked for at the same time, as a copy's are, come at the same time.
+Leaves out sharing (a line read by two CPUs moves to and fro), capacity and bandwidth.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 from typing import Final
 
-from slabdes.allocator.state import NOBODY
+from slabdes.allocator.state import HEADER_WORDS, LINE_WORDS, NOBODY
 
 NO_LINE: Final = -1
 
@@ -31,6 +32,11 @@ def touch(
     if before == NOBODY:
         return dram[home[line]]
     return transfer[before][cpu]
+
+
+def entry_line(place: int) -> int:
+    """On which of an array's lines its pointer at `place` lies; the header is on line 0."""
+    return (HEADER_WORDS + place) // LINE_WORDS
 
 
 class CacheLines:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState
+from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState, array_lines
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
@@ -171,7 +171,7 @@ def costs_of(experiment: Experiment, machine: Machine) -> Costs:
     timing = experiment.timing
     off: dict[str, Any] = {}
     if not timing.first_touch:
-        off["first_touch"] = 0
+        off["first_touch"] = off["descriptor_read"] = 0
     if not timing.smt_siblings:
         off["smt_slowdown"] = 1.0
     return replace(machine.costs, **off)
@@ -187,7 +187,7 @@ def place_lines(state: SlabState, lines: CacheLines) -> None:
             lines.place(l3.line, L3_LINES, l3.node)
             for array in (l3.shared, *(l3.alien or ())):
                 if array is not None:
-                    lines.place(array.line, 1, l3.node)
+                    lines.place(array.line, array_lines(array.limit), l3.node)
 
 
 def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[TimedLock]:

@@ -81,6 +81,7 @@ def _drain_array_locked(
     if ac is not None:
         k.note_array_seen(cpu, ac)
     if ac is not None and ac.avail:
+        k.note_entries(cpu, ac, 0, ac.avail)
         tofree = drain_count(ac, force)
         doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
         shift_down(k.state.words, ac, tofree)

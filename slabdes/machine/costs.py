@@ -104,7 +104,9 @@ class Costs:
         "DESIGN, Time: about 70; alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit and a "
         "share of a grow, leaves 70 to 82 for this and slab_object",
     )
-    """First touch of a cold object or descriptor."""
+    """First touch, by the CPU that allocates it, of an object that nobody or another CPU touched last."""
+    descriptor_read: int = _cycles(70, "DESIGN, Time: as first_touch")
+    """Reading, on a free, the descriptor of the slab of an object that another CPU has allocated."""
     same_core: int = _ns(7.606, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
     """Line transfer between the two threads of a core."""
     same_cluster: int = _ns(25.33, Kind.MEMORY, "2x_AMD_EPYC_7742.csv: median of 768 pairs that share a 4-core L3, one way")

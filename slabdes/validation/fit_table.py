@@ -17,6 +17,7 @@
     [[row]]                                  # or, or besides, rows written out
     set = { "cache.0.size" = 32 }
     measured = { alloc = 365, free = 806 }   # measures: alloc, free, pair, elapsed, section, hit, refill_partial, grow, ...
+    clock = 9                                # what reading the clock added to each of them, same unit; 0 by default
 
 Leaves out finding the costs (`fit`).
 """
@@ -59,10 +60,11 @@ class _Part(BaseModel):
 
 
 class Row(_Part):
-    """What one row changes in the experiment, and the figures measured there, by measure."""
+    """What one row changes in the experiment, and the figures measured there, by measure; `clock` is part of each."""
 
     set: dict[str, int | float | str] = {}
     measured: dict[str, Annotated[float, Field(gt=0)]]
+    clock: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Csv(_Part):
@@ -87,7 +89,7 @@ class FitFile(_Part):
 
 @dataclass(frozen=True)
 class Case:
-    """One row: its name, its experiment without costs, and what was measured there in ns, by measure."""
+    """One row: its name, its experiment without costs, and what was measured there in ns, less the clock, by measure."""
 
     name: str
     experiment: Mapping[str, Any]
@@ -177,9 +179,11 @@ def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, 
     raw.setdefault("machine", {})[machine[0]] = machine[1]
     apply_settings(raw, [f"{key}={value!r}" if isinstance(value, str) else f"{key}={value}" for key, value in row.set.items()])
     parse_experiment(raw, f"{where}: {name}")
-    for figure in row.measured:
+    for figure, value in row.measured.items():
         measure(figure, f"{where}: {name}")
-    return Case(name, raw, {figure: value * scale for figure, value in row.measured.items()})
+        if value <= row.clock:
+            raise InputError(f"{where}: {name}: {figure}", f"{value:g} is not more than the clock's own {row.clock:g}")
+    return Case(name, raw, {figure: (value - row.clock) * scale for figure, value in row.measured.items()})
 
 
 def _copy(value: Any) -> Any:

@@ -153,6 +153,25 @@ def fetch_line(run: Record, cpu: Record, line: int) -> None:
     cpu.clock += cost
 
 
+@function
+def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
+    """Make the CPU the owner of the lines from `first` to `last` and wait for the dearest (TimedKernel.fetch_together)."""
+    owner = ints_at(run.owner)
+    dearest, line_of_dearest, was_owned = 0, first, False
+    for line in range(first, last + 1):
+        owned = owner[line] != NOBODY
+        cost = touch_line(run, cpu, line)
+        if cost > dearest:
+            dearest, line_of_dearest, was_owned = cost, line, owned
+    if was_owned:
+        cpu.line_time += dearest
+    elif ints_at(run.home)[line_of_dearest] == cpu.node:
+        cpu.local_memory_time += dearest
+    else:
+        cpu.remote_memory_time += dearest
+    cpu.clock += dearest
+
+
 @inline
 def first_touch(run: Record, cpu: Record, link: int) -> None:
     """An allocation touches its object, told by its chain link's place: dear unless this CPU was the last to allocate it."""
@@ -167,8 +186,8 @@ def first_touch(run: Record, cpu: Record, link: int) -> None:
 def descriptor_read(run: Record, cpu: Record, link: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
     if ints_at(run.touched)[link] != cpu.number:
-        cpu.descriptor_read_time += run.first_touch
-        cpu.clock += run.first_touch
+        cpu.descriptor_read_time += run.descriptor_read
+        cpu.clock += run.descriptor_read
 
 
 @inline

@@ -35,6 +35,7 @@ from slabdes.engine.compiled.notes import (
     note_alien_drained,
     note_array_seen,
     note_counted,
+    note_entries,
     note_free_block,
     note_given_up,
     note_moved,
@@ -147,6 +148,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
             note_array_seen(run, cpu, shared)
             nr = transfer_objects(ints_at(run.words), shared, alien, alien.limit)
             note_alien_drained(run, cpu, alien, shared, nr)
+        note_entries(run, cpu, alien, 0, alien.avail)
         frame.pc = DRAIN_ALIEN + 2
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, alien.entry, alien.avail)
         return GO
@@ -273,7 +275,9 @@ def kmem_cache_free(run: Record, cpu: Record, frame: Record) -> int:
     elif stage == 2:
         frame.head = cpu.ret
     if stage == 2:
-        ac_put(words, arrays[frame.b], frame.a)
+        alien = arrays[frame.b]
+        note_entries(run, cpu, alien, alien.avail, 1)
+        ac_put(words, alien, frame.a)
         frame.pc = FREE + 5
         return spin_unlock(run, cpu, arrays[frame.b].lock)
     if stage == 3:

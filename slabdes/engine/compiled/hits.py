@@ -64,7 +64,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         link = slab.bufctl + (obj & OBJECT_MASK)
         if touched[link] != me:
             touched[link] = me
-            touches += 1
+            touches += first_touch
             took += first_touch
         clock = start + took
         total += took
@@ -81,7 +81,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
             wake(run, slot)
         done += 1
     cpu.allocs += done
-    cpu.first_touch_time += touches * first_touch
+    cpu.first_touch_time += touches
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest
@@ -98,7 +98,7 @@ def _lived(
         return
     cpu.clock = clock
     cpu.think_time += done * cpu.think
-    cpu.work_time += total - touches * run.first_touch
+    cpu.work_time += total - touches
     wrap_up(run, number, done, total, least, greatest)
 
 
@@ -113,7 +113,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, first_touch, me, timer_at = run.free_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
+    cost, think, cold, me, timer_at = run.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
     slots = slots_at(run.slots + SLOT_BYTES * place)
@@ -135,8 +135,8 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         key += GAMMA_WORD
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         if touched[slab.bufctl + (obj & OBJECT_MASK)] != me:
-            touches += 1
-            took += first_touch
+            touches += cold
+            took += cold
         free_hit(words, stats, ac, obj)
         clock = start + took
         total += took
@@ -152,7 +152,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     if done and run.hashed:
         forget_slot(run, place)
     cpu.frees += done
-    cpu.descriptor_read_time += touches * first_touch
+    cpu.descriptor_read_time += touches
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest

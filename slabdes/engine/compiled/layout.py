@@ -83,7 +83,7 @@ POINTERS: Final = (
 COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
     "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher", "page_per_order",
-    "pcp_refill_page", "first_touch", "reap_base",
+    "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
 )  # fmt: skip
 """Costs of the machine that the engine charges, picoseconds, under their own names."""
 RULES: Final = (

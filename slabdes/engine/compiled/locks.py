@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
+    GAMMA_WORD,
     Record,
     add,
     comes_next,
@@ -27,11 +30,13 @@ from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write, write_locked
-from slabdes.engine.cpu import fold, hold_word
+from slabdes.engine.cpu import COIN_SHIFT, fold, hold_word
 from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
+from slabdes.streams import mix64
 
 GO = int(Status.GO)
+_COIN_SHIFT = np.uint64(COIN_SHIFT)
 WAIT = int(Status.WAIT)
 FINISHED = int(Status.FINISHED)
 _NOTHING = int(Micro.NOTHING)
@@ -67,7 +72,7 @@ def spin_lock(run: Record, cpu: Record, lock: int) -> int:
 def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
     """Take a lock if it is free, after a look; whether it was."""
     held = locks_at(run.locks)[lock]
-    if held.holder != FREE:
+    if held.holder != FREE or _comes_late(cpu, held):
         return False
     disable_irqs(cpu)
     write_locked(run, cpu, lock)
@@ -126,7 +131,7 @@ def _take(run: Record, cpu: Record) -> int:
     disable_irqs(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
-    if held.holder == FREE:
+    if held.holder == FREE and not _comes_late(cpu, held):
         _fetch(run, cpu, held)
         return GO
     cpu.asked = cpu.clock
@@ -141,6 +146,15 @@ def _take(run: Record, cpu: Record) -> int:
     cpu.micro = _GRANTED
     unschedule(run, cpu.number)
     return WAIT
+
+
+@inline
+def _comes_late(cpu: Record, held: Record) -> bool:
+    """Whether a waiter that is about to try again for this free lock is quicker (TimedKernel._comes_late)."""
+    if not held.waiters or not cpu.jitter:
+        return False
+    cpu.jitter_key += GAMMA_WORD
+    return (mix64(cpu.jitter_key) >> _COIN_SHIFT) != 0
 
 
 @function

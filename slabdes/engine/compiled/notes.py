@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.versions import LISTS_LINE
-from slabdes.engine.compiled.clock import Record, fetch_line, spend_on_lines, touch_line
+from slabdes.engine.compiled.clock import Record, fetch_line, fetch_together, spend_on_lines, touch_line
 from slabdes.engine.compiled.numba_tools import arrays_at, function, inline, ints_at, l3s_at, locks_at, slabs_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
+from slabdes.engine.lines import NO_LINE, entry_line
 
 (_MOVED, _ALIEN_DRAINED, _TAKEN, _TAKEN_STRAIGHT, _TAKEN_FROM_NEW, _NO_MORE_SLABS, _DIRECT_GROW, _FREE_BLOCK, _RETURNED,
  _GIVEN_UP, _DRAINED, _DO_DRAIN, _SLAB_MADE, _FALLBACK) = (
@@ -64,8 +65,17 @@ def note_alien_drained(run: Record, cpu: Record, alien: Record, shared: Record, 
 @inline
 def _charge_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) -> None:
     fetch_line(run, cpu, frm.line)
+    note_entries(run, cpu, frm, frm.avail, nr)
     fetch_line(run, cpu, to.line)
+    note_entries(run, cpu, to, to.avail - nr, nr)
     cpu.work += nr * run.move_object
+
+
+@inline
+def note_entries(run: Record, cpu: Record, array: Record, first: int, nr: int) -> None:
+    """`nr` pointers of an array, from the one at `first` on, are read or written."""
+    if array.line != NO_LINE and nr:
+        fetch_together(run, cpu, array.line + entry_line(first), array.line + entry_line(first + nr - 1))
 
 
 @function

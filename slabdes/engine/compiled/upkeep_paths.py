@@ -16,7 +16,14 @@ from slabdes.engine.compiled.codes import (
     STAGE,
 )
 from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_trylock, spin_unlock_irq
-from slabdes.engine.compiled.notes import note_array_seen, note_counted, note_drained, note_unlinking, touch_slab
+from slabdes.engine.compiled.notes import (
+    note_array_seen,
+    note_counted,
+    note_drained,
+    note_entries,
+    note_unlinking,
+    touch_slab,
+)
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
     caches_at,
@@ -160,6 +167,7 @@ def drain_array_locked(run: Record, cpu: Record, frame: Record) -> int:
             frame.head = NO_SLAB
             frame.pc += 1
             return spin_unlock_irq(run, cpu, l3.list_lock)
+        note_entries(run, cpu, ac, 0, ac.avail)
         frame.nr = drain_count(ac, frame.b != 0)
         call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, ac.entry, frame.nr)
         return GO

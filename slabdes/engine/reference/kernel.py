@@ -7,7 +7,7 @@ how a CPU's program runs (`process`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -29,7 +29,7 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.kernel import Kernel, LockSite, Waits
-from slabdes.engine.lines import NO_LINE, CacheLines
+from slabdes.engine.lines import NO_LINE, CacheLines, entry_line
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.reference.interrupts import take_interrupts
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
@@ -115,7 +115,7 @@ class TimedKernel(Kernel[TimedCpu]):
         cpu.disable_irqs()
         record = self.locks[lock]
         record.acquisitions += 1
-        if record.try_acquire(cpu.number, cpu.clock):
+        if not self._comes_late(cpu, record) and record.try_acquire(cpu.number, cpu.clock):
             self._fetch_lock(cpu, record)
             return
         asked = cpu.clock
@@ -136,6 +136,10 @@ class TimedKernel(Kernel[TimedCpu]):
             self.lines.owner[record.line] = cpu.number
         cpu.work += self.costs.lock_op
         self._set_toll(cpu, record)
+
+    def _comes_late(self, cpu: TimedCpu, record: TimedLock) -> bool:
+        """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker: of the two, either may be."""
+        return bool(record.holder == FREE and record.waiters and cpu.tosses_a_coin())
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
@@ -158,7 +162,7 @@ class TimedKernel(Kernel[TimedCpu]):
     def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:
         yield from self.look(cpu)
         record = self.locks[lock]
-        if not record.try_acquire(cpu.number, cpu.clock):
+        if self._comes_late(cpu, record) or not record.try_acquire(cpu.number, cpu.clock):
             return False
         cpu.disable_irqs()
         record.acquisitions += 1
@@ -297,17 +301,24 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def fetch(self, cpu: TimedCpu, line: int) -> None:
         """Make the CPU the owner of a line and wait for it: for another CPU's write-back, or for memory if nobody owns it."""
-        if line == NO_LINE:
-            return
-        owned = self.lines.owner[line] != NOBODY
-        cost = self.lines.touch(cpu.number, line)
-        if owned:
-            cpu.line_time += cost
-        elif self.lines.home[line] == cpu.node:
-            cpu.local_memory_time += cost
+        if line != NO_LINE:
+            self.fetch_together(cpu, (line,))
+
+    def fetch_together(self, cpu: TimedCpu, lines: Iterable[int]) -> None:
+        """Make the CPU the owner of lines that it asks for at the same time, and wait for the dearest (of equals the first)."""
+        dearest, line_of_dearest, was_owned = 0, NO_LINE, False
+        for line in lines:
+            owned = self.lines.owner[line] != NOBODY
+            cost = self.lines.touch(cpu.number, line)
+            if cost > dearest:
+                dearest, line_of_dearest, was_owned = cost, line, owned
+        if was_owned:
+            cpu.line_time += dearest
+        elif self.lines.home[line_of_dearest] == cpu.node:
+            cpu.local_memory_time += dearest
         else:
-            cpu.remote_memory_time += cost
-        cpu.clock += cost
+            cpu.remote_memory_time += dearest
+        cpu.clock += dearest
 
     def forget_touches(self, first: int, count: int) -> None:
         """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
@@ -325,8 +336,8 @@ class TimedKernel(Kernel[TimedCpu]):
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
         if self.touched_by[self._link(obj)] != cpu.number:
-            cpu.descriptor_read_time += self.costs.first_touch
-            cpu.clock += self.costs.first_touch
+            cpu.descriptor_read_time += self.costs.descriptor_read
+            cpu.clock += self.costs.descriptor_read
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
@@ -351,7 +362,9 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         self.fetch(cpu, frm.line)
+        self.note_entries(cpu, frm, frm.avail, nr)
         self.fetch(cpu, to.line)
+        self.note_entries(cpu, to, to.avail - nr, nr)
         cpu.work += nr * self.costs.move_object
 
     def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
@@ -408,6 +421,10 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
         self.fetch(cpu, array.line)
+
+    def note_entries(self, cpu: TimedCpu, array: ArrayCache, first: int, nr: int) -> None:
+        if array.line != NO_LINE and nr:
+            self.fetch_together(cpu, range(array.line + entry_line(first), array.line + entry_line(first + nr - 1) + 1))
 
     def note_descriptor_taken(self, cpu: TimedCpu) -> None:
         cpu.work += self.costs.alloc_hit

@@ -120,7 +120,7 @@ PLANTED = (
 
 @pytest.mark.parametrize(("module", "name", "bug"), PLANTED)
 def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = burst(allocator="4.7", lock={"discipline": "ticket"})
+    experiment = burst(allocator="4.7", lock={"discipline": "ticket"}, workload={"kind": "burst", "objects": 600, "rounds": 3})
     assert not equality.synthetic_differences(experiment)
     _plant(monkeypatch, module, name, bug)
     assert "digest" in equality.synthetic_differences(experiment)
