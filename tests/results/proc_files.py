@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 Number = int | Decimal
 
 
-def parse_slabinfo(text: str) -> list[dict[str, str | int]]:
+def parse_slabinfo(text: str) -> list[dict[str, Any]]:
     """Each row as a mapping from the header's own names; the header says what comes in which place."""
     version, names, *rows = text.splitlines()
     assert version == "slabinfo - version: 2.1 (statistics)"
