@@ -52,6 +52,8 @@ class Version:
     `shrink_locks_empty_shared`: shrink takes list_lock even for an empty shared array.
     `tune_locks_twice`: tuning takes a node's list_lock once for free_limit and once for the shared array.
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
+    `free_alien_function` and `rmqueue_function`: what the functions are called that take the lock for a remote free, and for
+    pages of an order above 0.
     """
 
     name: str
@@ -64,10 +66,12 @@ class Version:
     pages_after_unlock: bool = False
     shrink_locks_empty_shared: bool = False
     tune_locks_twice: bool = False
+    free_alien_function: str = "cache_free_alien"
+    rmqueue_function: str = "buffered_rmqueue"
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)
-LINUX_4_6: Final = Version("4.6", FreeList.INDEXES, LAYOUT_4_6, pages_after_unlock=True)
+LINUX_4_6: Final = Version("4.6", FreeList.INDEXES, LAYOUT_4_6, pages_after_unlock=True, free_alien_function="__cache_free_alien")
 LINUX_4_7: Final = replace(
     LINUX_4_6,
     name="4.7",
@@ -78,7 +82,7 @@ LINUX_4_7: Final = replace(
     shrink_locks_empty_shared=True,
     tune_locks_twice=True,
 )
-LINUX_6_1: Final = replace(LINUX_4_7, name="6.1", layout=LAYOUT_6_1)
+LINUX_6_1: Final = replace(LINUX_4_7, name="6.1", layout=LAYOUT_6_1, rmqueue_function="rmqueue_buddy")
 
 VERSIONS: Final = {version.name: version for version in (LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1)}
 """Every version by the name that an experiment gives."""

@@ -205,11 +205,15 @@ def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replicat
 
 
 def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's locks by class, as /proc/lock_stat 0.4."""
+    """A run's locks by class, as /proc/lock_stat 0.4.
+
+    Beneath each class: the functions in which waiters waited, then those that had taken the lock they waited for.
+    """
     from slabdes.results.lock_stat import lock_classes, lock_stat_text
     from slabdes.results.run import Run
 
-    classes = lock_classes(Run.load(folder).replication(point, replication).locks)
+    one = Run.load(folder).replication(point, replication)
+    classes = lock_classes(one.locks, one.contention_points)
     if as_json:
         print_json([asdict(one) for one in classes])
     else:

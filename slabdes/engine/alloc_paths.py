@@ -26,7 +26,8 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, LockSite, Waits
+from slabdes.engine.kernel import Cpu, Kernel, Waits
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields, replace
 from typing import Final
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
+from slabdes.allocator.versions import Version
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord, Spent
+from slabdes.engine.lock_sites import function_at
+from slabdes.engine.records import (
+    CacheRecord,
+    ContentionPoint,
+    CpuRecord,
+    Histogram,
+    LockKind,
+    LockRecord,
+    Path,
+    Records,
+    SlabRecord,
+    Spent,
+)
 from slabdes.engine.timed import TimedLock
 
 
@@ -18,11 +32,12 @@ def make_records(
     state: SlabState,
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
+    version: Version,
     node_ids: Sequence[int],
     elapsed: int,
     warnings: tuple[str, ...],
 ) -> Records:
-    """The records of a run that took `elapsed` picoseconds. `node_ids` are the OS's, for locks' names."""
+    """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, `version` functions."""
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
@@ -32,7 +47,7 @@ def make_records(
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         spent=_spent(cpus, latency),
-        locks=tuple(_lock_record(state, lock, node_ids) for lock in locks),
+        locks=tuple(_lock_record(state, lock, version, node_ids) for lock in locks),
         cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
         caches=tuple(_cache_record(cache) for cache in state.caches),
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
@@ -75,7 +90,7 @@ def digest_of(cpus: Sequence[int], locks: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
-def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> LockRecord:
+def _lock_record(state: SlabState, lock: TimedLock, version: Version, node_ids: Sequence[int]) -> LockRecord:
     name = f"{lock.kind.label} of node {node_ids[lock.node]}"
     if lock.kind is LockKind.ALIEN:
         name += f" for node {node_ids[lock.other]}"
@@ -95,7 +110,16 @@ def _lock_record(state: SlabState, lock: TimedLock, node_ids: Sequence[int]) -> 
         wait=lock.wait,
         hold=lock.hold,
         queue_area=lock.area_of_the_granted(),
+        points=tuple(_contention_points(lock, version)),
     )
+
+
+def _contention_points(lock: TimedLock, version: Version) -> Iterator[ContentionPoint]:
+    """Sites of one function are one."""
+    by_function: Counter[tuple[str, str]] = Counter()
+    for (waiter, holder), count in sorted(lock.points.items()):
+        by_function[function_at(waiter, version), function_at(holder, version)] += count
+    return (ContentionPoint(waiter, holder, count) for (waiter, holder), count in by_function.items())
 
 
 def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:

@@ -18,7 +18,8 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, LockSite, Waits
+from slabdes.engine.kernel import Cpu, Kernel, Waits
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 
 

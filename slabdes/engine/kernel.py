@@ -7,38 +7,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, SlabState
 from slabdes.allocator.versions import Version
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 
 _T = TypeVar("_T")
 Waits = Generator[Any, Any, _T]
 """A path: a generator that yields where the engine makes its CPU wait, and returns a T."""
-
-
-class LockSite(IntEnum):
-    """From where a lock is taken, in the words of the recorded 6.1 logs; ALIENREAP and those after it are not logged."""
-
-    REFILL = 0
-    GROW = 1
-    NODEALLOC = 2
-    FLUSH = 3
-    ALIENDRAIN = 4
-    REMOTEFREE = 5
-    DRAINARRAY = 6
-    DRAINFREELIST = 7
-    DODRAIN = 8
-    SHAREDDRAIN = 9
-    TUNE = 10
-    ALIEN = 11
-    ALIENREAP = 12
-    COLOUR = 13
-    ZONE = 14
-    SECTION = 15
 
 
 class CpuContext:

@@ -166,6 +166,15 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class ContentionPoint:
+    """Waits for one lock that began in the function `waiter` after the function `holder` had been the last to acquire it."""
+
+    waiter: str
+    holder: str
+    count: int
+
+
+@dataclass(frozen=True)
 class LockRecord:
     """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
 
@@ -173,7 +182,8 @@ class LockRecord:
     grant to the release). `bounces`: acquisitions whose lock line came from another CPU. `con_bounces` and `acq_bounces` are
     lock_stat's: waits that began, and acquisitions made, when another CPU had acquired the lock last. They differ from
     `bounces` where the line travels without the lock. `queue_area` is the number of waiters integrated over time, in
-    waiter-picoseconds: Little's law says it equals `wait.total`.
+    waiter-picoseconds: Little's law says it equals `wait.total`. `points` are all waits that began, also those that the run's
+    end cut off, by the kernel's functions.
     """
 
     name: str
@@ -189,6 +199,7 @@ class LockRecord:
     wait: Histogram
     hold: Histogram
     queue_area: int = 0
+    points: tuple[ContentionPoint, ...] = ()
 
 
 @dataclass(frozen=True)

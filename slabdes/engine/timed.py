@@ -5,6 +5,7 @@ Leaves out time itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,6 +17,7 @@ from slabdes.allocator.versions import Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
@@ -57,7 +59,8 @@ class TimedLock(SpinLock):
     """A SpinLock with its identity and its account.
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
-    `posted`: the dearest write to a neighbour on a list.
+    `posted`: the dearest write to a neighbour on a list. `points`: waits begun, by the site of who waits and of who has acquired
+    the lock last (lock_stat's contention points).
     """
 
     __slots__ = (
@@ -70,6 +73,7 @@ class TimedLock(SpinLock):
         "kind",
         "node",
         "other",
+        "points",
         "posted",
         "relinked",
         "retry",
@@ -85,6 +89,7 @@ class TimedLock(SpinLock):
         self.node = node
         self.other = other
         self.acquisitions = self.contended = self.bounces = 0
+        self.points: Counter[tuple[LockSite, LockSite]] = Counter()
         self.wait = Histogram()
         self.hold = Histogram()
         self.digest = 0

@@ -18,7 +18,8 @@ from slabdes.allocator.transitions import (
 )
 from slabdes.allocator.tunables import Tunables, free_limit
 from slabdes.engine.free_paths import __drain_alien_cache, free_block, slab_destroy, slabs_destroy
-from slabdes.engine.kernel import Cpu, InterruptingKernel, Kernel, LockSite, Waits
+from slabdes.engine.kernel import Cpu, InterruptingKernel, Kernel, Waits
+from slabdes.engine.lock_sites import LockSite
 
 
 def cache_reap(k: Kernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
@@ -147,7 +148,7 @@ def drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3)
     """Send all of a node's alien caches home."""
     for node, alien in enumerate(l3.alien or ()):
         if alien is not None:
-            yield from k.spin_lock(cpu, alien.lock, LockSite.ALIENREAP)
+            yield from k.spin_lock(cpu, alien.lock, LockSite.DRAINALIENS)
             doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
             yield from k.spin_unlock(cpu, alien.lock)
             yield from slabs_destroy(k, cpu, cache, doomed)

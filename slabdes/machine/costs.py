@@ -105,7 +105,7 @@ class Costs:
         "share of a grow, leaves 70 to 82 for this and slab_object",
     )
     """First touch, by the CPU that allocates it, of an object that nobody or another CPU touched last."""
-    descriptor_read: int = _cycles(70, "DESIGN, Time: as first_touch")
+    descriptor_read: int = _cycles(70, "assumed: as first_touch (DESIGN, Time)")
     """Reading, on a free, the descriptor of the slab of an object that another CPU has allocated."""
     same_core: int = _ns(7.606, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
     """Line transfer between the two threads of a core."""

@@ -5,7 +5,7 @@ A path's curve begins at the path's own share, so rare paths stand below. Leaves
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.plots import style
 from slabdes.results import metrics
@@ -86,7 +86,7 @@ def _panel(axes: Axes, curves: pl.DataFrame, floor: float, span_ns: tuple[float,
     style.legend_beside(axes)
 
 
-def _curve(axes: Axes, curves: pl.DataFrame, path: str, look: dict[str, object], floor: float) -> None:
+def _curve(axes: Axes, curves: pl.DataFrame, path: str, look: dict[str, Any], floor: float) -> None:
     import polars as pl
 
     curve = curves.filter(pl.col("path") == path).sort("latency_ns")
@@ -94,4 +94,4 @@ def _curve(axes: Axes, curves: pl.DataFrame, path: str, look: dict[str, object],
     # Each share holds back to the time before; after the last time, nothing is left.
     label = f"{path} ({share_text(shares[0])})" if path != metrics.ALL_PATHS else "all paths"
     marks = sorted({round(step * (len(times) - 1) / (_MARKS_A_CURVE - 1)) for step in range(_MARKS_A_CURVE)})
-    axes.plot([*times, times[-1]], [*shares, floor], drawstyle="steps-pre", markevery=marks, label=label, **look)  # type: ignore[arg-type]
+    axes.plot([*times, times[-1]], [*shares, floor], drawstyle="steps-pre", markevery=marks, label=label, **look)

@@ -5,7 +5,7 @@ Shares are of the time between each CPU's first and last operation. Leaves out w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.plots import style
 from slabdes.results import metrics
@@ -75,8 +75,8 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
     for part in present:
         label, colour, hatch = LOOKS[part]
         heights = [share * _PER_CENT for share in table[part].to_list()]
-        look = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
-        axes.bar(range(table.height), heights, _BAR, bottom=base, label=label, **look)  # type: ignore[arg-type]
+        look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+        axes.bar(range(table.height), heights, _BAR, bottom=base, label=label, **look)
         base = [below + height for below, height in zip(base, heights, strict=True)]
     axes.set_xticks(range(table.height), [style.plain(name) for name in names], rotation=30 if max(map(len, names)) > 5 else 0)
     # A lone bar would fill the panel.

@@ -5,6 +5,7 @@ Each check holds exactly, since records count integers. Leaves out whether a num
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,10 +139,26 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         area, waited = _ps(lock["queue_area_ns"]), _ps(lock["wait_total_ns"])
         if area != waited:
             yield f"{name}: {area} waiter-picoseconds in its queue, but waits of {waited} ps (Little's law)"
+    yield from _contention_points(run)
     total = sum(_ps(time) for time in run["locks"]["wait_total_ns"])
     told = sum(_ps(time) for part in ("lock_wait_ns", "handoff_ns") for time in run["cpus"][part])
     if total != told:
         yield f"locks were waited for {total} ps, the CPUs waited {told}"
+
+
+def _contention_points(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    """Waits are counted where they begin and when they end: each CPU may be in one when the run ends."""
+    begun: Counter[str] = Counter()
+    for point in _rows(run["contention_points"]):
+        begun[point["lock"]] += point["count"]
+    for lock in _rows(run["locks"]):
+        name, began = lock["lock"], begun[lock["lock"]]
+        if not max(lock["contended"], lock["con_bounces"]) <= began <= lock["acquisitions"]:
+            told = ", ".join(f"{lock[counter]} {counter}" for counter in ("contended", "con_bounces", "acquisitions"))
+            yield f"{name}: {began} waits began at its contention points, but {told}"
+    unfinished = begun.total() - run["locks"]["contended"].sum()
+    if unfinished > run["cpus"].height:
+        yield f"{unfinished} waits for locks began and did not end, but there are {run['cpus'].height} CPUs"
 
 
 def _lock_times(run: dict[str, pl.DataFrame]) -> Iterator[str]:

@@ -63,6 +63,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "lock_times": {
         "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
     },
+    "contention_points": {
+        "lock": "text", "kind": "text", "cache": "text", "node": "id", "waiter": "text", "holder": "text", "count": "count",
+    },
     "interrupts": {"what": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns"},
     "interrupt_times": {"what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
     "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
@@ -92,10 +95,11 @@ class Frames:
 
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
     `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
-    `lock_times` (a row a bucket of a kind, cache and node); `interrupts` (two rows: how long they were `off` at a time, how long
-    those handled had to `wait`) and `interrupt_times` (a row a bucket of these); `cpus`, `caches`, `slabs` (a row a record);
-    `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over
-    replications).
+    `lock_times` (a row a bucket of a kind, cache and node); `contention_points` (a row a lock and pair of functions: how many
+    waits began in `waiter` after `holder` had been the last to acquire the lock); `interrupts` (two rows: how long they were
+    `off` at a time, how long those handled had to `wait`) and `interrupt_times` (a row a bucket of these); `cpus`, `caches`,
+    `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
+    elapsed_ns is the mean over replications).
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -104,6 +108,7 @@ class Frames:
     spent: pl.DataFrame
     locks: pl.DataFrame
     lock_times: pl.DataFrame
+    contention_points: pl.DataFrame
     interrupts: pl.DataFrame
     interrupt_times: pl.DataFrame
     cpus: pl.DataFrame
@@ -228,6 +233,8 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
         rows["spent"].append((*key, path.operation.label, path.label, *parts))
     for lock in records.locks:
         rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
+        which = (*key, lock.name, lock.kind.label, names[lock.cache], lock.node)
+        rows["contention_points"] += [(*which, point.waiter, point.holder, point.count) for point in lock.points]
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
     for what, histogram in ((IRQS_OFF, records.irqs_off), (IRQ_WAIT, records.irq_wait)):
         sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))

@@ -17,7 +17,7 @@ from slabdes.errors import InputError
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the run folder's layout; another one is refused."""
 
 LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplotlib")

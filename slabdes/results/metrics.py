@@ -217,6 +217,26 @@ def per_node(frames: Frames) -> pl.DataFrame:
     )
 
 
+def waits_for(frames: Frames) -> pl.DataFrame:
+    """Who waits for whom: a row a point, lock kind, waiter and holder, most waits first.
+
+    waits is the mean over replications, share the part of all waits for locks of that kind. `waiter` is the kernel function
+    that began to wait, `holder` the one in which the lock had last been acquired.
+    """
+    import polars as pl
+
+    key = ["point", "kind"]
+    table = frames.contention_points.group_by(*key, "waiter", "holder").agg(pl.col("count").sum())
+    table = table.join(frames.points.select("point", "replications"), on="point")
+    return table.sort(*key, "count", "waiter", "holder", descending=[False, False, True, False, False]).select(
+        *key,
+        "waiter",
+        "holder",
+        (pl.col("count") / pl.col("replications")).alias("waits"),
+        (pl.col("count") / pl.col("count").sum().over(key)).alias("share"),
+    )
+
+
 def lock_quantiles(frames: Frames) -> pl.DataFrame:
     """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns and p999_ns over all replications."""
     return _quantiles(frames.lock_times, ["point", "node", "kind", "what"], QUANTILES)

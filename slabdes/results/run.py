@@ -65,6 +65,11 @@ class Run:
         return self.frames.lock_times
 
     @property
+    def contention_points(self) -> pl.DataFrame:
+        """Which function waited for a lock, and which one had taken it: a row a lock and pair of them."""
+        return self.frames.contention_points
+
+    @property
     def interrupts(self) -> pl.DataFrame:
         """How long interrupts were off, and how long those handled waited: exact count, total, least and greatest time."""
         return self.frames.interrupts
@@ -107,6 +112,10 @@ class Run:
         """Lock figures, a row a point, node and lock kind; see `metrics.per_node`."""
         return metrics.per_node(self.frames)
 
+    def waits_for(self) -> pl.DataFrame:
+        """Who waits for whom, a row a point, lock kind and pair of functions; see `metrics.waits_for`."""
+        return metrics.waits_for(self.frames)
+
     def ccdf(self) -> pl.DataFrame:
         """Tail curves of latency by path; see `metrics.ccdf`."""
         return metrics.ccdf(self.frames)
@@ -133,7 +142,8 @@ class Run:
 
     def lock_stat(self, point: int | None = None, replication: int = 0) -> str:
         """What /proc/lock_stat would show of one replication; see `slabinfo`."""
-        return lock_stat_text(lock_classes(self.replication(point, replication).locks))
+        one = self.replication(point, replication)
+        return lock_stat_text(lock_classes(one.locks, one.contention_points))
 
     def replication(self, point: int | None = None, replication: int = 0) -> Frames:
         """The frames of one replication of `point`, or of the only point. Raises InputError for what is not there."""

@@ -181,6 +181,22 @@ def locks_sheet(run: Run) -> Sheet:
     return Sheet(_title(run, f"locks by node{_some(run, focus)}"), (*_short(heads), *columns), len(heads) + 1, tuple(rows))
 
 
+def waits_sheet(run: Run) -> Sheet:
+    """Who waits for whom, at the point with the most CPUs of each machine; no rows where nobody waited for a lock."""
+    import polars as pl
+
+    focus = metrics.focus_points(run.frames)
+    table = run.waits_for().filter(pl.col("point").is_in(focus)).join(metrics.labels(run.frames), on="point")
+    heads, table = _labelled(run, table)
+    rows = tuple(
+        (*_label(row, heads), row["kind"].removesuffix(" lock"), row["waiter"], row["holder"], count_text(row["waits"]),
+         share_text(row["share"]))
+        for row in table.iter_rows(named=True)
+    )  # fmt: skip
+    columns = ("lock", "waiting in", "for one taken in", "waits", "share")
+    return Sheet(_title(run, f"who waits for whom{_some(run, focus)}"), (*_short(heads), *columns), len(heads) + 3, rows)
+
+
 def interrupts_sheet(run: Run) -> Sheet:
     """How long interrupts were off and had to wait; no rows without a source of interrupts."""
     import polars as pl
@@ -261,6 +277,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "points": run.points.to_dicts(),
         "summary": run.summary().to_dicts(),
         "locks": run.per_node().to_dicts(),
+        "waits_for": run.waits_for().to_dicts(),
         "time": run.where_time_went().to_dicts(),
         "operations_time": run.where_operations_went().to_dicts(),
         "interrupts": run.interrupt_summary().to_dicts(),
@@ -289,9 +306,9 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def html(run: Run) -> str:
-    """The same for a notebook, as HTML in which every text is escaped."""
+    """The same for a notebook, and who waits for whom; HTML in which every text is escaped."""
     parts = [f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
-    parts += [_html_table(sheet) for sheet in sheets(run)]
+    parts += [_html_table(sheet) for sheet in (*sheets(run), waits_sheet(run)) if sheet.rows]
     if run.warnings:
         parts.append(f"<ul>{''.join(f'<li>warning: {escape(warning)}</li>' for warning in run.warnings)}</ul>")
     return "\n".join(parts)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "compiled"))
-
-import equality
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine.compiled import logged
@@ -22,6 +16,7 @@ from slabdes.engine.cpu import fold, hold_word, what_word
 from slabdes.engine.event_log import COLUMNS, EventLog, Logged
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
+from slabdes.study.plan import machine_of
 from slabdes.workload.synthetic import build_synthetic
 
 Rows = dict[Logged, list[np.ndarray[Any, Any]]]
@@ -39,7 +34,7 @@ def experiment(**more: object) -> Experiment:
 
 def logged_run(engine: Callable[..., Records], what: Experiment, room: int = 100) -> tuple[Records, Rows]:
     rows: Rows = {kind: [] for kind in Logged}
-    machine = equality.machine_of(what)
+    machine = machine_of(what)
     log = EventLog(lambda kind, some: rows[kind].append(some), room)
     return engine(what, machine, build_synthetic(what, machine, 0), 0, None, log), rows
 
@@ -81,7 +76,7 @@ def test_the_digest_is_that_of_the_logged_rows(engine: Callable[..., Records], m
 def test_a_log_changes_nothing_and_is_the_same_from_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logged, "STEPS_BETWEEN_EMPTYINGS", 50)
     what = experiment()
-    machine = equality.machine_of(what)
+    machine = machine_of(what)
     plain = run_compiled(what, machine, build_synthetic(what, machine, 0))
     found = [logged_run(engine, what) for engine in (run_reference, run_compiled)]
     assert [records for records, _rows in found] == [plain, plain]

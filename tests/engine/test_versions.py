@@ -20,7 +20,8 @@ from slabdes.allocator.versions import (
 from slabdes.config import CacheConfig, parse_experiment
 from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.conformance.kernel_log.kernel import LogKernel
-from slabdes.engine.kernel import CpuContext, LockSite, Waits
+from slabdes.engine.kernel import CpuContext, Waits
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import geometry_of

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import drawn
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -186,37 +187,7 @@ def test_the_same_machine_by_hwloc_and_by_numactl_has_the_same_nodes_and_distanc
 # Written and read back
 
 
-@st.composite
-def described(draw: st.DrawFn) -> Description:
-    """Any machine: nodes without CPUs or memory, ids with gaps, cores of several threads, clusters, a measured matrix or none."""
-    node_ids = draw(st.lists(st.integers(0, 300), min_size=1, max_size=4, unique=True))
-    node_of_core = draw(st.lists(st.integers(0, len(node_ids) - 1), min_size=1, max_size=5))
-    threads = [core for core in range(len(node_of_core)) for _ in range(draw(st.integers(1, 3)))]
-    core_of_cpu = tuple(draw(st.permutations(threads)))
-    n_cpus = len(core_of_cpu)
-    cluster = draw(st.none() | st.lists(st.integers(0, 3), min_size=len(node_of_core), max_size=len(node_of_core)))
-    far = draw(st.lists(st.integers(10, 254), min_size=len(node_ids) ** 2, max_size=len(node_ids) ** 2))
-    pairs = range(len(node_ids))
-    measured = draw(st.none() | st.lists(st.integers(0, 10**9), min_size=n_cpus**2, max_size=n_cpus**2))
-    return Description(
-        where="drawn",
-        name="drawn",
-        source="drawn",
-        node_ids=tuple(node_ids),
-        node_of_cpu=tuple(node_of_core[core] for core in core_of_cpu),
-        core_of_cpu=core_of_cpu,
-        cluster_of_core=None if cluster is None else tuple(sorted(cluster)),
-        memory_mib=tuple(draw(st.integers(0, 1 << 30)) / 256 for _ in node_ids),
-        distances=tuple(tuple(10 if a == b else far[a * len(node_ids) + b] for b in pairs) for a in pairs),
-        clock_ghz=draw(st.floats(0.1, 10)),
-        transfer_ps=None
-        if measured is None
-        else tuple(tuple(0 if a == b else measured[a * n_cpus + b] for b in range(n_cpus)) for a in range(n_cpus)),
-        sources=(("memory_mib", "drawn"), ("distances", "drawn")),
-    )
-
-
-@given(described())
+@given(drawn.descriptions())
 @settings(max_examples=100, deadline=None)
 def test_any_machine_written_as_toml_reads_back_equal(description: Description) -> None:
     machine = description.build()

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockKind, LockRecord, Path, Records, SlabRecord, Spent
+from slabdes.engine.records import (
+    CacheRecord,
+    ContentionPoint,
+    CpuRecord,
+    Histogram,
+    LockKind,
+    LockRecord,
+    Path,
+    Records,
+    SlabRecord,
+    Spent,
+)
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest
 
@@ -14,6 +25,14 @@ ALLOC_WEIGHTS = {Path.HIT: 900, Path.SHARED: 40, Path.PARTIAL: 30, Path.FREE: 8,
 FREE_WEIGHTS = {Path.FREE_HIT: 850, Path.FLUSH_SHARED: 60, Path.FLUSH_LISTS: 25, Path.ALIEN_PUT: 60, Path.ALIEN_DRAIN: 5}
 WORK_PS = {Path.HIT: 12_000, Path.FREE_HIT: 11_000, Path.GROW: 900_000}
 SLOW_WORK_PS = 150_000
+POINTS = {
+    LockKind.LIST: (
+        ("cache_alloc_refill", "cache_flusharray", "cache_alloc_refill"),
+        ("cache_alloc_refill", "cache_alloc_refill", "cache_flusharray"),
+    ),
+    LockKind.ALIEN: (("cache_free_alien",), ("cache_free_alien",)),
+}
+"""Who waits, and for whom, pair by pair."""
 WITHOUT_LOCK = {Path.HIT, Path.FREE_HIT, Path.FAIL}
 ALIEN = {Path.ALIEN_PUT, Path.ALIEN_DRAIN}
 
@@ -112,12 +131,19 @@ def _locks(nodes: int, locks: Tally) -> list[LockRecord]:
         name = f"objects node {node} {kind.label}"
         bounces = locks.bounces[number]
         wait, hold = locks.waits[number], locks.holds[number]
-        found.append(
-            LockRecord(name, kind, 0, node, other, taken, contended, bounces, contended, bounces, wait, hold, wait.total)
-        )
+        counts = (taken, contended, bounces, contended, bounces)
+        points = _points(*POINTS[kind], contended)
+        found.append(LockRecord(name, kind, 0, node, other, *counts, wait, hold, wait.total, points))
     for node in range(nodes):
         found.append(LockRecord(f"zone {node}", LockKind.ZONE, -1, node, -1, 0, 0, 0, 0, 0, Histogram(), Histogram()))
     return found
+
+
+def _points(waiters: tuple[str, ...], holders: tuple[str, ...], waits: int) -> tuple[ContentionPoint, ...]:
+    """The same number of waits for each pair, and what is left over for the first."""
+    pairs = list(zip(waiters, holders, strict=True))
+    counts = [waits - (len(pairs) - 1) * (waits // len(pairs)), *([waits // len(pairs)] * (len(pairs) - 1))]
+    return tuple(ContentionPoint(*pair, count) for pair, count in zip(pairs, counts, strict=True) if count)
 
 
 def _cache(latency: dict[tuple[int, Path], Histogram], in_use: int) -> CacheRecord:
@@ -165,7 +191,8 @@ def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Reco
         end = think + waited + worked
         records.append(CpuRecord(cpu, 0, 0, 0, 0, 0, operations, 0, end, think, waited, 0, 0, 0, 0, 0, 0, 0, worked))
     total = cpus * operations
-    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, 0, 0, wait, hold, wait.total)
+    points = (ContentionPoint("section", "section", total),)
+    lock = LockRecord("section", LockKind.SECTION, -1, -1, -1, total, total, 0, 0, 0, wait, hold, wait.total, points)
     elapsed = max(record.end for record in records)
     parts = Spent(lock_wait=wait.total, work=hold.total)
     latencies = {(-1, Path.SECTION): latency}

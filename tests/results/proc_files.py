@@ -6,12 +6,14 @@ slabinfo by the names of its own header (slabinfo(5)); lock_stat by the position
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 Number = int | Decimal
 
 
-def parse_slabinfo(text: str) -> list[dict[str, str | int]]:
+def parse_slabinfo(text: str) -> list[dict[str, Any]]:
     """Each row as a mapping from the header's own names; the header says what comes in which place."""
     version, names, *rows = text.splitlines()
     assert version == "slabinfo - version: 2.1 (statistics)"
@@ -30,7 +32,7 @@ def parse_slabinfo(text: str) -> list[dict[str, str | int]]:
 
 
 def parse_lock_stat(text: str) -> list[dict[str, str | Number]]:
-    """The classes' lines, in order, as mappings from the header's names; contention points are passed over."""
+    """The classes' lines, in order, as mappings from the header's names; `parse_contention_points` reads what lies between."""
     version, rule, header, _rule, blank, *lines = text.splitlines()
     assert (version, blank) == ("lock_stat version 0.4", "")
     assert rule == "-" * 221
@@ -45,6 +47,54 @@ def parse_lock_stat(text: str) -> list[dict[str, str | Number]]:
         values = [Decimal(cell) if "." in cell else int(cell) for cell in cells]
         parsed.append({"class name": line[:40].lstrip()} | dict(zip(names, values, strict=True)))
     return parsed
+
+
+@dataclass(frozen=True)
+class PointLine:
+    """A contention point as printed: class, waits, address, symbol with offset and size."""
+
+    name: str
+    count: int
+    address: str
+    symbol: str
+
+    @property
+    def function(self) -> str:
+        """The symbol without its offset and size; the address where there is no symbol."""
+        return self.symbol.partition("+")[0]
+
+
+def parse_contention_points(text: str) -> dict[str, tuple[list[PointLine], list[PointLine]]]:
+    """By class that has any, where waits began, and where those waited for had taken the lock; each line in its exact columns.
+
+    A block begins with a rule as long as the class's name, the second one ends with a blank line, a dotted one and a blank one.
+    It is not there if the kernel knows no holder (a lock never acquired while statistics were on).
+    """
+    found: dict[str, tuple[list[PointLine], list[PointLine]]] = {}
+    lines = text.splitlines()[5:]
+    classes = [number for number, line in enumerate(lines) if line[40:41] == ":"]
+    for begin, end in zip(classes, [*classes[1:], len(lines)], strict=True):
+        between = lines[begin + 1 : end]
+        if not between:
+            continue
+        name = lines[begin][:40].lstrip()
+        ends = between[-3:] == ["", "." * 221, ""]
+        blocks: list[list[PointLine]] = []
+        for line in between[:-3] if ends else between:
+            if line == f"{'-' * len(name):>40}":
+                blocks.append([])
+            else:
+                blocks[-1].append(_point_line(line))
+        assert len(blocks) == (2 if ends else 1)
+        found[name] = (blocks[0], blocks[1] if ends else [])
+    return found
+
+
+def _point_line(line: str) -> PointLine:
+    assert {line[40], line[55], line[85]} == {" "}
+    address = re.fullmatch(r"\[<([0-9a-f]{16})>\]", line[56:85].lstrip())
+    assert address is not None and re.fullmatch(r"\w[\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+|0x[0-9a-f]+", line[86:]), line
+    return PointLine(line[:40].lstrip(), int(line[41:55]), address[1], line[86:])
 
 
 def class_lines(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from example import example_frames, example_records, section_records
 
-from slabdes.engine.records import Histogram, Path, Records
+from slabdes.engine.records import ContentionPoint, Histogram, Path, Records
 from slabdes.results.accounting import check_accounting, littles_law
 from slabdes.results.frames import Point, frames_of
 
@@ -40,6 +40,13 @@ def with_latency(records: Records, path: Path, extra: int) -> Records:
     return replace(records, latency=records.latency | {(0, path): changed})
 
 
+def with_more_waits(records: Records, waits: int) -> Records:
+    """Waits for the first lock that began and did not end: as many as its last acquisitions, which did not wait."""
+    first = records.locks[0]
+    assert waits <= first.acquisitions - first.contended
+    return with_lock(records, points=(*first.points, ContentionPoint("drain_array", "cache_flusharray", waits)))
+
+
 RECORDS = example_records()
 HITS = RECORDS.spent[Path.HIT]
 FIRST = RECORDS.cpus[0]
@@ -57,6 +64,8 @@ PLANTED = {
     "locks were waited for": with_cpu(RECORDS, lock_wait=FIRST.lock_wait + 5, think=FIRST.think - 5),
     "interrupts waited": with_cpu(RECORDS, interrupts=1),
     "Little's law": with_lock(RECORDS, queue_area=RECORDS.locks[0].queue_area + 1),
+    "waits began": with_lock(RECORDS, points=RECORDS.locks[0].points[1:]),
+    "did not end": with_more_waits(RECORDS, len(RECORDS.cpus) + 1),
     "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
     "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + 1),
     "are somewhere": with_slab(RECORDS, in_shared=SLAB.in_shared + 1),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example import example_frames, example_manifest, section_records
-from proc_files import class_lines, parse_lock_stat
+from proc_files import PointLine, class_lines, parse_contention_points, parse_lock_stat
 
 from slabdes.results.frames import Point, frames_of
-from slabdes.results.lock_stat import LockClass, LockTimes, lock_classes, lock_stat_text
+from slabdes.results.lock_stat import FunctionCount, LockClass, LockTimes, lock_classes, lock_stat_text
 from slabdes.results.run import Run, run_of
 
 KERNEL61 = Path(__file__).parents[1] / "kernel61"
@@ -31,12 +32,16 @@ def times_like(row: dict[str, Any], what: str, nr: int) -> LockTimes:
     return next(times for times in candidates if (times.avg_ns + 5) // 10 * 10 == average)
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
-def test_the_kernels_own_lines_come_out_byte_for_byte(path: Path) -> None:
+def recorded(path: Path) -> str:
     if not path.is_file():
         pytest.skip("the recordings are not beside the repository")
     data = path.read_bytes()
-    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
+def test_the_kernels_own_lines_come_out_byte_for_byte(path: Path) -> None:
+    text = recorded(path)
     rows: list[dict[str, Any]] = parse_lock_stat(text)
     assert len(rows) > 100 and rows[0]["contentions"] > 0
     classes = [
@@ -50,6 +55,54 @@ def test_the_kernels_own_lines_come_out_byte_for_byte(path: Path) -> None:
         for row in rows
     ]
     assert lock_stat_text(classes) == class_lines(text)
+
+
+def functions(lines: list[PointLine]) -> tuple[FunctionCount, ...]:
+    return tuple(FunctionCount(line.function, line.count) for line in lines)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
+def test_the_kernels_own_contention_points_come_out_byte_for_byte_but_for_addresses(path: Path) -> None:
+    text = recorded(path)
+    recorded_points = {name: blocks for name, blocks in parse_contention_points(text).items() if name[-2:] not in ("-R", "-W")}
+    assert "&parent->list_lock" in recorded_points
+    hidden = re.sub(r"\[<[0-9a-f]{16}>\] ([^\s+]+)(\+0x[0-9a-f]+/0x[0-9a-f]+)?", rf"[<{'0' * 16}>] \1+0x0/0x0", text)
+    for name, (waiting, holding) in recorded_points.items():
+        one = LockClass(name, 0, 0, LockTimes(1), LockTimes(1), functions(waiting), functions(holding))
+        block = lock_stat_text([one]).split("\n", 6)[-1]
+        assert block.count(f"{name} ") == len(waiting) + len(holding)
+        assert block in hidden, name
+
+
+def test_a_runs_contention_points_are_read_back_as_its_records_have_them() -> None:
+    frames = example_frames()
+    points = parse_contention_points(Run(example_manifest(frames), frames).lock_stat())
+    waits = {
+        (kind, waiter, holder): frames.contention_points.filter(kind=kind, waiter=waiter, holder=holder)["count"].sum()
+        for kind, waiter, holder in frames.contention_points.select("kind", "waiter", "holder").unique().iter_rows()
+    }
+    refill, flush = "cache_alloc_refill", "cache_flusharray"
+    refills = waits["list_lock", refill, refill], waits["list_lock", refill, flush]
+    flushes = waits["list_lock", flush, refill]
+    waiting, holding = (functions(block) for block in points["&parent->list_lock"])
+    assert set(waiting) == {FunctionCount(refill, sum(refills)), FunctionCount(flush, flushes)}
+    assert set(holding) == {FunctionCount(refill, refills[0] + flushes), FunctionCount(flush, refills[1])}
+    alien = FunctionCount("cache_free_alien", waits["alien lock", "cache_free_alien", "cache_free_alien"])
+    assert tuple(functions(block) for block in points["&alc->lock"]) == ((alien,), (alien,))
+    assert {line.address for blocks in points.values() for block in blocks for line in block} == {"0" * 16}
+
+
+def test_the_function_with_most_waits_comes_first() -> None:
+    frames = example_frames()
+    (one, _alien) = lock_classes(frames.locks, frames.contention_points)
+    counts = [point.count for point in one.contention_points]
+    assert len(counts) == 2 and counts == sorted(counts, reverse=True)
+
+
+def test_a_class_that_nobody_waited_for_has_no_points_beneath_it() -> None:
+    frames = example_frames(contention=False)
+    text = Run(example_manifest(frames), frames).lock_stat()
+    assert len(parse_lock_stat(text)) == 2 and parse_contention_points(text) == {}
 
 
 def test_a_run_is_read_back_as_its_records_have_it() -> None:
@@ -82,7 +135,7 @@ def test_a_lock_that_is_never_waited_for_does_not_lower_the_shortest_wait() -> N
     (waited, idle) = frames.locks.filter(frames.locks["kind"] == "list_lock").to_dicts()
     idle |= {"contended": 0, "wait_min_ns": 0.0, "wait_max_ns": 0.0, "wait_total_ns": 0.0}
     waited |= {"wait_min_ns": 70.0}
-    (one,) = lock_classes(type(frames.locks)([waited, idle], schema=frames.locks.schema))
+    (one,) = lock_classes(type(frames.locks)([waited, idle], schema=frames.locks.schema), frames.contention_points)
     assert one.wait.min_ns == 70
 
 
@@ -90,8 +143,8 @@ def test_classes_with_most_contentions_come_first() -> None:
     frames = example_frames()
     alien = frames.locks["kind"] == "alien lock"
     quiet = frames.locks.with_columns(contended=frames.locks["contended"] * alien)
-    assert [one.name for one in lock_classes(quiet)] == ["&alc->lock", "&parent->list_lock"]
-    assert [one.name for one in lock_classes(frames.locks)] == ["&parent->list_lock", "&alc->lock"]
+    assert [one.name for one in lock_classes(quiet, frames.contention_points)] == ["&alc->lock", "&parent->list_lock"]
+    assert [one.name for one in lock_classes(frames.locks, frames.contention_points)] == ["&parent->list_lock", "&alc->lock"]
 
 
 def test_a_workloads_own_lock_is_a_class_of_its_own() -> None:

@@ -11,7 +11,7 @@ from example import example_frames, example_records, section_records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabdes.engine.records import Histogram, Path
+from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
 from slabdes.results import metrics
 from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of, histogram_frame
@@ -136,6 +136,25 @@ def test_lock_figures_of_a_node_are_its_locks_figures() -> None:
     assert row["contended_share"] == lock.contended / lock.acquisitions
     assert row["mean_wait_ns"] == pytest.approx(lock.wait.total / lock.wait.count / 1000)
     assert row["max_hold_ns"] == lock.hold.greatest / 1000
+
+
+def test_who_waits_for_whom_is_counted_over_all_locks_of_a_kind_and_shared_out_among_its_waits() -> None:
+    records = [example_records(seed=1), example_records(seed=2)]
+    frames = frames_of(Point(0, "m", 4), records)
+    table = metrics.waits_for(frames).filter(kind="list_lock")
+    assert table["share"].sum() == pytest.approx(1)
+    assert table["waits"].to_list() == sorted(table["waits"].to_list(), reverse=True)
+    row = table.filter(waiter="cache_flusharray", holder="cache_alloc_refill").row(0, named=True)
+    of_that_pair = [
+        point.count
+        for one in records
+        for lock in one.locks
+        for point in lock.points
+        if (point.waiter, point.holder) == ("cache_flusharray", "cache_alloc_refill")
+    ]
+    waits = sum(lock.contended for one in records for lock in one.locks if lock.kind is LockKind.LIST)
+    assert len(of_that_pair) == 4, "two nodes, two replications"
+    assert (row["waits"], row["share"]) == (sum(of_that_pair) / 2, pytest.approx(sum(of_that_pair) / waits))
 
 
 def test_locks_that_were_never_taken_have_no_row_and_without_waits_there_is_no_mean() -> None:

@@ -53,7 +53,7 @@ def test_what_a_run_shows_of_itself_is_one_line_and_its_html_is_escaped() -> Non
     page = run._repr_html_()
     assert "<script>" not in page and "<b>" not in page and "<img" not in page
     assert "&lt;script&gt;" in page and "&lt;b&gt;&amp;" in page
-    assert page.count("<table>") == 4
+    assert page.count("<table>") == 5
 
 
 def test_all_frames_are_at_hand_under_their_names() -> None:

@@ -28,7 +28,7 @@ def test_the_kernels_own_rows_come_out_byte_for_byte(path: Path) -> None:
     if not path.is_file():
         pytest.skip("the recordings are not beside the repository")
     text = gzip.decompress(path.read_bytes()).decode()
-    rows = [SlabinfoRow(**row) for row in parse_slabinfo(text)]  # type: ignore[arg-type]
+    rows = [SlabinfoRow(**row) for row in parse_slabinfo(text)]
     assert len(rows) > 90
     assert slabinfo_text(rows) == text
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from slabdes.results.frames import Frames, Point, frames_of
 from slabdes.results.run import run_of
-from slabdes.results.text import WIDTH, count_text, locks_sheet, share_text, sheets, table, time_text, times_sheet
+from slabdes.results.text import WIDTH, count_text, locks_sheet, share_text, sheets, table, time_text, times_sheet, waits_sheet
 
 
 def printed(frames: Frames) -> str:
@@ -69,6 +69,15 @@ def test_a_workload_without_an_allocator_has_no_allocator_table() -> None:
     frames = frames_of(Point(0, "uma-4", 4), [section_records()])
     titles = [sheet.title for sheet in sheets(run_of(example_manifest(frames), frames))]
     assert len(titles) == 3 and not any("allocator" in title for title in titles)
+
+
+def test_who_waits_for_whom_is_told_in_functions_and_not_at_all_where_nobody_waits() -> None:
+    frames = example_frames()
+    sheet = waits_sheet(run_of(example_manifest(frames), frames))
+    assert sheet.heads == ("lock", "waiting in", "for one taken in", "waits", "share")
+    assert ("alien", "cache_free_alien", "cache_free_alien") in {row[:3] for row in sheet.rows}
+    quiet = example_frames(contention=False)
+    assert waits_sheet(run_of(example_manifest(quiet), quiet)).rows == ()
 
 
 def test_locks_of_a_sweep_are_those_of_the_points_with_the_most_cpus() -> None:

@@ -36,6 +36,7 @@ COSTS_NS: Final = {
     "page_per_order": 32.203,
     "pcp_refill_page": 70.201,
     "first_touch": 17.509,
+    "descriptor_read": 19.211,
     "same_core": 7.607,
     "same_node": 46.601,
     "remote_base": 93.407,
@@ -71,6 +72,7 @@ class Price:
     page_per_order: int
     pcp_refill_page: int
     first_touch: int
+    descriptor_read: int
     same_core: int
     same_node: int
     remote_base: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from slabdes.engine.records import LockKind, LockRecord, Path, Records
+from slabdes.engine.records import ContentionPoint, LockKind, LockRecord, Path, Records
 from slabdes.workload.programs import Step
 from tests.verification.bench import PRICE as P
 from tests.verification.bench import alloc, experiment, free, run, section
@@ -126,6 +126,16 @@ def test_a_newcomer_takes_a_tas_lock_from_under_a_waiter_on_its_way_and_the_wait
     assert (records.cpus[2].lock_wait, records.cpus[2].handoff) == (taken - 10, P.remote)
 
 
+def test_where_times_jitter_a_releaser_of_a_tas_lock_and_the_waiter_on_its_way_have_it_about_as_often() -> None:
+    rounds = 2_000
+    programs = {cpu: [section(HOLD) for _round in range(rounds)] for cpu in (0, 1)}
+    records = run(programs, experiment(lock={"discipline": "tas"}, timing={"jitter": 0.1}))
+    lock = lock_of(records, LockKind.SECTION)
+    # Each section begins with a race that its CPU has lost, and waits, or won. Four standard deviations of a fair coin.
+    assert abs(lock.contended - rounds) < 4 * (2 * rounds / 4) ** 0.5
+    assert lock.acquisitions == 2 * rounds
+
+
 def test_a_cna_lock_stays_on_its_node_while_somebody_there_waits() -> None:
     programs = {0: [section(HOLD)], 2: [section(HOLD, think=10)], 1: [section(HOLD, think=20)]}
     kept = run(programs, experiment(lock={"discipline": "cna", "numa_spinlock_threshold_ns": 1e6}))
@@ -167,6 +177,20 @@ def test_a_refill_whose_new_slab_another_cpu_has_emptied_goes_back_and_grows_aga
     assert victims.total == records.cpus[0].end
     assert lock_of(records, LockKind.LIST).contended == 2, "the thief while the slab goes in, the victim at its second look"
     assert (records.slabs[0].slabs_full, records.slabs[0].in_use, records.slabs[0].in_arrays) == (2, 3, 1)
+
+
+def test_a_wait_is_for_the_function_that_has_acquired_the_lock_last() -> None:
+    # The thief comes while the slab goes in; the victim's second look comes while the lock is on its way to the thief.
+    points = lock_of(rob(alloc(0)), LockKind.LIST).points
+    assert points == (ContentionPoint("cache_alloc_refill", "cache_grow", 2),)
+
+
+def test_once_a_waiter_has_the_lock_the_next_one_waits_for_the_waiters_function() -> None:
+    granted = INSERTION_AT + P.lock_op + P.list_move + 3 * P.same_node
+    from_afar = alloc(3, node=0, think=granted + 1 - P.alloc_hit - P.slow_path)
+    records = run({0: [alloc(0)], 1: [alloc(1, think=THIEF_THINKS)], 2: [from_afar]}, PAIRS)
+    (point,) = (point for point in lock_of(records, LockKind.LIST).points if point.waiter == "____cache_alloc_node")
+    assert point == ContentionPoint("____cache_alloc_node", "cache_alloc_refill", 1)
 
 
 def test_without_the_thief_in_time_the_same_refill_looks_once_more_and_is_done() -> None:

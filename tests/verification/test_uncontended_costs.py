@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 
+from slabdes.allocator.tunables import BATCHREFILL_LIMIT
 from slabdes.config import CacheFlag
 from slabdes.engine.records import Operation, Path
 from slabdes.units import PAGE_SIZE
@@ -132,6 +133,16 @@ def test_a_refill_from_another_cpus_shared_objects_fetches_the_arrays_line_and_t
     costs(Path.SHARED, expected, last_operation(1, programs, SMALL))
 
 
+def test_lines_of_pointers_that_move_together_are_fetched_together() -> None:
+    # CPU 0 flushes 20 pointers into the shared array: with its header of three words that is three lines. CPU 1's array has not
+    # been used: it takes 16 (BATCHREFILL_LIMIT), whose first lies on the header's line.
+    twenty = experiment({"limit": 20, "batchcount": 20, "shared": 1})
+    programs = {0: [*allocs(21), *frees(*range(21))], 1: [later(alloc(30))]}
+    lines = 3 * P.same_node  # list_lock's, the header's, and one of those that follow: the others come at the same time
+    expected = ENTER + P.lock_op + lines + BATCHREFILL_LIMIT * P.move_object + P.first_touch
+    costs(Path.SHARED, expected, last_operation(1, programs, twenty))
+
+
 def test_a_refill_from_a_free_slab_costs_what_one_from_a_partial_slab_does() -> None:
     # Slabs A = (0, 1), B = (2, unused). The frees flush 0 and 1: A is free, B partial, object 2 in the array. Two
     # allocations use up the array and B; the third has to break A.
@@ -250,7 +261,7 @@ def test_a_free_leaves_the_object_untouched_so_that_the_freer_who_allocates_it_n
 
 
 def test_a_free_of_an_object_that_a_neighbour_allocated_reads_a_cold_descriptor() -> None:
-    costs(Path.FREE_HIT, P.free_hit + P.first_touch, last_operation(1, {0: [alloc(0)], 1: [later(free(0))]}, SMALL))
+    costs(Path.FREE_HIT, P.free_hit + P.descriptor_read, last_operation(1, {0: [alloc(0)], 1: [later(free(0))]}, SMALL))
 
 
 def test_a_flush_to_a_shared_array_that_the_cpu_has_looked_at_costs_a_move_an_object() -> None:
@@ -303,7 +314,7 @@ def test_the_first_slab_with_its_descriptor_elsewhere_pays_for_that_caches_slab_
 
 
 def test_a_free_of_another_nodes_object_goes_to_the_alien_cache_of_its_own_node() -> None:
-    expected = LEAVE + P.first_touch + P.dram_local + P.lock_op
+    expected = LEAVE + P.descriptor_read + P.dram_local + P.lock_op
     costs(Path.ALIEN_PUT, expected, last_operation(2, {0: [alloc(0)], 2: [later(free(0))]}, SMALL))
 
 
@@ -315,21 +326,27 @@ def test_a_full_alien_cache_fills_the_shared_array_of_the_objects_home() -> None
     settings = experiment({"limit": 4, "batchcount": 2, "shared": 8})
     programs = {0: allocs(13), 2: [later(free(0)), *frees(*range(1, 13))]}
     lines = 2 * P.remote  # list_lock's and the shared array's, from CPU 0
-    expected = LEAVE + P.first_touch + P.lock_op + P.lock_op + lines + ALIEN_LIMIT * P.move_object
+    # Five pointers share the line of an array's header; the other seven lie on the next one, which nobody has touched yet.
+    expected = LEAVE + P.descriptor_read + P.lock_op + P.lock_op + lines + P.dram_remote + ALIEN_LIMIT * P.move_object
     costs(Path.ALIEN_DRAIN, expected, last_operation(2, programs, settings))
+
+
+def test_an_alien_caches_sixth_pointer_lies_on_a_line_of_its_own() -> None:
+    programs = {0: allocs(6), 2: [later(free(0)), *frees(1, 2, 3, 4), free(5)]}
+    costs(Path.ALIEN_PUT, LEAVE + P.descriptor_read + P.lock_op + P.dram_local, last_operation(2, programs, SMALL))
 
 
 def test_a_full_alien_cache_without_a_shared_array_returns_each_object_to_its_slab() -> None:
     programs = {0: allocs(13), 2: [later(free(0)), *frees(*range(1, 13))]}
     lines = 4 * P.remote  # list_lock's, the lists', and the one slab's two
-    expected = LEAVE + P.first_touch + 2 * P.lock_op + lines + ALIEN_LIMIT * (P.slab_object + P.list_move)
+    expected = LEAVE + P.descriptor_read + 2 * P.lock_op + lines + ALIEN_LIMIT * (P.slab_object + P.list_move)
     costs(Path.ALIEN_DRAIN, expected, last_operation(2, programs, BARE))
 
 
 def test_without_alien_caches_a_remote_free_goes_straight_to_its_slab() -> None:
     settings = experiment({"limit": 4, "batchcount": 2, "shared": 1}, noaliencache=True)
     lines = 4 * P.remote
-    expected = LEAVE + P.first_touch + P.lock_op + lines + P.slab_object + P.list_move
+    expected = LEAVE + P.descriptor_read + P.lock_op + lines + P.slab_object + P.list_move
     costs(Path.ALIEN_DIRECT, expected, last_operation(2, {0: [alloc(0)], 2: [later(free(0))]}, settings))
 
 

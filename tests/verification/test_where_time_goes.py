@@ -59,7 +59,7 @@ def test_hits_are_work_and_first_touches_told_apart_by_operation() -> None:
     assert spent[Path.FREE_HIT] == Spent(work=4 * P.free_hit)
     # Freed by the node's other CPU: each descriptor is cold.
     spent = run({0: [alloc(slot) for slot in range(4)], 1: [later(free(slot)) for slot in range(4)]}, four).spent
-    assert spent[Path.FREE_HIT] == Spent(first_touch=4 * P.first_touch, work=4 * P.free_hit)
+    assert spent[Path.FREE_HIT] == Spent(first_touch=4 * P.descriptor_read, work=4 * P.free_hit)
 
 
 def test_without_first_touch_objects_and_descriptors_cost_nothing_extra() -> None:

@@ -66,6 +66,7 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.page_paths import drop_slab
 from slabdes.engine.compiled.variants import fallback_start
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
@@ -75,6 +76,8 @@ _NODE_PARTIAL, _NODE_FREE, _NODE_GROW = int(Path.NODE_PARTIAL), int(Path.NODE_FR
 _FALLBACK_GROW = int(Path.FALLBACK_GROW)
 _TO_FALLBACK = int(Path.FALLBACK_PARTIAL) - int(Path.NODE_PARTIAL)
 """From a path on a node to the same path after a fallback."""
+_AT_REFILL, _AT_NODEALLOC = int(LockSite.REFILL), int(LockSite.NODEALLOC)
+_AT_COLOUR, _AT_GROW = int(LockSite.COLOUR), int(LockSite.GROW)
 _ON_PARTIAL, _ON_FREE = int(ListName.PARTIAL), int(ListName.FREE)
 
 
@@ -109,7 +112,7 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
             stage = 5
     if stage == 3:
         frame.pc = REFILL + 4
-        if spin_lock(run, cpu, l3.list_lock) == WAIT:
+        if spin_lock(run, cpu, l3.list_lock, _AT_REFILL) == WAIT:
             return WAIT
         stage = 4
     if stage == 4:
@@ -225,7 +228,7 @@ def cache_alloc_node(run: Record, cpu: Record, frame: Record) -> int:
         stage = 1
     if stage == 1:
         frame.pc = NODE_ALLOC + 2
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_NODEALLOC)
     if stage == 2:
         note_counted(run, cpu, l3)
         slabs = slabs_at(run.slabs)
@@ -343,7 +346,7 @@ def cache_grow_begin(run: Record, cpu: Record, frame: Record) -> int:
         frame.slab = frame.a
         if not run.unlocked_colour:
             frame.pc = GROW_BEGIN + 1
-            return spin_lock(run, cpu, l3s_at(run.l3s)[cache * run.n_nodes + frame.node].list_lock)
+            return spin_lock(run, cpu, l3s_at(run.l3s)[cache * run.n_nodes + frame.node].list_lock, _AT_COLOUR)
         stage = 2
     if stage == 1:
         l3 = l3s_at(run.l3s)[cache * run.n_nodes + frame.node]
@@ -437,7 +440,7 @@ def cache_grow_end(run: Record, cpu: Record, frame: Record) -> int:
     l3 = l3s_at(run.l3s)[frame.cache * run.n_nodes + slabs[frame.a].nodeid]
     if stage == 0:
         frame.pc = GROW_END + 1
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_GROW)
     if stage == 1:
         note_counted(run, cpu, l3)
         insert_slab(slabs, l3, stats_at(run.stats)[frame.cache], frame.a)

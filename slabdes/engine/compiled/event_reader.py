@@ -6,43 +6,13 @@ A note can ask the state for what the step has just changed: that much of it is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from slabdes.allocator.state import OBJECT_BITS, ArrayCache, KmemCache, KmemList3, ListName, Slab
 from slabdes.allocator.transitions import NO_SLAB, SLAB_DESTROYED
-from slabdes.engine.compiled import codes
-from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.kernel import CpuContext, LockSite
-
-_SITES: Final = {
-    codes.REFILL: LockSite.REFILL,
-    codes.NODE_ALLOC: LockSite.NODEALLOC,
-    codes.GROW_BEGIN: LockSite.COLOUR,
-    codes.GROW_END: LockSite.GROW,
-    codes.DRAIN_ALIEN: LockSite.ALIENDRAIN,
-    codes.FLUSH: LockSite.FLUSH,
-    codes.REAP: LockSite.ALIENREAP,
-    codes.DRAIN_FREELIST: LockSite.DRAINFREELIST,
-    codes.DO_DRAIN: LockSite.DODRAIN,
-    codes.DRAIN_ALIENS: LockSite.ALIENREAP,
-    codes.TUNE: LockSite.TUNE,
-    codes.TUNE_NODE: LockSite.TUNE,
-}
-"""From where each path takes locks, if from one place."""
-_ALIEN_OF_A_FREE: Final = codes.FREE + 1
-"""Where a free goes on once it has an alien cache's lock; otherwise it takes a remote list_lock."""
-
-
-def site_of(pc: int, forced: int) -> LockSite:
-    """From where a lock was taken by a path that then goes on at `pc`."""
-    path = pc & ~STAGE
-    if path == codes.FREE:
-        return LockSite.ALIEN if pc == _ALIEN_OF_A_FREE else LockSite.REMOTEFREE
-    if path == codes.DRAIN_LOCKED:
-        return LockSite.SHAREDDRAIN if forced else LockSite.DRAINARRAY
-    return _SITES[path]
+from slabdes.engine.kernel import CpuContext
+from slabdes.engine.lock_sites import LockSite
 
 
 class EventReader:
@@ -65,10 +35,10 @@ class EventReader:
     def _note(self, kind: Event, cpu: CpuContext, operands: list[int]) -> None:
         kernel = self._kernel
         match kind, operands:
-            case Event.LOCKED, [lock, pc, forced, *_]:
+            case Event.LOCKED, [lock, site, *_]:
                 # No zone locks: a kernel without a clock has its own page allocator.
                 if lock < self._n_locks:
-                    kernel.finish(kernel.spin_lock(cpu, lock, site_of(pc, forced)))
+                    kernel.finish(kernel.spin_lock(cpu, lock, LockSite(site)))
             case Event.UNLOCKED, [lock, *_]:
                 if lock < self._n_locks:
                     kernel.finish(kernel.spin_unlock(cpu, lock))

@@ -44,8 +44,11 @@ from slabdes.engine.compiled.notes import (
 )
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 
+_AT_ALIEN, _AT_REMOTEFREE = int(LockSite.ALIEN), int(LockSite.REMOTEFREE)
+_AT_ALIENDRAIN, _AT_FLUSH = int(LockSite.ALIENDRAIN), int(LockSite.FLUSH)
 _FREE_HIT, _ALIEN_PUT, _ALIEN_DRAIN = int(Path.FREE_HIT), int(Path.ALIEN_PUT), int(Path.ALIEN_DRAIN)
 _ALIEN_DIRECT, _FLUSH_SHARED, _FLUSH_LISTS = int(Path.ALIEN_DIRECT), int(Path.FLUSH_SHARED), int(Path.FLUSH_LISTS)
 
@@ -141,7 +144,7 @@ def drain_alien_cache(run: Record, cpu: Record, frame: Record) -> int:
             end_of_path(cpu, NO_SLAB)
             return GO
         frame.pc = DRAIN_ALIEN + 1
-        return spin_lock(run, cpu, remote.list_lock)
+        return spin_lock(run, cpu, remote.list_lock, _AT_ALIENDRAIN)
     if stage == 1:
         if remote.shared >= 0:
             shared = arrays[remote.shared]
@@ -172,7 +175,7 @@ def cache_flusharray(run: Record, cpu: Record, frame: Record) -> int:
     if stage == 0:
         cpu.work += run.slow_path
         frame.pc = FLUSH + 1
-        if spin_lock(run, cpu, l3.list_lock) == WAIT:
+        if spin_lock(run, cpu, l3.list_lock, _AT_FLUSH) == WAIT:
             return WAIT
         stage = 1
     if stage == 1:
@@ -229,10 +232,10 @@ def _cache_free_alien(run: Record, cpu: Record, frame: Record) -> int:
     if l3.alien >= 0:
         frame.b = l3.alien + frame.node
         frame.pc = FREE + 1
-        return spin_lock(run, cpu, arrays_at(run.arrays)[frame.b].lock)
+        return spin_lock(run, cpu, arrays_at(run.arrays)[frame.b].lock, _AT_ALIEN)
     cpu.path = _ALIEN_DIRECT
     frame.pc = FREE + 3
-    return spin_lock(run, cpu, l3s[cache * run.n_nodes + frame.node].list_lock)
+    return spin_lock(run, cpu, l3s[cache * run.n_nodes + frame.node].list_lock, _AT_REMOTEFREE)
 
 
 @function

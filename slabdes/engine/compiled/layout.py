@@ -46,8 +46,8 @@ CACHE: Final = record(
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(
     "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
-    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by", "since",
-    "toll", "relinked", "posted", "digest",
+    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by",
+    "acquired_from", "since", "toll", "relinked", "posted", "digest",
 )  # fmt: skip
 """As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
@@ -69,7 +69,7 @@ CPU: Final = record(
     "level", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth", "irqs_off_at",
     "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
-    "micro", "lock", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
+    "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
@@ -77,8 +77,9 @@ CPU: Final = record(
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
 POINTERS: Final = (
     "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
-    "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "buckets",
-    "counts", "spent", "accounts", "irq_buckets", "irq_counts", "rings", "slots", "lives", "spares", "steps", "exponential",
+    "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "lock_points",
+    "buckets", "counts", "spent", "accounts", "irq_buckets", "irq_counts", "rings", "slots", "lives", "spares", "steps",
+    "exponential",
 )  # fmt: skip
 COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",

@@ -29,8 +29,9 @@ from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
 from slabdes.engine.compiled.script_layout import Event
-from slabdes.engine.compiled.variants import write, write_locked
+from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import COIN_SHIFT, fold, hold_word
+from slabdes.engine.lock_sites import N_SITES
 from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.streams import mix64
@@ -44,6 +45,7 @@ _TAKE = int(Micro.TAKE)
 _GRANTED = int(Micro.GRANTED)
 _RELEASE = int(Micro.RELEASE)
 _FINISH = int(Micro.FINISH)
+_LOCKED = int(Event.LOCKED)
 _UNLOCKED = int(Event.UNLOCKED)
 
 
@@ -57,10 +59,11 @@ def look(run: Record, cpu: Record) -> int:
 
 
 @function
-def spin_lock(run: Record, cpu: Record, lock: int) -> int:
-    """Wait for a lock and take it."""
-    write_locked(run, cpu, lock)
+def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
+    """Wait for a lock and take it; `site` is a LockSite."""
+    write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
     cpu.lock = lock
+    cpu.site = site
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         return _take(run, cpu)
@@ -69,13 +72,14 @@ def spin_lock(run: Record, cpu: Record, lock: int) -> int:
 
 
 @function
-def spin_trylock(run: Record, cpu: Record, lock: int) -> bool:
+def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
     """Take a lock if it is free, after a look; whether it was."""
     held = locks_at(run.locks)[lock]
     if held.holder != FREE or _comes_late(cpu, held):
         return False
     disable_irqs(cpu)
-    write_locked(run, cpu, lock)
+    write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
+    cpu.site = site
     held.acquisitions += 1
     _fetch(run, cpu, held)
     return True
@@ -136,6 +140,7 @@ def _take(run: Record, cpu: Record) -> int:
         return GO
     cpu.asked = cpu.clock
     count_contention(held, cpu.number)
+    ints_at(run.lock_points)[(cpu.lock * N_SITES + cpu.site) * N_SITES + held.acquired_from] += 1
     _queue_changes(held, cpu.clock)
     if held.waiters:
         cpus_at(run.cpus)[held.last].next_waiter = cpu.number
@@ -166,7 +171,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
     held.granted_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
-    count_acquisition(held, cpu.number)
+    count_acquisition(held, cpu.number, cpu.site)
     owner = ints_at(run.owner)[held.line]
     fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
@@ -206,7 +211,7 @@ def _granted(run: Record, cpu: Record) -> None:
     held.waiters -= 1
     held.holder = cpu.number
     held.granted_at = now
-    count_acquisition(held, cpu.number)
+    count_acquisition(held, cpu.number, cpu.site)
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)

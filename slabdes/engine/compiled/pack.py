@@ -16,6 +16,7 @@ from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.account import LEVELS
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
+from slabdes.engine.lock_sites import N_SITES, LockSite
 from slabdes.engine.pages import PagePool
 from slabdes.engine.records import Histogram, Path
 from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
@@ -131,9 +132,10 @@ def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
     packed = memory.put("locks", np.zeros(len(lines), layout.LOCK), layout.LOCK)
     packed["line"] = lines
-    packed["holder"] = packed["acquired_by"] = packed["passed"] = FREE
+    packed["holder"] = packed["acquired_by"] = packed["acquired_from"] = packed["passed"] = FREE
     memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
     memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
+    memory.put("lock_points", np.zeros((len(lines), N_SITES, N_SITES), "i8"))
 
 
 def no_counts(histograms: int) -> Array:
@@ -299,6 +301,9 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
         ):  # fmt: skip
             setattr(lock, name, int(packed[name]))
         lock.joined = _still_waiting(memory, packed)
+        points = memory["lock_points"][number]
+        for waiter, holder in np.argwhere(points).tolist():
+            lock.points[LockSite(waiter), LockSite(holder)] = int(points[waiter, holder])
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
         lock.hold = _histogram(buckets[2 * number + 1], counts[2 * number + 1])
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):

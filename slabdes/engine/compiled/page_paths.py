@@ -11,6 +11,7 @@ from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import page_call_fails, write
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.records import Path
 from slabdes.workload.programs import Op
@@ -19,6 +20,8 @@ from slabdes.workload.synthetic import NO_CACHE
 NOBODY = -1
 _GET_PAGES = int(Op.GET_PAGES)
 _GOT, _GAVE, _FAIL = int(Path.GET_PAGES), int(Path.GIVE_PAGES), int(Path.FAIL)
+_AT_PAGELISTREFILL, _AT_PAGELISTTRIM = int(LockSite.PAGELISTREFILL), int(LockSite.PAGELISTTRIM)
+_AT_HIGHERPAGES, _AT_FREEPAGES = int(LockSite.HIGHERPAGES), int(LockSite.FREEPAGES)
 _PAGES = int(Event.PAGES)
 
 
@@ -99,7 +102,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
         if stage == 2:
             if ints_at(run.free_pages)[zone] >= 1 << order:
                 frame.pc = PAGES + 3
-                return spin_lock(run, cpu, run.first_zone_lock + zone)
+                return spin_lock(run, cpu, run.first_zone_lock + zone, _AT_HIGHERPAGES)
         elif stage == 3:
             frame.nr = 1 if take_pages(ints_at(run.free_pages), zone, 1 << order) else 0
             cpu.page_work += run.page_alloc_higher + (order - 1) * run.page_per_order
@@ -118,7 +121,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
         elif stage == 2:
             if ints_at(run.free_pages)[zone]:
                 frame.pc = PAGES + 3
-                return spin_lock(run, cpu, run.first_zone_lock + zone)
+                return spin_lock(run, cpu, run.first_zone_lock + zone, _AT_PAGELISTREFILL)
         elif stage == 3:
             moved = refill_list(ints_at(run.free_pages), pcp, ints_at(run.page_batch)[zone], cpu.number, zone)
             cpu.page_work += moved * run.pcp_refill_page
@@ -149,10 +152,10 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
     if stage == 0:
         frame.pc = FREE_PAGES + 1
         if order:
-            return spin_lock(run, cpu, lock)
+            return spin_lock(run, cpu, lock, _AT_FREEPAGES)
         cpu.page_work += run.page_free_order0
         if give_to_list(table_at(run.pcp, run.n_nodes), ints_at(run.page_high)[node], cpu.number, node):
-            return spin_lock(run, cpu, lock)
+            return spin_lock(run, cpu, lock, _AT_PAGELISTTRIM)
     elif stage == 1:
         free_pages = ints_at(run.free_pages)
         if order:

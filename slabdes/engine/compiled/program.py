@@ -35,10 +35,12 @@ from slabdes.engine.compiled.numba_tools import (
 from slabdes.engine.compiled.page_paths import move_pages, pages_moved
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
+_AT_SECTION = int(LockSite.SECTION)
 _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
@@ -180,7 +182,7 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         cpu.start = cpu.clock
         begin_account(run, cpu)
         frame.pc = _HOLD
-        return spin_lock(run, cpu, run.section_lock)
+        return spin_lock(run, cpu, run.section_lock, _AT_SECTION)
     if cpu.op in (_GET_PAGES, _GIVE_PAGES):
         frame.pc = _PAGES_MOVED
         return move_pages(run, cpu)

@@ -120,7 +120,7 @@ def run_compiled(
     unpack(memory, state, locks, cpus)
     if progress is not None:
         progress(memory.get("done"))
-    return make_records(state, locks, cpus, machine.node_ids, memory.get("now"), workload.warnings)
+    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload.warnings)
 
 
 def _blocked(cpus: Any) -> dict[int, str]:

@@ -40,7 +40,7 @@ class Event(IntEnum):
     """The Kernel's notes, as compiled code writes them down. In brackets: operands a, b, ..."""
 
     LOCKED = auto()
-    """[lock, the path's pc, whether it drains by force]"""
+    """[lock, LockSite]"""
     UNLOCKED = auto()
     """[lock]"""
     MOVED = auto()

@@ -24,6 +24,10 @@ from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import note_do_drain
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, cpus_at, function, inline, ints_at, l3s_at, slabs_at
 from slabdes.engine.compiled.upkeep_paths import NO_ARRAY
+from slabdes.engine.lock_sites import LockSite
+
+_AT_DODRAIN, _AT_DRAINALIENS = int(LockSite.DODRAIN), int(LockSite.DRAINALIENS)
+_AT_TUNE = int(LockSite.TUNE)
 
 
 @inline
@@ -95,7 +99,7 @@ def do_drain(run: Record, cpu: Record, frame: Record) -> int:
     ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
     frame.pc += 1
     if stage == 0:
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_DODRAIN)
     if stage == 1:
         note_do_drain(run, cpu)
         call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.avail)
@@ -122,7 +126,7 @@ def drain_alien_caches(run: Record, cpu: Record, frame: Record) -> int:
             end_of_path(cpu, 0)
             return GO
         frame.pc = DRAIN_ALIENS + 1
-        return spin_lock(run, cpu, arrays_at(run.arrays)[l3.alien + frame.b].lock)
+        return spin_lock(run, cpu, arrays_at(run.arrays)[l3.alien + frame.b].lock, _AT_DRAINALIENS)
     if stage == 1:
         frame.pc = DRAIN_ALIENS + 2
         call(run, cpu, DRAIN_ALIEN, frame.cache, frame.b, 0, l3.alien + frame.b, 0)
@@ -162,7 +166,7 @@ def do_tune_cpucache(run: Record, cpu: Record, frame: Record) -> int:
     l3 = l3s_at(run.l3s)[frame.cache * run.n_nodes + node]
     if stage == 1:
         frame.pc = TUNE + 2
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_TUNE)
     if stage == 2:
         frame.pc = TUNE + 3
         call(run, cpu, FREE_BLOCK, frame.cache, node, 0, ac.entry, ac.avail)
@@ -185,14 +189,14 @@ def alloc_kmemlist(run: Record, cpu: Record, frame: Record) -> int:
     new_limit = ints_at(run.new_limits)[frame.node]
     if stage == 0:
         frame.pc = TUNE_NODE + 1 if run.tune_locks_twice else TUNE_NODE + 3
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_TUNE)
     if stage == 1:
         l3.free_limit = new_limit
         frame.pc = TUNE_NODE + 2
         return spin_unlock(run, cpu, l3.list_lock)
     if stage == 2:
         frame.pc = TUNE_NODE + 3
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_TUNE)
     if stage == 3:
         frame.head = NO_SLAB
         frame.pc = TUNE_NODE + 5

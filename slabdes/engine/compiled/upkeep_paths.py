@@ -35,7 +35,10 @@ from slabdes.engine.compiled.numba_tools import (
     stats_at,
 )
 from slabdes.engine.compiled.variants import jiffies_of, reap_time
+from slabdes.engine.lock_sites import LockSite
 
+_AT_ALIENREAP, _AT_DRAINFREELIST = int(LockSite.ALIENREAP), int(LockSite.DRAINFREELIST)
+_AT_SHAREDDRAIN, _AT_DRAINARRAY = int(LockSite.SHAREDDRAIN), int(LockSite.DRAINARRAY)
 NOBODY_REAPS = -1
 NO_ARRAY = -1
 
@@ -89,7 +92,7 @@ def _reap_cache(run: Record, cpu: Record, frame: Record, stage: int) -> int:
             frame.pc = REAP + 4
             return look(run, cpu)
     elif stage == 4:
-        if spin_trylock(run, cpu, arrays[frame.a].lock):
+        if spin_trylock(run, cpu, arrays[frame.a].lock, _AT_ALIENREAP):
             frame.pc = REAP + 5
             call(run, cpu, DRAIN_ALIEN, cache, cpu.reap_node, 0, frame.a, 0)
             return GO
@@ -159,7 +162,7 @@ def drain_array_locked(run: Record, cpu: Record, frame: Record) -> int:
     l3 = l3s_at(run.l3s)[frame.cache * run.n_nodes + frame.node]
     frame.pc += 1
     if stage == 0:
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_SHAREDDRAIN if frame.b else _AT_DRAINARRAY)
     if stage == 1:
         if frame.a != NO_ARRAY:
             note_array_seen(run, cpu, ac)
@@ -196,7 +199,7 @@ def drain_freelist(run: Record, cpu: Record, frame: Record) -> int:
         return look(run, cpu)
     if stage == 2 and not list_empty(slabs, l3.slabs_free):
         frame.pc = DRAIN_FREELIST + 3
-        return spin_lock(run, cpu, l3.list_lock)
+        return spin_lock(run, cpu, l3.list_lock, _AT_DRAINFREELIST)
     if stage == 3:
         note_counted(run, cpu, l3)
         slab = slabs[l3.slabs_free].prev

@@ -10,10 +10,7 @@ from slabdes.allocator.mempolicy import slab_node
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.compiled import clock
 from slabdes.engine.compiled.clock import Record
-from slabdes.engine.compiled.numba_tools import by_run, events_at, frames_at, policies_at
-from slabdes.engine.compiled.script_layout import Event
-
-_LOCKED = int(Event.LOCKED)
+from slabdes.engine.compiled.numba_tools import by_run, events_at, policies_at
 
 
 def _write(run: Record, cpu: Record, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
@@ -35,19 +32,6 @@ def _write_nothing(run: Record, cpu: Record, kind: int, a: int, b: int, c: int, 
 
 write = by_run(_write, _write_nothing)
 """Write an event of a script down."""
-
-
-def _write_locked(run: Record, cpu: Record, lock: int) -> None:
-    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
-    write(run, cpu, _LOCKED, lock, frame.pc, frame.b, 0, 0, 0)
-
-
-def _write_nothing_locked(run: Record, cpu: Record, lock: int) -> None:
-    pass
-
-
-write_locked = by_run(_write_locked, _write_nothing_locked)
-"""Write down that a script's path took a lock, and where in the path that was."""
 
 
 def _policy_start(run: Record, cpu: Record) -> int:

@@ -12,7 +12,8 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_NODE, OBJECT_BITS, OBJECT_MASK, ArrayCache, KmemCache, KmemList3, SlabState
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LINUX_2_6_34, Version
-from slabdes.engine.kernel import CpuContext, InterruptingKernel, LockSite, Waits
+from slabdes.engine.kernel import CpuContext, InterruptingKernel, Waits
+from slabdes.engine.lock_sites import LockSite
 
 UNLIMITED = -1
 

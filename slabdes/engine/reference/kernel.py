@@ -28,8 +28,9 @@ from slabdes.allocator.state import (
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
-from slabdes.engine.kernel import Kernel, LockSite, Waits
+from slabdes.engine.kernel import Kernel, Waits
 from slabdes.engine.lines import NO_LINE, CacheLines, entry_line
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.reference.interrupts import take_interrupts
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
@@ -116,15 +117,16 @@ class TimedKernel(Kernel[TimedCpu]):
         record = self.locks[lock]
         record.acquisitions += 1
         if not self._comes_late(cpu, record) and record.try_acquire(cpu.number, cpu.clock):
-            self._fetch_lock(cpu, record)
+            self._fetch_lock(cpu, record, site)
             return
         asked = cpu.clock
         count_contention(record, cpu.number)
+        record.points[site, LockSite(record.acquired_from)] += 1
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
         now = self.now
         record.grant(now)
-        count_acquisition(record, cpu.number)
+        count_acquisition(record, cpu.number, site)
         record.contended += 1
         record.wait.add(now - asked)
         record.since = asked
@@ -148,11 +150,11 @@ class TimedKernel(Kernel[TimedCpu]):
         record.relinked = NO_SLAB
         record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
-    def _fetch_lock(self, cpu: TimedCpu, record: TimedLock) -> None:
+    def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock
         record.retry = None
         self._set_toll(cpu, record)
-        count_acquisition(record, cpu.number)
+        count_acquisition(record, cpu.number, site)
         owner = self.lines.owner[record.line]
         self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
@@ -166,7 +168,7 @@ class TimedKernel(Kernel[TimedCpu]):
             return False
         cpu.disable_irqs()
         record.acquisitions += 1
-        self._fetch_lock(cpu, record)
+        self._fetch_lock(cpu, record, site)
         return True
 
     def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
@@ -232,7 +234,7 @@ class TimedKernel(Kernel[TimedCpu]):
         yield from self.look(cpu)
         if not self.pages.free[zone]:
             return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
+        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.PAGELISTREFILL)
         moved = refill_list(self.pages.free, self.pages.pcp, self.pages.batch[zone], cpu.number, zone)
         cpu.page_work += moved * self.costs.pcp_refill_page
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
@@ -242,7 +244,7 @@ class TimedKernel(Kernel[TimedCpu]):
         yield from self.look(cpu)
         if self.pages.free[zone] < 1 << order:
             return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.ZONE)
+        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.HIGHERPAGES)
         got = take_pages(self.pages.free, zone, 1 << order)
         cpu.page_work += self.costs.page_alloc_higher + (order - 1) * self.costs.page_per_order
         yield from self.spin_unlock(cpu, self.zone_locks[zone])
@@ -254,14 +256,14 @@ class TimedKernel(Kernel[TimedCpu]):
     def give_pages(self, cpu: TimedCpu, node: int, order: int) -> Waits[None]:
         """Give 2**order pages back to their zone."""
         if order:
-            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
+            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.FREEPAGES)
             self.pages.free[node] += 1 << order
             cpu.page_work += self.costs.page_free_higher + (order - 1) * self.costs.page_per_order
             yield from self.spin_unlock(cpu, self.zone_locks[node])
             return
         cpu.page_work += self.costs.page_free_order0
         if give_to_list(self.pages.pcp, self.pages.high[node], cpu.number, node):
-            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.ZONE)
+            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.PAGELISTTRIM)
             moved = trim_list(self.pages.free, self.pages.pcp, self.pages.batch[node], cpu.number, node)
             cpu.page_work += moved * self.costs.pcp_refill_page
             yield from self.spin_unlock(cpu, self.zone_locks[node])

@@ -17,7 +17,8 @@ from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import LockSite, Waits
+from slabdes.engine.kernel import Waits
+from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.engine.reference.kernel import Moment, TimedKernel
 from slabdes.engine.timed import AT_BARRIER, for_slot, reap_time_ps, stalled

@@ -15,6 +15,7 @@ enum { FIXED_BITS = 16, DRAWN_SHIFT = 64 - FIXED_BITS, HALF = 1 << (FIXED_BITS -
 enum { OBJECT_BITS = 12, CPU_BITS = 10, SLOT_BITS = 4, MAX_NUM = 1 << SLOT_BITS };
 enum { BATCHREFILL_LIMIT = 16, DRAIN_SHARE = 5, REAP_SECONDS = 2, LIST_REAP_SECONDS = 4, SKEW_PER_CPU = 3 };
 enum { FREE = -1, NO_SLAB = -1, CHAIN_END = -1 };
+enum { HEADER_WORDS = 3, LINE_WORDS = 8 }; /* as the allocator's state has them */
 enum { PARTIAL_LIST, FULL_LIST, FREE_LIST, LISTS };
 enum { HIT = 0, SHARED = 1, PARTIAL = 2, FROM_FREE = 3, PARTIAL_FREE = 4, GROW = 5, FREE_HIT = 13, FLUSH_SHARED = 14, FLUSH_LISTS = 15,
        PATHS = 20 };
@@ -62,8 +63,8 @@ typedef struct {
 typedef struct {
     Lock list_lock, zone_lock;
     int32_t lists[LISTS];
-    int32_t lists_owner, shared_owner;
-    int32_t *shared;
+    int32_t lists_owner;
+    int32_t *shared, *shared_owner; /* the shared array and who touched each of its lines last; line 0 has the header */
     int64_t shared_avail, free_objects, free_limit, next_reap, colour_next, free_pages, page_batch, page_high;
     int shared_touched, free_touched;
 } Node;
@@ -162,6 +163,16 @@ static inline int64_t touch(const Cpu *c, int32_t *owner) {
     return cost;
 }
 
+static inline int64_t shared_lines(const Given *g) { return (HEADER_WORDS + g->shared_limit + LINE_WORDS - 1) / LINE_WORDS; }
+
+/* Lines of pointers of the shared array come at the same time: the dearest is waited for. */
+static inline int64_t touch_entries(const Cpu *c, Node *n, int64_t first, int64_t nr) {
+    int64_t dearest = 0;
+    for (int64_t line = (HEADER_WORDS + first) / LINE_WORDS; line <= (HEADER_WORDS + first + nr - 1) / LINE_WORDS; line++)
+        dearest = max64(dearest, touch(c, &n->shared_owner[line]));
+    return dearest;
+}
+
 /* A slab's neighbours on its list are written; heads lie on the line of the lists, which the holder of list_lock owns by now. */
 static inline void note_unlinking(Run *r, const Cpu *c, int slab) {
     Slab *slabs = r->slabs;
@@ -216,13 +227,14 @@ static inline int take_objects(Run *r, Cpu *c, Node *n, int number, int batch) {
 static void refill_from_node(Run *r, Cpu *c, Node *n) {
     const Given *g = r->given;
     if (g->shared_limit) {
-        c->clock += touch(c, &n->shared_owner);
+        c->clock += touch(c, &n->shared_owner[0]);
         int64_t nr = min64(min64(n->shared_avail, c->batch), g->limit - c->avail);
         if (nr) {
             n->shared_avail -= nr;
             memcpy(c->entry + c->avail, n->shared + n->shared_avail, nr * sizeof *n->shared);
             c->avail += nr;
             n->shared_touched = 1;
+            c->clock += touch_entries(c, n, n->shared_avail, nr);
             c->work += nr * g->move_object;
             c->path = SHARED;
             return;
@@ -599,11 +611,12 @@ flush:
 flush_locked:
     c->moved = 0;
     if (g->shared_limit) {
-        c->clock += touch(c, &n->shared_owner);
+        c->clock += touch(c, &n->shared_owner[0]);
         c->moved = (int32_t)min64(g->shared_limit - n->shared_avail, g->batchcount);
     }
     if (c->moved) {
         memcpy(n->shared + n->shared_avail, c->entry, c->moved * sizeof *c->entry);
+        c->clock += touch_entries(c, n, n->shared_avail, c->moved);
         n->shared_avail += c->moved;
         c->work += c->moved * g->move_object;
         c->path = FLUSH_SHARED;
@@ -729,7 +742,7 @@ drain:
 drain_locked: {
     int64_t avail = c->drains_shared ? n->shared_avail : c->avail;
     int64_t limit = c->drains_shared ? g->shared_limit : g->limit;
-    if (c->drains_shared) c->clock += touch(c, &n->shared_owner);
+    if (c->drains_shared) c->clock += touch(c, &n->shared_owner[0]) + (avail ? touch_entries(c, n, 0, avail) : 0);
     if (!avail) UNLOCK(&n->list_lock, drained);
     int64_t tofree = (limit + DRAIN_SHARE - 1) / DRAIN_SHARE;
     c->count = (int32_t)(tofree > avail ? (avail + 1) / 2 : tofree);
@@ -766,8 +779,11 @@ static void make_nodes(Run *r, int32_t *store) {
         n->zone_lock = n->list_lock;
         n->zone_lock.wait = &g->waits[g->n_nodes + node];
         n->zone_lock.hold = &g->holds[g->n_nodes + node];
-        n->lists_owner = n->shared_owner = (int32_t)g->n_cpus;
-        n->shared = store + node * g->shared_limit;
+        n->lists_owner = (int32_t)g->n_cpus;
+        n->shared = store;
+        n->shared_owner = store + g->shared_limit;
+        for (int line = 0; line < shared_lines(g); line++) n->shared_owner[line] = (int32_t)g->n_cpus;
+        store += g->shared_limit + shared_lines(g);
         n->free_limit = g->free_limit[node];
         n->next_reap = g->next_reap[node];
         n->free_pages = g->free_pages[node];
@@ -818,14 +834,15 @@ Run *limit_new(Given *g) {
     r->objects = calloc((size_t)r->slab_room << SLOT_BITS, sizeof *r->objects);
     r->tree = malloc(2 * r->leaves * sizeof *r->tree);
     r->lines = malloc(g->n_cpus * (g->n_cpus + 1) * sizeof *r->lines);
-    r->store = calloc(g->n_nodes * g->shared_limit + g->n_cpus * (g->limit + g->objects), sizeof *r->store);
+    int64_t of_nodes = g->n_nodes * (g->shared_limit + shared_lines(g));
+    r->store = calloc(of_nodes + g->n_cpus * (g->limit + g->objects), sizeof *r->store);
     if (!r->cpus || !r->nodes || !r->slabs || !r->objects || !r->tree || !r->lines || !r->store) {
         limit_free(r);
         return NULL;
     }
     for (int place = 0; place < 2 * r->leaves; place++) r->tree[place] = NEVER;
     make_nodes(r, r->store);
-    make_cpus(r, r->store + g->n_nodes * g->shared_limit);
+    make_cpus(r, r->store + of_nodes);
     return r;
 }
 

@@ -114,7 +114,7 @@ def compare(results: Results) -> Outcome:
     )
     notes = (
         "the two runs of the measurement differ by up to 2x themselves",
-        f"figures by path have {clock:.1f} ns for the clock: half of what a hit and a free take by path beyond a pair, at 256 bytes",
+        f"figures by path have {clock:.1f} ns for the clock: half of what a hit and a free take beyond a pair, at 256 bytes",
     )
     return Outcome(tuple(rows), checks, notes)
 

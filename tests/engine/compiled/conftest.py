@@ -1,4 +1,4 @@
-"""Makes `equality` importable, which the tests of the compiled engine share."""
+"""Makes `equality` importable, which the tests of the compiled engine share, and the small machine files that it draws from."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "machine")]
 pytest.importorskip("numba")

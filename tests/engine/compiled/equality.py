@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from drawn import machine_files
 from hypothesis import strategies as st
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import SlabdesError
-from slabdes.machine import load_machine
+from slabdes.machine import describe_machine
+from slabdes.machine.description import TRANSFER_COSTS
 from slabdes.machine.topology import Machine
+from slabdes.study.plan import machine_of
 from slabdes.units import ns_to_ps
 from slabdes.workload.programs import ANY_NODE, MAY_WAIT, THISNODE, Op, Step, Workload
 from slabdes.workload.synthetic import NO_CACHE, build_synthetic
@@ -26,6 +31,8 @@ Engine = Callable[..., Records]
 SIZES = (16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000)
 FREE_COSTS = ("alloc_hit", "free_hit", "lock_op", "first_touch", "slab_object", "same_node", "remote_base", "list_move")
 SECOND_PS = 10**12
+ROWS_A_PART = 100
+"""Of an event log, so that a short run has parts."""
 
 
 @st.composite
@@ -44,19 +51,35 @@ def caches(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @st.composite
-def machines(draw: st.DrawFn) -> dict[str, Any]:
-    """A part of a preset, with much memory, little, none on a node, and sometimes with steps that cost nothing."""
+def presets(draw: st.DrawFn) -> dict[str, Any]:
+    """A part of a preset."""
     preset = draw(st.sampled_from(("uma-4", "numa-2x4", "xeon-2s", "opteron-8n")))
-    machine: dict[str, Any] = {"preset": preset}
-    if preset in ("xeon-2s", "opteron-8n"):
-        machine |= {"cpus": draw(st.sampled_from((2, 6, 12))), "placement": draw(st.sampled_from(("spread", "compact")))}
+    part = {"cpus": draw(st.sampled_from((2, 6, 12)))} if preset in ("xeon-2s", "opteron-8n") else {}
+    return {"preset": preset} | part
+
+
+@st.composite
+def imported(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
+    """All of a machine file or a part of it."""
+    path = draw(machine_files(folder))
+    part = {"cpus": draw(st.integers(1, len(describe_machine(path).node_of_cpu)))} if draw(st.booleans()) else {}
+    return {"file": str(path)} | part
+
+
+@st.composite
+def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
+    """A preset or a file, with much memory, little, none on a node, and sometimes with steps that cost nothing."""
+    machine = draw(presets() | imported(folder))
+    described = describe_machine(machine.get("preset") or Path(machine["file"]))
+    machine["placement"] = draw(st.sampled_from(("spread", "compact")))
     memory = draw(st.sampled_from((None, None, None, 0.05, 0.2, 1, 40, "uneven")))
-    if memory == "uneven" and preset != "uma-4":
-        nodes = 8 if preset == "opteron-8n" else 2
-        memory = [0, *([0.5] * (nodes - 1))]
-    if memory is not None and memory != "uneven":
+    if memory == "uneven":
+        nodes = len(described.node_ids)
+        memory = [0, *([0.5] * (nodes - 1))] if nodes > 1 else None
+    if memory is not None:
         machine["memory_mib"] = memory
-    machine["costs"] = dict.fromkeys(draw(st.sets(st.sampled_from(FREE_COSTS), max_size=3)), 0)
+    costs = FREE_COSTS if described.transfer_ps is None else [name for name in FREE_COSTS if name not in TRANSFER_COSTS]
+    machine["costs"] = dict.fromkeys(draw(st.sets(st.sampled_from(costs), max_size=3)), 0)
     return machine
 
 
@@ -110,11 +133,14 @@ WORKLOADS = st.one_of(
 
 
 @st.composite
-def experiments(draw: st.DrawFn) -> Experiment:
-    """Any experiment but a trace, small enough for the reference to run it in well under a second."""
+def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
+    """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
+    # Early and by name: hypothesis says no most of the time to a last question.
+    interrupts = draw(st.sampled_from((None, "poisson", "periodic")))
     raw = {
         "seed": draw(st.integers(0, 1 << 32)),
-        "machine": draw(machines()),
+        "log": draw(st.booleans()),
+        "machine": draw(machines(folder)),
         "cache": draw(caches()),
         "allocator": draw(st.sampled_from(("2.6.34", "4.6", "4.7", "6.1"))),
         "switches": sorted(draw(st.sets(st.sampled_from(("unlocked_colour", "private_slab", "unlocked_look"))))),
@@ -134,9 +160,9 @@ def experiments(draw: st.DrawFn) -> Experiment:
         },
         "workload": draw(WORKLOADS),
     }
-    if draw(st.booleans()):
+    if interrupts:
         raw["interrupts"] = {
-            "kind": draw(st.sampled_from(("poisson", "periodic"))),
+            "kind": interrupts,
             # About one an operation, or fewer: a run's length is mostly think time, and handlers must leave some for the rest.
             "mean_ns": max(1e4, raw["workload"].get("think_ns", 0)) * draw(st.sampled_from((1, 1, 10))),
             "objects": draw(st.sampled_from((0, 1, 3))),
@@ -144,13 +170,6 @@ def experiments(draw: st.DrawFn) -> Experiment:
             "work_ns": draw(st.sampled_from((0, 300))),
         }
     return parse_experiment(raw, "drawn")
-
-
-def machine_of(experiment: Experiment) -> Machine:
-    """The machine of a drawn experiment."""
-    config = experiment.machine
-    assert config.preset is not None
-    return load_machine(config.preset, cost_overrides=config.costs, memory_mib=config.memory_mib)
 
 
 @dataclass(frozen=True)
@@ -191,7 +210,7 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         if rng.random() < 0.02:
             op = rng.choice((Op.GET_PAGES, Op.GIVE_PAGES))
             programs[rng.choice(cpus)].append((think, op, NO_CACHE, rng.choice((0, 1)), ANY_NODE, 0))
-    if rng.random() < 0.05:
+    if rng.random() < 0.05 and len(cpus) > 1:
         # Two CPUs that each wait for what the other only makes afterwards.
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
             programs[first].insert(0, (0, Op.FREE, 0, 10**15 + number, ANY_NODE, 0))
@@ -201,22 +220,41 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
     return Workload(listed, experiment.cache, windowed=windowed)
 
 
-def outcome(engine: Engine, experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0) -> Records | str:
-    """An engine's records, or the one line in which it says why there are none."""
+Rows = dict[Logged, "np.ndarray[Any, Any]"]
+
+
+def logged(
+    engine: Engine, experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0
+) -> tuple[Records, Rows]:
+    """An engine's records and the rows of its event log, a CPU's operations and a lock's holds together."""
+    parts: dict[Logged, list[np.ndarray[Any, Any]]] = {kind: [] for kind in Logged}
+    log = EventLog(lambda kind, some: parts[kind].append(some), ROWS_A_PART)
+    records = engine(experiment, machine, workload, replication, None, log)
+    rows = {kind: np.concatenate(some) for kind, some in parts.items()}
+    return records, {kind: some[np.argsort(some[:, 0], kind="stable")] for kind, some in rows.items()}
+
+
+def outcome(
+    engine: Engine, experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0
+) -> tuple[Records, Rows] | str:
+    """An engine's records and, where the experiment asks for it, its event log; or the one line in which it says why not."""
     try:
-        return engine(experiment, machine, workload, replication)
+        if experiment.log:
+            return logged(engine, experiment, machine, workload, replication)
+        return engine(experiment, machine, workload, replication), {}
     except SlabdesError as error:
         return f"{type(error).__name__}: {error}"
 
 
 def differences(experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0) -> list[str]:
-    """The names of the fields in which the two engines' records differ; none where the engines agree."""
+    """The names of the records' fields, and of the kinds of logged rows, in which the engines differ; none if they agree."""
     reference = outcome(run_reference, experiment, machine, workload, replication)
     compiled = outcome(run_compiled, experiment, machine, workload, replication)
     if isinstance(reference, str) or isinstance(compiled, str):
         return [] if reference == compiled else [f"{reference} / {compiled}"]
-    names = (field.name for field in dataclasses.fields(Records))
-    return [name for name in names if getattr(reference, name) != getattr(compiled, name)]
+    (records, rows), (others, other_rows) = reference, compiled
+    fields = [field.name for field in dataclasses.fields(Records) if getattr(records, field.name) != getattr(others, field.name)]
+    return fields + [kind for kind in rows if not np.array_equal(rows[kind], other_rows[kind])]
 
 
 def synthetic_differences(experiment: Experiment, replication: int = 0) -> list[str]:

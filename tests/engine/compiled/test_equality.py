@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import equality
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,10 +18,11 @@ from slabdes.config import Experiment, parse_experiment
 from slabdes.engine import alloc_paths, free_paths
 from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
-from slabdes.study.plan import plan
+from slabdes.study.plan import machine_of, plan
 from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
 
@@ -30,19 +32,21 @@ UNHURRIED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check
 
 
 @UNHURRIED
-@given(equality.experiments(), st.integers(0, 3))
-def test_any_synthetic_experiment_has_equal_records(experiment: Experiment, replication: int) -> None:
+@given(st.data(), st.integers(0, 3))
+def test_any_synthetic_experiment_has_equal_records(tmp_path: Path, data: st.DataObject, replication: int) -> None:
+    experiment = data.draw(equality.experiments(tmp_path))
     try:
-        build_synthetic(experiment, equality.machine_of(experiment), replication)
+        build_synthetic(experiment, machine_of(experiment), replication)
     except InputError:
         return
     assert not equality.synthetic_differences(experiment, replication)
 
 
 @UNHURRIED
-@given(equality.experiments(), st.randoms(use_true_random=False))
-def test_any_programs_have_equal_records(experiment: Experiment, rng: random.Random) -> None:
-    machine = equality.machine_of(experiment)
+@given(st.data(), st.randoms(use_true_random=False))
+def test_any_programs_have_equal_records(tmp_path: Path, data: st.DataObject, rng: random.Random) -> None:
+    experiment = data.draw(equality.experiments(tmp_path))
+    machine = machine_of(experiment)
     assert not equality.differences(experiment, machine, equality.random_workload(experiment, machine, rng))
 
 
@@ -83,7 +87,7 @@ def test_a_run_from_a_real_systems_state_has_equal_records_its_counters_since_bo
 
 def test_a_stall_is_told_in_the_same_words() -> None:
     experiment = burst()
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     steps = ((0, Op.FREE, 0, 7, ANY_NODE, 0), (0, Op.ALLOC, 0, 7, ANY_NODE, MAY_WAIT))
     workload = Workload({2: equality.Listed(steps)}, experiment.cache)
     with pytest.raises(Stalled, match="CPU 2 for slot 7 to be filled"):
@@ -93,7 +97,7 @@ def test_a_stall_is_told_in_the_same_words() -> None:
 
 def test_an_interrupt_storm_is_told_in_the_same_words() -> None:
     experiment = burst(interrupts={"kind": "periodic", "mean_ns": 100.0, "work_ns": 500.0})
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     workload = build_synthetic(experiment, machine, 0)
     with pytest.raises(InputError, match="only handles interrupts"):
         run_compiled(experiment, machine, workload)
@@ -126,16 +130,23 @@ def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object
     assert "digest" in equality.synthetic_differences(experiment)
 
 
+def test_a_hold_that_one_engine_logs_otherwise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = burst(log=True)
+    assert not equality.synthetic_differences(experiment)
+    monkeypatch.setattr(EventLog, "hold", lambda log, *row: log.rows(Logged.HOLDS, np.array([row]) + (row[1] == 3)))
+    assert equality.synthetic_differences(experiment) == ["holds"]
+
+
 def test_checking_invariants_is_left_to_the_reference() -> None:
     experiment = burst(debug=True)
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     with pytest.raises(InputError, match="debug"):
         run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))
 
 
 def test_progress_ends_with_every_operation() -> None:
     experiment = burst()
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     workload = build_synthetic(experiment, machine, 0)
     for engine in (run_reference, run_compiled):
         told: list[int] = []
@@ -157,7 +168,7 @@ def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
         workload={"kind": "burst", "objects": 1500, "rounds": 1},
         machine={"preset": "numa-2x4"},
     )
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     assert not equality.synthetic_differences(experiment)
     steps = [(0, Op.ALLOC, 0, 3 * number, ANY_NODE, MAY_WAIT) for number in range(10_000)]
     steps += [(0, Op.FREE, 0, 3 * number, ANY_NODE, 0) for number in range(0, 10_000, 2)]
@@ -169,6 +180,6 @@ def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
 def test_a_run_beyond_the_time_that_is_counted_exactly_is_refused_by_both_engines(run: Callable[..., object]) -> None:
     workload = {"kind": "critical_section", "operations": 50, "think_ns": 1e12, "hold_ns": 1e12, "hold": "constant"}
     experiment = burst(machine={"preset": "xeon-2s"}, cache=[], timing={"hz": 100}, workload=workload)
-    machine = equality.machine_of(experiment)
+    machine = machine_of(experiment)
     with pytest.raises(InputError, match=r"simulated time: the run does not end in time; allowed: at most 9,007 s"):
         run(experiment, machine, build_synthetic(experiment, machine, 0))

@@ -8,7 +8,8 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, ListName, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.kernel import CpuContext, LockSite, Waits
+from slabdes.engine.kernel import CpuContext, Waits
+from slabdes.engine.lock_sites import LockSite
 
 SITES = {
     LockSite.REFILL: "refill",

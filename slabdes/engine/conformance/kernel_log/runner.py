@@ -26,7 +26,8 @@ from slabdes.allocator.versions import LINUX_6_1
 from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.geometry import geometry_row
 from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
-from slabdes.engine.kernel import CpuContext, LockSite
+from slabdes.engine.kernel import CpuContext
+from slabdes.engine.lock_sites import LockSite
 from slabdes.errors import InputError
 from slabdes.workload.programs import MAY_WAIT
 

@@ -12,7 +12,8 @@ from slabdes.allocator.versions import LINUX_6_1
 from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
 from slabdes.engine.conformance.kernel_trace.restore import Addresses
 from slabdes.engine.conformance.kernel_trace.resync import Resync
-from slabdes.engine.kernel import CpuContext, LockSite
+from slabdes.engine.kernel import CpuContext
+from slabdes.engine.lock_sites import LockSite
 
 
 class Cause(Enum):

@@ -1,0 +1,85 @@
+"""From where locks are taken, and the kernel functions that take them there, as lock_stat names its contention points.
+
+Leaves out places inside a function: the kernel tells those apart by address, a model has none.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from slabdes.allocator.versions import Version
+
+
+class LockSite(IntEnum):
+    """From where a lock is taken, in the words of the recorded 6.1 logs; ALIENREAP and those after it are not logged."""
+
+    REFILL = 0
+    GROW = 1
+    NODEALLOC = 2
+    FLUSH = 3
+    ALIENDRAIN = 4
+    REMOTEFREE = 5
+    DRAINARRAY = 6
+    DRAINFREELIST = 7
+    DODRAIN = 8
+    SHAREDDRAIN = 9
+    TUNE = 10
+    ALIEN = 11
+    ALIENREAP = 12
+    DRAINALIENS = 13
+    COLOUR = 14
+    PAGELISTREFILL = 15
+    PAGELISTTRIM = 16
+    HIGHERPAGES = 17
+    FREEPAGES = 18
+    SECTION = 19
+
+
+N_SITES: Final = len(LockSite)
+
+
+def function_at(site: LockSite, version: Version) -> str:
+    """The function in whose source a kernel of this version takes a lock from `site` (mm/slab.c, mm/page_alloc.c).
+
+    A compiler may inline it: the recorded 6.1 kernel's own lock_stat says ___cache_free where cache_flusharray is meant.
+    """
+    match site:
+        case LockSite.REFILL:
+            return "cache_alloc_refill"
+        case LockSite.GROW:
+            return "cache_grow_end" if version.private_slab else "cache_grow"
+        case LockSite.COLOUR:
+            return "cache_grow_begin" if version.private_slab else "cache_grow"
+        case LockSite.NODEALLOC:
+            return "____cache_alloc_node"
+        case LockSite.FLUSH:
+            return "cache_flusharray"
+        case LockSite.ALIENDRAIN:
+            return "__drain_alien_cache"
+        case LockSite.REMOTEFREE | LockSite.ALIEN:
+            return version.free_alien_function
+        case LockSite.DRAINARRAY:
+            return "drain_array"
+        case LockSite.SHAREDDRAIN:
+            return "drain_cpu_caches" if version.shrink_locks_empty_shared else "drain_array"
+        case LockSite.DRAINFREELIST:
+            return "drain_freelist"
+        case LockSite.DODRAIN:
+            return "do_drain"
+        case LockSite.TUNE:
+            return "do_tune_cpucache"
+        case LockSite.ALIENREAP:
+            return "reap_alien"
+        case LockSite.DRAINALIENS:
+            return "drain_alien_cache"
+        case LockSite.PAGELISTREFILL:
+            return "rmqueue_bulk"
+        case LockSite.PAGELISTTRIM:
+            return "free_pcppages_bulk"
+        case LockSite.HIGHERPAGES:
+            return version.rmqueue_function
+        case LockSite.FREEPAGES:
+            return "free_one_page"
+        case LockSite.SECTION:
+            return "section"

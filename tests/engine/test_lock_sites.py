@@ -1,0 +1,45 @@
+"""What the kernel functions are called that take locks: by version, and as the recorded 6.1 kernel's own lock_stat has them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from slabdes.allocator.versions import LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1, VERSIONS, Version, with_switches
+from slabdes.engine.lock_sites import LockSite, function_at
+
+CONTENDED = Path(__file__).parents[1] / "kernel61" / "contend.lock_stat.gz"
+INLINED = {"___cache_free": "cache_flusharray"}
+"""What gcc made of the recorded kernel."""
+
+
+def test_the_names_for_6_1_are_those_of_the_real_list_locks_contention_points() -> None:
+    text = gzip.decompress(CONTENDED.read_bytes()).decode()
+    points = re.findall(r"&parent->list_lock +[0-9]+ +\[<[0-9a-f]+>\] (\w+)\+", text)
+    assert len(points) == 8, "four in each block"
+    sites = (LockSite.REFILL, LockSite.GROW, LockSite.FLUSH, LockSite.ALIENDRAIN)
+    assert {INLINED.get(point, point) for point in points} == {function_at(site, LINUX_6_1) for site in sites}
+
+
+@pytest.mark.parametrize(
+    ("version", "growing"),
+    [
+        (LINUX_2_6_34, ("cache_grow", "cache_grow")),
+        (LINUX_4_6, ("cache_grow", "cache_grow")),
+        (with_switches(LINUX_4_6, ["private_slab"]), ("cache_grow_begin", "cache_grow_end")),
+        (LINUX_4_7, ("cache_grow_begin", "cache_grow_end")),
+    ],
+    ids=lambda version: version.name if isinstance(version, Version) else "",
+)
+def test_cache_grow_is_two_functions_once_a_new_slab_is_private(version: Version, growing: tuple[str, str]) -> None:
+    assert tuple(function_at(site, version) for site in (LockSite.COLOUR, LockSite.GROW)) == growing
+
+
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
+def test_every_site_has_a_function(version: Version) -> None:
+    named = {site: function_at(site, version) for site in LockSite}
+    assert all(name.isidentifier() for name in named.values())
+    assert named[LockSite.ALIEN] == named[LockSite.REMOTEFREE]
