@@ -203,6 +203,7 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
     while True:
         for node in k.zonelist(start):
             yield from k.look(cpu)
+            k.note_free_objects_read(cpu, cache.nodelists[node])
             if not cache.nodelists[node].free_objects:
                 continue
             obj = yield from ____cache_alloc_node(k, cpu, cache, flags | THISNODE, node)

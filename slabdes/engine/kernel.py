@@ -133,6 +133,9 @@ class Kernel(ABC, Generic[Cpu]):
     def note_unlocked_look(self, cpu: Cpu, l3: KmemList3) -> None:
         """A refill is about to read, without the lock, whether the node has anything."""
 
+    def note_free_objects_read(self, cpu: Cpu, l3: KmemList3) -> None:
+        """fallback_alloc reads, without the lock, whether a node's lists hold anything."""
+
     def note_direct_grow(self, cpu: Cpu, cache: KmemCache) -> None:
         """A refill grows without having taken list_lock."""
 

@@ -239,7 +239,8 @@ def test_a_fallback_to_a_free_slab_fetches_its_owners_lines() -> None:
 
 
 def test_a_failure_costs_every_attempt_and_touches_nothing() -> None:
-    expected = ENTER + FIRST_TIME + HERE_FIRST + P.irq_pair + 2 * P.page_alloc_order0
+    looked_there = P.dram_remote  # at the other node's free_objects
+    expected = ENTER + FIRST_TIME + HERE_FIRST + looked_there + P.irq_pair + 2 * P.page_alloc_order0
     costs(Path.FAIL, expected, last_operation(0, {0: [alloc(0)]}, SMALL, NO_MEMORY))
 
 

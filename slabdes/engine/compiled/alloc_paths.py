@@ -44,6 +44,7 @@ from slabdes.engine.compiled.notes import (
     note_counted,
     note_direct_grow,
     note_fallback,
+    note_free_objects_read,
     note_linked,
     note_moved,
     note_no_more_slabs,
@@ -296,7 +297,9 @@ def fallback_alloc(run: Record, cpu: Record, frame: Record) -> int:
         node = ints_at(run.zonelists)[frame.node * run.n_nodes + frame.i]
         frame.i += 1
         frame.pc = FALLBACK + 1
-        if l3s_at(run.l3s)[cache * run.n_nodes + node].free_objects:
+        l3 = l3s_at(run.l3s)[cache * run.n_nodes + node]
+        note_free_objects_read(run, cpu, l3)
+        if l3.free_objects:
             frame.pc = FALLBACK + 3
             call(run, cpu, NODE_ALLOC, cache, node, frame.flags | THISNODE, 0, 0)
     elif stage == 3:

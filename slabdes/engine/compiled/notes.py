@@ -34,9 +34,15 @@ def note_coloured(run: Record, cpu: Record, l3: Record) -> None:
 
 
 @inline
+def note_free_objects_read(run: Record, cpu: Record, l3: Record) -> None:
+    """fallback_alloc reads, without the lock, whether a node's lists hold anything."""
+    fetch_line(run, cpu, l3.line + run.line_of_free_objects)
+
+
+@inline
 def note_unlocked_look(run: Record, cpu: Record, l3: Record) -> None:
     """A refill is about to read, without the lock, whether the node has anything."""
-    fetch_line(run, cpu, l3.line + run.line_of_free_objects)
+    note_free_objects_read(run, cpu, l3)
     if l3.shared >= 0:
         fetch_line(run, cpu, arrays_at(run.arrays)[l3.shared].line)
 

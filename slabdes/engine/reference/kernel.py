@@ -357,8 +357,11 @@ class TimedKernel(Kernel[TimedCpu]):
     def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
         self.fetch(cpu, l3.line + self.layout.colour_next)
 
-    def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
+    def note_free_objects_read(self, cpu: TimedCpu, l3: KmemList3) -> None:
         self.fetch(cpu, l3.line + self.layout.free_objects)
+
+    def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
+        self.note_free_objects_read(cpu, l3)
         if l3.shared:
             self.fetch(cpu, l3.shared.line)
 
