@@ -92,8 +92,8 @@ def _digits(value: float) -> str:
 
 
 def sheets(run: Run) -> list[Sheet]:
-    """The run's tables: rates and times, where the time went, the allocator's counts, locks, interrupts; none that is empty."""
-    made = (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run), interrupts_sheet(run))
+    """The run's tables: rates and times, where the time went, the allocator's counts, locks, who waits, interrupts; none empty."""
+    made = (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run), waits_sheet(run), interrupts_sheet(run))
     return [sheet for sheet in made if sheet.rows]
 
 
@@ -306,9 +306,9 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def html(run: Run) -> str:
-    """The same for a notebook, and who waits for whom; HTML in which every text is escaped."""
+    """The same for a notebook; HTML in which every text is escaped."""
     parts = [f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
-    parts += [_html_table(sheet) for sheet in (*sheets(run), waits_sheet(run)) if sheet.rows]
+    parts += [_html_table(sheet) for sheet in sheets(run)]
     if run.warnings:
         parts.append(f"<ul>{''.join(f'<li>warning: {escape(warning)}</li>' for warning in run.warnings)}</ul>")
     return "\n".join(parts)
