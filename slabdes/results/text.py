@@ -92,7 +92,7 @@ def _digits(value: float) -> str:
 
 
 def sheets(run: Run) -> list[Sheet]:
-    """The run's tables: rates and times, where the time went, the allocator's counts, locks, who waits, interrupts; none empty."""
+    """The run's tables: rates and times, where the time went, the allocator's counts, locks, waits, interrupts; none empty."""
     made = (times_sheet(run), spent_sheet(run), counts_sheet(run), locks_sheet(run), waits_sheet(run), interrupts_sheet(run))
     return [sheet for sheet in made if sheet.rows]
 

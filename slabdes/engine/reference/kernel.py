@@ -140,7 +140,7 @@ class TimedKernel(Kernel[TimedCpu]):
         self._set_toll(cpu, record)
 
     def _comes_late(self, cpu: TimedCpu, record: TimedLock) -> bool:
-        """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker: of the two, either may be."""
+        """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker (disciplines.tas)."""
         return bool(record.holder == FREE and record.waiters and cpu.tosses_a_coin())
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
