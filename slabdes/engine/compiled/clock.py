@@ -117,10 +117,13 @@ def settle(run: Record, cpu: Record) -> None:
         cpu.jitter_key += GAMMA_WORD
         factor = drawn_factor(factor, cpu.jitter, cpu.jitter_key)
     work = (work * factor) >> FIXED_BITS
-    page_work = (page_work * factor) >> FIXED_BITS
     cpu.work_time += work
-    cpu.page_time += page_work
-    cpu.clock += work + page_work
+    cpu.clock += work
+    if page_work:
+        page_work = (page_work * factor) >> FIXED_BITS
+        cpu.page_time += page_work
+        cpu.clock += page_work
+        cpu.beyond_work = 1
 
 
 @inline
@@ -128,6 +131,7 @@ def spend_on_lines(cpu: Record, cost: int) -> None:
     """Wait for other CPUs' lines."""
     cpu.line_time += cost
     cpu.clock += cost
+    cpu.beyond_work |= cost
 
 
 @inline
@@ -137,20 +141,28 @@ def touch_line(run: Record, cpu: Record, line: int) -> int:
     return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
 
 
-@function
+@inline
 def fetch_line(run: Record, cpu: Record, line: int) -> None:
     """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
     if line == NO_LINE:
         return
-    owned = ints_at(run.owner)[line] != NOBODY
+    owner = ints_at(run.owner)[line]
+    # Most lines are still the CPU's own: nothing is to be accounted for.
+    if owner != cpu.number:
+        _fetch_from(run, cpu, line, owner)
+
+
+@function
+def _fetch_from(run: Record, cpu: Record, line: int, owner: int) -> None:
     cost = touch_line(run, cpu, line)
-    if owned:
+    if owner != NOBODY:
         cpu.line_time += cost
     elif ints_at(run.home)[line] == cpu.node:
         cpu.local_memory_time += cost
     else:
         cpu.remote_memory_time += cost
     cpu.clock += cost
+    cpu.beyond_work = 1
 
 
 @inline
@@ -161,6 +173,7 @@ def first_touch(run: Record, cpu: Record, link: int) -> None:
         touched[link] = cpu.number
         cpu.first_touch_time += run.first_touch
         cpu.clock += run.first_touch
+        cpu.beyond_work = 1
 
 
 @inline
@@ -169,6 +182,7 @@ def descriptor_read(run: Record, cpu: Record, link: int) -> None:
     if ints_at(run.touched)[link] != cpu.number:
         cpu.descriptor_read_time += run.first_touch
         cpu.clock += run.first_touch
+        cpu.beyond_work = 1
 
 
 @inline

@@ -143,7 +143,7 @@ def _take(run: Record, cpu: Record) -> int:
     return WAIT
 
 
-@function
+@inline
 def _fetch(run: Record, cpu: Record, held: Record) -> None:
     if held.waiters:
         # A lock that is not queued: who was about to try again will find it taken.
@@ -200,6 +200,7 @@ def _granted(run: Record, cpu: Record) -> None:
     cpu.clock = now
     cpu.lock_wait += waited - held.handoff
     cpu.handoff_time += held.handoff
+    cpu.beyond_work = 1
     owner = ints_at(run.owner)
     if owner[held.line] != cpu.number:
         held.bounces += 1

@@ -78,6 +78,8 @@ def note_unlinking(run: Record, cpu: Record, slab: int) -> None:
     if not run.posted_neighbour_writes:
         spend_on_lines(cpu, before + after)
         return
+    if not before and not after:
+        return
     l3 = l3s_at(run.l3s)[record.cache * run.n_nodes + record.nodeid]
     lock = locks_at(run.locks)[l3.list_lock]
     lock.posted = max(lock.posted, before, after)
