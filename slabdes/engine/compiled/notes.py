@@ -179,7 +179,7 @@ def note_fallback(run: Record, cpu: Record, cache: int, node: int) -> None:
     write(run, cpu, _FALLBACK, cache, node, 0, 0, 0, 0)
 
 
-@function
+@inline
 def _charge_taken(run: Record, cpu: Record, l3: Record, slab: int, nr: int) -> None:
     touch_slab(run, cpu, slab)
     cpu.work += nr * run.slab_object
