@@ -33,6 +33,7 @@ from slabdes.units import PS_PER_S
 Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
+UNKNOWN = -1
 _GO = int(Status.GO)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
@@ -59,7 +60,7 @@ def schedule(run: Record, cpu: int, when: int) -> None:
 @inline
 def comes_next(run: Record, cpu: Record, when: int) -> bool:
     """Whether a CPU's event at `when` comes before every other CPU's. Then it is time for it; otherwise it is scheduled."""
-    if when << run.bits | cpu.number < run.horizon and when < run.time_limit:
+    if when < run.time_limit and _is_first(run, cpu.number, when << run.bits | cpu.number):
         run.now = when
         return True
     schedule(run, cpu.number, when)
@@ -67,15 +68,24 @@ def comes_next(run: Record, cpu: Record, when: int) -> bool:
 
 
 @inline
-def look_out(run: Record, cpu: int) -> None:
-    """Note how far the CPU whose event has come may go before another's comes: the least key beside its way to the root."""
+def _is_first(run: Record, cpu: int, key: int) -> bool:
+    """Whether the key of the CPU whose event has come is less than all others, which lie beside its way to the root.
+
+    `run.horizon` is the least of them once they had to be looked at, until the next CPU's event comes.
+    """
+    if run.horizon != UNKNOWN:
+        return key < run.horizon
     tree = ints_at(run.tree)
     place = run.leaves + cpu
     least = NEVER
     while place > 1:
-        least = min(least, tree[place ^ 1])
+        other = tree[place ^ 1]
+        if other < key:
+            return False
+        least = min(least, other)
         place >>= 1
     run.horizon = least
+    return True
 
 
 @function
