@@ -34,6 +34,7 @@ Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
 UNKNOWN = -1
+"""Stands for a horizon that has not been looked at: less than every key."""
 _GO = int(Status.GO)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
@@ -157,7 +158,7 @@ def fetch_line(run: Record, cpu: Record, line: int) -> None:
     if line == NO_LINE:
         return
     owner = ints_at(run.owner)[line]
-    # Most lines are still the CPU's own: nothing is to be accounted for.
+    # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
     if owner != cpu.number:
         _fetch_from(run, cpu, line, owner)
 
