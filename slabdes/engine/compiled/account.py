@@ -1,6 +1,7 @@
 """Where the time of an operation that is more than a hit went, and when interrupts are on: TimedCpu's accounts, compiled.
 
-Leaves out hits, whose time is work and first touch only, and what handlers do (`interrupts`).
+Work is what the other parts leave of an operation's time: `unpack` sees to it. Leaves out hits, whose time is work and first
+touch only, and what handlers do (`interrupts`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def _level(run: Record, cpu: Record) -> Record:
 def remember_accounts(run: Record, cpu: Record) -> None:
     """From here on, what the accounts grow by belongs to something new."""
     was = _level(run, cpu)
+    if not cpu.level:
+        cpu.beyond_work = 0
     cpu.level += 1
     was.lock_wait = cpu.lock_wait
     was.handoff = cpu.handoff_time
@@ -33,14 +36,12 @@ def remember_accounts(run: Record, cpu: Record) -> None:
     was.remote_memory = cpu.remote_memory_time
     was.pages = cpu.page_time
     was.first_touch = cpu.first_touch_time + cpu.descriptor_read_time
-    was.work = cpu.work_time
     was.interrupts = cpu.interrupt_time
 
 
 @function
 def _add_growth(run: Record, cpu: Record, to: Record) -> int:
     """What the accounts have grown by since they were last remembered goes to another record; first touch apart, it returns."""
-    cpu.level -= 1
     was = _level(run, cpu)
     touched = cpu.first_touch_time + cpu.descriptor_read_time - was.first_touch
     to.lock_wait += cpu.lock_wait - was.lock_wait
@@ -50,7 +51,6 @@ def _add_growth(run: Record, cpu: Record, to: Record) -> int:
     to.remote_memory += cpu.remote_memory_time - was.remote_memory
     to.pages += cpu.page_time - was.pages
     to.first_touch += touched
-    to.work += cpu.work_time - was.work
     to.interrupts += cpu.interrupt_time - was.interrupts
     return touched
 
@@ -58,14 +58,21 @@ def _add_growth(run: Record, cpu: Record, to: Record) -> int:
 @inline
 def begin_account(run: Record, cpu: Record) -> None:
     """TimedCpu.begin_account."""
-    remember_accounts(run, cpu)
+    if cpu.level or cpu.beyond_work:
+        remember_accounts(run, cpu)
+    else:
+        # The accounts are still as they were remembered last.
+        cpu.level = 1
     disable_irqs(cpu)
 
 
 @function
 def end_account(run: Record, cpu: Record, path: int) -> None:
     """TimedCpu.end_account."""
-    touched = _add_growth(run, cpu, spent_at(run.spent)[path])
+    cpu.level -= 1
+    touched = 0
+    if cpu.beyond_work:
+        touched = _add_growth(run, cpu, spent_at(run.spent)[path])
     if path in (_HIT, _FREE_HIT):
         cpu.irqs_off_depth -= 1
         return
@@ -75,11 +82,12 @@ def end_account(run: Record, cpu: Record, path: int) -> None:
 @function
 def end_interrupt(run: Record, cpu: Record, began: int) -> None:
     """TimedCpu.end_interrupt."""
-    if cpu.level > 1:
-        _add_growth(run, cpu, spent_at(run.accounts)[LEVELS * cpu.number + cpu.level - 2])
-    else:
-        cpu.level -= 1
-    cpu.interrupt_time += cpu.clock - began
+    cpu.level -= 1
+    if cpu.level:
+        _add_growth(run, cpu, spent_at(run.accounts)[LEVELS * cpu.number + cpu.level - 1])
+    took = cpu.clock - began
+    cpu.interrupt_time += took
+    cpu.beyond_work |= took
     enable_irqs(run, cpu, cpu.clock)
 
 
@@ -96,5 +104,10 @@ def enable_irqs(run: Record, cpu: Record, now: int) -> None:
     """One reason less for interrupts to be off; the last one counts how long they were."""
     cpu.irqs_off_depth -= 1
     if not cpu.irqs_off_depth:
-        add(run.irq_buckets, run.irq_counts, IRQS_OFF, now - cpu.irqs_off_at)
-        cpu.irqs_on_at = now
+        _irqs_are_on(run, cpu, now)
+
+
+@function
+def _irqs_are_on(run: Record, cpu: Record, now: int) -> None:
+    add(run.irq_buckets, run.irq_counts, IRQS_OFF, now - cpu.irqs_off_at)
+    cpu.irqs_on_at = now

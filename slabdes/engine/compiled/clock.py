@@ -33,6 +33,8 @@ from slabdes.units import PS_PER_S
 Record = Any
 """A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
+UNKNOWN = -1
+"""Stands for a horizon that has not been looked at: less than every key."""
 _GO = int(Status.GO)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
@@ -59,7 +61,7 @@ def schedule(run: Record, cpu: int, when: int) -> None:
 @inline
 def comes_next(run: Record, cpu: Record, when: int) -> bool:
     """Whether a CPU's event at `when` comes before every other CPU's. Then it is time for it; otherwise it is scheduled."""
-    if when << run.bits | cpu.number < run.horizon and when < run.time_limit:
+    if when < run.time_limit and _is_first(run, cpu.number, when << run.bits | cpu.number):
         run.now = when
         return True
     schedule(run, cpu.number, when)
@@ -67,15 +69,24 @@ def comes_next(run: Record, cpu: Record, when: int) -> bool:
 
 
 @inline
-def look_out(run: Record, cpu: int) -> None:
-    """Note how far the CPU whose event has come may go before another's comes: the least key beside its way to the root."""
+def _is_first(run: Record, cpu: int, key: int) -> bool:
+    """Whether the key of the CPU whose event has come is less than all others, which lie beside its way to the root.
+
+    `run.horizon` is the least of them once they had to be looked at, until the next CPU's event comes.
+    """
+    if run.horizon != UNKNOWN:
+        return key < run.horizon
     tree = ints_at(run.tree)
     place = run.leaves + cpu
     least = NEVER
     while place > 1:
-        least = min(least, tree[place ^ 1])
+        other = tree[place ^ 1]
+        if other < key:
+            return False
+        least = min(least, other)
         place >>= 1
     run.horizon = least
+    return True
 
 
 @function
@@ -117,10 +128,13 @@ def settle(run: Record, cpu: Record) -> None:
         cpu.jitter_key += GAMMA_WORD
         factor = drawn_factor(factor, cpu.jitter, cpu.jitter_key)
     work = (work * factor) >> FIXED_BITS
-    page_work = (page_work * factor) >> FIXED_BITS
     cpu.work_time += work
-    cpu.page_time += page_work
-    cpu.clock += work + page_work
+    cpu.clock += work
+    if page_work:
+        page_work = (page_work * factor) >> FIXED_BITS
+        cpu.page_time += page_work
+        cpu.clock += page_work
+        cpu.beyond_work = 1
 
 
 @inline
@@ -128,6 +142,7 @@ def spend_on_lines(cpu: Record, cost: int) -> None:
     """Wait for other CPUs' lines."""
     cpu.line_time += cost
     cpu.clock += cost
+    cpu.beyond_work |= cost
 
 
 @inline
@@ -137,20 +152,28 @@ def touch_line(run: Record, cpu: Record, line: int) -> int:
     return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
 
 
-@function
+@inline
 def fetch_line(run: Record, cpu: Record, line: int) -> None:
     """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
     if line == NO_LINE:
         return
-    owned = ints_at(run.owner)[line] != NOBODY
+    owner = ints_at(run.owner)[line]
+    # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
+    if owner != cpu.number:
+        _fetch_from(run, cpu, line, owner)
+
+
+@function
+def _fetch_from(run: Record, cpu: Record, line: int, owner: int) -> None:
     cost = touch_line(run, cpu, line)
-    if owned:
+    if owner != NOBODY:
         cpu.line_time += cost
     elif ints_at(run.home)[line] == cpu.node:
         cpu.local_memory_time += cost
     else:
         cpu.remote_memory_time += cost
     cpu.clock += cost
+    cpu.beyond_work = 1
 
 
 @function
@@ -170,6 +193,7 @@ def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
     else:
         cpu.remote_memory_time += dearest
     cpu.clock += dearest
+    cpu.beyond_work |= dearest
 
 
 @inline
@@ -180,6 +204,7 @@ def first_touch(run: Record, cpu: Record, link: int) -> None:
         touched[link] = cpu.number
         cpu.first_touch_time += run.first_touch
         cpu.clock += run.first_touch
+        cpu.beyond_work = 1
 
 
 @inline
@@ -188,6 +213,7 @@ def descriptor_read(run: Record, cpu: Record, link: int) -> None:
     if ints_at(run.touched)[link] != cpu.number:
         cpu.descriptor_read_time += run.descriptor_read
         cpu.clock += run.descriptor_read
+        cpu.beyond_work = 1
 
 
 @inline

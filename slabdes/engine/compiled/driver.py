@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from slabdes.engine.compiled import alloc_paths, codes, free_paths, interrupts, page_paths, program, upkeep_paths
-from slabdes.engine.compiled.clock import NEVER, Record, look_out
+from slabdes.engine.compiled.clock import NEVER, UNKNOWN, Record
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import GO, WAIT, resume
@@ -134,7 +134,7 @@ def _simulate(run: Record) -> int:
                 return _STALLED
             number = key & ((1 << run.bits) - 1)
             run.now = key >> run.bits
-            look_out(run, number)
+            run.horizon = UNKNOWN
         status = resume(run, cpus[number])
         if status == GO:
             status = _go_on(run, cpus[number])

@@ -50,7 +50,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
     cost, think, first_touch, me, timer_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.slot))
-    greatest, total, touches = 0, 0, 0
+    greatest, touches = 0, 0
     least = (1 << 63) - 1
     done = 0
     while done < most:
@@ -67,7 +67,6 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
             touches += first_touch
             took += first_touch
         clock = start + took
-        total += took
         least = min(least, took)
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
@@ -77,28 +76,30 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
         slot.obj = obj
         slot.full_at = clock
         slot.full = 1
-        if slot.waiting:
-            wake(run, slot)
         done += 1
+    if done == 1:
+        # Nobody else waits for a slot of steps that are alike: their CPU empties it itself.
+        wake(run, slots[0])
     cpu.allocs += done
     cpu.first_touch_time += touches
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest
-    _lived(run, cpu, (cache + 1) * N_PATHS + _HIT, done, clock, total, least, greatest, touches)
+    _lived(run, cpu, (cache + 1) * N_PATHS + _HIT, done, clock, least, greatest, touches)
     return done
 
 
 @inline
-def _lived(
-    run: Record, cpu: Record, number: int, done: int, clock: int, total: int, least: int, greatest: int, touches: int
-) -> None:
-    """Account for `done` hits, counted in histogram `number`, that took `total` picoseconds and end at `clock`."""
+def _lived(run: Record, cpu: Record, number: int, done: int, clock: int, least: int, greatest: int, touches: int) -> None:
+    """Account for `done` hits, counted in histogram `number`, that end at `clock`."""
     if not done:
         return
+    think_time = done * cpu.think
+    total = clock - cpu.clock - think_time
     cpu.clock = clock
-    cpu.think_time += done * cpu.think
+    cpu.think_time += think_time
     cpu.work_time += total - touches
+    cpu.beyond_work |= touches
     wrap_up(run, number, done, total, least, greatest)
 
 
@@ -117,7 +118,7 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
     slots = slots_at(run.slots + SLOT_BYTES * place)
-    greatest, total, touches = 0, 0, 0
+    greatest, touches = 0, 0
     least = (1 << 63) - 1
     done = 0
     while done < most:
@@ -139,16 +140,16 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
             took += cold
         free_hit(words, stats, ac, obj)
         clock = start + took
-        total += took
         least = min(least, took)
         greatest = max(greatest, took)
         buckets[bucket_of(took)] += 1
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _FREE_HIT)))
         log_operation(run, me, start, clock, cache, _FREE_HIT, obj)
-        if run.windowed:
-            slot.emptied = clock
-            wake(run, slot)
         done += 1
+    if done and run.windowed:
+        # There, no steps are alike.
+        slots[0].emptied = clock
+        wake(run, slots[0])
     if done and run.hashed:
         forget_slot(run, place)
     cpu.frees += done
@@ -156,5 +157,5 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     if jitter:
         cpu.jitter_key = key
     cpu.digest = digest
-    _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, total, least, greatest, touches)
+    _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, least, greatest, touches)
     return done

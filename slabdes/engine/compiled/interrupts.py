@@ -64,11 +64,15 @@ def irq_restore(run: Record, cpu: Record) -> None:
     take_interrupts(run, cpu)
 
 
-@function
+@inline
 def take_interrupts(run: Record, cpu: Record) -> None:
     """If interrupts are on, let those that have come be handled next, each in the middle of what the CPU was doing then."""
-    if cpu.irqs_off_depth or cpu.irq_at > cpu.clock:
-        return
+    if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
+        _interrupt(run, cpu)
+
+
+@function
+def _interrupt(run: Record, cpu: Record) -> None:
     settle(run, cpu)
     frame = call(run, cpu, INTERRUPT, run.irq_cache, cpu.node, 0, 0, 0)
     frame.nr = 0

@@ -52,7 +52,8 @@ LOCK: Final = record(
 """As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
 COUNTS: Final = record("count", "total", "least", "greatest")
 """A histogram's sums; its buckets lie in a table."""
-SPENT: Final = record(*(field.name for field in fields(Spent)))
+SPENT: Final = record(*(field.name for field in fields(Spent) if field.name != "work"))
+"""As Spent, without the part that the others leave."""
 SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
 """A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
 STEP: Final = record("think", "op", "cache", "slot", "node", "flags")
@@ -66,15 +67,19 @@ CPU: Final = record(
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
     "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
-    "level", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth", "irqs_off_at",
-    "irqs_on_at", "oldest", "held", "timer_at",
+    "level", "beyond_work", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth",
+    "irqs_off_at", "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
 )  # fmt: skip
-"""A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
+"""A CPU: its clock and accounts, what it waits for, its step, and where its program is.
+
+`beyond_work` is not 0 once time has gone to anything but work since accounts were remembered with none open: until then, there
+is no growth to be looked for.
+"""
 POINTERS: Final = (
     "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
     "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "lock_points",

@@ -162,7 +162,7 @@ def _comes_late(cpu: Record, held: Record) -> bool:
     return (mix64(cpu.jitter_key) >> _COIN_SHIFT) != 0
 
 
-@function
+@inline
 def _fetch(run: Record, cpu: Record, held: Record) -> None:
     if held.waiters:
         # A lock that is not queued: who was about to try again will find it taken.
@@ -219,6 +219,7 @@ def _granted(run: Record, cpu: Record) -> None:
     cpu.clock = now
     cpu.lock_wait += waited - held.handoff
     cpu.handoff_time += held.handoff
+    cpu.beyond_work = 1
     owner = ints_at(run.owner)
     if owner[held.line] != cpu.number:
         held.bounces += 1

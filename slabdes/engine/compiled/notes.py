@@ -94,6 +94,8 @@ def note_unlinking(run: Record, cpu: Record, slab: int) -> None:
     if not run.posted_neighbour_writes:
         spend_on_lines(cpu, before + after)
         return
+    if not before and not after:
+        return
     l3 = l3s_at(run.l3s)[record.cache * run.n_nodes + record.nodeid]
     lock = locks_at(run.locks)[l3.list_lock]
     lock.posted = max(lock.posted, before, after)
@@ -193,7 +195,7 @@ def note_fallback(run: Record, cpu: Record, cache: int, node: int) -> None:
     write(run, cpu, _FALLBACK, cache, node, 0, 0, 0, 0)
 
 
-@function
+@inline
 def _charge_taken(run: Record, cpu: Record, l3: Record, slab: int, nr: int) -> None:
     touch_slab(run, cpu, slab)
     cpu.work += nr * run.slab_object

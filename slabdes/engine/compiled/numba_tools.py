@@ -43,8 +43,8 @@ def inline(python: F) -> F:
 
 
 def function(python: F) -> F:
-    """Compile a function that others call."""
-    return cast(F, njit(**_INNER)(python))
+    """Compile a function that others call. Were it not said, it would be forced into them if an inline one called it first."""
+    return cast(F, njit(forceinline=False, **_INNER)(python))
 
 
 def by_run(of_script: F, of_timed: F) -> F:

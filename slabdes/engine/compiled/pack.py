@@ -6,6 +6,7 @@ What an engine starts from (`setup`, `timed`) and what it hands over (`collect`)
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.lock_sites import N_SITES, LockSite
 from slabdes.engine.pages import PagePool
-from slabdes.engine.records import Histogram, Path
+from slabdes.engine.records import Histogram, Path, Spent
 from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
@@ -317,12 +318,20 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
         _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
     )
     # Compiled code counts all CPUs together: records add them up anyway.
+    totals = memory["counts"]["total"].reshape(-1, layout.N_PATHS).sum(axis=0)
     for number, packed in enumerate(memory["spent"]):
-        cpus[0].spent[Path(number)] = [int(part) for part in packed]
+        cpus[0].spent[Path(number)] = _with_work(packed, int(totals[number]), Path(number))
     for number, sums in enumerate(memory["counts"]):
         if sums["count"]:
             key = (number // layout.N_PATHS - 1, Path(number % layout.N_PATHS))
             cpus[0].latency[key] = _histogram(memory["buckets"][number], sums)
+
+
+def _with_work(packed: Any, total: int, path: Path) -> list[int]:
+    """The parts of a path's time in the order of Spent: work is the rest. `collect` sees to hits: most have no account."""
+    parts = {name: int(packed[name]) for name in layout.SPENT.names or ()}
+    parts["work"] = 0 if path in (Path.HIT, Path.FREE_HIT) else total - sum(parts.values())
+    return [parts[part.name] for part in fields(Spent)]
 
 
 def _still_waiting(memory: Memory, lock: Any) -> dict[int, int]:

@@ -58,6 +58,12 @@ IDLE = _IDLE
 def live(run: Record, cpu: Record, frame: Record) -> int:
     """Go on with the CPU's program, or with its idling."""
     stage = frame.pc & STAGE
+    if stage == _ALLOCATED:
+        _end_of_alloc(run, cpu, frame)
+        stage = _NEXT
+    elif stage == _FREED:
+        _end_of_free(run, cpu, frame)
+        stage = _NEXT
     if stage == _NEXT:
         return _run_ahead(run, cpu, frame)
     if stage == _THINK:
@@ -68,7 +74,7 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         if _hits(run, cpu, 1):
             return GO
         return _begin(run, cpu, frame)
-    if stage <= _FREED:
+    if stage < _FREED:
         return _operate(run, cpu, frame, stage)
     if stage <= _HELD:
         return _section(run, cpu, frame, stage)
@@ -361,9 +367,6 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _ALLOCATE:
         return _allocate(run, cpu, frame)
-    if stage == _ALLOCATED:
-        _end_of_alloc(run, cpu, frame)
-        return GO
     return _give_back(run, cpu, frame, stage)
 
 
@@ -385,10 +388,7 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         cpu.after = _RELEASE
         frame.pc = _WAIT_UNTIL
         return GO
-    if stage == _RELEASE:
-        return _release(run, cpu, frame, find_slot(run, cpu.slot))
-    _end_of_free(run, cpu, frame)
-    return GO
+    return _release(run, cpu, frame, find_slot(run, cpu.slot))
 
 
 @inline

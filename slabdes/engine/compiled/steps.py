@@ -92,7 +92,7 @@ def _burst(run: Record, cpu: Record) -> int:
 
 @inline
 def skip_steps(cpu: Record, steps: int) -> None:
-    """Go on from the present step to one of those that are like it: the next `cpu.alike` - 1 differ in their slots only."""
+    """Go on from the present step to one like it: the next `cpu.alike` - 1 differ in their slots only, all the CPU's own."""
     cpu.index += steps
     cpu.slot += steps
 
