@@ -59,13 +59,16 @@ def _add_growth(run: Record, cpu: Record, to: Record) -> int:
 def begin_account(run: Record, cpu: Record) -> None:
     """TimedCpu.begin_account."""
     remember_accounts(run, cpu)
-    disable_irqs(cpu)
+    if not cpu.in_bulk:
+        disable_irqs(cpu)
 
 
 @function
 def end_account(run: Record, cpu: Record, path: int) -> None:
     """TimedCpu.end_account."""
     touched = _add_growth(run, cpu, spent_at(run.spent)[path])
+    if cpu.in_bulk:
+        return
     if path in (_HIT, _FREE_HIT):
         cpu.irqs_off_depth -= 1
         return

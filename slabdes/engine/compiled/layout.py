@@ -62,17 +62,18 @@ FRAME: Final = record(
 )  # fmt: skip
 """A path under way: where it goes on, its arguments, its local variables."""
 CPU: Final = record(
-    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
+    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest", "alloc_hit", "free_hit",
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
     "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
     "level", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth", "irqs_off_at",
-    "irqs_on_at", "oldest", "held", "timer_at",
+    "irqs_on_at", "in_bulk", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
+    "cache0", "call_end",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
 POINTERS: Final = (
@@ -82,9 +83,9 @@ POINTERS: Final = (
     "exponential",
 )  # fmt: skip
 COSTS: Final = (
-    "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
-    "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher", "page_per_order",
-    "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
+    "alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object",
+    "list_move", "grow_base", "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher",
+    "page_per_order", "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
 )  # fmt: skip
 """Costs of the machine that the engine charges, picoseconds, under their own names."""
 RULES: Final = (
@@ -94,8 +95,8 @@ RULES: Final = (
     "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
 )  # fmt: skip
 WORKLOAD: Final = (
-    "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",
-    "window", "operations", "target", "flags", "chunk",
+    "objects", "rounds", "n_caches", "bulk", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean",
+    "hold_random", "window", "operations", "target", "flags", "chunk",
 )  # fmt: skip
 RUN: Final = np.dtype(
     [
