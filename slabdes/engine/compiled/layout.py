@@ -62,18 +62,18 @@ FRAME: Final = record(
 )  # fmt: skip
 """A path under way: where it goes on, its arguments, its local variables."""
 CPU: Final = record(
-    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest", "alloc_hit", "free_hit",
+    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
     "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
     "level", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth", "irqs_off_at",
-    "irqs_on_at", "in_bulk", "oldest", "held", "timer_at",
+    "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
-    "cache0", "call_end",
+    "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is."""
 POINTERS: Final = (
