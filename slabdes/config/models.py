@@ -205,7 +205,8 @@ Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 class BurstWorkload(Frozen):
     """Every CPU makes `objects` allocations, then as many frees in the order of allocation, `rounds` times.
 
-    What kernel developers' slab_test does (Christoph Lameter's in-kernel benchmark of 2007).
+    What kernel developers' slab_test does (Christoph Lameter's in-kernel benchmark of 2007), and slab_bulk_test02 with `bulk`
+    (Jesper Brouer, 2015).
     """
 
     kind: Literal["burst"]
@@ -214,9 +215,16 @@ class BurstWorkload(Frozen):
     rounds: Count = 1
     """How often it allocates and frees them all."""
     think_ns: Nanoseconds = 0.0
-    """Before each operation."""
+    """Before each operation, or each bulk call."""
+    bulk: Annotated[int, Strict(), Field(ge=0, le=10**12)] = 0
+    """Objects of a bulk call (kmem_cache_alloc_bulk, kmem_cache_free_bulk), of one cache each; 0: a call an object.
+
+    A call that fails to allocate an object goes on with the next, where the kernel gives all back.
+    """
     barrier: Truth = False
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
+    own_caches: Truth = False
+    """Whether each CPU uses a cache of its own, in the order of both, instead of going round all caches."""
 
 
 class MixWorkload(Frozen):

@@ -10,6 +10,7 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.records import Histogram, Operation, Path, Spent
+from slabdes.machine.costs import Costs
 from slabdes.streams import MASK64
 
 FIXED_BITS: Final = 16
@@ -57,10 +58,11 @@ class TimedCpu(CpuContext):
 
     `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
     collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered. `blocks` of pages
-    are held by its program itself.
+    are held by its program itself. `alloc_hit` and `free_hit` are what its program's hits cost, within bulk calls and without.
     """
 
     __slots__ = (
+        "alloc_hit",
         "allocs",
         "blocks",
         "clock",
@@ -68,9 +70,11 @@ class TimedCpu(CpuContext):
         "digest",
         "failed",
         "first_touch_time",
+        "free_hit",
         "frees",
         "handoff_time",
         "idle_time",
+        "in_bulk",
         "interrupt_time",
         "interrupts",
         "interrupts_lost",
@@ -118,6 +122,8 @@ class TimedCpu(CpuContext):
         self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
         self.digest = 0
         self.blocks = 0
+        self.alloc_hit = self.free_hit = 0
+        self.in_bulk = False
         self.latency: dict[tuple[int, Path], Histogram] = {}
         self.log: EventLog | None = None
         self.was: list[tuple[int, ...]] = []
@@ -174,9 +180,13 @@ class TimedCpu(CpuContext):
         )
 
     def begin_account(self) -> None:
-        """An operation begins that may be more than a hit: remember the accounts; interrupts go off."""
+        """An operation begins that may be more than a hit: remember the accounts; interrupts go off, unless a bulk call has them.
+
+        So a grow that may wait turns them on in a bulk call, too: local_irq_enable does not ask for whom they are off.
+        """
         self.was.append(self._accounts())
-        self.disable_irqs()
+        if not self.in_bulk:
+            self.disable_irqs()
 
     def end_account(self, path: Path) -> None:
         """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched.
@@ -187,6 +197,8 @@ class TimedCpu(CpuContext):
         spent = self.spent.setdefault(path, [0] * len(grown))
         for part, time in enumerate(grown):
             spent[part] += time
+        if self.in_bulk:
+            return
         if path in (Path.HIT, Path.FREE_HIT):
             self.irqs_off_depth -= 1
             return
@@ -209,6 +221,26 @@ class TimedCpu(CpuContext):
         if self.was:
             self.was[-1] = tuple(was + more for was, more in zip(self.was[-1], grown, strict=True))
         self.interrupt_time += self.clock - began
+        self.enable_irqs(self.clock)
+
+    def set_hits(self, costs: Costs) -> None:
+        """What hits cost from here on: without turning interrupts off themselves, within a bulk call."""
+        in_bulk = self.in_bulk
+        self.alloc_hit = costs.alloc_bulk if in_bulk else costs.alloc_hit
+        self.free_hit = costs.free_bulk if in_bulk else costs.free_hit
+
+    def begin_bulk(self, costs: Costs) -> None:
+        """A bulk call begins: interrupts go off once for all its objects."""
+        self.disable_irqs()
+        self.in_bulk = True
+        self.set_hits(costs)
+        self.work += costs.irq_pair
+        self.settle()
+
+    def end_bulk(self, costs: Costs) -> None:
+        """It ends: they go on."""
+        self.in_bulk = False
+        self.set_hits(costs)
         self.enable_irqs(self.clock)
 
     def can_run(self, cost: int) -> bool:

@@ -43,6 +43,7 @@ def _cycles(cycles: float, source: str) -> int:
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
+WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Costs:
     alloc_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
     """Allocation served by the CPU's array: call, interrupts saved and restored, statistics."""
     free_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
+    """Free into the CPU's array, likewise."""
+    alloc_bulk: int = _ns(2.261, Kind.WORK, WITHOUT_IRQ.format("alloc_hit"))
+    """Allocation served by the CPU's array within a bulk call, which has turned interrupts off."""
+    free_bulk: int = _ns(2.261, Kind.WORK, WITHOUT_IRQ.format("free_hit"))
     """Free into the CPU's array, likewise."""
     lock_op: int = _ns(8.334, Kind.WORK, "primitives_brouer2017.csv: spin_lock_unlock, 33 cycles at 4 GHz")
     """An uncontended acquisition and its release, the line apart."""
@@ -168,6 +173,8 @@ class Costs:
 _ENTRIES: Final[dict[str, Mapping[str, Any]]] = {entry.name: entry.metadata for entry in fields(Costs) if entry.metadata}
 COST_NAMES: Final[tuple[str, ...]] = tuple(_ENTRIES)
 """Names of all costs, the ratios included, in the order in which tables show them."""
+SHARES_OF: Final[Mapping[str, str]] = {"alloc_bulk": "alloc_hit", "free_bulk": "free_hit"}
+"""Costs that keep their default share of another one, where that is given and they are not."""
 
 
 def kind_of(name: str) -> Kind:
@@ -190,8 +197,8 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
 def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock_ghz: float = REFERENCE_GHZ, where: str) -> Costs:
     """Costs in ps from those `given` in ns; the others are defaults, local work scaled from 4.0 GHz to `clock_ghz`.
 
-    Given figures are taken as they are, whatever the clock. Raises InputError for an unknown name or a value out of range;
-    `where` begins the message.
+    Given figures are taken as they are, whatever the clock; SHARES_OF says what follows them. Raises InputError for an unknown
+    name or a value out of range; `where` begins the message.
     """
     check_names(given, where)
     check_names(sources, where)
@@ -206,6 +213,10 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
         if name in given:
             values[name] = _checked(name, given[name], where)
             source = sources.get(name, "given without a source")
+        elif (whole := SHARES_OF.get(name, "")) in given:
+            share = int(entry.metadata["default_ps"]) / int(_ENTRIES[whole]["default_ps"])
+            values[name] = round(_checked(whole, given[whole], where) * share)
+            source = f"{source}; the same share of {whole}, which is given"
         elif kind_of(name) is Kind.WORK and scale != 1.0:
             values[name] = round(int(entry.metadata["default_ps"]) * scale)
             source = f"{source}; x {REFERENCE_GHZ:g}/{clock_ghz:g} for a clock of {clock_ghz:g} GHz"

@@ -29,6 +29,10 @@ class Op(IntEnum):
     """Ask the page allocator for 2**`slot` pages of the CPU's own node, with no cache in between."""
     GIVE_PAGES = 5
     """Give as many back; nothing to do if the CPU holds none."""
+    BEGIN_BULK = 6
+    """Turn interrupts off for the allocations or frees of a bulk call, which follow. Bulk calls do not nest."""
+    END_BULK = 7
+    """End the bulk call: interrupts go on."""
 
 
 MAY_WAIT: Final = 1
@@ -43,8 +47,9 @@ Step = tuple[int, int, int, int, int, int]
 """(think_ps, op, cache, slot, node, flags).
 
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
-`Workload.caches`, -1 for steps without one. `slot`: the object's number (hold time in picoseconds for a SECTION, 0 for
-a BARRIER, the order for pages). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE, of allocations only.
+`Workload.caches`, -1 for steps without one. `slot`: the object's number (hold time in picoseconds for a SECTION, the order
+for pages, 0 for a BARRIER and for a bulk call's begin and end). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT
+and THISNODE, of allocations only.
 """
 
 

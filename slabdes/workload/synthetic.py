@@ -49,8 +49,10 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
     programs: dict[int, Program]
     match config:
         case BurstWorkload():
+            if config.own_caches and len(caches) < count:
+                raise InputError("workload.own_caches", f"{count} CPUs, {len(caches)} caches", allowed="a cache for each CPU")
             programs = {cpu: Burst(config, len(caches), slot) for slot, cpu in enumerate(cpus)}
-            steps = 2 * config.objects * config.rounds * count
+            steps = 2 * (config.objects + 2 * _bulk_calls(config)) * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
         case MixWorkload():
             programs = {cpu: Mix(config, len(caches), slot, key(cpu)) for slot, cpu in enumerate(cpus)}
@@ -79,7 +81,7 @@ def known_span_ps(experiment: Experiment) -> int:
     config = experiment.workload
     match config:
         case BurstWorkload():
-            return 2 * config.objects * config.rounds * ns_to_ps(config.think_ns)
+            return 2 * (_bulk_calls(config) or config.objects) * config.rounds * ns_to_ps(config.think_ns)
         case MixWorkload():
             return config.operations * ns_to_ps(config.think_ns)
         case ProducerConsumerWorkload():
@@ -89,6 +91,11 @@ def known_span_ps(experiment: Experiment) -> int:
         case PagesWorkload():
             return 0
     raise AssertionError(f"{config.kind} is not synthetic")
+
+
+def _bulk_calls(config: BurstWorkload) -> int:
+    """Bulk calls that it takes to allocate all objects of a round; 0 if each object has a call of its own."""
+    return -(-config.objects // config.bulk) if config.bulk else 0
 
 
 def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
@@ -135,17 +142,27 @@ class Burst:
     def __call__(self) -> Iterator[Step]:
         """Allocate them all, then free them all, in every round."""
         config = self.config
+        for _round in range(config.rounds):
+            for op, flags in ((Op.ALLOC, MAY_WAIT), (Op.FREE, 0)):
+                yield from self._calls(op, flags)
+                if config.barrier:
+                    yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
+
+    def _calls(self, op: Op, flags: int) -> Iterator[Step]:
+        """All objects once, from one cache after the other: a call each, or in bulk calls."""
+        config = self.config
         think = ns_to_ps(config.think_ns)
         base = self.owner << SLOT_BITS
-        for _round in range(config.rounds):
-            for slot in range(config.objects):
-                yield think, Op.ALLOC, slot % self.n_caches, base + slot, ANY_NODE, MAY_WAIT
-            if config.barrier:
-                yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
-            for slot in range(config.objects):
-                yield think, Op.FREE, slot % self.n_caches, base + slot, ANY_NODE, 0
-            if config.barrier:
-                yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
+        first, n_caches = (self.owner, 1) if config.own_caches else (0, self.n_caches)
+        size = config.bulk or 1
+        for call, begin in enumerate(range(0, config.objects, size)):
+            cache = first + call % n_caches
+            if config.bulk:
+                yield think, Op.BEGIN_BULK, NO_CACHE, 0, ANY_NODE, 0
+            for slot in range(begin, min(begin + size, config.objects)):
+                yield 0 if config.bulk else think, op, cache, base + slot, ANY_NODE, flags
+            if config.bulk:
+                yield 0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,20 @@ def test_a_given_cost_is_not_scaled_by_the_clock() -> None:
     assert dict(costs.sources)["alloc_hit"] == "me"
 
 
+def test_a_bulk_calls_hit_is_a_single_one_that_does_not_turn_interrupts_off_itself() -> None:
+    costs = Costs()
+    # primitives_brouer2017.csv: local_irq_save_restore, 9.665 ns
+    assert costs.alloc_hit - costs.alloc_bulk == costs.free_hit - costs.free_bulk == 9665
+
+
+def test_a_bulk_calls_hit_keeps_its_share_of_a_single_one_that_is_given_alone() -> None:
+    default = Costs()
+    costs = build_costs({"alloc_hit": 2.655, "free_hit": 10, "free_bulk": 7}, {}, clock_ghz=2.0, where="test")
+    assert costs.alloc_bulk == round(2655 * default.alloc_bulk / default.alloc_hit)
+    assert dict(costs.sources)["alloc_bulk"].endswith("the same share of alloc_hit, which is given")
+    assert costs.free_bulk == 7000
+
+
 def test_sharing_a_core_slows_local_work_and_leaves_transfers_alone() -> None:
     costs = build_costs({"alloc_hit": 10, "smt_slowdown": 1.5}, {}, where="test")
     shared = costs.with_smt_sharing()

@@ -105,6 +105,7 @@ def test_c_says_that_it_has_no_more_pages(limit: Limit) -> None:
     [
         {"workload": {"think_ns": 1.0}},
         {"workload": {"barrier": True}},
+        {"workload": {"bulk": 16}},
         {"allocator": "4.6"},
         {"lock": {"discipline": "ticket"}},
         {"cache": {"size": 8192}},

@@ -93,6 +93,25 @@ def test_think_times_of_two_threads_are_half_of_what_they_add_to_a_pair_on_one()
     assert two_cpus.think_ns(none, {}) == 0.0
 
 
+def test_threads_that_share_nothing_are_simulated_with_a_cache_each() -> None:
+    apart = {name: raw for name, raw in two_cpus.experiments().items() if name.startswith("2 separate ")}
+    rows = published("contention_two_cpus_256").rows
+    assert len(apart) == sum(row["mode"] == "separate" and row["run"] == "1" for row in rows)
+    assert all(len(raw["cache"]) == 2 and raw["workload"]["own_caches"] for raw in apart.values())
+
+
+def test_bulk_calls_are_the_primitives_that_they_are_made_of_and_none_was_fitted_to_them() -> None:
+    (one,) = validate(["fast_paths"]).targets
+    rows = {row.x: row for row in one.outcome.rows if row.series == "alloc+free, in bulk calls"}
+    primitives = {row["op"]: float(row["ns"]) for row in published("primitives_brouer2017").rows}
+    single = 23.852  # slab_brouer2015_bulk.csv: alloc+free
+    for objects in (1, 2, 16):
+        expected = single - 2 * primitives["local_irq_save_restore"] + 2 * primitives["local_IRQ_disable_enable"] / objects
+        assert rows[objects].simulated == pytest.approx(expected, rel=0.01)
+    assert rows[1].measured == 10.715
+    assert not any(row.fitted for row in rows.values())
+
+
 def test_a_benchmarks_lengths_add_up_to_one_threads_turn() -> None:
     from slabdes.machine import load_machine
 

@@ -21,6 +21,8 @@ from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Step, Workload
 COSTS_NS: Final = {
     "alloc_hit": 11.003,
     "free_hit": 13.007,
+    "alloc_bulk": 3.301,
+    "free_bulk": 4.703,
     "lock_op": 8.311,
     "irq_pair": 1.901,
     "slow_path": 10.103,
@@ -57,6 +59,8 @@ class Price:
 
     alloc_hit: int
     free_hit: int
+    alloc_bulk: int
+    free_bulk: int
     lock_op: int
     irq_pair: int
     slow_path: int

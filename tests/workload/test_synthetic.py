@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from slabdes.config import parse_experiment
+from slabdes.errors import InputError
 from slabdes.machine.toml_file import parse_toml
 from slabdes.machine.topology import Machine
-from slabdes.workload.synthetic import build_synthetic, known_span_ps, pair_up
+from slabdes.study.plan import machine_of
+from slabdes.workload.programs import Op
+from slabdes.workload.synthetic import NO_CACHE, SLOT_BITS, build_synthetic, known_span_ps, pair_up
 
 
 def machine(*node_of_cpu: int) -> Machine:
@@ -57,6 +60,7 @@ def test_a_machine_of_one_node_has_nothing_to_warn_of() -> None:
     ("workload", "nanoseconds"),
     [
         ({"kind": "burst", "objects": 10, "rounds": 3, "think_ns": 5}, 300),
+        ({"kind": "burst", "objects": 10, "rounds": 3, "think_ns": 5, "bulk": 4}, 90),
         ({"kind": "mix", "operations": 7, "think_ns": 2}, 14),
         ({"kind": "producer_consumer", "objects": 7, "think_ns": 2}, 14),
         ({"kind": "critical_section", "operations": 7, "think_ns": 2, "hold_ns": 3}, 35),
@@ -64,3 +68,48 @@ def test_a_machine_of_one_node_has_nothing_to_warn_of() -> None:
 )
 def test_a_program_takes_at_least_its_think_and_hold_times(workload: dict[str, Any], nanoseconds: int) -> None:
     assert known_span_ps(experiment(**workload)) == nanoseconds * 1000
+
+
+def steps(caches: int, cpus: int = 1, **workload: Any) -> list[list[tuple[int, str, int, int]]]:
+    """Think time (ns), operation, cache and slot of every step of each CPU; slots counted from the CPU's first."""
+    raw = {
+        "machine": {"preset": "uma-4", "cpus": cpus},
+        "cache": [{"name": f"c{number}", "size": 8} for number in range(caches)],
+        "workload": {"kind": "burst", **workload},
+    }
+    parsed = parse_experiment(raw, "test")
+    workload_ = build_synthetic(parsed, machine_of(parsed), 0)
+    made = [list(program()) for program in workload_.programs.values()]
+    assert workload_.operations == sum(map(len, made))
+    return [
+        [(think // 1000, Op(op).name, cache, slot & ((1 << SLOT_BITS) - 1)) for think, op, cache, slot, _node, _flags in program]
+        for program in made
+    ]
+
+
+def test_bulk_calls_are_of_one_cache_each_and_the_last_has_what_is_left() -> None:
+    (program,) = steps(2, objects=5, bulk=2, think_ns=7)
+    begin, end = (7, "BEGIN_BULK", NO_CACHE, 0), (0, "END_BULK", NO_CACHE, 0)
+    calls = [(0, (0, 1)), (1, (2, 3)), (0, (4,))]
+    assert program == [
+        step
+        for op in ("ALLOC", "FREE")
+        for cache, slots in calls
+        for step in (begin, *((0, op, cache, slot) for slot in slots), end)
+    ]
+
+
+def test_a_bulk_call_of_one_object_is_not_a_single_call() -> None:
+    (single,), (bulk,) = steps(1, objects=1), steps(1, objects=1, bulk=1)
+    assert [op for _think, op, _cache, _slot in single] == ["ALLOC", "FREE"]
+    assert [op for _think, op, _cache, _slot in bulk] == ["BEGIN_BULK", "ALLOC", "END_BULK", "BEGIN_BULK", "FREE", "END_BULK"]
+
+
+def test_cpus_with_caches_of_their_own_use_no_other() -> None:
+    programs = steps(3, cpus=3, objects=4, own_caches=True)
+    assert [{cache for _think, _op, cache, _slot in program} for program in programs] == [{0}, {1}, {2}]
+
+
+def test_too_few_caches_for_one_each_are_told() -> None:
+    with pytest.raises(InputError, match=r"^workload.own_caches: 3 CPUs, 2 caches; allowed: a cache for each CPU$"):
+        steps(2, cpus=3, own_caches=True)

@@ -63,7 +63,8 @@ def begin_account(run: Record, cpu: Record) -> None:
     else:
         # The accounts are still as they were remembered last.
         cpu.level = 1
-    disable_irqs(cpu)
+    if not cpu.in_bulk:
+        disable_irqs(cpu)
 
 
 @function
@@ -73,6 +74,8 @@ def end_account(run: Record, cpu: Record, path: int) -> None:
     touched = 0
     if cpu.beyond_work:
         touched = _add_growth(run, cpu, spent_at(run.spent)[path])
+    if cpu.in_bulk:
+        return
     if path in (_HIT, _FREE_HIT):
         cpu.irqs_off_depth -= 1
         return

@@ -261,8 +261,8 @@ def reap_time(run: Record, cpu: Record) -> int:
 
 @inline
 def set_timer(cpu: Record) -> None:
-    """The CPU's reap timer or its next interrupt has changed."""
-    cpu.timer_at = min(cpu.reap_at, cpu.irq_at)
+    """The CPU's reap timer or its next interrupt has changed, or whether they can take it (Run._timer)."""
+    cpu.timer_at = NEVER if cpu.in_bulk else min(cpu.reap_at, cpu.irq_at)
 
 
 @inline

@@ -146,7 +146,17 @@ def _pack_burst(memory: Memory, programs: Programs) -> bool:
         record = memory["cpus"][cpu]
         record["kind"] = Kind.BURST
         record["base"] = program.owner << SLOT_BITS
-    memory.set(objects=config.objects, rounds=config.rounds, has_barrier=config.barrier, burst_think=ns_to_ps(config.think_ns))
+        if config.own_caches:
+            record["cache0"] = program.owner
+    if config.own_caches:
+        memory.set(n_caches=1)
+    memory.set(
+        objects=config.objects,
+        rounds=config.rounds,
+        bulk=config.bulk,
+        has_barrier=config.barrier,
+        burst_think=ns_to_ps(config.think_ns),
+    )
     return _table(memory, len(programs), config.objects)
 
 

@@ -43,11 +43,11 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
     cache = cpu.cache
     ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
     most = min(most, ac.avail)
-    if not most or run.windowed or cpu.want != ANY_NODE or not _can_run(run, cpu, run.alloc_hit):
+    if not most or run.windowed or cpu.want != ANY_NODE or not _can_run(run, cpu, cpu.alloc_hit):
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, first_touch, me, timer_at = run.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
+    cost, think, first_touch, me, timer_at = cpu.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.slot))
     greatest, touches = 0, 0
@@ -110,11 +110,11 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
     ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
     most = min(most, ac.limit - ac.avail)
     place = find_slot(run, cpu.slot)
-    if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, run.free_hit):
+    if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, cpu.free_hit):
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, cold, me, timer_at = run.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
+    cost, think, cold, me, timer_at = cpu.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     node = cpu.node
     slots = slots_at(run.slots + SLOT_BYTES * place)

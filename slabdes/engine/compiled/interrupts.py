@@ -81,6 +81,29 @@ def _interrupt(run: Record, cpu: Record) -> None:
     frame.home = cpu.ret2
 
 
+@function
+def begin_bulk(run: Record, cpu: Record) -> None:
+    """TimedCpu.begin_bulk."""
+    disable_irqs(cpu)
+    cpu.in_bulk = 1
+    cpu.alloc_hit = run.alloc_bulk
+    cpu.free_hit = run.free_bulk
+    set_timer(cpu)
+    cpu.work += run.irq_pair
+    settle(run, cpu)
+
+
+@function
+def end_bulk(run: Record, cpu: Record) -> None:
+    """TimedCpu.end_bulk; a handler may now be on top of the program."""
+    cpu.in_bulk = 0
+    cpu.alloc_hit = run.alloc_hit
+    cpu.free_hit = run.free_hit
+    set_timer(cpu)
+    enable_irqs(run, cpu, cpu.clock)
+    take_interrupts(run, cpu)
+
+
 @inline
 def _gap(run: Record, cpu: Record) -> int:
     if run.irq_periodic:

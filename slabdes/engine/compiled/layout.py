@@ -74,6 +74,7 @@ CPU: Final = record(
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
+    "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is.
 
@@ -87,9 +88,9 @@ POINTERS: Final = (
     "exponential",
 )  # fmt: skip
 COSTS: Final = (
-    "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
-    "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher", "page_per_order",
-    "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
+    "alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object",
+    "list_move", "grow_base", "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher",
+    "page_per_order", "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
 )  # fmt: skip
 """Costs of the machine that the engine charges, picoseconds, under their own names."""
 RULES: Final = (
@@ -99,8 +100,8 @@ RULES: Final = (
     "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
 )  # fmt: skip
 WORKLOAD: Final = (
-    "objects", "rounds", "n_caches", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean", "hold_random",
-    "window", "operations", "target", "flags", "chunk",
+    "objects", "rounds", "n_caches", "bulk", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean",
+    "hold_random", "window", "operations", "target", "flags", "chunk",
 )  # fmt: skip
 RUN: Final = np.dtype(
     [

@@ -268,7 +268,7 @@ def chain_length(cache: KmemCache, longest: int) -> int:
 
 def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu], jitter_keys: Sequence[int]) -> None:
     packed = put_cpus(memory, state)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at"):
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at", "alloc_hit", "free_hit"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
 

@@ -19,11 +19,12 @@ from slabdes.engine.compiled.clock import (
     schedule,
     set_timer,
     settle,
+    unschedule,
 )
 from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
 from slabdes.engine.compiled.free_paths import kmem_cache_free
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
-from slabdes.engine.compiled.interrupts import take_interrupts
+from slabdes.engine.compiled.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status, Why
 from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import (
@@ -45,6 +46,7 @@ _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
 _GET_PAGES, _GIVE_PAGES = int(Op.GET_PAGES), int(Op.GIVE_PAGES)
+_BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
 _HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.FREE_HIT), int(Path.SECTION)
 
 # Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
@@ -142,7 +144,7 @@ def _allocate(run: Record, cpu: Record, frame: Record) -> int:
     """Allocate an object for a slot that is empty."""
     cpu.start = cpu.clock
     begin_account(run, cpu)
-    cpu.work += run.alloc_hit
+    cpu.work += cpu.alloc_hit
     frame.pc = _ALLOCATED
     node = cpu.node if cpu.want == ANY_NODE else cpu.want
     return kmem_cache_alloc(run, cpu, call(run, cpu, ALLOC, cpu.cache, node, cpu.flags, 0, 0))
@@ -163,7 +165,7 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
         _emptied(run, cpu)
         return GO
     begin_account(run, cpu)
-    cpu.work += run.free_hit
+    cpu.work += cpu.free_hit
     descriptor_read(run, cpu, link_of(run, obj))
     cpu.freed = obj
     frame.pc = _FREED
@@ -192,6 +194,12 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
     if cpu.op in (_GET_PAGES, _GIVE_PAGES):
         frame.pc = _PAGES_MOVED
         return move_pages(run, cpu)
+    if cpu.op == _BEGIN_BULK:
+        begin_bulk(run, cpu)
+        return GO
+    if cpu.op == _END_BULK:
+        end_bulk(run, cpu)
+        return GO
     return _barrier(run, cpu, frame)
 
 
@@ -270,7 +278,10 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return _STALLED
     frame.pc = _BLOCKED
     cpu.when = cpu.timer_at
-    schedule(run, cpu.number, max(cpu.when, run.now))
+    if cpu.when == NEVER:
+        unschedule(run, cpu.number)
+    else:
+        schedule(run, cpu.number, max(cpu.when, run.now))
     return WAIT
 
 

@@ -14,6 +14,7 @@ _STREAM, _BURST, _MIX, _PASS, _SECTION = (
     int(Kind.STREAM), int(Kind.BURST), int(Kind.MIX), int(Kind.PASS), int(Kind.SECTION),
 )  # fmt: skip
 _ALLOC, _FREE, _HOLD, _BARRIER = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION), int(Op.BARRIER)
+_BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
 HAVE = 0
 END = -1
 MORE = int(Status.STEPS)
@@ -63,7 +64,11 @@ def _stream(run: Record, cpu: Record) -> int:
 
 @inline
 def _burst(run: Record, cpu: Record) -> int:
-    """Phases: 0 allocate, 1 barrier, 2 free, 3 barrier."""
+    """Phases: 0 allocate, 1 barrier, 2 free, 3 barrier. Within a bulk call `call_end` is the object after its last, else 0."""
+    if cpu.call_end and cpu.index == cpu.call_end:
+        cpu.call_end = 0
+        _next_cache(run, cpu)
+        return _set(cpu, 0, _END_BULK, NO_CACHE, 0, 0)
     if cpu.index == run.objects and not cpu.phase & 1 and run.has_barrier:
         cpu.phase += 1
         return _set(cpu, 0, _BARRIER, NO_CACHE, 0, 0)
@@ -75,19 +80,33 @@ def _burst(run: Record, cpu: Record) -> int:
             cpu.round += 1
     if cpu.round == run.rounds:
         return END
+    if run.bulk and not cpu.call_end:
+        cpu.call_end = min(cpu.index + run.bulk, run.objects)
+        return _set(cpu, run.burst_think, _BEGIN_BULK, NO_CACHE, 0, 0)
     slot = cpu.index
-    cache = cpu.turn
+    cache = cpu.cache0 + cpu.turn
     cpu.index += 1
+    think = run.burst_think
+    if run.bulk:
+        think = 0
+    else:
+        _next_cache(run, cpu)
+    if cpu.phase == 0:
+        _set(cpu, think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
+    else:
+        _set(cpu, think, _FREE, cache, cpu.base + slot, 0)
+    if run.bulk:
+        cpu.alike = cpu.call_end - slot
+    elif run.n_caches == 1:
+        cpu.alike = run.objects - slot
+    return HAVE
+
+
+@inline
+def _next_cache(run: Record, cpu: Record) -> None:
     cpu.turn += 1
     if cpu.turn == run.n_caches:
         cpu.turn = 0
-    if cpu.phase == 0:
-        _set(cpu, run.burst_think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
-    else:
-        _set(cpu, run.burst_think, _FREE, cache, cpu.base + slot, 0)
-    if run.n_caches == 1:
-        cpu.alike = run.objects - slot
-    return HAVE
 
 
 @inline

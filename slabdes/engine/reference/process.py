@@ -94,6 +94,8 @@ class Run:
             Op.BARRIER: self._barrier,
             Op.GET_PAGES: self._get_pages,
             Op.GIVE_PAGES: self._give_pages,
+            Op.BEGIN_BULK: self._begin_bulk,
+            Op.END_BULK: self._end_bulk,
         }
         steps = 0
         timer = self._timer(cpu)
@@ -148,8 +150,8 @@ class Run:
         return reap_time_ps(cpu.reap_due, self.kernel.settings.hz)
 
     def _timer(self, cpu: TimedCpu) -> int:
-        """When something comes that takes the CPU: its reap timer or an interrupt."""
-        return min(self._reap_time(cpu), cpu.irq_at)
+        """When something comes that takes the CPU: its reap timer or an interrupt; neither does within a bulk call."""
+        return NEVER if cpu.in_bulk else min(self._reap_time(cpu), cpu.irq_at)
 
     def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
         """An interrupt comes before a reap that is due at the same time."""
@@ -204,7 +206,9 @@ class Run:
 
     def _set_timer(self, cpu: TimedCpu, due: int) -> None:
         """See to it that a blocked CPU looks up when its reap timer fires: one pending event a CPU, however often it blocks."""
-        if due <= self.kernel.now or self.timers.get(cpu.number) != due:
+        if due == NEVER:
+            self.timers.pop(cpu.number, None)
+        elif due <= self.kernel.now or self.timers.get(cpu.number) != due:
             self.timers[cpu.number] = due
             self.kernel.at(cpu, max(due, self.kernel.now)).then(partial(self._timer_fires, cpu.number, due))
 
@@ -236,10 +240,10 @@ class Run:
         """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
         cache = self.kernel.state.caches[number]
         ac = cache.array[cpu.number]
-        if not ac.avail or self.workload.windowed or not cpu.can_run(self.kernel.costs.alloc_hit):
+        if not ac.avail or self.workload.windowed or not cpu.can_run(cpu.alloc_hit):
             return False
         start = cpu.clock
-        cpu.work += self.kernel.costs.alloc_hit
+        cpu.work += cpu.alloc_hit
         obj = alloc_hit(self.kernel.state.words, cache.stats, ac)
         self._allocated(cpu, number, slot, obj, Path.HIT, start)
         return True
@@ -251,7 +255,7 @@ class Run:
         cache = kernel.state.caches[number]
         start = cpu.clock
         cpu.begin_account()
-        cpu.work += kernel.costs.alloc_hit
+        cpu.work += cpu.alloc_hit
         if node == NO_NODE:
             obj = yield from self._path(kmem_cache_alloc(kernel, cpu, cache, flags))
         else:
@@ -289,11 +293,11 @@ class Run:
         ac = cache.array[cpu.number]
         if full_at > cpu.clock or obj == NO_OBJECT or ac.avail >= ac.limit or state.slabs[obj >> OBJECT_BITS].nodeid != cpu.node:
             return False
-        if not cpu.can_run(self.kernel.costs.free_hit):
+        if not cpu.can_run(cpu.free_hit):
             return False
         del self.slots[slot]
         start = cpu.clock
-        cpu.work += self.kernel.costs.free_hit
+        cpu.work += cpu.free_hit
         self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
         self._freed(cpu, number, slot, Path.FREE_HIT, start, obj)
@@ -312,7 +316,7 @@ class Run:
             self._emptied(cpu, slot)
             return
         cpu.begin_account()
-        cpu.work += self.kernel.costs.free_hit
+        cpu.work += cpu.free_hit
         self.kernel.descriptor_read(cpu, obj)
         yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
         self._freed(cpu, number, slot, cpu.path, start, obj)
@@ -367,6 +371,14 @@ class Run:
         cpu.frees += 1
         cpu.count(NO_CACHE, Path.GIVE_PAGES, start, order)
         cpu.end_account(Path.GIVE_PAGES)
+
+    def _begin_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        cpu.begin_bulk(self.kernel.costs)
+        yield from ()
+
+    def _end_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        cpu.end_bulk(self.kernel.costs)
+        yield from self._path(self.kernel.take_interrupts(cpu))
 
     def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""

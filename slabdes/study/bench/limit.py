@@ -143,6 +143,7 @@ class _Inputs:
             not isinstance(config, BurstWorkload)
             or config.think_ns
             or config.barrier
+            or config.bulk
             or experiment.allocator is not AllocatorVersion.V2_6_34
             or experiment.switches
             or experiment.lock.discipline is not Discipline.QSPINLOCK

@@ -29,7 +29,10 @@ from slabdes.workload.synthetic import NO_CACHE, build_synthetic
 
 Engine = Callable[..., Records]
 SIZES = (16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000)
-FREE_COSTS = ("alloc_hit", "free_hit", "lock_op", "first_touch", "slab_object", "same_node", "remote_base", "list_move")
+FREE_COSTS = (
+    "alloc_hit", "free_hit", "free_bulk", "irq_pair", "lock_op", "first_touch", "slab_object", "same_node", "remote_base",
+    "list_move",
+)  # fmt: skip
 SECOND_PS = 10**12
 ROWS_A_PART = 100
 """Of an event log, so that a short run has parts."""
@@ -90,6 +93,8 @@ WORKLOADS = st.one_of(
             "objects": st.sampled_from((3, 40, 200, 400)),
             "rounds": st.integers(1, 4),
             "think_ns": st.sampled_from((0, 100, 2e6)),
+            "bulk": st.sampled_from((0, 0, 1, 7, 64)),
+            "own_caches": st.sampled_from((False, False, False, True)),
             "barrier": st.booleans(),
         }
     ),
@@ -215,9 +220,28 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
             programs[first].insert(0, (0, Op.FREE, 0, 10**15 + number, ANY_NODE, 0))
             programs[second].append((0, Op.ALLOC, 0, 10**15 + number, ANY_NODE, MAY_WAIT))
+    if rng.random() < 0.5:
+        for cpu, steps in programs.items():
+            programs[cpu] = in_bulk(steps, rng)
     windowed = rng.random() < 0.2
     listed = {cpu: Listed(tuple(steps)) for cpu, steps in sorted(programs.items())}
     return Workload(listed, experiment.cache, windowed=windowed)
+
+
+def in_bulk(steps: list[Step], rng: random.Random) -> list[Step]:
+    """The same steps, some of them within bulk calls, whatever they are: thoughts, waits for other CPUs, pages, sections."""
+    made: list[Step] = []
+    left = 0
+    for step in steps:
+        if not left and rng.random() < 0.1:
+            left = rng.choice((1, 2, 7, 40))
+            made.append((rng.choice((0, step[0])), Op.BEGIN_BULK, NO_CACHE, 0, ANY_NODE, 0))
+        made.append(step)
+        if left:
+            left -= 1
+            if not left:
+                made.append((rng.choice((0, step[0])), Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0))
+    return [*made, (0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0)] if left else made
 
 
 Rows = dict[Logged, "np.ndarray[Any, Any]"]

@@ -18,10 +18,12 @@ from slabdes.config import Experiment, parse_experiment
 from slabdes.engine import alloc_paths, free_paths
 from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
+from slabdes.machine.costs import Costs
 from slabdes.study.plan import machine_of, plan
 from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
@@ -130,6 +132,20 @@ def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object
     assert "digest" in equality.synthetic_differences(experiment)
 
 
+BULK = {"kind": "burst", "objects": 200, "rounds": 3, "bulk": 7}
+
+
+def test_a_bulk_call_whose_hits_cost_too_much_in_one_engine_only_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = burst(workload=BULK, interrupts={"mean_ns": 5000.0})
+    assert not equality.synthetic_differences(experiment)
+    monkeypatch.setattr(TimedCpu, "set_hits", _always_single)
+    assert "digest" in equality.synthetic_differences(experiment)
+
+
+def _always_single(cpu: TimedCpu, costs: Costs) -> None:
+    cpu.alloc_hit, cpu.free_hit = costs.alloc_hit, costs.free_hit
+
+
 def test_a_hold_that_one_engine_logs_otherwise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = burst(log=True)
     assert not equality.synthetic_differences(experiment)
@@ -144,14 +160,15 @@ def test_checking_invariants_is_left_to_the_reference() -> None:
         run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))
 
 
-def test_progress_ends_with_every_operation() -> None:
-    experiment = burst()
+@pytest.mark.parametrize(("workload", "steps"), [({}, 9600), ({"workload": BULK}, 9600 + 8 * 3 * 2 * 2 * 29)])
+def test_progress_ends_with_every_step(workload: dict[str, object], steps: int) -> None:
+    experiment = burst(**workload)
     machine = machine_of(experiment)
     workload = build_synthetic(experiment, machine, 0)
     for engine in (run_reference, run_compiled):
         told: list[int] = []
         engine(experiment, machine, workload, 0, told.append)
-        assert told[-1] == workload.operations == 9600
+        assert told[-1] == workload.operations == steps
 
 
 @pytest.mark.parametrize("steps", [1, 7])
@@ -160,6 +177,7 @@ def test_a_run_that_is_interrupted_for_a_report_every_few_steps_has_equal_record
 ) -> None:
     monkeypatch.setattr(compiled_run, "STEPS_BETWEEN_REPORTS", steps)
     assert not equality.synthetic_differences(burst())
+    assert not equality.synthetic_differences(burst(workload=BULK, interrupts={"mean_ns": 5000.0}))
 
 
 def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
