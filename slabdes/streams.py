@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     PHASE = 3
     CREATION = 4
     INTERRUPTS = 5
+    RACE = 6
 
 
 def mix64(word: int) -> int:

@@ -148,6 +148,10 @@ class TimingConfig(Frozen):
     """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
     posted_neighbour_writes: Truth = True
     """Whether a hold pays only the dearest of its writes to neighbours on lists, not each of them."""
+    array_lines: Truth = True
+    """Whether pointers of an array beyond the header's cache line lie on lines of their own."""
+    lock_races: Truth = True
+    """Whether any of those whose requests for a free lock are on their way together may be first (tas), not just the newcomer."""
     smt_siblings: Truth = True
     """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
     first_touch: Truth = True
@@ -159,6 +163,8 @@ class TimingRule(StrEnum):
 
     SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
     POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
+    ARRAY_LINES = "array_lines"
+    LOCK_RACES = "lock_races"
     SMT_SIBLINGS = "smt_siblings"
     FIRST_TOUCH = "first_touch"
     JITTER = "jitter"

@@ -22,8 +22,6 @@ DIGEST_PRIME: Final = 0x9E3779B97F4A7C15
 WHAT_PRIME: Final = 0xD1B54A32D192ED03
 """Odd multiplier of the words that say what happened (2**64 divided by the root of x**4 = x + 1, made odd)."""
 NEVER: Final = (1 << 63) - 1
-COIN_SHIFT: Final = 63
-"""A coin is the top bit of a word of jitter."""
 _FIRST_TOUCH: Final = [part.name for part in fields(Spent)].index("first_touch")
 CPU_BITS: Final = 10
 """Enough for 1,024 CPUs."""
@@ -94,6 +92,7 @@ class TimedCpu(CpuContext):
         "log",
         "page_time",
         "page_work",
+        "race_words",
         "remote_memory_time",
         "sections",
         "skipped",
@@ -116,6 +115,7 @@ class TimedCpu(CpuContext):
         self.slowdown = round(slowdown * FIXED_ONE)
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
+        self.race_words: Iterator[int] = iter(())
         self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
         self.think_time = self.lock_wait = self.handoff_time = self.slot_wait = self.line_time = 0
         self.local_memory_time = self.remote_memory_time = 0
@@ -150,10 +150,6 @@ class TimedCpu(CpuContext):
         self.work_time += work
         self.page_time += page_work
         self.clock += work + page_work
-
-    def tosses_a_coin(self) -> bool:
-        """Whether another CPU's request for a line, made at the same time, comes first; where nothing jitters it never does."""
-        return bool(self.jitter) and next(self.jitter_words) >> COIN_SHIFT != 0
 
     def spend_on_lines(self, cost: int) -> None:
         """Wait for other CPUs' lines."""

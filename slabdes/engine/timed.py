@@ -53,6 +53,7 @@ class TimedSettings:
     interrupts: InterruptSettings | None
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
+    array_lines: bool
 
 
 class TimedLock(SpinLock):
@@ -161,6 +162,7 @@ def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[Ca
             node_of_cpu=machine.node_of_cpu,
             handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
             cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
+            races=experiment.timing.lock_races,
         ),
         costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
@@ -168,6 +170,7 @@ def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[Ca
         interrupts=interrupt_settings(experiment, caches),
         spinners_slow_holder=experiment.timing.spinners_slow_holder,
         posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
+        array_lines=experiment.timing.array_lines,
     )
 
 
@@ -228,6 +231,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         slowdown = costs.smt_slowdown if shares else 1.0
         cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
         cpu.set_hits(costs)
+        cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
         cpus.append(cpu)
@@ -237,6 +241,11 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
 def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:
     """Where a CPU's stream of jitter begins."""
     return stream_key(experiment.seed, replication, cpu, Purpose.JITTER)
+
+
+def race_key(experiment: Experiment, replication: int, cpu: int) -> int:
+    """Where a CPU's stream of races for locks begins."""
+    return stream_key(experiment.seed, replication, cpu, Purpose.RACE)
 
 
 def reap_time_ps(due: int, hz: int) -> int:

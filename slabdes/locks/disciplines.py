@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
+RACE_BITS: Final = 32
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
@@ -20,13 +21,14 @@ class Waiting(Protocol):
     """A lock as its discipline sees it.
 
     `waiters` are in order of arrival. The first `passed` of them have been passed over, the first time at `passed_since`:
-    they are cna's secondary queue.
+    they are cna's secondary queue. `drawn` is a random number of RACE_BITS for a race among them; 0 where nothing races.
     """
 
     holder: int
     waiters: list[int]
     passed: int
     passed_since: int
+    drawn: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class LockRules:
     node_of_cpu: Sequence[int]
     handoff_milli: int
     cna_threshold: int
+    races: bool = True
 
 
 Handoff = Callable[[Waiting, int, LockRules], tuple[int, int]]
@@ -50,6 +53,11 @@ class Discipline:
 
     handoff: Handoff
     queued: bool = True
+
+
+def first_of(drawn: int, racers: int) -> int:
+    """Whose request for a line comes first, of `racers` that are on their way together: each as likely (assumed)."""
+    return (drawn * racers) >> RACE_BITS
 
 
 def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
@@ -85,16 +93,17 @@ def ticket(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
-    """Every waiter tries again after a transfer from the releaser: the nearest comes first, of equals the lowest CPU.
+    """Every waiter tries again after a transfer from the releaser: the nearest comes first, any of equals.
 
-    Another CPU, the releaser included, may ask for the free lock before. Both requests for its line are on their way then, and
-    who is quicker is a coin's toss (assumed), if times jitter; otherwise the newcomer is. Were it always the newcomer, a waiter
-    would starve beside a CPU that takes the lock again and again: measured, 29 to 49 % of the acquisitions of two such CPUs are
-    contended (contention_two_cpus_256.csv, limit 12).
+    Another CPU, the releaser included, may ask for the free lock before. Then it and all waiters have a request for the line on
+    its way, and each is as likely to be first; the newcomer always is if nothing races. So it would be by DESIGN's rule, but a
+    waiter would starve beside a CPU that takes the lock again and again: measured, 29 to 49 % of two such CPUs' refills and
+    flushes were contended (contention_two_cpus_256.csv, limit 12).
     """
     row = rules.transfer[lock.holder]
-    delay, winner = min((row[waiter], waiter) for waiter in lock.waiters)
-    return lock.waiters.index(winner), delay
+    delay = min(row[waiter] for waiter in lock.waiters)
+    nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == delay]
+    return nearest[first_of(lock.drawn, len(nearest))], delay
 
 
 def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:

@@ -21,8 +21,8 @@ class SpinLock:
     """
 
     __slots__ = (
-        "acq_bounces", "acquired_by", "acquired_from", "changed_at", "con_bounces", "granted_at", "handoff", "holder", "joined",
-        "line", "next", "passed", "passed_since", "queue_area", "waiters",
+        "acq_bounces", "acquired_by", "acquired_from", "changed_at", "con_bounces", "drawn", "granted_at", "handoff", "holder",
+        "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
@@ -36,6 +36,7 @@ class SpinLock:
         self.passed_since = 0
         self.next = FREE
         self.handoff = 0
+        self.drawn = 0
         self.joined: dict[int, int] = {}
         self.queue_area = 0
         self.changed_at = 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOKS: Final = {
     "work": ("own work", "#0072B2", ""),
-    "first_touch": ("first touch of objects", "#7CC4EE", "..."),
+    "first_touch": ("first touch, cold descriptors", "#7CC4EE", "..."),
     "pages": ("page allocator", "#F0E442", "xx"),
     "local_memory": ("lines from the node's memory", "#009E73", "--"),
     "remote_memory": ("lines from other nodes' memory", "#66C2A5", "oo"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slabdes.config import Discipline
-from slabdes.locks.disciplines import DISCIPLINES, LockRules
+from slabdes.locks.disciplines import DISCIPLINES, RACE_BITS, LockRules
 from slabdes.locks.spinlock import FREE, SpinLock
 
 NEAR, FAR = 20_000, 100_001
@@ -87,12 +87,25 @@ def test_ticket_ignores_the_calibration_of_qspinlock() -> None:
 
 @pytest.mark.parametrize(
     ("waiters", "winner", "picoseconds"),
-    [([2, 1], 1, NEAR), ([3, 2], 2, FAR), ([4, 1, 2], 1, NEAR)],  # the nearest; of equals the lowest CPU
+    [
+        ([2, 1], 1, NEAR),
+        ([3, 2], 3, FAR),
+        ([2, 4, 1], 4, NEAR),
+    ],  # the nearest; of equals the first to come
 )
 def test_tas_is_taken_by_the_waiter_that_sees_the_release_first(waiters: list[int], winner: int, picoseconds: int) -> None:
     lock = held(0, waiters)
     assert lock.release(500, rules("tas")) == (winner, 500 + picoseconds)
     assert lock.holder == FREE
+
+
+def test_any_of_the_nearest_waiters_may_have_a_tas_lock_and_no_other() -> None:
+    # 4, 1 and 6 are on the releaser's node: thirds of the 32 bits that are drawn.
+    third = (1 << RACE_BITS) // 3
+    for drawn, winner in ((0, 4), (third, 4), (third + 1, 1), (2 * third + 1, 6), ((1 << RACE_BITS) - 1, 6)):
+        lock = held(0, [2, 4, 3, 1, 6])
+        lock.drawn = drawn
+        assert lock.release(0, rules("tas"))[0] == winner
 
 
 @pytest.mark.parametrize("cpu", [0, 5], ids=["the releaser", "a newcomer"])

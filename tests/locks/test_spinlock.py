@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabdes.locks.disciplines import DISCIPLINES, Discipline, LockRules, Waiting
+from slabdes.locks.disciplines import DISCIPLINES, RACE_BITS, Discipline, LockRules, Waiting, first_of
 from slabdes.locks.spinlock import FREE, SpinLock
 
 CPUS = 5
@@ -121,32 +121,37 @@ class Ordeal:
         else:
             assert (winner, when) == (FREE, self.now)
 
-    def ask(self, cpu: int) -> None:
-        """A CPU that neither has nor awaits the lock asks for it."""
+    def ask(self, cpu: int, late: bool = False) -> None:
+        """A CPU that neither has nor awaits the lock asks for it; if `late`, a waiter on its way to a free lock is quicker."""
         free = self.holding is None and (self.due is None or not self.rules.discipline.queued)
-        assert self.lock.try_acquire(cpu, self.now) is free
-        if free:
+        taken = free and not (late and self.since)
+        if taken or not free:
+            assert self.lock.try_acquire(cpu, self.now) is free
+        if taken:
             self.holding, self.due = cpu, None
         else:
             self.lock.join(cpu, self.now)
             self.since[cpu] = self.now
 
 
-STEPS = st.lists(st.tuples(st.integers(0, CPUS - 1), st.integers(0, HOLD)), max_size=60)
+STEPS = st.lists(st.tuples(st.integers(0, CPUS - 1), st.integers(0, HOLD), st.integers(0, (1 << RACE_BITS) - 1)), max_size=60)
 
 
 @pytest.mark.parametrize("discipline", DISCIPLINES)
 @given(steps=STEPS)
-def test_any_sequence_of_arrivals_and_releases_has_one_holder_at_a_time(discipline: str, steps: list[tuple[int, int]]) -> None:
+def test_any_sequence_of_arrivals_and_releases_has_one_holder_at_a_time(
+    discipline: str, steps: list[tuple[int, int, int]]
+) -> None:
     """A CPU that is neither holding nor waiting arrives, the holder releases; hand-offs are granted when they are due."""
     ordeal = Ordeal(discipline)
     arrived: list[int] = []
-    for cpu, gap in steps:
+    for cpu, gap, drawn in steps:
         ordeal.until(ordeal.now + gap)
+        ordeal.lock.drawn = drawn
         if cpu == ordeal.holding:
             ordeal.release()
         elif cpu not in ordeal.since:
-            ordeal.ask(cpu)
+            ordeal.ask(cpu, late=first_of(drawn, 1 + len(ordeal.since)) != 0)
             arrived += [cpu] if cpu in ordeal.since else []
         assert sorted(ordeal.lock.waiters) == sorted(ordeal.since)
         assert list(ordeal.since) == ordeal.lock.waiters, "not in the order of arrival"

@@ -133,11 +133,11 @@ def later(step: Step) -> Step:
 
 
 def experiment_of(caches: Sequence[Mapping[str, Any]], **parts: Any) -> Experiment:
-    """An experiment without jitter and with invariants checked; unless given, its machine and workload are not used."""
+    """An experiment without jitter or races, and with invariants checked; unless given, its machine and workload are not used."""
     raw: dict[str, Any] = {
         "machine": {"preset": "numa-2x4"},
         "cache": caches,
-        "timing": {"jitter": 0.0},
+        "timing": {"jitter": 0.0, "lock_races": False},
         "workload": {"kind": "burst"},
         "debug": True,
     }

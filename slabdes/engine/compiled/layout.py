@@ -18,7 +18,7 @@ from slabdes.engine.records import SUB_BUCKET_BITS, Path, Spent
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
 """Room for every bucket of a 63-bit value."""
-HASHES: Final = frozenset({"digest", "jitter_key", "draw_key", "irq_key"})
+HASHES: Final = frozenset({"digest", "jitter_key", "draw_key", "irq_key", "race_key"})
 """Fields that hold unsigned words."""
 
 
@@ -63,7 +63,7 @@ FRAME: Final = record(
 )  # fmt: skip
 """A path under way: where it goes on, its arguments, its local variables."""
 CPU: Final = record(
-    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "digest",
+    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "race_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
     "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
     "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
@@ -97,6 +97,7 @@ RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
     "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
+    "array_lines", "lock_races",
     "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
 )  # fmt: skip
 WORKLOAD: Final = (

@@ -27,17 +27,17 @@ from slabdes.engine.compiled.clock import (
 from slabdes.engine.compiled.interrupts import take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.logged import log_hold
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, locks_at, uint64
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
-from slabdes.engine.cpu import COIN_SHIFT, fold, hold_word
+from slabdes.engine.cpu import fold, hold_word
 from slabdes.engine.lock_sites import N_SITES
-from slabdes.locks.disciplines import cna_threshold_reached, qspinlock_delay, ticket_delay
+from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.streams import mix64
 
 GO = int(Status.GO)
-_COIN_SHIFT = np.uint64(COIN_SHIFT)
+_RACE_SHIFT = np.uint64(64 - RACE_BITS)
 WAIT = int(Status.WAIT)
 FINISHED = int(Status.FINISHED)
 _NOTHING = int(Micro.NOTHING)
@@ -75,7 +75,7 @@ def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
 def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
     """Take a lock if it is free, after a look; whether it was."""
     held = locks_at(run.locks)[lock]
-    if held.holder != FREE or _comes_late(cpu, held):
+    if held.holder != FREE or _comes_late(run, cpu, held):
         return False
     disable_irqs(cpu)
     write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
@@ -135,7 +135,7 @@ def _take(run: Record, cpu: Record) -> int:
     disable_irqs(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
-    if held.holder == FREE and not _comes_late(cpu, held):
+    if held.holder == FREE and not _comes_late(run, cpu, held):
         _fetch(run, cpu, held)
         return GO
     cpu.asked = cpu.clock
@@ -154,12 +154,18 @@ def _take(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _comes_late(cpu: Record, held: Record) -> bool:
+def _comes_late(run: Record, cpu: Record, held: Record) -> bool:
     """Whether a waiter that is about to try again for this free lock is quicker (TimedKernel._comes_late)."""
-    if not held.waiters or not cpu.jitter:
-        return False
-    cpu.jitter_key += GAMMA_WORD
-    return (mix64(cpu.jitter_key) >> _COIN_SHIFT) != 0
+    return bool(held.waiters) and first_of(_draw(run, cpu), 1 + held.waiters) != 0
+
+
+@function
+def _draw(run: Record, cpu: Record) -> int:
+    """A random number for a race with those who wait for a lock; 0 if there is none (TimedKernel._draw)."""
+    if not run.lock_races:
+        return 0
+    cpu.race_key += GAMMA_WORD
+    return int64(mix64(cpu.race_key) >> _RACE_SHIFT)
 
 
 @inline
@@ -243,7 +249,7 @@ def _release(run: Record, cpu: Record) -> None:
     row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
     held.before = FREE
     if run.tas:
-        _find_nearest(run, row, held)
+        _find_nearest(run, row, held, _draw(run, cpu))
     elif run.cna:
         _find_on_node(run, cpu.node, held, now)
     winner = held.first if held.before == FREE else cpus_at(run.cpus)[held.before].next_waiter
@@ -260,17 +266,22 @@ def _release(run: Record, cpu: Record) -> None:
 
 
 @function
-def _find_nearest(run: Record, row: Any, held: Record) -> None:
+def _find_nearest(run: Record, row: Any, held: Record, drawn: int) -> None:
     """disciplines.tas: the waiter before the one that comes first, or FREE, goes into `held.before`."""
     cpus = cpus_at(run.cpus)
-    best = held.first
-    before = held.first
+    waiter, nearest, equals = held.first, row[held.first], 1
     for _place in range(held.waiters - 1):
-        waiter = cpus[before].next_waiter
-        if row[waiter] < row[best] or (row[waiter] == row[best] and waiter < best):
-            best = waiter
-            held.before = before
-        before = waiter
+        waiter = cpus[waiter].next_waiter
+        if row[waiter] < nearest:
+            nearest, equals = row[waiter], 1
+        elif row[waiter] == nearest:
+            equals += 1
+    ahead = first_of(drawn, equals)
+    before, waiter = FREE, held.first
+    while row[waiter] != nearest or ahead:
+        ahead -= row[waiter] == nearest
+        before, waiter = waiter, cpus[waiter].next_waiter
+    held.before = before
 
 
 @function

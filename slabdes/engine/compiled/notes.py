@@ -80,7 +80,7 @@ def _charge_moved(run: Record, cpu: Record, frm: Record, to: Record, nr: int) ->
 @inline
 def note_entries(run: Record, cpu: Record, array: Record, first: int, nr: int) -> None:
     """`nr` pointers of an array, from the one at `first` on, are read or written."""
-    if array.line != NO_LINE and nr:
+    if array.line != NO_LINE and nr and run.array_lines:
         fetch_together(run, cpu, array.line + entry_line(first), array.line + entry_line(first + nr - 1))
 
 

@@ -80,8 +80,9 @@ def pack(
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
     jitter_keys: Sequence[int],
+    race_keys: Sequence[int],
 ) -> None:
-    """Put everything but the workload into a run's memory."""
+    """Put everything but the workload into a run's memory; CPUs' streams of jitter and of races begin at the keys."""
     _pack_rules(memory, machine, settings)
     pack_caches(memory, state)
     pack_objects(memory, state, lines.owner, lines.home)
@@ -90,7 +91,9 @@ def pack(
     memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
     memory.put("counts", no_counts(histograms), layout.COUNTS)
     memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
-    _pack_cpus(memory, state, cpus, jitter_keys)
+    packed = _pack_cpus(memory, state, cpus)
+    packed["jitter_key"] = np.array(jitter_keys, "u8")
+    packed["race_key"] = np.array(race_keys, "u8")
 
 
 def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
@@ -176,6 +179,8 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
         cna_threshold=settings.locks.cna_threshold,
         hz=settings.hz,
         spinners_slow_holder=settings.spinners_slow_holder,
+        array_lines=settings.array_lines,
+        lock_races=settings.locks.races,
         posted_neighbour_writes=settings.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
@@ -266,11 +271,11 @@ def chain_length(cache: KmemCache, longest: int) -> int:
     return length
 
 
-def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu], jitter_keys: Sequence[int]) -> None:
+def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu]) -> Array:
     packed = put_cpus(memory, state)
     for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at", "alloc_hit", "free_hit"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
-    packed["jitter_key"] = np.array(jitter_keys, "u8")
+    return packed
 
 
 def put_cpus(memory: Memory, state: SlabState) -> Array:

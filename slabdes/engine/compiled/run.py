@@ -21,6 +21,7 @@ from slabdes.engine.timed import (
     make_cpus,
     make_locks,
     place_lines,
+    race_key,
     ran_too_long,
     reap_time_ps,
     stalled,
@@ -82,10 +83,11 @@ def run_compiled(
     for cpu in cpus:
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
     jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
+    race_keys = [race_key(experiment, replication, cpu.number) for cpu in cpus]
     memory = Memory() if log is None else Memory(LOGGED_RUN)
     if log is not None:
         pack_log(memory)
-    pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys)
+    pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
     if settings.interrupts is not None:
         pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]

@@ -34,6 +34,7 @@ from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.reference.interrupts import take_interrupts
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
+from slabdes.locks.disciplines import RACE_BITS, first_of
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.units import MAX_RUN_PS, PS_PER_S
@@ -141,7 +142,13 @@ class TimedKernel(Kernel[TimedCpu]):
 
     def _comes_late(self, cpu: TimedCpu, record: TimedLock) -> bool:
         """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker (disciplines.tas)."""
-        return bool(record.holder == FREE and record.waiters and cpu.tosses_a_coin())
+        return record.holder == FREE and first_of(self._draw(cpu, record), 1 + len(record.waiters)) != 0
+
+    def _draw(self, cpu: TimedCpu, record: TimedLock) -> int:
+        """A random number for a race with those who wait for a lock that is not queued; 0 if there is none."""
+        rules = self.settings.locks
+        races = rules.races and not rules.discipline.queued and record.waiters
+        return next(cpu.race_words) >> (64 - RACE_BITS) if races else 0
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
@@ -183,6 +190,7 @@ class TimedKernel(Kernel[TimedCpu]):
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
         if cpu.log is not None:
             cpu.log.hold(lock, cpu.number, record.since, record.granted_at, now)
+        record.drawn = self._draw(cpu, record)
         winner, when = record.release(now, self.settings.locks)
         if winner != FREE:
             self._hand_over(record, winner, when)
@@ -428,7 +436,7 @@ class TimedKernel(Kernel[TimedCpu]):
         self.fetch(cpu, array.line)
 
     def note_entries(self, cpu: TimedCpu, array: ArrayCache, first: int, nr: int) -> None:
-        if array.line != NO_LINE and nr:
+        if array.line != NO_LINE and nr and self.settings.array_lines:
             self.fetch_together(cpu, range(array.line + entry_line(first), array.line + entry_line(first + nr - 1) + 1))
 
     def note_descriptor_taken(self, cpu: TimedCpu) -> None:

@@ -148,6 +148,7 @@ class _Inputs:
             or experiment.switches
             or experiment.lock.discipline is not Discipline.QSPINLOCK
             or not settings.posted_neighbour_writes
+            or not settings.array_lines
             or settings.interrupts is not None
             or len(state.caches) != 1
             or state.caches[0].gfporder

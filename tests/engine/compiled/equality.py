@@ -160,6 +160,8 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
             "hz": draw(st.sampled_from((100, 250, 300, 1000))),
             "spinners_slow_holder": draw(st.booleans()),
             "posted_neighbour_writes": draw(st.booleans()),
+            "array_lines": draw(st.booleans()),
+            "lock_races": draw(st.sampled_from((True, True, False))),
             "smt_siblings": draw(st.booleans()),
             "first_touch": draw(st.booleans()),
         },

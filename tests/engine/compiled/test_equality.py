@@ -121,12 +121,15 @@ PLANTED = (
     (free_paths, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
     (free_paths, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
     (reference_kernel.CacheLines, "touch", _one_picosecond_more),
+    (reference_kernel, "entry_line", lambda place: place // 8),
+    (reference_kernel, "first_of", lambda drawn, racers: racers - 1),
 )
 
 
 @pytest.mark.parametrize(("module", "name", "bug"), PLANTED)
 def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = burst(allocator="4.7", lock={"discipline": "ticket"}, workload={"kind": "burst", "objects": 600, "rounds": 3})
+    discipline = "tas" if name == "first_of" else "ticket"
+    experiment = burst(allocator="4.7", lock={"discipline": discipline}, workload={"kind": "burst", "objects": 600, "rounds": 3})
     assert not equality.synthetic_differences(experiment)
     _plant(monkeypatch, module, name, bug)
     assert "digest" in equality.synthetic_differences(experiment)
