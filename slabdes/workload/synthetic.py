@@ -50,7 +50,7 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
     match config:
         case BurstWorkload():
             if config.own_caches and len(caches) < count:
-                raise InputError("workload.own_caches", f"{count} CPUs, {len(caches)} caches", allowed="a cache for each CPU")
+                raise InputError("workload.own_caches", f"{len(caches)} for {count} CPUs", allowed="a cache for each CPU")
             programs = {cpu: Burst(config, len(caches), slot) for slot, cpu in enumerate(cpus)}
             steps = 2 * (config.objects + 2 * _bulk_calls(config)) * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)

@@ -111,5 +111,5 @@ def test_cpus_with_caches_of_their_own_use_no_other() -> None:
 
 
 def test_too_few_caches_for_one_each_are_told() -> None:
-    with pytest.raises(InputError, match=r"^workload.own_caches: 3 CPUs, 2 caches; allowed: a cache for each CPU$"):
+    with pytest.raises(InputError, match=r"^workload.own_caches: 2 for 3 CPUs; allowed: a cache for each CPU$"):
         steps(2, cpus=3, own_caches=True)
