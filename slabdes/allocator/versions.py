@@ -52,8 +52,8 @@ class Version:
     `shrink_locks_empty_shared`: shrink takes list_lock even for an empty shared array.
     `tune_locks_twice`: tuning takes a node's list_lock once for free_limit and once for the shared array.
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
-    `free_alien_function` and `rmqueue_function`: what the functions are called that take the lock for a remote free, and for
-    pages of an order above 0.
+    `free_alien_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a remote free, for pages
+    of an order above 0, and for those given back.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Version:
     tune_locks_twice: bool = False
     free_alien_function: str = "cache_free_alien"
     rmqueue_function: str = "buffered_rmqueue"
+    free_pages_function: str = "free_one_page"
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)
@@ -82,7 +83,9 @@ LINUX_4_7: Final = replace(
     shrink_locks_empty_shared=True,
     tune_locks_twice=True,
 )
-LINUX_6_1: Final = replace(LINUX_4_7, name="6.1", layout=LAYOUT_6_1, rmqueue_function="rmqueue_buddy")
+LINUX_6_1: Final = replace(
+    LINUX_4_7, name="6.1", layout=LAYOUT_6_1, rmqueue_function="rmqueue_buddy", free_pages_function="__free_pages_ok"
+)
 
 VERSIONS: Final = {version.name: version for version in (LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1)}
 """Every version by the name that an experiment gives."""

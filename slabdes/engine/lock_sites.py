@@ -80,6 +80,6 @@ def function_at(site: LockSite, version: Version) -> str:
         case LockSite.HIGHERPAGES:
             return version.rmqueue_function
         case LockSite.FREEPAGES:
-            return "free_one_page"
+            return version.free_pages_function
         case LockSite.SECTION:
             return "section"

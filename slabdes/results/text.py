@@ -116,10 +116,10 @@ def times_sheet(run: Run) -> Sheet:
 
 
 def spent_sheet(run: Run) -> Sheet:
-    """Where the time of operations went, at the point with the most CPUs of each machine; parts that are nowhere are left out."""
+    """Where the time of operations went, at the points of _focus; parts that are nowhere are left out."""
     import polars as pl
 
-    focus = metrics.focus_points(run.frames)
+    focus = _focus(run)
     heads, table = _labelled(run, run.where_operations_went().filter(pl.col("point").is_in(focus)))
     parts = [part for part in _SPENT_HEADS if table.height and table[part].sum() > 0]
     rows = ((*_label(row, heads), row["op"], *(share_text(row[part]) for part in parts)) for row in table.iter_rows(named=True))
@@ -140,10 +140,22 @@ _SPENT_HEADS: Final = {
     "interrupts": "interrupts",
 }
 """Short heads of the parts of Spent, in the order of the table."""
+MOST_POINTS: Final = 4
+"""Points of which such a table shows all (assumed)."""
+
+
+def _focus(run: Run) -> list[int]:
+    """The points that tables with many rows a point show: all of a small sweep along which CPUs do not vary."""
+    points = run.points
+    if points["cpus"].n_unique() == 1 and points.height <= MOST_POINTS:
+        return sorted(points["point"].to_list())
+    return metrics.focus_points(run.frames)
 
 
 def _some(run: Run, focus: Sequence[int]) -> str:
-    return " (the points with the most CPUs)" if run.points.height > len(focus) else ""
+    if run.points.height == len(focus):
+        return ""
+    return " (the points with the most CPUs)" if run.points["cpus"].n_unique() > 1 else " (some of the points)"
 
 
 def counts_sheet(run: Run) -> Sheet:
@@ -164,10 +176,10 @@ def counts_sheet(run: Run) -> Sheet:
 
 
 def locks_sheet(run: Run) -> Sheet:
-    """Locks by node, at the point with the most CPUs of each machine; no rows where no lock was taken."""
+    """Locks by node, at the points of _focus; no rows where no lock was taken."""
     import polars as pl
 
-    focus = metrics.focus_points(run.frames)
+    focus = _focus(run)
     table = run.per_node().filter(pl.col("point").is_in(focus)).join(metrics.labels(run.frames), on="point")
     heads, table = _labelled(run, table)
     rows = []
@@ -182,10 +194,10 @@ def locks_sheet(run: Run) -> Sheet:
 
 
 def waits_sheet(run: Run) -> Sheet:
-    """Who waits for whom, at the point with the most CPUs of each machine; no rows where nobody waited for a lock."""
+    """Who waits for whom, at the points of _focus; no rows where nobody waited for a lock."""
     import polars as pl
 
-    focus = metrics.focus_points(run.frames)
+    focus = _focus(run)
     table = run.waits_for().filter(pl.col("point").is_in(focus)).join(metrics.labels(run.frames), on="point")
     heads, table = _labelled(run, table)
     rows = tuple(
