@@ -134,7 +134,7 @@ def compare(results: Results) -> Outcome:
     shares = sorted(contended_share().items())
     notes = (
         "the two runs of the measurement differ by up to 4x themselves",
-        "lines of pointers, races for a free lock and the cost of cold descriptors were settled after rows of two threads were seen",
+        "lines of pointers, races for a free lock and cold descriptors were settled after rows of two threads had been seen",
         *(
             f"list_lock contended, {_series(case)}, {case.name}: {share:.0%} measured, "
             f"{_contended(results[_key(case)]):.0%} simulated"
