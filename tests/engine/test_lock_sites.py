@@ -38,8 +38,25 @@ def test_cache_grow_is_two_functions_once_a_new_slab_is_private(version: Version
     assert tuple(function_at(site, version) for site in (LockSite.COLOUR, LockSite.GROW)) == growing
 
 
+NAMES = {
+    "2.6.34": ("cache_free_alien", "buffered_rmqueue", "free_one_page"),
+    "4.6": ("__cache_free_alien", "buffered_rmqueue", "free_one_page"),
+    "4.7": ("__cache_free_alien", "buffered_rmqueue", "free_one_page"),
+    "6.1": ("__cache_free_alien", "rmqueue_buddy", "__free_pages_ok"),
+}
+"""Who takes the lock for a remote free, and the zone's for pages of higher orders, by version, as remembered from the sources."""
+
+
 @pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
-def test_every_site_has_a_function(version: Version) -> None:
-    named = {site: function_at(site, version) for site in LockSite}
-    assert all(name.isidentifier() for name in named.values())
-    assert named[LockSite.ALIEN] == named[LockSite.REMOTEFREE]
+def test_remote_frees_and_higher_pages_take_their_locks_in_functions_of_the_version(version: Version) -> None:
+    sites = (LockSite.ALIEN, LockSite.HIGHERPAGES, LockSite.FREEPAGES)
+    assert tuple(function_at(site, version) for site in sites) == NAMES[version.name]
+    assert function_at(LockSite.REMOTEFREE, version) == function_at(LockSite.ALIEN, version)
+
+
+def test_no_two_sites_of_different_paths_share_a_name_but_where_one_function_has_both() -> None:
+    named: dict[str, set[LockSite]] = {}
+    for site in LockSite:
+        named.setdefault(function_at(site, LINUX_6_1), set()).add(site)
+    shared = {name: sites for name, sites in named.items() if len(sites) > 1}
+    assert shared == {"__cache_free_alien": {LockSite.ALIEN, LockSite.REMOTEFREE}}
