@@ -182,7 +182,7 @@ def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, 
     for figure, value in row.measured.items():
         measure(figure, f"{where}: {name}")
         if value <= row.clock:
-            raise InputError(f"{where}: {name}: {figure}", f"{value:g} is not more than the clock's own {row.clock:g}")
+            raise InputError(f"{where}: {name}: {figure}", f"{value:g}", allowed=f"more than the clock's own {row.clock:g}")
     return Case(name, raw, {figure: (value - row.clock) * scale for figure, value in row.measured.items()})
 
 

@@ -113,6 +113,8 @@ def test_the_fitted_machine_records_the_data_and_the_command_and_is_a_machine(fo
         (table({10: {"aloc": 1.0, "free": 1.0}}, free='"alloc_hit"'), "did you mean alloc"),
         (table({10: {"alloc": 0.0, "free": 1.0}}, free='"alloc_hit"'), "row.0.measured.alloc"),
         (table({10: {"alloc": 1.0}}, extra="colour = 3"), "colour"),
+        (table({10: {"alloc": 9.0}}) + "\nclock = 9", "allowed: more than the clock's own 9"),
+        (table({10: {"alloc": 9.0}}) + "\nclock = -1", "row.0.clock"),
         ("machine = ", "not TOML"),
         (
             table({10: {"alloc": 1.0, "free": 1.0}}, free='"alloc_hit"', extra='[csv]\nname = "nope"\nset = {}\nmeasured = {}'),
@@ -125,6 +127,13 @@ def test_a_bad_table_is_refused_in_one_line(text: str, said: str) -> None:
         parse_fit_table(text, "bad.toml")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_reading_the_clock_added_is_no_part_of_what_is_fitted_in_any_unit() -> None:
+    text = table({10: {"alloc": 12.0, "free": 13.0, "pair": 20.0}}) + "\nclock = 2.5"
+    assert parse_fit_table(text, "ns.toml").cases[0].measured == {"alloc": 9.5, "free": 10.5, "pair": 17.5}
+    cycles = text.replace("data =", 'unit = "cycles"\ndata =')
+    assert parse_fit_table(cycles, "cycles.toml").cases[0].measured["alloc"] == pytest.approx(9.5 / 4.0)  # at uma-4's 4 GHz
 
 
 def test_a_cost_that_is_nothing_has_no_factor() -> None:
