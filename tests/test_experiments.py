@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import slabdes
 from slabdes.config import expand, load_experiment
+from slabdes.results.frames import IRQ_WAIT
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -52,8 +54,8 @@ def test_remote_free_frees_every_object_remotely_and_shared_arrays_help() -> Non
 def test_mix_tunables_shows_a_larger_limit_to_save_refills() -> None:
     study = reduced("mix_tunables", "workload.operations=800", "cache.0.batchcount=6")
     refills = study.summary().filter(study.summary()["op"] == "alloc").sort("point")["refills"].to_list()
-    assert refills == sorted(refills, reverse=True)
-    assert refills[0] > refills[-1]
+    # From 12 to 30: beyond that, CPUs that hold 100 objects hardly refill because of the limit.
+    assert refills[0] > 1.1 * max(refills[1:])
 
 
 def test_ticket_locks_collapse_and_queued_ones_hold_their_rate() -> None:
@@ -76,3 +78,11 @@ def test_memory_pressure_makes_allocations_fall_back_then_fail_and_plenty_does_n
     assert plenty["failed"] == remote[2] == 0
     # What failed at the top of a burst succeeds again: every CPU of every round gets most of what it wants.
     assert short["operations"] - short["failed"] > short["operations"] / 2
+
+
+def test_larger_batches_make_operations_faster_and_the_slowest_interrupts_wait_longer() -> None:
+    study = reduced("interrupts_off", "workload.rounds=1", "interrupts.mean_ns=10000", "sweep={'cache.0.batchcount'=[12,240]}")
+    small, large = study.scaling().sort("point")["operations_per_s"].to_list()
+    assert large > small
+    waits = study.interrupt_summary().filter(pl.col("what") == IRQ_WAIT).sort("point")
+    assert waits["p99_ns"][1] > waits["p99_ns"][0]

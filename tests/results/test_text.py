@@ -68,7 +68,7 @@ def test_warnings_are_printed_and_markup_in_names_is_text() -> None:
 def test_a_workload_without_an_allocator_has_no_allocator_table() -> None:
     frames = frames_of(Point(0, "uma-4", 4), [section_records()])
     titles = [sheet.title for sheet in sheets(run_of(example_manifest(frames), frames))]
-    assert len(titles) == 3 and not any("allocator" in title for title in titles)
+    assert len(titles) == 4 and not any("allocator" in title for title in titles)
 
 
 def test_who_waits_for_whom_is_told_in_functions_and_not_at_all_where_nobody_waits() -> None:
