@@ -116,7 +116,7 @@ def times_sheet(run: Run) -> Sheet:
 
 
 def spent_sheet(run: Run) -> Sheet:
-    """Where the time of operations went, at the points of _focus; parts that are nowhere are left out."""
+    """Where the time of operations went, at the points that stand for a sweep; parts that are nowhere are left out."""
     import polars as pl
 
     focus = _focus(run)
@@ -176,7 +176,7 @@ def counts_sheet(run: Run) -> Sheet:
 
 
 def locks_sheet(run: Run) -> Sheet:
-    """Locks by node, at the points of _focus; no rows where no lock was taken."""
+    """Locks by node, at the points that stand for a sweep; no rows where no lock was taken."""
     import polars as pl
 
     focus = _focus(run)
@@ -194,7 +194,7 @@ def locks_sheet(run: Run) -> Sheet:
 
 
 def waits_sheet(run: Run) -> Sheet:
-    """Who waits for whom, at the points of _focus; no rows where nobody waited for a lock."""
+    """Who waits for whom, at the points that stand for a sweep; no rows where nobody waited for a lock."""
     import polars as pl
 
     focus = _focus(run)
