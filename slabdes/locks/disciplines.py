@@ -13,6 +13,7 @@ from typing import Final, Protocol
 Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
 RACE_BITS: Final = 32
+"""Of the random number that decides a race: its product with any number of CPUs fits in 64 bits."""
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 

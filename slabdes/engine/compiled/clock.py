@@ -165,15 +165,20 @@ def fetch_line(run: Record, cpu: Record, line: int) -> None:
 
 @function
 def _fetch_from(run: Record, cpu: Record, line: int, owner: int) -> None:
-    cost = touch_line(run, cpu, line)
-    if owner != NOBODY:
+    _wait_for(run, cpu, line, owner != NOBODY, touch_line(run, cpu, line))
+
+
+@inline
+def _wait_for(run: Record, cpu: Record, line: int, owned: bool, cost: int) -> None:
+    """Wait for a line: for another CPU's write-back if it was `owned`, else for its node's memory."""
+    if owned:
         cpu.line_time += cost
     elif ints_at(run.home)[line] == cpu.node:
         cpu.local_memory_time += cost
     else:
         cpu.remote_memory_time += cost
     cpu.clock += cost
-    cpu.beyond_work = 1
+    cpu.beyond_work |= cost
 
 
 @function
@@ -186,14 +191,7 @@ def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
         cost = touch_line(run, cpu, line)
         if cost > dearest:
             dearest, line_of_dearest, was_owned = cost, line, owned
-    if was_owned:
-        cpu.line_time += dearest
-    elif ints_at(run.home)[line_of_dearest] == cpu.node:
-        cpu.local_memory_time += dearest
-    else:
-        cpu.remote_memory_time += dearest
-    cpu.clock += dearest
-    cpu.beyond_work |= dearest
+    _wait_for(run, cpu, line_of_dearest, was_owned, dearest)
 
 
 @inline
