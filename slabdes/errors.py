@@ -8,12 +8,62 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+MAX_LINE: Final = 300
+"""Characters of an error: what does not fit is shown by its beginning and its length (a choice: three lines of a terminal)."""
+MAX_SHOWN: Final = 120
+"""Characters of a single name, key or value, where none is said (a choice)."""
+
+
+def shown(value: object, most: int = MAX_SHOWN) -> str:
+    r"""Text that came from anywhere, as a person may see it: printable characters only, the beginning of it if it is long.
+
+    What is not printable (control characters, escape sequences, overrides of direction, halves of characters) is escaped.
+
+    >>> shown("red\x1b[31m")
+    'red\\x1b[31m'
+    >>> shown("x" * 5000, 40)
+    'xxxxxxxxxxxxxxxx... (5,000 characters)'
+    """
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; a list in a list in a list
+        return "a value too large to show"
+    # Escapes only make text longer, so its beginning is enough to work on.
+    clean = "".join(letter if letter.isprintable() else _escaped(letter) for letter in text[: most + 1])
+    if len(text) <= most and len(clean) <= most:
+        return clean
+    length = f"... ({len(text):,} characters)"
+    return clean[: max(most - len(length), 0)] + length
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def one_line(parts: list[str], most: int = MAX_LINE) -> list[str]:
+    """Parts of a line, white space folded and shown so that all together are `most` characters: the longest are cut first."""
+    folded = [" ".join(part[: 4 * MAX_LINE].split()) + part[4 * MAX_LINE :] for part in parts]
+    left, room = most, most
+    for number, length in enumerate(sorted(len(shown(part, most)) for part in folded)):
+        room = left // (len(folded) - number)
+        if length > room:
+            break
+        left -= length
+    else:
+        room = most
+    return [shown(part, room) for part in folded]
 
 
 class SlabdesError(Exception):
     """Whatever slabdes tells its user in one line. `exit_code` is the command line's."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """The one line."""
+        return "".join(one_line([super().__str__()]))
 
 
 class InputError(SlabdesError):
@@ -32,8 +82,8 @@ class InputError(SlabdesError):
 
     def __str__(self) -> str:
         """The one line."""
-        text = f"{self.where}: {self.problem}" + (f"; allowed: {self.allowed}" if self.allowed else "")
-        return " ".join(text.split())
+        where, problem, allowed = one_line([self.where, self.problem, self.allowed or ""])
+        return f"{where}: {problem}" + (f"; allowed: {allowed}" if allowed else "")
 
 
 class CheckFailed(SlabdesError):
@@ -54,5 +104,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("batchcont", ["limit", "batchcount"])
     ' (did you mean batchcount?)'
     """
+    if len(word) > MAX_SHOWN:  # comparing takes the product of both lengths
+        return ""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {match[0]}?)" if match else ""
+    return f" (did you mean {shown(match[0])}?)" if match else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import pickle
 
-from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled, nearest
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slabdes.errors import MAX_LINE, CheckFailed, InputError, SlabdesError, Stalled, nearest, shown
 
 
 def test_an_input_error_names_the_place_the_problem_and_what_is_allowed() -> None:
@@ -16,6 +20,30 @@ def test_an_input_error_names_the_place_the_problem_and_what_is_allowed() -> Non
 
 def test_an_input_error_is_one_line_whatever_it_quotes() -> None:
     assert str(InputError("a\nb", "c\r\n\td", allowed="e\u2028f")) == "a b: c d; allowed: e f"
+
+
+@given(st.lists(st.text(st.characters()), min_size=3, max_size=3), st.lists(st.integers(1, 5000), min_size=3, max_size=3))
+def test_whatever_an_error_quotes_it_is_one_short_line_of_printable_characters(parts: list[str], times: list[int]) -> None:
+    where, problem, allowed = (part * count for part, count in zip(parts, times, strict=True))
+    for error in (
+        InputError(where, problem, allowed),
+        CheckFailed(problem),
+        pickle.loads(pickle.dumps(InputError(where, problem))),
+    ):
+        assert str(error).isprintable()
+        assert len(str(error)) <= MAX_LINE + len(": ; allowed: ")
+
+
+def test_of_a_long_line_the_longest_parts_are_cut_and_their_lengths_told() -> None:
+    error = InputError("run.toml: cache." + "x" * 60_000, "unknown key", allowed="name, size, align")
+    assert str(error).startswith("run.toml: cache.xxxx")
+    assert str(error).endswith("... (60,016 characters): unknown key; allowed: name, size, align")
+
+
+def test_what_is_not_printable_is_shown_escaped() -> None:
+    assert shown("a\x1b[31m\u202eb\ud800c") == r"a\x1b[31m\u202eb\ud800c"
+    assert shown(10**5000) == "a value too large to show"
+    assert len(shown("\x1b" * 200, 60)) == 60
 
 
 @pytest.mark.parametrize(("error", "code"), [(SlabdesError, 2), (InputError, 2), (CheckFailed, 1), (Stalled, 1)])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"errors", "units", "streams"})
-"""Errors, units and random streams import no room, and every room may import them."""
+LEAVES = frozenset({"errors", "files", "units", "streams"})
+"""Errors, files, units and random streams import no room, and every room may import them."""
 BELOW_API = (
     "config",
     "machine",
@@ -28,6 +28,7 @@ BELOW_API = (
 )
 ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "files": frozenset({"errors"}),
     "units": frozenset(),
     "streams": frozenset(),
     "config": frozenset(),

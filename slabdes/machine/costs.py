@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
 from slabdes.units import ns_to_ps, ps_to_ns
 
 REFERENCE_GHZ: Final = 4.0
@@ -228,7 +228,7 @@ def _checked(name: str, value: object, where: str) -> int | float:
     low, high = RATIOS.get(name, (0.0, MAX_COST_NS))
     unit = "" if name in RATIOS else " ns"
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"{where}.{name}", f"{value!r} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
+        raise InputError(f"{where}.{name}", f"{shown(value, 40)} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
     return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
 
 

@@ -1,0 +1,116 @@
+"""Files as they come from anywhere: read within bounds, written whole under their name or not at all. What is wrong is one line.
+
+Leaves out what is in them, and folders: a run's is `results.folder`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import secrets
+import stat
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from slabdes.errors import InputError, shown
+
+MAX_DIGITS: Final = 20
+"""Most digits of a whole number in a file: 2^64 has 20. Python refuses to print one of more than 4,300."""
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+def open_regular(path: Path, allowed: str) -> BinaryIO:
+    """Open a regular file to read bytes; pipes and devices, which may never end, are refused without waiting for them.
+
+    Raises InputError, which says what is `allowed` (such as "a readable machine file").
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), allowed) from None
+    except ValueError as error:  # a NUL in the name
+        raise InputError(str(path), str(error), "a file name") from None
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    if stat.S_ISDIR(mode):
+        raise InputError(str(path), "Is a directory", allowed)
+    raise InputError(str(path), "a pipe or a device", f"{allowed}, saved as a file")
+
+
+def read_bytes(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> bytes:
+    """A file's bytes, at most `most` of them, decompressed first where `gunzip` is set and it is gzip.
+
+    Raises InputError for a file that cannot be read, is larger (also once decompressed), or is damaged gzip.
+    """
+    try:
+        with open_regular(path, allowed) as file:
+            if gunzip and file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
+                file.seek(0)
+                data = gzip.GzipFile(fileobj=file, mode="rb").read(most + 1)
+            else:
+                file.seek(0)
+                data = file.read(most + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(str(path), "damaged gzip", allowed) from None
+    except OSError as error:
+        raise InputError(str(path), error.strerror or str(error), allowed) from None
+    if len(data) > most:
+        raise InputError(str(path), f"larger than {_size(most)}", allowed)
+    return data
+
+
+def read_text(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> str:
+    """A file's text (UTF-8, with or without a byte order mark), at most `most` bytes. Raises InputError as `read_bytes` does."""
+    try:
+        return read_bytes(path, most, allowed, gunzip=gunzip).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed) from None
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write `text` to the new file `path`: whole, or not at all; what is there already stays.
+
+    Raises InputError if it is there or cannot be written.
+    """
+    allowed = "a new file"
+    try:
+        if os.path.lexists(path):
+            raise InputError(str(path), "is there already", allowed)
+        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            with temporary.open("x", encoding="utf-8") as file:
+                file.write(text)
+            try:
+                os.link(temporary, path)  # unlike a rename, it refuses what came there meanwhile
+            except (AttributeError, PermissionError, NotImplementedError):  # a file system without links
+                temporary.rename(path)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+    except FileExistsError:
+        raise InputError(str(path), "is there already", allowed) from None
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error), allowed) from None
+
+
+def int_of(text: str, where: str, base: int = 10) -> int:
+    """The whole number that `text` is, of at most MAX_DIGITS digits. Raises InputError, beginning with `where`."""
+    allowed = f"a whole number of at most {MAX_DIGITS} digits"
+    if len(text.strip().lstrip("+-").lstrip("0xX")) > MAX_DIGITS:
+        raise InputError(where, f"{shown(text, 40)} is too long a number", allowed)
+    try:
+        return int(text, base)
+    except ValueError:
+        raise InputError(where, f"{shown(text, 40)!r} is not a whole number", allowed) from None
+
+
+def _size(count: int) -> str:
+    for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if count >> shift and not count & ((1 << shift) - 1):
+            return f"{count >> shift} {unit}"
+    return f"{count} bytes"
