@@ -1,0 +1,16 @@
+"""How the pass says what it cannot lower: file, line, the construct, and what may stand there instead."""
+
+from __future__ import annotations
+
+import ast
+
+from slabdes.errors import InputError, shown
+
+
+class Refused(InputError):
+    """A construct that has no compiled form, or a name, a field or an argument that does not exist."""
+
+
+def refused(file: str, node: ast.AST, problem: str, allowed: str | None = None) -> Refused:
+    """The refusal of `node`, which stands in `file`."""
+    return Refused(f"{file}:{getattr(node, 'lineno', 0)}", f"`{shown(ast.unparse(node), 80)}`: {problem}", allowed)
