@@ -55,6 +55,15 @@ class ArrayCache:
 
     __slots__ = ("avail", "batchcount", "entry", "limit", "line", "lock", "name", "touched")
 
+    name: str
+    avail: int
+    limit: int
+    batchcount: int
+    touched: int
+    entry: int
+    lock: int
+    line: int
+
     def __init__(self, name: str, limit: int, batchcount: int, entry: int) -> None:
         self.name = name
         self.avail = 0
@@ -77,6 +86,7 @@ class Slab:
         "free",
         "inuse",
         "line",
+        "link",
         "next",
         "nodeid",
         "num",
@@ -84,6 +94,21 @@ class Slab:
         "serial",
         "which",
     )
+
+    bufctl: int
+    cache: int
+    colouroff: int
+    descriptor: int
+    free: int
+    inuse: int
+    line: int
+    link: int
+    next: int
+    nodeid: int
+    num: int
+    prev: int
+    serial: int
+    which: int
 
     def __init__(self, number: int, cache: int, num: int, bufctl: int) -> None:
         self.next = number
@@ -99,6 +124,7 @@ class Slab:
         self.which = ListName.FREE
         self.descriptor = NO_OBJECT
         self.line = NOBODY
+        self.link = NOBODY
 
 
 class KmemList3:
@@ -112,6 +138,21 @@ class KmemList3:
         "node", "shared", "slabs_free", "slabs_full", "slabs_partial",
     )  # fmt: skip
 
+    node: int
+    slabs_partial: int
+    slabs_full: int
+    slabs_free: int
+    free_objects: int
+    free_slabs: int
+    free_limit: int
+    colour_next: int
+    free_touched: int
+    next_reap: int
+    list_lock: int
+    line: int
+    shared: ArrayCache | None
+    alien: list[ArrayCache | None] | None
+
     def __init__(self, node: int, first_head: int, next_reap: int) -> None:
         self.node = node
         self.slabs_partial = first_head + ListName.PARTIAL
@@ -123,8 +164,8 @@ class KmemList3:
         self.colour_next = 0
         self.free_touched = 0
         self.next_reap = next_reap
-        self.shared: ArrayCache | None = None
-        self.alien: list[ArrayCache | None] | None = None
+        self.shared = None
+        self.alien = None
         self.list_lock = NOBODY
         self.line = NOBODY
 
@@ -160,6 +201,29 @@ class KmemCache:
         "spare_slabs", "stats",
     )  # fmt: skip
 
+    index: int
+    name: str
+    size: int
+    num: int
+    gfporder: int
+    colour: int
+    colour_off: int
+    slab_size: int
+    off_slab: bool
+    slabp_cache: KmemCache | None
+    mem_spread: bool
+    ctor: bool
+    ctor_calls: int
+    limit: int
+    batchcount: int
+    shared: int
+    slabs_created: int
+    slabs_destroyed: int
+    array: list[ArrayCache]
+    nodelists: list[KmemList3]
+    stats: CacheStats
+    spare_slabs: list[int]
+
     def __init__(self, index: int, spec: CacheSpec) -> None:
         geometry = spec.geometry
         self.index = index
@@ -171,19 +235,19 @@ class KmemCache:
         self.colour_off = geometry.colour_off
         self.off_slab = geometry.off_slab
         self.slab_size = geometry.slab_size
-        self.slabp_cache: KmemCache | None = None
+        self.slabp_cache = None
         self.mem_spread = spec.mem_spread
         self.ctor = spec.ctor
         self.ctor_calls = 0
         self.limit = 0
         self.batchcount = 0
         self.shared = 0
-        self.array: list[ArrayCache] = []
-        self.nodelists: list[KmemList3] = []
+        self.array = []
+        self.nodelists = []
         self.stats = CacheStats()
         self.slabs_created = 0
         self.slabs_destroyed = 0
-        self.spare_slabs: list[int] = []
+        self.spare_slabs = []
 
 
 @dataclass(frozen=True)

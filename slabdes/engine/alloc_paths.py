@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from slabdes.allocator.mempolicy import alternate_node, slab_node
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
@@ -31,8 +31,8 @@ from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.workload.programs import MAY_WAIT, THISNODE
 
-_NODE_PATH: Final = {ListName.PARTIAL: Path.NODE_PARTIAL, ListName.FREE: Path.NODE_FREE}
-_FALLBACK_PATH: Final = {
+_NODE_PATH: Final[dict[int, Path]] = {ListName.PARTIAL: Path.NODE_PARTIAL, ListName.FREE: Path.NODE_FREE}
+_FALLBACK_PATH: Final[dict[int, Path]] = {
     Path.NODE_PARTIAL: Path.FALLBACK_PARTIAL,
     Path.NODE_FREE: Path.FALLBACK_FREE,
     Path.NODE_GROW: Path.FALLBACK_GROW,
@@ -260,7 +260,7 @@ def _make_slab(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int
     """Turn pages of node `home` into a slab of free objects; NO_SLAB, and the pages go back, if it gets no descriptor."""
     if not (yield from alloc_slabmgmt(k, cpu, cache, slab, flags, home)):
         yield from k.kmem_freepages(cpu, cache, home)
-        drop_slab(k.state, cache, slab)
+        k.drop_slab(cpu, cache, slab)
         return NO_SLAB
     init_slab(k.state.words, k.state.slabs[slab], home, colouroff)
     cache.ctor_calls += cache.num if cache.ctor else 0
@@ -282,7 +282,7 @@ def cache_grow_end(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Wai
 def slab_pages(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
     """A slab's number and the node its pages lie on, or NO_SLAB and NO_NODE (kmem_getpages)."""
     got = yield from k.kmem_getpages(cpu, cache, node, thisnode)
-    slab = NO_SLAB if got == NO_NODE else new_slab(k.state, cache)
+    slab = NO_SLAB if got == NO_NODE else k.new_slab(cpu, cache)
     k.note_pages(cpu, cache, node, thisnode, slab, got)
     return slab, got
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, SlabState
+from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, SlabState, drop_slab, new_slab
 from slabdes.allocator.versions import Version
 from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
@@ -24,6 +24,13 @@ class CpuContext:
     """The running CPU, as a path sees it: who it is, how its operation was served so far, and its task's policy."""
 
     __slots__ = ("altfail", "node", "number", "path", "policy", "reap_due", "reap_node")
+    number: int
+    node: int
+    policy: MemPolicy
+    path: Path
+    altfail: bool
+    reap_node: int
+    reap_due: int
 
     def __init__(self, number: int, node: int, policy: MemPolicy) -> None:
         self.number = number
@@ -44,6 +51,8 @@ class Kernel(ABC, Generic[Cpu]):
 
     state: SlabState
     version: Version
+    stack: int = -1
+    """Where the CPUs' single objects lie in `words`, once there are any."""
 
     @abstractmethod
     def spin_lock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[None]:
@@ -72,6 +81,22 @@ class Kernel(ABC, Generic[Cpu]):
     @abstractmethod
     def kmem_freepages(self, cpu: Cpu, cache: KmemCache, node: int) -> Waits[None]:
         """Give one slab's pages back."""
+
+    def new_slab(self, cpu: Cpu, cache: KmemCache) -> int:
+        """A slab's number, of a slab that is on no list."""
+        return new_slab(self.state, cache)
+
+    def drop_slab(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
+        """Give a destroyed slab's number back."""
+        drop_slab(self.state, cache, slab)
+
+    def on_stack(self, cpu: Cpu, obj: int) -> int:
+        """Where in `words` the CPU keeps a single object while it is freed (C's `&objp`)."""
+        state = self.state
+        if self.stack < 0:
+            self.stack = state.new_words(len(state.node_of_cpu))
+        state.words[self.stack + cpu.number] = obj
+        return self.stack + cpu.number
 
     @abstractmethod
     def zonelist(self, node: int) -> tuple[int, ...]:

@@ -77,14 +77,14 @@ def drain_array(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: A
 def _drain_array_locked(
     k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, site: LockSite, *, force: bool
 ) -> Waits[None]:
-    doomed: list[int] = []
+    doomed = NO_SLAB
     yield from k.spin_lock(cpu, l3.list_lock, site)
     if ac is not None:
         k.note_array_seen(cpu, ac)
     if ac is not None and ac.avail:
         k.note_entries(cpu, ac, 0, ac.avail)
         tofree = drain_count(ac, force)
-        doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
+        doomed = yield from free_block(k, cpu, cache, ac.entry, tofree, l3.node)
         shift_down(k.state.words, ac, tofree)
     yield from k.spin_unlock(cpu, l3.list_lock)
     yield from slabs_destroy(k, cpu, cache, doomed)
@@ -138,7 +138,7 @@ def do_drain(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     l3 = cache.nodelists[cpu.node]
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.DODRAIN)
     k.note_do_drain(cpu)
-    doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + ac.avail], cpu.node)
+    doomed = yield from free_block(k, cpu, cache, ac.entry, ac.avail, cpu.node)
     ac.avail = 0
     yield from k.spin_unlock(cpu, l3.list_lock)
     yield from slabs_destroy(k, cpu, cache, doomed)
@@ -166,7 +166,7 @@ def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tun
     for ac, node in zip(old, state.node_of_cpu, strict=True):
         l3 = cache.nodelists[node]
         yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
-        doomed = yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + ac.avail], node)
+        doomed = yield from free_block(k, cpu, cache, ac.entry, ac.avail, node)
         yield from k.spin_unlock(cpu, l3.list_lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
     for l3 in cache.nodelists:
@@ -176,7 +176,7 @@ def do_tune_cpucache(k: InterruptingKernel[Cpu], cpu: Cpu, cache: KmemCache, tun
 def _alloc_kmemlist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
     state = k.state
     new_shared = alloc_shared(state, cache, l3.node)
-    doomed: list[int] = []
+    doomed = NO_SLAB
     new_limit = free_limit(state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
     if k.version.tune_locks_twice:
         yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
@@ -185,7 +185,7 @@ def _alloc_kmemlist(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.TUNE)
     if l3.shared:
         shared = l3.shared
-        doomed = yield from free_block(k, cpu, cache, state.words[shared.entry : shared.entry + shared.avail], l3.node)
+        doomed = yield from free_block(k, cpu, cache, shared.entry, shared.avail, l3.node)
     l3.shared = new_shared
     l3.free_limit = new_limit
     yield from k.spin_unlock(cpu, l3.list_lock)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from slabdes.lowering.kinds import CPU, INT, KERNEL, PAIR, Kind
+from slabdes.lowering.refusal import located
 from slabdes.lowering.sources import Function
-from slabdes.lowering.trees import assign, callee_of, copied, has_wait, jumps, located, mark, name, stores, target
+from slabdes.lowering.trees import assign, callee_of, copied, has_wait, jumps, mark, name, stores, target
 
 
 @dataclass(eq=False)
@@ -239,7 +240,9 @@ class Blocks:
         made.args = args
         return made
 
-    def _inline(self, callee: Function, body: list[ast.stmt], call: ast.Call, into: ast.expr | None, block: Block) -> Block | None:
+    def _inline(
+        self, callee: Function, body: list[ast.stmt], call: ast.Call, into: ast.expr | None, block: Block
+    ) -> Block | None:
         changed = stores(*body)
         names: dict[str, ast.expr] = {}
         for parameter, value in callee.bound(call, callee.file).items():

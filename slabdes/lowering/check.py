@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
 
@@ -248,5 +249,4 @@ class _Checker:
 
 
 def _pairs(kinds: list[Kind]) -> Iterator[tuple[Kind, Kind]]:
-    yield from zip(kinds, kinds[1:], strict=False)
-
+    yield from pairwise(kinds)

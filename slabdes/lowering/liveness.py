@@ -78,7 +78,7 @@ class Frames:
     def __init__(self) -> None:
         self.fields: list[str] = []
 
-    def place(self, parameters: list[str], blocks: list[Block], changed: set[str], variables: set[str]) -> dict[str, str]:
+    def place(self, parameters: list[str], blocks: list[Block], variables: set[str]) -> dict[str, str]:
         """The fields of one path's variables. Parameters have fields of their own, from the beginning on."""
         stages = [block.live & variables for block in blocks if block.entered]
         keep = kept(blocks, variables)

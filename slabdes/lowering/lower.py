@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Final
 
-from slabdes.lowering.blocks import Blocks, Wait
+from slabdes.lowering.blocks import Blocks
 from slabdes.lowering.check import checked
 from slabdes.lowering.expressions import Expressions, Needs
 from slabdes.lowering.kinds import CPU, KERNEL, Is
@@ -17,7 +17,7 @@ from slabdes.lowering.liveness import Frames, find_lives
 from slabdes.lowering.normalise import normalised
 from slabdes.lowering.records import Records
 from slabdes.lowering.refusal import refused
-from slabdes.lowering.sources import Function, Sources
+from slabdes.lowering.sources import Function, Sources, defined
 from slabdes.lowering.statements import ALIASES
 from slabdes.lowering.target import Target
 from slabdes.lowering.text import STAGES, PathText, Plan, helper_lines, number_name
@@ -29,11 +29,12 @@ _SMALL: Final = 1
 
 @dataclass(frozen=True)
 class Lowered:
-    """What came of it: a module's text, the fields of a frame, and the paths by their numbers."""
+    """What came of it: a module's text, the fields of a frame, each path's number and the fields that its arguments go into."""
 
     text: str
     frame: tuple[str, ...]
     numbers: dict[str, int]
+    arguments: dict[str, dict[str, str]]
 
 
 def lower(target: Target) -> Lowered:
@@ -48,7 +49,7 @@ class _Lowering:
         self.sources = Sources(target, self.records)
         self.bodies: dict[Function, list[ast.stmt]] = {}
         self.calls: dict[Function, list[Function]] = {}
-        self.services = [import_module(name) for name in target.services]
+        self.services = {name: defined(name) for name in target.services}
         self.imports: dict[str, str] = {}
         self.constants: dict[str, object] = {}
         self.helpers: dict[str, list[str]] = {}
@@ -87,35 +88,37 @@ class _Lowering:
                     visit(callee)
                 order.append(function)
 
-        for name in self.target.entries:
+        for name in (*self.target.entries, *self.target.rest):
             visit(self.sources.path(name))
         return order[::-1]
 
     # What becomes of a path.
 
     @cache  # noqa: B019  # as long-lived as the pass
-    def recurses(self, function: Function) -> bool:
-        """Whether a path can come to itself."""
+    def has_frame(self, function: Function) -> bool:
+        """Whether a path has a frame of its own, instead of going in place of its calls."""
+        return self.is_lowered(function) and (not self.may_go_inside(function) or self.comes_back(function))
+
+    @cache  # noqa: B019
+    def may_go_inside(self, function: Function) -> bool:
+        """Entries may not, nor what is called at more than one place and waits more than once."""
+        if function.name in (*self.target.entries, *self.target.rest, *self.target.at_once):
+            return False
+        callers = sum(callees.count(function) for callees in self.calls.values())
+        return callers <= 1 or len(list(self.waits_of(function))) <= _SMALL
+
+    def comes_back(self, function: Function) -> bool:
+        """Whether a path comes to itself through others that go in place of their calls."""
         seen: set[Function] = set()
         todo = list(self.calls[function])
         while todo:
             callee = todo.pop()
             if callee is function:
                 return True
-            if callee not in seen:
+            if callee not in seen and self.may_go_inside(callee):
                 seen.add(callee)
                 todo += self.calls[callee]
         return False
-
-    @cache  # noqa: B019
-    def has_frame(self, function: Function) -> bool:
-        """Whether a path has a frame of its own: entries do, and whatever is called at more than one place and waits more than once."""
-        if not self.is_lowered(function):
-            return False
-        callers = sum(callees.count(function) for callees in self.calls.values())
-        waits = len(list(self.waits_of(function)))
-        named = function.name in (*self.target.entries, *self.target.at_once)
-        return named or self.recurses(function) or (callers > 1 and waits > _SMALL)
 
     def at_once(self, caller: str, callee: str) -> bool:
         """Whether a path begins another at once. One that can come back to it is begun by the driver."""
@@ -127,7 +130,7 @@ class _Lowering:
     @cache  # noqa: B019
     def in_two(self, function: Function) -> bool:
         """Whether only the first half of a service waits."""
-        return not self.is_lowered(function) and any(hasattr(module, f"before_{function.name}") for module in self.services)
+        return not self.is_lowered(function) and any(f"before_{function.name}" in names for names in self.services.values())
 
     def inlined(self, function: Function) -> list[ast.stmt] | None:
         """The body of a helper that goes in place of its calls."""
@@ -135,9 +138,9 @@ class _Lowering:
 
     def service(self, name: str, at: ast.AST) -> str:
         """A service's compiled form, to be imported."""
-        for module in self.services:
-            if hasattr(module, name):
-                self.imports[name] = module.__name__
+        for module, names in self.services.items():
+            if name in names:
+                self.imports[name] = module
                 return name
         raise refused(self.file, at, f"{name} has no compiled form", f"a function in {', '.join(self.target.services)}")
 
@@ -183,7 +186,8 @@ class _Lowering:
             texts.append(text)
             printed += [text.beginning(), text.lines()]
         numbers = {function.name: STAGES * (self.target.first_number + place) for place, function in enumerate(paths)}
-        return Lowered(self._module(paths, printed, numbers), tuple(frames.fields), numbers)
+        arguments = {function.name: {p.name: fields[function][p.name] for p in function.parameters[2:]} for function in paths}
+        return Lowered(self._module(paths, printed, numbers), tuple(frames.fields), numbers, arguments)
 
     def _largest_first(self, paths: list[Function], cut: dict[Function, Blocks]) -> list[Function]:
         return sorted(paths, key=lambda function: -len(cut[function].all))
@@ -198,24 +202,42 @@ class _Lowering:
         }
         parameters = [p.name for p in function.parameters if p.kind not in (KERNEL, CPU)]
         variables = blocks.variables - aliases - {p.name for p in function.parameters if p.kind in (KERNEL, CPU)}
-        return frames.place(parameters, blocks.all, set(), variables)
+        return frames.place(parameters, blocks.all, variables)
 
     def _module(self, paths: list[Function], printed: list[list[str]], numbers: dict[str, int]) -> str:
         head = [f'"""The paths of {self.target.name}, lowered: made from {", ".join(self.target.modules)}. Do not edit."""', ""]
-        head.append(f"from {self.target.runtime} import CALLED, GO, call, end_of_path, function, inline")
+        used = {word for lines in (*printed, *self.helpers.values()) for word in re.findall(r"\w+", " ".join(lines))}
+        for name in ("CALLED", "GO", "call", "end_of_path", "function", "inline", *sorted(used & self._views())):
+            self.service(name, ast.Name(name, ast.Load()))
         for module in sorted(set(self.imports.values())):
             head.append(f"from {module} import {', '.join(sorted(n for n, m in self.imports.items() if m == module))}")
-        used = " ".join(line for lines in (*printed, *self.helpers.values()) for line in lines)
-        for table in sorted({text.partition("(")[0] for text in (*(t.text for t in self.target.tables), *self.target.flat.values())}):
-            if f"{table}(" in used:
-                head.append(f"from {self.target.runtime} import {table}")
         constants = [f"{name} = {value!r}" for name, value in sorted(self.constants.items())]
         constants += [f"{number_name(function)} = {numbers[function.name]}" for function in paths]
-        bodies = [*self.helpers.values(), *printed, self._follow(paths)]
+        timed = self._below(self.target.entries)
+        bodies = [*self.helpers.values(), *printed, self._follow("follow", [f for f in paths if f in timed])]
+        if self.target.rest:
+            rest = [function for function in paths if function not in timed]
+            constants.append(f"REST = ({''.join(f'{number_name(function)}, ' for function in rest)})")
+            bodies.append(self._follow("follow_rest", rest))
         return "\n".join([*head, "", *constants]) + "\n\n\n" + "\n\n\n".join("\n".join(lines) for lines in bodies) + "\n"
 
-    def _follow(self, paths: list[Function]) -> list[str]:
-        lines = ["@inline", "def follow(run, cpu, frame):", '    """Do what comes next on the path that a frame is of."""']
+    def _views(self) -> set[str]:
+        texts = (*(table.text for table in self.target.tables), *self.target.flat.values())
+        return {text.partition("(")[0] for text in texts}
+
+    def _below(self, entries: tuple[str, ...]) -> set[Function]:
+        """All paths that some entries reach."""
+        found: set[Function] = set()
+        todo = [self.sources.path(name) for name in entries]
+        while todo:
+            function = todo.pop()
+            if function not in found:
+                found.add(function)
+                todo += self.calls[function]
+        return found
+
+    def _follow(self, name: str, paths: list[Function]) -> list[str]:
+        lines = ["@inline", f"def {name}(run, cpu, frame):", '    """Do what comes next on the path that a frame is of."""']
         lines.append(f"    path = frame.pc & {-STAGES}")
         for function in paths:
             lines += [f"    if path == {number_name(function)}:", f"        return {function.name}(run, cpu, frame)"]

@@ -9,9 +9,9 @@ import ast
 from typing import Final
 
 from slabdes.lowering.kinds import NONE
-from slabdes.lowering.refusal import Refused, refused
+from slabdes.lowering.refusal import Refused, located, refused
 from slabdes.lowering.sources import Function
-from slabdes.lowering.trees import assign, copied, has_wait, located, name, negated, target
+from slabdes.lowering.trees import assign, copied, has_wait, name, negated, stores, target
 
 SIMPLE: Final = (
     ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.IfExp,
@@ -42,6 +42,7 @@ class _Normaliser:
     def __init__(self, function: Function) -> None:
         self.file = function.file
         self.ends_with_nothing = function.result == NONE
+        self.kernel = function.parameters[0].name
         self.taken = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
         self.taken |= {parameter.name for parameter in function.parameters}
 
@@ -67,10 +68,8 @@ class _Normaliser:
             case ast.AnnAssign(target=ast.Name() as one, value=ast.expr() as value, annotation=annotation):
                 before, made = self.value(value)
                 return [*before, located(ast.AnnAssign(copied(one), copied(annotation), made, 1), stmt)]
-            case ast.AugAssign(target=one, op=op, value=value):
-                self.plain(one)
-                before, made = self.value(value)
-                return [*before, located(ast.AugAssign(copied(one), op, made), stmt)]
+            case ast.AugAssign():
+                return self.augmented(stmt)
             case ast.Return(value=value):
                 return self.returned(stmt, value)
             case ast.If():
@@ -82,6 +81,16 @@ class _Normaliser:
             case ast.Break() | ast.Continue() | ast.Pass():
                 return [copied(stmt)]
         raise self.refuse(stmt, "assignments, calls, if, while, for, break, continue, return, pass")
+
+    def augmented(self, stmt: ast.AugAssign) -> list[ast.stmt]:
+        """`x += ...`: what x was, Python reads before it waits for the rest."""
+        self.plain(stmt.target)
+        before, made = self.value(stmt.value)
+        if not before or isinstance(stmt.target, ast.Name):
+            return [*before, located(ast.AugAssign(copied(stmt.target), stmt.op, made), stmt)]
+        had = self.new_name("had")
+        summed = located(ast.BinOp(name(had, stmt), stmt.op, made), stmt)
+        return [assign(target(had, stmt), _as_read(stmt.target), stmt), *before, assign(copied(stmt.target), summed, stmt)]
 
     def returned(self, stmt: ast.Return, value: ast.expr | None) -> list[ast.stmt]:
         if value is None:
@@ -218,8 +227,7 @@ class _Normaliser:
                 rows = one
         if not isinstance(item, ast.Name) or not isinstance(rows, ast.Name | ast.Attribute | ast.Call):
             raise self.refuse(stmt, "for one name in range, enumerate, reversed, a record's list or a row of the kernel's")
-        rows = self.plain(rows)
-        before: list[ast.stmt] = []
+        before, rows = self.held(self.plain(rows), stores(*stmt.body))
         length: ast.expr = located(ast.Call(name("len", stmt), [rows], []), stmt)
         if down:
             end = self.new_name("end")
@@ -233,6 +241,24 @@ class _Normaliser:
         take = assign(copied(item), located(ast.Subscript(copied(rows), place, ast.Load()), stmt), stmt)
         counting = located(ast.For(target(at, stmt), stmt.iter, stmt.body, []), stmt)
         return before + self.counted(counting, located(ast.Constant(0), stmt), length, take, list(stmt.body))
+
+    def held(self, rows: ast.expr, changed: set[str]) -> tuple[list[ast.stmt], ast.expr]:
+        """A list that stays the same one while the loop over it changes names and memory: what it hangs on is kept."""
+        before: list[ast.stmt] = []
+
+        def kept(part: ast.expr) -> ast.expr:
+            fixed = isinstance(part, ast.Constant) or ast.unparse(part).partition(".")[0] == self.kernel
+            if fixed or (isinstance(part, ast.Name) and part.id not in changed):
+                return part
+            of = self.new_name("of")
+            before.append(assign(target(of, part), part))
+            return name(of, part)
+
+        if isinstance(rows, ast.Attribute):
+            rows.value = kept(rows.value)
+        elif isinstance(rows, ast.Call):
+            rows.args = [kept(arg) for arg in rows.args]
+        return before, rows
 
     def counted(
         self, stmt: ast.For, first: ast.expr, end: ast.expr, take: ast.stmt | None, body: list[ast.stmt]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from slabdes.lowering.kinds import ANYTHING, CPU, KERNEL, NONE, Kind, waits
 from slabdes.lowering.records import Records
-from slabdes.lowering.refusal import refused
+from slabdes.lowering.refusal import located, refused
 from slabdes.lowering.target import Target
 
 
@@ -107,6 +109,7 @@ class Sources:
         node = tree.body[0]
         assert isinstance(node, ast.FunctionDef)
         ast.increment_lineno(node, first - 1)
+        located(node.args, node)
         file = inspect.getsourcefile(made) or made.__module__
         known = vars(builtins) | made.__globals__
         names = self.records.names
@@ -125,6 +128,8 @@ class Sources:
             raise refused(file, node.args, "a path's first parameters", "the kernel and the CPU")
         if node.args.vararg or node.args.kwarg or node.args.posonlyargs:
             raise refused(file, node.args, "parameters of this form", "named ones")
+        if self.is_path(made) and (inner is not None) != inspect.isgeneratorfunction(made):
+            raise refused(file, node.args, f"{made.__name__} does not wait as its annotation says", "Waits[...]")
         if method:
             parameters = parameters[1:]
         return Function(made.__name__, file, node, known, tuple(parameters), result or NONE, inner is not None)
@@ -139,3 +144,19 @@ def _evaluated(default: ast.expr, known: Mapping[str, Any], file: str) -> ast.ex
     if value is not None and not isinstance(value, int):
         raise refused(file, default, "cannot be a default argument", "an integer or None")
     return ast.copy_location(ast.Constant(value if value is None or isinstance(value, bool) else int(value)), default)
+
+
+def defined(module: str) -> frozenset[str]:
+    """The names that a module defines, as its text says, which is not run."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None, module
+    names: set[str] = set()
+    for stmt in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        match stmt:
+            case ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=targets):
+                names |= {n.id for one in targets for n in ast.walk(one) if isinstance(n, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return frozenset(names)

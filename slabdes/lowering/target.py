@@ -29,7 +29,8 @@ class Target:
     `modules` hold the paths and their helpers. `kernel` is the class of their first parameter: its annotated attributes are
     groups of the run's fields or flat lists, its methods are services. `cpu` is the class of the second.
     `services` are modules in which the services are found, by their names, as functions of the run, the CPU and the
-    arguments; `shared` are packages whose functions are called as they are, with records and flat lists.
+    arguments; beside them function, inline, call, end_of_path, GO and CALLED. They are not imported: they may import what comes
+    of this. `shared` are packages whose functions are called as they are, with records and flat lists.
     `entries` are the paths that are begun from outside. A path of `at_once` is begun by its caller, any other by the driver.
     """
 
@@ -43,8 +44,8 @@ class Target:
     entries: tuple[str, ...]
     run_fields: frozenset[str]
     cpu_fields: frozenset[str]
-    runtime: str
-    """The module with function, inline, frames_at, call, end_of_path, GO and CALLED."""
+    rest: tuple[str, ...] = ()
+    """More entries, which have a dispatcher of their own: `follow_rest`."""
     at_once: frozenset[str] = frozenset()
     parts: frozenset[tuple[str, str]] = frozenset()
     """Attributes (class, name) that hold a record of its owner's own: it has the owner's number."""

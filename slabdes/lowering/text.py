@@ -169,7 +169,11 @@ def helper_lines(function: Function, body: list[ast.stmt], expressions: Expressi
     lines = Statements(expressions, returned).lines(body)
     lists = [f"{name} = {text}" for name, text in sorted(expressions.needs.lists.items())]
     kind = "inline" if is_small(body) else "function"
-    return [f"@{kind}", f"def {function.name}({', '.join(['run', 'cpu', *names])}):", *indented([docstring(function), *lists, *lines])]
+    return [
+        f"@{kind}",
+        f"def {function.name}({', '.join(['run', 'cpu', *names])}):",
+        *indented([docstring(function), *lists, *lines]),
+    ]
 
 
 def is_small(body: list[ast.stmt]) -> bool:

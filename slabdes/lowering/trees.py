@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from slabdes.lowering.kinds import INT, Kind
+from slabdes.lowering.refusal import located
 from slabdes.lowering.sources import Function
 
 T = TypeVar("T", bound=ast.AST)
@@ -63,13 +64,6 @@ def assign(to: ast.expr, value: ast.expr, at: ast.AST | None = None) -> ast.Assi
 def negated(test: ast.expr) -> ast.expr:
     """`not test`."""
     return located(ast.UnaryOp(ast.Not(), test), test)
-
-
-def located(made: T, at: ast.AST | None) -> T:
-    """A new node, said to stand where another one does."""
-    for part in ("lineno", "col_offset"):
-        setattr(made, part, getattr(at, part, 0))
-    return made
 
 
 def copied(node: T, names: Mapping[str, ast.expr] = _NOTHING) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -91,7 +92,7 @@ class Cpu:
 def made_store() -> Store:
     """Six boxes, each the peer of the next but the last of a shelf, three on each of two shelves."""
     boxes = [Box(number, number % 3, number * LIMIT) for number in range(N_BOXES)]
-    for one, other in zip(boxes, boxes[1:], strict=False):
+    for one, other in pairwise(boxes):
         one.peer = None if one.number % 3 == 2 else other
     shelves = [
         Shelf(number, boxes[3 * number : 3 * number + 3], None if number else boxes[1], Counts()) for number in range(N_SHELVES)
@@ -241,11 +242,10 @@ def target(modules: tuple[str, ...], entries: tuple[str, ...], at_once: tuple[st
             Table(Counts, "counts_of", "counts_at(run.counts)", frozenset({"puts", "gets"})),
         ),
         "services": (__name__,),
-        "shared": ("tests_lowering_shared",),
+        "shared": ("slabdes.allocator",),
         "entries": entries,
         "run_fields": frozenset({"n_boxes", "strict", "step"}),
         "cpu_fields": frozenset({"number", "way", "work"}),
-        "runtime": __name__,
         "at_once": frozenset(at_once),
         "parts": frozenset({("Shelf", "counts")}),
         "flat": {"Store.words": "ints_at(run.words)"},
@@ -263,7 +263,9 @@ def run_printed(module: Any, entry: str, arguments: list[int], rules: Rules, may
             SimpleNamespace(number=b.number, avail=b.avail, first=b.first, peer=NONE if b.peer is None else b.peer.number)
             for b in store.boxes
         ],
-        shelves=[SimpleNamespace(number=s.number, held=0, spare=NONE if s.spare is None else s.spare.number) for s in store.shelves],
+        shelves=[
+            SimpleNamespace(number=s.number, held=0, spare=NONE if s.spare is None else s.spare.number) for s in store.shelves
+        ],
         counts=[SimpleNamespace(puts=0, gets=0) for _shelf in store.shelves],
     )  # fmt: skip
     getattr(module, f"begin_{entry}")(run, cpu, *arguments)
@@ -285,3 +287,8 @@ def left_flat(run: Any, cpu: Any, pair: bool) -> dict[str, Any]:
         "notes": run.notes,
         "result": (int(cpu.ret), int(cpu.ret2) if pair else 0),
     }
+
+
+def without(table: Table, name: str) -> Table:
+    """A table whose memory lacks a field."""
+    return Table(table.record, table.name, table.text, table.fields - {name})

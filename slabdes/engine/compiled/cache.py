@@ -7,15 +7,25 @@ folder. Leaves out tidying old folders.
 from __future__ import annotations
 
 import hashlib
+import json
+import linecache
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from slabdes.errors import InputError
+from slabdes.files import write_new
+from slabdes.lowering.lower import Lowered
+
 _ROOT = Path(__file__).parents[2]
-_SOURCES = ("allocator", "engine", "locks", "workload", "streams.py", "units.py")
+_SOURCES = ("allocator", "engine", "locks", "lowering", "workload", "streams.py", "units.py")
 _ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
 """Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
 
@@ -110,3 +120,31 @@ def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
         compiled.compile((runs, *[numba.int64] * addresses))
     return compiled
+
+
+def kept_text(name: str, made: Callable[[], Lowered]) -> Lowered:
+    """What the lowering has made, kept between runs beside the text for who reads a traceback; made anew where none is kept."""
+    folder = cache_folder()
+    kept = folder / f"{name}.json" if folder is not None else None
+    if kept is not None and kept.exists():
+        with suppress(OSError, ValueError, TypeError):
+            return Lowered(**json.loads(kept.read_text(encoding="utf-8")))
+    lowered = made()
+    if kept is not None:
+        with suppress(InputError):
+            write_new(kept.with_suffix(".py"), lowered.text)
+        with suppress(InputError):
+            write_new(kept, json.dumps(asdict(lowered)))
+    return lowered
+
+
+def load_text(name: str, lowered: Lowered) -> ModuleType:
+    """The module of a lowered text, under a name by which numba finds it again."""
+    folder = cache_folder()
+    file = str(folder / f"{name}.py") if folder is not None else f"<{name}, lowered>"
+    linecache.cache[file] = (len(lowered.text), None, lowered.text.splitlines(keepends=True), file)
+    module = ModuleType(f"slabdes.engine.compiled.lowered_{name}")
+    module.__file__ = file
+    sys.modules[module.__name__] = module
+    exec(compile(lowered.text, file, "exec"), vars(module))
+    return module

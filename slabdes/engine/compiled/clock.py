@@ -35,7 +35,9 @@ Record = Any
 NEVER = (1 << 63) - 1
 UNKNOWN = -1
 """Stands for a horizon that has not been looked at: less than every key."""
-_GO = int(Status.GO)
+GO = int(Status.GO)
+WAIT = int(Status.WAIT)
+CALLED = int(Status.CALLED)
 GAMMA_WORD = np.uint64(GAMMA)
 _LOW = np.uint64((1 << 32) - 1)
 _32 = np.uint64(32)
@@ -271,23 +273,12 @@ def jiffies_of(run: Record, cpu: Record) -> int:
 
 
 @inline
-def call(run: Record, cpu: Record, pc: int, cache: int, node: int, flags: int, a: int, b: int) -> Any:
-    """Begin a path on top of the one under way; its frame, for a caller that goes on with it at once."""
+def call(run: Record, cpu: Record, pc: int) -> Any:
+    """Put a path on top of the one under way; its frame, for who sets its arguments."""
     cpu.sp += 1
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
     frame.pc = pc
-    frame.cache = cache
-    frame.node = node
-    frame.flags = flags
-    frame.a = a
-    frame.b = b
     return frame
-
-
-@inline
-def under_way(cpu: Record, status: int, depth: int) -> bool:
-    """Whether a path that was begun at once has not ended yet: it waits, or goes on in a path of its own."""
-    return status != _GO or cpu.sp != depth
 
 
 @inline

@@ -7,35 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from slabdes.engine.compiled import alloc_paths, codes, free_paths, interrupts, page_paths, program, upkeep_paths
-from slabdes.engine.compiled.clock import NEVER, UNKNOWN, Record
+from slabdes.engine.compiled import codes, handler, page_paths, program
+from slabdes.engine.compiled.clock import CALLED, GO, NEVER, UNKNOWN, WAIT, Record
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
-from slabdes.engine.compiled.locks import GO, WAIT, resume
+from slabdes.engine.compiled.locks import resume
 from slabdes.engine.compiled.logged import log_is_full
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, inline, ints_at
+from slabdes.engine.compiled.slab_paths import paths
 from slabdes.engine.compiled.slots import rehash
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _LOG = int(Status.LOG)
 _PATH = ~STAGE
-(PROGRAM, ALLOC, REFILL, NODE_ALLOC, FALLBACK, GROW_BEGIN, GROW_END, PAGES, FREE_PAGES, FREE, DRAIN_ALIEN, FLUSH, FREE_BLOCK,
- DESTROY, REAP, DRAIN_LOCKED, DRAIN_FREELIST, INTERRUPT) = (
-    codes.PROGRAM, codes.ALLOC, codes.REFILL, codes.NODE_ALLOC, codes.FALLBACK, codes.GROW_BEGIN, codes.GROW_END, codes.PAGES,
-    codes.FREE_PAGES, codes.FREE, codes.DRAIN_ALIEN, codes.FLUSH, codes.FREE_BLOCK, codes.DESTROY, codes.REAP,
-    codes.DRAIN_LOCKED, codes.DRAIN_FREELIST, codes.INTERRUPT,
-)  # fmt: skip
-live = program.live
-handle_interrupts = interrupts.handle_interrupts
-kmem_cache_alloc, cache_alloc_refill = alloc_paths.kmem_cache_alloc, alloc_paths.cache_alloc_refill
-cache_alloc_node, fallback_alloc = alloc_paths.cache_alloc_node, alloc_paths.fallback_alloc
-cache_grow_begin, cache_grow_end = alloc_paths.cache_grow_begin, alloc_paths.cache_grow_end
-slab_pages, kmem_freepages = page_paths.slab_pages, page_paths.kmem_freepages
-kmem_cache_free, drain_alien_cache = free_paths.kmem_cache_free, free_paths.drain_alien_cache
-cache_flusharray, free_block, slabs_destroy = free_paths.cache_flusharray, free_paths.free_block, free_paths.slabs_destroy
-cache_reap, drain_array_locked, drain_freelist = (
-    upkeep_paths.cache_reap, upkeep_paths.drain_array_locked, upkeep_paths.drain_freelist,
-)  # fmt: skip
+PROGRAM, INTERRUPT, REAP, PAGES, FREE_PAGES = codes.PROGRAM, codes.INTERRUPT, codes.REAP, codes.PAGES, codes.FREE_PAGES
+live, reap_turn, handle_interrupts = program.live, program.reap_turn, handler.handle_interrupts
+get_pages, give_pages = page_paths.get_pages, page_paths.give_pages
+follow = paths.follow
 
 
 @function
@@ -44,60 +32,34 @@ def _room_for_a_slab(run: Record) -> bool:
 
 
 @inline
-def follow(run: Record, cpu: Record, frame: Record, path: int) -> int:
-    """Do what comes next on one of the allocator's paths."""
-    if path == ALLOC:
-        status = kmem_cache_alloc(run, cpu, frame)
-    elif path == REFILL:
-        status = cache_alloc_refill(run, cpu, frame)
-    elif path == FREE:
-        status = kmem_cache_free(run, cpu, frame)
-    elif path == FLUSH:
-        status = cache_flusharray(run, cpu, frame)
-    elif path == FREE_BLOCK:
-        status = free_block(run, cpu, frame)
-    elif path == PAGES:
-        if not _room_for_a_slab(run):
-            return _SLABS
-        status = slab_pages(run, cpu, frame)
-    elif path == GROW_BEGIN:
-        status = cache_grow_begin(run, cpu, frame)
-    elif path == GROW_END:
-        status = cache_grow_end(run, cpu, frame)
-    elif path == DESTROY:
-        status = slabs_destroy(run, cpu, frame)
-    elif path == FREE_PAGES:
-        status = kmem_freepages(run, cpu, frame)
-    elif path == NODE_ALLOC:
-        status = cache_alloc_node(run, cpu, frame)
-    elif path == FALLBACK:
-        status = fallback_alloc(run, cpu, frame)
-    elif path == DRAIN_ALIEN:
-        status = drain_alien_cache(run, cpu, frame)
-    elif path == REAP:
-        status = cache_reap(run, cpu, frame)
-    elif path == DRAIN_LOCKED:
-        status = drain_array_locked(run, cpu, frame)
-    else:
-        status = drain_freelist(run, cpu, frame)
-    return status
+def move_pages(run: Record, cpu: Record, frame: Record, path: int) -> int:
+    """Do what comes next on a path of the page allocator's."""
+    if path == FREE_PAGES:
+        return give_pages(run, cpu, frame)
+    if not _room_for_a_slab(run):
+        return _SLABS
+    return get_pages(run, cpu, frame)
 
 
 @function
 def _go_on(run: Record, cpu: Record) -> int:
     """Follow the CPU's paths until it waits or Python is needed."""
     status = GO
-    while status == GO:
+    while status == GO or status == CALLED:
         if log_is_full(run):
             return _LOG
         frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
         path = frame.pc & _PATH
         if path == PROGRAM:
             status = live(run, cpu, frame)
+        elif path > FREE_PAGES:
+            status = follow(run, cpu, frame)
         elif path == INTERRUPT:
             status = handle_interrupts(run, cpu, frame)
+        elif path == REAP:
+            status = reap_turn(run, cpu, frame)
         else:
-            status = follow(run, cpu, frame, path)
+            status = move_pages(run, cpu, frame, path)
     return status
 
 

@@ -57,11 +57,6 @@ SPENT: Final = record(*(field.name for field in fields(Spent) if field.name != "
 SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
 """A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
 STEP: Final = record("think", "op", "cache", "slot", "node", "flags")
-FRAME: Final = record(
-    "pc", "cache", "node", "flags", "a", "b", "grown", "batch", "slab", "home", "colour", "path", "i", "head", "tail", "obj",
-    "was", "nr",
-)  # fmt: skip
-"""A path under way: where it goes on, its arguments, its local variables."""
 CPU: Final = record(
     "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "race_key", "digest",
     "allocs", "frees", "failed", "skipped", "sections",
@@ -74,18 +69,20 @@ CPU: Final = record(
     "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
-    "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit",
+    "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit", "altfail", "policy",
 )  # fmt: skip
 """A CPU: its clock and accounts, what it waits for, its step, and where its program is.
 
 `beyond_work` is not 0 once time has gone to anything but work since accounts were remembered with none open: until then, there
 is no growth to be looked for.
 """
+POLICY: Final = record("n_nodes", "kind", "node")
+"""As mempolicy.MemPolicy."""
 POINTERS: Final = (
     "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
     "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "lock_points",
     "buckets", "counts", "spent", "accounts", "irq_buckets", "irq_counts", "rings", "slots", "lives", "spares", "steps",
-    "exponential",
+    "exponential", "policies",
 )  # fmt: skip
 COSTS: Final = (
     "alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object",
@@ -95,6 +92,7 @@ COSTS: Final = (
 """Costs of the machine that the engine charges, picoseconds, under their own names."""
 RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
+    "shrink_locks_empty_shared", "tune_locks_twice",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
     "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
     "array_lines", "lock_races",
@@ -141,6 +139,8 @@ class Status(IntEnum):
     """A CPU does nothing any more but handle interrupts."""
     LOG = 11
     """The event log's buffers are to be emptied."""
+    CALLED = 12
+    """Another path of the CPU, now on top of this one, comes first."""
 
 
 class Micro(IntEnum):

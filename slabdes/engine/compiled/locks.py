@@ -15,6 +15,8 @@ from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import disable_irqs, enable_irqs
 from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
+    GO,
+    WAIT,
     Record,
     add,
     comes_next,
@@ -36,9 +38,7 @@ from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.streams import mix64
 
-GO = int(Status.GO)
 _RACE_SHIFT = np.uint64(64 - RACE_BITS)
-WAIT = int(Status.WAIT)
 FINISHED = int(Status.FINISHED)
 _NOTHING = int(Micro.NOTHING)
 _TAKE = int(Micro.TAKE)
@@ -56,6 +56,9 @@ def look(run: Record, cpu: Record) -> int:
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         return GO
     return WAIT
+
+
+before_spin_trylock = look
 
 
 @function
@@ -87,7 +90,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
 
 @function
 def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
-    """Release a lock once what was done under it has taken its time. For paths with interrupts off: see spin_unlock_irq."""
+    """Release a lock once what was done under it has taken its time. Interrupts may go on with it."""
     write(run, cpu, _UNLOCKED, lock, 0, 0, 0, 0, 0)
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
@@ -97,18 +100,9 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         _release(run, cpu)
-        return GO
+        return take_interrupts(run, cpu)
     cpu.micro = _RELEASE
     return WAIT
-
-
-@function
-def spin_unlock_irq(run: Record, cpu: Record, lock: int) -> int:
-    """Release a lock with which interrupts may go on: a handler may now be on top of the path."""
-    status = spin_unlock(run, cpu, lock)
-    if status == GO:
-        take_interrupts(run, cpu)
-    return status
 
 
 @function

@@ -19,9 +19,10 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, timers, transitions
+from slabdes.allocator import lists, mempolicy, state, timers, transitions
 from slabdes.engine import cpu, lines, pages, records
 from slabdes.engine.compiled import layout, script_layout
+from slabdes.engine.compiled.slab import FRAME
 from slabdes.locks import disciplines, spinlock
 
 # Parts of numba without types.
@@ -118,10 +119,10 @@ spent_at = _view(layout.SPENT, 1)
 counts_at = _view(layout.COUNTS, 1)
 slots_at = _view(layout.SLOT, 1)
 steps_at = _view(layout.STEP, 1)
-frames_at = _view(layout.FRAME, 1)
+frames_at = _view(FRAME, 1)
 cpus_at = _view(layout.CPU, 1)
 events_at = _view(script_layout.EVENT, 1)
-policies_at = _view(script_layout.POLICY, 1)
+policies_at = _view(layout.POLICY, 1)
 
 
 @intrinsic
@@ -152,6 +153,7 @@ def _share(module: ModuleType, *names: str) -> None:
 
 _share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
 _share(transitions)
+_share(state, "virt_to_slab", "obj_to_index", "object_number")
 _share(timers)
 _share(mempolicy)
 _share(streams, "mix64")

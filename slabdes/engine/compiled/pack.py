@@ -15,6 +15,7 @@ from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabSta
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.account import LEVELS
+from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.lock_sites import N_SITES, LockSite
@@ -209,6 +210,8 @@ def pack_version(memory: Memory, version: Version) -> None:
         private_slab=version.private_slab,
         unlocked_colour=version.unlocked_colour,
         trim_after_batch=version.trim_after_batch,
+        shrink_locks_empty_shared=version.shrink_locks_empty_shared,
+        tune_locks_twice=version.tune_locks_twice,
         pages_after_unlock=version.pages_after_unlock,
         line_of_list_lock=version.layout.list_lock,
         line_of_free_objects=version.layout.free_objects,
@@ -287,13 +290,14 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     # A handler may be on top of a path, and a path of its own on top of that.
     depth = 2 * depth + 1
     packed = memory.put("cpus", np.zeros(n_cpus, layout.CPU), layout.CPU)
-    memory.put("frames", np.zeros(n_cpus * depth, layout.FRAME), layout.FRAME)
+    memory.put("frames", np.zeros(n_cpus * depth, FRAME), FRAME)
     packed["frame0"] = np.arange(n_cpus) * depth
     packed["irq_at"] = NEVER
     memory.put("accounts", np.zeros(LEVELS * n_cpus, layout.SPENT), layout.SPENT)
     memory.put("irq_buckets", np.zeros((2, layout.BUCKETS), "i8"))
     memory.put("irq_counts", no_counts(2), layout.COUNTS)
     memory.put("rings", [])
+    memory.put("policies", np.zeros(1, layout.POLICY), layout.POLICY)
     return packed
 
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_NODE
-from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import begin_account, end_account
-from slabdes.engine.compiled.clock import Record, call, count, end_of_path, settle
+from slabdes.engine.compiled.clock import CALLED, GO, Record, call, count, end_of_path, settle
 from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
+from slabdes.engine.compiled.locks import look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
-from slabdes.engine.compiled.script_layout import Event
-from slabdes.engine.compiled.variants import page_call_fails, write
+from slabdes.engine.compiled.variants import page_call_fails
 from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.engine.records import Path
 from slabdes.workload.programs import Op
 from slabdes.workload.synthetic import NO_CACHE
 
-NOBODY = -1
 _GET_PAGES = int(Op.GET_PAGES)
 _GOT, _GAVE, _FAIL = int(Path.GET_PAGES), int(Path.GIVE_PAGES), int(Path.FAIL)
 _AT_PAGELISTREFILL, _AT_PAGELISTTRIM = int(LockSite.PAGELISTREFILL), int(LockSite.PAGELISTTRIM)
 _AT_HIGHERPAGES, _AT_FREEPAGES = int(LockSite.HIGHERPAGES), int(LockSite.FREEPAGES)
-_PAGES = int(Event.PAGES)
 
 
 @function
-def new_slab(run: Record, cache: int, home: int) -> int:
-    """A slab for a cache, on no list, on pages of node `home`: a destroyed one's number again, else the next."""
+def new_slab(run: Record, cpu: Record, cache: int) -> int:
+    """A slab for a cache, on no list: a destroyed one's number again, else the next."""
     record = caches_at(run.caches)[cache]
     slabs = slabs_at(run.slabs)
     number = record.spare
@@ -47,15 +43,11 @@ def new_slab(run: Record, cache: int, home: int) -> int:
     slab = slabs[number]
     slab.serial = record.slabs_created
     record.slabs_created += 1
-    owner, homes = ints_at(run.owner), ints_at(run.home)
-    for line in range(slab.line, slab.line + 2):
-        owner[line] = NOBODY
-        homes[line] = home
     return number
 
 
 @inline
-def drop_slab(run: Record, cache: int, number: int) -> None:
+def drop_slab(run: Record, cpu: Record, cache: int, number: int) -> None:
     """Give a destroyed slab's number back."""
     record = caches_at(run.caches)[cache]
     slab = slabs_at(run.slabs)[number]
@@ -65,33 +57,47 @@ def drop_slab(run: Record, cache: int, number: int) -> None:
     record.slabs_destroyed += 1
 
 
-@inline
-def _order(run: Record, frame: Record) -> int:
-    return frame.b if frame.cache == NO_CACHE else caches_at(run.caches)[frame.cache].gfporder
-
-
-@inline
-def _note_pages(run: Record, cpu: Record, frame: Record, slab: int, got: int) -> None:
-    """The page allocator answered: a slab's number and the node its pages lie on, or NO_SLAB and NO_NODE."""
-    serial = NOBODY if slab == NO_SLAB else slabs_at(run.slabs)[slab].serial
-    write(run, cpu, _PAGES, frame.cache, frame.node, frame.a, slab, got, serial)
+@function
+def begin_pages(run: Record, cpu: Record, node: int, thisnode: bool, order: int) -> None:
+    """Begin to get 2**order pages of a node, or without `thisnode` of those after it: the node they lie on, or NO_NODE."""
+    frame = call(run, cpu, PAGES)
+    frame.node = node
+    frame.a = thisnode
+    frame.order = order
 
 
 @function
-def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node, a: whether no other node will do. Results: slab and node, or NO_SLAB and NO_NODE.
+def begin_free_pages(run: Record, cpu: Record, node: int, order: int) -> None:
+    """Begin to give 2**order pages of a node back."""
+    frame = call(run, cpu, FREE_PAGES)
+    frame.node = node
+    frame.order = order
 
-    With NO_CACHE for the cache, b is the order, and the pages become no slab.
-    """
+
+@inline
+def kmem_getpages(run: Record, cpu: Record, cache: int, node: int, thisnode: bool) -> int:
+    """Pages for one slab."""
+    begin_pages(run, cpu, node, thisnode, caches_at(run.caches)[cache].gfporder)
+    return CALLED
+
+
+@inline
+def kmem_freepages(run: Record, cpu: Record, cache: int, node: int) -> int:
+    """Give one slab's pages back."""
+    begin_free_pages(run, cpu, node, caches_at(run.caches)[cache].gfporder)
+    return CALLED
+
+
+@function
+def get_pages(run: Record, cpu: Record, frame: Record) -> int:
+    """Arguments: node, a: whether no other node will do, order. Result: the node, or NO_NODE."""
     stage = frame.pc & STAGE
-    order = _order(run, frame)
+    order = frame.order
     if stage == 0:
         frame.i = run.n_nodes if page_call_fails(run, frame.node) else 0
         stage = 1
     if stage == 1 and frame.i >= (1 if frame.a else run.n_nodes):
-        _note_pages(run, cpu, frame, NO_SLAB, NO_NODE)
-        cpu.ret2 = NO_NODE
-        end_of_path(cpu, NO_SLAB)
+        end_of_path(cpu, NO_NODE)
         return GO
     zone = frame.node if frame.a else ints_at(run.zonelists)[frame.node * run.n_nodes + frame.i]
     got = False
@@ -107,7 +113,7 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             frame.nr = 1 if take_pages(ints_at(run.free_pages), zone, 1 << order) else 0
             cpu.page_work += run.page_alloc_higher + (order - 1) * run.page_per_order
             frame.pc = PAGES + 4
-            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock(run, cpu, run.first_zone_lock + zone)
         else:
             got = frame.nr != 0
     else:
@@ -126,16 +132,11 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
             moved = refill_list(ints_at(run.free_pages), pcp, ints_at(run.page_batch)[zone], cpu.number, zone)
             cpu.page_work += moved * run.pcp_refill_page
             frame.pc = PAGES + 4
-            return spin_unlock_irq(run, cpu, run.first_zone_lock + zone)
+            return spin_unlock(run, cpu, run.first_zone_lock + zone)
         else:
             got = take_from_list(pcp, cpu.number, zone)
     if got:
-        slab = NO_SLAB + 1
-        if frame.cache != NO_CACHE:
-            slab = new_slab(run, frame.cache, zone)
-            _note_pages(run, cpu, frame, slab, zone)
-        cpu.ret2 = zone
-        end_of_path(cpu, slab)
+        end_of_path(cpu, zone)
     else:
         frame.i += 1
         frame.pc = PAGES + 1
@@ -143,10 +144,10 @@ def slab_pages(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @function
-def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
-    """Arguments: cache, node; with NO_CACHE for the cache, b is the order."""
+def give_pages(run: Record, cpu: Record, frame: Record) -> int:
+    """Arguments: node, order."""
     stage = frame.pc & STAGE
-    order = _order(run, frame)
+    order = frame.order
     node = frame.node
     lock = run.first_zone_lock + node
     if stage == 0:
@@ -165,7 +166,7 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
             moved = trim_list(free_pages, table_at(run.pcp, run.n_nodes), ints_at(run.page_batch)[node], cpu.number, node)
             cpu.page_work += moved * run.pcp_refill_page
         frame.pc = FREE_PAGES + 2
-        return spin_unlock_irq(run, cpu, lock)
+        return spin_unlock(run, cpu, lock)
     end_of_path(cpu, 0)
     return GO
 
@@ -174,13 +175,13 @@ def kmem_freepages(run: Record, cpu: Record, frame: Record) -> int:
 def move_pages(run: Record, cpu: Record) -> int:
     """Begin a step of a program that takes or gives blocks of pages itself; their order is the step's slot."""
     cpu.start = cpu.clock
-    cpu.ret = NO_SLAB
+    cpu.ret = NO_NODE
     if cpu.op == _GET_PAGES:
         begin_account(run, cpu)
-        call(run, cpu, PAGES, NO_CACHE, cpu.node, 0, 1, cpu.slot)
+        begin_pages(run, cpu, cpu.node, True, cpu.slot)
     elif cpu.blocks:
         begin_account(run, cpu)
-        call(run, cpu, FREE_PAGES, NO_CACHE, cpu.node, 0, 0, cpu.slot)
+        begin_free_pages(run, cpu, cpu.node, cpu.slot)
     return GO
 
 
@@ -188,7 +189,7 @@ def move_pages(run: Record, cpu: Record) -> int:
 def pages_moved(run: Record, cpu: Record) -> int:
     """End such a step."""
     settle(run, cpu)
-    done = cpu.ret != NO_SLAB
+    done = cpu.ret != NO_NODE
     if cpu.op == _GET_PAGES:
         cpu.allocs += 1
         if done:

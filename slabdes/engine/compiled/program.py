@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT
 from slabdes.engine.compiled.account import begin_account, end_account
-from slabdes.engine.compiled.alloc_paths import kmem_cache_alloc
 from slabdes.engine.compiled.clock import (
+    CALLED,
+    GO,
     NEVER,
+    WAIT,
     Record,
     call,
     count,
     descriptor_read,
+    end_of_path,
     first_touch,
     link_of,
     schedule,
@@ -21,12 +24,11 @@ from slabdes.engine.compiled.clock import (
     settle,
     unschedule,
 )
-from slabdes.engine.compiled.codes import ALLOC, FREE, REAP, STAGE
-from slabdes.engine.compiled.free_paths import kmem_cache_free
+from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
 from slabdes.engine.compiled.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status, Why
-from slabdes.engine.compiled.locks import GO, WAIT, look, spin_lock, spin_unlock
+from slabdes.engine.compiled.locks import look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import (
     cpus_at,
     function,
@@ -34,12 +36,18 @@ from slabdes.engine.compiled.numba_tools import (
     slots_at,
 )
 from slabdes.engine.compiled.page_paths import move_pages, pages_moved
+from slabdes.engine.compiled.slab_paths import paths
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
+from slabdes.engine.compiled.variants import reap_time
 from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
+kmem_cache_alloc, begin_kmem_cache_alloc = paths.kmem_cache_alloc, paths.begin_kmem_cache_alloc
+kmem_cache_alloc_node, begin_kmem_cache_alloc_node = paths.kmem_cache_alloc_node, paths.begin_kmem_cache_alloc_node
+kmem_cache_free, begin_kmem_cache_free = paths.kmem_cache_free, paths.begin_kmem_cache_free
+begin_cache_reap = paths.begin_cache_reap
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
 _AT_SECTION = int(LockSite.SECTION)
 _FINISH = int(Micro.FINISH)
@@ -146,8 +154,9 @@ def _allocate(run: Record, cpu: Record, frame: Record) -> int:
     begin_account(run, cpu)
     cpu.work += cpu.alloc_hit
     frame.pc = _ALLOCATED
-    node = cpu.node if cpu.want == ANY_NODE else cpu.want
-    return kmem_cache_alloc(run, cpu, call(run, cpu, ALLOC, cpu.cache, node, cpu.flags, 0, 0))
+    if cpu.want == ANY_NODE:
+        return kmem_cache_alloc(run, cpu, begin_kmem_cache_alloc(run, cpu, cpu.cache, cpu.flags))
+    return kmem_cache_alloc_node(run, cpu, begin_kmem_cache_alloc_node(run, cpu, cpu.cache, cpu.flags, cpu.want))
 
 
 @function
@@ -169,7 +178,7 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     descriptor_read(run, cpu, link_of(run, obj))
     cpu.freed = obj
     frame.pc = _FREED
-    return kmem_cache_free(run, cpu, call(run, cpu, FREE, cpu.cache, 0, 0, obj, 0))
+    return kmem_cache_free(run, cpu, begin_kmem_cache_free(run, cpu, cpu.cache, obj))
 
 
 @function
@@ -210,7 +219,22 @@ def _timer_comes(run: Record, cpu: Record) -> None:
         cpu.irqs_on_at = cpu.clock
         take_interrupts(run, cpu)
     else:
-        call(run, cpu, REAP, 0, 0, 0, 0, 0)
+        call(run, cpu, REAP)
+
+
+@function
+def reap_turn(run: Record, cpu: Record, frame: Record) -> int:
+    """One turn of the CPU's reap timer (CpuProcesses._reap)."""
+    if frame.pc == REAP:
+        cpu.clock = max(cpu.clock, cpu.reap_at)
+        frame.pc = REAP + 1
+        begin_cache_reap(run, cpu, run.hz)
+        return CALLED
+    cpu.reap_at = reap_time(run, cpu)
+    set_timer(cpu)
+    settle(run, cpu)
+    end_of_path(cpu, 0)
+    return GO
 
 
 @inline
@@ -443,5 +467,5 @@ def _idle(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return WAIT
     cpu.idle_time += max(0, cpu.when - cpu.clock)
     frame.pc = _IDLE
-    call(run, cpu, REAP, 0, 0, 0, 0, 0)
+    call(run, cpu, REAP)
     return GO

@@ -14,23 +14,20 @@ from slabdes.engine.compiled.layout import RUN, record
 
 EVENT: Final = record("kind", "cpu", "a", "b", "c", "d", "e", "f")
 """One event; what the operands mean, `Event` says."""
-POLICY: Final = record("n_nodes", "kind", "node")
-"""As mempolicy.MemPolicy."""
 SCRIPT_RUN: Final = np.dtype(
     [
         *((name, "i8") for name in RUN.names or ()),
         *(
             (name, "i8")
             for name in (
-                "events", "n_events", "event_room", "most_moved", "policy", "interrupts", "new_shared", "new_limits",
-                "turn", "caller", "jiffies", "altfail", "failing_calls", "failing_node",
-                "shrink_locks_empty_shared", "tune_locks_twice",
+                "events", "n_events", "event_room", "most_moved", "interrupts", "new_shared", "new_limits",
+                "turn", "caller", "jiffies", "failing_calls", "failing_node",
             )
         ),
     ],
     align=True,
 )  # fmt: skip
-"""RUN and then: pointers to events, the policy, the order in which CPUs are interrupted, and a tune's new arrays and limits;
+"""RUN and then: pointers to events, the order in which CPUs are interrupted, and a tune's new arrays and limits;
 the CPU whose paths go on and the one that interrupted it; what a script sets."""
 ONLY_SCRIPTS_HAVE: Final = "events"
 """The field that tells the two types of run apart."""

@@ -5,7 +5,7 @@ Costs are zero and locks free: a script has no clock. Leaves out what an operati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import numpy as np
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
+from slabdes.engine.compiled.layout import POLICY
 from slabdes.engine.compiled.pack import Memory, no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
-from slabdes.engine.compiled.script_layout import EVENT, POLICY, SCRIPT_RUN
+from slabdes.engine.compiled.script_layout import EVENT, SCRIPT_RUN
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
 from slabdes.units import MAX_RUN_PS
 
@@ -42,8 +43,6 @@ class ScriptMemory(Memory):
             reaper=NOBODY,
             caller=NOBODY,
             hz=1,
-            shrink_locks_empty_shared=version.shrink_locks_empty_shared,
-            tune_locks_twice=version.tune_locks_twice,
         )
         self.arrays, self.first_more = pack_caches(self, state, more)
         # Lines of locks and zones come after the caches', as they do in timed runs.
@@ -64,7 +63,7 @@ class ScriptMemory(Memory):
         histograms = (len(state.caches) + 1) * layout.N_PATHS
         self.put("buckets", np.zeros((histograms, layout.BUCKETS)))
         self.put("counts", no_counts(histograms), layout.COUNTS)
-        self.put("policy", np.zeros(1, POLICY), POLICY)
+        self.put("policies", np.zeros(1, POLICY), POLICY)
         self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))
         self.put("new_limits", np.zeros(n_nodes))
@@ -129,11 +128,13 @@ class ScriptMemory(Memory):
         self.set(n_events=0)
         return events
 
-    def begin(self, cpu: int, pc: int, cache: int, arguments: tuple[int, int, int, int]) -> None:
-        """Put an operation's path on a CPU's empty stack; arguments are node, flags, a and b."""
+    def begin(self, cpu: int, pc: int, arguments: Mapping[str, int]) -> None:
+        """Put an operation's path on a CPU's empty stack, its arguments in fields of its frame."""
         row: Any = self["cpus"][cpu]
         row["sp"] = 0
         frame = self["frames"][int(row["frame0"])]
-        frame["pc"], frame["cache"] = pc, cache
-        frame["node"], frame["flags"], frame["a"], frame["b"] = arguments
+        frame[...] = 0
+        frame["pc"] = pc
+        for field, value in arguments.items():
+            frame[field] = value
         self.run[0]["turn"] = cpu

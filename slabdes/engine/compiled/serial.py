@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slabdes.allocator.state import (
+    NO_NODE,
     NO_OBJECT,
     NOBODY,
     ArrayCache,
@@ -27,14 +28,13 @@ from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.pack import make_room
 from slabdes.engine.compiled.script_memory import ScriptMemory
+from slabdes.engine.compiled.slab import lowered
 from slabdes.engine.conformance.kernel import UNLIMITED, ClocklessKernel
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.records import Path
 
 PLENTY = 1 << 40
 """Pages of a node without a limit."""
-_REAP_CACHE = codes.REAP + 3
-"""Where cache_reap begins with a cache; it goes on to older ones, and ends its turn after the first."""
 
 
 class SerialDriver:
@@ -61,31 +61,31 @@ class SerialDriver:
         return cache
 
     def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
-        self._run(cpu, codes.ALLOC_ASKED, cache, node=node, flags=flags)
+        if node == NO_NODE:
+            self._run(cpu, "kmem_cache_alloc", cache=cache.index, flags=flags)
+        else:
+            self._run(cpu, "kmem_cache_alloc_node", cache=cache.index, flags=flags, node=node)
         obj = self._memory.of_cpu(cpu.number, "ret")
-        cpu.altfail = bool(self._memory.get("altfail"))
+        cpu.altfail = bool(self._memory.of_cpu(cpu.number, "altfail"))
         self._refresh(cpu, cache, obj)
         return obj
 
     def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
-        self._run(cpu, codes.FREE, cache, a=obj)
+        self._run(cpu, "kmem_cache_free", cache=cache.index, obj=obj)
         self._refresh(cpu, cache, obj)
 
     def reap(self, cpu: CpuContext, hz: int) -> None:
-        self._memory.set(hz=hz)
-        self._run(cpu, codes.REAP, None)
+        self._run(cpu, "cache_reap", hz=hz)
         cpu.reap_node, cpu.reap_due = self._memory.of_cpu(cpu.number, "reap_node"), self._memory.of_cpu(cpu.number, "reap_due")
 
     def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
-        assert cache.index == 0, "a turn of the timer does not stop at a cache that is not the first"
-        self._memory.set(hz=hz)
         self._memory.l3(cache, cpu.node)["next_reap"] = cache.nodelists[cpu.node].next_reap
-        self._run(cpu, _REAP_CACHE, cache)
+        self._run(cpu, "reap_cache", cache=cache.index, hz=hz)
         self.settle()
 
     def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
         self._memory["interrupts"][:] = [other.number for other in self._kernel.finish(self._kernel.on_each_cpu(cpu))]
-        self._run(cpu, codes.SHRINK, cache)
+        self._run(cpu, codes.SHRINK, cache=cache.index)
         self._refresh(cpu, cache, NO_OBJECT)
         return self._memory.of_cpu(cpu.number, "ret")
 
@@ -101,18 +101,20 @@ class SerialDriver:
         memory["new_shared"][:] = [NOBODY if array is None else memory.arrays.index(array) for array in shared]
         limits = [free_limit(state.nr_cpus_node(node), cache.batchcount, cache.num) for node in range(state.n_nodes)]
         memory["new_limits"][:] = limits
-        self._run(cpu, codes.TUNE, cache, a=int(memory["caches"][cache.index]["array"]), b=first)
+        self._run(cpu, codes.TUNE, cache=cache.index, a=int(memory["caches"][cache.index]["array"]), b=first)
         self.settle()
         # The old arrays are no longer anybody's.
         self._pack()
 
-    def _run(
-        self, cpu: CpuContext, pc: int, cache: KmemCache | None, *, node: int = 0, flags: int = 0, a: int = 0, b: int = 0
-    ) -> None:
-        """Run an operation to its end and tell the kernel of its steps."""
+    def _run(self, cpu: CpuContext, path: str | int, **arguments: int) -> None:
+        """Run an operation to its end and tell the kernel of its steps; `path` is a lowered one's name or another's number."""
         memory = self._memory
         self._give(cpu)
-        memory.begin(cpu.number, pc, 0 if cache is None else cache.index, (node, flags, a, b))
+        if isinstance(path, str):
+            fields = lowered().arguments[path]
+            memory.begin(cpu.number, lowered().numbers[path], {fields[name]: value for name, value in arguments.items()})
+        else:
+            memory.begin(cpu.number, path, arguments)
         status = Status(self._operate(memory.run))
         while status is not Status.FINISHED:
             if status is Status.SLABS:
@@ -130,7 +132,7 @@ class SerialDriver:
         """What the script has set since the last operation."""
         kernel, memory = self._kernel, self._memory
         memory.set(jiffies=kernel.now, failing_calls=kernel.failing_calls, failing_node=kernel.failing_node)
-        memory["policy"][0] = (kernel.policy.n_nodes, kernel.policy.kind, kernel.policy.node)
+        memory["policies"][0] = (kernel.policy.n_nodes, kernel.policy.kind, kernel.policy.node)
         memory["cpus"]["reap_node"][cpu.number] = cpu.reap_node
         memory["free_pages"][:] = [
             PLENTY if limit == UNLIMITED else max(0, limit - given)
@@ -141,7 +143,7 @@ class SerialDriver:
         """What the operation has changed of that, and how it went."""
         kernel, memory = self._kernel, self._memory
         kernel.failing_calls = memory.get("failing_calls")
-        kernel.policy.node = int(memory["policy"][0]["node"])
+        kernel.policy.node = int(memory["policies"][0]["node"])
         cpu.path = Path(memory.of_cpu(cpu.number, "path"))
 
     def _refresh(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:

@@ -6,37 +6,28 @@ Other CPUs drain on stacks of their own: `interrupt` lets one go first. A tune's
 from __future__ import annotations
 
 from slabdes.allocator.transitions import NO_SLAB, has_used_slabs
-from slabdes.engine.compiled.clock import Record, call, end_of_path
-from slabdes.engine.compiled.codes import (
-    DESTROY,
-    DO_DRAIN,
-    DRAIN_ALIEN,
-    DRAIN_ALIENS,
-    DRAIN_FREELIST,
-    DRAIN_LOCKED,
-    FREE_BLOCK,
-    SHRINK,
-    STAGE,
-    TUNE,
-    TUNE_NODE,
-)
-from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
-from slabdes.engine.compiled.notes import note_do_drain
+from slabdes.engine.compiled.clock import GO, Record, call, end_of_path
+from slabdes.engine.compiled.codes import DRAIN_ALIENS, SHRINK, STAGE, TUNE, TUNE_NODE
+from slabdes.engine.compiled.locks import look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, cpus_at, function, inline, ints_at, l3s_at, slabs_at
-from slabdes.engine.compiled.upkeep_paths import NO_ARRAY
+from slabdes.engine.compiled.slab_paths import paths
 from slabdes.engine.lock_sites import LockSite
 
-_AT_DODRAIN, _AT_DRAINALIENS = int(LockSite.DODRAIN), int(LockSite.DRAINALIENS)
+_AT_SHAREDDRAIN, _AT_DRAINALIENS = int(LockSite.SHAREDDRAIN), int(LockSite.DRAINALIENS)
+NO_ARRAY = -1
+begin_do_drain, begin_drain_freelist, begin_free_block = paths.begin_do_drain, paths.begin_drain_freelist, paths.begin_free_block
+begin_drain_locked, begin_drain_alien = paths.begin__drain_array_locked, paths.begin___drain_alien_cache
+begin_slabs_destroy = paths.begin_slabs_destroy
 _AT_TUNE = int(LockSite.TUNE)
 
 
 @inline
-def interrupt(run: Record, cpu: Record, other: int, pc: int, cache: int) -> None:
+def interrupt(run: Record, cpu: Record, other: int, cache: int) -> None:
     """Let a CPU, perhaps this one, run a path before this CPU's own goes on."""
     if other != cpu.number:
         run.caller = cpu.number
         run.turn = other
-    call(run, cpus_at(run.cpus)[other], pc, cache, 0, 0, 0, 0)
+    begin_do_drain(run, cpus_at(run.cpus)[other], cache)
 
 
 @function
@@ -48,13 +39,13 @@ def kmem_cache_shrink(run: Record, cpu: Record, frame: Record) -> int:
         if frame.b < run.n_cpus:
             other = ints_at(run.interrupts)[frame.b]
             frame.b += 1
-            interrupt(run, cpu, other, DO_DRAIN, cache)
+            interrupt(run, cpu, other, cache)
             return GO
         return _next_loop(frame)
     if frame.b < run.n_nodes:
         l3 = l3s_at(run.l3s)[cache * run.n_nodes + frame.b]
         if stage == 1:
-            call(run, cpu, DRAIN_ALIENS, cache, frame.b, 0, 0, 0)
+            _begin_drain_aliens(run, cpu, cache, frame.b)
         elif stage == 2:
             _drain_shared(run, cpu, cache, l3)
         elif stage == 3:
@@ -62,7 +53,7 @@ def kmem_cache_shrink(run: Record, cpu: Record, frame: Record) -> int:
             return look(run, cpu)
         elif stage == 4:
             frame.pc = SHRINK + 5
-            call(run, cpu, DRAIN_FREELIST, cache, frame.b, 0, l3.free_objects, 0)
+            begin_drain_freelist(run, cpu, cache, cache * run.n_nodes + frame.b, l3.free_objects)
             return GO
         else:
             frame.pc = SHRINK + 3
@@ -87,31 +78,15 @@ def _next_loop(frame: Record) -> int:
 def _drain_shared(run: Record, cpu: Record, cache: int, l3: Record) -> None:
     """drain_array of a node's shared array, by force."""
     if run.shrink_locks_empty_shared or (l3.shared != NO_ARRAY and arrays_at(run.arrays)[l3.shared].avail):
-        call(run, cpu, DRAIN_LOCKED, cache, l3.node, 0, l3.shared, 1)
+        begin_drain_locked(run, cpu, cache, cache * run.n_nodes + l3.node, l3.shared, _AT_SHAREDDRAIN, True)
 
 
-@function
-def do_drain(run: Record, cpu: Record, frame: Record) -> int:
-    """Free a CPU's whole array. Arguments: cache."""
-    stage = frame.pc & STAGE
-    cache = frame.cache
-    l3 = l3s_at(run.l3s)[cache * run.n_nodes + cpu.node]
-    ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
-    frame.pc += 1
-    if stage == 0:
-        return spin_lock(run, cpu, l3.list_lock, _AT_DODRAIN)
-    if stage == 1:
-        note_do_drain(run, cpu)
-        call(run, cpu, FREE_BLOCK, cache, cpu.node, 0, ac.entry, ac.avail)
-    elif stage == 2:
-        ac.avail = 0
-        frame.head = cpu.ret
-        return spin_unlock(run, cpu, l3.list_lock)
-    elif stage == 3:
-        call(run, cpu, DESTROY, cache, 0, 0, frame.head, 0)
-    else:
-        end_of_path(cpu, 0)
-    return GO
+@inline
+def _begin_drain_aliens(run: Record, cpu: Record, cache: int, node: int) -> None:
+    frame = call(run, cpu, DRAIN_ALIENS)
+    frame.cache = cache
+    frame.node = node
+    frame.b = 0
 
 
 @function
@@ -129,7 +104,7 @@ def drain_alien_caches(run: Record, cpu: Record, frame: Record) -> int:
         return spin_lock(run, cpu, arrays_at(run.arrays)[l3.alien + frame.b].lock, _AT_DRAINALIENS)
     if stage == 1:
         frame.pc = DRAIN_ALIENS + 2
-        call(run, cpu, DRAIN_ALIEN, frame.cache, frame.b, 0, l3.alien + frame.b, 0)
+        begin_drain_alien(run, cpu, frame.cache, l3.alien + frame.b, frame.b)
     elif stage == 2:
         frame.head = cpu.ret
         frame.pc = DRAIN_ALIENS + 3
@@ -137,8 +112,15 @@ def drain_alien_caches(run: Record, cpu: Record, frame: Record) -> int:
     else:
         frame.b += 1
         frame.pc = DRAIN_ALIENS
-        call(run, cpu, DESTROY, frame.cache, 0, 0, frame.head, 0)
+        begin_slabs_destroy(run, cpu, frame.cache, frame.head)
     return GO
+
+
+@inline
+def _begin_tune_node(run: Record, cpu: Record, cache: int, node: int) -> None:
+    frame = call(run, cpu, TUNE_NODE)
+    frame.cache = cache
+    frame.node = node
 
 
 @function
@@ -154,7 +136,7 @@ def do_tune_cpucache(run: Record, cpu: Record, frame: Record) -> int:
         if frame.i == run.n_nodes:
             end_of_path(cpu, 0)
             return GO
-        call(run, cpu, TUNE_NODE, frame.cache, frame.i, 0, 0, 0)
+        _begin_tune_node(run, cpu, frame.cache, frame.i)
         frame.i += 1
         return GO
     if frame.i == run.n_cpus:
@@ -169,7 +151,7 @@ def do_tune_cpucache(run: Record, cpu: Record, frame: Record) -> int:
         return spin_lock(run, cpu, l3.list_lock, _AT_TUNE)
     if stage == 2:
         frame.pc = TUNE + 3
-        call(run, cpu, FREE_BLOCK, frame.cache, node, 0, ac.entry, ac.avail)
+        begin_free_block(run, cpu, frame.cache, ac.entry, ac.avail, node)
     elif stage == 3:
         frame.head = cpu.ret
         frame.pc = TUNE + 4
@@ -177,7 +159,7 @@ def do_tune_cpucache(run: Record, cpu: Record, frame: Record) -> int:
     else:
         frame.i += 1
         frame.pc = TUNE + 1
-        call(run, cpu, DESTROY, frame.cache, 0, 0, frame.head, 0)
+        begin_slabs_destroy(run, cpu, frame.cache, frame.head)
     return GO
 
 
@@ -203,7 +185,7 @@ def alloc_kmemlist(run: Record, cpu: Record, frame: Record) -> int:
         if l3.shared != NO_ARRAY:
             shared = arrays_at(run.arrays)[l3.shared]
             frame.pc = TUNE_NODE + 4
-            call(run, cpu, FREE_BLOCK, frame.cache, frame.node, 0, shared.entry, shared.avail)
+            begin_free_block(run, cpu, frame.cache, shared.entry, shared.avail, frame.node)
     elif stage in (4, 5):
         if stage == 4:
             frame.head = cpu.ret
@@ -213,7 +195,7 @@ def alloc_kmemlist(run: Record, cpu: Record, frame: Record) -> int:
         return spin_unlock(run, cpu, l3.list_lock)
     elif stage == 6:
         frame.pc = TUNE_NODE + 7
-        call(run, cpu, DESTROY, frame.cache, 0, 0, frame.head, 0)
+        begin_slabs_destroy(run, cpu, frame.cache, frame.head)
     else:
         end_of_path(cpu, 0)
     return GO

@@ -1,16 +1,15 @@
 """Where an op script's run and a timed one differ in the compiled paths, chosen by the type of the run's record.
 
-A script's steps are written down, its jiffies, policy and page failures are given. A timed run is compiled without all
+A script's steps are written down, its jiffies and page failures are given. A timed run is compiled without all
 that. Leaves out who reads what is written down (`serial`).
 """
 
 from __future__ import annotations
 
-from slabdes.allocator.mempolicy import slab_node
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.compiled import clock
 from slabdes.engine.compiled.clock import Record
-from slabdes.engine.compiled.numba_tools import by_run, events_at, policies_at
+from slabdes.engine.compiled.numba_tools import by_run, events_at
 
 
 def _write(run: Record, cpu: Record, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
@@ -34,18 +33,6 @@ write = by_run(_write, _write_nothing)
 """Write an event of a script down."""
 
 
-def _policy_start(run: Record, cpu: Record) -> int:
-    return slab_node(policies_at(run.policy)[0], cpu.node)
-
-
-def _local_start(run: Record, cpu: Record) -> int:
-    return cpu.node
-
-
-fallback_start = by_run(_policy_start, _local_start)
-"""The node whose zonelist a fallback walks. Memory policies are not part of timed runs."""
-
-
 def _scripted_failure(run: Record, node: int) -> bool:
     if run.failing_calls and (run.failing_node == NO_NODE or run.failing_node == node):
         run.failing_calls -= 1
@@ -65,7 +52,7 @@ def _scripted_jiffies(run: Record, cpu: Record) -> int:
     return run.jiffies
 
 
-jiffies_of = by_run(_scripted_jiffies, clock.jiffies_of)
+jiffies = by_run(_scripted_jiffies, clock.jiffies_of)
 """The CPU's time in jiffies."""
 
 

@@ -1,0 +1,82 @@
+"""What paths ask for beside locks, pages and interrupts, in compiled form: lists of records, the reap mutex, single objects."""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NOBODY
+from slabdes.engine.compiled.clock import Record
+from slabdes.engine.compiled.locks import look
+from slabdes.engine.compiled.numba_tools import caches_at, inline, ints_at, l3s_at
+
+before_reap_mutex_trylock = look
+before_reap_mutex_unlock = look
+
+
+@inline
+def reap_mutex_trylock(run: Record, cpu: Record) -> bool:
+    """cache_chain_mutex, as cache_reap asks for it."""
+    if run.reaper != NOBODY:
+        return False
+    run.reaper = cpu.number
+    return True
+
+
+@inline
+def reap_mutex_unlock(run: Record, cpu: Record) -> None:
+    """Give cache_chain_mutex back."""
+    run.reaper = NOBODY
+
+
+@inline
+def on_stack(run: Record, cpu: Record, obj: int) -> int:
+    """Where in `words` the CPU keeps a single object while it is freed."""
+    ints_at(run.words)[run.scratch + cpu.number] = obj
+    return run.scratch + cpu.number
+
+
+@inline
+def caches_length(run: Record) -> int:
+    """How many caches there are."""
+    return run.all_caches
+
+
+@inline
+def nodelists_item(run: Record, cache: int, node: int) -> int:
+    """A cache's kmem_list3 of a node."""
+    return cache * run.n_nodes + node
+
+
+@inline
+def nodelists_length(run: Record, cache: int) -> int:
+    """One for each node."""
+    return run.n_nodes
+
+
+@inline
+def array_item(run: Record, cache: int, cpu: int) -> int:
+    """A cache's array of a CPU."""
+    return caches_at(run.caches)[cache].array + cpu
+
+
+@inline
+def alien_item(run: Record, l3: int, node: int) -> int:
+    """A node's alien cache for another; -1 for its own."""
+    own = l3s_at(run.l3s)[l3]
+    return own.alien + node if node != own.node else -1
+
+
+@inline
+def alien_length(run: Record, l3: int) -> int:
+    """One for each node, if there are alien caches."""
+    return run.n_nodes if l3s_at(run.l3s)[l3].alien >= 0 else 0
+
+
+@inline
+def zonelist_item(run: Record, node: int, place: int) -> int:
+    """A node of a zonelist."""
+    return ints_at(run.zonelists)[node * run.n_nodes + place]
+
+
+@inline
+def zonelist_length(run: Record, node: int) -> int:
+    """Every node is on it."""
+    return run.n_nodes

@@ -1,0 +1,76 @@
+"""The SLAB allocator's paths, as the lowering is told of them: where its records lie and who does what the paths ask for.
+
+Leaves out the text that comes of it (`slab_paths`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
+from slabdes.engine.compiled import codes, layout
+from slabdes.engine.compiled.cache import kept_text
+from slabdes.engine.kernel import CpuContext, InterruptingKernel
+from slabdes.lowering.lower import Lowered, lower
+from slabdes.lowering.target import Table, Target
+
+
+def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Table:
+    return Table(record, name, text, frozenset(dtype.names or ()))
+
+
+SLAB: Final = Target(
+    name="SLAB",
+    modules=("slabdes.engine.alloc_paths", "slabdes.engine.free_paths", "slabdes.engine.upkeep_paths"),
+    kernel=InterruptingKernel,
+    cpu=CpuContext,
+    tables=(
+        _table(KmemCache, "caches", "caches_at(run.caches)", layout.CACHE),
+        _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
+        _table(ArrayCache, "arrays", "arrays_at(run.arrays)", layout.ARRAY),
+        _table(Slab, "slabs", "slabs_at(run.slabs)", layout.SLAB),
+        _table(CacheStats, "stats_of", "stats_at(run.stats)", layout.STATS),
+        _table(MemPolicy, "policies", "policies_at(run.policies)", layout.POLICY),
+    ),
+    services=tuple(
+        f"slabdes.engine.compiled.{name}"
+        for name in ("numba_tools", "clock", "account", "interrupts", "locks", "notes", "variants", "page_paths", "services")
+    ),
+    shared=("slabdes.allocator",),
+    entries=("kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free", "cache_reap"),
+    rest=(
+        "reap_cache",
+        "do_drain",
+        "__drain_alien_cache",
+        "_drain_array_locked",
+        "drain_freelist",
+        "free_block",
+        "slabs_destroy",
+    ),
+    run_fields=frozenset(layout.RUN.names or ()),
+    cpu_fields=frozenset(layout.CPU.names or ()),
+    at_once=frozenset({"cache_alloc_refill", "cache_flusharray", "free_block"}),
+    parts=frozenset({("KmemCache", "stats")}),
+    flat={"SlabState.words": "ints_at(run.words)"},
+    first_number=codes.N_PATHS,
+)
+HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "batch", "slab", "order", "head")
+"""Fields of the frames of paths that are not lowered."""
+
+
+@cache
+def lowered() -> Lowered:
+    """The paths, lowered now or by an earlier run of the same sources."""
+    return kept_text("slab", lambda: lower(SLAB))
+
+
+def _frame() -> np.dtype[np.void]:
+    return layout.record("pc", *dict.fromkeys((*HAND, *lowered().frame)))
+
+
+FRAME: Final[Any] = _frame()
+"""A path under way: where it goes on, its arguments, its local variables."""
