@@ -35,6 +35,7 @@ OBJECT_MASK: Final = (1 << OBJECT_BITS) - 1
 NO_OBJECT: Final = -1
 NOBODY: Final = -1
 NO_NODE: Final = -1
+NO_LINE: Final = -1
 BATCHCOUNT_UNUSED: Final = 0xBAADF00D
 """The batchcount of shared and alien arrays, which nobody reads (alloc_kmemlist)."""
 
@@ -63,7 +64,7 @@ class ArrayCache:
         self.touched = 0
         self.entry = entry
         self.lock = NOBODY
-        self.line = NOBODY
+        self.line = NO_LINE
 
 
 class Slab:
@@ -98,7 +99,7 @@ class Slab:
         self.serial = NOBODY
         self.which = ListName.FREE
         self.descriptor = NO_OBJECT
-        self.line = NOBODY
+        self.line = NO_LINE
 
 
 class KmemList3:
@@ -126,7 +127,7 @@ class KmemList3:
         self.shared: ArrayCache | None = None
         self.alien: list[ArrayCache | None] | None = None
         self.list_lock = NOBODY
-        self.line = NOBODY
+        self.line = NO_LINE
 
 
 @dataclass(slots=True)
@@ -250,6 +251,11 @@ An array of 2.6.34 has one, later only an alien cache: the header of their share
 def array_lines(limit: int) -> int:
     """Cache lines of an array of `limit` pointers: the header's, which the first pointers share, and those that follow."""
     return -(-(HEADER_WORDS + limit) // LINE_WORDS)
+
+
+def entry_line(place: int) -> int:
+    """On which of an array's lines its pointer at `place` lies; the header is on line 0."""
+    return (HEADER_WORDS + place) // LINE_WORDS
 
 
 def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:

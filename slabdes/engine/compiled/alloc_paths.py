@@ -1,4 +1,4 @@
-"""How an allocation runs, as compiled phases: `engine/alloc_paths.py` cut where it waits, stage by stage.
+"""How an allocation runs, as compiled phases: `paths/slab/alloc.py` cut where it waits, stage by stage.
 
 Each function takes the run, the CPU and the path's frame, does what comes next and says how to go on. A path that is
 called ends with its result in `cpu.ret`. Leaves out time and locks.
@@ -6,6 +6,7 @@ called ends with its result in `cpu.ret`. Leaves out time and locks.
 
 from __future__ import annotations
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.state import NO_OBJECT, ListName
 from slabdes.allocator.transitions import (
     NO_SLAB,
@@ -67,9 +68,8 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.page_paths import drop_slab
 from slabdes.engine.compiled.variants import fallback_start
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
-from slabdes.workload.programs import MAY_WAIT, THISNODE
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 
 _HIT, _SHARED, _PARTIAL, _FREE = int(Path.HIT), int(Path.SHARED), int(Path.PARTIAL), int(Path.FREE)
 _PARTIAL_FREE, _GROW, _FAIL = int(Path.PARTIAL_FREE), int(Path.GROW), int(Path.FAIL)

@@ -1,17 +1,17 @@
 """What an allocation that a script asks for goes through before the paths of timed runs: memory policies, unknown nodes.
 
-`engine/alloc_paths.py`'s kmem_cache_alloc and kmem_cache_alloc_node, cut where they wait.
+`paths/slab/alloc.py`'s kmem_cache_alloc and kmem_cache_alloc_node, cut where they wait.
 """
 
 from __future__ import annotations
 
+from slabdes.allocator.gfp import THISNODE
 from slabdes.allocator.mempolicy import alternate_node
 from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.engine.compiled.clock import Record, call, end_of_path
 from slabdes.engine.compiled.codes import ALLOC, ALLOC_ASKED, FALLBACK, NODE_ALLOC, STAGE
 from slabdes.engine.compiled.locks import GO
 from slabdes.engine.compiled.numba_tools import caches_at, function, policies_at
-from slabdes.workload.programs import THISNODE
 
 
 @function

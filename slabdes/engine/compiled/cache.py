@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[2]
-_SOURCES = ("allocator", "engine", "locks", "workload", "streams.py", "units.py")
+_SOURCES = ("allocator", "engine", "locks", "paths", "workload", "streams.py", "units.py")
 _ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
 """Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
 

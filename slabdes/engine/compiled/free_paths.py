@@ -1,4 +1,4 @@
-"""How a free runs, as compiled phases: `engine/free_paths.py` cut where it waits, stage by stage.
+"""How a free runs, as compiled phases: `paths/slab/free.py` cut where it waits, stage by stage.
 
 Slabs to destroy are chained by their `link`; a path that gives slabs up ends with the first one's number, NO_SLAB for none.
 """
@@ -44,8 +44,8 @@ from slabdes.engine.compiled.notes import (
 )
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, ints_at, l3s_at, slabs_at, stats_at
 from slabdes.engine.compiled.page_paths import drop_slab
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 
 _AT_ALIEN, _AT_REMOTEFREE = int(LockSite.ALIEN), int(LockSite.REMOTEFREE)
 _AT_ALIENDRAIN, _AT_FLUSH = int(LockSite.ALIENDRAIN), int(LockSite.FLUSH)

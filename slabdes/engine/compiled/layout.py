@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from slabdes.allocator.state import CacheStats
-from slabdes.engine.records import SUB_BUCKET_BITS, Path, Spent
+from slabdes.engine.records import SUB_BUCKET_BITS, Spent
+from slabdes.paths.outcome import Path
 
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS

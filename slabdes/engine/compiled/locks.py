@@ -31,9 +31,9 @@ from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import fold, hold_word
-from slabdes.engine.lock_sites import N_SITES
 from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
+from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
 GO = int(Status.GO)

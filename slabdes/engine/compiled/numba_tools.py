@@ -19,8 +19,8 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, timers, transitions
-from slabdes.engine import cpu, lines, pages, records
+from slabdes.allocator import lists, mempolicy, pages, state, timers, transitions
+from slabdes.engine import cpu, lines, records
 from slabdes.engine.compiled import layout, script_layout
 from slabdes.locks import disciplines, spinlock
 
@@ -158,6 +158,7 @@ _share(streams, "mix64")
 _share(cpu, "fold", "hold_word", "what_word", "slowed")
 _share(records, "bucket_of")
 _share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
-_share(lines, "touch", "entry_line")
+_share(lines, "touch")
+_share(state, "entry_line")
 _share(disciplines, "first_of", "qspinlock_delay", "ticket_delay", "cna_threshold_reached")
 _share(spinlock, "count_contention", "count_acquisition")

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.account import LEVELS
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.lock_sites import N_SITES, LockSite
-from slabdes.engine.pages import PagePool
-from slabdes.engine.records import Histogram, Path, Spent
+from slabdes.engine.records import Histogram, Spent
 from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import N_SITES, LockSite
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slabdes.allocator.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.allocator.state import NO_NODE
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import begin_account, end_account
@@ -11,9 +12,8 @@ from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock_irq
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import page_call_fails, write
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import Op
 from slabdes.workload.synthetic import NO_CACHE
 

@@ -36,8 +36,8 @@ from slabdes.engine.compiled.numba_tools import (
 from slabdes.engine.compiled.page_paths import move_pages, pages_moved
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import ANY_NODE, Op
 
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)

@@ -21,15 +21,15 @@ from slabdes.allocator.state import (
     virt_to_slab,
 )
 from slabdes.allocator.tunables import Tunables, free_limit
+from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.cache import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.pack import make_room
 from slabdes.engine.compiled.script_memory import ScriptMemory
-from slabdes.engine.conformance.kernel import UNLIMITED, ClocklessKernel
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.slab.kernel import SlabCpu
 
 PLENTY = 1 << 40
 """Pages of a node without a limit."""
@@ -60,36 +60,36 @@ class SerialDriver:
         self._pack()
         return cache
 
-    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+    def alloc(self, cpu: SlabCpu, cache: KmemCache, flags: int, node: int) -> int:
         self._run(cpu, codes.ALLOC_ASKED, cache, node=node, flags=flags)
         obj = self._memory.of_cpu(cpu.number, "ret")
         cpu.altfail = bool(self._memory.get("altfail"))
         self._refresh(cpu, cache, obj)
         return obj
 
-    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def free(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         self._run(cpu, codes.FREE, cache, a=obj)
         self._refresh(cpu, cache, obj)
 
-    def reap(self, cpu: CpuContext, hz: int) -> None:
+    def reap(self, cpu: SlabCpu, hz: int) -> None:
         self._memory.set(hz=hz)
         self._run(cpu, codes.REAP, None)
         cpu.reap_node, cpu.reap_due = self._memory.of_cpu(cpu.number, "reap_node"), self._memory.of_cpu(cpu.number, "reap_due")
 
-    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+    def reap_cache(self, cpu: SlabCpu, cache: KmemCache, hz: int) -> None:
         assert cache.index == 0, "a turn of the timer does not stop at a cache that is not the first"
         self._memory.set(hz=hz)
         self._memory.l3(cache, cpu.node)["next_reap"] = cache.nodelists[cpu.node].next_reap
         self._run(cpu, _REAP_CACHE, cache)
         self.settle()
 
-    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
+    def shrink(self, cpu: SlabCpu, cache: KmemCache) -> int:
         self._memory["interrupts"][:] = [other.number for other in self._kernel.finish(self._kernel.on_each_cpu(cpu))]
         self._run(cpu, codes.SHRINK, cache)
         self._refresh(cpu, cache, NO_OBJECT)
         return self._memory.of_cpu(cpu.number, "ret")
 
-    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
+    def tune(self, cpu: SlabCpu, cache: KmemCache, tunables: Tunables) -> None:
         self.settle()
         state = self._kernel.state
         cache.limit, cache.batchcount, cache.shared = tunables.limit, tunables.batchcount, tunables.shared
@@ -107,7 +107,7 @@ class SerialDriver:
         self._pack()
 
     def _run(
-        self, cpu: CpuContext, pc: int, cache: KmemCache | None, *, node: int = 0, flags: int = 0, a: int = 0, b: int = 0
+        self, cpu: SlabCpu, pc: int, cache: KmemCache | None, *, node: int = 0, flags: int = 0, a: int = 0, b: int = 0
     ) -> None:
         """Run an operation to its end and tell the kernel of its steps."""
         memory = self._memory
@@ -126,7 +126,7 @@ class SerialDriver:
         self._reader.read(memory.take_events())
         self._take(cpu)
 
-    def _give(self, cpu: CpuContext) -> None:
+    def _give(self, cpu: SlabCpu) -> None:
         """What the script has set since the last operation."""
         kernel, memory = self._kernel, self._memory
         memory.set(jiffies=kernel.now, failing_calls=kernel.failing_calls, failing_node=kernel.failing_node)
@@ -137,14 +137,14 @@ class SerialDriver:
             for limit, given in zip(kernel.page_limit, kernel.pages_given, strict=True)
         ]
 
-    def _take(self, cpu: CpuContext) -> None:
+    def _take(self, cpu: SlabCpu) -> None:
         """What the operation has changed of that, and how it went."""
         kernel, memory = self._kernel, self._memory
         kernel.failing_calls = memory.get("failing_calls")
         kernel.policy.node = int(memory["policy"][0]["node"])
         cpu.path = Path(memory.of_cpu(cpu.number, "path"))
 
-    def _refresh(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def _refresh(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         """Bring what an operation's record tells of up to date."""
         memory, state = self._memory, self._kernel.state
         array = cache.array[cpu.number]

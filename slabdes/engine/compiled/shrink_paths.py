@@ -1,4 +1,4 @@
-"""Shrinking a cache and tuning it, as compiled phases: the rest of `engine/upkeep_paths.py`, cut where it waits.
+"""Shrinking a cache and tuning it, as compiled phases: the rest of `paths/slab/reap.py`, cut where it waits.
 
 Other CPUs drain on stacks of their own: `interrupt` lets one go first. A tune's new arrays are there before it begins.
 """
@@ -24,7 +24,7 @@ from slabdes.engine.compiled.locks import GO, look, spin_lock, spin_unlock
 from slabdes.engine.compiled.notes import note_do_drain
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, cpus_at, function, inline, ints_at, l3s_at, slabs_at
 from slabdes.engine.compiled.upkeep_paths import NO_ARRAY
-from slabdes.engine.lock_sites import LockSite
+from slabdes.paths.sites import LockSite
 
 _AT_DODRAIN, _AT_DRAINALIENS = int(LockSite.DODRAIN), int(LockSite.DRAINALIENS)
 _AT_TUNE = int(LockSite.TUNE)

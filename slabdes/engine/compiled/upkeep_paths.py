@@ -1,4 +1,4 @@
-"""The reap timer's turn, as compiled phases: `engine/upkeep_paths.py` cut where it waits. Leaves out shrink and tuning."""
+"""The reap timer's turn, as compiled phases: `paths/slab/reap.py` cut where it waits. Leaves out shrink and tuning."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from slabdes.engine.compiled.numba_tools import (
     stats_at,
 )
 from slabdes.engine.compiled.variants import jiffies_of, reap_time
-from slabdes.engine.lock_sites import LockSite
+from slabdes.paths.sites import LockSite
 
 _AT_ALIENREAP, _AT_DRAINFREELIST = int(LockSite.ALIENREAP), int(LockSite.DRAINFREELIST)
 _AT_SHAREDDRAIN, _AT_DRAINARRAY = int(LockSite.SHAREDDRAIN), int(LockSite.DRAINARRAY)

@@ -1,104 +1,18 @@
-"""What the allocator's paths need from an engine: locks, pages, and someone to tell of each step they take.
+"""What the SLAB allocator's paths say has happened, step by step: engines with a clock charge for it, one without writes it down.
 
-The conformance engine writes the steps down, the timed ones charge for them. Leaves out the paths themselves.
+A note does nothing here. Leaves out what it costs (`prices`).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Generator
-from typing import Any, Generic, TypeVar
+from typing import Generic
 
-from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, SlabState
-from slabdes.allocator.versions import Version
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
-
-_T = TypeVar("_T")
-Waits = Generator[Any, Any, _T]
-"""A path: a generator that yields where the engine makes its CPU wait, and returns a T."""
+from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3
+from slabdes.paths.kernel import Cpu
 
 
-class CpuContext:
-    """The running CPU, as a path sees it: who it is, how its operation was served so far, and its task's policy."""
-
-    __slots__ = ("altfail", "node", "number", "path", "policy", "reap_due", "reap_node")
-
-    def __init__(self, number: int, node: int, policy: MemPolicy) -> None:
-        self.number = number
-        self.node = node
-        self.policy = policy
-        self.path = Path.HIT
-        self.altfail = False
-        self.reap_node = (node + 1) % policy.n_nodes
-        self.reap_due = 0
-
-
-Cpu = TypeVar("Cpu", bound=CpuContext)
-"""An engine's own kind of CPU."""
-
-
-class Kernel(ABC, Generic[Cpu]):
-    """An engine, as the paths see it: what may wait is abstract; notes say what has just been done, and do nothing here."""
-
-    state: SlabState
-    version: Version
-
-    @abstractmethod
-    def spin_lock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[None]:
-        """Wait for a lock and take it."""
-
-    @abstractmethod
-    def spin_trylock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[bool]:
-        """Take a lock if it is free; whether it was."""
-
-    @abstractmethod
-    def spin_unlock(self, cpu: Cpu, lock: int) -> Waits[None]:
-        """Release a lock once what was done under it has taken its time."""
-
-    @abstractmethod
-    def reap_mutex_trylock(self, cpu: Cpu) -> Waits[bool]:
-        """cache_chain_mutex, as cache_reap asks for it."""
-
-    @abstractmethod
-    def reap_mutex_unlock(self, cpu: Cpu) -> Waits[None]:
-        """Give cache_chain_mutex back."""
-
-    @abstractmethod
-    def kmem_getpages(self, cpu: Cpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
-        """Pages for one slab, from `node` or (without `thisnode`) the nodes after it; the node they lie on, or NO_NODE."""
-
-    @abstractmethod
-    def kmem_freepages(self, cpu: Cpu, cache: KmemCache, node: int) -> Waits[None]:
-        """Give one slab's pages back."""
-
-    @abstractmethod
-    def zonelist(self, node: int) -> tuple[int, ...]:
-        """All nodes in the order in which `node` falls back to them, itself first."""
-
-    @abstractmethod
-    def look(self, cpu: Cpu) -> Waits[None]:
-        """Bring the CPU to its own time before it reads, without a lock, what others may be changing."""
-
-    @abstractmethod
-    def jiffies(self, cpu: Cpu) -> int:
-        """The time in jiffies, as the CPU sees it."""
-
-    def irqs_on(self, cpu: Cpu) -> Waits[None]:
-        """Interrupts go on in the middle of a path (local_irq_enable)."""
-        yield from ()
-
-    def irqs_off(self, cpu: Cpu) -> Waits[None]:
-        """And off again (local_irq_disable)."""
-        yield from ()
-
-    def irq_save(self, cpu: Cpu) -> None:
-        """Interrupts go off for an inner operation (local_irq_save)."""
-
-    def irq_restore(self, cpu: Cpu) -> Waits[None]:
-        """And are as they were before (local_irq_restore)."""
-        yield from ()
+class SlabNotes(Generic[Cpu]):
+    """One method for each kind of step; called once it is done, unless it says otherwise."""
 
     def note_miss(self, cpu: Cpu) -> None:
         """The CPU's array cannot serve the operation: its slow path begins."""
@@ -186,11 +100,3 @@ class Kernel(ABC, Generic[Cpu]):
 
     def note_fallback(self, cpu: Cpu, cache: KmemCache, node: int) -> None:
         """fallback_alloc starts to walk the zonelist of `node`."""
-
-
-class InterruptingKernel(Kernel[Cpu]):
-    """A Kernel that can make every CPU run something at once, as shrink and tuning do."""
-
-    @abstractmethod
-    def on_each_cpu(self, cpu: Cpu) -> Waits[tuple[Cpu, ...]]:
-        """Interrupt every CPU: their contexts, in the order in which they run the function."""

@@ -18,12 +18,13 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, Waits
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import Cpu, SlabKernel
 
 
-def kmem_cache_free(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
+def kmem_cache_free(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back; `cpu.path` says how (__cache_free)."""
     state = k.state
     if state.n_nodes > 1 and (yield from cache_free_alien(k, cpu, cache, obj)):
@@ -38,7 +39,7 @@ def kmem_cache_free(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wai
     ac_put(state.words, ac, obj)
 
 
-def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
+def cache_free_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
     """Free another node's object, into the alien cache for it or straight to its slab; false if it is this node's."""
     state = k.state
     node = state.slabs[virt_to_slab(obj)].nodeid
@@ -70,7 +71,7 @@ def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wa
     return True
 
 
-def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[list[int]]:
+def __drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[list[int]]:
     """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs. The slabs to destroy."""
     if not alien.avail:
         return []
@@ -88,7 +89,7 @@ def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: Array
     return doomed
 
 
-def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
+def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
     """Make room in a full array: the oldest batch goes to the shared array, or to its slabs where that is full."""
     state = k.state
     batchcount = ac.batchcount
@@ -113,7 +114,7 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
     yield from slabs_destroy(k, cpu, cache, doomed)
 
 
-def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[list[int]]:
+def free_block(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[list[int]]:
     """Return objects to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
 
     Returns the slabs that the caller must destroy once it has released its locks: none where slabs are destroyed at once.
@@ -143,13 +144,13 @@ def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], n
     return given_up
 
 
-def slabs_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slabs: list[int]) -> Waits[None]:
+def slabs_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slabs: list[int]) -> Waits[None]:
     """Destroy slabs that free_block has given up, in order. No lock is held."""
     for slab in slabs:
         yield from slab_destroy(k, cpu, cache, slab)
 
 
-def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+def slab_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
     """Give an empty, unlinked slab's pages back, and its descriptor if that lies elsewhere."""
     record = k.state.slabs[slab]
     home, descriptor = record.nodeid, record.descriptor
