@@ -68,7 +68,10 @@ class ArrayCache:
 
 
 class Slab:
-    """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created."""
+    """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created.
+
+    `link` chains slabs that are on no list: a cache's spare ones, and those about to be destroyed.
+    """
 
     __slots__ = (
         "bufctl",
@@ -78,6 +81,7 @@ class Slab:
         "free",
         "inuse",
         "line",
+        "link",
         "next",
         "nodeid",
         "num",
@@ -100,6 +104,7 @@ class Slab:
         self.which = ListName.FREE
         self.descriptor = NO_OBJECT
         self.line = NO_LINE
+        self.link = NOBODY
 
 
 class KmemList3:
@@ -158,7 +163,7 @@ class KmemCache:
     __slots__ = (
         "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "index", "limit", "mem_spread", "name",
         "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created", "slabs_destroyed",
-        "spare_slabs", "stats",
+        "spare", "stats",
     )  # fmt: skip
 
     def __init__(self, index: int, spec: CacheSpec) -> None:
@@ -184,7 +189,7 @@ class KmemCache:
         self.stats = CacheStats()
         self.slabs_created = 0
         self.slabs_destroyed = 0
-        self.spare_slabs: list[int] = []
+        self.spare = NOBODY
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,8 @@ class CacheSpec:
 class SlabState:
     """All caches of one system: `node_of_cpu[cpu]` places the CPUs, `n_nodes` counts all nodes, those without CPUs too.
 
-    `n_locks` and `n_lines` count the locks and cache lines that have been numbered.
+    `n_locks` and `n_lines` count the locks and cache lines that have been numbered. In `words`, each CPU has from `stack` on one
+    place for a single object.
     """
 
     node_of_cpu: Sequence[int]
@@ -213,8 +219,17 @@ class SlabState:
     caches: list[KmemCache] = field(default_factory=list)
     n_locks: int = 0
     n_lines: int = 0
+    stack: int = field(init=False)
     restored: bool = False
     """Whether this was read from a real system, whose free_limits may be older than some of its CPUs."""
+
+    def __post_init__(self) -> None:
+        self.stack = self.new_words(self.n_cpus)
+
+    @property
+    def n_cpus(self) -> int:
+        """How many CPUs there are."""
+        return len(self.node_of_cpu)
 
     def nr_cpus_node(self, node: int) -> int:
         """How many CPUs a node has."""
@@ -320,8 +335,9 @@ def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> Kmem
 
 def new_slab(state: SlabState, cache: KmemCache) -> int:
     """A slab for `cache`, on no list: a destroyed one's number again, else the next."""
-    if cache.spare_slabs:
-        number = cache.spare_slabs.pop()
+    if cache.spare != NOBODY:
+        number = cache.spare
+        cache.spare = state.slabs[number].link
     else:
         number = len(state.slabs)
         state.slabs.append(Slab(number, cache.index, cache.num, state.new_words(cache.num)))
@@ -330,13 +346,6 @@ def new_slab(state: SlabState, cache: KmemCache) -> int:
     slab.serial = cache.slabs_created
     cache.slabs_created += 1
     return number
-
-
-def drop_slab(state: SlabState, cache: KmemCache, number: int) -> None:
-    """Give a destroyed slab's number back."""
-    state.slabs[number].nodeid = NO_NODE
-    cache.slabs_destroyed += 1
-    cache.spare_slabs.append(number)
 
 
 def object_number(slab: int, objnr: int) -> int:

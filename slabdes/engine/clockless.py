@@ -9,16 +9,17 @@ from collections.abc import Generator
 from typing import Any
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NO_NODE, KmemCache, SlabState
+from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState, alloc_arraycache, alloc_shared
 from slabdes.allocator.versions import Version
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slab.kernel import InterruptingKernel, SlabCpu
+from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
+from slabdes.paths.slab.shrink import do_drain
 
 UNLIMITED = -1
 
 
-class ClocklessKernel(InterruptingKernel[SlabCpu]):
+class ClocklessKernel(ShrinkingKernel[SlabCpu]):
     """A Kernel for one recorded script or log: `tokens` collects what the current operation does, `now` is in jiffies."""
 
     def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
@@ -28,6 +29,7 @@ class ClocklessKernel(InterruptingKernel[SlabCpu]):
         self.cpus = tuple(SlabCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
         self.now = 0
         self.tokens: list[str] = []
+        self.old_arrays: list[ArrayCache] = []
         self.failing_calls = 0
         self.failing_node = NO_NODE
         self.page_limit = [UNLIMITED] * state.n_nodes
@@ -91,6 +93,23 @@ class ClocklessKernel(InterruptingKernel[SlabCpu]):
     def jiffies(self, cpu: SlabCpu) -> int:
         return self.now
 
-    def on_each_cpu(self, cpu: SlabCpu) -> Waits[tuple[SlabCpu, ...]]:
-        yield from ()
+    def interrupted(self, cpu: SlabCpu) -> tuple[SlabCpu, ...]:
+        """All CPUs in the order in which an interrupt that `cpu` sends to each reaches them: itself last."""
         return (*(other for other in self.cpus if other is not cpu), cpu)
+
+    def drain_each_cpu(self, cpu: SlabCpu, cache: KmemCache) -> Waits[None]:
+        for other in self.interrupted(cpu):
+            yield from do_drain(self, other, cache)
+
+    def swap_arrays(self, cpu: SlabCpu, cache: KmemCache, limit: int, batchcount: int) -> None:
+        self.old_arrays = cache.array
+        cache.array = [alloc_arraycache(self.state, ac.name, limit, batchcount) for ac in cache.array]
+
+    def old_array(self, cpu: SlabCpu, number: int) -> ArrayCache:
+        return self.old_arrays[number]
+
+    def new_shared(self, cpu: SlabCpu, cache: KmemCache, node: int) -> ArrayCache | None:
+        return alloc_shared(self.state, cache, node)
+
+    def nr_cpus_node(self, node: int) -> int:
+        return self.state.nr_cpus_node(node)

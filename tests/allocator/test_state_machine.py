@@ -7,6 +7,7 @@ come from it, so that they can fail, and one with few objects a slab. A page tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -186,7 +187,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     def tune(self, cache: int, cpu: int, limit: int, batch: int, shared: int) -> None:
         tunables = Tunables(max(limit, batch), batch, shared)
         assert not tunables.refused()
-        self.kernel.finish(do_tune_cpucache(self.kernel, self.cpu(cpu), self.caches[cache], tunables))
+        self.kernel.finish(do_tune_cpucache(self.kernel, self.cpu(cpu), self.caches[cache], *astuple(tunables)))
         target = self.caches[cache]
         assert (target.limit, target.batchcount, target.shared) == (tunables.limit, tunables.batchcount, tunables.shared)
         assert not any(ac.avail for ac in target.array)

@@ -84,7 +84,7 @@ class SerialDriver:
         self.settle()
 
     def shrink(self, cpu: SlabCpu, cache: KmemCache) -> int:
-        self._memory["interrupts"][:] = [other.number for other in self._kernel.finish(self._kernel.on_each_cpu(cpu))]
+        self._memory["interrupts"][:] = [other.number for other in self._kernel.interrupted(cpu)]
         self._run(cpu, codes.SHRINK, cache)
         self._refresh(cpu, cache, NO_OBJECT)
         return self._memory.of_cpu(cpu.number, "ret")

@@ -105,7 +105,8 @@ class GeneratorDriver:
         return int(self._kernel.finish(kmem_cache_shrink(self._kernel, cpu, cache)))
 
     def tune(self, cpu: SlabCpu, cache: KmemCache, tunables: Tunables) -> None:
-        self._kernel.finish(do_tune_cpucache(self._kernel, cpu, cache, tunables))
+        path = do_tune_cpucache(self._kernel, cpu, cache, tunables.limit, tunables.batchcount, tunables.shared)
+        self._kernel.finish(path)
 
     def settle(self) -> None:
         """It always does."""

@@ -10,13 +10,14 @@ from typing import Final
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.mempolicy import alternate_node, slab_node
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
     advanced_colour,
     alloc_block,
     alloc_hit,
+    drop_slab,
     first_slab,
     init_slab,
     insert_slab,
@@ -261,7 +262,7 @@ def _make_slab(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags:
     """Turn pages of node `home` into a slab of free objects; NO_SLAB, and the pages go back, if it gets no descriptor."""
     if not (yield from alloc_slabmgmt(k, cpu, cache, slab, flags, home)):
         yield from k.kmem_freepages(cpu, cache, home)
-        drop_slab(k.state, cache, slab)
+        drop_slab(k.state.slabs, cache, slab)
         return NO_SLAB
     init_slab(k.state.words, k.state.slabs[slab], home, colouroff)
     cache.ctor_calls += cache.num if cache.ctor else 0
@@ -283,7 +284,7 @@ def cache_grow_end(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) ->
 def slab_pages(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
     """A slab's number and the node its pages lie on, or NO_SLAB and NO_NODE (kmem_getpages)."""
     got = yield from k.kmem_getpages(cpu, cache, node, thisnode)
-    slab = NO_SLAB if got == NO_NODE else new_slab(k.state, cache)
+    slab = NO_SLAB if got == NO_NODE else k.new_slab(cpu, cache)
     k.note_pages(cpu, cache, node, thisnode, slab, got)
     return slab, got
 

@@ -5,11 +5,12 @@ Leaves out debugging, and what an engine does at a lock. Each function is named 
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_OBJECT, ArrayCache, KmemCache, drop_slab, virt_to_slab
+from slabdes.allocator.state import NO_OBJECT, ArrayCache, KmemCache, virt_to_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
     SLAB_DESTROYED,
     ac_put,
+    drop_slab,
     excess_slab,
     flush_to_shared,
     free_block_object,
@@ -50,7 +51,7 @@ def cache_free_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -
     k.note_miss(cpu)
     alien = l3.alien[node] if l3.alien else None
     if alien:
-        doomed: list[int] = []
+        doomed = NO_SLAB
         yield from k.spin_lock(cpu, alien.lock, LockSite.ALIEN)
         cpu.path = Path.ALIEN_PUT
         if alien.avail == alien.limit:
@@ -65,16 +66,16 @@ def cache_free_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -
         cpu.path = Path.ALIEN_DIRECT
         remote = cache.nodelists[node]
         yield from k.spin_lock(cpu, remote.list_lock, LockSite.REMOTEFREE)
-        doomed = yield from free_block(k, cpu, cache, [obj], node)
+        doomed = yield from free_block(k, cpu, cache, k.on_stack(cpu, obj), 1, node)
         yield from k.spin_unlock(cpu, remote.list_lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
     return True
 
 
-def __drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[list[int]]:
-    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs. The slabs to destroy."""
+def __drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[int]:
+    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs, as free_block does."""
     if not alien.avail:
-        return []
+        return NO_SLAB
     words = k.state.words
     remote = cache.nodelists[node]
     yield from k.spin_lock(cpu, remote.list_lock, LockSite.ALIENDRAIN)
@@ -83,7 +84,7 @@ def __drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, alien: A
         nr = transfer_objects(words, remote.shared, alien, alien.limit)
         k.note_alien_drained(cpu, cache, alien, remote.shared, nr)
     k.note_entries(cpu, alien, 0, alien.avail)
-    doomed = yield from free_block(k, cpu, cache, words[alien.entry : alien.entry + alien.avail], node)
+    doomed = yield from free_block(k, cpu, cache, alien.entry, alien.avail, node)
     alien.avail = 0
     yield from k.spin_unlock(cpu, remote.list_lock)
     return doomed
@@ -94,7 +95,7 @@ def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCa
     state = k.state
     batchcount = ac.batchcount
     l3 = cache.nodelists[cpu.node]
-    doomed: list[int] = []
+    doomed = NO_SLAB
     k.note_miss(cpu)
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.FLUSH)
     nr = 0
@@ -107,47 +108,56 @@ def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCa
         k.note_moved(cpu, cache, ac, l3.shared, nr)
     else:
         cpu.path = Path.FLUSH_LISTS
-        doomed = yield from free_block(k, cpu, cache, state.words[ac.entry : ac.entry + batchcount], cpu.node)
+        doomed = yield from free_block(k, cpu, cache, ac.entry, batchcount, cpu.node)
     set_freeable(l3, cache.stats)
     yield from k.spin_unlock(cpu, l3.list_lock)
     shift_down(state.words, ac, batchcount)
     yield from slabs_destroy(k, cpu, cache, doomed)
 
 
-def free_block(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, objects: list[int], node: int) -> Waits[list[int]]:
-    """Return objects to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
+def free_block(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, entry: int, nr: int, node: int) -> Waits[int]:
+    """Return `nr` objects, from `entry` on, to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
 
-    Returns the slabs that the caller must destroy once it has released its locks: none where slabs are destroyed at once.
+    Returns the first of a chain of slabs that the caller must destroy once it has released its locks, or NO_SLAB: there are
+    none where slabs are destroyed at once.
     """
     state = k.state
     l3 = cache.nodelists[node]
-    version = k.version
-    given_up: list[int] = []
-    if objects:
+    doomed = last = NO_SLAB
+    if nr:
         k.note_counted(cpu, l3)
-        k.note_free_block(cpu, cache, l3, len(objects))
-    for obj in objects:
+        k.note_free_block(cpu, cache, l3, nr)
+    for place in range(entry, entry + nr):
+        obj = state.words[place]
         slab = virt_to_slab(obj)
         was = state.slabs[slab].which
         k.note_unlinking(cpu, slab)
-        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj, trim=not version.trim_after_batch)
+        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj, trim=not k.version.trim_after_batch)
         k.note_returned(cpu, cache, l3, obj, was, now)
         if now != SLAB_DESTROYED:
             continue
-        if version.pages_after_unlock:
-            given_up.append(slab)
-        else:
+        if not k.version.pages_after_unlock:
             yield from slab_destroy(k, cpu, cache, slab)
-    while version.trim_after_batch and (slab := excess_slab(state.slabs, l3)) != NO_SLAB:
+            continue
+        state.slabs[slab].link = NO_SLAB
+        if last == NO_SLAB:
+            doomed = slab
+        else:
+            state.slabs[last].link = slab
+        last = slab
+    while k.version.trim_after_batch and (slab := excess_slab(state.slabs, l3)) != NO_SLAB:
         k.note_given_up(cpu, cache, l3, slab)
-        given_up.insert(0, slab)
-    return given_up
+        state.slabs[slab].link = doomed
+        doomed = slab
+    return doomed
 
 
-def slabs_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slabs: list[int]) -> Waits[None]:
-    """Destroy slabs that free_block has given up, in order. No lock is held."""
-    for slab in slabs:
+def slabs_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+    """Destroy a chain of slabs that free_block has given up, in order. No lock is held."""
+    while slab != NO_SLAB:
+        following = k.state.slabs[slab].link
         yield from slab_destroy(k, cpu, cache, slab)
+        slab = following
 
 
 def slab_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
@@ -156,7 +166,7 @@ def slab_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> W
     home, descriptor = record.nodeid, record.descriptor
     yield from k.kmem_freepages(cpu, cache, home)
     record.descriptor = NO_OBJECT
-    drop_slab(k.state, cache, slab)
+    drop_slab(k.state.slabs, cache, slab)
     if cache.slabp_cache is not None:
         path = cpu.path
         k.note_descriptor_given(cpu)

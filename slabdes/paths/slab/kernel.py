@@ -9,7 +9,7 @@ from abc import abstractmethod
 from typing import TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import SlabState
+from slabdes.allocator.state import ArrayCache, KmemCache, SlabState, new_slab
 from slabdes.allocator.versions import Version
 from slabdes.paths.kernel import CpuContext, Kernel, Waits
 from slabdes.paths.slab.notes import SlabNotes
@@ -45,10 +45,36 @@ class SlabKernel(Kernel[Cpu], SlabNotes[Cpu]):
     def reap_mutex_unlock(self, cpu: Cpu) -> Waits[None]:
         """Give cache_chain_mutex back."""
 
+    def new_slab(self, cpu: Cpu, cache: KmemCache) -> int:
+        """A slab for `cache`, on no list."""
+        return new_slab(self.state, cache)
 
-class InterruptingKernel(SlabKernel[Cpu]):
-    """A SlabKernel that can make every CPU run something at once, as shrink and tuning do."""
+    def on_stack(self, cpu: Cpu, obj: int) -> int:
+        """Where in `words` the CPU keeps a single object while it frees it (C's `&objp`)."""
+        place = self.state.stack + cpu.number
+        self.state.words[place] = obj
+        return place
+
+
+class ShrinkingKernel(SlabKernel[Cpu]):
+    """A SlabKernel that can also make every CPU run something at once and find memory for new arrays, as shrink and tuning do."""
 
     @abstractmethod
-    def on_each_cpu(self, cpu: Cpu) -> Waits[tuple[Cpu, ...]]:
-        """Interrupt every CPU: their contexts, in the order in which they run the function."""
+    def drain_each_cpu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
+        """Have every CPU run do_drain, in the order in which the interrupts reach them (on_each_cpu)."""
+
+    @abstractmethod
+    def swap_arrays(self, cpu: Cpu, cache: KmemCache, limit: int, batchcount: int) -> None:
+        """Give every CPU a new array in place of its old one (alloc_arraycache, do_ccupdate_local)."""
+
+    @abstractmethod
+    def old_array(self, cpu: Cpu, number: int) -> ArrayCache:
+        """CPU `number`'s array before that."""
+
+    @abstractmethod
+    def new_shared(self, cpu: Cpu, cache: KmemCache, node: int) -> ArrayCache | None:
+        """A node's new shared array, as the tunables ask for it."""
+
+    @abstractmethod
+    def nr_cpus_node(self, node: int) -> int:
+        """How many CPUs a node has."""

@@ -48,7 +48,8 @@ def reap_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits
     if l3.free_touched:
         l3.free_touched = 0
     else:
-        cache.stats.reaped += yield from drain_freelist(k, cpu, cache, l3, reap_slab_count(l3, cache.num))
+        freed = yield from drain_freelist(k, cpu, cache, l3, reap_slab_count(l3, cache.num))
+        cache.stats.reaped += freed
 
 
 def reap_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
@@ -78,14 +79,14 @@ def drain_array(
 def _drain_array_locked(
     k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache | None, site: LockSite, *, force: bool
 ) -> Waits[None]:
-    doomed: list[int] = []
+    doomed = NO_SLAB
     yield from k.spin_lock(cpu, l3.list_lock, site)
     if ac is not None:
         k.note_array_seen(cpu, ac)
     if ac is not None and ac.avail:
         k.note_entries(cpu, ac, 0, ac.avail)
         tofree = drain_count(ac, force)
-        doomed = yield from free_block(k, cpu, cache, k.state.words[ac.entry : ac.entry + tofree], l3.node)
+        doomed = yield from free_block(k, cpu, cache, ac.entry, tofree, l3.node)
         shift_down(k.state.words, ac, tofree)
     yield from k.spin_unlock(cpu, l3.list_lock)
     yield from slabs_destroy(k, cpu, cache, doomed)

@@ -80,9 +80,8 @@ class LogKernel(ClocklessKernel):
             self.tokens.append(f"L({SITES[site]},n{self.lock_nodes[lock]})")
         yield from ()
 
-    def on_each_cpu(self, cpu: SlabCpu) -> Waits[tuple[SlabCpu, ...]]:
+    def interrupted(self, cpu: SlabCpu) -> tuple[SlabCpu, ...]:
         """The CPUs in the order in which the recorded interrupts arrived."""
-        yield from ()
         order = self.interrupt_order or tuple(other.number for other in self.cpus)
         return tuple(self.cpus[number] for number in order)
 
