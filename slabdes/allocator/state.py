@@ -35,6 +35,7 @@ OBJECT_MASK: Final = (1 << OBJECT_BITS) - 1
 NO_OBJECT: Final = -1
 NOBODY: Final = -1
 NO_NODE: Final = -1
+NO_LINE: Final = -1
 BATCHCOUNT_UNUSED: Final = 0xBAADF00D
 """The batchcount of shared and alien arrays, which nobody reads (alloc_kmemlist)."""
 
@@ -72,11 +73,14 @@ class ArrayCache:
         self.touched = 0
         self.entry = entry
         self.lock = NOBODY
-        self.line = NOBODY
+        self.line = NO_LINE
 
 
 class Slab:
-    """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created."""
+    """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created.
+
+    `link` chains slabs that are on no list: a cache's spare ones, and those about to be destroyed.
+    """
 
     __slots__ = (
         "bufctl",
@@ -108,7 +112,7 @@ class Slab:
     num: int
     prev: int
     serial: int
-    which: int
+    which: ListName
 
     def __init__(self, number: int, cache: int, num: int, bufctl: int) -> None:
         self.next = number
@@ -123,7 +127,7 @@ class Slab:
         self.serial = NOBODY
         self.which = ListName.FREE
         self.descriptor = NO_OBJECT
-        self.line = NOBODY
+        self.line = NO_LINE
         self.link = NOBODY
 
 
@@ -167,7 +171,7 @@ class KmemList3:
         self.shared = None
         self.alien = None
         self.list_lock = NOBODY
-        self.line = NOBODY
+        self.line = NO_LINE
 
 
 @dataclass(slots=True)
@@ -198,7 +202,7 @@ class KmemCache:
     __slots__ = (
         "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "index", "limit", "mem_spread", "name",
         "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created", "slabs_destroyed",
-        "spare_slabs", "stats",
+        "spare", "stats",
     )  # fmt: skip
 
     index: int
@@ -219,10 +223,10 @@ class KmemCache:
     shared: int
     slabs_created: int
     slabs_destroyed: int
+    spare: int
     array: list[ArrayCache]
     nodelists: list[KmemList3]
     stats: CacheStats
-    spare_slabs: list[int]
 
     def __init__(self, index: int, spec: CacheSpec) -> None:
         geometry = spec.geometry
@@ -247,7 +251,7 @@ class KmemCache:
         self.stats = CacheStats()
         self.slabs_created = 0
         self.slabs_destroyed = 0
-        self.spare_slabs = []
+        self.spare = NOBODY
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,8 @@ class CacheSpec:
 class SlabState:
     """All caches of one system: `node_of_cpu[cpu]` places the CPUs, `n_nodes` counts all nodes, those without CPUs too.
 
-    `n_locks` and `n_lines` count the locks and cache lines that have been numbered.
+    `n_locks` and `n_lines` count the locks and cache lines that have been numbered. In `words`, each CPU has from `stack` on one
+    place for a single object.
     """
 
     node_of_cpu: Sequence[int]
@@ -276,8 +281,17 @@ class SlabState:
     caches: list[KmemCache] = field(default_factory=list)
     n_locks: int = 0
     n_lines: int = 0
+    stack: int = field(init=False)
     restored: bool = False
     """Whether this was read from a real system, whose free_limits may be older than some of its CPUs."""
+
+    def __post_init__(self) -> None:
+        self.stack = self.new_words(self.n_cpus)
+
+    @property
+    def n_cpus(self) -> int:
+        """How many CPUs there are."""
+        return len(self.node_of_cpu)
 
     def nr_cpus_node(self, node: int) -> int:
         """How many CPUs a node has."""
@@ -314,6 +328,11 @@ An array of 2.6.34 has one, later only an alien cache: the header of their share
 def array_lines(limit: int) -> int:
     """Cache lines of an array of `limit` pointers: the header's, which the first pointers share, and those that follow."""
     return -(-(HEADER_WORDS + limit) // LINE_WORDS)
+
+
+def entry_line(place: int) -> int:
+    """On which of an array's lines its pointer at `place` lies; the header is on line 0."""
+    return (HEADER_WORDS + place) // LINE_WORDS
 
 
 def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:
@@ -378,8 +397,9 @@ def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> Kmem
 
 def new_slab(state: SlabState, cache: KmemCache) -> int:
     """A slab for `cache`, on no list: a destroyed one's number again, else the next."""
-    if cache.spare_slabs:
-        number = cache.spare_slabs.pop()
+    if cache.spare != NOBODY:
+        number = cache.spare
+        cache.spare = state.slabs[number].link
     else:
         number = len(state.slabs)
         state.slabs.append(Slab(number, cache.index, cache.num, state.new_words(cache.num)))
@@ -388,13 +408,6 @@ def new_slab(state: SlabState, cache: KmemCache) -> int:
     slab.serial = cache.slabs_created
     cache.slabs_created += 1
     return number
-
-
-def drop_slab(state: SlabState, cache: KmemCache, number: int) -> None:
-    """Give a destroyed slab's number back."""
-    state.slabs[number].nodeid = NO_NODE
-    cache.slabs_destroyed += 1
-    cache.spare_slabs.append(number)
 
 
 def object_number(slab: int, objnr: int) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 from slabdes.allocator.lists import list_add, list_add_tail, list_del, list_empty
 from slabdes.allocator.state import (
     BUFCTL_END,
+    NO_NODE,
     OBJECT_BITS,
     OBJECT_MASK,
     ArrayCache,
@@ -253,6 +254,14 @@ def last_free_slab(slabs: Sequence[Slab], l3: KmemList3) -> int:
     l3.free_slabs -= 1
     l3.free_objects -= slabs[number].num
     return number
+
+
+def drop_slab(slabs: Sequence[Slab], cache: KmemCache, number: int) -> None:
+    """Give a destroyed slab's number back: the next new one takes it."""
+    slabs[number].nodeid = NO_NODE
+    slabs[number].link = cache.spare
+    cache.spare = number
+    cache.slabs_destroyed += 1
 
 
 def drain_count(ac: ArrayCache, force: bool) -> int:

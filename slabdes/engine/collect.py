@@ -12,7 +12,6 @@ from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
 from slabdes.allocator.versions import Version
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.lock_sites import function_at
 from slabdes.engine.records import (
     CacheRecord,
     ContentionPoint,
@@ -20,12 +19,13 @@ from slabdes.engine.records import (
     Histogram,
     LockKind,
     LockRecord,
-    Path,
     Records,
     SlabRecord,
     Spent,
 )
 from slabdes.engine.timed import TimedLock
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import function_at
 
 
 def make_records(

@@ -8,9 +8,10 @@ from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Histogram, Operation, Path, Spent
+from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
+from slabdes.paths.outcome import Operation, Path
+from slabdes.paths.slab.kernel import SlabCpu
 from slabdes.streams import MASK64
 
 FIXED_BITS: Final = 16
@@ -51,8 +52,8 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
     return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
-class TimedCpu(CpuContext):
-    """A CpuContext with a clock. Times in picoseconds.
+class TimedCpu(SlabCpu):
+    """A SlabCpu with a clock. Times in picoseconds.
 
     `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
     collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered. `blocks` of pages

@@ -7,11 +7,8 @@ Leaves out sharing (a line read by two CPUs moves to and fro), capacity and band
 from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
-from typing import Final
 
-from slabdes.allocator.state import HEADER_WORDS, LINE_WORDS, NOBODY
-
-NO_LINE: Final = -1
+from slabdes.allocator.state import NO_LINE, NOBODY
 
 
 def touch(
@@ -32,11 +29,6 @@ def touch(
     if before == NOBODY:
         return dram[home[line]]
     return transfer[before][cpu]
-
-
-def entry_line(place: int) -> int:
-    """On which of an array's lines its pointer at `place` lies; the header is on line 0."""
-    return (HEADER_WORDS + place) // LINE_WORDS
 
 
 class CacheLines:

@@ -10,88 +10,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
+from slabdes.paths.outcome import Path as Path
+
 SUB_BUCKET_BITS: Final = 7
 """Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
 _EXACT: Final = (2 << SUB_BUCKET_BITS) - 1
 """The greatest value that has a bucket of its own."""
-
-
-class Path(IntEnum):
-    """How an operation was served, in the golden data's terms; `label` is the golden name."""
-
-    HIT = 0
-    SHARED = 1
-    PARTIAL = 2
-    FREE = 3
-    PARTIAL_FREE = 4
-    GROW = 5
-    NODE_PARTIAL = 6
-    NODE_FREE = 7
-    NODE_GROW = 8
-    FALLBACK_PARTIAL = 9
-    FALLBACK_FREE = 10
-    FALLBACK_GROW = 11
-    FAIL = 12
-    FREE_HIT = 13
-    FLUSH_SHARED = 14
-    FLUSH_LISTS = 15
-    ALIEN_PUT = 16
-    ALIEN_DRAIN = 17
-    ALIEN_DIRECT = 18
-    SECTION = 19
-    GET_PAGES = 20
-    GIVE_PAGES = 21
-
-    @property
-    def label(self) -> str:
-        """The golden data's word for this path: a CPU-array hit is `hit` for allocations and frees alike."""
-        return _LABELS[self]
-
-    @property
-    def operation(self) -> Operation:
-        """What kind of operation takes this path."""
-        if self is Path.SECTION:
-            return Operation.SECTION
-        return Operation.ALLOC if self <= Path.FAIL or self is Path.GET_PAGES else Operation.FREE
-
-
-class Operation(IntEnum):
-    """The kinds of operation that latencies are told apart by."""
-
-    ALLOC = 0
-    FREE = 1
-    SECTION = 2
-
-    @property
-    def label(self) -> str:
-        """`alloc`, `free` or `section`."""
-        return self.name.lower()
-
-
-_LABELS: Final = {
-    Path.HIT: "hit",
-    Path.SHARED: "shared",
-    Path.PARTIAL: "partial",
-    Path.FREE: "free",
-    Path.PARTIAL_FREE: "partial+free",
-    Path.GROW: "grow",
-    Path.NODE_PARTIAL: "node-partial",
-    Path.NODE_FREE: "node-free",
-    Path.NODE_GROW: "node-grow",
-    Path.FALLBACK_PARTIAL: "fallback-partial",
-    Path.FALLBACK_FREE: "fallback-free",
-    Path.FALLBACK_GROW: "fallback-grow",
-    Path.FAIL: "fail",
-    Path.FREE_HIT: "hit",
-    Path.FLUSH_SHARED: "flush-shared",
-    Path.FLUSH_LISTS: "flush-lists",
-    Path.ALIEN_PUT: "alien-put",
-    Path.ALIEN_DRAIN: "alien-drain",
-    Path.ALIEN_DIRECT: "alien-direct",
-    Path.SECTION: "section",
-    Path.GET_PAGES: "pages",
-    Path.GIVE_PAGES: "pages",
-}
 
 
 class LockKind(IntEnum):

@@ -16,9 +16,9 @@ from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switches
 from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
-from slabdes.engine.conformance.kernel_trace.dump import read_dumps
-from slabdes.engine.conformance.kernel_trace.records import Dump
-from slabdes.engine.conformance.kernel_trace.restore import Restored, restore
+from slabdes.dumps.dump import read_dumps
+from slabdes.dumps.records import Dump
+from slabdes.dumps.restore import Restored, restore
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key

@@ -17,7 +17,6 @@ from slabdes.allocator.versions import Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
 from slabdes.errors import InputError, Stalled
@@ -25,6 +24,7 @@ from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
+from slabdes.paths.sites import LockSite
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload

@@ -23,7 +23,7 @@ def parsed(text: str) -> ast.expr:
 class Needs:
     """What printed text needs beside itself: constants, names to import, helpers, and the lists at hand in a function."""
 
-    def __init__(self, helper: Callable[[Function], None], service: Callable[[str, ast.AST], str]) -> None:
+    def __init__(self, helper: Callable[[Function], None], service: Callable[[str, ast.AST, int | None], str]) -> None:
         self.helper, self.service = helper, service
         self.constants: dict[str, object] = {}
         self.shared: dict[str, str] = {}
@@ -129,7 +129,9 @@ class Expressions:
         return ast.Subscript(self.value(node.value), place, ast.Load())
 
     def _service(self, name: str, at: ast.AST, args: list[ast.expr]) -> ast.expr:
-        return ast.Call(ast.Name(self.needs.service(name, at), ast.Load()), [ast.Name("run", ast.Load()), *args], [])
+        return ast.Call(
+            ast.Name(self.needs.service(name, at, 1 + len(args)), ast.Load()), [ast.Name("run", ast.Load()), *args], []
+        )
 
     def _arguments(self, callee: Function, call: ast.Call) -> list[ast.expr]:
         """Arguments of a path, a helper or a service, the kernel apart."""

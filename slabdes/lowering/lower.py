@@ -136,10 +136,13 @@ class _Lowering:
         """The body of a helper that goes in place of its calls."""
         return self.body(function) if self.is_lowered(function) and not self.has_frame(function) else None
 
-    def service(self, name: str, at: ast.AST) -> str:
-        """A service's compiled form, to be imported."""
+    def service(self, name: str, at: ast.AST, given: int | None) -> str:
+        """A service's compiled form, which is to be imported and takes so many arguments."""
         for module, names in self.services.items():
             if name in names:
+                takes = names[name]
+                if takes is not None and given is not None and takes != given:
+                    raise refused(self.file, at, f"{name} is given {given} arguments", f"{takes}, as in {module}")
                 self.imports[name] = module
                 return name
         raise refused(self.file, at, f"{name} has no compiled form", f"a function in {', '.join(self.target.services)}")
@@ -208,7 +211,7 @@ class _Lowering:
         head = [f'"""The paths of {self.target.name}, lowered: made from {", ".join(self.target.modules)}. Do not edit."""', ""]
         used = {word for lines in (*printed, *self.helpers.values()) for word in re.findall(r"\w+", " ".join(lines))}
         for name in ("CALLED", "GO", "call", "end_of_path", "function", "inline", *sorted(used & self._views())):
-            self.service(name, ast.Name(name, ast.Load()))
+            self.service(name, ast.Name(name, ast.Load()), None)
         for module in sorted(set(self.imports.values())):
             head.append(f"from {module} import {', '.join(sorted(n for n, m in self.imports.items() if m == module))}")
         constants = [f"{name} = {value!r}" for name, value in sorted(self.constants.items())]

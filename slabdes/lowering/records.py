@@ -77,6 +77,9 @@ def annotated(made: type) -> Iterator[tuple[str, ast.expr, Mapping[str, Any]]]:
         for name, text in vars(base).get("__annotations__", {}).items():
             written = text if isinstance(text, str) else getattr(text, "__name__", repr(text))
             yield name, ast.parse(written, mode="eval").body, known
+        for name, made_of in vars(base).items():
+            if isinstance(made_of, property) and made_of.fget is not None:
+                yield name, ast.parse(str(made_of.fget.__annotations__.get("return")), mode="eval").body, known
 
 
 def _groups(made: type, records: frozenset[str]) -> Iterator[tuple[str, type]]:

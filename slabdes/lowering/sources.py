@@ -146,17 +146,17 @@ def _evaluated(default: ast.expr, known: Mapping[str, Any], file: str) -> ast.ex
     return ast.copy_location(ast.Constant(value if value is None or isinstance(value, bool) else int(value)), default)
 
 
-def defined(module: str) -> frozenset[str]:
-    """The names that a module defines, as its text says, which is not run."""
+def defined(module: str) -> dict[str, int | None]:
+    """The names that a module defines, as its text says, which is not run; of functions, how many arguments they take."""
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None, module
-    names: set[str] = set()
+    names: dict[str, int | None] = {}
     for stmt in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
         match stmt:
-            case ast.FunctionDef(name=name):
-                names.add(name)
+            case ast.FunctionDef(name=name, args=args):
+                names[name] = len(args.args)
             case ast.Assign(targets=targets):
-                names |= {n.id for one in targets for n in ast.walk(one) if isinstance(n, ast.Name)}
+                names |= {n.id: None for one in targets for n in ast.walk(one) if isinstance(n, ast.Name)}
             case ast.AnnAssign(target=ast.Name(id=name)):
-                names.add(name)
-    return frozenset(names)
+                names[name] = None
+    return names

@@ -115,15 +115,16 @@ class PathText:
             if variable in to.live and variable in self.changed:
                 leave.append(f"frame.{field} = {variable}")
         args = self._arguments(call, callee)
+        given = ", ".join(["run", *args])
         go_on = self._after(to)
         if not self.plan.has_frame(callee):
             name = f"before_{callee.name}" if self.plan.in_two(callee) else callee.name
-            name = self.expressions.needs.service(name, call)
-            asks = [f"status = {name}(run, {args})"]
+            name = self.expressions.needs.service(name, call, 1 + len(args))
+            asks = [f"status = {name}({given})"]
         elif self.plan.at_once(self.function.name, callee.name):
-            asks = [f"status = {callee.name}(run, cpu, begin_{callee.name}(run, {args}))"]
+            asks = [f"status = {callee.name}(run, cpu, begin_{callee.name}({given}))"]
         else:
-            return [f"begin_{callee.name}(run, {args})", *leave, "return CALLED"]
+            return [f"begin_{callee.name}({given})", *leave, "return CALLED"]
         return [*asks, "if status != GO:", *indented([*leave, "return status"]), *go_on]
 
     def _after(self, to: Block) -> list[str]:
@@ -131,10 +132,10 @@ class PathText:
             self.goes_back = True
         return [f"stage = {self.stage[to]}"]
 
-    def _arguments(self, call: ast.Call, callee: Function) -> str:
+    def _arguments(self, call: ast.Call, callee: Function) -> list[str]:
         given = callee.bound(call, callee.file)
         assert callee_of(call) is callee
-        return ", ".join(self.expressions.show(given[p.name]) for p in callee.parameters if p.kind != KERNEL)
+        return [self.expressions.show(given[p.name]) for p in callee.parameters if p.kind != KERNEL]
 
     def beginning(self) -> list[str]:
         """The function that puts the path on top of a CPU's stack."""

@@ -35,11 +35,6 @@ class Op(IntEnum):
     """End the bulk call: interrupts go on."""
 
 
-MAY_WAIT: Final = 1
-"""Flag of an allocation whose gfp mask has __GFP_WAIT: interrupts are on while a slab is made."""
-THISNODE: Final = 2
-"""Flag of an allocation with __GFP_THISNODE: no fallback to another node."""
-
 ANY_NODE: Final = -1
 """The node of an allocation that asks for none."""
 
@@ -49,7 +44,7 @@ Step = tuple[int, int, int, int, int, int]
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
 `Workload.caches`, -1 for steps without one. `slot`: the object's number (hold time in picoseconds for a SECTION, the order
 for pages, 0 for a BARRIER and for a bulk call's begin and end). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT
-and THISNODE, of allocations only.
+and THISNODE (allocator.gfp), of allocations only.
 """
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import (
     BurstWorkload,
     CriticalSectionWorkload,
@@ -23,7 +24,7 @@ from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Program, Step, Workload
+from slabdes.workload.programs import ANY_NODE, Op, Program, Step, Workload
 
 NO_CACHE = -1
 

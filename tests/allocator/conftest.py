@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pytest
 
 from slabdes.allocator.geometry import kmem_cache_geometry
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.conformance.kernel import ConformanceKernel
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.workload.programs import MAY_WAIT
+from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.paths.slab.free import kmem_cache_free
 
 
 @dataclass

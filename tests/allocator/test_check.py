@@ -10,8 +10,8 @@ import pytest
 
 from slabdes.allocator.check import check
 from slabdes.allocator.state import BUFCTL_END, KmemCache, KmemList3, Slab, SlabState
-from slabdes.engine.upkeep_paths import do_drain
 from slabdes.errors import CheckFailed
+from slabdes.paths.slab.shrink import do_drain
 
 Breaker = Callable[[SlabState, KmemCache, KmemList3, KmemList3], None]
 """Something that breaks one invariant, given the state, the cache and the lists of nodes 0 and 1."""

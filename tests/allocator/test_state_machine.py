@@ -7,6 +7,7 @@ come from it, so that they can fail, and one with few objects a slab. A page tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,19 +15,22 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from slabdes.allocator.check import check
 from slabdes.allocator.geometry import kmem_cache_geometry
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.lists import list_empty
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, kmem_cache_create, virt_to_slab
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.tunables import Tunables, default_tunables
-from slabdes.engine.alloc_paths import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node
-from slabdes.engine.conformance.kernel import UNLIMITED, ConformanceKernel
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import CpuContext, Waits
+from slabdes.engine.clockless import UNLIMITED
+from slabdes.engine.conformance.kernel import ConformanceKernel
 from slabdes.engine.records import Path
-from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache_shrink
-from slabdes.workload.programs import MAY_WAIT, THISNODE
+from slabdes.paths.kernel import Waits
+from slabdes.paths.slab.alloc import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.paths.slab.free import kmem_cache_free
+from slabdes.paths.slab.kernel import SlabCpu
+from slabdes.paths.slab.reap import cache_reap
+from slabdes.paths.slab.shrink import do_tune_cpucache, kmem_cache_shrink
 
 HZ = 100
 GENERAL, BIG, FEW = range(3)
@@ -45,7 +49,7 @@ class PageCountingKernel(ConformanceKernel):
         super().__init__(state, policy)
         self.pages_returned = [0] * state.n_nodes
 
-    def kmem_freepages(self, cpu: CpuContext, cache: KmemCache, node: int) -> Waits[None]:
+    def kmem_freepages(self, cpu: SlabCpu, cache: KmemCache, node: int) -> Waits[None]:
         self.pages_returned[node] += 1 << cache.gfporder
         yield from ()
 
@@ -82,7 +86,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     def caches(self) -> list[KmemCache]:
         return self.state.caches
 
-    def cpu(self, number: int) -> CpuContext:
+    def cpu(self, number: int) -> SlabCpu:
         return self.kernel.cpus[number % len(self.kernel.cpus)]
 
     def node(self, number: int) -> int:
@@ -105,7 +109,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         kernel.page_limit = limits
         return taken
 
-    def take(self, cache: int, cpu: CpuContext, node: int | None, flags: int, times: int) -> object:
+    def take(self, cache: int, cpu: SlabCpu, node: int | None, flags: int, times: int) -> object:
         given = []
         for _ in range(times):
             short = bool(self.kernel.failing_calls) or any(limit != UNLIMITED for limit in self.kernel.page_limit)
@@ -126,7 +130,7 @@ class AllocatorMachine(RuleBasedStateMachine):
             given.append((cache, obj))
         return multiple(*given)
 
-    def give_back(self, cpu: CpuContext, cache: int, obj: int) -> None:
+    def give_back(self, cpu: SlabCpu, cache: int, obj: int) -> None:
         self.held[cache].remove(obj)
         self.kernel.finish(kmem_cache_free(self.kernel, cpu, self.caches[cache], obj))
 
@@ -183,7 +187,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     def tune(self, cache: int, cpu: int, limit: int, batch: int, shared: int) -> None:
         tunables = Tunables(max(limit, batch), batch, shared)
         assert not tunables.refused()
-        self.kernel.finish(do_tune_cpucache(self.kernel, self.cpu(cpu), self.caches[cache], tunables))
+        self.kernel.finish(do_tune_cpucache(self.kernel, self.cpu(cpu), self.caches[cache], *astuple(tunables)))
         target = self.caches[cache]
         assert (target.limit, target.batchcount, target.shared) == (tunables.limit, tunables.batchcount, tunables.shared)
         assert not any(ac.avail for ac in target.array)

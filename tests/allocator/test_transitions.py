@@ -293,7 +293,7 @@ def test_shrink_sees_whether_slabs_are_in_use() -> None:
 def test_a_destroyed_slabs_number_is_used_again_and_its_serial_is_not() -> None:
     state, cache, _ = system()
     number = new_slab(state, cache)
-    drop_slab(state, cache, number)
+    drop_slab(state.slabs, cache, number)
     assert state.slabs[number].nodeid == NO_NODE
     words = len(state.words)
     assert new_slab(state, cache) == number

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.allocator.versions import LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1, VERSIONS, Version, with_switches
-from slabdes.engine.lock_sites import LockSite, function_at
+from slabdes.paths.sites import LockSite, function_at
 
 CONTENDED = Path(__file__).parents[1] / "kernel61" / "contend.lock_stat.gz"
 INLINED = {"___cache_free": "cache_flusharray"}

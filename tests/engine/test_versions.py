@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
@@ -18,16 +19,17 @@ from slabdes.allocator.versions import (
     with_switches,
 )
 from slabdes.config import CacheConfig, parse_experiment
-from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.conformance.kernel_log.kernel import LogKernel
-from slabdes.engine.kernel import CpuContext, Waits
-from slabdes.engine.lock_sites import LockSite
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import geometry_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Step, Workload
+from slabdes.paths.kernel import Waits
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.alloc import kmem_cache_alloc
+from slabdes.paths.slab.kernel import SlabCpu
+from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
 
 SERIES = [with_switches(LINUX_2_6_34, SERIES_2016[:count]) for count in range(len(SERIES_2016) + 1)]
 """2.6.34, and the 2016 series' three switches in turn."""
@@ -45,7 +47,7 @@ class CountingKernel(LogKernel):
         super().__init__(SlabState([0], 1, use_alien_caches=False), MemPolicy(1), version)
         self.sites: list[LockSite] = []
 
-    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
+    def spin_lock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[None]:
         self.sites.append(site)
         yield from super().spin_lock(cpu, lock, site)
 

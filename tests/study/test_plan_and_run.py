@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from commands import small_experiment
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
@@ -21,7 +22,7 @@ from slabdes.results.partial import partial_folder, points_done
 from slabdes.study import run as study_run
 from slabdes.study.plan import machine_of, plan
 from slabdes.study.run import run_study
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Step, Workload
+from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
 
 SWEEP = {"sweep": {"machine.preset": ["numa-2x4", "uma-4"], "machine.cpus": [1, 2]}}
 

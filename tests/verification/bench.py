@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import CacheConfig, Experiment, parse_experiment
 from slabdes.engine.records import Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.description import Description
 from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_NS
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Step, Workload
+from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
 
 COSTS_NS: Final = {
     "alloc_hit": 11.003,

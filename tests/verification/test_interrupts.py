@@ -9,12 +9,12 @@ import pytest
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.kernel import Waits
 from slabdes.engine.records import Path, Records, Spent
 from slabdes.engine.reference import kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
+from slabdes.paths.kernel import Waits
 from slabdes.results.accounting import check_accounting
 from slabdes.units import PS_PER_NS
 from slabdes.workload.synthetic import build_synthetic

@@ -9,11 +9,12 @@ import inspect
 import re
 import sys
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.tunables import BATCHREFILL_LIMIT
 from slabdes.config import CacheFlag
 from slabdes.engine.records import Operation, Path
 from slabdes.units import PAGE_SIZE
-from slabdes.workload.programs import MAY_WAIT, THISNODE, Step
+from slabdes.workload.programs import Step
 from tests.verification.bench import PRICE as P
 from tests.verification.bench import alloc, experiment, free, last_operation, later, machine
 

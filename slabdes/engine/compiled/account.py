@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slabdes.engine.compiled.clock import Record, add
 from slabdes.engine.compiled.numba_tools import function, inline, spent_at
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
 
 LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""

@@ -25,7 +25,7 @@ from slabdes.files import write_new
 from slabdes.lowering.lower import Lowered
 
 _ROOT = Path(__file__).parents[2]
-_SOURCES = ("allocator", "engine", "locks", "lowering", "workload", "streams.py", "units.py")
+_SOURCES = ("allocator", "engine", "locks", "lowering", "paths", "workload", "streams.py", "units.py")
 _ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
 """Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
 

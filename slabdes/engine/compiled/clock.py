@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.state import NOBODY, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
@@ -25,7 +25,7 @@ from slabdes.engine.compiled.numba_tools import (
     uint64,
 )
 from slabdes.engine.cpu import FIXED_BITS, fold, slowed, what_word
-from slabdes.engine.lines import NO_LINE, touch
+from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
 from slabdes.streams import EXPONENTIAL_BITS, GAMMA, mix64
 from slabdes.units import PS_PER_S

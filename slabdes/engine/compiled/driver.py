@@ -45,7 +45,7 @@ def move_pages(run: Record, cpu: Record, frame: Record, path: int) -> int:
 def _go_on(run: Record, cpu: Record) -> int:
     """Follow the CPU's paths until it waits or Python is needed."""
     status = GO
-    while status == GO or status == CALLED:
+    while status in (GO, CALLED):
         if log_is_full(run):
             return _LOG
         frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from slabdes.allocator.state import OBJECT_BITS, ArrayCache, KmemCache, KmemList3, ListName, Slab
 from slabdes.allocator.transitions import NO_SLAB, SLAB_DESTROYED
+from slabdes.engine.clockless import ClocklessKernel
 from slabdes.engine.compiled.script_layout import Event
-from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.lock_sites import LockSite
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import SlabCpu
 
 
 class EventReader:
@@ -32,7 +32,7 @@ class EventReader:
         for kind, cpu, *operands in events:
             self._note(Event(kind), self._kernel.cpus[cpu], operands)
 
-    def _note(self, kind: Event, cpu: CpuContext, operands: list[int]) -> None:
+    def _note(self, kind: Event, cpu: SlabCpu, operands: list[int]) -> None:
         kernel = self._kernel
         match kind, operands:
             case Event.LOCKED, [lock, site, *_]:
@@ -63,7 +63,7 @@ class EventReader:
             case _:
                 self._note_alloc(kind, cpu, operands)
 
-    def _note_alloc(self, kind: Event, cpu: CpuContext, operands: list[int]) -> None:
+    def _note_alloc(self, kind: Event, cpu: SlabCpu, operands: list[int]) -> None:
         """What only allocations do."""
         kernel = self._kernel
         caches = kernel.state.caches

@@ -30,8 +30,8 @@ from slabdes.engine.compiled.codes import INTERRUPT, STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at
 from slabdes.engine.compiled.slab_paths import paths
-from slabdes.engine.records import Path
 from slabdes.engine.timed import MOST_IN_A_ROW
+from slabdes.paths.outcome import Path
 from slabdes.streams import mix64
 
 begin_kmem_cache_alloc, begin_kmem_cache_free = paths.begin_kmem_cache_alloc, paths.begin_kmem_cache_free

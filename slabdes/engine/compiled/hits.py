@@ -24,7 +24,8 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
-from slabdes.engine.records import Path, bucket_of
+from slabdes.engine.records import bucket_of
+from slabdes.paths.outcome import Path
 from slabdes.workload.programs import ANY_NODE
 
 _HIT, _FREE_HIT = int(Path.HIT), int(Path.FREE_HIT)

@@ -21,7 +21,7 @@ from slabdes.engine.compiled.clock import (
 from slabdes.engine.compiled.codes import INTERRUPT
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
 
 _GO, _STORM = int(Status.GO), int(Status.STORM)
 _FAIL = int(Path.FAIL)

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from slabdes.allocator.state import CacheStats
-from slabdes.engine.records import SUB_BUCKET_BITS, Path, Spent
+from slabdes.engine.records import SUB_BUCKET_BITS, Spent
+from slabdes.paths.outcome import Path
 
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
@@ -40,7 +41,7 @@ L3: Final = record(
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
 CACHE: Final = record(
-    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
+    "num", "limit", "batchcount", "shared", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
     "ctor_calls", "mem_spread",
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""

@@ -33,9 +33,9 @@ from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import fold, hold_word
-from slabdes.engine.lock_sites import N_SITES
 from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
+from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
 _RACE_SHIFT = np.uint64(64 - RACE_BITS)
@@ -58,9 +58,6 @@ def look(run: Record, cpu: Record) -> int:
     return WAIT
 
 
-before_spin_trylock = look
-
-
 @function
 def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
     """Wait for a lock and take it; `site` is a LockSite."""
@@ -72,6 +69,12 @@ def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
         return _take(run, cpu)
     cpu.micro = _TAKE
     return WAIT
+
+
+@inline
+def before_spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> int:
+    """Look before a lock is tried."""
+    return look(run, cpu)
 
 
 @function

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_NODE, NOBODY, OBJECT_BITS, SLAB_LINES
+from slabdes.allocator.state import NO_LINE, NO_NODE, NOBODY, OBJECT_BITS, SLAB_LINES, entry_line
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.compiled.clock import Record, fetch_line, fetch_together, spend_on_lines, touch_line
 from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, function, inline, ints_at, l3s_at, locks_at, slabs_at
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
-from slabdes.engine.lines import NO_LINE, entry_line
 
 (_MOVED, _ALIEN_DRAINED, _TAKEN, _TAKEN_STRAIGHT, _TAKEN_FROM_NEW, _NO_MORE_SLABS, _DIRECT_GROW, _FREE_BLOCK, _RETURNED,
  _GIVEN_UP, _DRAINED, _DO_DRAIN, _SLAB_MADE, _FALLBACK, _PAGES) = (

@@ -19,8 +19,8 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, state, timers, transitions
-from slabdes.engine import cpu, lines, pages, records
+from slabdes.allocator import lists, mempolicy, pages, state, timers, transitions, tunables
+from slabdes.engine import cpu, lines, records
 from slabdes.engine.compiled import layout, script_layout
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.locks import disciplines, spinlock
@@ -153,13 +153,14 @@ def _share(module: ModuleType, *names: str) -> None:
 
 _share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
 _share(transitions)
-_share(state, "virt_to_slab", "obj_to_index", "object_number")
+_share(state, "virt_to_slab", "obj_to_index", "object_number", "entry_line")
+_share(tunables, "free_limit")
 _share(timers)
 _share(mempolicy)
 _share(streams, "mix64")
 _share(cpu, "fold", "hold_word", "what_word", "slowed")
 _share(records, "bucket_of")
 _share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
-_share(lines, "touch", "entry_line")
+_share(lines, "touch")
 _share(disciplines, "first_of", "qspinlock_delay", "ticket_delay", "cna_threshold_reached")
 _share(spinlock, "count_contention", "count_acquisition")

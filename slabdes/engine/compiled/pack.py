@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled import layout
@@ -18,13 +19,13 @@ from slabdes.engine.compiled.account import LEVELS
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.lock_sites import N_SITES, LockSite
-from slabdes.engine.pages import PagePool
-from slabdes.engine.records import Histogram, Path, Spent
+from slabdes.engine.records import Histogram, Spent
 from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import N_SITES, LockSite
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
@@ -113,20 +114,16 @@ def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[
 
 def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: Sequence[int]) -> None:
     """Slabs, objects and cache lines; `owner` and `home` by line."""
-    n_cpus = len(state.node_of_cpu)
     memory.set(
         n_slabs=len(state.slabs),
-        scratch=len(state.words),
-        n_words=len(state.words) + n_cpus,
+        scratch=state.stack,
+        n_words=len(state.words),
         n_lines=state.n_lines,
         most_objects=max((cache.num for cache in state.caches), default=1),
     )
-    memory.put("words", [*state.words, *([0] * n_cpus)])
+    memory.put("words", state.words)
     memory.put("touched", np.full(memory.get("n_words"), NOBODY))
-    slabs = memory.put("slabs", table(layout.SLAB, state.slabs), layout.SLAB)
-    for cache in state.caches:
-        # Spare slabs are a stack: each links to the one below.
-        slabs["link"][cache.spare_slabs] = [NOBODY, *cache.spare_slabs][: len(cache.spare_slabs)]
+    memory.put("slabs", table(layout.SLAB, state.slabs), layout.SLAB)
     memory.put("owner", owner)
     memory.put("home", home)
     make_room(memory, SPARE_SLABS)
@@ -232,12 +229,11 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
     caches = np.zeros(len(state.caches), layout.CACHE)
     l3s = np.zeros(len(state.caches) * state.n_nodes, layout.L3)
     for cache, record in zip(state.caches, caches, strict=True):
-        for name in ("num", "gfporder", "colour", "colour_off"):
+        for name in ("num", "gfporder", "colour", "colour_off", "spare"):
             record[name] = getattr(cache, name)
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
         record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls
         record["slabs_created"], record["slabs_destroyed"] = cache.slabs_created, cache.slabs_destroyed
-        record["spare"] = cache.spare_slabs[-1] if cache.spare_slabs else NOBODY
         record["array"] = place(cache.array)
         for l3 in cache.nodelists:
             packed = l3s[cache.index * state.n_nodes + l3.node]
@@ -259,8 +255,7 @@ def table(dtype: np.dtype[np.void], objects: Sequence[Any]) -> Array:
     """Objects with attributes as records of the same names."""
     made = np.zeros(len(objects), dtype)
     for name in dtype.names or ():
-        if name != "link":
-            made[name] = [getattr(one, name) for one in objects]
+        made[name] = [getattr(one, name) for one in objects]
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slabdes.allocator.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.clock import CALLED, GO, Record, call, count, end_of_path, settle
@@ -9,9 +10,8 @@ from slabdes.engine.compiled.codes import FREE_PAGES, PAGES, STAGE
 from slabdes.engine.compiled.locks import look, spin_lock, spin_unlock
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, slabs_at, table_at
 from slabdes.engine.compiled.variants import page_call_fails
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.pages import give_to_list, refill_list, take_from_list, take_pages, trim_list
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import Op
 from slabdes.workload.synthetic import NO_CACHE
 
@@ -44,17 +44,6 @@ def new_slab(run: Record, cpu: Record, cache: int) -> int:
     slab.serial = record.slabs_created
     record.slabs_created += 1
     return number
-
-
-@inline
-def drop_slab(run: Record, cpu: Record, cache: int, number: int) -> None:
-    """Give a destroyed slab's number back."""
-    record = caches_at(run.caches)[cache]
-    slab = slabs_at(run.slabs)[number]
-    slab.nodeid = NO_NODE
-    slab.link = record.spare
-    record.spare = number
-    record.slabs_destroyed += 1
 
 
 @function

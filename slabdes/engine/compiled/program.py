@@ -40,8 +40,8 @@ from slabdes.engine.compiled.slab_paths import paths
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import ANY_NODE, Op
 
 kmem_cache_alloc, begin_kmem_cache_alloc = paths.kmem_cache_alloc, paths.begin_kmem_cache_alloc

@@ -66,7 +66,8 @@ class ScriptMemory(Memory):
         self.put("policies", np.zeros(1, POLICY), POLICY)
         self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))
-        self.put("new_limits", np.zeros(n_nodes))
+        self.put("cpus_of_node", np.zeros(n_nodes))
+        self.put("node_of_cpu", state.node_of_cpu)
         self.make_room_for_events()
 
     def make_room_for_events(self) -> None:
@@ -86,17 +87,15 @@ class ScriptMemory(Memory):
         for number in range(len(state.slabs), n_slabs):
             state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
         for name, values in columns.items():
-            if name != "link":
-                for slab, value in zip(state.slabs, values, strict=True):
-                    setattr(slab, name, value)
+            for slab, value in zip(state.slabs, values, strict=True):
+                setattr(slab, name, value)
         for array, packed in zip(self.arrays, self["arrays"], strict=False):
             array.avail, array.touched = int(packed["avail"]), int(packed["touched"])
         for cache, packed, stats in zip(state.caches, self["caches"], self["stats"], strict=False):
-            for name in ("slabs_created", "slabs_destroyed", "ctor_calls"):
+            for name in ("slabs_created", "slabs_destroyed", "ctor_calls", "spare"):
                 setattr(cache, name, int(packed[name]))
             for name in layout.STATS.names or ():
                 setattr(cache.stats, name, int(stats[name]))
-            cache.spare_slabs = self._spare(int(packed["spare"]), columns["link"])
             cache.array = self.arrays[int(packed["array"]) : int(packed["array"]) + len(state.node_of_cpu)]
             for l3 in cache.nodelists:
                 record = self["l3s"][cache.index * state.n_nodes + l3.node]
@@ -105,14 +104,6 @@ class ScriptMemory(Memory):
                         setattr(l3, name, int(record[name]))
                 shared = int(record["shared"])
                 l3.shared = None if shared == NOBODY else self.arrays[shared]
-
-    @staticmethod
-    def _spare(top: int, links: list[int]) -> list[int]:
-        spare = []
-        while top != NOBODY:
-            spare.append(top)
-            top = links[top]
-        return spare[::-1]
 
     def of_cpu(self, cpu: int, name: str) -> int:
         """A field of a CPU."""

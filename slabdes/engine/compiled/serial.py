@@ -21,17 +21,16 @@ from slabdes.allocator.state import (
     kmem_cache_create,
     virt_to_slab,
 )
-from slabdes.allocator.tunables import Tunables, free_limit
-from slabdes.engine.compiled import codes
+from slabdes.allocator.tunables import Tunables
+from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
 from slabdes.engine.compiled.cache import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.pack import make_room
 from slabdes.engine.compiled.script_memory import ScriptMemory
 from slabdes.engine.compiled.slab import lowered
-from slabdes.engine.conformance.kernel import UNLIMITED, ClocklessKernel
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Path
+from slabdes.paths.outcome import Path
+from slabdes.paths.slab.kernel import SlabCpu
 
 PLENTY = 1 << 40
 """Pages of a node without a limit."""
@@ -60,7 +59,7 @@ class SerialDriver:
         self._pack()
         return cache
 
-    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+    def alloc(self, cpu: SlabCpu, cache: KmemCache, flags: int, node: int) -> int:
         if node == NO_NODE:
             self._run(cpu, "kmem_cache_alloc", cache=cache.index, flags=flags)
         else:
@@ -70,26 +69,26 @@ class SerialDriver:
         self._refresh(cpu, cache, obj)
         return obj
 
-    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def free(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         self._run(cpu, "kmem_cache_free", cache=cache.index, obj=obj)
         self._refresh(cpu, cache, obj)
 
-    def reap(self, cpu: CpuContext, hz: int) -> None:
+    def reap(self, cpu: SlabCpu, hz: int) -> None:
         self._run(cpu, "cache_reap", hz=hz)
         cpu.reap_node, cpu.reap_due = self._memory.of_cpu(cpu.number, "reap_node"), self._memory.of_cpu(cpu.number, "reap_due")
 
-    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+    def reap_cache(self, cpu: SlabCpu, cache: KmemCache, hz: int) -> None:
         self._memory.l3(cache, cpu.node)["next_reap"] = cache.nodelists[cpu.node].next_reap
         self._run(cpu, "reap_cache", cache=cache.index, hz=hz)
         self.settle()
 
-    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
-        self._memory["interrupts"][:] = [other.number for other in self._kernel.finish(self._kernel.on_each_cpu(cpu))]
-        self._run(cpu, codes.SHRINK, cache=cache.index)
+    def shrink(self, cpu: SlabCpu, cache: KmemCache) -> int:
+        self._memory["interrupts"][:] = [other.number for other in self._kernel.interrupted(cpu)]
+        self._run(cpu, "kmem_cache_shrink", cache=cache.index)
         self._refresh(cpu, cache, NO_OBJECT)
         return self._memory.of_cpu(cpu.number, "ret")
 
-    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
+    def tune(self, cpu: SlabCpu, cache: KmemCache, tunables: Tunables) -> None:
         self.settle()
         state = self._kernel.state
         cache.limit, cache.batchcount, cache.shared = tunables.limit, tunables.batchcount, tunables.shared
@@ -97,24 +96,20 @@ class SerialDriver:
         shared = [alloc_shared(state, cache, node) for node in range(state.n_nodes)]
         self._pack([*new, *(array for array in shared if array is not None)])
         memory = self._memory
-        first = memory.first_more
+        memory.set(new_arrays=memory.first_more)
         memory["new_shared"][:] = [NOBODY if array is None else memory.arrays.index(array) for array in shared]
-        limits = [free_limit(state.nr_cpus_node(node), cache.batchcount, cache.num) for node in range(state.n_nodes)]
-        memory["new_limits"][:] = limits
-        self._run(cpu, codes.TUNE, cache=cache.index, a=int(memory["caches"][cache.index]["array"]), b=first)
+        memory["cpus_of_node"][:] = [state.nr_cpus_node(node) for node in range(state.n_nodes)]
+        self._run(cpu, "do_tune_cpucache", cache=cache.index, limit=cache.limit, batchcount=cache.batchcount, shared=cache.shared)
         self.settle()
         # The old arrays are no longer anybody's.
         self._pack()
 
-    def _run(self, cpu: CpuContext, path: str | int, **arguments: int) -> None:
-        """Run an operation to its end and tell the kernel of its steps; `path` is a lowered one's name or another's number."""
+    def _run(self, cpu: SlabCpu, path: str, **arguments: int) -> None:
+        """Run a path to its end and tell the kernel of its steps."""
         memory = self._memory
         self._give(cpu)
-        if isinstance(path, str):
-            fields = lowered().arguments[path]
-            memory.begin(cpu.number, lowered().numbers[path], {fields[name]: value for name, value in arguments.items()})
-        else:
-            memory.begin(cpu.number, path, arguments)
+        fields = lowered().arguments[path]
+        memory.begin(cpu.number, lowered().numbers[path], {fields[name]: value for name, value in arguments.items()})
         status = Status(self._operate(memory.run))
         while status is not Status.FINISHED:
             if status is Status.SLABS:
@@ -128,7 +123,7 @@ class SerialDriver:
         self._reader.read(memory.take_events())
         self._take(cpu)
 
-    def _give(self, cpu: CpuContext) -> None:
+    def _give(self, cpu: SlabCpu) -> None:
         """What the script has set since the last operation."""
         kernel, memory = self._kernel, self._memory
         memory.set(jiffies=kernel.now, failing_calls=kernel.failing_calls, failing_node=kernel.failing_node)
@@ -139,14 +134,14 @@ class SerialDriver:
             for limit, given in zip(kernel.page_limit, kernel.pages_given, strict=True)
         ]
 
-    def _take(self, cpu: CpuContext) -> None:
+    def _take(self, cpu: SlabCpu) -> None:
         """What the operation has changed of that, and how it went."""
         kernel, memory = self._kernel, self._memory
         kernel.failing_calls = memory.get("failing_calls")
         kernel.policy.node = int(memory["policies"][0]["node"])
         cpu.path = Path(memory.of_cpu(cpu.number, "path"))
 
-    def _refresh(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def _refresh(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         """Bring what an operation's record tells of up to date."""
         memory, state = self._memory, self._kernel.state
         array = cache.array[cpu.number]

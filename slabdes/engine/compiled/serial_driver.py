@@ -11,20 +11,18 @@ from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.clock import CALLED, GO, Record
 from slabdes.engine.compiled.driver import follow, move_pages
+from slabdes.engine.compiled.each_cpu import interrupt_next
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function
-from slabdes.engine.compiled.shrink_paths import alloc_kmemlist, do_tune_cpucache, drain_alien_caches, kmem_cache_shrink
 from slabdes.engine.compiled.slab_paths import paths
 
 _FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)
 _PATH = ~codes.STAGE
-_PAGES, _FREE_PAGES, _SHRINK, _DRAIN_ALIENS, _TUNE, _TUNE_NODE = (
-    codes.PAGES, codes.FREE_PAGES, codes.SHRINK, codes.DRAIN_ALIENS, codes.TUNE, codes.TUNE_NODE,
-)  # fmt: skip
+_PAGES, _FREE_PAGES, _EACH_CPU = codes.PAGES, codes.FREE_PAGES, codes.EACH_CPU
 EVENTS_OF_A_STEP = 32
 """More than a step writes down beside an event for each object of an array and each slab that it gives up."""
 REST = paths.REST
-follow_rest = paths.follow_rest
+follow_rest, begin_do_drain = paths.follow_rest, paths.begin_do_drain
 
 
 @function
@@ -32,16 +30,10 @@ def _step(run: Record, cpu: Record) -> int:
     """Do what comes next on the path that is on top of a CPU's stack."""
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
     path = frame.pc & _PATH
-    if path == _PAGES or path == _FREE_PAGES:
+    if path in (_PAGES, _FREE_PAGES):
         status = move_pages(run, cpu, frame, path)
-    elif path == _SHRINK:
-        status = kmem_cache_shrink(run, cpu, frame)
-    elif path == _DRAIN_ALIENS:
-        status = drain_alien_caches(run, cpu, frame)
-    elif path == _TUNE:
-        status = do_tune_cpucache(run, cpu, frame)
-    elif path == _TUNE_NODE:
-        status = alloc_kmemlist(run, cpu, frame)
+    elif path == _EACH_CPU:
+        status = interrupt_next(run, cpu, frame, begin_do_drain)
     elif path in REST:
         status = follow_rest(run, cpu, frame)
     else:
@@ -57,7 +49,7 @@ def operate(runs: Any) -> int:
     run = runs[0]
     cpus = cpus_at(run.cpus)
     status = GO
-    while status == GO or status == CALLED:
+    while status in (GO, CALLED):
         cpu = cpus[run.turn]
         if cpu.sp < 0:
             if run.caller == NOBODY:

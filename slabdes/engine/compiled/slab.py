@@ -14,9 +14,9 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import kept_text
-from slabdes.engine.kernel import CpuContext, InterruptingKernel
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
+from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
 
 
 def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Table:
@@ -25,9 +25,9 @@ def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Tabl
 
 SLAB: Final = Target(
     name="SLAB",
-    modules=("slabdes.engine.alloc_paths", "slabdes.engine.free_paths", "slabdes.engine.upkeep_paths"),
-    kernel=InterruptingKernel,
-    cpu=CpuContext,
+    modules=("slabdes.paths.slab.alloc", "slabdes.paths.slab.free", "slabdes.paths.slab.reap", "slabdes.paths.slab.shrink"),
+    kernel=ShrinkingKernel,
+    cpu=SlabCpu,
     tables=(
         _table(KmemCache, "caches", "caches_at(run.caches)", layout.CACHE),
         _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
@@ -38,27 +38,30 @@ SLAB: Final = Target(
     ),
     services=tuple(
         f"slabdes.engine.compiled.{name}"
-        for name in ("numba_tools", "clock", "account", "interrupts", "locks", "notes", "variants", "page_paths", "services")
+        for name in (
+            "numba_tools",
+            "clock",
+            "account",
+            "interrupts",
+            "locks",
+            "notes",
+            "variants",
+            "page_paths",
+            "services",
+            "each_cpu",
+        )
     ),
     shared=("slabdes.allocator",),
     entries=("kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free", "cache_reap"),
-    rest=(
-        "reap_cache",
-        "do_drain",
-        "__drain_alien_cache",
-        "_drain_array_locked",
-        "drain_freelist",
-        "free_block",
-        "slabs_destroy",
-    ),
+    rest=("reap_cache", "kmem_cache_shrink", "do_drain", "do_tune_cpucache"),
     run_fields=frozenset(layout.RUN.names or ()),
     cpu_fields=frozenset(layout.CPU.names or ()),
     at_once=frozenset({"cache_alloc_refill", "cache_flusharray", "free_block"}),
     parts=frozenset({("KmemCache", "stats")}),
-    flat={"SlabState.words": "ints_at(run.words)"},
+    flat={"SlabState.words": "ints_at(run.words)", "SlabState.node_of_cpu": "ints_at(run.node_of_cpu)"},
     first_number=codes.N_PATHS,
 )
-HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "batch", "slab", "order", "head")
+HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "batch", "slab", "order")
 """Fields of the frames of paths that are not lowered."""
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.engine.compiled.clock import Record, exponential_draw, high_product, next_draw
 from slabdes.engine.compiled.layout import Kind, Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps_at
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op
+from slabdes.workload.programs import ANY_NODE, Op
 from slabdes.workload.synthetic import NO_CACHE
 
 _STREAM, _BURST, _MIX, _PASS, _SECTION = (

@@ -11,11 +11,12 @@ from typing import Protocol
 from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
 from slabdes.config import EngineName
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
-from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache_shrink, reap_cache
+from slabdes.engine.clockless import ClocklessKernel
+from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.paths.slab.free import kmem_cache_free
+from slabdes.paths.slab.kernel import SlabCpu
+from slabdes.paths.slab.reap import cache_reap, reap_cache
+from slabdes.paths.slab.shrink import do_tune_cpucache, kmem_cache_shrink
 
 
 class Driver(Protocol):
@@ -28,27 +29,27 @@ class Driver(Protocol):
         """Set a cache up."""
         ...
 
-    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+    def alloc(self, cpu: SlabCpu, cache: KmemCache, flags: int, node: int) -> int:
         """An object, of `node` unless that is NO_NODE, or NO_OBJECT."""
         ...
 
-    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def free(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         """Give an object back."""
         ...
 
-    def reap(self, cpu: CpuContext, hz: int) -> None:
+    def reap(self, cpu: SlabCpu, hz: int) -> None:
         """One turn of a CPU's reap timer."""
         ...
 
-    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+    def reap_cache(self, cpu: SlabCpu, cache: KmemCache, hz: int) -> None:
         """What such a turn does to one cache."""
         ...
 
-    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
+    def shrink(self, cpu: SlabCpu, cache: KmemCache) -> int:
         """Empty a cache's arrays and free lists; 1 if slabs are left, else 0."""
         ...
 
-    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
+    def tune(self, cpu: SlabCpu, cache: KmemCache, tunables: Tunables) -> None:
         """Give a cache new tunables."""
         ...
 
@@ -83,7 +84,7 @@ class GeneratorDriver:
     def create(self, spec: CacheSpec, next_reap: int) -> KmemCache:
         return kmem_cache_create(self._kernel.state, spec, next_reap)
 
-    def alloc(self, cpu: CpuContext, cache: KmemCache, flags: int, node: int) -> int:
+    def alloc(self, cpu: SlabCpu, cache: KmemCache, flags: int, node: int) -> int:
         kernel = self._kernel
         if node == NO_NODE:
             path = kmem_cache_alloc(kernel, cpu, cache, flags)
@@ -91,20 +92,21 @@ class GeneratorDriver:
             path = kmem_cache_alloc_node(kernel, cpu, cache, flags, node)
         return int(kernel.finish(path))
 
-    def free(self, cpu: CpuContext, cache: KmemCache, obj: int) -> None:
+    def free(self, cpu: SlabCpu, cache: KmemCache, obj: int) -> None:
         self._kernel.finish(kmem_cache_free(self._kernel, cpu, cache, obj))
 
-    def reap(self, cpu: CpuContext, hz: int) -> None:
+    def reap(self, cpu: SlabCpu, hz: int) -> None:
         self._kernel.finish(cache_reap(self._kernel, cpu, hz))
 
-    def reap_cache(self, cpu: CpuContext, cache: KmemCache, hz: int) -> None:
+    def reap_cache(self, cpu: SlabCpu, cache: KmemCache, hz: int) -> None:
         self._kernel.finish(reap_cache(self._kernel, cpu, cache, hz))
 
-    def shrink(self, cpu: CpuContext, cache: KmemCache) -> int:
+    def shrink(self, cpu: SlabCpu, cache: KmemCache) -> int:
         return int(self._kernel.finish(kmem_cache_shrink(self._kernel, cpu, cache)))
 
-    def tune(self, cpu: CpuContext, cache: KmemCache, tunables: Tunables) -> None:
-        self._kernel.finish(do_tune_cpucache(self._kernel, cpu, cache, tunables))
+    def tune(self, cpu: SlabCpu, cache: KmemCache, tunables: Tunables) -> None:
+        path = do_tune_cpucache(self._kernel, cpu, cache, tunables.limit, tunables.batchcount, tunables.shared)
+        self._kernel.finish(path)
 
     def settle(self) -> None:
         """It always does."""

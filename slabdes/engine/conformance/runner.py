@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
 from slabdes.allocator.state import (
     NO_NODE,
@@ -18,14 +19,14 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
+from slabdes.engine.clockless import UNLIMITED
 from slabdes.engine.conformance.driver import Driver, GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.kernel import UNLIMITED, ConformanceKernel
+from slabdes.engine.conformance.kernel import ConformanceKernel
 from slabdes.engine.conformance.render import Record, dump_cache, geometry_record, tunables_record
 from slabdes.engine.conformance.script import MAX_CPUS, MAX_NODES, Line
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.records import Path
 from slabdes.errors import InputError, nearest
-from slabdes.workload.programs import MAY_WAIT, THISNODE
+from slabdes.paths.outcome import Path
+from slabdes.paths.slab.kernel import SlabCpu
 
 FLAGS = ("HWCACHE_ALIGN", "RECLAIM_ACCOUNT", "MEM_SPREAD", "NOLEAKTRACE")
 POLICIES = {
@@ -222,7 +223,7 @@ class ScriptRunner:
             raise InputError(line.where, f"{line.op} needs {position + 1} arguments or more")
         return line.integer(line.words[position], 0, most)
 
-    def _cpu(self, line: Line, position: int = 0) -> CpuContext:
+    def _cpu(self, line: Line, position: int = 0) -> SlabCpu:
         return self.kernel.cpus[self._argument(line, position, len(self.kernel.cpus) - 1)]
 
     def _cache_in_use(self, line: Line) -> KmemCache:
@@ -263,7 +264,7 @@ class ScriptRunner:
         slab = self.state.slabs[virt_to_slab(obj)]
         return {"slab": slab.serial, "idx": obj_to_index(obj), "node": slab.nodeid}
 
-    def _served(self, cpu: CpuContext, cache: KmemCache, path: str) -> Record:
+    def _served(self, cpu: SlabCpu, cache: KmemCache, path: str) -> Record:
         record: Record = {"path": path, "av": cache.array[cpu.number].avail}
         tokens = self.kernel.take_tokens()
         return {**record, **self._counts(cache), "ev": tokens} if tokens else record
@@ -316,7 +317,7 @@ class ScriptRunner:
     def _reap(self, line: Line) -> Iterator[Record]:
         yield self._reap_now(line, self._cpu(line))
 
-    def _reap_now(self, line: Line, cpu: CpuContext) -> Record:
+    def _reap_now(self, line: Line, cpu: SlabCpu) -> Record:
         kernel = self.kernel
         kernel.now = max(kernel.now, cpu.reap_due)
         reap_node = cpu.reap_node

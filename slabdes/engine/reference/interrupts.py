@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.alloc_paths import kmem_cache_alloc
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import Waits
-from slabdes.engine.records import Path
 from slabdes.engine.timed import MOST_IN_A_ROW, interrupt_storm, next_gap
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.slab.alloc import kmem_cache_alloc
+from slabdes.paths.slab.free import kmem_cache_free
 
 if TYPE_CHECKING:
     from slabdes.engine.reference.kernel import TimedKernel

@@ -14,7 +14,9 @@ from typing import Final
 import simpy
 from simpy.events import EventPriority
 
+from slabdes.allocator.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
 from slabdes.allocator.state import (
+    NO_LINE,
     NO_NODE,
     NOBODY,
     OBJECT_BITS,
@@ -24,19 +26,20 @@ from slabdes.allocator.state import (
     KmemCache,
     KmemList3,
     SlabState,
+    entry_line,
 )
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
-from slabdes.engine.kernel import Kernel, Waits
-from slabdes.engine.lines import NO_LINE, CacheLines, entry_line
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
+from slabdes.engine.lines import CacheLines
 from slabdes.engine.reference.interrupts import take_interrupts
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.disciplines import RACE_BITS, first_of
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
+from slabdes.paths.kernel import Waits
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import SlabKernel
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
 NOBODY_REAPS: Final = -1
@@ -57,7 +60,7 @@ class Moment(simpy.Event):
         self.callbacks.append(lambda _event: action())
 
 
-class TimedKernel(Kernel[TimedCpu]):
+class TimedKernel(SlabKernel[TimedCpu]):
     """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:

@@ -13,16 +13,17 @@ from typing import Any
 
 import simpy
 
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.tunables import BATCHREFILL_LIMIT
 from slabdes.config import BurstWorkload, Experiment
 from slabdes.engine.collect import digest_of
 from slabdes.engine.cpu import FIXED_BITS, TimedCpu, fold, hold_word, slowed, what_word
-from slabdes.engine.pages import PagePool
-from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind, Path
+from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import make_cpus
 from slabdes.machine.topology import Machine
+from slabdes.paths.outcome import Path
 from slabdes.streams import BLOCK
 from slabdes.workload.programs import Workload
 

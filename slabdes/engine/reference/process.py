@@ -14,15 +14,15 @@ from slabdes.allocator.check import check
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import alloc_hit, free_hit
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.engine.cpu import NEVER, TimedCpu
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import Waits
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
 from slabdes.engine.reference.kernel import Moment, TimedKernel
 from slabdes.engine.timed import AT_BARRIER, for_slot, reap_time_ps, stalled
-from slabdes.engine.upkeep_paths import cache_reap
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.paths.slab.free import kmem_cache_free
+from slabdes.paths.slab.reap import cache_reap
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048

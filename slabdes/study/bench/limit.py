@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from slabdes.allocator.pages import PagePool
 from slabdes.config import AllocatorVersion, BurstWorkload, Discipline, Experiment
 from slabdes.engine.collect import digest_of
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.pages import PagePool
 from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
 from slabdes.engine.records import Path as Served
 from slabdes.engine.setup import build_state

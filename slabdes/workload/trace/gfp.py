@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from slabdes.workload.programs import MAY_WAIT, THISNODE
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 
 _WAITING: Final = frozenset(
     (

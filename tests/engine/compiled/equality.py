@@ -13,6 +13,7 @@ import numpy as np
 from drawn import machine_files
 from hypothesis import strategies as st
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
@@ -24,7 +25,7 @@ from slabdes.machine.description import TRANSFER_COSTS
 from slabdes.machine.topology import Machine
 from slabdes.study.plan import machine_of
 from slabdes.units import ns_to_ps
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, THISNODE, Op, Step, Workload
+from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
 from slabdes.workload.synthetic import NO_CACHE, build_synthetic
 
 Engine = Callable[..., Records]

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slabdes.allocator import transitions
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import Experiment, parse_experiment
-from slabdes.engine import alloc_paths, free_paths
 from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.cpu import TimedCpu
@@ -24,8 +24,9 @@ from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
 from slabdes.machine.costs import Costs
+from slabdes.paths.slab import alloc, free
 from slabdes.study.plan import machine_of, plan
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, Op, Workload
+from slabdes.workload.programs import ANY_NODE, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
 
 EXAMPLES = int(os.environ.get("SLABDES_EQUALITY_EXAMPLES", "60"))
@@ -117,9 +118,9 @@ def _one_picosecond_more(lock_line: object, cpu: int, line: int) -> int:
 
 _TOUCH = reference_kernel.CacheLines.touch
 PLANTED = (
-    (alloc_paths, "refill_batchcount", lambda ac: ac.batchcount),
-    (free_paths, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
-    (free_paths, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
+    (alloc, "refill_batchcount", lambda ac: ac.batchcount),
+    (free, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
+    (free, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
     (reference_kernel.CacheLines, "touch", _one_picosecond_more),
     (reference_kernel, "entry_line", lambda place: place // 8),
     (reference_kernel, "first_of", lambda drawn, racers: racers - 1),

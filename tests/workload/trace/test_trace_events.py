@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.errors import InputError
-from slabdes.workload.programs import MAY_WAIT, THISNODE
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemEvent, KmemReader
 from slabdes.workload.trace.gfp import step_flags
 from slabdes.workload.trace.lines import MAX_LINE_BYTES

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.errors import InputError
-from slabdes.workload.programs import ANY_NODE, MAY_WAIT, THISNODE, Op
+from slabdes.workload.programs import ANY_NODE, Op
 from slabdes.workload.trace import lines
 from slabdes.workload.trace import spool as spool_module
 from slabdes.workload.trace.index import index_trace

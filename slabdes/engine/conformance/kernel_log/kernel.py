@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, ListName, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.kernel import CpuContext, Waits
-from slabdes.engine.lock_sites import LockSite
+from slabdes.engine.clockless import ClocklessKernel
+from slabdes.paths.kernel import Waits
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import SlabCpu
 
 SITES = {
     LockSite.REFILL: "refill",
@@ -72,20 +73,19 @@ class LogKernel(ClocklessKernel):
                 if alien is not None:
                     self.lock_nodes[alien.lock] = other
 
-    def spin_lock(self, cpu: CpuContext, lock: int, site: LockSite) -> Waits[None]:
+    def spin_lock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[None]:
         self.freeing_from = site
         if site in self.locks:
             self.locks[site] += 1
             self.tokens.append(f"L({SITES[site]},n{self.lock_nodes[lock]})")
         yield from ()
 
-    def on_each_cpu(self, cpu: CpuContext) -> Waits[tuple[CpuContext, ...]]:
+    def interrupted(self, cpu: SlabCpu) -> tuple[SlabCpu, ...]:
         """The CPUs in the order in which the recorded interrupts arrived."""
-        yield from ()
         order = self.interrupt_order or tuple(other.number for other in self.cpus)
         return tuple(self.cpus[number] for number in order)
 
-    def note_moved(self, cpu: CpuContext, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
+    def note_moved(self, cpu: SlabCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
         if to is cache.array[cpu.number]:
             self.events.refill_shared += 1
             self.events.refill_shared_objs += nr
@@ -95,36 +95,36 @@ class LogKernel(ClocklessKernel):
             self.events.flush_shared_objs += nr
             self.tokens.append(f"ac>shared({nr})")
 
-    def note_alien_drained(self, cpu: CpuContext, cache: KmemCache, alien: ArrayCache, shared: ArrayCache, nr: int) -> None:
+    def note_alien_drained(self, cpu: SlabCpu, cache: KmemCache, alien: ArrayCache, shared: ArrayCache, nr: int) -> None:
         self.events.alien_to_shared += nr
         home = next(l3.node for l3 in cache.nodelists if l3.shared is shared)
         self.tokens.append(f"alien>shared(n{home},{nr})")
 
-    def note_taken(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
+    def note_taken(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
         self.events.refill_slab_objs += nr
         self.events.refill_partial_slabs += was == ListName.PARTIAL
         self.events.refill_free_slabs += was == ListName.FREE
         self.tokens.append(f"take(S{self.state.slabs[slab].serial},{_LISTS[ListName(was)]},{nr})")
 
-    def note_taken_straight(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int, was: int) -> None:
+    def note_taken_straight(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int) -> None:
         self.tokens.append(f"nodetake(S{self.state.slabs[slab].serial})")
 
-    def note_taken_from_new(self, cpu: CpuContext, cache: KmemCache, slab: int, nr: int) -> None:
+    def note_taken_from_new(self, cpu: SlabCpu, cache: KmemCache, slab: int, nr: int) -> None:
         self.tokens.append(f"take(S{self.state.slabs[slab].serial},new,{nr})")
 
-    def note_no_more_slabs(self, cpu: CpuContext, cache: KmemCache) -> None:
+    def note_no_more_slabs(self, cpu: SlabCpu, cache: KmemCache) -> None:
         self.events.must_grow += not cache.array[cpu.number].avail
         self.tokens.append("nomoreslabs")
 
-    def note_direct_grow(self, cpu: CpuContext, cache: KmemCache) -> None:
+    def note_direct_grow(self, cpu: SlabCpu, cache: KmemCache) -> None:
         self.events.direct_grow += 1
         self.tokens.append("directgrow")
 
-    def note_slab_made(self, cpu: CpuContext, cache: KmemCache, slab: int) -> None:
+    def note_slab_made(self, cpu: SlabCpu, cache: KmemCache, slab: int) -> None:
         record = self.state.slabs[slab]
         self.tokens.append(f"grow(S{record.serial},n{record.nodeid},colour={record.colouroff // cache.colour_off})")
 
-    def note_free_block(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, nr: int) -> None:
+    def note_free_block(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, nr: int) -> None:
         if self.freeing_from is LockSite.FLUSH:
             self.events.flush_slabs += 1
             self.events.flush_slabs_objs += nr
@@ -132,12 +132,12 @@ class LogKernel(ClocklessKernel):
             self.events.alien_to_slabs += nr
         self.tokens.append(f"freeblock(n{l3.node},{nr})")
 
-    def note_given_up(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+    def note_given_up(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         self.events.fb_destroyed += 1
         self.tokens.append(f"drop(S{self.state.slabs[slab].serial})")
 
-    def note_drained(self, cpu: CpuContext, cache: KmemCache, slab: int) -> None:
+    def note_drained(self, cpu: SlabCpu, cache: KmemCache, slab: int) -> None:
         self.tokens.append(f"drop(S{self.state.slabs[slab].serial})")
 
-    def note_do_drain(self, cpu: CpuContext) -> None:
+    def note_do_drain(self, cpu: SlabCpu) -> None:
         self.tokens.append(f"cpu{cpu.number}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slabdes.allocator.geometry import Geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import (
@@ -26,10 +27,9 @@ from slabdes.allocator.versions import LINUX_6_1
 from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.geometry import geometry_row
 from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.lock_sites import LockSite
 from slabdes.errors import InputError
-from slabdes.workload.programs import MAY_WAIT
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import SlabCpu
 
 ANY = -1
 NEVER = 1 << 62
@@ -107,7 +107,7 @@ class LogRunner:
             case _:
                 raise ValueError
 
-    def _cpu(self, number: int) -> CpuContext:
+    def _cpu(self, number: int) -> SlabCpu:
         if number < 0:
             raise IndexError
         return self.kernel.cpus[number]

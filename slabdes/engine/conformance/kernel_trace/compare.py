@@ -13,13 +13,13 @@ from typing import Final
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, ListName, SlabState, obj_to_index, virt_to_slab
+from slabdes.dumps.dump import read_dumps
+from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
+from slabdes.dumps.restore import Addresses, free_objects_of, head_of, slabs_of
 from slabdes.engine.conformance.kernel_log.kernel import SITES
-from slabdes.engine.conformance.kernel_trace.dump import read_dumps
 from slabdes.engine.conformance.kernel_trace.events import read_trace
 from slabdes.engine.conformance.kernel_trace.kernel import CacheReplay
-from slabdes.engine.conformance.kernel_trace.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.engine.conformance.kernel_trace.replay import Replayed, replay
-from slabdes.engine.conformance.kernel_trace.restore import Addresses, free_objects_of, head_of, slabs_of
 from slabdes.engine.conformance.kernel_trace.verdict import MAX_DIFFERING, MAX_RELATIVE, CacheVerdict, Item, Total, TraceVerdict
 from slabdes.errors import InputError
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from slabdes.engine.conformance.kernel_trace.records import CacheDump, Dump
+from slabdes.dumps.records import CacheDump, Dump
 from slabdes.errors import InputError
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.trace.events import Clock, Kind, KmemEvent, KmemReader

@@ -9,11 +9,11 @@ from enum import Enum
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import KmemCache, KmemList3, SlabState
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.dumps.restore import Addresses
 from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
-from slabdes.engine.conformance.kernel_trace.restore import Addresses
 from slabdes.engine.conformance.kernel_trace.resync import Resync
-from slabdes.engine.kernel import CpuContext
-from slabdes.engine.lock_sites import LockSite
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import SlabCpu
 
 
 class Cause(Enum):
@@ -77,12 +77,12 @@ class TraceKernel(LogKernel):
         self.unlearned: dict[int, list[int]] = {}
         """By cache, slabs whose address is not known yet, oldest first."""
 
-    def note_slab_made(self, cpu: CpuContext, cache: KmemCache, slab: int) -> None:
+    def note_slab_made(self, cpu: SlabCpu, cache: KmemCache, slab: int) -> None:
         """The new slab's address will be known from its first recorded pointer."""
         super().note_slab_made(cpu, cache, slab)
         self.unlearned.setdefault(cache.index, []).append(slab)
 
-    def note_given_up(self, cpu: CpuContext, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+    def note_given_up(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
         """Its pages may become another slab's."""
         super().note_given_up(cpu, cache, l3, slab)
         if slab in self.addresses.of:

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from slabdes.allocator.state import NO_OBJECT, KmemCache, obj_to_index, object_number, virt_to_slab
-from slabdes.engine.alloc_paths import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.dumps.records import Dump
+from slabdes.dumps.restore import Restored, live_objects, restore
 from slabdes.engine.conformance.kernel_trace.events import PAGES, UNKNOWN, CacheFinder, Trace, TracedEvent
 from slabdes.engine.conformance.kernel_trace.interrupts import Delay, Delays, delays
 from slabdes.engine.conformance.kernel_trace.kernel import CacheReplay, Cause, Difference, TraceKernel
-from slabdes.engine.conformance.kernel_trace.records import Dump
-from slabdes.engine.conformance.kernel_trace.restore import Restored, live_objects, restore
 from slabdes.engine.conformance.kernel_trace.resync import Resync, change_places
-from slabdes.engine.free_paths import kmem_cache_free
-from slabdes.engine.kernel import CpuContext
 from slabdes.errors import InputError
+from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
+from slabdes.paths.slab.free import kmem_cache_free
+from slabdes.paths.slab.kernel import SlabCpu
 from slabdes.workload.programs import ANY_NODE
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Kind
 
@@ -214,7 +214,7 @@ class _Replayer:
         else:
             self._allocate(position, traced, name)
 
-    def _context(self, cpu: int, counts: CacheReplay) -> CpuContext:
+    def _context(self, cpu: int, counts: CacheReplay) -> SlabCpu:
         """The CPU, with the kernel's counters turned to those of one cache."""
         if cpu >= len(self.kernel.cpus):
             raise InputError(str(self.trace.path), f"event on CPU {cpu}", allowed=f"the {len(self.kernel.cpus)} CPUs of the dump")

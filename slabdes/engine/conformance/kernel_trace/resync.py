@@ -9,8 +9,8 @@ from enum import Enum
 
 from slabdes.allocator.state import BUFCTL_END, KmemCache, SlabState, obj_to_index, virt_to_slab
 from slabdes.allocator.transitions import slab_put_obj
-from slabdes.engine.conformance.kernel_trace.dump import list_of
-from slabdes.engine.conformance.kernel_trace.restore import arrays_of, free_objects_of, relist
+from slabdes.dumps.dump import list_of
+from slabdes.dumps.restore import arrays_of, free_objects_of, relist
 
 
 class Resync(Enum):

@@ -11,17 +11,17 @@ import pytest
 
 from slabdes.allocator.geometry import Placement
 from slabdes.allocator.geometry_indexes import indexes_geometry
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import CacheSpec, KmemCache, KmemList3, SlabState, kmem_cache_create, obj_to_index, virt_to_slab
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
-from slabdes.engine.alloc_paths import kmem_cache_alloc
+from slabdes.dumps.restore import free_objects_of
 from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
-from slabdes.engine.conformance.kernel_trace.restore import free_objects_of
-from slabdes.engine.free_paths import kmem_cache_free
+from slabdes.paths.slab.alloc import kmem_cache_alloc
+from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.units import PAGE_SIZE
-from slabdes.workload.programs import MAY_WAIT
 
 ROOT = Path(__file__).parents[4]
 COMMITTED = ROOT / "tests/kernel61/traces"

@@ -12,12 +12,12 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_OBJECT, virt_to_slab
 from slabdes.allocator.tunables import Tunables
 from slabdes.allocator.versions import LINUX_6_1
-from slabdes.engine.alloc_paths import kmem_cache_alloc
-from slabdes.engine.conformance.kernel import ClocklessKernel
-from slabdes.engine.conformance.kernel_trace.dump import read_dumps
-from slabdes.engine.conformance.kernel_trace.restore import live_objects, restore
-from slabdes.engine.free_paths import kmem_cache_free
+from slabdes.dumps.dump import read_dumps
+from slabdes.dumps.restore import live_objects, restore
+from slabdes.engine.clockless import ClocklessKernel
 from slabdes.errors import CheckFailed, InputError
+from slabdes.paths.slab.alloc import kmem_cache_alloc
+from slabdes.paths.slab.free import kmem_cache_free
 
 Recorded = Callable[[str], Path]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.mempolicy import alternate_node, slab_node
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName
 from slabdes.allocator.transitions import (
@@ -16,6 +17,7 @@ from slabdes.allocator.transitions import (
     advanced_colour,
     alloc_block,
     alloc_hit,
+    drop_slab,
     first_slab,
     init_slab,
     insert_slab,
@@ -26,20 +28,20 @@ from slabdes.allocator.transitions import (
     take_one,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, Waits
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
-from slabdes.workload.programs import MAY_WAIT, THISNODE
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import Cpu, SlabKernel
 
-_NODE_PATH: Final[dict[int, Path]] = {ListName.PARTIAL: Path.NODE_PARTIAL, ListName.FREE: Path.NODE_FREE}
-_FALLBACK_PATH: Final[dict[int, Path]] = {
+_NODE_PATH: Final = {ListName.PARTIAL: Path.NODE_PARTIAL, ListName.FREE: Path.NODE_FREE}
+_FALLBACK_PATH: Final = {
     Path.NODE_PARTIAL: Path.FALLBACK_PARTIAL,
     Path.NODE_FREE: Path.FALLBACK_FREE,
     Path.NODE_GROW: Path.FALLBACK_GROW,
 }
 
 
-def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
+def kmem_cache_alloc(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """An object, or NO_OBJECT; `cpu.path` says how it came about (__do_cache_alloc)."""
     cpu.altfail = False
     if not flags & THISNODE:
@@ -55,7 +57,7 @@ def kmem_cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> 
     return obj
 
 
-def kmem_cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
+def kmem_cache_alloc_node(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, or of another unless THISNODE is asked for; or NO_OBJECT (__cache_alloc_node)."""
     cpu.altfail = False
     if node >= k.state.n_nodes:
@@ -68,7 +70,7 @@ def kmem_cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int
     return (yield from ____cache_alloc_node(k, cpu, cache, flags, node))
 
 
-def ____cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
+def ____cache_alloc(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """From the CPU's array, refilled if it is empty."""
     ac = cache.array[cpu.number]
     if ac.avail:
@@ -78,7 +80,7 @@ def ____cache_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> W
     return (yield from cache_alloc_refill(k, cpu, cache, flags))
 
 
-def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
+def cache_alloc_refill(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """Fill the CPU's empty array from the shared array, else from the lists, else from a new slab; then pop its top."""
     state = k.state
     l3 = cache.nodelists[cpu.node]
@@ -120,14 +122,14 @@ def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -
     return ac_get(state.words, ac)
 
 
-def _anything_there(k: Kernel[Cpu], cpu: Cpu, l3: KmemList3) -> Waits[bool]:
+def _anything_there(k: SlabKernel[Cpu], cpu: Cpu, l3: KmemList3) -> Waits[bool]:
     """Whether a node seems to have objects, looked at without its lock: it can be wrong by the time it is acted on."""
     yield from k.look(cpu)
     k.note_unlocked_look(cpu, l3)
     return bool(l3.free_objects or (l3.shared and l3.shared.avail))
 
 
-def _refill_from_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache, batchcount: int) -> None:
+def _refill_from_node(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, ac: ArrayCache, batchcount: int) -> None:
     """What a refill does under list_lock: the shared array, else partial and free slabs, until the batch is there."""
     state = k.state
     nr = 0
@@ -160,7 +162,7 @@ def _refill_from_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3,
         cpu.path = Path.PARTIAL
 
 
-def ____cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
+def ____cache_alloc_node(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """One object straight from a node's lists, growing them if they are empty, then from anywhere unless THISNODE."""
     state = k.state
     l3 = cache.nodelists[node]
@@ -193,7 +195,7 @@ def ____cache_alloc_node(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int,
         yield from cache_grow_end(k, cpu, cache, slab)
 
 
-def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
+def fallback_alloc(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """An object of any node: first one that lists hold, then a slab of whatever node has pages."""
     cpu.path = Path.FAIL
     if flags & THISNODE:
@@ -227,7 +229,7 @@ def fallback_alloc(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Wa
             return obj
 
 
-def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[int]:
+def cache_grow_begin(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, slab: int = NO_SLAB) -> Waits[int]:
     """Make a slab that is on no list yet, or NO_SLAB; on pages that a fallback has got already if `slab` is given.
 
     The first half of 2.6.34's cache_grow; a function of its own since 4.7.
@@ -256,11 +258,11 @@ def cache_grow_begin(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, nod
     return slab
 
 
-def _make_slab(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, home: int, colouroff: int) -> Waits[int]:
+def _make_slab(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, home: int, colouroff: int) -> Waits[int]:
     """Turn pages of node `home` into a slab of free objects; NO_SLAB, and the pages go back, if it gets no descriptor."""
     if not (yield from alloc_slabmgmt(k, cpu, cache, slab, flags, home)):
         yield from k.kmem_freepages(cpu, cache, home)
-        k.drop_slab(cpu, cache, slab)
+        drop_slab(k.state.slabs, cache, slab)
         return NO_SLAB
     init_slab(k.state.words, k.state.slabs[slab], home, colouroff)
     cache.ctor_calls += cache.num if cache.ctor else 0
@@ -268,7 +270,7 @@ def _make_slab(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int
     return slab
 
 
-def cache_grow_end(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+def cache_grow_end(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
     """Put a new slab on its node's lists: the second half of 2.6.34's cache_grow."""
     state = k.state
     l3 = cache.nodelists[state.slabs[slab].nodeid]
@@ -279,7 +281,7 @@ def cache_grow_end(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Wai
     yield from k.spin_unlock(cpu, l3.list_lock)
 
 
-def slab_pages(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
+def slab_pages(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnode: bool) -> Waits[tuple[int, int]]:
     """A slab's number and the node its pages lie on, or NO_SLAB and NO_NODE (kmem_getpages)."""
     got = yield from k.kmem_getpages(cpu, cache, node, thisnode)
     slab = NO_SLAB if got == NO_NODE else k.new_slab(cpu, cache)
@@ -287,7 +289,7 @@ def slab_pages(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, *, thisnod
     return slab, got
 
 
-def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, node: int) -> Waits[bool]:
+def alloc_slabmgmt(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags: int, node: int) -> Waits[bool]:
     """The slab's descriptor: in the slab itself, or an object of a general cache; whether there was one."""
     if cache.slabp_cache is None:
         return True

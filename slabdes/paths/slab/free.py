@@ -10,6 +10,7 @@ from slabdes.allocator.transitions import (
     NO_SLAB,
     SLAB_DESTROYED,
     ac_put,
+    drop_slab,
     excess_slab,
     flush_to_shared,
     free_block_object,
@@ -18,12 +19,13 @@ from slabdes.allocator.transitions import (
     shift_down,
     transfer_objects,
 )
-from slabdes.engine.kernel import Cpu, Kernel, Waits
-from slabdes.engine.lock_sites import LockSite
-from slabdes.engine.records import Path
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import Cpu, SlabKernel
 
 
-def kmem_cache_free(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
+def kmem_cache_free(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back; `cpu.path` says how (__cache_free)."""
     state = k.state
     if state.n_nodes > 1 and (yield from cache_free_alien(k, cpu, cache, obj)):
@@ -38,7 +40,7 @@ def kmem_cache_free(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wai
     ac_put(state.words, ac, obj)
 
 
-def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
+def cache_free_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
     """Free another node's object, into the alien cache for it or straight to its slab; false if it is this node's."""
     state = k.state
     node = state.slabs[virt_to_slab(obj)].nodeid
@@ -70,8 +72,8 @@ def cache_free_alien(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Wa
     return True
 
 
-def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[int]:
-    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs. The slabs to destroy."""
+def __drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, node: int) -> Waits[int]:
+    """Send an alien cache's objects home to `node`: to the shared array there, the rest to their slabs, as free_block does."""
     if not alien.avail:
         return NO_SLAB
     words = k.state.words
@@ -88,7 +90,7 @@ def __drain_alien_cache(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, alien: Array
     return doomed
 
 
-def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
+def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache) -> Waits[None]:
     """Make room in a full array: the oldest batch goes to the shared array, or to its slabs where that is full."""
     state = k.state
     batchcount = ac.batchcount
@@ -113,61 +115,58 @@ def cache_flusharray(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCache)
     yield from slabs_destroy(k, cpu, cache, doomed)
 
 
-def free_block(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, entry: int, nr: int, node: int) -> Waits[int]:
-    """Return `nr` objects from `entry` on to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
+def free_block(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, entry: int, nr: int, node: int) -> Waits[int]:
+    """Return `nr` objects, from `entry` on, to their slabs, in order, and give slabs up beyond free_limit. list_lock is held.
 
-    Returns the first of a chain of slabs that the caller must destroy once it has released its locks, or NO_SLAB.
+    Returns the first of a chain of slabs that the caller must destroy once it has released its locks, or NO_SLAB: there are
+    none where slabs are destroyed at once.
     """
     state = k.state
     l3 = cache.nodelists[node]
-    version = k.version
-    given_up = NO_SLAB
-    last = NO_SLAB
+    doomed = last = NO_SLAB
     if nr:
         k.note_counted(cpu, l3)
         k.note_free_block(cpu, cache, l3, nr)
-    i = 0
-    while i < nr:
-        obj = state.words[entry + i]
-        i += 1
+    for place in range(entry, entry + nr):
+        obj = state.words[place]
         slab = virt_to_slab(obj)
         was = state.slabs[slab].which
         k.note_unlinking(cpu, slab)
-        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj, trim=not version.trim_after_batch)
+        now = free_block_object(state.words, state.slabs, l3, cache.stats, obj, trim=not k.version.trim_after_batch)
         k.note_returned(cpu, cache, l3, obj, was, now)
         if now != SLAB_DESTROYED:
             continue
-        state.slabs[slab].link = NO_SLAB
-        if not version.pages_after_unlock:
+        if not k.version.pages_after_unlock:
             yield from slab_destroy(k, cpu, cache, slab)
-        elif last == NO_SLAB:
-            given_up = slab
-            last = slab
+            continue
+        state.slabs[slab].link = NO_SLAB
+        if last == NO_SLAB:
+            doomed = slab
         else:
             state.slabs[last].link = slab
-            last = slab
-    while version.trim_after_batch and (excess := excess_slab(state.slabs, l3)) != NO_SLAB:
-        k.note_given_up(cpu, cache, l3, excess)
-        state.slabs[excess].link = given_up
-        given_up = excess
-    return given_up
+        last = slab
+    while k.version.trim_after_batch and (slab := excess_slab(state.slabs, l3)) != NO_SLAB:
+        k.note_given_up(cpu, cache, l3, slab)
+        state.slabs[slab].link = doomed
+        doomed = slab
+    return doomed
 
 
-def slabs_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
-    """Destroy a chain of slabs that free_block has given up, in order. No lock is held since 4.6."""
+def slabs_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+    """Destroy a chain of slabs that free_block has given up, in order. No lock is held."""
     while slab != NO_SLAB:
         following = k.state.slabs[slab].link
         yield from slab_destroy(k, cpu, cache, slab)
         slab = following
 
 
-def slab_destroy(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
+def slab_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> Waits[None]:
     """Give an empty, unlinked slab's pages back, and its descriptor if that lies elsewhere."""
     record = k.state.slabs[slab]
     home, descriptor = record.nodeid, record.descriptor
     yield from k.kmem_freepages(cpu, cache, home)
     record.descriptor = NO_OBJECT
-    k.drop_slab(cpu, cache, slab)
+    drop_slab(k.state.slabs, cache, slab)
     if cache.slabp_cache is not None:
         path = cpu.path
         k.note_descriptor_given(cpu)

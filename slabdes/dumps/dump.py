@@ -13,7 +13,7 @@ from typing import Final
 
 from slabdes.allocator.geometry import KMALLOC_MAX_ORDER, Geometry, Placement
 from slabdes.allocator.state import OBJECT_MASK, ListName
-from slabdes.engine.conformance.kernel_trace.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
+from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.errors import InputError
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import SlabinfoRow, parse_row

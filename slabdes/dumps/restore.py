@@ -30,7 +30,7 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.transitions import free_block_object
 from slabdes.allocator.tunables import Tunables, free_limit
-from slabdes.engine.conformance.kernel_trace.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
+from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.errors import InputError, nearest
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import spellings

@@ -1,0 +1,1 @@
+"""Readers of real allocators' state: dumps of a running kernel, and the allocator's state set up from one."""

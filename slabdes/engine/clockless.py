@@ -1,0 +1,115 @@
+"""The engine without a clock: locks are always free, pages come from a ring of nodes, and every step may be written down.
+
+Leaves out concurrency, as one operation completes before the next, and how steps are written (conformance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState, alloc_arraycache, alloc_shared
+from slabdes.allocator.versions import Version
+from slabdes.paths.kernel import Waits
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
+from slabdes.paths.slab.shrink import do_drain
+
+UNLIMITED = -1
+
+
+class ClocklessKernel(ShrinkingKernel[SlabCpu]):
+    """A Kernel for one recorded script or log: `tokens` collects what the current operation does, `now` is in jiffies."""
+
+    def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
+        self.state = state
+        self.version = version
+        self.policy = policy
+        self.cpus = tuple(SlabCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
+        self.now = 0
+        self.tokens: list[str] = []
+        self.old_arrays: list[ArrayCache] = []
+        self.failing_calls = 0
+        self.failing_node = NO_NODE
+        self.page_limit = [UNLIMITED] * state.n_nodes
+        self.pages_given = [0] * state.n_nodes
+
+    def take_tokens(self) -> str:
+        """What has been done since the last call."""
+        text = " ".join(self.tokens)
+        self.tokens.clear()
+        return text
+
+    def finish(self, path: Generator[Any, Any, Any]) -> Any:
+        """Run a path to its end and return its result: with no clock it never waits."""
+        try:
+            waited = next(path)
+        except StopIteration as stop:
+            return stop.value
+        raise AssertionError(f"a path waited for {waited!r} in an engine without a clock")
+
+    def spin_lock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[None]:
+        yield from ()
+
+    def spin_trylock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[bool]:
+        yield from self.spin_lock(cpu, lock, site)
+        return True
+
+    def spin_unlock(self, cpu: SlabCpu, lock: int) -> Waits[None]:
+        yield from ()
+
+    def reap_mutex_trylock(self, cpu: SlabCpu) -> Waits[bool]:
+        yield from ()
+        return True
+
+    def reap_mutex_unlock(self, cpu: SlabCpu) -> Waits[None]:
+        yield from ()
+
+    def kmem_getpages(self, cpu: SlabCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
+        yield from ()
+        if self.failing_calls and self.failing_node in (NO_NODE, node):
+            self.failing_calls -= 1
+            return NO_NODE
+        pages = 1 << cache.gfporder
+        for candidate in (node,) if thisnode else self.zonelist(node):
+            limit = self.page_limit[candidate]
+            if limit == UNLIMITED or self.pages_given[candidate] + pages <= limit:
+                self.pages_given[candidate] += pages
+                return candidate
+        return NO_NODE
+
+    def kmem_freepages(self, cpu: SlabCpu, cache: KmemCache, node: int) -> Waits[None]:
+        # A page limit counts pages given in total: the recordings' pages are always fresh.
+        yield from ()
+
+    def zonelist(self, node: int) -> tuple[int, ...]:
+        n = self.state.n_nodes
+        return tuple((node + step) % n for step in range(n))
+
+    def look(self, cpu: SlabCpu) -> Waits[None]:
+        yield from ()
+
+    def jiffies(self, cpu: SlabCpu) -> int:
+        return self.now
+
+    def interrupted(self, cpu: SlabCpu) -> tuple[SlabCpu, ...]:
+        """All CPUs in the order in which an interrupt that `cpu` sends to each reaches them: itself last."""
+        return (*(other for other in self.cpus if other is not cpu), cpu)
+
+    def drain_each_cpu(self, cpu: SlabCpu, cache: KmemCache) -> Waits[None]:
+        for other in self.interrupted(cpu):
+            yield from do_drain(self, other, cache)
+
+    def swap_arrays(self, cpu: SlabCpu, cache: KmemCache, limit: int, batchcount: int) -> None:
+        self.old_arrays = cache.array
+        cache.array = [alloc_arraycache(self.state, ac.name, limit, batchcount) for ac in cache.array]
+
+    def old_array(self, cpu: SlabCpu, number: int) -> ArrayCache:
+        return self.old_arrays[number]
+
+    def new_shared(self, cpu: SlabCpu, cache: KmemCache, node: int) -> ArrayCache | None:
+        return alloc_shared(self.state, cache, node)
+
+    def nr_cpus_node(self, node: int) -> int:
+        return self.state.nr_cpus_node(node)

@@ -1,0 +1,1 @@
+"""Control flow of allocators, written once for every engine: where they wait, in which order, and what each step costs."""

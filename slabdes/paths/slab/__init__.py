@@ -1,0 +1,1 @@
+"""mm/slab.c: how the SLAB allocator's functions run, what they say has happened, and its price list."""
