@@ -41,8 +41,8 @@ L3: Final = record(
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
 CACHE: Final = record(
-    "num", "limit", "batchcount", "shared", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
-    "ctor_calls", "mem_spread",
+    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
+    "ctor_calls", "mem_spread", "limit", "batchcount", "shared",
 )  # fmt: skip
 """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
 LOCK: Final = record(

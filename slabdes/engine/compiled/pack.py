@@ -229,7 +229,7 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
     caches = np.zeros(len(state.caches), layout.CACHE)
     l3s = np.zeros(len(state.caches) * state.n_nodes, layout.L3)
     for cache, record in zip(state.caches, caches, strict=True):
-        for name in ("num", "gfporder", "colour", "colour_off", "spare"):
+        for name in ("num", "gfporder", "colour", "colour_off", "spare", "limit", "batchcount", "shared"):
             record[name] = getattr(cache, name)
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
         record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls

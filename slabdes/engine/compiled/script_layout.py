@@ -20,8 +20,8 @@ SCRIPT_RUN: Final = np.dtype(
         *(
             (name, "i8")
             for name in (
-                "events", "n_events", "event_room", "most_moved", "interrupts", "new_shared", "cpus_of_node", "node_of_cpu", "old_arrays", "new_arrays",
-                "turn", "caller", "jiffies", "failing_calls", "failing_node",
+                "events", "n_events", "event_room", "most_moved", "interrupts", "new_shared", "cpus_of_node", "node_of_cpu",
+                "old_arrays", "new_arrays", "turn", "caller", "jiffies", "failing_calls", "failing_node",
             )
         ),
     ],
