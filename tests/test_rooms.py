@@ -44,7 +44,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "allocator": frozenset(),
     "locks": frozenset({"machine"}),
     # What every allocator's paths share knows none of them.
-    "paths": frozenset({"allocator", "locks"}),
+    "paths": frozenset({"allocator", "locks", "machine.costs"}),
     "paths.slab": frozenset({"paths", "allocator", "locks", "machine.costs"}),
     "workload": frozenset({"config", "machine", "allocator.gfp"}),
     "dumps": frozenset({"allocator", "workload"}),

@@ -24,6 +24,7 @@ from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
+from slabdes.paths.charges import ClockRules
 from slabdes.paths.sites import LockSite
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
@@ -51,9 +52,7 @@ class TimedSettings:
     hz: int
     version: Version
     interrupts: InterruptSettings | None
-    spinners_slow_holder: bool
-    posted_neighbour_writes: bool
-    array_lines: bool
+    rules: ClockRules
 
 
 class TimedLock(SpinLock):
@@ -168,9 +167,11 @@ def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[Ca
         hz=experiment.timing.hz,
         version=version_of(experiment),
         interrupts=interrupt_settings(experiment, caches),
-        spinners_slow_holder=experiment.timing.spinners_slow_holder,
-        posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
-        array_lines=experiment.timing.array_lines,
+        rules=ClockRules(
+            spinners_slow_holder=experiment.timing.spinners_slow_holder,
+            posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
+            array_lines=experiment.timing.array_lines,
+        ),
     )
 
 

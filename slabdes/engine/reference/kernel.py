@@ -7,7 +7,7 @@ how a CPU's program runs (`process`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -21,15 +21,10 @@ from slabdes.allocator.state import (
     NOBODY,
     OBJECT_BITS,
     OBJECT_MASK,
-    SLAB_LINES,
-    ArrayCache,
     KmemCache,
-    KmemList3,
     SlabState,
-    entry_line,
 )
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.allocator.versions import LISTS_LINE
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.reference.interrupts import take_interrupts
@@ -39,6 +34,7 @@ from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
+from slabdes.paths.slab import prices
 from slabdes.paths.slab.kernel import SlabKernel
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
@@ -60,7 +56,7 @@ class Moment(simpy.Event):
         self.callbacks.append(lambda _event: action())
 
 
-class TimedKernel(SlabKernel[TimedCpu]):
+class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
     """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
@@ -69,6 +65,7 @@ class TimedKernel(SlabKernel[TimedCpu]):
         self.machine = machine
         self.costs = settings.costs
         self.settings = settings
+        self.rules = settings.rules
         self.version = settings.version
         self.layout = settings.version.layout
         self.transfer = machine.transfer_ps
@@ -78,7 +75,7 @@ class TimedKernel(SlabKernel[TimedCpu]):
         self.locks: list[TimedLock] = []
         self.zone_locks: list[int] = []
         self.reaper = NOBODY_REAPS
-        self.touched_by: list[int] = []
+        self.touched_by = [NOBODY] * len(state.words)
         self.gates: list[Moment | None] = [None] * machine.n_cpus
         self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
         """Objects that interrupt handlers have allocated and not yet freed, by CPU, the oldest first."""
@@ -156,7 +153,7 @@ class TimedKernel(SlabKernel[TimedCpu]):
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
         spinner = record.spinner()
-        slows = spinner != FREE and self.settings.spinners_slow_holder
+        slows = spinner != FREE and self.rules.spinners_slow_holder
         record.relinked = NO_SLAB
         record.toll = self.transfer[spinner][cpu.number] if slows else 0
 
@@ -313,14 +310,13 @@ class TimedKernel(SlabKernel[TimedCpu]):
     # What the paths' steps cost.
 
     def fetch(self, cpu: TimedCpu, line: int) -> None:
-        """Make the CPU the owner of a line and wait for it: for another CPU's write-back, or for memory if nobody owns it."""
         if line != NO_LINE:
-            self.fetch_together(cpu, (line,))
+            self.fetch_together(cpu, line, line)
 
-    def fetch_together(self, cpu: TimedCpu, lines: Iterable[int]) -> None:
-        """Make the CPU the owner of lines that it asks for at the same time, and wait for the dearest (of equals the first)."""
-        dearest, line_of_dearest, was_owned = 0, NO_LINE, False
-        for line in lines:
+    def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
+        """The dearest is another CPU's to write back, or memory's if nobody owned it; of lines equally dear, the first."""
+        dearest, line_of_dearest, was_owned = 0, first, False
+        for line in range(first, last + 1):
             owned = self.lines.owner[line] != NOBODY
             cost = self.lines.touch(cpu.number, line)
             if cost > dearest:
@@ -333,10 +329,24 @@ class TimedKernel(SlabKernel[TimedCpu]):
             cpu.remote_memory_time += dearest
         cpu.clock += dearest
 
-    def forget_touches(self, first: int, count: int) -> None:
-        """The `count` objects whose chain links begin at `first` in `words` have been touched by nobody."""
-        self.touched_by.extend([NOBODY] * (first + count - len(self.touched_by)))
-        self.touched_by[first : first + count] = [NOBODY] * count
+    def touch(self, cpu: TimedCpu, line: int) -> int:
+        return self.lines.touch(cpu.number, line)
+
+    def spend_on_lines(self, cpu: TimedCpu, cost: int) -> None:
+        cpu.spend_on_lines(cost)
+
+    def place_lines(self, cpu: TimedCpu, first: int, nr: int, node: int) -> None:
+        self.lines.place(first, nr, node)
+
+    def own_lines(self, cpu: TimedCpu, first: int, nr: int) -> None:
+        self.lines.own(cpu.number, first, nr)
+
+    def lock(self, number: int) -> TimedLock:
+        return self.locks[number]
+
+    def forget_touches(self, cpu: TimedCpu, first: int, nr: int) -> None:
+        self.touched_by.extend([NOBODY] * (first + nr - len(self.touched_by)))
+        self.touched_by[first : first + nr] = [NOBODY] * nr
 
     def first_touch(self, cpu: TimedCpu, obj: int) -> None:
         """An allocation touches its object: dear unless this CPU was the last to allocate it."""
@@ -355,112 +365,25 @@ class TimedKernel(SlabKernel[TimedCpu]):
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
 
-    def note_miss(self, cpu: TimedCpu) -> None:
-        cpu.work += self.costs.slow_path
-
-    def note_counted(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        layout = self.layout
-        self.fetch(cpu, l3.line + LISTS_LINE)
-        self.fetch(cpu, l3.line + layout.free_objects)
-        if layout.free_objects == layout.list_lock:
-            cpu.spend_on_lines(self.locks[l3.list_lock].toll)
-
-    def note_coloured(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        self.fetch(cpu, l3.line + self.layout.colour_next)
-
-    def note_free_objects_read(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        self.fetch(cpu, l3.line + self.layout.free_objects)
-
-    def note_unlocked_look(self, cpu: TimedCpu, l3: KmemList3) -> None:
-        self.note_free_objects_read(cpu, l3)
-        if l3.shared:
-            self.fetch(cpu, l3.shared.line)
-
-    def note_moved(self, cpu: TimedCpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
-        self.fetch(cpu, frm.line)
-        self.note_entries(cpu, frm, frm.avail, nr)
-        self.fetch(cpu, to.line)
-        self.note_entries(cpu, to, to.avail - nr, nr)
-        cpu.work += nr * self.costs.move_object
-
-    def note_unlinking(self, cpu: TimedCpu, slab: int) -> None:
-        """Neighbours on a list are written and change owner. The lock's holder pays the dearest such write, at its release."""
-        slabs = self.state.slabs
-        record = slabs[slab]
-        before = self.lines.touch(cpu.number, slabs[record.prev].line)
-        after = self.lines.touch(cpu.number, slabs[record.next].line)
-        if not self.settings.posted_neighbour_writes:
-            cpu.spend_on_lines(before + after)
-            return
-        lock = self.locks[self.state.caches[record.cache].nodelists[record.nodeid].list_lock]
-        lock.posted = max(lock.posted, before, after)
-
-    def _linked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
-        """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on.
-
-        The toll is paid once for moves of one slab in a row, as when a batch returns a slab's objects: they follow each other
-        faster than the line comes back.
-        """
-        self.note_unlinking(cpu, slab)
-        if self.layout.list_lock == LISTS_LINE:
-            lock = self.locks[l3.list_lock]
-            if lock.relinked != slab:
-                lock.relinked = slab
-                cpu.spend_on_lines(lock.toll)
-        cpu.work += self.costs.list_move
-
-    def _touch_slab(self, cpu: TimedCpu, slab: int) -> None:
-        line = self.state.slabs[slab].line
-        for part in range(SLAB_LINES):
-            self.fetch(cpu, line + part)
-
-    def note_taken(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
-        self._touch_slab(cpu, slab)
-        cpu.work += nr * self.costs.slab_object
-        self._linked(cpu, l3, slab)
-
-    def note_taken_from_new(self, cpu: TimedCpu, cache: KmemCache, slab: int, nr: int) -> None:
-        cpu.work += nr * self.costs.slab_object
-
-    def note_given_up(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
-        self._linked(cpu, l3, slab)
-
-    def note_returned(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
-        slab = obj >> OBJECT_BITS
-        self._touch_slab(cpu, slab)
-        cpu.work += self.costs.slab_object
-        self._linked(cpu, l3, slab)
-
-    def note_unlinked(self, cpu: TimedCpu, l3: KmemList3, slab: int) -> None:
-        self._touch_slab(cpu, slab)
-        cpu.work += self.costs.list_move
-
-    def note_array_seen(self, cpu: TimedCpu, array: ArrayCache) -> None:
-        self.fetch(cpu, array.line)
-
-    def note_entries(self, cpu: TimedCpu, array: ArrayCache, first: int, nr: int) -> None:
-        if array.line != NO_LINE and nr and self.settings.array_lines:
-            self.fetch_together(cpu, range(array.line + entry_line(first), array.line + entry_line(first + nr - 1) + 1))
-
-    def note_descriptor_taken(self, cpu: TimedCpu) -> None:
-        cpu.work += self.costs.alloc_hit
-
-    def note_descriptor_given(self, cpu: TimedCpu) -> None:
-        cpu.work += self.costs.free_hit
-
-    def note_reap(self, cpu: TimedCpu) -> None:
-        cpu.work += self.costs.reap_base
-
-    def note_pages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
-        if got != NO_NODE:
-            self.lines.place(self.state.slabs[slab].line, SLAB_LINES, got)
-
-    def note_slab_made(self, cpu: TimedCpu, cache: KmemCache, slab: int) -> None:
-        record = self.state.slabs[slab]
-        self.forget_touches(record.bufctl, cache.num)
-        # Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
-        self.lines.own(cpu.number, record.line, SLAB_LINES)
-        cpu.work += self.costs.grow_base + cache.num * self.costs.init_object
-
-    def note_inserted(self, cpu: TimedCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
-        self._linked(cpu, l3, slab)
+    note_miss = prices.note_miss
+    note_counted = prices.note_counted
+    note_coloured = prices.note_coloured
+    note_free_objects_read = prices.note_free_objects_read
+    note_unlocked_look = prices.note_unlocked_look
+    note_array_seen = prices.note_array_seen
+    note_entries = prices.note_entries
+    note_moved = prices.note_moved
+    note_alien_drained = prices.note_alien_drained
+    note_unlinking = prices.note_unlinking
+    note_taken = prices.note_taken
+    note_taken_straight = prices.note_taken_straight
+    note_taken_from_new = prices.note_taken_from_new
+    note_returned = prices.note_returned
+    note_given_up = prices.note_given_up
+    note_unlinked = prices.note_unlinked
+    note_inserted = prices.note_inserted
+    note_descriptor_taken = prices.note_descriptor_taken
+    note_descriptor_given = prices.note_descriptor_given
+    note_reap = prices.note_reap
+    note_pages = prices.note_pages
+    note_slab_made = prices.note_slab_made

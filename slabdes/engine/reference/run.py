@@ -29,7 +29,6 @@ def run_reference(
     state = build_state(experiment, machine, workload.caches, replication)
     kernel = TimedKernel(env, state, machine, timed_settings(experiment, machine, workload.caches))
     place_lines(state, kernel.lines)
-    kernel.forget_touches(0, len(state.words))
     kernel.locks = make_locks(state, kernel.lines, kernel.version)
     section_lock = len(kernel.locks) - 1
     kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))

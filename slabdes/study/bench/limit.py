@@ -147,8 +147,8 @@ class _Inputs:
             or experiment.allocator is not AllocatorVersion.V2_6_34
             or experiment.switches
             or experiment.lock.discipline is not Discipline.QSPINLOCK
-            or not settings.posted_neighbour_writes
-            or not settings.array_lines
+            or not settings.rules.posted_neighbour_writes
+            or not settings.rules.array_lines
             or settings.interrupts is not None
             or len(state.caches) != 1
             or state.caches[0].gfporder

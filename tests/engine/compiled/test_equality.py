@@ -24,7 +24,7 @@ from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
 from slabdes.machine.costs import Costs
-from slabdes.paths.slab import alloc, free
+from slabdes.paths.slab import alloc, free, prices
 from slabdes.study.plan import machine_of, plan
 from slabdes.workload.programs import ANY_NODE, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
@@ -122,7 +122,7 @@ PLANTED = (
     (free, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
     (free, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
     (reference_kernel.CacheLines, "touch", _one_picosecond_more),
-    (reference_kernel, "entry_line", lambda place: place // 8),
+    (prices, "entry_line", lambda place: place // 8),
     (reference_kernel, "first_of", lambda drawn, racers: racers - 1),
 )
 

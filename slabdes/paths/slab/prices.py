@@ -1,0 +1,191 @@
+"""The SLAB allocator's price list: what each note costs, DESIGN's "Time" step by step, written once for all engines.
+
+Lines are those of DESIGN's "Lines"; figures are the machine's (machine.costs has their sources). Leaves out locks, pages,
+interrupts and hits, which engines charge for themselves.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import (
+    NO_LINE,
+    NO_NODE,
+    OBJECT_BITS,
+    SLAB_LINES,
+    ArrayCache,
+    KmemCache,
+    KmemList3,
+    SlabState,
+    entry_line,
+)
+from slabdes.allocator.versions import LISTS_LINE, L3Layout
+from slabdes.paths.charges import Charges, Cpu
+
+
+class SlabCharges(Charges[Cpu]):
+    """An engine with a clock, as this price list sees it."""
+
+    state: SlabState
+    layout: L3Layout
+
+
+def note_miss(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """A slow path begins: what it costs before it looks at anything shared."""
+    cpu.work += k.costs.slow_path
+
+
+def note_counted(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
+    """The lists' line and free_objects' are fetched; the latter is written, while waiters may spin on it."""
+    k.fetch(cpu, l3.line + LISTS_LINE)
+    k.fetch(cpu, l3.line + k.layout.free_objects)
+    if k.layout.free_objects == k.layout.list_lock:
+        k.spend_on_lines(cpu, k.lock(l3.list_lock).toll)
+
+
+def note_coloured(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
+    """colour_next's line."""
+    k.fetch(cpu, l3.line + k.layout.colour_next)
+
+
+def note_free_objects_read(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
+    """free_objects' line."""
+    k.fetch(cpu, l3.line + k.layout.free_objects)
+
+
+def note_unlocked_look(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
+    """The same, and the shared array's header."""
+    note_free_objects_read(k, cpu, l3)
+    if l3.shared:
+        k.fetch(cpu, l3.shared.line)
+
+
+def note_array_seen(k: SlabCharges[Cpu], cpu: Cpu, array: ArrayCache) -> None:
+    """The array's header."""
+    k.fetch(cpu, array.line)
+
+
+def note_entries(k: SlabCharges[Cpu], cpu: Cpu, array: ArrayCache, first: int, nr: int) -> None:
+    """The lines of `nr` pointers from the one at `first` on, asked for together, as a copy does."""
+    if array.line != NO_LINE and nr and k.rules.array_lines:
+        k.fetch_together(cpu, array.line + entry_line(first), array.line + entry_line(first + nr - 1))
+
+
+def note_moved(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, frm: ArrayCache, to: ArrayCache, nr: int) -> None:
+    """Both headers and the pointers' lines, one array after the other, and the copy."""
+    k.fetch(cpu, frm.line)
+    note_entries(k, cpu, frm, frm.avail, nr)
+    k.fetch(cpu, to.line)
+    note_entries(k, cpu, to, to.avail - nr, nr)
+    cpu.work += nr * k.costs.move_object
+
+
+def note_alien_drained(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, alien: ArrayCache, shared: ArrayCache, nr: int) -> None:
+    """The same, if anything was moved."""
+    if nr:
+        note_moved(k, cpu, cache, alien, shared, nr)
+
+
+def note_unlinking(k: SlabCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """Neighbours on a list are written and change owner. The lock's holder pays the dearest such write, at its release."""
+    record = k.state.slabs[slab]
+    before = k.touch(cpu, k.state.slabs[record.prev].line)
+    after = k.touch(cpu, k.state.slabs[record.next].line)
+    if not k.rules.posted_neighbour_writes:
+        k.spend_on_lines(cpu, before + after)
+    elif before or after:
+        lock = k.lock(k.state.caches[record.cache].nodelists[record.nodeid].list_lock)
+        lock.posted = max(lock.posted, before, after)
+
+
+def _linked(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3, slab: int) -> None:
+    """A slab was linked to a list: its neighbours there are written, and so is the line that waiters may spin on.
+
+    The toll is paid once for moves of one slab in a row, as when a batch returns a slab's objects: they follow each other
+    faster than the line comes back.
+    """
+    note_unlinking(k, cpu, slab)
+    if k.layout.list_lock == LISTS_LINE:
+        lock = k.lock(l3.list_lock)
+        if lock.relinked != slab:
+            lock.relinked = slab
+            k.spend_on_lines(cpu, lock.toll)
+    cpu.work += k.costs.list_move
+
+
+def _touch_slab(k: SlabCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """A slab's descriptor and its free chain are read and written."""
+    line = k.state.slabs[slab].line
+    for part in range(SLAB_LINES):
+        k.fetch(cpu, line + part)
+
+
+def note_taken(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int, was: int, nr: int) -> None:
+    """The slab's lines, its objects one by one, and its move to another list."""
+    _touch_slab(k, cpu, slab)
+    cpu.work += nr * k.costs.slab_object
+    _linked(k, cpu, l3, slab)
+
+
+def note_taken_straight(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int, was: int) -> None:
+    """The same for one object."""
+    note_taken(k, cpu, cache, l3, slab, was, 1)
+
+
+def note_taken_from_new(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: int, nr: int) -> None:
+    """The objects alone: the slab's lines are the CPU's own."""
+    cpu.work += nr * k.costs.slab_object
+
+
+def note_returned(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
+    """As for one object taken; a slab that goes was unlinked, which is charged like a move."""
+    slab = obj >> OBJECT_BITS
+    _touch_slab(k, cpu, slab)
+    cpu.work += k.costs.slab_object
+    _linked(k, cpu, l3, slab)
+
+
+def note_given_up(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+    """The slab leaves the free list."""
+    _linked(k, cpu, l3, slab)
+
+
+def note_unlinked(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3, slab: int) -> None:
+    """The slab's lines, and its way off the free list; its neighbours were charged for before (note_unlinking)."""
+    _touch_slab(k, cpu, slab)
+    cpu.work += k.costs.list_move
+
+
+def note_inserted(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
+    """A new slab's way onto its list."""
+    _linked(k, cpu, l3, slab)
+
+
+def note_descriptor_taken(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """An inner allocation costs what a hit does; if it is none, its own notes add the rest."""
+    cpu.work += k.costs.alloc_hit
+
+
+def note_descriptor_given(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """And an inner free."""
+    cpu.work += k.costs.free_hit
+
+
+def note_reap(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """A cache's turn, before anything is drained."""
+    cpu.work += k.costs.reap_base
+
+
+def note_pages(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
+    """Nothing but where the slab's lines lie: the page allocator has charged for itself."""
+    if got != NO_NODE:
+        k.place_lines(cpu, k.state.slabs[slab].line, SLAB_LINES, got)
+
+
+def note_slab_made(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> None:
+    """A grow beside its pages, and the free chain object by object.
+
+    Writing fresh lines is part of what a slab was measured to cost: grow_base and its pages.
+    """
+    record = k.state.slabs[slab]
+    k.forget_touches(cpu, record.bufctl, cache.num)
+    k.own_lines(cpu, record.line, SLAB_LINES)
+    cpu.work += k.costs.grow_base + cache.num * k.costs.init_object
