@@ -11,9 +11,9 @@ from typing import Final
 
 from slabdes.errors import nearest
 from slabdes.lowering.kinds import CPU, INT, KERNEL, NONE, Is, Kind, fits
-from slabdes.lowering.refusal import refused
+from slabdes.lowering.refusal import located, refused
 from slabdes.lowering.sources import Function, Sources
-from slabdes.lowering.trees import mark
+from slabdes.lowering.trees import callee_of, mark
 
 BUILTINS: Final = ("min", "max", "abs", "bool", "int", "len")
 
@@ -29,7 +29,7 @@ class Calls:
         file = self.function.file
         if isinstance(call.func, ast.Name) and call.func.id in BUILTINS:
             return self._builtin(call, call.func.id)
-        callee = self.callee(call)
+        callee = callee_of(call) or self.callee(call)
         mark(call, callee=callee)
         if callee.waits and not waiting:
             raise refused(file, call, f"{callee.name} waits", "yield from it")
@@ -51,12 +51,17 @@ class Calls:
         file = self.function.file
         match call.func:
             case ast.Attribute(value=ast.Name() as kernel, attr=name) if self.of(kernel) == KERNEL:
-                path = self.sources.target.service_paths.get(name)
+                path = self.sources.target.stand_for.get(name)
                 found = self.sources.service(name)
                 if found is None:
                     services = [name for name in dir(self.sources.target.kernel) if not name.startswith("_")]
                     raise refused(file, call, f"the kernel has no service {name}{nearest(name, services)}")
-                return found if path is None else self.sources.path(path)
+                if path is None:
+                    return found
+                # What stands for the service gets the kernel, too.
+                call.func, call.args = located(ast.Name(path, ast.Load()), call), [kernel, *call.args]
+                mark(call, asked=name)
+                return self.sources.path(path)
             case ast.Name(id=name):
                 made = self.function.known.get(name)
                 if made is None:

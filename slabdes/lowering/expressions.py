@@ -12,7 +12,7 @@ from slabdes.lowering.kinds import CPU, INT, KERNEL, Is, Kind
 from slabdes.lowering.records import Records
 from slabdes.lowering.sources import Function, Sources
 from slabdes.lowering.target import Target
-from slabdes.lowering.trees import callee_of, constant_of, kind_of
+from slabdes.lowering.trees import asked_of, callee_of, constant_of, kind_of
 
 
 def parsed(text: str) -> ast.expr:
@@ -23,8 +23,13 @@ def parsed(text: str) -> ast.expr:
 class Needs:
     """What printed text needs beside itself: constants, names to import, helpers, and the lists at hand in a function."""
 
-    def __init__(self, helper: Callable[[Function], None], service: Callable[[str, ast.AST, int | None], str]) -> None:
-        self.helper, self.service = helper, service
+    def __init__(
+        self,
+        helper: Callable[[Function], None],
+        service: Callable[[str, ast.AST, int | None], str],
+        is_service: Callable[[str], bool],
+    ) -> None:
+        self.helper, self.service, self.is_service = helper, service, is_service
         self.constants: dict[str, object] = {}
         self.shared: dict[str, str] = {}
         self.lists: dict[str, str] = {}
@@ -147,10 +152,17 @@ class Expressions:
             given = callee.bound(node, callee.file)
             args = [self.view(arg) if kind_of(arg).what is Is.RECORD else self.value(arg) for arg in given.values()]
             return ast.Call(ast.Name(callee.name, ast.Load()), args, [])
-        if isinstance(node.func, ast.Attribute):
+        if isinstance(node.func, ast.Attribute) and not self.sources.is_path(callee.known.get(callee.name)):
             return self._service(callee.name, node, self._arguments(callee, node))
         self.needs.helper(callee)
         return ast.Call(ast.Name(callee.name, ast.Load()), [ast.Name("run", ast.Load()), *self._arguments(callee, node)], [])
+
+    def written(self, call: ast.Call) -> list[str]:
+        """The call of `write_x` before that of what stands for the service `x`."""
+        asked, callee = asked_of(call), callee_of(call)
+        if asked is None or callee is None or not self.needs.is_service(f"write_{asked}"):
+            return []
+        return [ast.unparse(self._service(f"write_{asked}", call, self._arguments(callee, call)))]
 
     def _builtin(self, node: ast.Call) -> ast.expr:
         assert isinstance(node.func, ast.Name)

@@ -147,25 +147,27 @@ class _Lowering:
                 return name
         raise refused(self.file, at, f"{name} has no compiled form", f"a function in {', '.join(self.target.services)}")
 
+    def is_service(self, name: str) -> bool:
+        """Whether the services define a name."""
+        return any(name in names for names in self.services.values())
+
     def helper(self, function: Function) -> None:
         """Print a helper without waits, once."""
         if function.name not in self.helpers:
             self.helpers[function.name] = []
             file, self.file = self.file, function.file
             expressions = self.expressions()
-            self.helpers[function.name] = helper_lines(function, self.body(function), expressions)
-            self.take(expressions.needs)
+            lines = helper_lines(function, self.body(function), expressions)
+            # Those that it needs itself stand before it.
+            del self.helpers[function.name]
+            self.helpers[function.name] = lines
             self.file = file
 
     def expressions(self) -> Expressions:
         """A printer of expressions, for one function."""
-        needs = Needs(self.helper, self.service)
+        needs = Needs(self.helper, self.service, self.is_service)
         needs.constants, needs.shared = self.constants, self.imports
         return Expressions(self.target, self.sources, self.records, needs)
-
-    def take(self, needs: Needs) -> None:
-        """Keep what a function's text needs of the module."""
-        del needs
 
     # Text.
 

@@ -43,8 +43,8 @@ class Statements:
             case ast.AugAssign(target=one, op=op, value=value):
                 sign = ast.unparse(ast.AugAssign(ast.Name("x", ast.Store()), op, ast.Constant(0))).split()[1]
                 return [f"{show(one)} {sign} {show(value)}"]
-            case ast.Expr(value=value):
-                return [show(value)]
+            case ast.Expr(value=ast.Call() as call):
+                return [*self.expressions.written(call), show(call)]
             case ast.Return(value=value):
                 return self._returned(value)
             case ast.If(test=test, body=body, orelse=orelse):

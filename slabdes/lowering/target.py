@@ -53,7 +53,10 @@ class Target:
     """The run's name of a group's field ("Layout.list_lock") where it is not the field's own."""
     flat: Mapping[str, str] = field(default_factory=dict)
     """Where a flat list of integers lies ("SlabState.words"), as an expression over `run`."""
-    service_paths: Mapping[str, str] = field(default_factory=dict)
-    """Services that are paths themselves, by the path's name."""
+    stand_for: Mapping[str, str] = field(default_factory=dict)
+    """Services that are paths or helpers themselves, by the name that these have in the modules.
+
+    Where one is asked for as the service `x`, `write_x` is called first, with the same arguments, if `services` define it.
+    """
     first_number: int = 1
     """Of the paths: those below are the driver's own."""

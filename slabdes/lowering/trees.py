@@ -14,7 +14,7 @@ from slabdes.lowering.refusal import located
 from slabdes.lowering.sources import Function
 
 T = TypeVar("T", bound=ast.AST)
-_MARKS: Final = ("kind", "constant", "callee")
+_MARKS: Final = ("kind", "constant", "callee", "asked")
 _NOTHING: Final[Mapping[str, ast.expr]] = {}
 
 
@@ -39,6 +39,12 @@ def constant_of(node: ast.AST) -> tuple[str, Any] | None:
 def callee_of(call: ast.Call) -> Function | None:
     """The function that is called; None for Python's own."""
     found: Function | None = getattr(call, "callee", None)
+    return found
+
+
+def asked_of(call: ast.AST) -> str | None:
+    """The service that a path or helper stands for where it is called."""
+    found: str | None = getattr(call, "asked", None)
     return found
 
 

@@ -140,7 +140,7 @@ def settle(run: Record, cpu: Record) -> None:
 
 
 @inline
-def spend_on_lines(cpu: Record, cost: int) -> None:
+def spend_on_lines(run: Record, cpu: Record, cost: int) -> None:
     """Wait for other CPUs' lines."""
     cpu.line_time += cost
     cpu.clock += cost

@@ -98,7 +98,7 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
-        spend_on_lines(cpu, held.posted)
+        spend_on_lines(run, cpu, held.posted)
         held.posted = 0
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):

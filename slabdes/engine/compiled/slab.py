@@ -16,7 +16,18 @@ from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import kept_text
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
+from slabdes.paths.charges import ChargedCpu, Tolls
+from slabdes.paths.slab import prices
 from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
+from slabdes.paths.slab.prices import SlabCharges
+
+
+class _Cpu(SlabCpu, ChargedCpu):
+    """What paths and prices see of a CPU."""
+
+
+class _Kernel(ShrinkingKernel[_Cpu], SlabCharges[_Cpu]):
+    """All that paths and prices ask for."""
 
 
 def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Table:
@@ -25,15 +36,22 @@ def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Tabl
 
 SLAB: Final = Target(
     name="SLAB",
-    modules=("slabdes.paths.slab.alloc", "slabdes.paths.slab.free", "slabdes.paths.slab.reap", "slabdes.paths.slab.shrink"),
-    kernel=ShrinkingKernel,
-    cpu=SlabCpu,
+    modules=(
+        "slabdes.paths.slab.alloc",
+        "slabdes.paths.slab.free",
+        "slabdes.paths.slab.reap",
+        "slabdes.paths.slab.shrink",
+        "slabdes.paths.slab.prices",
+    ),
+    kernel=_Kernel,
+    cpu=_Cpu,
     tables=(
         _table(KmemCache, "caches", "caches_at(run.caches)", layout.CACHE),
         _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
         _table(ArrayCache, "arrays", "arrays_at(run.arrays)", layout.ARRAY),
         _table(Slab, "slabs", "slabs_at(run.slabs)", layout.SLAB),
         _table(CacheStats, "stats_of", "stats_at(run.stats)", layout.STATS),
+        _table(Tolls, "locks", "locks_at(run.locks)", layout.LOCK),
         _table(MemPolicy, "policies", "policies_at(run.policies)", layout.POLICY),
     ),
     services=tuple(
@@ -49,6 +67,7 @@ SLAB: Final = Target(
             "page_paths",
             "services",
             "each_cpu",
+            "charges",
         )
     ),
     shared=("slabdes.allocator",),
@@ -59,6 +78,8 @@ SLAB: Final = Target(
     at_once=frozenset({"cache_alloc_refill", "cache_flusharray", "free_block"}),
     parts=frozenset({("KmemCache", "stats")}),
     flat={"SlabState.words": "ints_at(run.words)", "SlabState.node_of_cpu": "ints_at(run.node_of_cpu)"},
+    stand_for={name: name for name in vars(prices) if name.startswith("note_")},
+    renamed={f"L3Layout.{name}": f"line_of_{name}" for name in ("list_lock", "free_objects", "colour_next")},
     first_number=codes.N_PATHS,
 )
 HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "batch", "slab", "order")

@@ -1,0 +1,41 @@
+"""What price lists ask for, in compiled form: cache lines, first touches, locks' tolls (paths.charges.Charges)."""
+
+from __future__ import annotations
+
+from slabdes.allocator.state import NOBODY
+from slabdes.engine.compiled.clock import Record, fetch_line, touch_line
+from slabdes.engine.compiled.numba_tools import inline, ints_at
+
+fetch = fetch_line
+touch = touch_line
+
+
+@inline
+def place_lines(run: Record, cpu: Record, first: int, nr: int, node: int) -> None:
+    """`nr` lines lie in a node's memory from now on, and nobody owns them."""
+    owner, home = ints_at(run.owner), ints_at(run.home)
+    for line in range(first, first + nr):
+        owner[line] = NOBODY
+        home[line] = node
+
+
+@inline
+def own_lines(run: Record, cpu: Record, first: int, nr: int) -> None:
+    """The CPU owns `nr` lines, for nothing."""
+    owner = ints_at(run.owner)
+    for line in range(first, first + nr):
+        owner[line] = cpu.number
+
+
+@inline
+def forget_touches(run: Record, cpu: Record, first: int, nr: int) -> None:
+    """The `nr` objects whose chain links begin at `first` have been touched by nobody."""
+    touched = ints_at(run.touched)
+    for link in range(first, first + nr):
+        touched[link] = NOBODY
+
+
+@inline
+def lock(run: Record, number: int) -> int:
+    """A lock's account has the lock's number."""
+    return number
