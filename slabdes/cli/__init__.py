@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +49,27 @@ _MACHINE_COMMANDS: dict[str, Callable[..., None]] = {
 for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS)):
     for _name, _command in _commands.items():
         _app.command(_name)(_command)
+
+
+def _show_lowered(wanted: bool) -> None:
+    if wanted:
+        from slabdes.engine.compiled.slab import lowered_file
+
+        print(lowered_file())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    lowered: Annotated[
+        bool,
+        typer.Option(
+            "--lowered", callback=_show_lowered, is_eager=True, help="Print where the paths lie as the compiled engine runs them."
+        ),
+    ] = False,
+) -> None:
+    """What will the Linux SLAB allocator do on a machine you do not have?"""
+
 
 _UsageError: Any = typer.BadParameter.__bases__[0]
 """What typer raises for wrong arguments; it does not export the class itself."""

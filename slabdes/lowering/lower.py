@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from slabdes.lowering import trees
 from slabdes.lowering.blocks import Blocks
 from slabdes.lowering.check import checked
 from slabdes.lowering.expressions import Expressions, Needs
@@ -21,7 +22,7 @@ from slabdes.lowering.sources import Function, Sources, defined
 from slabdes.lowering.statements import ALIASES
 from slabdes.lowering.target import Target
 from slabdes.lowering.text import STAGES, PathText, Plan, helper_lines, number_name
-from slabdes.lowering.trees import callee_of, has_wait, kind_of
+from slabdes.lowering.trees import callee_of, copied, kind_of, stores
 
 _SMALL: Final = 1
 """Waits of a helper that goes in place of its calls wherever they are."""
@@ -50,6 +51,8 @@ class _Lowering:
         self.bodies: dict[Function, list[ast.stmt]] = {}
         self.calls: dict[Function, list[Function]] = {}
         self.services = {name: defined(name) for name in target.services}
+        self.reserved = {"run", "cpu", "frame", "stage", "status"}.union(*self.services.values())
+        self.reserved |= {table.name for table in target.tables}
         self.imports: dict[str, str] = {}
         self.constants: dict[str, object] = {}
         self.helpers: dict[str, list[str]] = {}
@@ -61,7 +64,14 @@ class _Lowering:
     def body(self, function: Function) -> list[ast.stmt]:
         """The body of a path or helper, in its normal form and checked."""
         if function not in self.bodies:
-            self.bodies[function] = checked(function, normalised(function), self.sources, self.records)
+            body = checked(function, normalised(function), self.sources, self.records)
+            for parameter in function.parameters:
+                if parameter.name in self.reserved and parameter.kind not in (KERNEL, CPU):
+                    raise refused(
+                        function.file, function.node.args, f"the parameter {parameter.name}", "a name that no service has"
+                    )
+            own: dict[str, ast.expr] = {local: trees.name(f"{local}_") for local in stores(*body) & self.reserved}
+            self.bodies[function] = [copied(stmt, own) for stmt in body]
         return self.bodies[function]
 
     def waits_of(self, function: Function) -> Iterator[Function]:
@@ -247,6 +257,3 @@ class _Lowering:
         for function in paths:
             lines += [f"    if path == {number_name(function)}:", f"        return {function.name}(run, cpu, frame)"]
         return [*lines, "    return GO"]
-
-
-__all__ = ["Lowered", "has_wait", "lower"]

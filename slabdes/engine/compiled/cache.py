@@ -105,6 +105,7 @@ def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
 
     from slabdes.engine.compiled.layout import RUN
     from slabdes.engine.compiled.numba_tools import OPTIONS
+    from slabdes.engine.compiled.whole import whole_program
 
     folder = cache_folder()
     config: Any = numba.config
@@ -118,7 +119,8 @@ def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
     with warnings.catch_warnings():
         # A run's record with more fields could be taken for one with fewer; each type has code of its own, which fits exactly.
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
-        compiled.compile((runs, *[numba.int64] * addresses))
+        with whole_program(function.__qualname__):
+            compiled.compile((runs, *[numba.int64] * addresses))
     return compiled
 
 

@@ -6,6 +6,7 @@ Leaves out the text that comes of it (`slab_paths`).
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
 from slabdes.engine.compiled import codes, layout
-from slabdes.engine.compiled.cache import kept_text
+from slabdes.engine.compiled.cache import cache_folder, kept_text
+from slabdes.errors import InputError
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import ChargedCpu, Tolls
@@ -90,6 +92,15 @@ HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "bat
 def lowered() -> Lowered:
     """The paths, lowered now or by an earlier run of the same sources."""
     return kept_text("slab", lambda: lower(SLAB))
+
+
+def lowered_file() -> Path:
+    """The text of the paths, made if need be. Raises InputError where no folder can be written."""
+    lowered()
+    folder = cache_folder()
+    if folder is None:
+        raise InputError("the folder for compiled code", "cannot be written", allowed="SLABDES_CACHE_DIR=<a folder>")
+    return folder / "slab.py"
 
 
 def _frame() -> np.dtype[np.void]:

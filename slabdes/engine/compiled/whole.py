@@ -1,0 +1,59 @@
+"""Compiles a whole program at once: the functions below it are translated only, and optimised in it, where they are used.
+
+numba would optimise each function together with all that it calls and make machine code of that, for each function anew.
+Leaves out what is compiled (`cache`). Uses parts of numba that have no promise: `test_whole` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from numba import _dynfunc as numba_dynfunc
+from numba.core import codegen, cpu
+
+_LIBRARY: Final[Any] = codegen.JITCodeLibrary
+_CONTEXT: Final[Any] = cpu.CPUContext
+_dynfunc: Any = numba_dynfunc
+Method = Callable[..., Any]
+
+
+@contextmanager
+def whole_program(outermost: str) -> Iterator[None]:
+    """Within this, only the function of this name is optimised and made machine code of: with all that it calls."""
+    optimise, finalise = _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module
+    executable = _CONTEXT.get_executable
+
+    def optimise_outermost(library: Any) -> None:
+        if library.name == outermost:
+            _keep_inside(library)
+            optimise(library)
+
+    def finalise_outermost(library: Any) -> None:
+        if library.name == outermost:
+            finalise(library)
+        else:
+            library._finalize_dynamic_globals()
+            library._finalized = True
+
+    def executable_of_outermost(context: Any, library: Any, described: Any, env: Any) -> Any:
+        if library.name == outermost:
+            return executable(context, library, described, env)
+        # Nothing of the others can be called from Python: they only need an object each, as numba's key.
+        return _dynfunc.make_function(described.lookup_module(), described.qualname, "", 0, env, (library,))
+
+    _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module = optimise_outermost, finalise_outermost
+    _CONTEXT.get_executable = executable_of_outermost
+    try:
+        yield
+    finally:
+        _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module = optimise, finalise
+        _CONTEXT.get_executable = executable
+
+
+def _keep_inside(library: Any) -> None:
+    """Nobody else calls the functions that were linked in: those that are not used can go."""
+    for function in library._final_module.functions:
+        if not function.is_declaration and function.linkage.name == "linkonce_odr":
+            function.linkage = "internal"
