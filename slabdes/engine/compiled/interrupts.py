@@ -32,7 +32,7 @@ from slabdes.engine.compiled.clock import (
 from slabdes.engine.compiled.codes import ALLOC, FREE, INTERRUPT, STAGE
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import frames_at, function, inline, ints_at
-from slabdes.engine.timed import MOST_IN_A_ROW
+from slabdes.paths.interrupts import MOST_IN_A_ROW
 from slabdes.paths.outcome import Path
 from slabdes.streams import mix64
 
