@@ -78,6 +78,10 @@ class PagePool:
     """
 
     __slots__ = ("batch", "free", "high", "pcp")
+    free: list[int]
+    pcp: list[list[int]]
+    batch: list[int]
+    high: list[int]
 
     def __init__(self, memory_pages: Sequence[int], n_cpus: int) -> None:
         self.free = list(memory_pages)

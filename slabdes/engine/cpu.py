@@ -10,7 +10,8 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
-from slabdes.paths.outcome import Operation, Path
+from slabdes.paths.charges import ClockedCpu
+from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
 from slabdes.streams import MASK64
 
@@ -52,7 +53,7 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
     return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
-class TimedCpu(SlabCpu):
+class TimedCpu(SlabCpu, ClockedCpu):
     """A SlabCpu with a clock. Times in picoseconds.
 
     `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
@@ -176,49 +177,27 @@ class TimedCpu(SlabCpu):
             self.interrupt_time,
         )
 
-    def begin_account(self) -> None:
-        """An operation begins that may be more than a hit: remember the accounts; interrupts go off, unless a bulk call has them.
-
-        So a grow that may wait turns them on in a bulk call, too: local_irq_enable does not ask for whom they are off.
-        """
+    def remember_accounts(self) -> None:
+        """From here on, what the accounts grow by belongs to something new."""
         self.was.append(self._accounts())
-        if not self.in_bulk:
-            self.disable_irqs()
 
-    def end_account(self, path: Path) -> None:
-        """It ends: what the accounts have grown by belongs to its path. Interrupts went on before the object was touched.
-
-        How long they were off is not counted for a hit, which engines need not account for at all.
-        """
+    def account_for(self, path: Path) -> int:
+        """What the accounts have grown by since they were last remembered belongs to a path; what first touches are of it."""
         grown = self._grown()
         spent = self.spent.setdefault(path, [0] * len(grown))
         for part, time in enumerate(grown):
             spent[part] += time
-        if self.in_bulk:
-            return
-        if path in (Path.HIT, Path.FREE_HIT):
-            self.irqs_off_depth -= 1
-            return
-        touched = grown[_FIRST_TOUCH] if path.operation is Operation.ALLOC else 0
-        self.enable_irqs(self.clock - touched)
+        return grown[_FIRST_TOUCH]
 
     def _grown(self) -> list[int]:
-        """What the accounts have grown by since they were last remembered, which they are no longer."""
         return [now - was for now, was in zip(self._accounts(), self.was.pop(), strict=True)]
 
-    def begin_interrupt(self) -> int:
-        """A handler begins, perhaps in the middle of an operation; when."""
-        self.was.append(self._accounts())
-        self.disable_irqs()
-        return self.clock
-
-    def end_interrupt(self, began: int) -> None:
-        """It ends: to the operation that it interrupted, all its time is `interrupts`."""
+    def account_for_interrupt(self, began: int) -> None:
+        """The growth belongs to a handler that began at `began`: to what it interrupted, all its time is `interrupts`."""
         grown = self._grown()
         if self.was:
             self.was[-1] = tuple(was + more for was, more in zip(self.was[-1], grown, strict=True))
         self.interrupt_time += self.clock - began
-        self.enable_irqs(self.clock)
 
     def set_hits(self, costs: Costs) -> None:
         """What hits cost from here on: without turning interrupts off themselves, within a bulk call."""
@@ -226,36 +205,9 @@ class TimedCpu(SlabCpu):
         self.alloc_hit = costs.alloc_bulk if in_bulk else costs.alloc_hit
         self.free_hit = costs.free_bulk if in_bulk else costs.free_hit
 
-    def begin_bulk(self, costs: Costs) -> None:
-        """A bulk call begins: interrupts go off once for all its objects."""
-        self.disable_irqs()
-        self.in_bulk = True
-        self.set_hits(costs)
-        self.work += costs.irq_pair
-        self.settle()
-
-    def end_bulk(self, costs: Costs) -> None:
-        """It ends: they go on."""
-        self.in_bulk = False
-        self.set_hits(costs)
-        self.enable_irqs(self.clock)
-
     def can_run(self, cost: int) -> bool:
         """Whether a hit of this cost may run ahead: it has one, and the CPU owes no other work that would be settled with it."""
         return cost > 0 and not self.work and not self.page_work
-
-    def disable_irqs(self) -> None:
-        """Interrupts go off, or stay off for one reason more."""
-        if not self.irqs_off_depth:
-            self.irqs_off_at = self.clock
-        self.irqs_off_depth += 1
-
-    def enable_irqs(self, now: int) -> None:
-        """One reason less for interrupts to be off; the last one counts how long they were."""
-        self.irqs_off_depth -= 1
-        if not self.irqs_off_depth:
-            self.irqs_off.add(now - self.irqs_off_at)
-            self.irqs_on_at = now
 
     def count(self, cache: int, path: Path, start: int, what: int) -> None:
         """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""

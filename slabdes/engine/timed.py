@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState, array_lines
@@ -25,22 +25,11 @@ from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import ClockRules
+from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.sites import LockSite
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
-
-
-@dataclass(frozen=True)
-class InterruptSettings:
-    """The interrupt sources of one run: picoseconds, and the index of the cache that handlers allocate from."""
-
-    periodic: bool
-    mean: int
-    cache: int
-    objects: int
-    keep: int
-    work: int
 
 
 @dataclass(frozen=True)
@@ -137,10 +126,6 @@ def start_interrupts(settings: InterruptSettings, cpu: TimedCpu, key: int) -> No
 def interrupt_key(experiment: Experiment, replication: int, cpu: int) -> int:
     """Where a CPU's stream of interrupts begins."""
     return stream_key(experiment.seed, replication, cpu, Purpose.INTERRUPTS)
-
-
-MOST_IN_A_ROW: Final = 10_000
-"""Interrupts that a CPU may handle without anything in between (assumed): more, and it will never get on."""
 
 
 def interrupt_storm(cpu: int) -> InputError:

@@ -117,7 +117,7 @@ class Expressions:
             return self._list(kind_of(node)) or parsed(f"run.{self.target.renamed.get(f'{of.of}.{node.attr}', node.attr)}")
         if of == CPU:
             return parsed(f"cpu.{node.attr}")
-        if (of.of, node.attr) in self.target.parts:
+        if (of.of, node.attr) in self.target.parts | self.target.own_numbers:
             return self.value(node.value)
         return ast.Attribute(self.view(node.value), node.attr, ast.Load())
 

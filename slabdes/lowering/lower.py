@@ -47,12 +47,12 @@ class _Lowering:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.records = Records(target)
-        self.sources = Sources(target, self.records)
-        self.bodies: dict[Function, list[ast.stmt]] = {}
-        self.calls: dict[Function, list[Function]] = {}
         self.services = {name: defined(name) for name in target.services}
         self.reserved = {"run", "cpu", "frame", "stage", "status"}.union(*self.services.values())
-        self.reserved |= {table.name for table in target.tables}
+        self.reserved |= {table.name for table in target.tables} | {name.rpartition(".")[2] for name in target.flat}
+        self.sources = Sources(target, self.records, frozenset(self.reserved))
+        self.bodies: dict[Function, list[ast.stmt]] = {}
+        self.calls: dict[Function, list[Function]] = {}
         self.imports: dict[str, str] = {}
         self.constants: dict[str, object] = {}
         self.helpers: dict[str, list[str]] = {}
@@ -65,11 +65,6 @@ class _Lowering:
         """The body of a path or helper, in its normal form and checked."""
         if function not in self.bodies:
             body = checked(function, normalised(function), self.sources, self.records)
-            for parameter in function.parameters:
-                if parameter.name in self.reserved and parameter.kind not in (KERNEL, CPU):
-                    raise refused(
-                        function.file, function.node.args, f"the parameter {parameter.name}", "a name that no service has"
-                    )
             own: dict[str, ast.expr] = {local: trees.name(f"{local}_") for local in stores(*body) & self.reserved}
             self.bodies[function] = [copied(stmt, own) for stmt in body]
         return self.bodies[function]
@@ -200,8 +195,10 @@ class _Lowering:
                 raise refused(function.file, function.node.args, f"{function.name} has {len(text.heads)} stages", f"{STAGES}")
             texts.append(text)
             printed += [text.beginning(), text.lines()]
+        for name in self.target.helpers:
+            self.helper(self.sources.path(name))
         numbers = {function.name: STAGES * (self.target.first_number + place) for place, function in enumerate(paths)}
-        arguments = {function.name: {p.name: fields[function][p.name] for p in function.parameters[2:]} for function in paths}
+        arguments = {function.name: {p.written: fields[function][p.name] for p in function.parameters[2:]} for function in paths}
         return Lowered(self._module(paths, printed, numbers), tuple(frames.fields), numbers, arguments)
 
     def _largest_first(self, paths: list[Function], cut: dict[Function, Blocks]) -> list[Function]:

@@ -59,7 +59,7 @@ class Records:
         if kind.what in (Is.GROUP, Is.TABLE, Is.RECORD) and of.what in (Is.GROUP, Is.KERNEL):
             return
         if of.what is Is.RECORD:
-            held = name in self.tables[of.of].fields or (of.of, name) in target.parts or kind.what is Is.ROWS
+            held = name in self.tables[of.of].fields or (of.of, name) in target.parts | target.own_numbers or kind.what is Is.ROWS
         elif of.what is Is.CPU:
             held = name in target.cpu_fields
         elif kind.what in (Is.INTS, Is.GRID):

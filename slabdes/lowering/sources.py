@@ -22,9 +22,10 @@ from slabdes.lowering.target import Target
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a function is given; `default` is how it is written, if there is one."""
+    """What a function is given; `written` is its name there, `default` its value, if there is one."""
 
     name: str
+    written: str
     kind: Kind
     default: ast.expr | None
 
@@ -44,7 +45,7 @@ class Function:
     def bound(self, call: ast.Call, file: str) -> dict[str, ast.expr]:
         """A call's arguments by parameter, in their order. Refuses what does not fit."""
         given: dict[str, ast.expr] = {}
-        names = [parameter.name for parameter in self.parameters]
+        names = [parameter.written for parameter in self.parameters]
         if len(call.args) > len(names):
             raise refused(file, call, f"{self.name} takes {len(names)} arguments", ", ".join(names))
         given.update(zip(names, call.args, strict=False))
@@ -53,18 +54,18 @@ class Function:
                 raise refused(file, call, f"{self.name} has no argument {word.arg} (or it is given twice)", ", ".join(names))
             given[str(word.arg)] = word.value
         for parameter in self.parameters:
-            if parameter.name not in given:
+            if parameter.written not in given:
                 if parameter.default is None:
-                    raise refused(file, call, f"{self.name} needs the argument {parameter.name}", ", ".join(names))
-                given[parameter.name] = parameter.default
-        return {name: given[name] for name in names}
+                    raise refused(file, call, f"{self.name} needs the argument {parameter.written}", ", ".join(names))
+                given[parameter.written] = parameter.default
+        return {parameter.name: given[parameter.written] for parameter in self.parameters}
 
 
 class Sources:
     """All functions that paths can reach, read as they are needed."""
 
-    def __init__(self, target: Target, records: Records) -> None:
-        self.target, self.records = target, records
+    def __init__(self, target: Target, records: Records, taken: frozenset[str]) -> None:
+        self.target, self.records, self.taken = target, records, taken
         self._read: dict[int, Function] = {}
 
     @cached_property
@@ -103,6 +104,7 @@ class Sources:
         return found
 
     def _parse(self, made: FunctionType, method: bool) -> Function:
+        path = self.is_path(made) and not method
         lines, first = inspect.getsourcelines(made)
         indent = len(lines[0]) - len(lines[0].lstrip())
         tree = ast.parse("".join(line[indent:] if line[:indent].isspace() else line for line in lines))
@@ -123,16 +125,28 @@ class Sources:
             kind = KERNEL if method and place == 0 else names.kind(arg.annotation, known)
             if kind is None and not self.is_shared(made):
                 raise refused(file, arg, "a parameter of no kind", "int, bool, an IntEnum or a record class")
-            parameters.append(Parameter(arg.arg, kind or ANYTHING, default and _evaluated(default, known, file)))
-        if self.is_path(made) and [p.kind for p in parameters[:2]] != [KERNEL, CPU]:
+            written = arg.arg
+            if path and written in self.taken and kind not in (KERNEL, CPU):
+                _rename(node, written, f"{written}_")
+            parameters.append(Parameter(arg.arg, written, kind or ANYTHING, default and _evaluated(default, known, file)))
+        if path and [p.kind for p in parameters[:2]] != [KERNEL, CPU]:
             raise refused(file, node.args, "a path's first parameters", "the kernel and the CPU")
         if node.args.vararg or node.args.kwarg or node.args.posonlyargs:
             raise refused(file, node.args, "parameters of this form", "named ones")
-        if self.is_path(made) and (inner is not None) != inspect.isgeneratorfunction(made):
+        if path and (inner is not None) != inspect.isgeneratorfunction(made):
             raise refused(file, node.args, f"{made.__name__} does not wait as its annotation says", "Waits[...]")
         if method:
             parameters = parameters[1:]
         return Function(made.__name__, file, node, known, tuple(parameters), result or NONE, inner is not None)
+
+
+def _rename(function: ast.FunctionDef, name: str, new: str) -> None:
+    """Call a parameter otherwise: its name is a service's."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg) and node.arg == name:
+            node.arg = new
+        elif isinstance(node, ast.Name) and node.id == name:
+            node.id = new
 
 
 def _evaluated(default: ast.expr, known: Mapping[str, Any], file: str) -> ast.expr:

@@ -47,6 +47,10 @@ class Target:
     rest: tuple[str, ...] = ()
     """More entries, which have a dispatcher of their own: `follow_rest`."""
     at_once: frozenset[str] = frozenset()
+    helpers: tuple[str, ...] = ()
+    """Helpers without waits that are asked for from outside, too."""
+    own_numbers: frozenset[tuple[str, str]] = frozenset()
+    """Attributes (class, name) that hold their record's own number."""
     parts: frozenset[tuple[str, str]] = frozenset()
     """Attributes (class, name) that hold a record of its owner's own: it has the owner's number."""
     renamed: Mapping[str, str] = field(default_factory=dict)

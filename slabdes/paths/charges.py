@@ -1,4 +1,4 @@
-"""What a price list asks of an engine with a clock: the machine's costs, the clock's rules, cache lines, and locks' tolls.
+"""What paths and price lists ask of an engine with a clock: a CPU's own time, the machine's costs, lines, and locks' tolls.
 
 Leaves out what each step of an allocator costs (its `prices`), and how work becomes time (the engine).
 """
@@ -10,6 +10,43 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from slabdes.machine.costs import Costs
+from slabdes.paths.kernel import CpuContext
+
+
+class ClockedCpu(CpuContext):
+    """A CPU of an engine with a clock, which gives it these fields. Times in picoseconds.
+
+    `clock` may run ahead of the simulation's. `work` and `page_work` collect local work that it has yet to live through.
+    `blocks` of pages are held by its program itself. `alloc_hit` and `free_hit` are what its program's hits cost.
+    `irqs_off_depth` counts the reasons for interrupts to be off, since `irqs_off_at`; they went on at `irqs_on_at`; the next
+    comes at `irq_at`.
+    """
+
+    __slots__ = ()
+
+    clock: int
+    work: int
+    page_work: int
+    work_time: int
+    allocs: int
+    frees: int
+    failed: int
+    skipped: int
+    sections: int
+    blocks: int
+    in_bulk: bool
+    alloc_hit: int
+    free_hit: int
+    irq_at: int
+    irqs_off_depth: int
+    irqs_off_at: int
+    irqs_on_at: int
+    interrupts: int
+    interrupts_lost: int
+
+
+Cpu = TypeVar("Cpu", bound=ClockedCpu)
+"""An engine's own kind of CPU."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +63,6 @@ class ClockRules:
     array_lines: bool
 
 
-class ChargedCpu(Protocol):
-    """A CPU that work is charged to: `work`, and `page_work` in the page allocator, become time when the CPU settles."""
-
-    number: int
-    node: int
-    work: int
-    page_work: int
-
-
 class Tolls(Protocol):
     """What a write to a lock's line costs its holder; the slab whose move has paid that last; the dearest write to be paid."""
 
@@ -43,15 +71,15 @@ class Tolls(Protocol):
     posted: int
 
 
-Cpu = TypeVar("Cpu", bound=ChargedCpu)
-"""An engine's own kind of CPU."""
-
-
 class Charges(ABC, Generic[Cpu]):
     """An engine with a clock, as every price list sees it."""
 
     costs: Costs
     rules: ClockRules
+
+    @abstractmethod
+    def settle(self, cpu: Cpu) -> None:
+        """Live through the local work collected so far."""
 
     @abstractmethod
     def fetch(self, cpu: Cpu, line: int) -> None:
@@ -80,6 +108,14 @@ class Charges(ABC, Generic[Cpu]):
     @abstractmethod
     def forget_touches(self, cpu: Cpu, first: int, nr: int) -> None:
         """The `nr` objects whose chain links begin at `first` in `words` have been touched by nobody."""
+
+    @abstractmethod
+    def first_touch(self, cpu: Cpu, obj: int) -> None:
+        """An allocation touches its object: dear unless this CPU was the last to allocate it."""
+
+    @abstractmethod
+    def descriptor_read(self, cpu: Cpu, obj: int) -> None:
+        """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
 
     @abstractmethod
     def lock(self, number: int) -> Tolls:

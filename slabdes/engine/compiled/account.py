@@ -1,20 +1,18 @@
-"""Where the time of an operation that is more than a hit went, and when interrupts are on: TimedCpu's accounts, compiled.
+"""Where the time of an operation that is more than a hit went: TimedCpu's accounts, compiled (paths.accounts.Accounts).
 
 Work is what the other parts leave of an operation's time: `unpack` sees to it. Leaves out hits, whose time is work and first
-touch only, and what handlers do (`interrupts`).
+touch only.
 """
 
 from __future__ import annotations
 
 from slabdes.engine.compiled.clock import Record, add
 from slabdes.engine.compiled.numba_tools import function, inline, spent_at
-from slabdes.paths.outcome import Path
 
 LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
 IRQS_OFF, IRQ_WAIT = 0, 1
 """The histograms of interrupts."""
-_HIT, _FREE_HIT, _LAST_ALLOCATION = int(Path.HIT), int(Path.FREE_HIT), int(Path.FAIL)
 
 
 @inline
@@ -22,9 +20,18 @@ def _level(run: Record, cpu: Record) -> Record:
     return spent_at(run.accounts)[LEVELS * cpu.number + cpu.level]
 
 
-@function
+@inline
 def remember_accounts(run: Record, cpu: Record) -> None:
     """From here on, what the accounts grow by belongs to something new."""
+    if cpu.level or cpu.beyond_work:
+        _remember(run, cpu)
+    else:
+        # They are still as they were remembered last.
+        cpu.level = 1
+
+
+@function
+def _remember(run: Record, cpu: Record) -> None:
     was = _level(run, cpu)
     if not cpu.level:
         cpu.beyond_work = 0
@@ -56,61 +63,47 @@ def _add_growth(run: Record, cpu: Record, to: Record) -> int:
 
 
 @inline
-def begin_account(run: Record, cpu: Record) -> None:
-    """TimedCpu.begin_account."""
-    if cpu.level or cpu.beyond_work:
-        remember_accounts(run, cpu)
-    else:
-        # The accounts are still as they were remembered last.
-        cpu.level = 1
-    if not cpu.in_bulk:
-        disable_irqs(cpu)
-
-
-@function
-def end_account(run: Record, cpu: Record, path: int) -> None:
-    """TimedCpu.end_account."""
+def account_for(run: Record, cpu: Record, path: int) -> int:
+    """What they have grown by since then belongs to an operation of this path; what first touches are of it."""
     cpu.level -= 1
-    touched = 0
-    if cpu.beyond_work:
-        touched = _add_growth(run, cpu, spent_at(run.spent)[path])
-    if cpu.in_bulk:
-        return
-    if path in (_HIT, _FREE_HIT):
-        cpu.irqs_off_depth -= 1
-        return
-    enable_irqs(run, cpu, cpu.clock - touched if path <= _LAST_ALLOCATION else cpu.clock)
+    return _add_growth(run, cpu, spent_at(run.spent)[path]) if cpu.beyond_work else 0
 
 
 @function
-def end_interrupt(run: Record, cpu: Record, began: int) -> None:
-    """TimedCpu.end_interrupt."""
+def account_for_interrupt(run: Record, cpu: Record, began: int) -> None:
+    """It belongs to a handler that began at `began`."""
     cpu.level -= 1
     if cpu.level:
         _add_growth(run, cpu, spent_at(run.accounts)[LEVELS * cpu.number + cpu.level - 1])
     took = cpu.clock - began
     cpu.interrupt_time += took
     cpu.beyond_work |= took
-    enable_irqs(run, cpu, cpu.clock)
+
+
+@function
+def count_irqs_off(run: Record, cpu: Record, time: int) -> None:
+    """Interrupts were off for so long."""
+    add(run.irq_buckets, run.irq_counts, IRQS_OFF, time)
+
+
+@function
+def count_irq_wait(run: Record, cpu: Record, time: int) -> None:
+    """An interrupt has waited for so long."""
+    add(run.irq_buckets, run.irq_counts, IRQ_WAIT, time)
 
 
 @inline
-def disable_irqs(cpu: Record) -> None:
-    """Interrupts go off, or stay off for one reason more."""
+def irqs_go_off(cpu: Record) -> None:
+    """As paths.accounts.disable_irqs, at a lock."""
     if not cpu.irqs_off_depth:
         cpu.irqs_off_at = cpu.clock
     cpu.irqs_off_depth += 1
 
 
 @inline
-def enable_irqs(run: Record, cpu: Record, now: int) -> None:
-    """One reason less for interrupts to be off; the last one counts how long they were."""
+def irqs_go_on(run: Record, cpu: Record) -> None:
+    """As paths.accounts.enable_irqs, at a lock's release."""
     cpu.irqs_off_depth -= 1
     if not cpu.irqs_off_depth:
-        _irqs_are_on(run, cpu, now)
-
-
-@function
-def _irqs_are_on(run: Record, cpu: Record, now: int) -> None:
-    add(run.irq_buckets, run.irq_counts, IRQS_OFF, now - cpu.irqs_off_at)
-    cpu.irqs_on_at = now
+        count_irqs_off(run, cpu, cpu.clock - cpu.irqs_off_at)
+        cpu.irqs_on_at = cpu.clock

@@ -197,9 +197,10 @@ def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
 
 
 @inline
-def first_touch(run: Record, cpu: Record, link: int) -> None:
-    """An allocation touches its object, told by its chain link's place: dear unless this CPU was the last to allocate it."""
+def first_touch(run: Record, cpu: Record, obj: int) -> None:
+    """An allocation touches its object: dear unless this CPU was the last to allocate it."""
     touched = ints_at(run.touched)
+    link = link_of(run, obj)
     if touched[link] != cpu.number:
         touched[link] = cpu.number
         cpu.first_touch_time += run.first_touch
@@ -208,9 +209,9 @@ def first_touch(run: Record, cpu: Record, link: int) -> None:
 
 
 @inline
-def descriptor_read(run: Record, cpu: Record, link: int) -> None:
+def descriptor_read(run: Record, cpu: Record, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
-    if ints_at(run.touched)[link] != cpu.number:
+    if ints_at(run.touched)[link_of(run, obj)] != cpu.number:
         cpu.descriptor_read_time += run.descriptor_read
         cpu.clock += run.descriptor_read
         cpu.beyond_work = 1

@@ -1,4 +1,4 @@
-"""The places at which a path that is not lowered can be taken up again: its number times 64, plus its stage."""
+"""The numbers of paths that are not lowered: where they go on is a number plus a stage."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from slabdes.lowering.text import STAGES
 STAGE: Final = STAGES - 1
 """Mask of the stage."""
 PROGRAM: Final = 0 * STAGES
-INTERRUPT: Final = 1 * STAGES
-REAP: Final = 2 * STAGES
-PAGES: Final = 3 * STAGES
-FREE_PAGES: Final = 4 * STAGES
-EACH_CPU: Final = 5 * STAGES
-N_PATHS: Final = 6
+REAP: Final = 1 * STAGES
+EACH_CPU: Final = 2 * STAGES
+N_PATHS: Final = 3

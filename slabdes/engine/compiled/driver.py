@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slabdes.engine.compiled import codes, handler, page_paths, program
+from slabdes.allocator.state import SLAB_LINES
+from slabdes.engine.compiled import codes, program
 from slabdes.engine.compiled.clock import CALLED, GO, NEVER, UNKNOWN, WAIT, Record
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.layout import Status
@@ -20,25 +21,20 @@ from slabdes.engine.compiled.slots import rehash
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _LOG = int(Status.LOG)
 _PATH = ~STAGE
-PROGRAM, INTERRUPT, REAP, PAGES, FREE_PAGES = codes.PROGRAM, codes.INTERRUPT, codes.REAP, codes.PAGES, codes.FREE_PAGES
-live, reap_turn, handle_interrupts = program.live, program.reap_turn, handler.handle_interrupts
-get_pages, give_pages = page_paths.get_pages, page_paths.give_pages
-follow = paths.follow
-
-
-@function
-def _room_for_a_slab(run: Record) -> bool:
-    return run.n_slabs < run.slab_room and run.n_words + run.most_objects <= run.word_room and run.n_lines + 2 <= run.line_room
+PROGRAM, REAP = codes.PROGRAM, codes.REAP
+live, reap_turn, follow = program.live, program.reap_turn, paths.follow
+MOST_SLABS = 2
+"""More than a path makes between two looks here: its own, and one for a descriptor."""
 
 
 @inline
-def move_pages(run: Record, cpu: Record, frame: Record, path: int) -> int:
-    """Do what comes next on a path of the page allocator's."""
-    if path == FREE_PAGES:
-        return give_pages(run, cpu, frame)
-    if not _room_for_a_slab(run):
-        return _SLABS
-    return get_pages(run, cpu, frame)
+def room_for_slabs(run: Record) -> bool:
+    """Whether a path can go on without Python's making room for what it may grow."""
+    return (
+        run.n_slabs + MOST_SLABS <= run.slab_room
+        and run.n_words + MOST_SLABS * run.most_objects <= run.word_room
+        and run.n_lines + MOST_SLABS * SLAB_LINES <= run.line_room
+    )
 
 
 @function
@@ -52,14 +48,12 @@ def _go_on(run: Record, cpu: Record) -> int:
         path = frame.pc & _PATH
         if path == PROGRAM:
             status = live(run, cpu, frame)
-        elif path > FREE_PAGES:
-            status = follow(run, cpu, frame)
-        elif path == INTERRUPT:
-            status = handle_interrupts(run, cpu, frame)
         elif path == REAP:
             status = reap_turn(run, cpu, frame)
+        elif room_for_slabs(run):
+            status = follow(run, cpu, frame)
         else:
-            status = move_pages(run, cpu, frame, path)
+            return _SLABS
     return status
 
 

@@ -1,105 +1,76 @@
-"""Interrupts in compiled code: TimedKernel's irqs_on, irqs_off and take_interrupts, and the handler as a path of its own.
+"""What paths ask for about interrupts, in compiled form: when one comes, what it costs, what handlers hold.
 
-A handler is put on top of the path under way, which goes on below it afterwards: whoever calls a function here that may do
-so returns to the driver. Leaves out when a program's CPU looks for interrupts (`program`).
+What an interrupt does is a path (`paths.interrupts`). Leaves out when a program's CPU looks for interrupts (`program`).
 """
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.account import (
-    disable_irqs,
-    enable_irqs,
-)
-from slabdes.engine.compiled.clock import (
-    CALLED,
-    GO,
-    Record,
-    call,
-    set_timer,
-    settle,
-)
-from slabdes.engine.compiled.codes import INTERRUPT
+from slabdes.engine.compiled.clock import CALLED, GAMMA_WORD, GO, Record, call, exponential_draw, set_timer
 from slabdes.engine.compiled.layout import Status
-from slabdes.engine.compiled.numba_tools import function, inline
-from slabdes.paths.outcome import Path
+from slabdes.engine.compiled.numba_tools import function, inline, ints_at
+from slabdes.engine.compiled.slab import TAKE_INTERRUPTS
+from slabdes.streams import mix64
 
-_GO, _STORM = int(Status.GO), int(Status.STORM)
-_FAIL = int(Path.FAIL)
-
-
-@function
-def irqs_on(run: Record, cpu: Record) -> int:
-    """Interrupts go on in the middle of a path."""
-    settle(run, cpu)
-    enable_irqs(run, cpu, cpu.clock)
-    cpu.work += run.irq_pair
-    return take_interrupts(run, cpu)
-
-
-@function
-def before_irqs_off(run: Record, cpu: Record) -> int:
-    """Interrupts are about to go off: some may have come meanwhile."""
-    settle(run, cpu)
-    return take_interrupts(run, cpu)
+_STORM = int(Status.STORM)
 
 
 @inline
-def irqs_off(run: Record, cpu: Record) -> None:
-    """Interrupts go off."""
-    disable_irqs(cpu)
-
-
-@inline
-def irq_save(run: Record, cpu: Record) -> None:
-    """Interrupts go off for an inner operation."""
-    disable_irqs(cpu)
-
-
-@function
-def irq_restore(run: Record, cpu: Record) -> int:
-    """An inner operation is over."""
-    enable_irqs(run, cpu, cpu.clock)
-    return take_interrupts(run, cpu)
-
-
-@inline
-def take_interrupts(run: Record, cpu: Record) -> int:
-    """If interrupts are on, let those that have come be handled next, each in the middle of what the CPU was doing then."""
+def interrupted(run: Record, cpu: Record) -> int:
+    """If interrupts are on and some have come, let them be handled next: on top of the path under way."""
     if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
-        _interrupt(run, cpu)
+        call(run, cpu, TAKE_INTERRUPTS)
         return CALLED
     return GO
 
 
 @function
-def _interrupt(run: Record, cpu: Record) -> None:
-    settle(run, cpu)
-    frame = call(run, cpu, INTERRUPT)
-    frame.cache = run.irq_cache
-    frame.nr = 0
-    frame.path = cpu.path
-    frame.obj = cpu.ret
-    frame.home = cpu.ret2
+def next_interrupt(run: Record, cpu: Record) -> None:
+    """Move `cpu.irq_at` on to when the interrupt after that comes."""
+    gap = run.irq_mean
+    if not run.irq_periodic:
+        cpu.irq_key += GAMMA_WORD
+        gap = exponential_draw(run, mix64(cpu.irq_key), run.irq_mean)
+    cpu.irq_at += gap
+    set_timer(cpu)
+
+
+@inline
+def interrupt_storm(run: Record, cpu: Record) -> int:
+    """The CPU does nothing any more but handle interrupts."""
+    return _STORM
+
+
+@inline
+def set_bulk(run: Record, cpu: Record, in_bulk: bool) -> None:
+    """A bulk call begins or ends."""
+    cpu.in_bulk = in_bulk
+    cpu.alloc_hit = run.alloc_bulk if in_bulk else run.alloc_hit
+    cpu.free_hit = run.free_bulk if in_bulk else run.free_hit
+    set_timer(cpu)
+
+
+@inline
+def _room(run: Record) -> int:
+    return run.irq_keep + run.irq_objects
 
 
 @function
-def begin_bulk(run: Record, cpu: Record) -> None:
-    """TimedCpu.begin_bulk."""
-    disable_irqs(cpu)
-    cpu.in_bulk = 1
-    cpu.alloc_hit = run.alloc_bulk
-    cpu.free_hit = run.free_bulk
-    set_timer(cpu)
-    cpu.work += run.irq_pair
-    settle(run, cpu)
+def hold(run: Record, cpu: Record, obj: int) -> None:
+    """The CPU's handlers hold one more object."""
+    ints_at(run.rings)[cpu.number * _room(run) + (cpu.oldest + cpu.held) % _room(run)] = obj
+    cpu.held += 1
+
+
+@inline
+def held(run: Record, cpu: Record) -> int:
+    """How many they hold."""
+    return cpu.held
 
 
 @function
-def end_bulk(run: Record, cpu: Record) -> None:
-    """TimedCpu.end_bulk; a handler may now be on top of the program."""
-    cpu.in_bulk = 0
-    cpu.alloc_hit = run.alloc_hit
-    cpu.free_hit = run.free_hit
-    set_timer(cpu)
-    enable_irqs(run, cpu, cpu.clock)
-    take_interrupts(run, cpu)
+def oldest_held(run: Record, cpu: Record) -> int:
+    """The oldest of them, which they hold no longer."""
+    obj = ints_at(run.rings)[cpu.number * _room(run) + cpu.oldest]
+    cpu.oldest = (cpu.oldest + 1) % _room(run)
+    cpu.held -= 1
+    return obj

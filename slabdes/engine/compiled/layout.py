@@ -67,7 +67,7 @@ CPU: Final = record(
     "irqs_off_at", "irqs_on_at", "oldest", "held", "timer_at",
     "path", "reap_node", "reap_due", "reap_at",
     "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
-    "blocked", "why", "at_barrier", "barrier_time", "when", "after", "start", "freed",
+    "blocked", "why", "at_barrier", "barrier_time", "when", "after",
     "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
     "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
     "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit", "altfail", "policy",

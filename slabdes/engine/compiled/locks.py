@@ -12,7 +12,7 @@ import numpy as np
 
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.compiled.account import disable_irqs, enable_irqs
+from slabdes.engine.compiled.account import irqs_go_off, irqs_go_on
 from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
     GO,
@@ -26,7 +26,7 @@ from slabdes.engine.compiled.clock import (
     spend_on_lines,
     unschedule,
 )
-from slabdes.engine.compiled.interrupts import take_interrupts
+from slabdes.engine.compiled.interrupts import interrupted
 from slabdes.engine.compiled.layout import Micro, Status
 from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64
@@ -83,7 +83,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
     held = locks_at(run.locks)[lock]
     if held.holder != FREE or _comes_late(run, cpu, held):
         return False
-    disable_irqs(cpu)
+    irqs_go_off(cpu)
     write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
     cpu.site = site
     held.acquisitions += 1
@@ -103,7 +103,7 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         _release(run, cpu)
-        return take_interrupts(run, cpu)
+        return interrupted(run, cpu)
     cpu.micro = _RELEASE
     return WAIT
 
@@ -119,7 +119,7 @@ def resume(run: Record, cpu: Record) -> int:
         return _take(run, cpu)
     if todo == _RELEASE:
         _release(run, cpu)
-        take_interrupts(run, cpu)
+        interrupted(run, cpu)
     elif todo == _GRANTED:
         _granted(run, cpu)
     else:
@@ -129,7 +129,7 @@ def resume(run: Record, cpu: Record) -> int:
 
 @function
 def _take(run: Record, cpu: Record) -> int:
-    disable_irqs(cpu)
+    irqs_go_off(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
     if held.holder == FREE and not _comes_late(run, cpu, held):
@@ -233,7 +233,7 @@ def _granted(run: Record, cpu: Record) -> None:
 
 @function
 def _release(run: Record, cpu: Record) -> None:
-    enable_irqs(run, cpu, cpu.clock)
+    irqs_go_on(run, cpu)
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)

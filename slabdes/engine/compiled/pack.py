@@ -20,10 +20,11 @@ from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, Spent
-from slabdes.engine.timed import InterruptSettings, TimedLock, TimedSettings
+from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.locks.disciplines import cna, tas, ticket
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
+from slabdes.paths.interrupts import InterruptSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import N_SITES, LockSite
 from slabdes.streams import GAMMA, MASK64, exponential_table

@@ -6,7 +6,6 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.account import begin_account, end_account
 from slabdes.engine.compiled.clock import (
     CALLED,
     GO,
@@ -14,11 +13,7 @@ from slabdes.engine.compiled.clock import (
     WAIT,
     Record,
     call,
-    count,
-    descriptor_read,
     end_of_path,
-    first_touch,
-    link_of,
     schedule,
     set_timer,
     settle,
@@ -26,27 +21,31 @@ from slabdes.engine.compiled.clock import (
 )
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
-from slabdes.engine.compiled.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.engine.compiled.layout import Micro, Status, Why
-from slabdes.engine.compiled.locks import look, spin_lock, spin_unlock
+from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import (
     cpus_at,
     function,
     inline,
     slots_at,
 )
-from slabdes.engine.compiled.page_paths import move_pages, pages_moved
 from slabdes.engine.compiled.slab_paths import paths
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
-from slabdes.workload.programs import ANY_NODE, Op
+from slabdes.workload.programs import Op
 
-kmem_cache_alloc, begin_kmem_cache_alloc = paths.kmem_cache_alloc, paths.begin_kmem_cache_alloc
-kmem_cache_alloc_node, begin_kmem_cache_alloc_node = paths.kmem_cache_alloc_node, paths.begin_kmem_cache_alloc_node
-kmem_cache_free, begin_kmem_cache_free = paths.kmem_cache_free, paths.begin_kmem_cache_free
+allocate, begin_allocate, give_back, begin_give_back = (
+    paths.allocate, paths.begin_allocate, paths.give_back, paths.begin_give_back,
+)  # fmt: skip
+hold_section, begin_hold_section = paths.hold_section, paths.begin_hold_section
+take_block, begin_take_block, give_block, begin_give_block = (
+    paths.take_block, paths.begin_take_block, paths.give_block, paths.begin_give_block,
+)  # fmt: skip
+begin_bulk, end_bulk, begin_end_bulk = paths.begin_bulk, paths.end_bulk, paths.begin_end_bulk
+begin_take_interrupts = paths.begin_take_interrupts
 begin_cache_reap = paths.begin_cache_reap
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
 _AT_SECTION = int(LockSite.SECTION)
@@ -59,8 +58,7 @@ _HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.
 
 # Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
 _NEXT, _THINK, _DO, _UNTIL_EMPTY, _ALLOCATE, _ALLOCATED, _UNTIL_FULL, _FULL, _RELEASE, _FREED = range(10)
-_HOLD, _HELD, _BLOCK, _BLOCKED, _WAIT_UNTIL, _LAST, _IDLE, _REAP, _THOUGHT, _PASSED = range(10, 20)
-_PAGES_MOVED = 20
+_BLOCK, _BLOCKED, _WAIT_UNTIL, _LAST, _IDLE, _REAP, _THOUGHT, _PASSED = range(10, 18)
 IDLE = _IDLE
 
 
@@ -86,15 +84,10 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
         return _begin(run, cpu, frame)
     if stage < _FREED:
         return _operate(run, cpu, frame, stage)
-    if stage <= _HELD:
-        return _section(run, cpu, frame, stage)
     if stage in (_BLOCK, _BLOCKED):
         return _block(run, cpu, frame, stage)
     if stage == _WAIT_UNTIL:
         return _wait_until(run, cpu, frame)
-    if stage == _PAGES_MOVED:
-        frame.pc = _NEXT
-        return pages_moved(run, cpu)
     return _idle(run, cpu, frame, stage)
 
 
@@ -150,13 +143,8 @@ def _hits(run: Record, cpu: Record, most: int) -> int:
 @function
 def _allocate(run: Record, cpu: Record, frame: Record) -> int:
     """Allocate an object for a slot that is empty."""
-    cpu.start = cpu.clock
-    begin_account(run, cpu)
-    cpu.work += cpu.alloc_hit
     frame.pc = _ALLOCATED
-    if cpu.want == ANY_NODE:
-        return kmem_cache_alloc(run, cpu, begin_kmem_cache_alloc(run, cpu, cpu.cache, cpu.flags))
-    return kmem_cache_alloc_node(run, cpu, begin_kmem_cache_alloc_node(run, cpu, cpu.cache, cpu.flags, cpu.want))
+    return allocate(run, cpu, begin_allocate(run, cpu, cpu.cache, cpu.want, cpu.flags, cpu.alloc_hit))
 
 
 @function
@@ -167,18 +155,13 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     slot.full = 0
     if not run.windowed:
         forget_slot(run, place)
-    cpu.start = cpu.clock
     if obj == NO_OBJECT:
         cpu.skipped += 1
         frame.pc = _NEXT
         _emptied(run, cpu)
         return GO
-    begin_account(run, cpu)
-    cpu.work += cpu.free_hit
-    descriptor_read(run, cpu, link_of(run, obj))
-    cpu.freed = obj
     frame.pc = _FREED
-    return kmem_cache_free(run, cpu, begin_kmem_cache_free(run, cpu, cpu.cache, obj))
+    return give_back(run, cpu, begin_give_back(run, cpu, cpu.cache, obj, cpu.free_hit))
 
 
 @function
@@ -196,19 +179,19 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = _UNTIL_FULL
         return GO
     if cpu.op == _SECTION:
-        cpu.start = cpu.clock
-        begin_account(run, cpu)
-        frame.pc = _HOLD
-        return spin_lock(run, cpu, run.section_lock, _AT_SECTION)
-    if cpu.op in (_GET_PAGES, _GIVE_PAGES):
-        frame.pc = _PAGES_MOVED
-        return move_pages(run, cpu)
+        frame.pc = _NEXT
+        return hold_section(run, cpu, begin_hold_section(run, cpu, run.section_lock, cpu.slot))
+    if cpu.op == _GET_PAGES:
+        frame.pc = _NEXT
+        return take_block(run, cpu, begin_take_block(run, cpu, cpu.slot))
+    if cpu.op == _GIVE_PAGES:
+        frame.pc = _NEXT
+        return give_block(run, cpu, begin_give_block(run, cpu, cpu.slot))
     if cpu.op == _BEGIN_BULK:
         begin_bulk(run, cpu)
         return GO
     if cpu.op == _END_BULK:
-        end_bulk(run, cpu)
-        return GO
+        return end_bulk(run, cpu, begin_end_bulk(run, cpu))
     return _barrier(run, cpu, frame)
 
 
@@ -217,7 +200,7 @@ def _timer_comes(run: Record, cpu: Record) -> None:
     """What takes the CPU is next: an interrupt, or a reap unless that is due later."""
     if cpu.irq_at <= cpu.reap_at:
         cpu.irqs_on_at = cpu.clock
-        take_interrupts(run, cpu)
+        begin_take_interrupts(run, cpu)
     else:
         call(run, cpu, REAP)
 
@@ -347,18 +330,8 @@ def _emptied(run: Record, cpu: Record) -> None:
 @function
 def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
     """An allocation that was more than a hit has its object, or none."""
-    obj = cpu.ret
-    settle(run, cpu)
-    if obj == NO_OBJECT:
-        cpu.failed += 1
-    else:
-        first_touch(run, cpu, link_of(run, obj))
-    cpu.allocs += 1
-    path = cpu.path if obj != NO_OBJECT else _FAIL
-    count(run, cpu, cpu.cache, path, cpu.start, obj)
-    end_account(run, cpu, path)
     slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
-    slot.obj = obj
+    slot.obj = cpu.ret
     slot.full_at = cpu.clock
     slot.full = 1
     wake(run, slot)
@@ -368,10 +341,6 @@ def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
 @function
 def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
     """A free that was more than a hit is done."""
-    settle(run, cpu)
-    cpu.frees += 1
-    count(run, cpu, cpu.cache, cpu.path, cpu.start, cpu.freed)
-    end_account(run, cpu, cpu.path)
     _emptied(run, cpu)
     frame.pc = _NEXT
 
@@ -424,22 +393,6 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         frame.pc = _WAIT_UNTIL
         return GO
     return _release(run, cpu, frame, find_slot(run, cpu.slot))
-
-
-@inline
-def _section(run: Record, cpu: Record, frame: Record, stage: int) -> int:
-    """The workload's own lock, held as long as the step's `slot` says."""
-    if stage == _HOLD:
-        settle(run, cpu)
-        cpu.clock += cpu.slot
-        cpu.work_time += cpu.slot
-        frame.pc = _HELD
-        return spin_unlock(run, cpu, run.section_lock)
-    cpu.sections += 1
-    count(run, cpu, -1, _SECTION_PATH, cpu.start, cpu.slot)
-    end_account(run, cpu, _SECTION_PATH)
-    frame.pc = _NEXT
-    return GO
 
 
 @inline

@@ -10,7 +10,7 @@ from typing import Any
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.clock import CALLED, GO, Record
-from slabdes.engine.compiled.driver import follow, move_pages
+from slabdes.engine.compiled.driver import follow, room_for_slabs
 from slabdes.engine.compiled.each_cpu import interrupt_next
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function
@@ -18,7 +18,8 @@ from slabdes.engine.compiled.slab_paths import paths
 
 _FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)
 _PATH = ~codes.STAGE
-_PAGES, _FREE_PAGES, _EACH_CPU = codes.PAGES, codes.FREE_PAGES, codes.EACH_CPU
+_EACH_CPU = codes.EACH_CPU
+_SLABS = int(Status.SLABS)
 EVENTS_OF_A_STEP = 32
 """More than a step writes down beside an event for each object of an array and each slab that it gives up."""
 REST = paths.REST
@@ -30,10 +31,10 @@ def _step(run: Record, cpu: Record) -> int:
     """Do what comes next on the path that is on top of a CPU's stack."""
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
     path = frame.pc & _PATH
-    if path in (_PAGES, _FREE_PAGES):
-        status = move_pages(run, cpu, frame, path)
-    elif path == _EACH_CPU:
+    if path == _EACH_CPU:
         status = interrupt_next(run, cpu, frame, begin_do_drain)
+    elif not room_for_slabs(run):
+        status = _SLABS
     elif path in REST:
         status = follow_rest(run, cpu, frame)
     else:

@@ -1,11 +1,11 @@
-"""What paths ask for beside locks, pages and interrupts, in compiled form: lists of records, the reap mutex, single objects."""
+"""What paths ask for beside locks, pages and interrupts, in compiled form: lists of records, new slabs, the reap mutex."""
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NOBODY
+from slabdes.allocator.state import NO_OBJECT, NOBODY, SLAB_LINES
 from slabdes.engine.compiled.clock import Record
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import caches_at, inline, ints_at, l3s_at
+from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, l3s_at, slabs_at
 
 before_reap_mutex_trylock = look
 before_reap_mutex_unlock = look
@@ -80,3 +80,39 @@ def zonelist_item(run: Record, node: int, place: int) -> int:
 def zonelist_length(run: Record, node: int) -> int:
     """Every node is on it."""
     return run.n_nodes
+
+
+@inline
+def zones_item(run: Record, node: int, place: int) -> int:
+    """A node whose pages will do."""
+    return zonelist_item(run, node, place)
+
+
+@inline
+def zone_lock(run: Record, zone: int) -> int:
+    """The number of the lock of a node's zone."""
+    return run.first_zone_lock + zone
+
+
+@function
+def new_slab(run: Record, cpu: Record, cache: int) -> int:
+    """A slab for a cache, on no list: a destroyed one's number again, else the next."""
+    record = caches_at(run.caches)[cache]
+    slabs = slabs_at(run.slabs)
+    number = record.spare
+    if number >= 0:
+        record.spare = slabs[number].link
+    else:
+        number = run.n_slabs
+        run.n_slabs += 1
+        slab = slabs[number]
+        slab.cache = cache
+        slab.num = record.num
+        slab.bufctl = run.n_words
+        slab.descriptor = NO_OBJECT
+        slab.line = run.n_lines
+        run.n_words += record.num
+        run.n_lines += SLAB_LINES
+    slabs[number].serial = record.slabs_created
+    record.slabs_created += 1
+    return number

@@ -18,17 +18,18 @@ from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.errors import InputError
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
-from slabdes.paths.charges import ChargedCpu, Tolls
+from slabdes.paths.charges import ClockedCpu, Tolls
+from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slab import prices
 from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
 from slabdes.paths.slab.prices import SlabCharges
 
 
-class _Cpu(SlabCpu, ChargedCpu):
+class _Cpu(SlabCpu, ClockedCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(ShrinkingKernel[_Cpu], SlabCharges[_Cpu]):
+class _Kernel(ShrinkingKernel[_Cpu], SlabCharges[_Cpu], InterruptedKernel[_Cpu]):
     """All that paths and prices ask for."""
 
 
@@ -36,6 +37,12 @@ def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Tabl
     return Table(record, name, text, frozenset(dtype.names or ()))
 
 
+_STAND_FOR: Final = (
+    *(name for name in vars(prices) if name.startswith("note_")),
+    "kmem_getpages", "kmem_freepages", "irqs_on", "irqs_off", "irq_save", "irq_restore",
+    "kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free",
+)  # fmt: skip
+"""Services that are paths or price lists themselves."""
 SLAB: Final = Target(
     name="SLAB",
     modules=(
@@ -44,6 +51,10 @@ SLAB: Final = Target(
         "slabdes.paths.slab.reap",
         "slabdes.paths.slab.shrink",
         "slabdes.paths.slab.prices",
+        "slabdes.paths.pages",
+        "slabdes.paths.operations",
+        "slabdes.paths.interrupts",
+        "slabdes.paths.accounts",
     ),
     kernel=_Kernel,
     cpu=_Cpu,
@@ -66,25 +77,46 @@ SLAB: Final = Target(
             "locks",
             "notes",
             "variants",
-            "page_paths",
             "services",
             "each_cpu",
             "charges",
         )
     ),
     shared=("slabdes.allocator",),
-    entries=("kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free", "cache_reap"),
+    entries=(
+        "allocate",
+        "give_back",
+        "hold_section",
+        "take_block",
+        "give_block",
+        "end_bulk",
+        "take_interrupts",
+        "kmem_cache_alloc",
+        "kmem_cache_alloc_node",
+        "kmem_cache_free",
+        "cache_reap",
+    ),
     rest=("reap_cache", "kmem_cache_shrink", "do_drain", "do_tune_cpucache"),
+    helpers=("begin_bulk",),
     run_fields=frozenset(layout.RUN.names or ()),
     cpu_fields=frozenset(layout.CPU.names or ()),
-    at_once=frozenset({"cache_alloc_refill", "cache_flusharray", "free_block"}),
+    at_once=frozenset({"kmem_cache_alloc", "kmem_cache_free", "cache_alloc_refill", "cache_flusharray", "free_block"}),
+    own_numbers=frozenset({("KmemCache", "index")}),
     parts=frozenset({("KmemCache", "stats")}),
-    flat={"SlabState.words": "ints_at(run.words)", "SlabState.node_of_cpu": "ints_at(run.node_of_cpu)"},
-    stand_for={name: name for name in vars(prices) if name.startswith("note_")},
-    renamed={f"L3Layout.{name}": f"line_of_{name}" for name in ("list_lock", "free_objects", "colour_next")},
+    flat={
+        "SlabState.words": "ints_at(run.words)",
+        "SlabState.node_of_cpu": "ints_at(run.node_of_cpu)",
+        "PagePool.free": "ints_at(run.free_pages)",
+        "PagePool.batch": "ints_at(run.page_batch)",
+        "PagePool.high": "ints_at(run.page_high)",
+        "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+    },
+    stand_for={name: name for name in _STAND_FOR},
+    renamed={f"L3Layout.{name}": f"line_of_{name}" for name in ("list_lock", "free_objects", "colour_next")}
+    | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
     first_number=codes.N_PATHS,
 )
-HAND: Final = ("cache", "node", "a", "b", "i", "nr", "path", "obj", "home", "batch", "slab", "order")
+HAND: Final = ("cache", "i")
 """Fields of the frames of paths that are not lowered."""
 
 
@@ -109,3 +141,5 @@ def _frame() -> np.dtype[np.void]:
 
 FRAME: Final[Any] = _frame()
 """A path under way: where it goes on, its arguments, its local variables."""
+TAKE_INTERRUPTS: Final = lowered().numbers["take_interrupts"]
+"""The path that handles interrupts, which locks begin when they are released."""

@@ -33,19 +33,19 @@ write = by_run(_write, _write_nothing)
 """Write an event of a script down."""
 
 
-def _scripted_failure(run: Record, node: int) -> bool:
+def _scripted_length(run: Record, node: int) -> int:
     if run.failing_calls and (run.failing_node == NO_NODE or run.failing_node == node):
         run.failing_calls -= 1
-        return True
-    return False
+        return 0
+    return run.n_nodes
 
 
-def _no_failure(run: Record, node: int) -> bool:
-    return False
+def _all_nodes(run: Record, node: int) -> int:
+    return run.n_nodes
 
 
-page_call_fails = by_run(_scripted_failure, _no_failure)
-"""Whether the page allocator fails because a script says so."""
+zones_length = by_run(_scripted_length, _all_nodes)
+"""How many nodes' pages will do for a call of the page allocator's: none if a script says that it fails."""
 
 
 def _scripted_jiffies(run: Record, cpu: Record) -> int:

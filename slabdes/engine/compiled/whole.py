@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from numba import _dynfunc as numba_dynfunc
 from numba.core import codegen, cpu
 
 _LIBRARY: Final[Any] = codegen.JITCodeLibrary
 _CONTEXT: Final[Any] = cpu.CPUContext
-_dynfunc: Any = numba_dynfunc
+_CPU: Final[Any] = cpu
 Method = Callable[..., Any]
 
 
@@ -41,7 +40,7 @@ def whole_program(outermost: str) -> Iterator[None]:
         if library.name == outermost:
             return executable(context, library, described, env)
         # Nothing of the others can be called from Python: they only need an object each, as numba's key.
-        return _dynfunc.make_function(described.lookup_module(), described.qualname, "", 0, env, (library,))
+        return _CPU._dynfunc.make_function(described.lookup_module(), described.qualname, "", 0, env, (library,))
 
     _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module = optimise_outermost, finalise_outermost
     _CONTEXT.get_executable = executable_of_outermost

@@ -6,7 +6,6 @@ how a CPU's program runs (`process`).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -14,27 +13,23 @@ from typing import Final
 import simpy
 from simpy.events import EventPriority
 
-from slabdes.allocator.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import (
-    NO_LINE,
-    NO_NODE,
     NOBODY,
-    OBJECT_BITS,
-    OBJECT_MASK,
-    KmemCache,
     SlabState,
 )
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
-from slabdes.engine.lines import CacheLines
-from slabdes.engine.reference.interrupts import take_interrupts
+from slabdes.engine.reference.charges import ChargingKernel
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.disciplines import RACE_BITS, first_of
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
+from slabdes.paths import interrupts, pages
+from slabdes.paths.accounts import disable_irqs, enable_irqs
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slab import prices
+from slabdes.paths.slab import alloc, free
 from slabdes.paths.slab.kernel import SlabKernel
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
@@ -56,29 +51,20 @@ class Moment(simpy.Event):
         self.callbacks.append(lambda _event: action())
 
 
-class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
+class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
     """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+        super().__init__(state, machine, settings)
         self.env = env
-        self.state = state
         self.machine = machine
-        self.costs = settings.costs
         self.settings = settings
-        self.rules = settings.rules
         self.version = settings.version
-        self.layout = settings.version.layout
-        self.transfer = machine.transfer_ps
-        self.lines = CacheLines(machine.node_of_cpu, self.transfer, machine.dram_ps)
         self.pages = PagePool(machine.memory_pages, machine.n_cpus)
         self.zonelists = tuple(machine.zonelist(node) for node in range(machine.n_nodes))
-        self.locks: list[TimedLock] = []
         self.zone_locks: list[int] = []
         self.reaper = NOBODY_REAPS
-        self.touched_by = [NOBODY] * len(state.words)
         self.gates: list[Moment | None] = [None] * machine.n_cpus
-        self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
-        """Objects that interrupt handlers have allocated and not yet freed, by CPU, the oldest first."""
 
     # Waiting.
 
@@ -114,7 +100,7 @@ class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
 
     def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         yield from self.look(cpu)
-        cpu.disable_irqs()
+        disable_irqs(self, cpu)
         record = self.locks[lock]
         record.acquisitions += 1
         if not self._comes_late(cpu, record) and record.try_acquire(cpu.number, cpu.clock):
@@ -155,7 +141,7 @@ class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
         spinner = record.spinner()
         slows = spinner != FREE and self.rules.spinners_slow_holder
         record.relinked = NO_SLAB
-        record.toll = self.transfer[spinner][cpu.number] if slows else 0
+        record.toll = self.machine.transfer_ps[spinner][cpu.number] if slows else 0
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock
@@ -173,7 +159,7 @@ class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
         record = self.locks[lock]
         if self._comes_late(cpu, record) or not record.try_acquire(cpu.number, cpu.clock):
             return False
-        cpu.disable_irqs()
+        disable_irqs(self, cpu)
         record.acquisitions += 1
         self._fetch_lock(cpu, record, site)
         return True
@@ -194,8 +180,8 @@ class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
         winner, when = record.release(now, self.settings.locks)
         if winner != FREE:
             self._hand_over(record, winner, when)
-        cpu.enable_irqs(now)
-        yield from self.take_interrupts(cpu)
+        enable_irqs(self, cpu, now)
+        yield from interrupts.take_interrupts(self, cpu)
 
     def _hand_over(self, record: TimedLock, winner: int, when: int) -> None:
         if self.settings.locks.discipline.queued:
@@ -225,165 +211,26 @@ class TimedKernel(SlabKernel[TimedCpu], prices.SlabCharges[TimedCpu]):
 
     # Pages.
 
-    def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
-        for zone in (node,) if thisnode else self.zonelists[node]:
-            if (yield from self.get_pages(cpu, zone, cache.gfporder)):
-                return zone
-        return NO_NODE
+    kmem_getpages = pages.kmem_getpages
+    kmem_freepages = pages.kmem_freepages
 
-    def get_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
-        """2**order pages of a zone; whether there were so many."""
-        return (yield from self._higher_pages(cpu, zone, order) if order else self._order0_page(cpu, zone))
-
-    def _order0_page(self, cpu: TimedCpu, zone: int) -> Waits[bool]:
-        cpu.page_work += self.costs.page_alloc_order0
-        if take_from_list(self.pages.pcp, cpu.number, zone):
-            return True
-        yield from self.look(cpu)
-        if not self.pages.free[zone]:
-            return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.PAGELISTREFILL)
-        moved = refill_list(self.pages.free, self.pages.pcp, self.pages.batch[zone], cpu.number, zone)
-        cpu.page_work += moved * self.costs.pcp_refill_page
-        yield from self.spin_unlock(cpu, self.zone_locks[zone])
-        return take_from_list(self.pages.pcp, cpu.number, zone)
-
-    def _higher_pages(self, cpu: TimedCpu, zone: int, order: int) -> Waits[bool]:
-        yield from self.look(cpu)
-        if self.pages.free[zone] < 1 << order:
-            return False
-        yield from self.spin_lock(cpu, self.zone_locks[zone], LockSite.HIGHERPAGES)
-        got = take_pages(self.pages.free, zone, 1 << order)
-        cpu.page_work += self.costs.page_alloc_higher + (order - 1) * self.costs.page_per_order
-        yield from self.spin_unlock(cpu, self.zone_locks[zone])
-        return got
-
-    def kmem_freepages(self, cpu: TimedCpu, cache: KmemCache, node: int) -> Waits[None]:
-        yield from self.give_pages(cpu, node, cache.gfporder)
-
-    def give_pages(self, cpu: TimedCpu, node: int, order: int) -> Waits[None]:
-        """Give 2**order pages back to their zone."""
-        if order:
-            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.FREEPAGES)
-            self.pages.free[node] += 1 << order
-            cpu.page_work += self.costs.page_free_higher + (order - 1) * self.costs.page_per_order
-            yield from self.spin_unlock(cpu, self.zone_locks[node])
-            return
-        cpu.page_work += self.costs.page_free_order0
-        if give_to_list(self.pages.pcp, self.pages.high[node], cpu.number, node):
-            yield from self.spin_lock(cpu, self.zone_locks[node], LockSite.PAGELISTTRIM)
-            moved = trim_list(self.pages.free, self.pages.pcp, self.pages.batch[node], cpu.number, node)
-            cpu.page_work += moved * self.costs.pcp_refill_page
-            yield from self.spin_unlock(cpu, self.zone_locks[node])
+    def zone_lock(self, zone: int) -> int:
+        return self.zone_locks[zone]
 
     def zonelist(self, node: int) -> tuple[int, ...]:
         return self.zonelists[node]
 
+    zones = zonelist
+
     def jiffies(self, cpu: TimedCpu) -> int:
         return cpu.clock * self.settings.hz // PS_PER_S
 
-    # Interrupts.
+    # Interrupts and objects.
 
-    def irqs_on(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.settle()
-        cpu.enable_irqs(cpu.clock)
-        cpu.work += self.costs.irq_pair
-        yield from self.take_interrupts(cpu)
-
-    def irqs_off(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.settle()
-        yield from self.take_interrupts(cpu)
-        cpu.disable_irqs()
-
-    def irq_save(self, cpu: TimedCpu) -> None:
-        cpu.disable_irqs()
-
-    def irq_restore(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.enable_irqs(cpu.clock)
-        yield from self.take_interrupts(cpu)
-
-    def take_interrupts(self, cpu: TimedCpu) -> Waits[None]:
-        """If interrupts are on, handle those that have come."""
-        if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
-            yield from take_interrupts(self, cpu)
-
-    # What the paths' steps cost.
-
-    def fetch(self, cpu: TimedCpu, line: int) -> None:
-        if line != NO_LINE:
-            self.fetch_together(cpu, line, line)
-
-    def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
-        """The dearest is another CPU's to write back, or memory's if nobody owned it; of lines equally dear, the first."""
-        dearest, line_of_dearest, was_owned = 0, first, False
-        for line in range(first, last + 1):
-            owned = self.lines.owner[line] != NOBODY
-            cost = self.lines.touch(cpu.number, line)
-            if cost > dearest:
-                dearest, line_of_dearest, was_owned = cost, line, owned
-        if was_owned:
-            cpu.line_time += dearest
-        elif self.lines.home[line_of_dearest] == cpu.node:
-            cpu.local_memory_time += dearest
-        else:
-            cpu.remote_memory_time += dearest
-        cpu.clock += dearest
-
-    def touch(self, cpu: TimedCpu, line: int) -> int:
-        return self.lines.touch(cpu.number, line)
-
-    def spend_on_lines(self, cpu: TimedCpu, cost: int) -> None:
-        cpu.spend_on_lines(cost)
-
-    def place_lines(self, cpu: TimedCpu, first: int, nr: int, node: int) -> None:
-        self.lines.place(first, nr, node)
-
-    def own_lines(self, cpu: TimedCpu, first: int, nr: int) -> None:
-        self.lines.own(cpu.number, first, nr)
-
-    def lock(self, number: int) -> TimedLock:
-        return self.locks[number]
-
-    def forget_touches(self, cpu: TimedCpu, first: int, nr: int) -> None:
-        self.touched_by.extend([NOBODY] * (first + nr - len(self.touched_by)))
-        self.touched_by[first : first + nr] = [NOBODY] * nr
-
-    def first_touch(self, cpu: TimedCpu, obj: int) -> None:
-        """An allocation touches its object: dear unless this CPU was the last to allocate it."""
-        link = self._link(obj)
-        if self.touched_by[link] != cpu.number:
-            self.touched_by[link] = cpu.number
-            cpu.first_touch_time += self.costs.first_touch
-            cpu.clock += self.costs.first_touch
-
-    def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
-        """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
-        if self.touched_by[self._link(obj)] != cpu.number:
-            cpu.descriptor_read_time += self.costs.descriptor_read
-            cpu.clock += self.costs.descriptor_read
-
-    def _link(self, obj: int) -> int:
-        return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
-
-    note_miss = prices.note_miss
-    note_counted = prices.note_counted
-    note_coloured = prices.note_coloured
-    note_free_objects_read = prices.note_free_objects_read
-    note_unlocked_look = prices.note_unlocked_look
-    note_array_seen = prices.note_array_seen
-    note_entries = prices.note_entries
-    note_moved = prices.note_moved
-    note_alien_drained = prices.note_alien_drained
-    note_unlinking = prices.note_unlinking
-    note_taken = prices.note_taken
-    note_taken_straight = prices.note_taken_straight
-    note_taken_from_new = prices.note_taken_from_new
-    note_returned = prices.note_returned
-    note_given_up = prices.note_given_up
-    note_unlinked = prices.note_unlinked
-    note_inserted = prices.note_inserted
-    note_descriptor_taken = prices.note_descriptor_taken
-    note_descriptor_given = prices.note_descriptor_given
-    note_reap = prices.note_reap
-    note_pages = prices.note_pages
-    note_slab_made = prices.note_slab_made
+    irqs_on = interrupts.irqs_on
+    irqs_off = interrupts.irqs_off
+    irq_save = interrupts.irq_save
+    irq_restore = interrupts.irq_restore
+    kmem_cache_alloc = alloc.kmem_cache_alloc
+    kmem_cache_alloc_node = alloc.kmem_cache_alloc_node
+    kmem_cache_free = free.kmem_cache_free

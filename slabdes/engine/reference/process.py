@@ -17,11 +17,10 @@ from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.reference.kernel import Moment, TimedKernel
 from slabdes.engine.timed import AT_BARRIER, for_slot, reap_time_ps, stalled
+from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.paths.kernel import Waits
+from slabdes.paths.operations import allocate, give_back, give_block, hold_section, take_block
 from slabdes.paths.outcome import Path
-from slabdes.paths.sites import LockSite
-from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
-from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.paths.slab.reap import cache_reap
 from slabdes.workload.programs import Op, Program, Workload
 
@@ -157,7 +156,7 @@ class Run:
         """An interrupt comes before a reap that is due at the same time."""
         if cpu.irq_at <= self._reap_time(cpu):
             cpu.irqs_on_at = cpu.clock
-            yield from self._path(self.kernel.take_interrupts(cpu))
+            yield from self._path(take_interrupts(self.kernel, cpu))
         else:
             yield from self._reap(cpu)
 
@@ -245,33 +244,21 @@ class Run:
         start = cpu.clock
         cpu.work += cpu.alloc_hit
         obj = alloc_hit(self.kernel.state.words, cache.stats, ac)
-        self._allocated(cpu, number, slot, obj, Path.HIT, start)
+        cpu.settle()
+        self.kernel.first_touch(cpu, obj)
+        cpu.allocs += 1
+        cpu.count(number, Path.HIT, start, obj)
+        self._fill(cpu, slot, obj)
         return True
 
     def _alloc(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         if self.workload.windowed:
             yield from self._until_empty(cpu, slot)
-        kernel = self.kernel
-        cache = kernel.state.caches[number]
-        start = cpu.clock
-        cpu.begin_account()
-        cpu.work += cpu.alloc_hit
-        if node == NO_NODE:
-            obj = yield from self._path(kmem_cache_alloc(kernel, cpu, cache, flags))
-        else:
-            obj = yield from self._path(kmem_cache_alloc_node(kernel, cpu, cache, flags, node))
-        path = cpu.path if obj != NO_OBJECT else Path.FAIL
-        self._allocated(cpu, number, slot, obj, path, start)
-        cpu.end_account(path)
+        cache = self.kernel.state.caches[number]
+        obj = yield from self._path(allocate(self.kernel, cpu, cache, node, flags, cpu.alloc_hit))
+        self._fill(cpu, slot, obj)
 
-    def _allocated(self, cpu: TimedCpu, number: int, slot: int, obj: int, path: Path, start: int) -> None:
-        cpu.settle()
-        if obj == NO_OBJECT:
-            cpu.failed += 1
-        else:
-            self.kernel.first_touch(cpu, obj)
-        cpu.allocs += 1
-        cpu.count(number, path, start, obj)
+    def _fill(self, cpu: TimedCpu, slot: int, obj: int) -> None:
         self.slots[slot] = (obj, cpu.clock)
         if self.waiting:
             self._wake(slot)
@@ -300,7 +287,10 @@ class Run:
         cpu.work += cpu.free_hit
         self.kernel.descriptor_read(cpu, obj)
         free_hit(state.words, cache.stats, ac, obj)
-        self._freed(cpu, number, slot, Path.FREE_HIT, start, obj)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, Path.FREE_HIT, start, obj)
+        self._emptied(cpu, slot)
         return True
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
@@ -310,22 +300,11 @@ class Run:
         obj, full_at = self.slots[slot]
         yield from self._wait_until(cpu, full_at)
         del self.slots[slot]
-        start = cpu.clock
         if obj == NO_OBJECT:
             cpu.skipped += 1
-            self._emptied(cpu, slot)
-            return
-        cpu.begin_account()
-        cpu.work += cpu.free_hit
-        self.kernel.descriptor_read(cpu, obj)
-        yield from self._path(kmem_cache_free(self.kernel, cpu, self.kernel.state.caches[number], obj))
-        self._freed(cpu, number, slot, cpu.path, start, obj)
-        cpu.end_account(cpu.path)
-
-    def _freed(self, cpu: TimedCpu, number: int, slot: int, path: Path, start: int, obj: int) -> None:
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(number, path, start, obj)
+        else:
+            cache = self.kernel.state.caches[number]
+            yield from self._path(give_back(self.kernel, cpu, cache, obj, cpu.free_hit))
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:
@@ -334,51 +313,20 @@ class Run:
             self._wake(slot)
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
-        start = cpu.clock
-        cpu.begin_account()
-        yield from self.kernel.spin_lock(cpu, self.section_lock, LockSite.SECTION)
-        cpu.settle()
-        cpu.clock += hold
-        cpu.work_time += hold
-        yield from self.kernel.spin_unlock(cpu, self.section_lock)
-        cpu.sections += 1
-        cpu.count(NO_CACHE, Path.SECTION, start, hold)
-        cpu.end_account(Path.SECTION)
+        return hold_section(self.kernel, cpu, self.section_lock, hold)
 
     def _get_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
-        start = cpu.clock
-        cpu.begin_account()
-        got = yield from self.kernel.get_pages(cpu, cpu.node, order)
-        cpu.settle()
-        cpu.allocs += 1
-        if got:
-            cpu.blocks += 1
-        else:
-            cpu.failed += 1
-        path = Path.GET_PAGES if got else Path.FAIL
-        cpu.count(NO_CACHE, path, start, order)
-        cpu.end_account(path)
+        return take_block(self.kernel, cpu, order)
 
     def _give_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
-        if not cpu.blocks:
-            cpu.skipped += 1
-            return
-        start = cpu.clock
-        cpu.begin_account()
-        cpu.blocks -= 1
-        yield from self.kernel.give_pages(cpu, cpu.node, order)
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(NO_CACHE, Path.GIVE_PAGES, start, order)
-        cpu.end_account(Path.GIVE_PAGES)
+        return give_block(self.kernel, cpu, order)
 
     def _begin_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
-        cpu.begin_bulk(self.kernel.costs)
+        begin_bulk(self.kernel, cpu)
         yield from ()
 
     def _end_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
-        cpu.end_bulk(self.kernel.costs)
-        yield from self._path(self.kernel.take_interrupts(cpu))
+        return self._path(end_bulk(self.kernel, cpu))
 
     def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""

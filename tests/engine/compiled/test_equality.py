@@ -20,6 +20,7 @@ from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog, Logged
+from slabdes.engine.lines import CacheLines
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
@@ -116,12 +117,12 @@ def _one_picosecond_more(lock_line: object, cpu: int, line: int) -> int:
     return _TOUCH(lock_line, cpu, line) + (cpu == 3 and line == 1)  # type: ignore[arg-type]
 
 
-_TOUCH = reference_kernel.CacheLines.touch
+_TOUCH = CacheLines.touch
 PLANTED = (
     (alloc, "refill_batchcount", lambda ac: ac.batchcount),
     (free, "excess_slab", lambda slabs, l3: transitions.NO_SLAB),
     (free, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
-    (reference_kernel.CacheLines, "touch", _one_picosecond_more),
+    (CacheLines, "touch", _one_picosecond_more),
     (prices, "entry_line", lambda place: place // 8),
     (reference_kernel, "first_of", lambda drawn, racers: racers - 1),
 )

@@ -1,0 +1,165 @@
+"""Time and accounts in the reference: what a CPU waits for lines, what it counts, what its interrupt handlers hold.
+
+Leaves out waiting for other CPUs, and locks (`kernel`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+
+from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, SlabState
+from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.timed import TimedLock, TimedSettings, interrupt_storm, next_gap
+from slabdes.machine.topology import Machine
+from slabdes.paths.interrupts import NO_INTERRUPTS, InterruptedKernel
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.slab import prices
+
+
+class ChargingKernel(prices.SlabCharges[TimedCpu], InterruptedKernel[TimedCpu]):
+    """What a price list and the books ask for. `touched_by` is the CPU that allocated an object last, by its chain link."""
+
+    def __init__(self, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+        self.state = state
+        self.costs = settings.costs
+        self.rules = settings.rules
+        self.layout = settings.version.layout
+        self.irqs = settings.interrupts or NO_INTERRUPTS
+        self.lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
+        self.locks: list[TimedLock] = []
+        self.touched_by = [NOBODY] * len(state.words)
+        self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
+
+    def settle(self, cpu: TimedCpu) -> None:
+        cpu.settle()
+
+    # Lines.
+
+    def fetch(self, cpu: TimedCpu, line: int) -> None:
+        if line != NO_LINE:
+            self.fetch_together(cpu, line, line)
+
+    def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
+        """The dearest is another CPU's to write back, or memory's if nobody owned it; of lines equally dear, the first."""
+        dearest, line_of_dearest, was_owned = 0, first, False
+        for line in range(first, last + 1):
+            owned = self.lines.owner[line] != NOBODY
+            cost = self.lines.touch(cpu.number, line)
+            if cost > dearest:
+                dearest, line_of_dearest, was_owned = cost, line, owned
+        if was_owned:
+            cpu.line_time += dearest
+        elif self.lines.home[line_of_dearest] == cpu.node:
+            cpu.local_memory_time += dearest
+        else:
+            cpu.remote_memory_time += dearest
+        cpu.clock += dearest
+
+    def touch(self, cpu: TimedCpu, line: int) -> int:
+        return self.lines.touch(cpu.number, line)
+
+    def spend_on_lines(self, cpu: TimedCpu, cost: int) -> None:
+        cpu.spend_on_lines(cost)
+
+    def place_lines(self, cpu: TimedCpu, first: int, nr: int, node: int) -> None:
+        self.lines.place(first, nr, node)
+
+    def own_lines(self, cpu: TimedCpu, first: int, nr: int) -> None:
+        self.lines.own(cpu.number, first, nr)
+
+    def lock(self, number: int) -> TimedLock:
+        return self.locks[number]
+
+    def forget_touches(self, cpu: TimedCpu, first: int, nr: int) -> None:
+        self.touched_by.extend([NOBODY] * (first + nr - len(self.touched_by)))
+        self.touched_by[first : first + nr] = [NOBODY] * nr
+
+    def first_touch(self, cpu: TimedCpu, obj: int) -> None:
+        link = self._link(obj)
+        if self.touched_by[link] != cpu.number:
+            self.touched_by[link] = cpu.number
+            cpu.first_touch_time += self.costs.first_touch
+            cpu.clock += self.costs.first_touch
+
+    def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
+        if self.touched_by[self._link(obj)] != cpu.number:
+            cpu.descriptor_read_time += self.costs.descriptor_read
+            cpu.clock += self.costs.descriptor_read
+
+    def _link(self, obj: int) -> int:
+        return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
+
+    # Accounts.
+
+    def remember_accounts(self, cpu: TimedCpu) -> None:
+        cpu.remember_accounts()
+
+    def account_for(self, cpu: TimedCpu, path: Path) -> int:
+        return cpu.account_for(path)
+
+    def account_for_interrupt(self, cpu: TimedCpu, began: int) -> None:
+        cpu.account_for_interrupt(began)
+
+    def count(self, cpu: TimedCpu, cache: int, path: Path, start: int, what: int) -> None:
+        cpu.count(cache, path, start, what)
+
+    def count_irqs_off(self, cpu: TimedCpu, time: int) -> None:
+        cpu.irqs_off.add(time)
+
+    def count_irq_wait(self, cpu: TimedCpu, time: int) -> None:
+        cpu.irq_wait.add(time)
+
+    # Interrupts.
+
+    @property
+    @abstractmethod
+    def now(self) -> int:
+        """The simulation's clock, picoseconds: an integer, since every delay is."""
+
+    def next_interrupt(self, cpu: TimedCpu) -> None:
+        cpu.irq_at += next_gap(self.irqs, cpu.irq_words)
+
+    def interrupt_storm(self, cpu: TimedCpu) -> Waits[None]:
+        yield from ()
+        raise interrupt_storm(cpu.number)
+
+    def set_bulk(self, cpu: TimedCpu, in_bulk: bool) -> None:
+        cpu.in_bulk = in_bulk
+        cpu.set_hits(self.costs)
+
+    def hold(self, cpu: TimedCpu, obj: int) -> None:
+        self.held_by_handlers[cpu.number].append(obj)
+
+    def held(self, cpu: TimedCpu) -> int:
+        return len(self.held_by_handlers[cpu.number])
+
+    def oldest_held(self, cpu: TimedCpu) -> int:
+        return self.held_by_handlers[cpu.number].popleft()
+
+    # What the paths' steps cost.
+
+    note_miss = prices.note_miss
+    note_counted = prices.note_counted
+    note_coloured = prices.note_coloured
+    note_free_objects_read = prices.note_free_objects_read
+    note_unlocked_look = prices.note_unlocked_look
+    note_array_seen = prices.note_array_seen
+    note_entries = prices.note_entries
+    note_moved = prices.note_moved
+    note_alien_drained = prices.note_alien_drained
+    note_unlinking = prices.note_unlinking
+    note_taken = prices.note_taken
+    note_taken_straight = prices.note_taken_straight
+    note_taken_from_new = prices.note_taken_from_new
+    note_returned = prices.note_returned
+    note_given_up = prices.note_given_up
+    note_unlinked = prices.note_unlinked
+    note_inserted = prices.note_inserted
+    note_descriptor_taken = prices.note_descriptor_taken
+    note_descriptor_given = prices.note_descriptor_given
+    note_reap = prices.note_reap
+    note_pages = prices.note_pages
+    note_slab_made = prices.note_slab_made
