@@ -46,12 +46,14 @@ ROOMS: dict[str, frozenset[str]] = {
     # What every allocator's paths share knows none of them.
     "paths": frozenset({"allocator", "locks", "machine.costs"}),
     "paths.slab": frozenset({"paths", "allocator", "locks", "machine.costs"}),
+    # Knows no allocator and no engine.
+    "lowering": frozenset(),
     "workload": frozenset({"config", "machine", "allocator.gfp"}),
     "dumps": frozenset({"allocator", "workload"}),
     # What engines share knows none of them, and they know neither each other nor what is proved of them.
     "engine": BELOW_ENGINE,
     "engine.reference": BELOW_ENGINE | {"engine"},
-    "engine.compiled": BELOW_ENGINE | {"engine"},
+    "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
     "engine.conformance": BELOW_ENGINE | ENGINES,
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
@@ -70,7 +72,7 @@ one module of a room."""
 
 ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference"}
 """Libraries that have one user."""
-PLAIN = ("allocator", "errors", "units")
+PLAIN = ("allocator", "errors", "lowering", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""
 
 

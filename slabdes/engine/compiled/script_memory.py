@@ -123,9 +123,8 @@ class ScriptMemory(Memory):
         """Put an operation's path on a CPU's empty stack, its arguments in fields of its frame."""
         row: Any = self["cpus"][cpu]
         row["sp"] = 0
-        frame = self["frames"][int(row["frame0"])]
-        frame[...] = 0
-        frame["pc"] = pc
+        frames, place = self["frames"], int(row["frame0"])
+        frames["pc"][place] = pc
         for field, value in arguments.items():
-            frame[field] = value
+            frames[field][place] = value
         self.run[0]["turn"] = cpu
