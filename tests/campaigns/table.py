@@ -9,7 +9,7 @@ import gzip
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -24,6 +24,7 @@ from slabdes.engine.conformance.kernel_log.compare import compare_log
 from slabdes.engine.conformance.kernel_log.geometry import compare_geometry
 from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
 from slabdes.engine.conformance.recordings import find_recordings
+from slabdes.files import read_text
 from slabdes.machine import import_machine, load_machine
 from slabdes.machine.sysfs import read_host
 from slabdes.machine.topology import Machine
@@ -45,6 +46,7 @@ EXPERIMENTS: Final = TESTS.parent / "experiments"
 SEEDS: Final = TESTS / "campaigns" / "seeds"
 """Files made up for this."""
 PACKAGE: Final = TESTS.parent / "slabdes"
+LARGE: Final = 1 << 26
 LONG: Final = 64
 """More CPUs than these are not written out again: that takes seconds, and says nothing of reading."""
 
@@ -69,7 +71,7 @@ def module(path: Path) -> Any:
 # Machines
 
 
-def use_machine(machine: Machine) -> Iterator[str]:
+def use_machine(machine: Machine) -> None:
     """What every command does with a machine; read back from our own format it is the same."""
     machine.zonelist(0)
     if machine.n_cpus <= LONG and machine.n_nodes <= LONG:
@@ -78,19 +80,18 @@ def use_machine(machine: Machine) -> Iterator[str]:
             path = Path(folder) / "m.toml"
             path.write_text(machine.to_toml(), encoding="utf-8")
             assert load_machine(path) == machine
-    yield from ()
 
 
-def read_machine(folder: Path) -> Iterable[str]:
-    return use_machine(load_machine(folder / "machine"))
+def read_machine(folder: Path) -> None:
+    use_machine(load_machine(folder / "machine"))
 
 
-def read_machine_with_latencies(folder: Path) -> Iterable[str]:
-    return use_machine(import_machine(folder / "machine", folder / "latencies.csv"))
+def read_machine_with_latencies(folder: Path) -> None:
+    use_machine(import_machine(folder / "machine", folder / "latencies.csv"))
 
 
-def read_sysfs(folder: Path) -> Iterable[str]:
-    return use_machine(read_host(folder).build())
+def read_sysfs(folder: Path) -> None:
+    use_machine(read_host(folder).build())
 
 
 @cache
@@ -155,10 +156,9 @@ def seeds_sysfs() -> Iterator[Files]:
 # Caches, tables, experiments
 
 
-def read_slabinfo_file(folder: Path) -> Iterator[str]:
+def read_slabinfo_file(folder: Path) -> None:
     table = read_slabinfo(folder / "slabinfo.txt")
     table.row(next(iter(table.rows)))
-    yield from table.notes
 
 
 def seeds_slabinfo() -> Iterator[Files]:
@@ -180,7 +180,7 @@ def seeds_fit() -> Iterator[Files]:
 
 
 def read_published(folder: Path) -> None:
-    parse_published("table", (folder / "table.csv").read_bytes().decode("utf-8", "replace"))
+    parse_published("table", read_text(folder / "table.csv", LARGE, "a table"))
 
 
 def seeds_published() -> Iterator[Files]:
@@ -199,10 +199,10 @@ def read_experiment(folder: Path) -> None:
         pass
 
 
-def read_plan(folder: Path) -> Iterator[str]:
+def read_plan(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as spools:
         for point in plan(load_experiment(folder / "e.toml", settings_in(folder)), Path(spools), where="e.toml"):
-            yield from point.workload(0).warnings
+            point.workload(0)
 
 
 SETTINGS: Final = (
@@ -246,14 +246,13 @@ def seeds_plan() -> Iterator[Files]:
 # Traces
 
 
-def read_trace(folder: Path) -> Iterator[str]:
+def read_trace(folder: Path) -> None:
     path = next(iter(sorted(folder.glob("trace*"))), folder / "trace.txt")
     with tempfile.TemporaryDirectory() as spools:
         spool = load_trace(path, [], Path(spools))
         for cpu in spool.cpus:
             for _columns in spool.columns(cpu, think=Think.parse("0.1x")):
                 pass
-        yield from spool.index.warnings
 
 
 def seeds_trace() -> Iterator[Files]:
@@ -270,8 +269,8 @@ def seeds_trace() -> Iterator[Files]:
 # Recordings of the real allocator
 
 
-def read_script(folder: Path) -> Iterator[str]:
-    yield from compare_script(folder / "s.ops").lines()
+def read_script(folder: Path) -> None:
+    list(compare_script(folder / "s.ops").lines())
 
 
 def read_bare_script(folder: Path) -> None:
@@ -296,8 +295,8 @@ def seeds_bare_script() -> Iterator[Files]:
     yield {"s.ops": (SEEDS / "every_operation.ops").read_bytes()}
 
 
-def read_log(folder: Path) -> Iterator[str]:
-    yield from compare_log(folder / "s.log").lines()
+def read_log(folder: Path) -> None:
+    list(compare_log(folder / "s.log").lines())
 
 
 def seeds_log() -> Iterator[Files]:
@@ -309,8 +308,8 @@ def seeds_log() -> Iterator[Files]:
         yield {"s.log": data[:snap]}
 
 
-def read_geometry(folder: Path) -> Iterator[str]:
-    yield from compare_geometry(folder / "g.log").lines()
+def read_geometry(folder: Path) -> None:
+    list(compare_geometry(folder / "g.log").lines())
 
 
 def seeds_geometry() -> Iterator[Files]:
@@ -321,9 +320,9 @@ def seeds_geometry() -> Iterator[Files]:
     yield {"g.log": made.replace(b"> ", b"# ") * 20}
 
 
-def read_recordings(folder: Path) -> Iterator[str]:
+def read_recordings(folder: Path) -> None:
     for recording in find_recordings([folder]):
-        yield from recording.compare(recording.path).lines()
+        list(recording.compare(recording.path).lines())
 
 
 def seeds_recordings() -> Iterator[Files]:
@@ -335,8 +334,8 @@ def seeds_recordings() -> Iterator[Files]:
         yield dict(zip(names, next(iter(seeds)).values(), strict=True))
 
 
-def read_kernel_trace(folder: Path) -> Iterator[str]:
-    yield from compare_trace_folder(folder).lines()
+def read_kernel_trace(folder: Path) -> None:
+    list(compare_trace_folder(folder).lines())
 
 
 def seeds_kernel_trace() -> Iterator[Files]:
@@ -380,7 +379,7 @@ def cut_trace(path: Path, lines: int) -> bytes:
 # Results
 
 
-def read_folder(folder: Path) -> Iterator[str]:
+def read_folder(folder: Path) -> None:
     for name, data in whole_folder().items():
         if name not in OFTEN_BROKEN and folder.joinpath("frames").is_dir():
             (folder / name).parent.mkdir(exist_ok=True)
@@ -390,11 +389,11 @@ def read_folder(folder: Path) -> Iterator[str]:
     sheets(run)
     slabinfo_text(slabinfo_rows(run.frames.caches, run.frames.slabs))
     lock_stat_text(lock_classes(run.frames.locks, run.frames.contention_points))
-    yield from about(run)
+    about(run)
 
 
 def read_manifest(folder: Path) -> None:
-    parse_manifest((folder / "manifest.json").read_bytes().decode("utf-8", "replace"), "manifest.json")
+    parse_manifest(read_text(folder / "manifest.json", LARGE, "a manifest"), "manifest.json")
 
 
 def read_partial(folder: Path) -> None:

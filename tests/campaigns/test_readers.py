@@ -22,8 +22,7 @@ from slabdes.errors import SlabdesError
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_each_seed_is_read_as_it_is(reader: Reader, tmp_path: Path) -> None:
     for number, seed in enumerate(reader.seeds()):
-        for _line in reader.read(lay_out(tmp_path / str(number), seed)) or ():
-            pass
+        reader.read(lay_out(tmp_path / str(number), seed))
 
 
 def test_a_try_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
@@ -37,7 +36,6 @@ def test_a_try_is_the_same_whenever_it_is_made(tmp_path: Path) -> None:
     ("fault", "kind"),
     [
         (lambda: [][1], "IndexError at no line of slabdes"),
-        (lambda: ["a\x1b[31m"], "message not printable"),
         (lambda: int("9" * 5000), "ValueError at no line of slabdes"),
         (lambda: (_ for _ in ()).throw(BadMessage()), "message too long"),
     ],

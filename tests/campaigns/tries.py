@@ -9,7 +9,6 @@ import gzip
 import resource
 import shutil
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,8 +25,8 @@ from slabdes.errors import SlabdesError
 
 Files = Mapping[str, bytes]
 """A seed: the files that a reader is given, by their paths."""
-Read = Callable[[Path], Iterable[str] | None]
-"""Reads the files in a folder; may give back lines that a user is told, such as notes."""
+Read = Callable[[Path], object]
+"""Reads the files in a folder."""
 
 GZIP: Final = b"\x1f\x8b"
 MAX_MESSAGE: Final = 400
@@ -146,24 +145,19 @@ class Campaign:
 
 def _read(reader: Reader, number: int, place: Path, figures: Figures) -> Finding | None:
     try:
-        told = list(reader.read(place) or ())
+        reader.read(place)
     except SlabdesError as error:
         figures.refused += 1
-        told, most, by = [str(error)], MAX_MESSAGE, _where(error)
-    except MemoryError:
+        line, where = str(error), _where(error)
+        if len(line) > MAX_MESSAGE:
+            return Finding(reader.name, number, f"message too long: {where}", repr(line))
+        if not line.isprintable():
+            return Finding(reader.name, number, f"message not printable: {where}", repr(line))
+    except (TooLong, MemoryError, KeyboardInterrupt):
         raise
     except BaseException as error:  # Polars' panics are no Exception
-        if isinstance(error, TooLong | KeyboardInterrupt):
-            raise
         kind = f"{type(error).__name__} at {_where(error)}"
         return Finding(reader.name, number, kind, "".join(traceback.format_exception(error, limit=-30)))
-    else:
-        most, by = sys.maxsize, "a line told"
-    for line in told:
-        if len(line) > most:
-            return Finding(reader.name, number, f"message too long: {by}", repr(line))
-        if not line.isprintable():
-            return Finding(reader.name, number, f"message not printable: {by}", repr(line))
     return None
 
 
