@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"errors", "files", "units", "streams"})
-"""Errors, files, units and random streams import no room, and every room may import them."""
+LEAVES = frozenset({"errors", "files", "printable", "units", "streams"})
+"""Errors, files, printable text, units and random streams import no room, and every room may import them."""
 BELOW_API = (
     "config",
     "machine",
@@ -27,7 +27,8 @@ BELOW_API = (
     "report",
 )
 ROOMS: dict[str, frozenset[str]] = {
-    "errors": frozenset(),
+    "printable": frozenset(),
+    "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),
     "units": frozenset(),
     "streams": frozenset(),
@@ -53,7 +54,7 @@ ROOMS: dict[str, frozenset[str]] = {
 
 ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference"}
 """Libraries that have one user."""
-PLAIN = ("allocator", "errors", "units")
+PLAIN = ("allocator", "errors", "printable", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +23,7 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import fail, print_json, print_sheet, progress_bar
+from slabdes.cli.output import fail, print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError
 
 if TYPE_CHECKING:
@@ -161,13 +160,10 @@ def _show(result: Run, out: Path, as_json: bool) -> None:
 
         print_json({"folder": str(out), **as_plain(result)})
         return
-    from rich.console import Console
-
     from slabdes.results.text import WIDTH, table
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    console.print(table(result))
-    print(f"results, frames and figures: {out}")
+    print_rich(table(result), WIDTH)
+    say(f"results, frames and figures: {out}")
 
 
 def plot(
@@ -188,7 +184,7 @@ def plot(
     if as_json:
         print_json(paths)
     else:
-        print("\n".join(paths))
+        say("\n".join(paths))
 
 
 def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
@@ -201,7 +197,7 @@ def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replicat
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
-        print(slabinfo_text(rows), end="")
+        say(slabinfo_text(rows), end="")
 
 
 def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
@@ -217,7 +213,7 @@ def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replica
     if as_json:
         print_json([asdict(one) for one in classes])
     else:
-        print(lock_stat_text(classes), end="")
+        say(lock_stat_text(classes), end="")
 
 
 def compare(

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
+from slabdes.printable import json_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -59,7 +60,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as indented JSON, keys in a fixed order."""
-        return json.dumps({"format": self.format} | asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text({"format": self.format} | asdict(self), indent=2) + "\n"
 
 
 def make_manifest(

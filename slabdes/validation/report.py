@@ -5,7 +5,6 @@ Leaves out drawing: charts are made from the plain values.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from slabdes.config import TimingRule
 from slabdes.errors import InputError, nearest
+from slabdes.printable import json_text
 from slabdes.results.text import NOTHING, Sheet, share_text
 from slabdes.validation.simulate import Progress, simulate_all
 from slabdes.validation.target import Check, Outcome, Row, Target
@@ -179,7 +179,7 @@ def save_report(plain: Mapping[str, Any], folder: Path, draw: Callable[[Mapping[
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        (temporary / REPORT).write_text(json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        (temporary / REPORT).write_text(json_text(plain, indent=1) + "\n", encoding="utf-8")
         draw(plain, temporary)
         temporary.replace(target)
     except OSError as error:
