@@ -6,7 +6,9 @@ Leaves out choosing what is drawn in them: each figure's module does.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +37,8 @@ def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in _figures(frames, manifest):
             path = folder / f"{name}.png"
-            figure.savefig(path, dpi=DPI)
+            with _nothing_said():
+                figure.savefig(path, dpi=DPI)
             written.append(path)
     except OSError as error:
         raise InputError(str(error.filename or folder), error.strerror or str(error)) from None
@@ -53,12 +56,21 @@ def save_machine(layout: Mapping[str, Any], path: Path) -> Path:
         raise InputError(str(path), "is there already", allowed="a new file")
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        machine_figure(layout).savefig(temporary, dpi=DPI, format="png")
+        with _nothing_said():
+            machine_figure(layout).savefig(temporary, dpi=DPI, format="png")
         temporary.rename(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise InputError(str(path), error.strerror or str(error)) from None
     return path
+
+
+@contextmanager
+def _nothing_said() -> Iterator[None]:
+    """Without what matplotlib says to programmers of letters that its font has not, and of labels too long for the figure."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]:

@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import read_text
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 FRAMES: Final = "frames"
 SUMS: Final = "sha256.json"
-"""Beside the frames: the SHA-256 of each file."""
+"""Beside the frames: the SHA-256 of each file, and of the manifest."""
 TEXT: Final = "text"
 """Where slabinfo and lock_stat lie, of each point's first replication; a sweep's in a folder a point, such as point-0003."""
+MAX_MANIFEST: Final = 1 << 28
+"""Bytes of a manifest: 10,000 points are 4 MB, and each machine's drawing up to 3 (a choice)."""
+_MAX_SUMS: Final = 1 << 16
 _COMPRESSION_LEVEL: Final = 3
 """zstd's own default."""
 
@@ -58,7 +62,7 @@ def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[
     check_output(folder)
     with whole_folder(folder) as temporary:
         (temporary / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        write_frames(temporary / FRAMES, frames)
+        write_frames(temporary / FRAMES, frames, beside=[temporary / MANIFEST])
         write_texts(temporary / TEXT, frames)
         if extra is not None:
             extra(temporary)
@@ -71,26 +75,26 @@ def read_run(folder: Path) -> tuple[Manifest, Frames]:
     if not path.is_file():
         problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
         raise InputError(str(folder), problem, allowed="a folder that slabdes run wrote")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"damaged: byte {error.start} is not UTF-8") from None
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error)) from None
+    text = read_text(path, MAX_MANIFEST, "the manifest of a slabdes run")
     manifest = parse_manifest(text, str(path))
+    sums = _read_sums(folder / FRAMES / SUMS)
+    if MANIFEST in sums:  # runs of earlier versions have none
+        _check_sum(path, sums)
     frames = read_frames(folder / FRAMES)
     if frames.digest() != manifest.digest or frames.run_digest() != manifest.digest:
         raise InputError(str(folder), "damaged: the frames' digest is not the manifest's")
     return manifest, frames
 
 
-def write_frames(folder: Path, frames: Frames) -> None:
-    """Write each frame as a Parquet file into `folder`, which is made. OSError is left to the caller.
+def write_frames(folder: Path, frames: Frames, beside: Iterable[Path] = ()) -> None:
+    """Write each frame as a Parquet file into `folder`, which is made, and what they and files `beside` them hash to.
+
+    OSError is left to the caller.
 
     Raises InputError for what Polars cannot write and says in an error of its own: a full disk, say.
     """
     folder.mkdir()
-    sums = {}
+    sums = {path.name: _sha256(path) for path in beside}
     for name, frame in frames.items():
         path = folder / f"{name}.parquet"
         write_parquet(frame, path)
@@ -136,20 +140,27 @@ def read_frames(folder: Path) -> Frames:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_sums(path: Path) -> dict[str, Any]:
     """What the frames' files have to hash to: some damage makes the Parquet reader end the process, so it is not shown any."""
     if not path.is_file():
         raise InputError(str(path), "missing: the run folder is not complete")
+    text = read_text(path, _MAX_SUMS, "what slabdes wrote, unchanged")
     try:
-        sums = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        sums = json.loads(text)
+    except (ValueError, RecursionError):
         raise InputError(str(path), "damaged: not JSON") from None
     if not isinstance(sums, dict):
         raise InputError(str(path), "damaged: not a table of files and their SHA-256")
     return sums
+
+
+def _check_sum(path: Path, sums: Mapping[str, Any]) -> None:
+    if _sha256(path) != sums.get(path.name):
+        raise InputError(str(path), f"damaged: its SHA-256 is not the one in {SUMS}", allowed="what slabdes wrote, unchanged")
 
 
 def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
@@ -158,8 +169,7 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if not path.is_file():
         raise InputError(str(path), "missing: the run folder is not complete")
     try:
-        if _sha256(path) != sums.get(path.name):
-            raise InputError(str(path), f"damaged: its SHA-256 is not the one in {SUMS}")
+        _check_sum(path, sums)
         frame = pl.read_parquet(path, glob=False)
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error}") from None

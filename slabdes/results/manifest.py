@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.printable import json_text
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ FORMAT: Final = 3
 
 LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplotlib")
 """Distributions whose versions a manifest names."""
+_KINDS: Final = {str: "text", dict: "a table", int: "a whole number"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,29 @@ def parse_manifest(text: str, where: str) -> Manifest:
     for name, machine in manifest.machines.items():
         if "layout" in machine:
             check_layout(machine["layout"], f"{where}: machines.{name}.layout")
+    _check_shape(manifest, where)
     return manifest
+
+
+def _check_shape(manifest: Manifest, where: str) -> None:
+    """Raise InputError where what readers look into is not what it has to be."""
+    experiment = manifest.experiment
+    workload = experiment.get("workload", {})
+    expected: list[tuple[str, object, type]] = [
+        ("experiment.name", experiment.get("name", ""), str),
+        ("experiment.sweep", experiment.get("sweep", {}), dict),
+        ("experiment.workload", workload, dict),
+        ("experiment.workload.kind", workload.get("kind", "") if isinstance(workload, dict) else "", str),
+    ]
+    for number, point in enumerate(manifest.points):
+        expected += [(f"points.{number}.{key}", point.get(key), kind) for key, kind in (("point", int), ("settings", dict))]
+    for key, value, kind in expected:
+        if not isinstance(value, kind):
+            raise InputError(f"{where}: {key}", f"damaged: {shown(repr(value), 60)}", allowed=_KINDS[kind])
+    if not 0 <= manifest.seed < 1 << 63:
+        raise InputError(f"{where}: seed", f"damaged: {shown(manifest.seed, 60)}", allowed="0 to 9223372036854775807")
+    if not 1 <= manifest.replications <= 1 << 20:
+        raise InputError(f"{where}: replications", f"damaged: {shown(manifest.replications, 60)}", allowed=f"1 to {1 << 20}")
 
 
 def version_of(distribution: str) -> str:
