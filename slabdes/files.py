@@ -1,6 +1,6 @@
 """Files as they come from anywhere: read within bounds, written whole under their name or not at all. What is wrong is one line.
 
-Leaves out what is in them, and folders: a run's is `results.folder`.
+Leaves out what is in them, and folders: see `folders`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,16 @@ def open_regular(path: Path, allowed: str) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise InputError(str(path), "Is a directory", allowed)
     raise InputError(str(path), "a pipe or a device", f"{allowed}, saved as a file")
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What tells one state of a file from a later one without reading it; nothing of a file that is not there."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return ()
+    # The time of the last change, unlike that of the last modification, cannot be set.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def read_bytes(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> bytes:
@@ -123,8 +133,8 @@ def check_plain(table: Mapping[str, Any], where: str) -> None:
     raise InputError(f"{where}: {level[0][0]}", "nested too deeply", allowed=_DEEP)
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write `text` to the new file `path`: whole, or not at all; what is there already stays.
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write `content` to the new file `path`: whole, or not at all; what is there already stays.
 
     Raises InputError if it is there or cannot be written.
     """
@@ -134,8 +144,8 @@ def write_new(path: Path, text: str) -> None:
             raise InputError(str(path), "is there already", allowed)
         temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("xb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
             try:
                 os.link(temporary, path)  # unlike a rename, it refuses what came there meanwhile
             except (AttributeError, PermissionError, NotImplementedError):  # a file system without links

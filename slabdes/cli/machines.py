@@ -88,8 +88,8 @@ def machine_import(
     Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
     alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
     """
+    from slabdes.files import write_new
     from slabdes.machine import import_machine
-    from slabdes.machine.files import write_new
 
     imported = import_machine(machine, latencies)
     write_new(out, imported.to_toml())

@@ -1,4 +1,4 @@
-"""A machine file's text: reading it, telling which kind it is, writing a new one. What is wrong becomes one line.
+"""A machine file's text: reading it, telling which kind it is. What is wrong becomes one line.
 
 Leaves out what the text means.
 """
@@ -58,18 +58,6 @@ def kind_of(text: str, where: str) -> Kind:
         if first.match(line[:MAX_HEAD]):
             return kind
     raise InputError(f"{where}: line {number}", f"{shown(line, 60)!r} begins no kind of machine file", allowed=KINDS)
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write `text` to the new file `path`, under a temporary name first. InputError if it is there or cannot be written."""
-    try:
-        if path.exists():
-            raise InputError(str(path), "is there already", allowed="a new file")
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(path)
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), getattr(error, "strerror", None) or str(error), allowed="a new file") from None
 
 
 def plain_name(path: Path) -> str:

@@ -1,23 +1,21 @@
 """The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
-overwritten. Leaves out the working folder of an unfinished sweep: see `partial`.
+overwritten. Leaves out how (`folders`), and what is kept of an unfinished study (`partial`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.files import read_text
+from slabdes.folders import input_errors, whole_folder
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
@@ -41,14 +39,14 @@ _COMPRESSION_LEVEL: Final = 3
 
 def check_output(folder: Path) -> None:
     """Raise InputError unless a run may be written at `folder`: nothing is there, or an empty folder. Call before simulating."""
-    with one_line(folder):
+    with input_errors(folder):
         folder = folder.resolve()
         if not folder.exists():
             return
         if not folder.is_dir():
             raise InputError(str(folder), "exists and is not a folder", allowed="a new or empty folder")
         held = sorted(entry.name for entry in folder.iterdir())
-    if MANIFEST in held and FRAMES in held:
+    if holds_run(folder):
         raise InputError(str(folder), "already holds a finished run", allowed="a new or empty folder")
     if held:
         raise InputError(str(folder), f"holds other things ({', '.join(held[:3])})", allowed="a new or empty folder")
@@ -61,16 +59,35 @@ def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[
     """
     check_output(folder)
     with whole_folder(folder) as temporary:
-        (temporary / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        write_frames(temporary / FRAMES, frames, beside=[temporary / MANIFEST])
-        write_texts(temporary / TEXT, frames)
-        if extra is not None:
-            extra(temporary)
+        fill_run(temporary, manifest, frames, extra)
     return folder
+
+
+def fill_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[[Path], object] | None = None) -> None:
+    """Write a run into `folder`, which is there and empty, then call `extra` with it. OSError is left to the caller."""
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    write_frames(folder / FRAMES, frames, beside=[folder / MANIFEST])
+    write_texts(folder / TEXT, frames)
+    if extra is not None:
+        extra(folder)
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a finished run lies there."""
+    return (folder / MANIFEST).is_file() and (folder / FRAMES).is_dir()
 
 
 def read_run(folder: Path) -> tuple[Manifest, Frames]:
     """Read a run folder. Raises InputError, in one line, if it is not one, is damaged, or is of an unknown format."""
+    manifest = read_manifest(folder)
+    frames = read_frames(folder / FRAMES)
+    if frames.digest() != manifest.digest or frames.run_digest() != manifest.digest:
+        raise InputError(str(folder), "damaged: the frames' digest is not the manifest's")
+    return manifest, frames
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a run folder's manifest alone. Raises InputError as `read_run` does."""
     path = folder / MANIFEST
     if not path.is_file():
         problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
@@ -80,10 +97,7 @@ def read_run(folder: Path) -> tuple[Manifest, Frames]:
     sums = _read_sums(folder / FRAMES / SUMS)
     if MANIFEST in sums:  # runs of earlier versions have none
         _check_sum(path, sums)
-    frames = read_frames(folder / FRAMES)
-    if frames.digest() != manifest.digest or frames.run_digest() != manifest.digest:
-        raise InputError(str(folder), "damaged: the frames' digest is not the manifest's")
-    return manifest, frames
+    return manifest
 
 
 def write_frames(folder: Path, frames: Frames, beside: Iterable[Path] = ()) -> None:
@@ -184,34 +198,3 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if dict(frame.schema) != wanted:
         raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(wanted))
     return frame
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` to write into, renamed to `folder` at the end; removed, if anything goes wrong.
-
-    `folder` must not exist, or be empty. Raises InputError in place of OSError.
-    """
-    with one_line(folder):
-        folder = folder.resolve()
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        try:
-            yield temporary
-            if folder.exists():
-                # rmdir takes only an empty folder: what came there meanwhile is kept, and said.
-                folder.rmdir()
-            temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-
-
-@contextmanager
-def one_line(folder: Path) -> Iterator[None]:
-    """Turn an OSError into an InputError that begins with the path that the system names, or else with `folder`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None

@@ -15,6 +15,7 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import write_new
 from slabdes.machine.costs import RATIOS, value_of
 from slabdes.machine.toml_file import Calibration, write_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
@@ -267,13 +268,6 @@ def check_new(path: Path) -> Path:
 
 
 def write_fitted(path: Path, text: str) -> Path:
-    """Write a machine file, a new one, under a temporary name first. Raises InputError if it is there or cannot be written."""
-    check_new(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(str(path), error.strerror or str(error)) from None
+    """Write a machine file, a new one. Raises InputError if it is there or cannot be written."""
+    write_new(check_new(path), text)
     return path
