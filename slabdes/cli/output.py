@@ -97,7 +97,31 @@ def print_json(value: Any, indent: int | None = 2) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar with an estimate on the terminal's error stream; nothing where that is no terminal."""
+    """A bar with an estimate on the terminal's error stream, none where that is no terminal; remarks on it in a line each."""
+    with _remarks(), _bar() as report:
+        yield report
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """Print what rooms have to say meanwhile (of a worker that was killed, say)."""
+    import logging
+
+    class Line(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print(f"slabdes: {record.getMessage()}", file=sys.stderr, flush=True)
+
+    handler = Line()
+    log = logging.getLogger("slabdes")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
