@@ -31,7 +31,8 @@ class Manifest:
     """What a run folder says about itself; all of it plain JSON.
 
     `experiment`: resolved, as JSON. `engine`: the one that ran. `machines`: each machine's description by name, with its drawing
-    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `provenance`: host, date, wall_s.
+    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `provenance`: host, date, wall_s,
+    and `read`, the SHA-256 of every input, by file, and of slabdes's sources.
     """
 
     experiment: dict[str, Any]
@@ -71,6 +72,7 @@ def make_manifest(
     machines: Mapping[str, Mapping[str, Any]],
     *,
     wall_s: float | None = None,
+    read: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Manifest:
     """The manifest of `frames`, which `experiment` (resolved, as JSON) left on `engine`; records' warnings follow `warnings`.
@@ -95,7 +97,8 @@ def make_manifest(
         slabdes=version_of("slabdes"),
         python=platform.python_version(),
         libraries={name: version_of(name) for name in LIBRARIES},
-        provenance={"host": platform.node(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "wall_s": wall_s},
+        provenance={"host": platform.node(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "wall_s": wall_s}
+        | ({} if read is None else {"read": dict(read)}),
     )
 
 

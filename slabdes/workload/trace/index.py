@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from slabdes.errors import InputError, nearest
+from slabdes.files import stamp
 from slabdes.workload.trace.caches import MAX_LISTED, MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
 from slabdes.workload.trace.events import MAX_CPU, MAX_WORDS, NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemReader
 from slabdes.workload.trace.lines import Progress
@@ -58,7 +59,7 @@ class TraceIndex:
     """Allocations larger than any simulated cache's objects: left out of a replay."""
     warnings: tuple[str, ...]
     fates: Mapping[GroupKey, Fate] = field(repr=False)
-    fingerprint: tuple[int, int] = field(repr=False)
+    fingerprint: tuple[int, ...] = field(repr=False)
     """Size in bytes and time of modification, ns: what the second pass checks."""
 
     @property
@@ -108,7 +109,7 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
 
     Raises InputError, in one line, for whatever is not a trace that can be replayed.
     """
-    fingerprint = file_fingerprint(path)
+    fingerprint = stamp(path)
     reader = KmemReader(path, progress)
     learner = CacheLearner()
     tally, live = _read(reader, learner)
@@ -146,15 +147,6 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
 def _kmalloc_in_bytes(name: str) -> str:
     match = re.fullmatch(r"kmalloc-(\d{1,4})([kM])", name)
     return f"kmalloc-{int(match[1]) << (10 if match[2] == 'k' else 20)}" if match else name
-
-
-def file_fingerprint(path: Path) -> tuple[int, int]:
-    """Size and time of modification of `path`; nothing of a file that is not there, since reading it will say so."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import stamp
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemEvent, KmemReader
-from slabdes.workload.trace.index import TraceIndex, file_fingerprint, index_trace, selected_caches
+from slabdes.workload.trace.index import TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress
     chosen = selected_caches(index, caches)
     if len(chosen) > MAX_CACHES:
         raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
-    if file_fingerprint(index.path) != index.fingerprint:
+    if stamp(index.path) != index.fingerprint:
         raise _changed(index)
     writer = _Writer(folder)
     try:
