@@ -1,14 +1,12 @@
-"""The command line where its input is good: what it prints, its exit codes, its speed, and going on after Ctrl-C."""
+"""The command line where its input is good: what it prints, its exit codes, its speed."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,6 @@ GOLDEN = Path(__file__).parent / "golden"
 HEAVY = ("numpy", "matplotlib", "simpy", "polars", "networkx", "scipy", "pydantic", "rich", "numba")
 START_S = 0.3
 """CPU time that --help may take: what else runs meanwhile does not touch it."""
-WAIT_S = 120
 
 
 @pytest.fixture
@@ -396,48 +393,3 @@ def test_machine_import_takes_line_transfers_from_a_table_and_never_writes_over_
     assert (other.code, other.err.count("\n")) == (2, 1)
     assert "table: 4 CPUs, but xeon-2s has 96" in other.err
     assert not Path("other.toml").exists()
-
-
-# Ctrl-C
-
-
-LONG = SWEPT.replace("objects = 150", "objects = 150\nrounds = 12").replace("[1, 2, 4]", "[1, 2, 3, 4, 5, 6, 7, 8]")
-
-
-def interrupted(jobs: str) -> tuple[int, str]:
-    """Start the long sweep as a process group, send it Ctrl-C once a point is kept; its exit code and error stream."""
-    command = [sys.executable, "-m", "slabdes", "run", "e.toml", "--out", "out", "--jobs", jobs]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        end = time.monotonic() + WAIT_S
-        while not any(Path("out.partial").glob("0*")) and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.01)
-        if process.poll() is None:
-            # As the terminal does it: to every process of the group.
-            os.killpg(process.pid, signal.SIGINT)
-        _out, err = process.communicate(timeout=WAIT_S)
-    return process.returncode, err
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="process groups and their signals are POSIX's")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_keeps_finished_points_and_resume_goes_on_to_the_same_digest(slabdes: Slabdes, jobs: str) -> None:
-    whole = slabdes("run", written(LONG), "--out", "whole", "--jobs", "1")
-    code, err = interrupted(jobs)
-    assert code == 130
-    assert err == "slabdes: interrupted; finished points are kept, go on with --resume\n"
-    assert not Path("out").exists()
-    assert len(list(Path("out.partial").glob("0*"))) in range(1, 8)
-
-    again = slabdes("run", "e.toml", "--out", "out", "--jobs", "1")
-    assert again.code == 2
-    assert "finished points of this experiment; allowed: --resume, or to remove it" in again.err
-
-    other = slabdes("run", "e.toml", "--set", "seed=2", "--out", "out", "--resume")
-    assert other.code == 2
-    assert "belongs to another experiment" in other.err
-
-    resumed = slabdes("run", "e.toml", "--out", "out", "--resume", "--jobs", "1")
-    assert resumed.code == 0
-    assert digest_in(resumed.out) == digest_in(whole.out)
-    assert not Path("out.partial").exists()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"errors", "files", "printable", "units", "streams"})
-"""Errors, files, printable text, units and random streams import no room, and every room may import them."""
+LEAVES = frozenset({"errors", "files", "folders", "printable", "signals", "units", "streams"})
+"""Errors, files, folders, printable text, signals, units and random streams import no room, and every room may import them."""
 BELOW_API = (
     "config",
     "machine",
@@ -30,6 +30,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "printable": frozenset(),
     "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),
+    "folders": frozenset({"errors"}),
+    "signals": frozenset(),
     "units": frozenset(),
     "streams": frozenset(),
     "config": frozenset(),
@@ -48,7 +50,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "cli": frozenset({*BELOW_API, "api"}),
     # The package itself hands out what users import, as api does; `python -m slabdes` is the command line.
     "__init__": frozenset({*BELOW_API, "api"}),
-    "__main__": frozenset({"cli"}),
+    "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is one module of a room."""
 

@@ -17,6 +17,7 @@ from slabdes.cli import conformance, machines, measuring, runs
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error
 from slabdes.errors import SlabdesError, shown
+from slabdes.signals import line
 
 app = typer.Typer(
     name="slabdes",
@@ -66,7 +67,7 @@ def main() -> None:
     except SlabdesError as error:
         fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        fail("interrupted", EXIT_INTERRUPTED)
+        fail(line(), EXIT_INTERRUPTED)
     except MemoryError:
         fail("out of memory; a smaller experiment or fewer --jobs may fit", EXIT_INPUT)
     except BrokenPipeError:

@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, EXIT_CHECK, EXIT_INTERRUPTED, Jobs, Json
-from slabdes.cli.output import fail, print_json, print_sheet, progress_bar, say
+from slabdes.cli.options import ALL_PROCESSORS, EXIT_CHECK, Jobs, Json
+from slabdes.cli.output import print_json, print_sheet, progress_bar, say
 from slabdes.errors import InputError, nearest
 
 
@@ -36,15 +36,12 @@ def bench(
 
     scenarios = _named_ones("--scenario", Scenario, scenario)
     parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
-    try:
-        with progress_bar() as progress:
-            tell = progress or (lambda _what, _done, _total: None)
-            if operations is not None:
-                measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
-            else:
-                measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
-    except KeyboardInterrupt:
-        fail("interrupted", EXIT_INTERRUPTED)
+    with progress_bar() as progress:
+        tell = progress or (lambda _what, _done, _total: None)
+        if operations is not None:
+            measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+        else:
+            measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
     if as_json:
         print_json(measured, indent=None)
         return

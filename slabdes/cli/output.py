@@ -109,7 +109,7 @@ def _remarks() -> Iterator[None]:
 
     class Line(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            print(f"slabdes: {record.getMessage()}", file=sys.stderr, flush=True)
+            say_error(f"slabdes: {shown(record.getMessage(), _MOST_LINE)}")
 
     handler = Line()
     log = logging.getLogger("slabdes")

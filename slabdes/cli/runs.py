@@ -11,7 +11,6 @@ import typer
 
 from slabdes.cli.options import (
     ALL_PROCESSORS,
-    EXIT_INTERRUPTED,
     Engine,
     Jobs,
     Json,
@@ -23,8 +22,9 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import fail, print_json, print_rich, print_sheet, progress_bar, say
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError
+from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -142,15 +142,11 @@ def _free(folder: Path) -> Path:
 
 def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:
     from slabdes.api import simulate
+    from slabdes.results.partial import is_begun
 
-    try:
-        with progress_bar() as progress:
-            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
-    except KeyboardInterrupt:
-        from slabdes.results.partial import partial_folder
-
-        kept = partial_folder(out).exists()
-        fail("interrupted" + ("; finished points are kept, go on with --resume" if kept else ""), EXIT_INTERRUPTED)
+    hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(out) else "")
+    with progress_bar() as progress:
+        result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
     _show(result, out, as_json)
 
 
@@ -175,12 +171,14 @@ def plot(
 ) -> None:
     """Draw a run's figures again from its frames."""
     from slabdes.api import Run
+    from slabdes.folders import whole_folder
     from slabdes.results.folder import check_output
 
     loaded = Run.load(folder)
     target = out or _free(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
-    paths = [str(path) for path in loaded.plot.save(target)]
+    with whole_folder(target) as drawn:
+        paths = [str(target / path.name) for path in loaded.plot.save(drawn)]
     if as_json:
         print_json(paths)
     else:
