@@ -14,8 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from commands import SMALL, SWEPT, Slabdes, runner
+from commands import SMALL, SWEPT, Slabdes, files_in, runner, said_in_one_line
 
+from slabdes.folders import working_folder
 from slabdes.results.run import Run
 from slabdes.results.text import time_text
 
@@ -119,6 +120,22 @@ def test_the_same_command_again_finds_a_folder_of_its_own_and_gives_the_same_dig
     first, second = (slabdes("run", written(SMALL), "--jobs", "1") for _time in range(2))
     assert "runs/e-2" in second.out.replace(os.sep, "/")
     assert digest_in(first.out) == digest_in(second.out)
+
+
+def test_a_run_that_was_killed_when_it_was_all_but_done_is_found_by_the_same_command_with_resume(slabdes: Slabdes) -> None:
+    first = slabdes("run", written(SMALL), "--jobs", "1")
+    Path("runs/e.partial").mkdir()
+    again = slabdes("run", "e.toml", "--jobs", "1", "--resume")
+    assert again.code == 0
+    assert again.out == first.out
+    assert [entry.name for entry in Path("runs").iterdir()] == ["e"]
+
+
+def test_two_processes_never_run_one_study(slabdes: Slabdes) -> None:
+    with working_folder(Path("out")):
+        for resume in ([], ["--resume"]):
+            told = slabdes("run", written(SMALL), "--out", "out", *resume)
+            assert "out.partial: another process is at work in it; allowed: to wait until it is done" in said_in_one_line(told)
 
 
 def test_two_jobs_give_the_digest_of_one(slabdes: Slabdes) -> None:
@@ -393,3 +410,20 @@ def test_machine_import_takes_line_transfers_from_a_table_and_never_writes_over_
     assert (other.code, other.err.count("\n")) == (2, 1)
     assert "table: 4 CPUs, but xeon-2s has 96" in other.err
     assert not Path("other.toml").exists()
+
+
+def test_files_of_names_that_could_be_foreseen_are_left_alone(slabdes: Slabdes) -> None:
+    foreseen = [".m.toml.tmp", ".m.png.tmp", ".rep.tmp", ".fig.tmp"]
+    for name in foreseen[:2]:
+        Path(name).write_text("mine", encoding="utf-8")
+    for name in foreseen[2:]:
+        Path(name).mkdir()
+        (Path(name) / "note").write_text("mine", encoding="utf-8")
+    before = files_in(Path())
+    assert slabdes("machine", "import", "uma-4", "-o", "m.toml").code == 0
+    assert slabdes("machine", "show", "uma-4", "--out", "m.png").code == 0
+    assert slabdes("run", written(SMALL), "--jobs", "1", "--out", "rep").code == 0
+    assert slabdes("plot", "rep", "--out", "fig").code == 0
+    after = files_in(Path())
+    assert {name: after[name] for name in before} == before
+    assert sorted(entry.name for entry in Path().iterdir()) == sorted([*foreseen, "e.toml", "fig", "m.png", "m.toml", "rep"])

@@ -24,6 +24,7 @@ from slabdes.cli.options import (
 )
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError
+from slabdes.folders import working_path
 from slabdes.signals import hint
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def run(
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = load_experiment(experiment, changes, caches)
-    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
+    _simulate(loaded, out or _free(RUNS / experiment.stem, resume), jobs, resume, as_json, where=str(experiment))
 
 
 def replay(
@@ -127,14 +128,17 @@ def replay(
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
     }
     apply_settings(raw, settings)
-    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}")
+    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
     _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
 
 
-def _free(folder: Path) -> Path:
-    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice."""
+def _free(folder: Path, resume: bool = False) -> Path:
+    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice.
+
+    With `resume`, one that was being written goes before.
+    """
     number, chosen = 1, folder
-    while chosen.exists():
+    while chosen.exists() and not (resume and working_path(chosen).exists()):
         number += 1
         chosen = folder.with_name(f"{folder.name}-{number}")
     return chosen

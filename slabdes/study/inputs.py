@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +29,11 @@ class Inputs:
 
     def __init__(self, experiments: Sequence[Experiment]) -> None:
         paths, while_running = _named(experiments)
-        sources = sorted(path for path in PACKAGE.rglob("*") if "__pycache__" not in path.parts and path.is_file())
-        self._stamps: dict[Path, tuple[int, ...]] = {}
-        self._sums: dict[Path, str] = {}
-        for path in (*paths, *sources):
-            # The stamp first: what changes meanwhile is seen later.
-            self._stamps[path] = stamp(path)
-            self._sums[path] = _sha256(path)
+        sources = _sources()
+        # The stamps first: what changes meanwhile is seen later.
+        self._stamps = {path: stamp(path) for path in (*paths, *sources)}
+        self._sums = {path: _sha256(path) for path in paths}
+        self._sums |= zip(sources, _sha256_of(tuple((path, self._stamps[path]) for path in sources)), strict=True)
         self.files = {str(path): self._sums[path] for path in paths}
         if any(experiment.machine.preset == HOST for experiment in experiments):
             self.files[HOST] = _host_sha256()
@@ -87,6 +87,21 @@ def _sha256(path: Path) -> str:
             return digest.hexdigest()
     except (InputError, OSError):
         return UNREADABLE
+
+
+@lru_cache(maxsize=1)
+def _sha256_of(files: tuple[tuple[Path, tuple[int, ...]], ...]) -> tuple[str, ...]:
+    """Of each file, as its stamp says that it is: worked out once a process as long as none has changed."""
+    return tuple(_sha256(path) for path, _stamp in files)
+
+
+def _sources() -> list[Path]:
+    """Every file of the package that is its own: not what Python compiles, nor what an editor leaves."""
+    found = []
+    for folder, folders, names in os.walk(PACKAGE):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def _host_sha256() -> str:

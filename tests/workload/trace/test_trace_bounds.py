@@ -144,7 +144,7 @@ def test_a_trace_whose_times_change_between_the_passes_is_refused(
 ) -> None:
     index = index_trace(write_trace(alloc(0x1000)))
     write_trace(alloc(0x1000, time=f"{10**19}.0"))
-    monkeypatch.setattr(spool_module, "file_fingerprint", lambda _path: index.fingerprint)
+    monkeypatch.setattr(spool_module, "stamp", lambda _path: index.fingerprint)
     with pytest.raises(InputError, match="changed since it was first read"):
         spool_trace(index, (), tmp_path / "spool")
 
