@@ -62,6 +62,28 @@ def stamp(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something; unlike Path's own questions, these fail for no name, however long or odd it is."""
+    return _mode(path) != 0
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is a regular file."""
+    return stat.S_ISREG(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
 def read_bytes(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> bytes:
     """A file's bytes, at most `most` of them, decompressed first where `gunzip` is set and it is gzip.
 

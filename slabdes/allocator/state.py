@@ -295,7 +295,7 @@ class SlabState:
 
     def nr_cpus_node(self, node: int) -> int:
         """How many CPUs a node has."""
-        return sum(1 for home in self.node_of_cpu if home == node)
+        return self.node_of_cpu.count(node)
 
     def new_words(self, count: int) -> int:
         """Room for `count` more objects or chain links; its offset in `words`."""

@@ -13,8 +13,10 @@ from typing import Final
 
 from slabdes.allocator.geometry import KMALLOC_MAX_ORDER, Geometry, Placement
 from slabdes.allocator.state import OBJECT_MASK, ListName
+from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.errors import InputError
+from slabdes.files import MAX_DIGITS
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import SlabinfoRow, parse_row
 from slabdes.workload.trace.events import MAX_NAME
@@ -22,15 +24,16 @@ from slabdes.workload.trace.lines import TraceLines
 
 MAX_DUMPS: Final = 16
 MAX_CACHES: Final = 4096
-MAX_CPUS: Final = 1024
-MAX_NODES: Final = 256
 MAX_SLABS: Final = 1 << 19
-"""Slabs accepted in one dump (assumed; a kernel under load has some ten thousand)."""
+"""Slabs accepted in one file (assumed; a kernel under load has some ten thousand)."""
+MAX_LISTED: Final = 1 << 24
+"""Objects in arrays and free indexes of slabs accepted in one file (assumed)."""
 MAX_LIMIT: Final = 1 << 20
 """Largest array accepted, objects (assumed; one line of a dump holds far fewer)."""
-MAX_ARRAY_ROOM: Final = 1 << 24
-"""Objects that all arrays of a dump may hold together (assumed)."""
-MAX_DIGITS: Final = 20
+MAX_COUNT: Final = (1 << 32) - 1
+"""Largest count: the kernel's are unsigned ints, or as small."""
+MAX_JIFFIES: Final = 1 << 60
+"""Highest time accepted, jiffies: a kernel would be up for millions of years."""
 
 DUMPS: Final = "a dump of the allocator: DUMP, then CACHE, INFO, LK, EV, AC, ND, SH, AL and SL lines, then ENDDUMP"
 PLACEMENTS: Final = {"obj": Placement.IN_OBJECT, "off": Placement.OFF_SLAB, "on": Placement.ON_SLAB}
@@ -39,7 +42,26 @@ _CACHE_KEYS: Final = (
     *("object_size", "size", "align", "num", "order", "colour", "colour_off", "freelist_size"),
     *("limit", "batchcount", "shared", "sharedlimit", "alienlimit"),
 )
+_NEXT_REAP: Final = "next_reap"
+_EVENT: Final = re.compile(r"[a-z]\w{0,31}")
+_MOST_EVENTS: Final = (1 << 64) - 1
 _NODE_KEYS: Final = ("total_slabs", "free_slabs", "free_objects", "free_limit", "free_touched", "colour_next", "next_reap")
+
+
+@dataclass
+class _Totals:
+    """What all dumps of a file have so far."""
+
+    slabs: int = 0
+    listed: int = 0
+
+    def add(self, slabs: int, listed: int) -> None:
+        self.slabs += slabs
+        self.listed += listed
+        if self.slabs > MAX_SLABS:
+            raise _Malformed(f"more than {MAX_SLABS} slabs in the file")
+        if self.listed > MAX_LISTED:
+            raise _Malformed(f"more than {MAX_LISTED} objects in arrays and free indexes in the file")
 
 
 @dataclass
@@ -79,6 +101,7 @@ def read_dumps(path: Path) -> tuple[Dump, ...]:
 def _dumps(path: Path) -> Iterator[Dump]:
     lines = TraceLines(path)
     reader: _DumpReader | None = None
+    totals = _Totals()
     count = 0
     for raw in lines:
         text = raw.decode("ascii", "replace").rstrip()
@@ -92,7 +115,7 @@ def _dumps(path: Path) -> Iterator[Dump]:
                 if count >= MAX_DUMPS:
                     raise _Malformed(f"more than {MAX_DUMPS} dumps")
                 count += 1
-                reader = _DumpReader(str(path), rest)
+                reader = _DumpReader(str(path), rest, totals)
             elif reader is None:
                 raise _Malformed(f"{_shown(text)} outside DUMP and ENDDUMP")
             elif word == "ENDDUMP":
@@ -109,18 +132,17 @@ def _dumps(path: Path) -> Iterator[Dump]:
 class _DumpReader:
     """One dump while its lines come in."""
 
-    def __init__(self, path: str, rest: str) -> None:
+    def __init__(self, path: str, rest: str, totals: _Totals) -> None:
         match = re.fullmatch(r"(\S{1,64}) jiffies=(\d{1,20})", rest)
         if match is None:
             raise _Malformed(f"DUMP {_shown(rest)}")
         self.path = path
         self.label = match[1]
-        self._jiffies = int(match[2])
+        self._jiffies = _number(match[2], "jiffies", most=MAX_JIFFIES)
+        self._totals = totals
         self._caches: dict[str, CacheDump] = {}
         self._draft: _CacheDraft | None = None
         self._machine: tuple[tuple[int, ...], int] | None = None
-        self._slabs = 0
-        self._room = 0
         self._parts = {
             "INFO": self._info, "LK": self._locks, "EV": self._events, "AC": self._array, "ND": self._node, "SH": self._shared,
             "AL": self._alien, "SL": self._slab,
@@ -197,38 +219,42 @@ class _DumpReader:
         draft.events = {}
         for word in rest.split():
             key, _, value = word.partition("=")
-            draft.events[key] = _number(value, key)
+            if not _EVENT.fullmatch(key):
+                raise _Malformed(f"EV {_shown(word)}")
+            draft.events[key] = _number(value, key, most=_MOST_EVENTS)
 
     def _array(self, draft: _CacheDraft, rest: str) -> None:
         (cpu, node, avail, touched), objects = self._entries(draft, rest, "AC", 4)
-        if cpu != len(draft.arrays) or cpu >= MAX_CPUS or node >= MAX_NODES:
+        if cpu != len(draft.arrays):
             raise _Malformed(f"AC of CPU {cpu} on node {node} after {len(draft.arrays)} CPUs")
+        if cpu >= MAX_CPUS or node >= MAX_NODES:
+            raise _Malformed(f"AC of CPU {cpu} on node {node}: more than {MAX_CPUS} CPUs or {MAX_NODES} nodes")
         _check_avail("AC", avail, draft.keys["limit"], objects)
-        self._add_room(draft.keys["limit"])
         draft.arrays.append(ArrayDump(draft.keys["limit"], touched, objects))
         draft.cpu_nodes.append(node)
 
     def _node(self, draft: _CacheDraft, rest: str) -> None:
-        number, *words = rest.split()
+        number, *words = rest.split() or [""]
         given = dict(word.partition("=")[::2] for word in words)
-        if _number(number, "node") != len(draft.nodes) or len(draft.nodes) >= MAX_NODES:
+        if _number(number, "node") != len(draft.nodes):
             raise _Malformed(f"ND of node {_shown(number)} after {len(draft.nodes)} nodes")
-        draft.nodes.append(_NodeDraft({key: _number(given.get(key, ""), key, signed=key == "next_reap") for key in _NODE_KEYS}))
+        if len(draft.nodes) >= MAX_NODES:
+            raise _Malformed(f"more than {MAX_NODES} nodes")
+        counters = {key: _number(given.get(key, ""), key) for key in _NODE_KEYS if key != _NEXT_REAP}
+        draft.nodes.append(_NodeDraft({**counters, _NEXT_REAP: _jiffies_from_now(given.get(_NEXT_REAP, ""))}))
 
     def _shared(self, draft: _CacheDraft, rest: str) -> None:
         (node, avail, limit, touched), objects = self._entries(draft, rest, "SH", 4)
         _check_avail("SH", avail, limit, objects)
         if limit != draft.keys["sharedlimit"]:
             raise _Malformed(f"SH with limit {limit}, sharedlimit={draft.keys['sharedlimit']}")
-        self._add_room(limit)
         self._at(draft, node).shared = ArrayDump(limit, touched, objects)
 
     def _alien(self, draft: _CacheDraft, rest: str) -> None:
         (node, other, avail, limit), objects = self._entries(draft, rest, "AL", 4)
         _check_avail("AL", avail, limit, objects)
-        if other == node or other >= MAX_NODES or limit > MAX_LIMIT:
+        if other == node or other >= MAX_NODES or not 1 <= limit <= MAX_LIMIT:
             raise _Malformed(f"AL {node} {other} with limit {limit}")
-        self._add_room(limit)
         self._at(draft, node).alien[other] = ArrayDump(limit, 0, objects)
 
     def _slab(self, draft: _CacheDraft, rest: str) -> None:
@@ -246,9 +272,7 @@ class _DumpReader:
         block = address & -(PAGE_SIZE << draft.keys["order"])
         if block in draft.addresses:
             raise _Malformed(f"SL {words[2]}: those pages are another slab's")
-        self._slabs += 1
-        if self._slabs > MAX_SLABS:
-            raise _Malformed(f"more than {MAX_SLABS} slabs")
+        self._totals.add(1, len(free))
         draft.addresses.add(block)
         self._at(draft, _number(words[0], "node")).slabs[which].append(SlabDump(which, address, inuse, free))
 
@@ -257,17 +281,14 @@ class _DumpReader:
             raise _Malformed(f"node {node} before its ND line")
         return draft.nodes[node]
 
-    def _add_room(self, objects: int) -> None:
-        self._room += objects
-        if self._room > MAX_ARRAY_ROOM:
-            raise _Malformed(f"arrays for more than {MAX_ARRAY_ROOM} objects")
-
     def _entries(self, draft: _CacheDraft, rest: str, kind: str, count: int) -> tuple[list[int], tuple[int, ...]]:
         head, colon, tail = (rest + " ").partition(" : ")
         words = head.split()
         if not colon or len(words) != count:
             raise _Malformed(f"{kind} {_shown(rest)} in cache {draft.name!r}")
-        return [_number(word, kind) for word in words], tuple(_address(word) for word in tail.split())
+        addresses = tail.split()
+        self._totals.add(0, len(addresses))
+        return [_number(word, kind) for word in words], tuple(_address(word) for word in addresses)
 
     def _end_cache(self) -> None:
         draft = self._draft
@@ -345,11 +366,17 @@ def _check_avail(kind: str, avail: int, limit: int, objects: tuple[int, ...]) ->
         raise _Malformed(f"{kind} with avail {avail} of {limit} and {len(objects)} pointers")
 
 
-def _number(text: str, what: str, *, signed: bool = False) -> int:
-    digits = text[1:] if signed and text.startswith("-") else text
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > MAX_DIGITS:
+def _number(text: str, what: str, most: int = MAX_COUNT) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
         raise _Malformed(f"{what} {_shown(text)} is no number")
-    return int(text)
+    if (value := int(text)) > most:
+        raise _Malformed(f"{what} {value} is more than {most}")
+    return value
+
+
+def _jiffies_from_now(text: str) -> int:
+    jiffies = _number(text.removeprefix("-"), _NEXT_REAP, most=MAX_JIFFIES)
+    return -jiffies if text.startswith("-") else jiffies
 
 
 def _address(text: str) -> int:

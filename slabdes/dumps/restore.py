@@ -6,12 +6,10 @@ what dumps do not tell: colour offsets of empty lists, touched of alien arrays, 
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
-from slabdes.allocator.geometry import Placement
 from slabdes.allocator.lists import list_add_tail, list_del, list_entries
 from slabdes.allocator.state import (
     BUFCTL_END,
@@ -30,67 +28,26 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.transitions import free_block_object
 from slabdes.allocator.tunables import Tunables, free_limit
+from slabdes.dumps.addresses import Addresses
+from slabdes.dumps.bounds import arrays_of_cache, check_room, places_of_cache
+from slabdes.dumps.free_lists import Holders
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.errors import InputError, nearest
-from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import spellings
-
-_KMALLOC: Final = re.compile(r"kmalloc-(\d+)(k|M)?")
-_UNITS: Final = {None: 1, "k": 1 << 10, "M": 1 << 20}
-NO_ADDRESS: Final = 0
-"""The address of a slab that has not been learned yet."""
-
-
-class Addresses:
-    """Where slabs lie in the recorded kernel's memory: `of[slab]` is the address of a slab's first object, or NO_ADDRESS."""
-
-    def __init__(self) -> None:
-        self.of: dict[int, int] = {}
-        self._slab_at: dict[tuple[int, int], int] = {}
-
-    def learn(self, cache: KmemCache, slab: int, address: int) -> None:
-        """Slab `slab` of `cache` has its first object at `address`."""
-        self.of[slab] = address
-        self._slab_at[cache.index, self.block(cache, address)] = slab
-
-    def forget(self, cache: KmemCache, slab: int) -> None:
-        """The slab is destroyed, or its pages were another's."""
-        address = self.of.pop(slab, NO_ADDRESS)
-        key = (cache.index, self.block(cache, address))
-        if self._slab_at.get(key) == slab:
-            del self._slab_at[key]
-
-    def slab_at(self, cache: KmemCache, pointer: int) -> int | None:
-        """The known slab of `cache` whose pages `pointer` lies in."""
-        return self._slab_at.get((cache.index, self.block(cache, pointer)))
-
-    def object_at(self, cache: KmemCache, pointer: int) -> int:
-        """The object of `cache` at `pointer`, or NO_OBJECT where no known slab has one."""
-        slab = self.slab_at(cache, pointer)
-        if slab is None:
-            return NO_OBJECT
-        objnr, rest = divmod(pointer - self.of[slab], cache.size)
-        return object_number(slab, objnr) if not rest and 0 <= objnr < cache.num else NO_OBJECT
-
-    def pointer(self, cache: KmemCache, slab: int, objnr: int) -> int:
-        """The address of a slab's object, or NO_ADDRESS while the slab's is not known."""
-        first = self.of.get(slab, NO_ADDRESS)
-        return first + objnr * cache.size if first else NO_ADDRESS
-
-    @staticmethod
-    def block(cache: KmemCache, pointer: int) -> int:
-        """The first address of the pages that a slab of `cache` with `pointer` in it takes up."""
-        return pointer & -(PAGE_SIZE << cache.gfporder)
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A state from a dump. `caches` by name; `notes`, a line each, say what the machine has no place for."""
+    """A state from a dump. `caches` by name; `notes`, a line each, say what the machine has no place for.
+
+    `descriptors`: by object, the slab whose descriptor it was made to be.
+    """
 
     state: SlabState
     caches: Mapping[str, KmemCache]
     addresses: Addresses
     notes: tuple[str, ...]
+    descriptors: Mapping[int, int]
 
 
 def restore(
@@ -118,62 +75,60 @@ def restore(
     machine = (dump.node_of_cpu if node_of_cpu is None else tuple(node_of_cpu), dump.n_nodes if n_nodes is None else n_nodes)
     any_alien = any(node.alien for cache in dump.caches.values() for node in cache.nodes)
     state = SlabState(machine[0], machine[1], use_alien_caches=machine[1] > 1 and (any_alien or dump.n_nodes == 1), restored=True)
-    restorer = _Restorer(dump, state, jiffies)
-    for name in _wanted(dump, names):
+    holders = Holders(dump)
+    wanted = _wanted(dump, holders, names)
+    _check_room(dump, state, wanted)
+    restorer = _Restorer(dump, state, jiffies, holders)
+    for name in wanted:
         restorer.cache(dump.caches[name])
     if descriptors:
         restorer.give_descriptors()
-    return Restored(state, restorer.caches, restorer.addresses, tuple(restorer.notes()))
+    return Restored(state, restorer.caches, restorer.addresses, tuple(restorer.notes()), restorer.descriptors)
 
 
-def descriptor_cache(cache: CacheDump, dump: Dump) -> str | None:
-    """The kmalloc cache that an off-slab cache's free lists come from, None for others. InputError if the dump lacks it."""
-    if cache.geometry.placement is not Placement.OFF_SLAB:
-        return None
-    sizes = sorted((size, name) for name in dump.caches if (size := kmalloc_size(name)) is not None)
-    name = next((name for size, name in sizes if size >= cache.geometry.slab_size), None)
-    if name is None:
-        size = cache.geometry.slab_size
-        raise InputError(f"{dump.where}: {cache.name}", f"no kmalloc cache for its free lists of {size} bytes")
-    return name
+def _check_room(dump: Dump, state: SlabState, wanted: Sequence[str]) -> None:
+    """Raise InputError if the caches `wanted` need more memory on this machine than there should be."""
+    places = 0
+    for name in wanted:
+        cache = dump.caches[name]
+        places += places_of_cache(state, Tunables(cache.limit, cache.batchcount, cache.shared))
+        places += sum(alien.limit for node in cache.nodes for alien in node.alien.values())
+        places += cache.geometry.num * sum(len(node.slabs) for node in cache.nodes)
+    check_room(state, len(wanted), len(wanted) * arrays_of_cache(state), places, dump.where)
 
 
-def kmalloc_size(name: str) -> int | None:
-    """The bytes that a plain kmalloc cache serves at most, by its name; None for other caches.
-
-    >>> kmalloc_size("kmalloc-2k"), kmalloc_size("kmalloc-96"), kmalloc_size("kmalloc-rcl-96")
-    (2048, 96, None)
-    """
-    match = _KMALLOC.fullmatch(name)
-    return int(match[1]) * _UNITS[match[2]] if match else None
-
-
-def _wanted(dump: Dump, names: Sequence[str] | None) -> list[str]:
+def _wanted(dump: Dump, holders: Holders, names: Sequence[str] | None) -> list[str]:
     """The caches to create, in order."""
     # A dump lists caches as cache_chain has them: the newest first.
     if names is None:
         wanted = list(reversed(tuple(dump.caches)))
     else:
         wanted = list(dict.fromkeys(next((known for known in spellings(name) if known in dump.caches), name) for name in names))
+    known_names = set(wanted)
     for name in wanted:
         if name not in dump.caches:
             problem = f"no cache {name!r}{nearest(name, dump.caches)}"
             raise InputError(dump.where, problem, allowed=f"one of its {len(dump.caches)}")
-        holder = descriptor_cache(dump.caches[name], dump)
-        if holder and holder not in wanted:
+        holder = holders.of(name)
+        if holder and holder not in known_names:
             wanted.append(holder)
+            known_names.add(holder)
     return wanted
 
 
 class _Restorer:
     """One state while its caches are filled."""
 
-    def __init__(self, dump: Dump, state: SlabState, jiffies: int) -> None:
+    def __init__(self, dump: Dump, state: SlabState, jiffies: int, holders: Holders) -> None:
         self.dump = dump
+        self.holders = holders
+        self.descriptors: dict[int, int] = {}
         self.state = state
         self.jiffies = jiffies
         self.caches: dict[str, KmemCache] = {}
         self.addresses = Addresses()
+        self.cpus_of_node = Counter(state.node_of_cpu)
+        self.dumped_cpus_of_node = Counter(dump.node_of_cpu)
         self._returned = 0
         self._left_out = 0
 
@@ -191,7 +146,7 @@ class _Restorer:
     def cache(self, recorded: CacheDump) -> None:
         """Create one cache and fill it."""
         tunables = Tunables(recorded.limit, recorded.batchcount, recorded.shared)
-        geometry = replace(recorded.geometry, slabp_cache=descriptor_cache(recorded, self.dump))
+        geometry = replace(recorded.geometry, slabp_cache=self.holders.of(recorded.name))
         cache = kmem_cache_create(self.state, CacheSpec(recorded.name, geometry, tunables), self.jiffies)
         self.caches[recorded.name] = cache
         cache.stats = _stats(recorded)
@@ -202,8 +157,9 @@ class _Restorer:
         active = sum(self.state.slabs[slab].inuse for l3 in cache.nodelists for slab in slabs_of(self.state, l3))
         cache.stats.num_active = active
         for node, l3 in zip(recorded.nodes, cache.nodelists, strict=False):
-            same = self.state.nr_cpus_node(l3.node) == self.dump.node_of_cpu.count(l3.node)
-            l3.free_limit = node.free_limit if same else free_limit(self.state.nr_cpus_node(l3.node), cache.batchcount, cache.num)
+            here = self.cpus_of_node[l3.node]
+            same = here == self.dumped_cpus_of_node[l3.node]
+            l3.free_limit = node.free_limit if same else free_limit(here, cache.batchcount, cache.num)
 
     def _node(self, recorded: CacheDump, cache: KmemCache, l3: KmemList3, node: NodeDump) -> None:
         for slab in node.slabs:
@@ -213,6 +169,8 @@ class _Restorer:
             raise self._contradiction(recorded, f"node {l3.node}: free_objects={node.free_objects}, slabs have {free}")
         if node.total_slabs != len(node.slabs):
             raise self._contradiction(recorded, f"node {l3.node}: total_slabs={node.total_slabs}, lists have {len(node.slabs)}")
+        if node.colour_next >= max(cache.colour, 1):
+            raise self._contradiction(recorded, f"node {l3.node}: colour_next={node.colour_next}, the cache has {cache.colour}")
         l3.free_objects = node.free_objects
         l3.free_touched = node.free_touched
         l3.colour_next = node.colour_next
@@ -236,7 +194,7 @@ class _Restorer:
         self.addresses.learn(cache, number, slab.address)
 
     def _arrays(self, recorded: CacheDump, cache: KmemCache) -> None:
-        seen: set[int] = set()
+        seen = _Seen(self.state)
         for cpu, array in enumerate(recorded.arrays):
             home = self.dump.node_of_cpu[cpu]
             at_home = cpu < len(cache.array) and self.state.node_of_cpu[cpu] == home
@@ -253,7 +211,7 @@ class _Restorer:
                 self._array(recorded, cache, ours, alien, other, seen)
 
     def _array(
-        self, recorded: CacheDump, cache: KmemCache, ac: ArrayCache | None, array: ArrayDump, node: int, seen: set[int]
+        self, recorded: CacheDump, cache: KmemCache, ac: ArrayCache | None, array: ArrayDump, node: int, seen: _Seen
     ) -> None:
         """Fill `ac`, or put the objects back into their slabs if the machine has no such array."""
         if ac is not None and ac.limit != array.limit:
@@ -263,10 +221,9 @@ class _Restorer:
             obj = self.addresses.object_at(cache, pointer)
             if obj == NO_OBJECT and node >= self.state.n_nodes:
                 continue
-            if obj == NO_OBJECT or obj in seen or self._is_free(obj) or self.state.slabs[virt_to_slab(obj)].nodeid != node:
+            if obj == NO_OBJECT or self.state.slabs[virt_to_slab(obj)].nodeid != node or not seen.add(obj):
                 problem = f"array of node {node} holds {pointer:x}, which is no object in use of that node"
                 raise self._contradiction(recorded, problem)
-            seen.add(obj)
             if ac is None:
                 l3 = cache.nodelists[node]
                 free_block_object(self.state.words, self.state.slabs, l3, cache.stats, obj, trim=False)
@@ -277,14 +234,11 @@ class _Restorer:
         if ac is not None:
             ac.touched = array.touched
 
-    def _is_free(self, obj: int) -> bool:
-        return obj in free_objects_of(self.state, virt_to_slab(obj))
-
     def give_descriptors(self) -> None:
         """Tie off-slab caches to their kmalloc caches, and their slabs to objects in use there, of the same node if possible."""
         spare: dict[str, dict[int, list[int]]] = {}
         for name, cache in self.caches.items():
-            holder = descriptor_cache(self.dump.caches[name], self.dump)
+            holder = self.holders.of(name)
             if holder is None:
                 continue
             cache.slabp_cache = self.caches[holder]
@@ -298,6 +252,7 @@ class _Restorer:
                     problem = f"more slabs than objects in use of {holder}, where their free lists lie"
                     raise self._contradiction(self.dump.caches[name], problem)
                 record.descriptor = left.pop()
+                self.descriptors[record.descriptor] = slab
 
     def _live_by_node(self, cache: KmemCache) -> dict[int, list[int]]:
         by_node: dict[int, list[int]] = {}
@@ -307,6 +262,25 @@ class _Restorer:
 
     def _contradiction(self, recorded: CacheDump, problem: str) -> InputError:
         return InputError(f"{self.dump.where}: {recorded.name}", problem, allowed="a dump that agrees with itself")
+
+
+class _Seen:
+    """The objects of a cache that arrays were seen to hold, and those that were free before."""
+
+    def __init__(self, state: SlabState) -> None:
+        self._state = state
+        self._of_slab: dict[int, set[int]] = {}
+
+    def add(self, obj: int) -> bool:
+        """Whether `obj` is in use and no array has been seen to hold it; from now on one has."""
+        slab = virt_to_slab(obj)
+        if slab not in self._of_slab:
+            self._of_slab[slab] = set(free_objects_of(self._state, slab))
+        known = self._of_slab[slab]
+        if obj in known:
+            return False
+        known.add(obj)
+        return True
 
 
 def free_objects_of(state: SlabState, slab: int) -> list[int]:
@@ -338,13 +312,14 @@ def cached_objects(state: SlabState, cache: KmemCache) -> Iterator[int]:
         yield from state.words[ac.entry : ac.entry + ac.avail]
 
 
-def arrays_of(cache: KmemCache) -> Iterator[ArrayCache]:
-    """Every array of `cache`: the CPUs', then each node's shared and alien ones."""
+def arrays_of(cache: KmemCache, node: int | None = None) -> Iterator[ArrayCache]:
+    """Every array of `cache`: the CPUs', then each node's shared and alien ones; of the alien ones only those for `node`."""
     yield from cache.array
     for l3 in cache.nodelists:
         if l3.shared:
             yield l3.shared
-        yield from (alien for alien in l3.alien or () if alien)
+        aliens = l3.alien or ()
+        yield from (alien for alien in (aliens if node is None else aliens[node : node + 1]) if alien)
 
 
 def relist(state: SlabState, l3: KmemList3, slab: int, which: ListName) -> None:

@@ -39,6 +39,8 @@ PLENTY = 1 << 40
 class SerialDriver:
     """A Driver over the memory of compiled code. The state's objects are a copy, brought up to date in part or whole."""
 
+    anew = True
+
     def __init__(self, kernel: ClocklessKernel) -> None:
         self._kernel = kernel
         self._operate = operate_function()

@@ -13,6 +13,7 @@ from slabdes.engine.conformance.runner import ScriptRunner
 from slabdes.engine.conformance.script import parse_script, read_text
 from slabdes.engine.conformance.verdict import Verdict
 from slabdes.errors import InputError
+from slabdes.files import is_there
 
 OPS_ENDINGS = (".ops", ".ops.gz")
 OUT_ENDINGS = (".out.jsonl", ".out.jsonl.gz")
@@ -27,7 +28,7 @@ def recorded_output(script: Path) -> Path | None:
     """The recording beside a script, if there is one."""
     for ending in OUT_ENDINGS[::-1]:
         candidate = script.with_name(script_stem(script) + ending)
-        if candidate.exists():
+        if is_there(candidate):
             return candidate
     return None
 
@@ -40,7 +41,7 @@ def read_records(path: Path) -> list[Record]:
             continue
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
             raise InputError(f"{path}:{number}", "not a JSON object")

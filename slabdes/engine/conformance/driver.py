@@ -25,6 +25,9 @@ class Driver(Protocol):
     The state shows what became of the CPU, its array, the object and the cache's counts by node; after `settle`, all there is.
     """
 
+    anew: bool
+    """Whether a new cache or a tune has all memory laid out anew."""
+
     def create(self, spec: CacheSpec, next_reap: int) -> KmemCache:
         """Set a cache up."""
         ...
@@ -77,6 +80,8 @@ def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
 
 class GeneratorDriver:
     """The readable paths."""
+
+    anew = False
 
     def __init__(self, kernel: ClocklessKernel) -> None:
         self._kernel = kernel

@@ -14,6 +14,7 @@ from slabdes.engine.conformance.kernel_log.geometry import compare_geometry, is_
 from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
 from slabdes.engine.conformance.verdict import Outcome
 from slabdes.errors import InputError
+from slabdes.files import is_folder, is_there
 
 KINDS = "op scripts (.ops), 6.1 logs (.log, or .txt with GEOM rows), plain or .gz, traces with their dumps, or folders of them"
 GEOMETRY_ENDINGS = (".txt", ".txt.gz")
@@ -38,11 +39,11 @@ def find_recordings(paths: list[Path], make_driver: MakeDriver = GeneratorDriver
     """
     found: list[Recording] = []
     for path in paths:
-        if not path.exists():
+        if not is_there(path):
             raise InputError(str(path), "no such file or folder", allowed=KINDS)
-        here = list(_below(path, MAX_DEPTH, make_driver)) if path.is_dir() else _of_file(path, make_driver, named=True)
+        here = list(_below(path, MAX_DEPTH, make_driver)) if is_folder(path) else _of_file(path, make_driver, named=True)
         if not here:
-            raise InputError(str(path), "no recording in it" if path.is_dir() else "not a recording by its name", allowed=KINDS)
+            raise InputError(str(path), "no recording in it" if is_folder(path) else "not a recording by its name", allowed=KINDS)
         found += here
     return found
 
@@ -56,7 +57,7 @@ def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Record
     except OSError as error:
         raise InputError(str(folder), error.strerror or str(error)) from None
     for entry in entries:
-        if entry.is_dir():
+        if is_folder(entry):
             if depth and not entry.is_symlink():
                 yield from _below(entry, depth - 1, make_driver)
         else:
@@ -73,10 +74,15 @@ def _of_file(path: Path, make_driver: MakeDriver, *, named: bool) -> list[Record
     if path.name.endswith(OPS_ENDINGS):
         return [Recording(path, partial(compare_script, make_driver=make_driver), is_script=True)]
     if path.name.endswith(LOG_ENDINGS):
-        return [Recording(path, compare_geometry if is_geometry_log(path) else partial(compare_log, make_driver=make_driver))]
+        return [Recording(path, partial(_compare_log, make_driver=make_driver))]
     if path.name.endswith(GEOMETRY_ENDINGS) and (named or _records_geometry(path)):
         return [Recording(path, compare_geometry)]
     return []
+
+
+def _compare_log(path: Path, make_driver: MakeDriver) -> Outcome:
+    """A log of either kind: which one only its text says."""
+    return compare_geometry(path) if is_geometry_log(path) else compare_log(path, make_driver)
 
 
 def _records_geometry(path: Path) -> bool:

@@ -19,11 +19,12 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
+from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES, Allowance, check_room
 from slabdes.engine.clockless import UNLIMITED
 from slabdes.engine.conformance.driver import Driver, GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel import ConformanceKernel
 from slabdes.engine.conformance.render import Record, dump_cache, geometry_record, tunables_record
-from slabdes.engine.conformance.script import MAX_CPUS, MAX_NODES, Line
+from slabdes.engine.conformance.script import Line
 from slabdes.errors import InputError, nearest
 from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
@@ -37,6 +38,8 @@ POLICIES = {
 }
 MAX_SIZE = 1 << 22
 DEFAULT_HZ = 1000
+ROOM_EVERY = 4096
+"""Allocations after which it is looked how much room slabs take."""
 
 AddressOf = Callable[[int], int]
 """The descriptor's address modulo 4 * HZ of each cache by its index: an input that a recording supplies."""
@@ -64,6 +67,7 @@ class ScriptRunner:
         self._geometries: list[Geometry] = []
         self._selected = 0
         self._issued: list[_Issued] = []
+        self._allowance = Allowance()
 
     def run(self, lines: Iterator[Line]) -> Iterator[Record]:
         """Execute lines and yield their records; an InputError names the line that cannot be executed."""
@@ -186,10 +190,12 @@ class ScriptRunner:
         geometry, flags = self._spec(line)
         state = self.state
         index = len(state.caches)
+        tunables = default_tunables(geometry.size, len(state.node_of_cpu))
+        self._allowance.cache(state, tunables, line.where, anew=self.driver.anew)
         spec = CacheSpec(
             line.keys.get("name", f"cache{index}"),
             geometry,
-            default_tunables(geometry.size, len(state.node_of_cpu)),
+            tunables,
             mem_spread="MEM_SPREAD" in flags.split("|"),
             ctor=bool(line.key("ctor", 0, 0, 1)),
         )
@@ -241,6 +247,7 @@ class ScriptRunner:
             line.key("shared", cache.shared, least, 1 << 10),
         )
         if not tunables.refused():
+            self._allowance.tune(self.state, tunables, line.where, anew=self.driver.anew)
             self.driver.tune(cpu, cache, tunables)
         yield {
             "i": line.index,
@@ -282,6 +289,9 @@ class ScriptRunner:
                 raise InputError(line.where, f"{word!r} after a node", allowed="thisnode or atomic")
             else:
                 node = line.integer(word, 0, self.state.n_nodes - 1)
+        if not len(self._issued) % ROOM_EVERY:
+            self.driver.settle()
+            check_room(self.state, 1, 1, 0, line.where)
         obj = self.driver.alloc(cpu, cache, flags, node)
         self._issued.append(_Issued(cache.index, obj, obj != NO_OBJECT))
         label = cpu.path.label if obj != NO_OBJECT else Path.FAIL.label
@@ -315,7 +325,9 @@ class ScriptRunner:
         yield {**record, **placed, **self._served(cpu, cache, cpu.path.label)}
 
     def _reap(self, line: Line) -> Iterator[Record]:
-        yield self._reap_now(line, self._cpu(line))
+        cpu = self._cpu(line)
+        self._allowance.turn(self.state, line.where)
+        yield self._reap_now(line, cpu)
 
     def _reap_now(self, line: Line, cpu: SlabCpu) -> Record:
         kernel = self.kernel
@@ -334,7 +346,9 @@ class ScriptRunner:
 
     def _advance(self, line: Line) -> Iterator[Record]:
         kernel = self.kernel
-        target = kernel.now + self._argument(line, 0, 1 << 40)
+        jiffies = self._argument(line, 0, 1 << 40)
+        self._allowance.turns(self.state, jiffies, self._hz, line.where)
+        target = kernel.now + jiffies
         while (cpu := min(kernel.cpus, key=lambda cpu: (cpu.reap_due, cpu.number))).reap_due <= target:
             yield self._reap_now(line, cpu)
         kernel.now = max(kernel.now, target)
@@ -343,6 +357,7 @@ class ScriptRunner:
     def _shrink(self, line: Line) -> Iterator[Record]:
         cache = self._cache_in_use(line)
         cpu = self._cpu(line) if line.words else self.kernel.cpus[0]
+        self._allowance.look(self.state, 1, line.where, "a shrink")
         left = self.driver.shrink(cpu, cache)
         yield {
             "i": line.index,
@@ -382,6 +397,9 @@ class ScriptRunner:
         if line.words not in ((), ("full",)):
             raise InputError(line.where, f"{line.words[0]!r} after dump", allowed="full, or nothing")
         self.driver.settle()
+        caches = self.state.caches
+        objects = sum((cache.slabs_created - cache.slabs_destroyed) * cache.num for cache in caches)
+        self._allowance.look(self.state, len(caches), line.where, "a dump", more=objects + len(caches) * len(self._issued))
         kernel = self.kernel
         yield {
             "i": line.index,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
+from slabdes.files import MAX_DIGITS
+from slabdes.files import read_text as read_bounded
 
+MAX_BYTES = 32 << 20
+"""Bytes of a script, a log or a recorded output, unpacked (assumed: ten times the longest of the golden data)."""
+MAX_LINES = 1 << 20
+TEXTS = f"scripts, logs and recorded outputs of at most {MAX_BYTES >> 20} MiB and {MAX_LINES} lines, plain or .gz"
 MAX_LINE = 4096
-MAX_NODES = 256
-MAX_CPUS = 1024
 
 POSITIONAL = {
     "use": 1,
@@ -53,11 +55,10 @@ class Line:
         """`text` as an integer within bounds, or an InputError that names the line."""
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdecimal()):
-            raise InputError(self.where, f"{text!r} is not a whole number", allowed=f"{least} to {most}")
-        value = int(text)
-        if not least <= value <= most:
-            raise InputError(self.where, f"{value} is out of range", allowed=f"{least} to {most}")
-        return value
+            raise InputError(self.where, f"{shown(text)!r} is not a whole number", allowed=f"{least} to {most}")
+        if len(digits) > MAX_DIGITS or not least <= int(text) <= most:
+            raise InputError(self.where, f"{shown(text)} is out of range", allowed=f"{least} to {most}")
+        return int(text)
 
     def key(self, name: str, default: int, least: int = 0, most: int = 1 << 40) -> int:
         """The integer behind `name=`, or `default`."""
@@ -65,20 +66,13 @@ class Line:
 
 
 def read_text(path: Path) -> str:
-    """A script's text, unpacked if its name ends in .gz; InputError in one line if that fails."""
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            if not data:
-                raise EOFError
-            data = gzip.decompress(data)
-        return data.decode("utf-8")
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(str(path), "damaged or cut gzip data") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"byte {error.start} is not UTF-8 text") from None
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error)) from None
+    """The text of a script, a log or an output, unpacked if its name ends in .gz. InputError for what is too long or damaged."""
+    text = read_bounded(path, MAX_BYTES, TEXTS, gunzip=path.suffix == ".gz")
+    if not text and path.suffix == ".gz":
+        raise InputError(str(path), "empty", allowed=TEXTS)
+    if (lines := text.count("\n")) > MAX_LINES:
+        raise InputError(str(path), f"{lines} lines", allowed=TEXTS)
+    return text
 
 
 def parse_script(text: str, name: str) -> Iterator[Line]:
@@ -104,7 +98,7 @@ def _parse_line(where: str, index: int, op: str, arguments: list[str]) -> Line:
         return Line(where, index, op, tuple(arguments))
     if op not in KEYED:
         known = [*POSITIONAL, *KEYED]
-        raise InputError(where, f"{op!r} is no operation{nearest(op, known)}", allowed=", ".join(known))
+        raise InputError(where, f"{shown(op)!r} is no operation{nearest(op, known)}", allowed=", ".join(known))
     keys: dict[str, str] = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")

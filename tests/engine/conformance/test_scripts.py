@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from slabdes.engine.conformance.compare import compare_script, read_records, run_script
 from slabdes.engine.conformance.recordings import find_recordings
 from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import parse_script, read_text
+from slabdes.engine.conformance.script import MAX_BYTES, MAX_LINES, parse_script, read_text
 from slabdes.errors import InputError
 
 
@@ -119,13 +120,26 @@ def _folder(name: str) -> Callable[[Path], Path]:
     return make
 
 
+def _pipe(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        os.mkfifo(folder / name)
+        return folder / name
+
+    return make
+
+
 PACKED = gzip.compress(b"machine\n" * 100)
 BAD_FILES = {
-    "a cut gzip": (_write("s.ops.gz", PACKED[:-10]), "damaged or cut gzip data"),
-    "gzip that is none": (_write("s.ops.gz", b"machine\n"), "damaged or cut gzip data"),
-    "gzip with damaged bytes": (_write("s.ops.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:]), "damaged or cut gzip data"),
-    "an empty .gz file": (_write("s.ops.gz", b""), "damaged or cut gzip data"),
-    "bytes that are not text": (_write("s.ops", b"machine\n\xff"), "byte 8 is not UTF-8 text"),
+    "a cut gzip": (_write("s.ops.gz", PACKED[:-10]), "damaged gzip"),
+    "gzip with damaged bytes": (_write("s.ops.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:]), "damaged gzip"),
+    "an empty .gz file": (_write("s.ops.gz", b""), "empty"),
+    "gzip that unpacks to more than there may be": (
+        _write("s.ops.gz", gzip.compress(b"#" * (MAX_BYTES + 1))),
+        "larger than 32 MiB",
+    ),
+    "lines without an end": (_write("s.ops", b"\n" * (MAX_LINES + 1)), f"{MAX_LINES + 1} lines"),
+    "a pipe that nobody writes to": (_pipe("s.ops"), "a pipe or a device"),
+    "bytes that are not text": (_write("s.ops", b"machine\n\xff"), "byte 8 is not UTF-8"),
     "a folder named as a script": (_folder("s.ops"), "Is a directory"),
     "no file": (lambda folder: folder / "gone.ops", "No such file or directory"),
 }
@@ -137,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(case: str, tmp_path: Pat
     path = make(tmp_path)
     with pytest.raises(InputError) as caught:
         read_text(path)
-    assert str(caught.value) == f"{path}: {message}"
+    assert str(caught.value).startswith(f"{path}: {message}; allowed: scripts, logs and recorded outputs of at most 32 MiB")
 
 
 def test_what_names_no_script_is_told(tmp_path: Path) -> None:

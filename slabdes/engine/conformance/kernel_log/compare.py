@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
 from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.runner import LogLine, LogRunner
 from slabdes.engine.conformance.script import read_text
@@ -20,8 +21,6 @@ from slabdes.errors import InputError
 
 LOG_ENDINGS = (".log", ".log.gz")
 _HIGH_MARK = re.compile(r"(: globalstat \S+) \S+")
-MAX_CPUS = 1024
-MAX_NODES = 256
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,15 @@ def machine_of(path: Path, sections: list[Section]) -> tuple[list[int], int]:
     n_nodes = 0
     for section in sections:
         for line in section.recorded:
-            if found := re.match(r"  cpu(\d+)\(node(\d+)\): ", line):
+            if found := re.match(r"  cpu([0-9]{1,9})\(node([0-9]{1,9})\): ", line):
                 nodes[int(found[1])] = int(found[2])
-            elif found := re.match(r"  node(\d+): ", line):
+            elif found := re.match(r"  node([0-9]{1,9}): ", line):
                 n_nodes = max(n_nodes, int(found[1]) + 1)
     n_nodes = max([n_nodes, *(node + 1 for node in nodes.values())])
-    if not nodes or sorted(nodes) != list(range(len(nodes))) or len(nodes) > MAX_CPUS or n_nodes > MAX_NODES:
+    if len(nodes) > MAX_CPUS or n_nodes > MAX_NODES:
+        problem = f"snapshots of {len(nodes)} CPUs and {n_nodes} nodes"
+        raise InputError(str(path), problem, allowed=f"at most {MAX_CPUS} CPUs and {MAX_NODES} nodes")
+    if not nodes or sorted(nodes) != list(range(len(nodes))):
         raise InputError(str(path), "no snapshot that shows the machine", allowed="a log with at least one snap of every CPU")
     return [nodes[cpu] for cpu in range(len(nodes))], n_nodes
 

@@ -17,11 +17,15 @@ from slabdes.allocator.tunables import alien_limit, default_tunables, free_limit
 from slabdes.engine.conformance.script import read_text
 from slabdes.engine.conformance.verdict import Verdict
 from slabdes.errors import InputError
+from slabdes.files import MAX_DIGITS
 from slabdes.units import PAGE_SIZE
 
 Row = dict[str, str]
 PLACES = {Placement.IN_OBJECT: "obj", Placement.OFF_SLAB: "off", Placement.ON_SLAB: "on"}
-_PAIR = re.compile(r"(\w+)=(\S+)")
+MAX_ROWS = 1 << 15
+"""GEOM rows in one file (assumed: a boot log has 200, one of made caches 1,200)."""
+_PAIR = re.compile(r"\b(\w+)=(\S+)")
+_WHOLE = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 SMP = 2
 """Any number of CPUs above one gives the same tunables."""
 
@@ -59,16 +63,19 @@ def compare_geometry(path: Path) -> Verdict:
     cpus_on_node0 = None
     rows = list(_rows(path))
     # Only on one CPU do small objects get no shared array.
-    small = (recorded for _where, _asked, recorded in rows if recorded.get("size", "").isdecimal())
-    cpus = 1 if any(int(recorded["size"]) <= PAGE_SIZE and recorded.get("shared") == "0" for recorded in small) else SMP
+    unshared = (recorded.get("size", "") for _where, _asked, recorded in rows if recorded.get("shared") == "0")
+    cpus = 1 if any(_WHOLE.fullmatch(size) and int(size) <= PAGE_SIZE for size in unshared) else SMP
     for where, asked, recorded in rows:
         total += 1
         try:
             if cpus_on_node0 is None:
-                cpus_on_node0 = (int(recorded["node0_free_limit"]) - int(recorded["num"])) // int(recorded["batchcount"]) - 1
+                limit, num, batchcount = (_whole(recorded[key]) for key in ("node0_free_limit", "num", "batchcount"))
+                cpus_on_node0 = (limit - num) // batchcount - 1
             ours = _made_row(asked, recorded, cpus, cpus_on_node0) if asked else _boot_row(recorded, cpus)
-        except (KeyError, ValueError, ZeroDivisionError):
+        except (KeyError, IndexError, ValueError, ZeroDivisionError):
             raise InputError(where, "not a GEOM row of a geometry log") from None
+        except InputError as error:
+            raise InputError(where, error.problem, error.allowed) from None
         theirs = {key: recorded.get(key, "") for key in ours}
         if ours == theirs:
             matched += 1
@@ -81,6 +88,7 @@ def compare_geometry(path: Path) -> Verdict:
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str], Row]]:
     asked: list[str] = []
+    rows = 0
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.split()
         if words[:2] == [">", "geom"]:
@@ -88,11 +96,14 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str], Row]]:
         elif words[:1] == [">"]:
             asked = []
         elif words[:1] == ["GEOM"]:
+            rows += 1
+            if rows > MAX_ROWS:
+                raise InputError(f"{path}:{number}", "one GEOM row too many", allowed=f"{MAX_ROWS} in a file")
             yield f"{path}:{number}", asked, dict(_PAIR.findall(line))
 
 
 def _made_row(asked: list[str], recorded: Row, cpus: int, cpus_on_node0: int) -> Row:
-    size, align = int(asked[0]), int(asked[1])
+    size, align = _whole(asked[0]), _whole(asked[1])
     flags = recorded.get("flags", asked[2] if len(asked) > 2 else "-")
     geometry = indexes_geometry(
         size, align, hwcache_align="h" in flags, reclaim_account="r" in flags, typesafe_by_rcu="t" in flags
@@ -107,9 +118,15 @@ def _made_row(asked: list[str], recorded: Row, cpus: int, cpus_on_node0: int) ->
 
 
 def _boot_row(recorded: Row, cpus: int) -> Row:
-    size, align = int(recorded["object_size"]), int(recorded["align"])
+    size, align = _whole(recorded["object_size"]), _whole(recorded["align"])
     candidates = [
         geometry_row(indexes_geometry(size, align, reclaim_account=reclaim, typesafe_by_rcu=rcu, noleaktrace=noleak), size, cpus)
         for reclaim, rcu, noleak in product((False, True), repeat=3)
     ]
     return next((row for row in candidates if all(recorded.get(key) == value for key, value in row.items())), candidates[0])
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)

@@ -24,10 +24,12 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.tunables import Tunables, alien_limit, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.dumps.bounds import Allowance
 from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.engine.conformance.kernel_log.geometry import geometry_row
 from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
 from slabdes.errors import InputError
+from slabdes.files import MAX_DIGITS
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slab.kernel import SlabCpu
 
@@ -37,6 +39,8 @@ NEVER = 1 << 62
 FLAGS = "hrt"
 """HWCACHE_ALIGN, RECLAIM_ACCOUNT, TYPESAFE_BY_RCU."""
 HZ = 250
+MOST = 1 << 40
+_WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class LogRunner:
         self._geometry: Geometry | None = None
         self._asked_size = 0
         self._cache: KmemCache | None = None
+        self._allowance = Allowance()
+        self._where = ""
 
     @property
     def cache(self) -> KmemCache:
@@ -68,6 +74,7 @@ class LogRunner:
     def execute(self, command: LogLine, recorded: Sequence[str]) -> Iterator[str]:
         """The lines that `command` leaves behind; `recorded` supplies what is an input. InputError for an unknown command."""
         words = command.text.split()
+        self._where = command.where
         if self._cache is None and words[:1] != ["new"]:
             raise InputError(command.where, f"{command.text[:60]!r} before any new")
         try:
@@ -78,29 +85,31 @@ class LogRunner:
     def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
         match words:
             case ["new", name, size, align, flags]:
-                yield self._new(name, int(size), int(align), flags)
+                yield self._new(name, _whole(size, 0), _whole(align, 0), flags)
             case ["a", cpu, count, node]:
+                self._allowance.operations(_whole(count, 0), self._where)
                 for _allocation in range(int(count)):
-                    yield self._allocate(int(cpu), int(node))
+                    yield self._allocate(_whole(cpu, 0), self._node(node))
             case ["f", cpu, first, last]:
-                step = 1 if int(first) <= int(last) else -1
-                yield from self._frees(int(cpu), range(int(first), int(last) + step, step))
+                yield from self._range_of_frees(_whole(cpu, 0), self._object(first), self._object(last))
             case ["fl", cpu, numbers]:
-                yield from self._frees(int(cpu), [int(listed) for listed in numbers.split(",")])
+                yield from self._frees(_whole(cpu, 0), [self._object(listed) for listed in numbers.split(",")])
             case ["(long", "line)"]:
                 yield from self._long_line(recorded)
             case ["tune", limit, batchcount, shared]:
-                yield from self._tune(Tunables(int(limit), int(batchcount), int(shared)))
+                yield from self._tune(Tunables(_whole(limit, 1), _whole(batchcount, 1), _whole(shared, 0)))
             case ["reap", cpu, force]:
-                yield self._reap(int(cpu), bool(int(force)), recorded)
+                yield self._reap(_whole(cpu, 0), bool(_whole(force, 0)), recorded)
             case ["nextreap", cpu]:
-                yield self._next_reap_node(int(cpu), recorded)
+                yield self._next_reap_node(_whole(cpu, 0), recorded)
             case ["shrink"]:
                 yield self._shrink(recorded)
             case ["snap"]:
+                self._look("a snap")
                 yield from self._info()
                 yield from self._snap()
             case ["info"]:
+                self._look("an info")
                 yield from self._info()
             case ["end"]:
                 return
@@ -108,9 +117,18 @@ class LogRunner:
                 raise ValueError
 
     def _cpu(self, number: int) -> SlabCpu:
-        if number < 0:
-            raise IndexError
         return self.kernel.cpus[number]
+
+    def _node(self, text: str) -> int:
+        """A node's number, or ANY where none is asked for, and where a machine of one node has no node to reap."""
+        return _whole(text, ANY, self.kernel.state.n_nodes - 1)
+
+    def _object(self, text: str) -> int:
+        return _whole(text, 0, len(self.objects) - 1)
+
+    def _look(self, what: str) -> None:
+        state = self.kernel.state
+        self._allowance.look(state, 1, self._where, what, more=len(state.slabs) + len(self.objects))
 
     def _new(self, name: str, size: int, align: int, flags: str) -> str:
         if self._cache is not None:
@@ -118,13 +136,18 @@ class LogRunner:
         letters = "" if flags == "-" else flags
         if set(letters) - set(FLAGS):
             raise ValueError
-        geometry = indexes_geometry(
-            size, align, hwcache_align="h" in letters, reclaim_account="r" in letters, typesafe_by_rcu="t" in letters
-        )
+        try:
+            geometry = indexes_geometry(
+                size, align, hwcache_align="h" in letters, reclaim_account="r" in letters, typesafe_by_rcu="t" in letters
+            )
+        except InputError as error:
+            raise InputError(self._where, error.problem, error.allowed) from None
         state = self.kernel.state
         self._geometry = geometry
         self._asked_size = size
-        spec = CacheSpec(name, geometry, default_tunables(geometry.size, len(state.node_of_cpu)))
+        tunables = default_tunables(geometry.size, len(state.node_of_cpu))
+        self._allowance.cache(state, tunables, self._where, anew=self._driver.anew)
+        spec = CacheSpec(name, geometry, tunables)
         self._cache = self._driver.create(spec, NEVER)
         self.kernel.name_locks(self._cache)
         self.kernel.locks[LockSite.TUNE] += state.n_nodes
@@ -150,6 +173,12 @@ class LogRunner:
         obj = self._driver.alloc(context, self.cache, MAY_WAIT, NO_NODE if node == ANY else node)
         self.objects.append(obj)
         return f"A cpu={cpu} reqnode={node} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
+
+    def _range_of_frees(self, cpu: int, first: int, last: int) -> Iterator[str]:
+        step = 1 if first <= last else -1
+        numbers = range(first, last + step, step)
+        self._allowance.spend(len(numbers), self._where, f"{len(numbers)} objects to free")
+        yield from self._frees(cpu, numbers)
 
     def _frees(self, cpu: int, numbers: Sequence[int]) -> Iterator[str]:
         """Objects that are there are given back; the others leave no record."""
@@ -183,13 +212,14 @@ class LogRunner:
                 return
             given = dict(re.findall(r"(cpu|reqnode|id)=(-?\d+)", line))
             if kind == "A ":
-                yield self._allocate(int(given["cpu"]), int(given["reqnode"]))
+                yield self._allocate(_whole(given["cpu"], 0), self._node(given["reqnode"]))
             else:
-                yield self._free(int(given["cpu"]), int(given["id"]))
+                yield self._free(_whole(given["cpu"], 0), self._object(given["id"]))
 
     def _tune(self, tunables: Tunables) -> Iterator[str]:
         if tunables.refused():
             raise ValueError
+        self._allowance.tune(self.kernel.state, tunables, self._where, anew=self._driver.anew)
         self._driver.tune(self._cpu(0), self.cache, tunables)
         yield f"TUNE limit={tunables.limit} batch={tunables.batchcount} shared={tunables.shared} {self._events()}"
         yield self._geom()
@@ -197,7 +227,8 @@ class LogRunner:
     def _reap(self, cpu: int, force: bool, recorded: Sequence[str]) -> str:
         context = self._cpu(cpu)
         given = re.search(r" reap_node=(-?\d+)", recorded[0]) if recorded else None
-        reap_node = int(given[1]) if given else context.reap_node
+        reap_node = self._node(given[1]) if given else context.reap_node
+        self._look("a reap")
         # On a machine with one node there is no reap node: -1, and no alien cache to drain.
         context.reap_node = max(reap_node, 0)
         l3 = self.cache.nodelists[context.node]
@@ -211,7 +242,7 @@ class LogRunner:
         """next_reap_node: an input, as for a reap, since the kernel's own timers advance it too; -1 on one node."""
         context = self._cpu(cpu)
         given = re.search(r" now=(-?\d+)", recorded[0]) if recorded else None
-        now = int(given[1]) if given else (context.reap_node + 1) % self.kernel.state.n_nodes
+        now = self._node(given[1]) if given else (context.reap_node + 1) % self.kernel.state.n_nodes
         context.reap_node = max(now, 0)
         return f"NEXTREAPNODE cpu={cpu} now={now}"
 
@@ -220,6 +251,7 @@ class LogRunner:
         self.kernel.interrupt_order = tuple(int(number) for number in order)
         if sorted(self.kernel.interrupt_order) != list(range(len(self.kernel.cpus))):
             self.kernel.interrupt_order = ()
+        self._look("a shrink")
         left = self._driver.shrink(self._cpu(0), self.cache)
         return f"SHRINK ret={left} {self._events()}"
 
@@ -270,3 +302,10 @@ class LogRunner:
         objects = self.kernel.state.words[ac.entry : ac.entry + ac.avail]
         names = " ".join(self._name(obj) for obj in objects)
         return f"avail={ac.avail} limit={ac.limit} batch={batchcount} touched={ac.touched} [{names}]"
+
+
+def _whole(text: str, least: int, most: int = MOST) -> int:
+    """The whole number that `text` is. ValueError for anything else, and beyond what is allowed."""
+    if not _WHOLE.fullmatch(text) or not least <= (value := int(text)) <= most:
+        raise ValueError
+    return value

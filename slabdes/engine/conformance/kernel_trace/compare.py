@@ -13,15 +13,17 @@ from typing import Final
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, ListName, SlabState, obj_to_index, virt_to_slab
+from slabdes.dumps.addresses import Addresses
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
-from slabdes.dumps.restore import Addresses, free_objects_of, head_of, slabs_of
+from slabdes.dumps.restore import free_objects_of, head_of, slabs_of
 from slabdes.engine.conformance.kernel_log.kernel import SITES
 from slabdes.engine.conformance.kernel_trace.events import read_trace
 from slabdes.engine.conformance.kernel_trace.kernel import CacheReplay
 from slabdes.engine.conformance.kernel_trace.replay import Replayed, replay
 from slabdes.engine.conformance.kernel_trace.verdict import MAX_DIFFERING, MAX_RELATIVE, CacheVerdict, Item, Total, TraceVerdict
 from slabdes.errors import InputError
+from slabdes.files import is_regular
 
 FILES: Final = ("dumps.txt", "trace.txt")
 ENDINGS: Final = ("", ".gz")
@@ -49,7 +51,7 @@ RULED: Final = ("hits", "misses", "remote frees", "alien overflows", "grown", AC
 
 def is_trace_folder(path: Path) -> bool:
     """Whether `path` is a folder with dumps and a trace in it."""
-    return path.is_dir() and all(any((path / f"{name}{ending}").is_file() for ending in ENDINGS) for name in FILES)
+    return all(any(is_regular(path / f"{name}{ending}") for ending in ENDINGS) for name in FILES)
 
 
 def compare_trace_folder(folder: Path) -> TraceVerdict:
@@ -95,7 +97,7 @@ def before_and_after(path: Path, dumps: tuple[Dump, ...]) -> tuple[Dump, Dump]:
 def _file(folder: Path, name: str) -> Path:
     for ending in ENDINGS:
         path = folder / f"{name}{ending}"
-        if path.is_file():
+        if is_regular(path):
             return path
     raise InputError(str(folder), f"no {name} or {name}.gz in it", allowed=FOLDER)
 

@@ -23,9 +23,10 @@ MAX_EVENTS: Final = 1 << 21
 """Events accepted in one trace (assumed: they are held in memory, about half a kilobyte each)."""
 MAX_MARKS: Final = 64
 _MARK: Final = re.compile(rb": slt_dumpall: SLT_SNAPSHOT (\S{1,64})\s*$")
-_NAME: Final = re.compile(rb" name=(.+?)\s*$")
+_NAME: Final = b" name="
+"""What stands before a name, which goes on to the line's end."""
 _GFP: Final = re.compile(rb" gfp_flags=(\S*)")
-_CONTEXT: Final = re.compile(rb"-(\d{1,10})[ \t]+(?:\([^)]*\)[ \t]+)?\[\d+\][ \t]+[^ \t]{2}([.a-zA-Z])[^ \t]*[ \t]+\d")
+_CONTEXT: Final = re.compile(rb"-(\d{1,10})[ \t]+(?:\([^()]*\)[ \t]+)?\[\d+\][ \t]+[^ \t]{2}([.a-zA-Z])[^ \t]*[ \t]+\d")
 """task-pid, thread group or none, [cpu], ftrace's latency columns (the third is the context), time."""
 _LEVELS: Final = {b"s": 1, b"h": 2, b"H": 2, b"z": 3, b"Z": 3}
 _KMALLOC: Final = re.compile(r"(?P<dma>dma-)?kmalloc-(?P<type>rcl-|cg-)?\d+[kM]?")
@@ -111,8 +112,8 @@ def _traced(kmem: KmemEvent, line: bytes) -> TracedEvent:
     context = _CONTEXT.search(line)
     level, task = (_LEVELS.get(context[2], 0), int(context[1])) if context else (0, 0)
     if kmem.kind is Kind.FREE:
-        name = _NAME.search(line)
-        return TracedEvent(kmem, name[1].decode("ascii", "replace") if name else "", "", level, task)
+        name = line.partition(_NAME)[2].rstrip().decode("ascii", "replace")
+        return TracedEvent(kmem, name, "", level, task)
     gfp = _GFP.search(line)
     return TracedEvent(kmem, "", _kind_of_kmalloc(gfp[1].decode("ascii", "replace") if gfp else ""), level, task)
 
@@ -138,6 +139,7 @@ class CacheFinder:
         self._caches: dict[str, CacheDump] = {**after.caches, **before.caches}
         self._homes = (_Homes(before), _Homes(after))
         self._kmallocs = _kmalloc_table(self._caches)
+        self._by_sizes = _caches_by_sizes(self._caches)
         self._next_free_name = _names_of_next_frees(trace.events)
         self._sites = self._learn_sites()
 
@@ -175,8 +177,7 @@ class CacheFinder:
 
     def _by_size(self, traced: TracedEvent) -> str:
         """The one cache whose objects have these sizes, if it is one."""
-        names = [name for name in self._caches if self._fits(name, traced)]
-        return names[0] if len(names) == 1 else UNKNOWN
+        return self._by_sizes.get((traced.kmem.bytes_req, traced.kmem.bytes_alloc), UNKNOWN)
 
     def _fits(self, name: str, traced: TracedEvent) -> bool:
         cache = self._caches.get(name)
@@ -225,6 +226,15 @@ def _kmalloc_table(caches: Mapping[str, CacheDump]) -> dict[str, tuple[tuple[int
         if match := _KMALLOC.fullmatch(name):
             table.setdefault(match["dma"] or match["type"] or "", []).append((cache.object_size, name))
     return {kind: tuple(sorted(sizes)) for kind, sizes in table.items()}
+
+
+def _caches_by_sizes(caches: Mapping[str, CacheDump]) -> dict[tuple[int, int], str]:
+    """The cache of objects of (bytes asked for, bytes laid out); UNKNOWN where several have these."""
+    found: dict[tuple[int, int], str] = {}
+    for name, cache in caches.items():
+        sizes = cache.object_size, cache.geometry.size
+        found[sizes] = UNKNOWN if sizes in found else name
+    return found
 
 
 def _names_of_next_frees(events: tuple[TracedEvent, ...]) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import KmemCache, KmemList3, SlabState
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LINUX_6_1
-from slabdes.dumps.restore import Addresses
+from slabdes.dumps.addresses import Addresses
 from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
 from slabdes.engine.conformance.kernel_trace.resync import Resync
 from slabdes.paths.sites import LockSite
@@ -68,23 +70,55 @@ class CacheReplay:
     locks: dict[LockSite, int] = field(default_factory=lambda: dict.fromkeys(SITES, 0))
 
 
+class Unlearned:
+    """Slabs of a cache whose address is not known yet, by their colour's offset, oldest first; `first` of all is the oldest."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._by_offset: dict[int, dict[int, int]] = {}
+        """Offset to slabs and when each was made."""
+        self._offset_of: dict[int, int] = {}
+
+    def add(self, slab: int, offset: int) -> None:
+        """A new slab."""
+        self._made += 1
+        self._by_offset.setdefault(offset, {})[slab] = self._made
+        self._offset_of[slab] = offset
+
+    def remove(self, slab: int) -> None:
+        """Its address is known now, or it is gone."""
+        offset = self._offset_of.pop(slab)
+        slabs = self._by_offset[offset]
+        del slabs[slab]
+        if not slabs:
+            del self._by_offset[offset]
+
+    def first(self, fits: Callable[[int], bool]) -> int:
+        """The oldest slab whose offset `fits`, or NO_SLAB."""
+        oldest = [next(iter(slabs.items())) for offset, slabs in self._by_offset.items() if fits(offset)]
+        return min(oldest, key=lambda item: item[1])[0] if oldest else NO_SLAB
+
+
 class TraceKernel(LogKernel):
     """A LogKernel for many caches, which tells when slabs are made and destroyed."""
 
-    def __init__(self, state: SlabState, addresses: Addresses) -> None:
+    def __init__(self, state: SlabState, addresses: Addresses, descriptors: Mapping[int, int]) -> None:
         super().__init__(state, MemPolicy(state.n_nodes), LINUX_6_1)
         self.addresses = addresses
-        self.unlearned: dict[int, list[int]] = {}
-        """By cache, slabs whose address is not known yet, oldest first."""
+        self.descriptors = dict(descriptors)
+        """By object, the slab whose free list it holds."""
+        self.unlearned: dict[int, Unlearned] = {}
+        """By cache, slabs whose address is not known yet."""
 
     def note_slab_made(self, cpu: SlabCpu, cache: KmemCache, slab: int) -> None:
         """The new slab's address will be known from its first recorded pointer."""
         super().note_slab_made(cpu, cache, slab)
-        self.unlearned.setdefault(cache.index, []).append(slab)
+        self.unlearned.setdefault(cache.index, Unlearned()).add(slab, self.state.slabs[slab].colouroff)
 
     def note_given_up(self, cpu: SlabCpu, cache: KmemCache, l3: KmemList3, slab: int) -> None:
-        """Its pages may become another slab's."""
+        """Its pages may become another slab's; its free list is given back."""
         super().note_given_up(cpu, cache, l3, slab)
+        self.descriptors.pop(self.state.slabs[slab].descriptor, None)
         if slab in self.addresses.of:
             self.addresses.forget(cache, slab)
         else:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 from slabdes.allocator.state import NO_OBJECT, KmemCache, obj_to_index, object_number, virt_to_slab
+from slabdes.allocator.transitions import NO_SLAB
 from slabdes.dumps.records import Dump
 from slabdes.dumps.restore import Restored, live_objects, restore
 from slabdes.engine.conformance.kernel_trace.events import PAGES, UNKNOWN, CacheFinder, Trace, TracedEvent
@@ -70,12 +72,14 @@ class _Replayer:
         self.free_lists_traced = free_lists_traced
         self.addresses = restored.addresses
         self.state = restored.state
-        self.kernel = TraceKernel(self.state, self.addresses)
+        self.kernel = TraceKernel(self.state, self.addresses, restored.descriptors)
         self.counts = {name: CacheReplay() for name in restored.caches}
         self.aliases: dict[tuple[int, int], int] = {}
         self.live: set[int] = set()
         self.recorded_live: dict[int, str] = {}
         self.blocked: dict[int, deque[int]] = {}
+        self.stopped: list[tuple[int, int]] = []
+        """Position and CPU of all that have stopped, the first position on top; some have gone on."""
         self.waiting: dict[int, list[int]] = {}
         self.positions: dict[int, list[int]] = {}
         for position in range(trace.begin, trace.end):
@@ -83,6 +87,8 @@ class _Replayer:
         self.standing: dict[int, int] = {}
         """By object, the pointer that it stands for: `aliases` the other way round."""
         self.displaced: set[int] = set()
+        self.spare: dict[int, list[int]] | None = None
+        """By cache, objects that were in use when free lists were first moved."""
         self.recent: dict[str, deque[tuple[int, int]]] = {name: deque(maxlen=CLOSE) for name in restored.caches}
         """By cache, positions and CPUs of its last events."""
         self.last_free: dict[int, tuple[int, int]] = {}
@@ -93,7 +99,8 @@ class _Replayer:
         for name, cache in restored.caches.items():
             self.kernel.name_locks(cache)
             for obj in live_objects(self.state, cache):
-                self.live.add(obj)
+                if obj not in self.kernel.descriptors:
+                    self.live.add(obj)
                 self.recorded_live[self._pointer(cache, obj)] = name
 
     def run(self) -> Replayed:
@@ -104,11 +111,12 @@ class _Replayer:
                 self.blocked[cpu].append(position)
             else:
                 self._advance(cpu, deque((position,)))
-        while self.blocked:
-            cpu = min(self.blocked, key=lambda number: self.blocked[number][0])
-            queue = self.blocked.pop(cpu)
-            self._step(queue.popleft())
-            self._advance(cpu, queue)
+        while self.stopped:
+            position, cpu = heappop(self.stopped)
+            if cpu in self.blocked and self.blocked[cpu][0] == position:
+                queue = self.blocked.pop(cpu)
+                self._step(queue.popleft())
+                self._advance(cpu, queue)
         return Replayed(
             self.restored, self.kernel, self.counts, self.trace.end - self.trace.begin, self.unknown, self.pages, self.empty,
             self.free_lists_traced, self.delays,
@@ -124,6 +132,7 @@ class _Replayer:
                 pointer = self.trace.events[position].kmem.pointer
                 if self._too_early(position):
                     self.blocked[cpu] = queue
+                    heappush(self.stopped, (position, cpu))
                     name = self.names[position] or self.recorded_live.get(pointer, UNKNOWN)
                     if name in self.counts:
                         self.counts[name].held_back += 1
@@ -251,7 +260,7 @@ class _Replayer:
         first = pointer - obj_to_index(obj) * cache.size
         block = self.addresses.block(cache, pointer)
         colour, odd = divmod(first - block, cache.colour_off)
-        if self.addresses.slab_at(cache, pointer) is not None or odd or not 0 <= colour < max(cache.colour, 1):
+        if not block or self.addresses.slab_at(cache, pointer) is not None or odd or not 0 <= colour < max(cache.colour, 1):
             return False
         counts.learned += 1
         counts.odd_colours += first - block != self.state.slabs[slab].colouroff
@@ -313,20 +322,29 @@ class _Replayer:
         obj = self.addresses.object_at(cache, pointer)
         if obj != NO_OBJECT or self.addresses.slab_at(cache, pointer) is not None:
             return obj
-        block = self.addresses.block(cache, pointer)
-        for slab in self.kernel.unlearned.get(cache.index, ()):
-            first = block + self.state.slabs[slab].colouroff
-            objnr, odd = divmod(pointer - first, cache.size)
-            if not odd and 0 <= objnr < cache.num:
-                self.kernel.know(cache, slab, first)
-                return object_number(slab, objnr)
-        return NO_OBJECT
+        block, unlearned = self.addresses.block(cache, pointer), self.kernel.unlearned.get(cache.index)
+        if unlearned is None or not block:
+            return NO_OBJECT
+
+        def place(offset: int) -> int:
+            objnr, odd = divmod(pointer - block - offset, cache.size)
+            return objnr if not odd and 0 <= objnr < cache.num else -1
+
+        slab = unlearned.first(lambda offset: place(offset) >= 0)
+        if slab == NO_SLAB:
+            return NO_OBJECT
+        offset = self.state.slabs[slab].colouroff
+        self.kernel.know(cache, slab, block + offset)
+        return object_number(slab, place(offset))
 
     def _free(self, position: int, traced: TracedEvent, named: str) -> None:
         pointer = traced.kmem.pointer
         name = named or self.recorded_live.get(pointer, UNKNOWN)
         if name == UNKNOWN:
             self._free_of_no_object(pointer)
+            return
+        if name not in self.counts:
+            self.unknown += 1
             return
         cache, counts = self.restored.caches[name], self.counts[name]
         cpu = self._context(traced.kmem.cpu, counts)
@@ -337,6 +355,8 @@ class _Replayer:
         if obj == NO_OBJECT:
             obj = self.addresses.object_at(cache, pointer)
         self.recorded_live.pop(pointer, None)
+        if obj in self.kernel.descriptors:
+            self._hold_elsewhere(obj)
         if obj == NO_OBJECT or obj not in self.live:
             counts.unplaced_frees += 1
             return
@@ -344,13 +364,33 @@ class _Replayer:
         counts.frees += 1
         self.kernel.finish(kmem_cache_free(self.kernel, cpu, cache, obj))
 
+    def _hold_elsewhere(self, obj: int) -> None:
+        """Have another object in use hold the free list that `obj` was taken to hold: dumps do not tell which does."""
+        if self.spare is None:
+            self.spare = {}
+            for other in sorted(self.live - self.standing.keys()):
+                self.spare.setdefault(self._cache_of(other), []).append(other)
+        spare = self.spare.get(self._cache_of(obj), [])
+        while spare:
+            other = spare.pop()
+            if other in self.live and other not in self.standing:
+                slab = self.kernel.descriptors.pop(obj)
+                self.kernel.descriptors[other] = slab
+                self.state.slabs[slab].descriptor = other
+                self.live.remove(other)
+                self.live.add(obj)
+                return
+
+    def _cache_of(self, obj: int) -> int:
+        return self.state.slabs[virt_to_slab(obj)].cache
+
     def _free_of_no_object(self, pointer: int) -> None:
         """A kfree, which gives no name, of what is not in use: unless it lies in a slab, it came from the page allocator."""
-        for name, cache in self.restored.caches.items():
-            if self.addresses.object_at(cache, pointer) != NO_OBJECT:
-                self.counts[name].unplaced_frees += 1
-                return
-        self.pages += 1
+        caches = self.addresses.caches_at(pointer)
+        if caches:
+            self.counts[caches[0].name].unplaced_frees += 1
+        else:
+            self.pages += 1
 
     def _pointer(self, cache: KmemCache, obj: int) -> int:
         return self.addresses.pointer(cache, virt_to_slab(obj), obj_to_index(obj))

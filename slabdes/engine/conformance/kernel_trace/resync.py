@@ -5,6 +5,7 @@ Leaves out when and how often: see replay.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 
 from slabdes.allocator.state import BUFCTL_END, KmemCache, SlabState, obj_to_index, virt_to_slab
@@ -29,13 +30,17 @@ class Resync(Enum):
 
 
 def change_places(state: SlabState, cache: KmemCache, recorded: int, obj: int) -> Resync:
-    """Put `obj`, just handed out, where the unused `recorded` of the same node lies, which is handed out instead."""
+    """Put `obj`, just handed out, where the unused `recorded` of the same node lies, which is handed out instead.
+
+    It may be in use after all, as a slab's descriptor: then the two cannot change places, and `obj` stands for it.
+    """
     words = state.words
-    for ac in arrays_of(cache):
-        for place in range(ac.entry, ac.entry + ac.avail):
-            if words[place] == recorded:
-                words[place] = obj
-                return Resync.ARRAY
+    for ac in arrays_of(cache, state.slabs[virt_to_slab(recorded)].nodeid):
+        with suppress(ValueError):
+            words[words.index(recorded, ac.entry, ac.entry + ac.avail)] = obj
+            return Resync.ARRAY
+    if recorded not in free_objects_of(state, virt_to_slab(recorded)):
+        return Resync.ALIAS
     _change_slabs(state, cache, recorded, obj)
     return Resync.SLAB
 
