@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE_S = 120
@@ -21,6 +22,17 @@ def alive(process: int) -> bool:
     except OSError:
         return not Path("/proc/self/stat").exists()
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session that have not ended, by Linux's /proc."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _parent, _group, number = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(number) == leader and state not in "ZX":
+                found.append(int(entry.name))
+    return found
 
 
 def within(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
