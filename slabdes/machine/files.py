@@ -29,6 +29,8 @@ class Kind(StrEnum):
 
 
 KINDS: Final = ", ".join(Kind)
+_SKIPPED: Final = re.compile(r"(?:[^\S\r\n]*+(?:#[^\r\n]*+)?+(?:[\r\n]|\Z))*+")
+"""Lines that are blank or a comment."""
 _FIRST_LINE: Final = {
     Kind.HWLOC: re.compile(r"\s*+<"),
     Kind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
@@ -48,15 +50,15 @@ def read_text(path: Path) -> str:
 
 def kind_of(text: str, where: str) -> Kind:
     """Which kind of machine file `text` is, by its first line that is not blank or a comment. InputError if by none."""
-    line, number = "", 0
-    for number, line in enumerate(text.splitlines(), 1):  # noqa: B007 -- both are needed afterwards
-        if line.strip() and not line.lstrip().startswith("#"):
-            break
-    else:
+    skipped = _SKIPPED.match(text)
+    start = skipped.end() if skipped else 0
+    line = text[start : start + MAX_HEAD].partition("\n")[0].partition("\r")[0]
+    if not line:
         raise InputError(where, "nothing in it but comments", allowed=KINDS)
     for kind, first in _FIRST_LINE.items():
-        if first.match(line[:MAX_HEAD]):
+        if first.match(line):
             return kind
+    number = text.count("\n", 0, start) + 1
     raise InputError(f"{where}: line {number}", f"{shown(line, 60)!r} begins no kind of machine file", allowed=KINDS)
 
 

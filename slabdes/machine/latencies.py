@@ -52,10 +52,11 @@ def _entry(rows: list[list[float | None]], row: int, column: int) -> float | Non
 
 
 def _rows(text: str, where: str) -> list[list[float | None]]:
-    lines = text.rstrip("\r\n").split("\n")
+    text = text.rstrip("\r\n")
+    if (ends := text.count("\n")) >= MAX_CPUS:
+        raise InputError(where, f"{ends + 1} rows", allowed=f"2 to {MAX_CPUS}, one a CPU")
+    lines = text.split("\n")
     separator = next((mark for mark in SEPARATORS if mark in text), ",")
-    if len(lines) > MAX_CPUS:
-        raise InputError(where, f"{len(lines)} rows", allowed=f"2 to {MAX_CPUS}, one a CPU")
     rows: list[list[float | None]] = []
     for number, line in enumerate(lines, 1):
         if line.count(separator) >= MAX_CPUS:

@@ -46,6 +46,8 @@ EXPERIMENTS: Final = TESTS.parent / "experiments"
 SEEDS: Final = TESTS / "campaigns" / "seeds"
 """Files made up for this."""
 PACKAGE: Final = TESTS.parent / "slabdes"
+FEW: Final = 4
+"""More nodes than these are not drawn, likewise."""
 LARGE: Final = 1 << 26
 LONG: Final = 64
 """More CPUs than these are not written out again: that takes seconds, and says nothing of reading."""
@@ -76,6 +78,8 @@ def use_machine(machine: Machine) -> None:
     machine.zonelist(0)
     if machine.n_cpus <= LONG and machine.n_nodes <= LONG:
         json.dumps(machine.describe(), allow_nan=False)
+        if machine.n_nodes <= FEW:
+            json.dumps(machine.layout(), allow_nan=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "m.toml"
             path.write_text(machine.to_toml(), encoding="utf-8")
