@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from slabdes.allocator.mempolicy import alternate_node, slab_node
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab, virt_to_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
@@ -113,6 +113,8 @@ def cache_alloc_refill(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -
             cpu.path = Path.FAIL
             return NO_OBJECT
         if ac.avail:
+            # Though there may be no new slab: an interrupt's handler has freed into the array meanwhile.
+            cpu.path = Path.GROW
             break
     if grown:
         cpu.path = Path.GROW
@@ -298,4 +300,7 @@ def alloc_slabmgmt(k: Kernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, flags:
     yield from k.irq_restore(cpu)
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor
-    return bool(descriptor != NO_OBJECT)
+    if descriptor == NO_OBJECT:
+        return False
+    cache.slabp_cache.nodelists[k.state.slabs[virt_to_slab(descriptor)].nodeid].descriptors += 1
+    return True

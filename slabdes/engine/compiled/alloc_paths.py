@@ -146,7 +146,7 @@ def cache_alloc_refill(run: Record, cpu: Record, frame: Record) -> int:
         cpu.path = _FAIL
         end_of_path(cpu, NO_OBJECT)
         return GO
-    if frame.grown:
+    if frame.grown or stage == 7:
         cpu.path = _GROW
     ac.touched = 1
     end_of_path(cpu, ac_get(words, ac))
@@ -400,7 +400,11 @@ def _make_slab(run: Record, cpu: Record, frame: Record, stage: int) -> int:
             return GO
     elif stage == 7:
         cpu.path = frame.path
-        slabs_at(run.slabs)[frame.slab].descriptor = cpu.ret
+        slabs = slabs_at(run.slabs)
+        slabs[frame.slab].descriptor = cpu.ret
+        if cpu.ret != NO_OBJECT:
+            there = slabs[cpu.ret >> OBJECT_BITS].nodeid
+            l3s_at(run.l3s)[record.slabp_cache * run.n_nodes + there].descriptors += 1
         frame.pc = GROW_BEGIN + 9
         irq_restore(run, cpu)
         return GO

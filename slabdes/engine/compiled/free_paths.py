@@ -68,12 +68,15 @@ def slabs_destroy(run: Record, cpu: Record, frame: Record) -> int:
         descriptors = caches_at(run.caches)[frame.cache].slabp_cache
         if descriptors >= 0:
             frame.path = cpu.path
+            frame.home = slabs_at(run.slabs)[frame.obj >> OBJECT_BITS].nodeid
             cpu.work += run.free_hit
             disable_irqs(cpu)
             frame.pc = DESTROY + 2
             call(run, cpu, FREE, descriptors, 0, 0, frame.obj, 0)
         return GO
     if stage == 2:
+        descriptors = caches_at(run.caches)[frame.cache].slabp_cache
+        l3s_at(run.l3s)[descriptors * run.n_nodes + frame.home].descriptors -= 1
         cpu.path = frame.path
         frame.pc = DESTROY
         irq_restore(run, cpu)

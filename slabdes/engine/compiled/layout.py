@@ -35,7 +35,7 @@ SLAB: Final = record(
 """As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
     "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
-    "free_touched", "next_reap", "list_lock", "line", "shared", "alien",
+    "free_touched", "next_reap", "list_lock", "line", "shared", "alien", "descriptors",
 )  # fmt: skip
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))

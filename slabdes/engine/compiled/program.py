@@ -155,8 +155,8 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     """Take the object out of a slot that is full, and free it."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
-    slot.full = 0
     if not run.windowed:
+        slot.full = 0
         forget_slot(run, place)
     cpu.start = cpu.clock
     if obj == NO_OBJECT:
@@ -315,6 +315,7 @@ def _emptied(run: Record, cpu: Record) -> None:
     if run.windowed:
         place = make_slot(run, cpu.slot)
         slot = slots_at(run.slots)[place]
+        slot.full = 0
         slot.emptied = cpu.clock
         wake(run, slot)
         forget_slot(run, place)

@@ -16,6 +16,7 @@ from slabdes.engine.conformance.kernel import ClocklessKernel
 from slabdes.engine.free_paths import kmem_cache_free
 from slabdes.engine.kernel import CpuContext
 from slabdes.engine.upkeep_paths import cache_reap, do_tune_cpucache, kmem_cache_shrink, reap_cache
+from slabdes.errors import tell
 
 
 class Driver(Protocol):
@@ -65,7 +66,11 @@ def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
     """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
     if engine is not EngineName.COMPILED:
         return GeneratorDriver
-    from slabdes.engine.compiled.cache import has_compiled, operate_function
+    from slabdes.engine.compiled.cache import compiles, has_compiled, operate_function
+
+    if not compiles():
+        tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference's paths run instead")
+        return GeneratorDriver
     from slabdes.engine.compiled.serial import SerialDriver
 
     if not has_compiled("operate"):

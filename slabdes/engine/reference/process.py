@@ -309,7 +309,8 @@ class Run:
             yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
         yield from self._wait_until(cpu, full_at)
-        del self.slots[slot]
+        if not self.workload.windowed:
+            del self.slots[slot]
         start = cpu.clock
         if obj == NO_OBJECT:
             cpu.skipped += 1
@@ -329,7 +330,9 @@ class Run:
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:
+        """Let the next object of a window in, now that the one before is freed; earlier, it could be so before its time."""
         if self.workload.windowed:
+            self.slots.pop(slot, None)
             self.emptied[slot] = cpu.clock
             self._wake(slot)
 

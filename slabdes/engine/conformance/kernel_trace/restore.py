@@ -298,6 +298,7 @@ class _Restorer:
                     problem = f"more slabs than objects in use of {holder}, where their free lists lie"
                     raise self._contradiction(self.dump.caches[name], problem)
                 record.descriptor = left.pop()
+                cache.slabp_cache.nodelists[self.state.slabs[virt_to_slab(record.descriptor)].nodeid].descriptors += 1
 
     def _live_by_node(self, cache: KmemCache) -> dict[int, list[int]]:
         by_node: dict[int, list[int]] = {}
