@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Final
 
 from slabdes.allocator.mempolicy import alternate_node, slab_node
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, drop_slab, new_slab, virt_to_slab
+from slabdes.allocator.state import (
+    NO_NODE,
+    NO_OBJECT,
+    ArrayCache,
+    KmemCache,
+    KmemList3,
+    ListName,
+    drop_slab,
+    new_slab,
+    virt_to_slab,
+)
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,

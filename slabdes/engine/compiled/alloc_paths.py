@@ -6,7 +6,7 @@ called ends with its result in `cpu.ret`. Leaves out time and locks.
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_OBJECT, ListName
+from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, ListName
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
