@@ -7,6 +7,7 @@ with `exit_code`. Bugs are not in this family: they keep their traceback.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -52,6 +53,11 @@ def one_line(parts: list[str], most: int = MAX_LINE) -> list[str]:
     else:
         room = most
     return [shown(part, room) for part in folded]
+
+
+def tell(line: str) -> None:
+    """One line to whoever runs this, about something that changes no result: on the error stream, unless logging is set up."""
+    logging.getLogger("slabdes").warning("slabdes: %s", "".join(one_line([line])))
 
 
 class SlabdesError(Exception):

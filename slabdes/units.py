@@ -6,6 +6,8 @@ Leaves out time zones, calendars and anything that a wall clock shows.
 from __future__ import annotations
 
 PS_PER_NS = 1_000
+LEAST = 1 / PS_PER_NS
+"""The least ns, and the least of a ratio that counts times, that is told from 0: a picosecond."""
 PS_PER_S = 1_000_000_000_000
 
 MAX_RUN_PS = 1 << 53
@@ -23,6 +25,15 @@ def ns_to_ps(nanoseconds: float) -> int:
     8334
     """
     return round(nanoseconds * PS_PER_NS)
+
+
+def told_from_nothing(value: float) -> bool:
+    """Whether a number (ns, or a ratio) is 0, or no less than what is counted: then it stays so in picoseconds.
+
+    >>> told_from_nothing(0), told_from_nothing(0.001), told_from_nothing(0.0004)
+    (True, True, False)
+    """
+    return not 0 < value < LEAST
 
 
 def ps_to_ns(picoseconds: int) -> float:

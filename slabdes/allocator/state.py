@@ -134,12 +134,13 @@ class Slab:
 class KmemList3:
     """struct kmem_list3: one node's slabs of one cache. The lists are the numbers of their heads in `slabs`.
 
-    `free_slabs` is 6.1's; kernels before it count the free list when they need its length.
+    `free_slabs` is 6.1's; kernels before it count the free list when they need its length. `descriptors` only this program
+    counts: the node's objects that are descriptors of other caches' slabs.
     """
 
     __slots__ = (
-        "alien", "colour_next", "free_limit", "free_objects", "free_slabs", "free_touched", "line", "list_lock", "next_reap",
-        "node", "shared", "slabs_free", "slabs_full", "slabs_partial",
+        "alien", "colour_next", "descriptors", "free_limit", "free_objects", "free_slabs", "free_touched", "line", "list_lock",
+        "next_reap", "node", "shared", "slabs_free", "slabs_full", "slabs_partial",
     )  # fmt: skip
 
     node: int
@@ -150,6 +151,7 @@ class KmemList3:
     free_slabs: int
     free_limit: int
     colour_next: int
+    descriptors: int
     free_touched: int
     next_reap: int
     list_lock: int
@@ -164,6 +166,7 @@ class KmemList3:
         self.slabs_free = first_head + ListName.FREE
         self.free_objects = 0
         self.free_slabs = 0
+        self.descriptors = 0
         self.free_limit = 0
         self.colour_next = 0
         self.free_touched = 0

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Strict
 
+from slabdes.units import LEAST, told_from_nothing
+
 MAX_CPUS = 1024
 """The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
 MAX_OBJECT_SIZE = 1 << 22
@@ -33,6 +35,12 @@ def _printable(text: str) -> str:
     return text
 
 
+def _told_from_nothing(value: float) -> float:
+    if not told_from_nothing(value):
+        raise ValueError(f"{value:g} is less than {LEAST:g}, the least that is told from 0; allowed: 0, or {LEAST:g} and more")
+    return value
+
+
 def _file_name(path: Path) -> Path:
     if "\0" in str(path):
         raise ValueError(f"{str(path)[:SHOWN]!r} has a NUL character; allowed: a file's name")
@@ -50,6 +58,8 @@ def sorted_set(value: Any) -> Any:
 # Numbers and truth values are taken as they stand: "3" and true are no numbers, and 1 is not true.
 Whole = Annotated[int, Strict()]
 Real = Annotated[float, Strict()]
+Counted = Annotated[float, Strict(), AfterValidator(_told_from_nothing)]
+"""Nanoseconds, or a ratio that times are counted in: a picosecond, or a thousandth, is the least that is not 0."""
 Truth = Annotated[bool, Strict()]
 Name = Annotated[str, AfterValidator(_printable)]
 FileName = Annotated[Path, AfterValidator(_file_name)]

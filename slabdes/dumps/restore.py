@@ -253,6 +253,7 @@ class _Restorer:
                     raise self._contradiction(self.dump.caches[name], problem)
                 record.descriptor = left.pop()
                 self.descriptors[record.descriptor] = slab
+                cache.slabp_cache.nodelists[self.state.slabs[virt_to_slab(record.descriptor)].nodeid].descriptors += 1
 
     def _live_by_node(self, cache: KmemCache) -> dict[int, list[int]]:
         by_node: dict[int, list[int]] = {}

@@ -218,5 +218,6 @@ def _slab_record(state: SlabState, cache: KmemCache, node: int) -> SlabRecord:
         in_arrays=in_arrays,
         in_shared=in_shared,
         in_alien=in_alien,
-        in_use=outside - in_arrays - in_shared - in_alien,
+        in_use=outside - in_arrays - in_shared - in_alien - l3.descriptors,
+        descriptors=l3.descriptors,
     )

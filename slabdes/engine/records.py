@@ -219,7 +219,10 @@ class CacheRecord:
 
 @dataclass(frozen=True)
 class SlabRecord:
-    """What one cache holds on one node when the run ends: slabs on its lists and objects by where they lie."""
+    """What one cache holds on one node when the run ends: slabs on its lists and objects by where they lie.
+
+    Objects out of the allocator are `in_use` by the workload, or `descriptors` of other caches' slabs, which lie there.
+    """
 
     cache: int
     node: int
@@ -232,6 +235,7 @@ class SlabRecord:
     in_shared: int
     in_alien: int
     in_use: int
+    descriptors: int = 0
 
 
 @dataclass(frozen=True)

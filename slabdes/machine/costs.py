@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.units import ns_to_ps, ps_to_ns
+from slabdes.units import LEAST, ns_to_ps, ps_to_ns, told_from_nothing
 
 REFERENCE_GHZ: Final = 4.0
 """GHz at which figures published in cycles were turned into ns: the clock of slab_brouer2015_bulk.csv (i7-4790K)."""
@@ -215,7 +215,8 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
             source = sources.get(name, "given without a source")
         elif (whole := SHARES_OF.get(name, "")) in given:
             share = int(entry.metadata["default_ps"]) / int(_ENTRIES[whole]["default_ps"])
-            values[name] = round(_checked(whole, given[whole], where) * share)
+            of_whole = _checked(whole, given[whole], where)
+            values[name] = max(round(of_whole * share), min(of_whole, 1))
             source = f"{source}; the same share of {whole}, which is given"
         elif kind_of(name) is Kind.WORK and scale != 1.0:
             values[name] = round(int(entry.metadata["default_ps"]) * scale)
@@ -229,6 +230,9 @@ def _checked(name: str, value: object, where: str) -> int | float:
     unit = "" if name in RATIOS else " ns"
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"{where}.{name}", f"{shown(value, 40)} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
+    if not told_from_nothing(value):
+        problem = f"{value:g} is less than {LEAST:g}, the least that is told from 0"
+        raise InputError(f"{where}.{name}", problem, allowed=f"0, or {LEAST:g} to {high:g}{unit}")
     return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
 
 

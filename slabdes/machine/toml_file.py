@@ -49,7 +49,7 @@ from slabdes.errors import InputError, nearest
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
 from slabdes.machine.topology import line_transfers
-from slabdes.units import ns_to_ps, ps_to_ns
+from slabdes.units import LEAST, ns_to_ps, ps_to_ns, told_from_nothing
 
 if TYPE_CHECKING:
     from slabdes.machine.topology import Machine
@@ -236,6 +236,10 @@ def _transfers(file: MachineFile, cpus: int, where: str) -> tuple[tuple[int, ...
             raise InputError(where, f"row {cpu} has {len(row)} entries, not {cpus}: the matrix is not square")
         if row[cpu] != 0:
             raise InputError(where, f"{row[cpu]:g} from CPU {cpu} to itself", allowed="0")
+        for other, cost in enumerate(row):
+            if not told_from_nothing(cost):
+                problem = f"{cost:g} from CPU {cpu} to {other} is less than {LEAST:g}, the least that is told from 0"
+                raise InputError(where, problem, allowed=f"0, or {LEAST:g} and more")
     return tuple(tuple(map(ns_to_ps, row)) for row in rows)
 
 

@@ -74,6 +74,11 @@ class Machine:
         return max(self.core_of_cpu) + 1
 
     @cached_property
+    def farthest_ps(self) -> int:
+        """The dearest line transfer between two CPUs."""
+        return max(map(max, self.transfer_ps))
+
+    @cached_property
     def _cpus_by_node(self) -> tuple[tuple[int, ...], ...]:
         found: list[list[int]] = [[] for _node in self.node_ids]
         for cpu, node in enumerate(self.node_of_cpu):

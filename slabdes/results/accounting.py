@@ -17,10 +17,9 @@ from slabdes.units import ns_to_ps
 if TYPE_CHECKING:
     import polars as pl
 
-OFF_SLAB_BYTES: Final = 512
-"""Only objects at least this large may have their slabs' descriptors in another cache (SEMANTICS.md, "Geometry")."""
-
 _RUN: Final = ("point", "replication")
+_PLACES: Final = ("free_objects", "in_arrays", "in_shared", "in_alien", "in_use", "descriptors")
+"""Where objects are."""
 _AT_MOST_TAKEN: Final = ("contended", "bounces", "con_bounces", "acq_bounces")
 
 
@@ -177,14 +176,11 @@ def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
             made = f"{cache['slabs_created']} slabs created, {cache['slabs_destroyed']} destroyed"
             yield f"{name}: {made}, but {total['slabs']} on its lists"
         room = total["slabs"] * cache["num"]
-        lying = total["free_objects"] + total["in_arrays"] + total["in_shared"] + total["in_alien"] + total["in_use"]
+        lying = sum(total[place] for place in _PLACES)
         if room != lying:
             yield f"{name}: {total['slabs']} slabs have {room} objects, but {lying} are somewhere"
-        # Another cache's off-slab descriptors are in use, too, and no CPU's operation allocated them.
-        larger = [other for other in caches if other != name and caches[other]["object_size"] >= OFF_SLAB_BYTES]
-        descriptors = sum(totals[other]["slabs"] for other in larger)
         held = _net(run["operations"].filter(_is("cache", name)))
-        if not held <= total["in_use"] <= held + descriptors:
+        if held != total["in_use"]:
             yield f"{name}: allocations - failures - frees are {held}, but {total['in_use']} objects are in use"
 
 

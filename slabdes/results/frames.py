@@ -46,6 +46,7 @@ _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name 
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
     "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_use",
+    "descriptors",
 )  # fmt: skip
 
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {

@@ -15,6 +15,7 @@ from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, versio
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
+from slabdes.study.effort import effort
 from slabdes.study.names import name_apart
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload
@@ -44,6 +45,7 @@ class PlannedPoint:
     spool: Spool | None
     cpus: int
     operations: int
+    effort: int
     caches: tuple[CacheConfig, ...]
     warnings: tuple[str, ...]
 
@@ -82,7 +84,7 @@ def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[Pla
         _check_caches(point, workload.caches, machine)
         if workload.operations is None or not workload.programs:
             raise InputError("workload", "nothing to do", allowed="a workload with operations")
-        size = (len(workload.programs), workload.operations)
+        size = (len(workload.programs), workload.operations, effort(point, machine, workload))
         points.append(PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings))
     return points
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import EngineName, Experiment, expand
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
-from slabdes.errors import InputError
+from slabdes.errors import InputError, tell
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
@@ -30,7 +31,7 @@ Draw = Callable[[Frames, Manifest, Path], object]
 """Adds to a run folder before it has its name."""
 
 COMPILED_FROM = 500_000
-"""Operations of a study from which `auto` compiles: below, the reference is done before compiled code is loaded (DESIGN)."""
+"""Operations, and what costs as much, of a study from which `auto` compiles: below, the reference is done before (DESIGN)."""
 SIMULATING = "simulating"
 COMPILING = "compiling the engine for this machine; kept for next time"
 
@@ -77,14 +78,25 @@ class Task:
         return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log=log)
 
 
-def engine_of(experiment: Experiment, operations: int) -> EngineName:
-    """The engine that runs an experiment of a study of so many operations.
+def engine_of(experiment: Experiment, effort: int) -> EngineName:
+    """The engine that runs an experiment of a study that costs the reference so much (`study/effort`).
 
     `auto` compiles large studies, but not what asks for invariants to be checked: only the reference does that.
     """
     if experiment.engine is not EngineName.AUTO:
         return experiment.engine
-    return EngineName.COMPILED if operations >= COMPILED_FROM and not experiment.debug else EngineName.REFERENCE
+    return EngineName.COMPILED if effort >= COMPILED_FROM and not experiment.debug else EngineName.REFERENCE
+
+
+@cache
+def compiled_or_reference() -> EngineName:
+    """The engine that runs where compiled code is wanted: the reference, told in a line, where nothing can be compiled."""
+    from slabdes.engine.compiled.cache import compiles
+
+    if compiles():
+        return EngineName.COMPILED
+    tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference engine runs instead, with the same results")
+    return EngineName.REFERENCE
 
 
 def run_study(
@@ -167,9 +179,8 @@ class _Study:
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
-        total = sum(point.operations * point.experiment.replications for point in points)
-        engines = {point.index: engine_of(point.experiment, total) for point in points}
-        _prepare(points, engines, self._phase)
+        effort = sum(point.effort * point.experiment.replications for point in points)
+        engines = _prepare(points, {point.index: engine_of(point.experiment, effort) for point in points}, self._phase)
         frames = concat_frames(self._run_points(points, engines, folder, partial))
         manifest = make_manifest(
             frames,
@@ -247,15 +258,20 @@ class _Together:
         self._run.pop(point.index, None)
 
 
-def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
-    """Have compiled code at hand, where it is needed, before processes are started that would each compile it."""
+def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> Mapping[int, EngineName]:
+    """Have compiled code at hand, where it is needed, before processes are started that would each compile it.
+
+    The engines that can run: as asked for, or the reference where nothing can be compiled.
+    """
     compiled = [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
     if not compiled:
-        return
+        return engines
     from slabdes.engine.compiled.run import prepare, refuse_what_it_cannot
 
     for experiment in compiled:
         refuse_what_it_cannot(experiment)
+    if compiled_or_reference() is EngineName.REFERENCE:
+        return dict.fromkeys(engines, EngineName.REFERENCE)
 
     def say(done: int) -> None:
         if phase is not None:
@@ -263,6 +279,7 @@ def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], 
 
     for logged in sorted({experiment.log for experiment in compiled}):
         prepare(say, logged)
+    return engines
 
 
 def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:

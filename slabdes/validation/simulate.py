@@ -13,7 +13,7 @@ from slabdes.engine.compiled.run import prepare
 from slabdes.engine.records import Records
 from slabdes.folders import scratch_folder
 from slabdes.study.plan import plan
-from slabdes.study.run import Task
+from slabdes.study.run import Task, compiled_or_reference
 from slabdes.study.workers import run_tasks
 
 Results = Mapping[str, tuple[Records, ...]]
@@ -34,6 +34,7 @@ def simulate_all(
 
     Raises InputError for what an experiment asks for and cannot have.
     """
+    engine = compiled_or_reference()
     tasks = []
     names = []
     with scratch_folder() as folder:
@@ -43,9 +44,10 @@ def simulate_all(
                 experiment = without_rule(experiment, rule)
             for point in plan(experiment, folder, where=name):
                 for replication in range(point.experiment.replications):
-                    tasks.append(Task(point, replication, EngineName.COMPILED))
+                    tasks.append(Task(point, replication, engine))
                     names.append(name)
-    prepare(lambda done: None if progress is None else progress("compiling the engine", done, 1))
+    if engine is EngineName.COMPILED:
+        prepare(lambda done: None if progress is None else progress("compiling the engine", done, 1))
     total = sum(task.operations for task in tasks)
     found: dict[int, Records] = {}
     for number, records in run_tasks(tasks, jobs, lambda done: None if progress is None else progress("simulating", done, total)):

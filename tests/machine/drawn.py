@@ -17,6 +17,8 @@ from slabdes.machine.toml_file import write_toml
 
 MIB: Final = st.sampled_from((0, 1, 8, 64, 4096))
 FAR: Final = st.sampled_from((10, 12, 17, 20, 21, 40, 254))
+NODE_IDS: Final = st.lists(st.integers(0, 1023), min_size=1, max_size=4, unique=True)
+"""As sparse as the kernel's can be (MAX_NUMNODES is at most 1,024)."""
 CORE_SIZES: Final = st.lists(st.sampled_from((1, 1, 2)), min_size=1, max_size=3)
 """Threads of each core of a package."""
 
@@ -24,7 +26,7 @@ CORE_SIZES: Final = st.lists(st.sampled_from((1, 1, 2)), min_size=1, max_size=3)
 @st.composite
 def descriptions(draw: st.DrawFn, most_transfer_ps: int = 10**9) -> Description:
     """Any machine: nodes without CPUs or memory, ids with gaps, cores of several threads, clusters, a measured matrix or none."""
-    node_ids = draw(st.lists(st.integers(0, 300), min_size=1, max_size=4, unique=True))
+    node_ids = draw(NODE_IDS)
     node_of_core = draw(st.lists(st.integers(0, len(node_ids) - 1), min_size=1, max_size=5))
     threads = [core for core in range(len(node_of_core)) for _ in range(draw(st.integers(1, 3)))]
     core_of_cpu = tuple(draw(st.permutations(threads)))
@@ -47,6 +49,31 @@ def descriptions(draw: st.DrawFn, most_transfer_ps: int = 10**9) -> Description:
         transfer_ps=None
         if measured is None
         else tuple(tuple(0 if a == b else measured[a * n_cpus + b] for b in range(n_cpus)) for a in range(n_cpus)),
+        sources=(("memory_mib", "drawn"), ("distances", "drawn")),
+    )
+
+
+@st.composite
+def wide_descriptions(draw: st.DrawFn) -> Description:
+    """A machine of many CPUs, up to 1,024, on sparse nodes of unequal size; transfers by distances, which may be one-sided."""
+    node_ids = draw(NODE_IDS)
+    n_cpus = draw(st.integers(17, 200) | st.sampled_from((255, 256, 257, 512, 1000, 1023, 1024)))
+    threads = draw(st.sampled_from((1, 1, 2, 4)))
+    n_cores = -(-n_cpus // threads)
+    shares = draw(st.lists(st.integers(0, len(node_ids) - 1), min_size=1, max_size=6))
+    pairs = range(len(node_ids))
+    far = draw(st.lists(st.integers(10, 254), min_size=len(node_ids) ** 2, max_size=len(node_ids) ** 2))
+    return Description(
+        where="drawn",
+        name="drawn",
+        source="drawn",
+        node_ids=tuple(node_ids),
+        node_of_cpu=tuple(shares[cpu % n_cores % len(shares)] for cpu in range(n_cpus)),
+        core_of_cpu=tuple(cpu % n_cores for cpu in range(n_cpus)),
+        cluster_of_core=None,
+        memory_mib=tuple(draw(st.sampled_from((0, 1, 64, 4096))) for _ in node_ids),
+        distances=tuple(tuple(10 if a == b else far[a * len(node_ids) + b] for b in pairs) for a in pairs),
+        clock_ghz=draw(st.sampled_from((0.1, 1.0, 2.5, 10.0))),
         sources=(("memory_mib", "drawn"), ("distances", "drawn")),
     )
 
@@ -138,15 +165,17 @@ TEXTS: Final = {
     # Transfers of at most 2 us, so that a run on it takes no longer than elsewhere.
     Kind.TOML: descriptions(2 * 10**6).map(lambda description: write_toml(description.build())),
 }
+WIDE: Final = wide_descriptions().map(lambda description: write_toml(description.build()))
 
 
 @st.composite
 def machine_files(draw: st.DrawFn, folder: Path) -> Path:
     """A file of any kind, put into `folder`; a table of latencies may come with a topology, made one as `machine import` does."""
     # Twice the kinds that can say most.
-    path = _put(folder, draw(st.sampled_from((*TEXTS, Kind.HWLOC, Kind.TOML)).flatmap(TEXTS.__getitem__)))
+    texts = [TEXTS[kind] for kind in (*TEXTS, Kind.HWLOC, Kind.TOML)]
+    path = _put(folder, draw(st.sampled_from((*texts, WIDE)).flatmap(lambda text: text)))
     machine = import_machine(path)
-    if machine.n_cpus > 1 and draw(st.integers(0, 3)) == 0:
+    if 1 < machine.n_cpus <= 16 and draw(st.integers(0, 3)) == 0:
         table = _put(folder, draw(latency_tables(machine.n_cpus)))
         path = _put(folder, import_machine(path, table).to_toml())
     note(path.read_text(encoding="utf-8"))

@@ -87,7 +87,7 @@ def test_errors_in_frames_name_their_point_and_replication() -> None:
     assert sentence.startswith("point 3, replication 1: objects:")
 
 
-def test_off_slab_descriptors_in_another_cache_are_no_leak() -> None:
+def test_off_slab_descriptors_in_another_cache_are_told_apart_from_objects_in_use() -> None:
     large = replace(RECORDS.caches[0], cache=1, name="large", object_size=4096, num=1, slabs_created=2, slabs_destroyed=0)
     nothing = dict.fromkeys(("slabs_partial", "slabs_free", "free_objects", "in_arrays", "in_shared", "in_alien"), 0)
     held = replace(SLAB, cache=1, slabs_full=2, **nothing)
@@ -103,9 +103,12 @@ def test_off_slab_descriptors_in_another_cache_are_no_leak() -> None:
         caches=(RECORDS.caches[0], large),
         latency=RECORDS.latency | {(1, Path.HIT): two},
         spent=RECORDS.spent | {Path.HIT: replace(HITS, work=HITS.work + 60_000)},
-        slabs=(replace(SLAB, in_use=SLAB.in_use + 2, in_arrays=SLAB.in_arrays - 2), *RECORDS.slabs[1:], replace(held, in_use=2)),
+        slabs=(replace(SLAB, descriptors=2, in_arrays=SLAB.in_arrays - 2), *RECORDS.slabs[1:], replace(held, in_use=2)),
     )
     assert check_accounting(records) == []
+    leaking = replace(records, slabs=(replace(SLAB, in_use=SLAB.in_use + 2, in_arrays=SLAB.in_arrays - 2), *records.slabs[1:]))
+    (sentence,) = check_accounting(leaking)
+    assert "objects are in use" in sentence
 
 
 def test_littles_law_holds_when_all_time_is_told() -> None:

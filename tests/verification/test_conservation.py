@@ -20,7 +20,7 @@ from slabdes.machine.topology import Machine
 from slabdes.results.metrics import TIME_PARTS
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.synthetic import build_synthetic
-from tests.verification.bench import alloc, experiment, experiment_of, free, later, machine, run
+from tests.verification.bench import LATER, PRICE, alloc, experiment, experiment_of, free, later, machine, run, section
 
 MIB = 1 << 20
 MS = 1_000_000_000
@@ -283,3 +283,12 @@ def test_a_failed_allocations_free_is_skipped_by_the_cpu_it_was_meant_for() -> N
     assert (records.cpus[0].failed, records.cpus[2].skipped, records.cpus[2].frees) == (1, 1, 0)
     assert_times_add_up(records)
     assert_operations_time_adds_up(records)
+
+
+def test_a_windows_next_object_waits_until_the_one_before_is_freed_not_only_until_its_free_has_begun() -> None:
+    # CPU 2's free begins long after CPU 0 has come for the slot, but engines look at it before.
+    records = run({0: [alloc(0), section(1000), alloc(0)], 2: [later(free(0))]}, experiment(), windowed=True)
+    producer, consumer = records.cpus[0], records.cpus[2]
+    assert consumer.end > LATER
+    assert producer.end == consumer.end + PRICE.alloc_hit + PRICE.first_touch
+    assert producer.slot_wait > LATER / 2

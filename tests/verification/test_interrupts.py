@@ -119,6 +119,20 @@ def test_a_refill_finds_its_array_filled_by_a_handler_when_it_comes_back_from_gr
     assert check_accounting(records) == []
 
 
+@pytest.mark.parametrize(
+    "workload", [{"kind": "mix", "operations": 300, "live": 20}, {"kind": "burst", "objects": 30, "rounds": 6}]
+)
+def test_a_refill_whose_grow_failed_is_told_as_one_though_a_handler_has_filled_its_array(workload: dict[str, object]) -> None:
+    """Its path used to be whatever the CPU's operation before had gone: a failure, or even a free."""
+    raw = {
+        "machine": {"preset": "uma-4", "memory_mib": 0.06},
+        "cache": [{"name": "a", "size": 700, "limit": 4, "batchcount": 3}],
+        "workload": workload,
+        "interrupts": {"mean_ns": 20_000, "objects": 3, "keep": 4, "work_ns": 100},
+    }
+    assert check_accounting(simulate(parse_experiment(raw, "test"))) == []
+
+
 def test_handlers_free_the_oldest_beyond_those_they_keep() -> None:
     settings = experiment(interrupts=source(objects=2, keep=3, work_ns=0))
     records = run({0: [section(0, think=6 * MEAN)]}, settings)

@@ -1,16 +1,20 @@
 """Where compiled code is kept between runs: a folder named by a hash of all sources that it is made from.
 
-numba looks at one file only when it decides whether kept code is still right; here an edited source anywhere means another
-folder. Leaves out tidying old folders.
+An edited source anywhere means another folder. A folder that others can write to is not used. Leaves out what the files are
+(`kept_code`), and tidying old folders.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import json
 import linecache
 import os
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +24,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from slabdes.errors import InputError
+from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, KeptCode, not_ours, one_at_a_time, read_code
+from slabdes.errors import InputError, tell
 from slabdes.files import write_new
 from slabdes.lowering.lower import Lowered
 
@@ -42,16 +47,39 @@ def sources_hash() -> str:
 
 
 def cache_folder() -> Path | None:
-    """The folder for compiled code, made if need be; None where none can be written: then each start compiles."""
-    folder = _base() / f"compiled-{sources_hash()}"
+    """The folder for compiled code, made if need be: nobody but the user can write to it.
+
+    Where there is none, a temporary one that processes started from here share; None if there is none of that either.
+    """
+    return _folder_in(_base()) or _temporary_folder()
+
+
+@cache
+def _folder_in(base: Path) -> Path | None:
+    """The folder within `base`; None where none can be written, or, told in a line, where others could write, too."""
+    folder = base / f"compiled-{sources_hash()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        base.parent.mkdir(parents=True, exist_ok=True)
+        for place in (base, folder):
+            place.mkdir(mode=0o700, exist_ok=True)
+            if problem := not_ours(place.lstat()) or not_ours(place.stat()):
+                tell(f"{place} {problem}: compiled code is not taken from there; name another folder in SLABDES_CACHE_DIR")
+                return None
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
     except OSError:
         return None
-    return folder
+
+
+@cache
+def _temporary_folder() -> Path | None:
+    try:
+        made = tempfile.mkdtemp(prefix="slabdes-code-")
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    os.environ[_ENVIRONMENT[0]] = made
+    return _folder_in(_base())
 
 
 def _base() -> Path:
@@ -68,12 +96,35 @@ def _base() -> Path:
 def has_compiled(name: str = "simulate") -> bool:
     """Whether an earlier run has left compiled code of the present sources: of timed runs, `simulate_logged` or `operate`."""
     folder = cache_folder()
-    return folder is not None and any(folder.rglob(f"*.{name}-*.nbc"))
+    return folder is not None and any(_is_whole(path) for path in folder.glob(f"{name}-*{SUFFIX}"))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_code(path)
+    except (Damaged, OSError):
+        return False
+    return True
+
+
+def compiles() -> bool:
+    """Whether numba compiles at all here: not where its NUMBA_DISABLE_JIT is set."""
+    import numba
+
+    config: Any = numba.config
+    return not config.DISABLE_JIT
+
+
+def refuse_without_compiler() -> None:
+    """Raise InputError where nothing can be compiled."""
+    if not compiles():
+        raise InputError("NUMBA_DISABLE_JIT", "is set, so nothing can be compiled", allowed="unset, or the reference engine")
 
 
 @cache
 def simulate_function(logged: bool = False) -> Any:
     """The compiled `driver.simulate`, compiled now or loaded; `simulate_logged`, for runs with an event log, if `logged`."""
+    refuse_without_compiler()
     from slabdes.engine.compiled.driver import simulate, simulate_logged
     from slabdes.engine.compiled.logged import LOGGED_RUN
 
@@ -92,6 +143,7 @@ def rehash_function(logged: bool = False) -> Any:
 @cache
 def operate_function() -> Any:
     """The compiled `serial_driver.operate`, for the runs of op scripts."""
+    refuse_without_compiler()
     from slabdes.engine.compiled.script_layout import SCRIPT_RUN
     from slabdes.engine.compiled.serial_driver import operate
 
@@ -107,20 +159,18 @@ def _compiled(function: Any, addresses: int = 0, run: Any = None) -> Any:
     from slabdes.engine.compiled.numba_tools import OPTIONS
     from slabdes.engine.compiled.whole import whole_program
 
-    folder = cache_folder()
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder or "")
-    try:
-        compiled: Any = numba.njit(cache=folder is not None, **OPTIONS)(function)
-    finally:
-        config.CACHE_DIR = before
-    runs = numba.from_dtype(RUN if run is None else run)[::1]
-    with warnings.catch_warnings():
+    compiled: Any = numba.njit(**OPTIONS)(function)
+    signature = (numba.from_dtype(RUN if run is None else run)[::1], *[numba.int64] * addresses)
+    with contextlib.ExitStack() as stack:
         # A run's record with more fields could be taken for one with fewer; each type has code of its own, which fits exactly.
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
+        if folder := cache_folder():
+            compiled._cache = kept = KeptCode(folder, function.__name__, sources_hash())
+            if not kept.is_there(signature, compiled.targetctx):
+                stack.enter_context(one_at_a_time(folder))
         with whole_program(function.__qualname__):
-            compiled.compile((runs, *[numba.int64] * addresses))
+            compiled.compile(signature)
     return compiled
 
 

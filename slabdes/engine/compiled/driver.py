@@ -88,6 +88,9 @@ def _simulate(run: Record) -> int:
             key = ints_at(run.tree)[1]
             if key == NEVER:
                 return _STALLED
+            if not run.events_left:
+                return _PAUSE
+            run.events_left -= 1
             number = key & ((1 << run.bits) - 1)
             run.now = key >> run.bits
             run.horizon = UNKNOWN

@@ -36,7 +36,7 @@ SLAB: Final = record(
 """As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
 L3: Final = record(
     "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
-    "free_touched", "next_reap", "list_lock", "line", "shared", "alien",
+    "free_touched", "next_reap", "list_lock", "line", "shared", "alien", "descriptors",
 )  # fmt: skip
 """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
 STATS: Final = record(*(field.name for field in fields(CacheStats)))
@@ -111,7 +111,7 @@ RUN: Final = np.dtype(
             "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "horizon", "time_limit", "overflow", "starting",
             "current", "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
             "first_zone_lock", "section_lock", "reaper", "unfinished", "n_blocked", "arrived", "latest",
-            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at",
+            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at", "events_left",
         )
     ],
     align=True,

@@ -382,7 +382,7 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
         for l3 in cache.nodelists:
             record = memory["l3s"][cache.index * state.n_nodes + l3.node]
             l3.free_objects, l3.free_slabs = int(record["free_objects"]), int(record["free_slabs"])
-            l3.free_limit = int(record["free_limit"])
+            l3.free_limit, l3.descriptors = int(record["free_limit"]), int(record["descriptors"])
             if l3.shared is not None:
                 l3.shared.avail = avail[int(record["shared"])]
             for other, alien in enumerate(l3.alien or ()):

@@ -152,8 +152,8 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     """Take the object out of a slot that is full, and free it."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
-    slot.full = 0
     if not run.windowed:
+        slot.full = 0
         forget_slot(run, place)
     if obj == NO_OBJECT:
         cpu.skipped += 1
@@ -322,6 +322,7 @@ def _emptied(run: Record, cpu: Record) -> None:
     if run.windowed:
         place = make_slot(run, cpu.slot)
         slot = slots_at(run.slots)[place]
+        slot.full = 0
         slot.emptied = cpu.clock
         wake(run, slot)
         forget_slot(run, place)

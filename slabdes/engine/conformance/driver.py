@@ -12,6 +12,7 @@ from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache, kmem_cache_cr
 from slabdes.allocator.tunables import Tunables
 from slabdes.config import EngineName
 from slabdes.engine.clockless import ClocklessKernel
+from slabdes.errors import tell
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.paths.slab.kernel import SlabCpu
@@ -69,7 +70,11 @@ def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
     """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
     if engine is not EngineName.COMPILED:
         return GeneratorDriver
-    from slabdes.engine.compiled.cache import has_compiled, operate_function
+    from slabdes.engine.compiled.cache import compiles, has_compiled, operate_function
+
+    if not compiles():
+        tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference's paths run instead")
+        return GeneratorDriver
     from slabdes.engine.compiled.serial import SerialDriver
 
     if not has_compiled("operate"):

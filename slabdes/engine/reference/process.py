@@ -25,7 +25,9 @@ from slabdes.paths.slab.reap import cache_reap
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
-"""Operations between two reports of progress."""
+"""Operations between two reports of progress where there are no events in between; a power of two."""
+PROGRESS_EVENTS = 4096
+"""Events between two reports, a fraction of a second (assumed): many may come between two operations."""
 NO_CACHE = -1
 
 T = TypeVar("T")
@@ -96,7 +98,6 @@ class Run:
             Op.BEGIN_BULK: self._begin_bulk,
             Op.END_BULK: self._end_bulk,
         }
-        steps = 0
         timer = self._timer(cpu)
         for think, op, cache, slot, node, flags in program():
             if cpu.clock + think < timer:
@@ -112,14 +113,21 @@ class Run:
             else:
                 yield from handlers[Op(op)](cpu, cache, slot, node, flags)
                 timer = self._timer(cpu)
-            steps += 1
-            if steps == PROGRESS_STEPS:
-                self._report(steps)
-                steps = 0
-        self._report(steps)
+            self.steps += 1
+            if not self.steps % PROGRESS_STEPS:
+                self._report()
 
-    def _report(self, steps: int) -> None:
-        self.steps += steps
+    def live(self) -> None:
+        """Let events happen until all programs have ended, and the run with them."""
+        happen, finished = self.kernel.env.step, self.finished
+        while not finished.processed:
+            for _event in range(PROGRESS_EVENTS):
+                happen()
+                if finished.processed:
+                    break
+            self._report()
+
+    def _report(self) -> None:
         if self.progress is not None:
             self.progress(self.steps)
 
@@ -299,7 +307,8 @@ class Run:
             yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
         yield from self._wait_until(cpu, full_at)
-        del self.slots[slot]
+        if not self.workload.windowed:
+            del self.slots[slot]
         if obj == NO_OBJECT:
             cpu.skipped += 1
         else:
@@ -308,7 +317,9 @@ class Run:
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:
+        """Let the next object of a window in, now that the one before is freed; earlier, it could be so before its time."""
         if self.workload.windowed:
+            self.slots.pop(slot, None)
             self.emptied[slot] = cpu.clock
             self._wake(slot)
 

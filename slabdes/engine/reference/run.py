@@ -37,7 +37,7 @@ def run_reference(
         cpu.log = log
     run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
     run.start(cpus)
-    env.run(until=run.finished)
+    run.live()
     if log is not None:
         log.close()
     if experiment.debug:

@@ -10,7 +10,7 @@ from typing import Final
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.mempolicy import alternate_node, slab_node
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, ArrayCache, KmemCache, KmemList3, ListName, virt_to_slab
 from slabdes.allocator.transitions import (
     NO_SLAB,
     ac_get,
@@ -115,6 +115,8 @@ def cache_alloc_refill(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: in
             cpu.path = Path.FAIL
             return NO_OBJECT
         if ac.avail:
+            # Though there may be no new slab: an interrupt's handler has freed into the array meanwhile.
+            cpu.path = Path.GROW
             break
     if grown:
         cpu.path = Path.GROW
@@ -300,4 +302,7 @@ def alloc_slabmgmt(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int, fl
     yield from k.irq_restore(cpu)
     cpu.path, cpu.altfail = path, altfail
     k.state.slabs[slab].descriptor = descriptor
-    return bool(descriptor != NO_OBJECT)
+    if descriptor == NO_OBJECT:
+        return False
+    cache.slabp_cache.nodelists[k.state.slabs[virt_to_slab(descriptor)].nodeid].descriptors += 1
+    return True

@@ -169,8 +169,10 @@ def slab_destroy(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> W
     drop_slab(k.state.slabs, cache, slab)
     if cache.slabp_cache is not None:
         path = cpu.path
+        there = cache.slabp_cache.nodelists[k.state.slabs[virt_to_slab(descriptor)].nodeid]
         k.note_descriptor_given(cpu)
         k.irq_save(cpu)
         yield from kmem_cache_free(k, cpu, cache.slabp_cache, descriptor)
+        there.descriptors -= 1
         yield from k.irq_restore(cpu)
         cpu.path = path

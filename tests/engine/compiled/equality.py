@@ -21,6 +21,7 @@ from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import SlabdesError
 from slabdes.machine import describe_machine
+from slabdes.machine.costs import COST_NAMES, RATIOS
 from slabdes.machine.description import TRANSFER_COSTS
 from slabdes.machine.topology import Machine
 from slabdes.study.plan import machine_of
@@ -29,11 +30,11 @@ from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
 from slabdes.workload.synthetic import NO_CACHE, build_synthetic
 
 Engine = Callable[..., Records]
-SIZES = (16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000)
-FREE_COSTS = (
-    "alloc_hit", "free_hit", "free_bulk", "irq_pair", "lock_op", "first_touch", "slab_object", "same_node", "remote_base",
-    "list_move",
-)  # fmt: skip
+SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)
+COSTS_NS = (0, 0, 0, 0.001, 0.002, 0.5, 30, 1e3, 1e6)
+"""From nothing, and the least that is not nothing, to a millisecond."""
+MOST_STEPS = 4000
+"""Of all CPUs together, so that an experiment is short on a machine of any size."""
 SECOND_PS = 10**12
 ROWS_A_PART = 100
 """Of an event log, so that a short run has parts."""
@@ -44,7 +45,8 @@ def caches(draw: st.DrawFn) -> list[dict[str, Any]]:
     """One to three caches, on-slab and off-slab, of order 0 and higher, with default tunables or small ones."""
     made = []
     for number in range(draw(st.integers(1, 3))):
-        cache: dict[str, Any] = {"name": f"c{number}", "size": draw(st.sampled_from(SIZES))}
+        size = draw(st.sampled_from(SIZES) | st.integers(0, 22).flatmap(lambda bits: st.integers(1, 1 << bits)))
+        cache: dict[str, Any] = {"name": f"c{number}", "size": size}
         if draw(st.booleans()):
             cache["limit"] = draw(st.sampled_from((1, 2, 3, 8, 12, 40)))
             cache["batchcount"] = draw(st.integers(1, cache["limit"]))
@@ -72,7 +74,7 @@ def imported(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
 
 @st.composite
 def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
-    """A preset or a file, with much memory, little, none on a node, and sometimes with steps that cost nothing."""
+    """A preset or a file, with much memory, little, none on a node, and sometimes with steps that cost nothing, or much."""
     machine = draw(presets() | imported(folder))
     described = describe_machine(machine.get("preset") or Path(machine["file"]))
     machine["placement"] = draw(st.sampled_from(("spread", "compact")))
@@ -82,9 +84,18 @@ def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
         memory = [0, *([0.5] * (nodes - 1))] if nodes > 1 else None
     if memory is not None:
         machine["memory_mib"] = memory
-    costs = FREE_COSTS if described.transfer_ps is None else [name for name in FREE_COSTS if name not in TRANSFER_COSTS]
-    machine["costs"] = dict.fromkeys(draw(st.sets(st.sampled_from(costs), max_size=3)), 0)
+    costs = [name for name in COST_NAMES if name not in RATIOS]
+    if described.transfer_ps is not None:
+        costs = [name for name in costs if name not in TRANSFER_COSTS]
+    machine["costs"] = {name: draw(st.sampled_from(COSTS_NS)) for name in draw(st.sets(st.sampled_from(costs), max_size=4))}
     return machine
+
+
+def fitted(workload: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
+    """The same workload with fewer operations a CPU where there are many CPUs."""
+    cpus = machine.get("cpus") or len(describe_machine(machine.get("preset") or Path(machine["file"])).node_of_cpu)
+    most = max(1, MOST_STEPS // cpus)
+    return workload | {key: min(workload[key], most) for key in ("objects", "operations", "blocks") if key in workload}
 
 
 WORKLOADS = st.one_of(
@@ -143,10 +154,11 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
     """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
     # Early and by name: hypothesis says no most of the time to a last question.
     interrupts = draw(st.sampled_from((None, "poisson", "periodic")))
+    machine = draw(machines(folder))
     raw = {
         "seed": draw(st.integers(0, 1 << 32)),
         "log": draw(st.booleans()),
-        "machine": draw(machines(folder)),
+        "machine": machine,
         "cache": draw(caches()),
         "allocator": draw(st.sampled_from(("2.6.34", "4.6", "4.7", "6.1"))),
         "switches": sorted(draw(st.sets(st.sampled_from(("unlocked_colour", "private_slab", "unlocked_look"))))),
@@ -166,7 +178,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
             "smt_siblings": draw(st.booleans()),
             "first_touch": draw(st.booleans()),
         },
-        "workload": draw(WORKLOADS),
+        "workload": fitted(draw(WORKLOADS), machine),
     }
     if interrupts:
         raw["interrupts"] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,14 @@ from slabdes.engine.compiled import cache
 
 
 @pytest.fixture(autouse=True)
-def no_hash_kept() -> None:
-    cache.sources_hash.cache_clear()
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SLABDES_CACHE_DIR", "")  # whatever a temporary folder sets goes with the test
+    remembered = (cache.sources_hash, cache._folder_in, cache._temporary_folder)
+    for function in remembered:
+        function.cache_clear()
+    yield
+    for function in remembered:
+        function.cache_clear()
 
 
 def test_the_folder_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,8 +49,15 @@ def test_every_source_that_compiled_code_shares_is_hashed() -> None:
         assert file.parts[0] in cache._SOURCES
 
 
-def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_place_of_a_folder_that_cannot_be_made_there_is_a_temporary_one_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path / "file"))
+    folder = cache.cache_folder()
+    assert folder is not None and tmp_path not in folder.parents
+    assert not cache.has_compiled()
+    monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr(cache, "_temporary_folder", lambda: None)
     assert cache.cache_folder() is None
     assert not cache.has_compiled()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import numba
 import pytest
 
 from slabdes.config import EngineName, parse_experiment
+from slabdes.engine.compiled import cache
 from slabdes.errors import InputError
+from slabdes.study import run as study_run
 from slabdes.study.run import COMPILED_FROM, engine_of, run_study
 
 RAW = {
@@ -46,6 +50,39 @@ def test_a_study_is_the_same_on_both_engines_and_says_which_ran() -> None:
 def test_what_only_the_reference_can_do_is_refused_before_anything_runs() -> None:
     with pytest.raises(InputError, match=r"engine.*debug.*reference"):
         run_study(parse_experiment(RAW | {"engine": "compiled", "debug": True}, "test"))
+
+
+@pytest.mark.parametrize("engine", ["auto", "compiled"])
+def test_where_nothing_can_be_compiled_the_reference_runs_and_that_is_told_once(
+    engine: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(study_run, "COMPILED_FROM", 1)
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    study_run.compiled_or_reference.cache_clear()
+    run = run_study(parse_experiment(RAW | {"engine": engine, "sweep": {"machine.cpus": (1, 2)}}, "test"))
+    study_run.compiled_or_reference.cache_clear()
+    assert run.manifest.engine == "reference"
+    (line,) = caplog.messages
+    assert line.startswith("slabdes: NUMBA_DISABLE_JIT is set")
+
+
+def test_numbas_own_variable_gives_the_reference_in_one_line() -> None:
+    code = (
+        "from slabdes.config import parse_experiment; from slabdes.study.run import run_study; "
+        f"print(run_study(parse_experiment({RAW | {'engine': 'compiled'}!r}, 'test')).manifest.engine)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    )
+    assert done.stdout == "reference\n"
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("slabdes: NUMBA_DISABLE_JIT is set")
+
+
+def test_what_compiles_by_itself_is_refused_there_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    cache.simulate_function.cache_clear()
+    with pytest.raises(InputError, match="NUMBA_DISABLE_JIT: is set"):
+        cache.simulate_function()
 
 
 def test_a_study_on_the_reference_loads_no_numba() -> None:

@@ -1,0 +1,95 @@
+"""How much work a run will be for the reference engine, told before it begins: not only the operations that are asked for.
+
+A crude estimate from costs, good to a factor of a few: whether to compile hangs on it, no result does. Leaves out memory.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slabdes.allocator.state import CacheSpec
+from slabdes.config import (
+    BurstWorkload,
+    CriticalSectionWorkload,
+    Discipline,
+    Experiment,
+    PagesWorkload,
+    ProducerConsumerWorkload,
+    TraceWorkload,
+)
+from slabdes.engine.setup import cache_spec, version_of
+from slabdes.machine.costs import Costs
+from slabdes.machine.topology import Machine
+from slabdes.units import PS_PER_S, ns_to_ps
+from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import known_span_ps
+
+REAP_PS: Final = 2 * PS_PER_S
+"""Between two turns of a CPU's reap timer (REAPTIMEOUT_CPUC)."""
+LINES: Final = 8
+"""Cache lines that a slow path fetches from other CPUs (assumed)."""
+WAITERS: Final = 400
+"""Waiters that a hand-over looks at in the time of an operation (measured: 50 ns each, of 20 us)."""
+
+
+def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
+    """What one replication costs the reference, counted in operations of a usual run.
+
+    Beside the steps of the programs these are what interrupt handlers do, the turns of reap timers, and what waiters cost
+    whoever hands a lock over: the longer a run takes in simulated time, and the more CPUs there are, the more.
+    """
+    steps, cpus = workload.operations or 0, len(workload.programs)
+    version = version_of(experiment)
+    specs = [cache_spec(cache, machine.n_cpus, version) for cache in workload.caches]
+    slow = _share_of_slow_steps(experiment, specs)
+    span = _span_ps(experiment, machine, specs, steps, cpus, slow)
+    handed = steps * slow * cpus / WAITERS
+    reaps = machine.n_cpus * len(specs) * (span / REAP_PS)
+    handled = 0.0
+    if interrupts := experiment.interrupts:
+        handled = cpus * span / ns_to_ps(interrupts.mean_ns) * (1 + 2 * interrupts.objects)
+    return round(steps + handed + reaps + handled)
+
+
+def _share_of_slow_steps(experiment: Experiment, specs: list[CacheSpec]) -> float:
+    """The part of all steps that goes beyond the CPU's own array: a batch's last, or every one that takes a lock anyway."""
+    if isinstance(experiment.workload, CriticalSectionWorkload | PagesWorkload) or not specs:
+        return 1.0
+    return 1 / min(spec.tunables.batchcount for spec in specs)
+
+
+def _span_ps(experiment: Experiment, machine: Machine, specs: list[CacheSpec], steps: int, cpus: int, slow: float) -> float:
+    """How long the run may take: the CPUs' own time, or that of everything done under locks, one after the other."""
+    costs = machine.costs
+    far = machine.farthest_ps
+    hold = _hold_ps(experiment, costs, specs, far, cpus)
+    grown = max((_grow_ps(costs, spec) / spec.geometry.num for spec in specs), default=0)
+    hit = max(costs.alloc_hit, costs.free_hit) + max(costs.first_touch, costs.descriptor_read) + grown
+    own = steps / max(cpus, 1) * (hit + slow * hold)
+    thought = 0 if isinstance(experiment.workload, TraceWorkload) else known_span_ps(experiment)
+    return max(thought + own, steps * slow * hold)
+
+
+def _hold_ps(experiment: Experiment, costs: Costs, specs: list[CacheSpec], far: int, cpus: int) -> float:
+    """A slow path: what it moves, the lines that it fetches, and the hand-over of its lock."""
+    batch = max((spec.tunables.batchcount for spec in specs), default=0)
+    lines = LINES * max(far, costs.dram_local + 10 * costs.dram_remote_per_distance)
+    handover = far * (cpus / 2 if experiment.lock.discipline is Discipline.TICKET else costs.handoff_transfers)
+    work = (
+        costs.slow_path + costs.irq_pair + costs.lock_op + batch * (costs.move_object + costs.slab_object) + 3 * costs.list_move
+    )
+    held = 0
+    match experiment.workload:
+        case CriticalSectionWorkload(hold_ns=hold_ns):
+            held = ns_to_ps(hold_ns)
+        case PagesWorkload(order=order):
+            held = costs.page_alloc_higher + order * costs.page_per_order + costs.pcp_refill_page
+        case ProducerConsumerWorkload() | BurstWorkload():
+            pass
+    return work + lines + handover + held
+
+
+def _grow_ps(costs: Costs, spec: CacheSpec) -> float:
+    """A new slab."""
+    pages = costs.page_alloc_higher + spec.geometry.gfporder * costs.page_per_order if spec.geometry.gfporder else 0
+    return costs.grow_base + spec.geometry.num * costs.init_object + pages + costs.page_alloc_order0 + costs.pcp_refill_page
