@@ -34,8 +34,8 @@ Phase = Callable[[str, int, int], None]
 class PlannedPoint:
     """One point: what the sweep sets, the experiment that results, its machine, and how much there is to do.
 
-    `cpus` run programs; `operations` are the steps of one replication; `spool` is the trace's, where it is one. `caches` and
-    `warnings` are every replication's: nothing but a dump is read again.
+    `cpus` run programs; `operations` are the steps of one replication, `effort` what that costs the reference (there);
+    `spool` is the trace's, where it is one. `caches` and `warnings` are every replication's: nothing but a dump is read again.
     """
 
     index: int

@@ -12,7 +12,6 @@ import hashlib
 import json
 import linecache
 import os
-import shutil
 import sys
 import tempfile
 import warnings
@@ -27,6 +26,7 @@ from typing import Any
 from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, KeptCode, not_ours, one_at_a_time, read_code
 from slabdes.errors import InputError, tell
 from slabdes.files import write_new
+from slabdes.folders import scratch_folder
 from slabdes.lowering.lower import Lowered
 
 _ROOT = Path(__file__).parents[2]
@@ -73,12 +73,13 @@ def _folder_in(base: Path) -> Path | None:
 
 @cache
 def _temporary_folder() -> Path | None:
+    stack = contextlib.ExitStack()
     try:
-        made = tempfile.mkdtemp(prefix="slabdes-code-")
-    except OSError:
+        made = stack.enter_context(scratch_folder())
+    except InputError:
         return None
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    os.environ[_ENVIRONMENT[0]] = made
+    atexit.register(stack.close)
+    os.environ[_ENVIRONMENT[0]] = str(made)
     return _folder_in(_base())
 
 

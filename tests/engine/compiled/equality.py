@@ -19,11 +19,12 @@ from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
-from slabdes.errors import SlabdesError
+from slabdes.errors import InputError, SlabdesError
 from slabdes.machine import describe_machine
 from slabdes.machine.costs import COST_NAMES, RATIOS
 from slabdes.machine.description import TRANSFER_COSTS
 from slabdes.machine.topology import Machine
+from slabdes.study.effort import effort
 from slabdes.study.plan import machine_of
 from slabdes.units import ns_to_ps
 from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
@@ -33,6 +34,8 @@ Engine = Callable[..., Records]
 SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)
 COSTS_NS = (0, 0, 0, 0.001, 0.002, 0.5, 30, 1e3, 1e6)
 """From nothing, and the least that is not nothing, to a millisecond."""
+MOST_EFFORT = 60_000
+"""What an experiment with interrupts may cost the reference (see there): about three seconds."""
 MOST_STEPS = 4000
 """Of all CPUs together, so that an experiment is short on a machine of any size."""
 SECOND_PS = 10**12
@@ -180,6 +183,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
+    experiment = parse_experiment(raw, "drawn")
     if interrupts:
         raw["interrupts"] = {
             "kind": interrupts,
@@ -189,7 +193,21 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
             "keep": draw(st.sampled_from((0, 3, 50))),
             "work_ns": draw(st.sampled_from((0, 300))),
         }
-    return parse_experiment(raw, "drawn")
+        while effort_of(experiment := parse_experiment(raw, "drawn")) > MOST_EFFORT:
+            if raw["interrupts"]["mean_ns"] > 1e11:
+                del raw["interrupts"]
+            else:
+                raw["interrupts"]["mean_ns"] *= 30
+    return experiment
+
+
+def effort_of(experiment: Experiment) -> int:
+    """What it costs the reference, in operations; nothing if it is going to be refused."""
+    try:
+        machine = machine_of(experiment)
+        return effort(experiment, machine, build_synthetic(experiment, machine, 0))
+    except InputError:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -292,8 +310,12 @@ def differences(experiment: Experiment, machine: Machine, workload: Workload, re
     if isinstance(reference, str) or isinstance(compiled, str):
         return [] if reference == compiled else [f"{reference} / {compiled}"]
     (records, rows), (others, other_rows) = reference, compiled
-    fields = [field.name for field in dataclasses.fields(Records) if getattr(records, field.name) != getattr(others, field.name)]
-    return fields + [kind for kind in rows if not np.array_equal(rows[kind], other_rows[kind])]
+    return fields_that_differ(records, others) + [kind for kind in rows if not np.array_equal(rows[kind], other_rows[kind])]
+
+
+def fields_that_differ(one: Records, other: Records) -> list[str]:
+    """Names of the fields in which records differ."""
+    return [field.name for field in dataclasses.fields(Records) if getattr(one, field.name) != getattr(other, field.name)]
 
 
 def synthetic_differences(experiment: Experiment, replication: int = 0) -> list[str]:
