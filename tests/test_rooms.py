@@ -60,7 +60,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "engine.conformance": BELOW_ENGINE | ENGINES,
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
-    "study": frozenset({"config", "machine", "allocator.pages", "workload", *ENGINES, "stats", "results"}),
+    "study": frozenset({"config", "machine", "allocator.pages", "allocator.state", "workload", *ENGINES, "stats", "results"}),
     "validation": frozenset({"config", "machine", "workload", *ENGINES, "stats", "results", "study"}),
     "plots": frozenset({"results", "stats"}),
     "report": frozenset({"results", "stats"}),
