@@ -33,10 +33,11 @@ def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = N
     """A row of panels a point (default: each machine's one with its most CPUs), a panel an operation that occurred."""
     chosen = metrics.focus_points(frames) if points is None else points
     shown = frames.of_points(chosen)
+    limited = style.some(len(chosen), frames.points.height, "points") if len(chosen) >= metrics.MOST_FOCUS else ""
     curves = metrics.ccdf(shown)
     ops = [op for op in OPERATIONS if op in curves["op"].to_list()]
     figure = style.new_figure(5.6 * max(len(ops), 1) + 0.4, 1.0 + 3.9 * len(chosen))
-    style.caption(figure, "Latency by path: share of all operations that take at least so long", manifest, shown)
+    style.caption(figure, f"Latency by path: share of all operations that take at least so long{limited}", manifest, shown)
     if not ops:
         style.say(figure.add_subplot(), "No operation was recorded.")
         return figure

@@ -33,9 +33,10 @@ def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = 
     """A row a point (default: each machine's one with its most CPUs), a panel for waits and one for holds, by lock kind."""
     chosen = metrics.focus_points(frames) if points is None else points
     shown = frames.of_points(chosen)
+    limited = style.some(len(chosen), frames.points.height, "points") if len(chosen) >= metrics.MOST_FOCUS else ""
     table = metrics.per_node(shown).join(_tails(shown), on=["point", "node", "kind"], how="left")
     figure = style.new_figure(11.0, 1.4 + 3.2 * len(chosen))
-    style.caption(figure, "Locks by node: mean and 99th percentile", manifest, shown)
+    style.caption(figure, f"Locks by node: mean and 99th percentile{limited}", manifest, shown)
     if not table.height:
         style.say(figure.add_subplot(), "No lock was taken.")
         return figure

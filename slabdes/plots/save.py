@@ -22,6 +22,7 @@ from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import DPI
 from slabdes.plots.time_shares import time_figure
+from slabdes.results import metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]:
     """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` (of a sweep) and `machine-NAME.png` into `folder`.
+
+    Of many machines some are drawn.
 
     The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
     """
@@ -77,9 +80,9 @@ def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]
     if frames.points.height > 1:
         yield "scaling", scaling_figure(frames, manifest)
     taken: set[str] = set()
-    for name, machine in manifest.machines.items():
-        if "layout" in machine:
-            yield _file_name(f"machine-{name}", taken), machine_figure(machine["layout"])
+    drawn = [name for name, machine in manifest.machines.items() if "layout" in machine]
+    for name in metrics.spread(drawn, metrics.MOST_FOCUS):
+        yield _file_name(f"machine-{name}", taken), machine_figure(manifest.machines[name]["layout"])
 
 
 def _file_name(name: str, taken: set[str]) -> str:

@@ -26,6 +26,8 @@ _PANELS: Final = (
     ("operations_per_s", 1 / _MILLION, "operations per second\n(millions, simulated time)"),
     ("share_waiting", _PER_CENT, "CPU time spent waiting for locks (%)"),
 )
+_MOST_LINES: Final = 12
+_MOST_TICKS: Final = 20
 _CPUS_LABEL: Final = "CPUs that the workload uses"
 
 
@@ -36,9 +38,11 @@ def scaling_figure(frames: Frames, manifest: Manifest, confidence: float = CONFI
     figure = style.new_figure(10.0, 4.8)
     repeated = int(table["replications"].to_numpy().max()) > 1
     bars = f"; bars: {confidence:.0%} intervals over replications" if repeated else ""
-    style.caption(figure, f"Throughput and waiting by {style.plain(style.short_key(along))}{bars}", manifest, frames)
+    every = list(table.partition_by(keys, maintain_order=True)) if keys else [table]
+    series = metrics.spread(every, _MOST_LINES)
+    limited = style.some(len(series), len(every), "lines")
+    style.caption(figure, f"Throughput and waiting by {style.short_key(along)}{bars}{limited}", manifest, frames)
     panels = figure.subplots(1, len(_PANELS))
-    series = list(table.partition_by(keys, maintain_order=True)) if keys else [table]
     for axes, (rate, scale, label) in zip(panels, _PANELS, strict=True):
         _panel(axes, series, keys, along, rate, scale, frames)
         axes.set_ylabel(label)
@@ -68,5 +72,8 @@ def _panel(axes: Axes, series: list[pl.DataFrame], keys: list[str], along: str, 
     if numeric:
         style.cpu_axis(axes, values)
     else:
-        axes.set_xticks(list(place.values()), [style.plain(str(value)) for value in place], rotation=30, ha="right")
+        ticked = metrics.spread(list(place), _MOST_TICKS)
+        axes.set_xticks(
+            [place[value] for value in ticked], [style.plain(str(value)) for value in ticked], rotation=30, ha="right"
+        )
     axes.set_xlabel(_CPUS_LABEL if along == "cpus" else style.plain(along))

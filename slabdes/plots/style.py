@@ -108,6 +108,11 @@ def short_key(key: str) -> str:
     return "CPUs" if key == "cpus" else key.rpartition(".")[2]
 
 
+def some(shown: int, of: int, what: str) -> str:
+    """What a title adds where not all is shown."""
+    return f"; {shown} of {of} {what}" if shown < of else ""
+
+
 def plain(text: str) -> str:
     r"""Lines that matplotlib shows as they are: printable, no longer than a figure bears, and a $ begins no mathematics."""
     return "\n".join(shown(line, _MOST_CHARACTERS).replace("$", r"\$") for line in text.split("\n"))

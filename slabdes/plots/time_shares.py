@@ -35,6 +35,9 @@ _PER_CENT: Final = 100.0
 _BAR: Final = 0.75
 _HARDLY_BUSY: Final = 0.1
 """Where CPUs think for all but this share of their time, thinking is not drawn: nothing else would be seen."""
+_MOST_PANELS: Final = 9
+_MOST_BARS: Final = 40
+"""Of a panel: more would be told apart by nobody."""
 _HEADROOM: Final = 1.15
 
 
@@ -42,7 +45,8 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     """A panel a machine (and other swept keys), in it a bar a CPU count (or whatever else the sweep varies)."""
     shares = metrics.where_time_went(frames)
     along, keys = metrics.x_key(frames), metrics.series_keys(frames)
-    series = list(shares.partition_by(keys, maintain_order=True)) if keys else [shares]
+    every = list(shares.partition_by(keys, maintain_order=True)) if keys else [shares]
+    series = metrics.spread(every, _MOST_PANELS)
     columns = min(len(series), 3)
     rows = -(-len(series) // columns)
     figure = style.new_figure(max(6.0, 4.4 * columns + 0.6), 1.8 + 3.2 * rows)
@@ -52,7 +56,8 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     if hardly_busy:
         present.remove("think")
     rest = "; the rest: thinking, between operations" if hardly_busy else ""
-    style.caption(figure, f"Where the CPUs' time went{rest}", manifest, frames)
+    limited = style.some(len(series), len(every), "lines of the sweep")
+    style.caption(figure, f"Where the CPUs' time went{rest}{limited}", manifest, frames)
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes, table in zip(panels, series, strict=False):
         _panel(axes, table, along, present, busy * _HEADROOM if hardly_busy else 1.0)
@@ -70,6 +75,9 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
         style.say(axes, "No CPU did anything.")
         return
     table = table.sort(along) if table[along].dtype.is_numeric() else table
+    if table.height > _MOST_BARS:
+        table = table[metrics.spread(range(table.height), _MOST_BARS)]
+        axes.text(0.5, 1.0, f"{_MOST_BARS} of all points", ha="center", va="bottom", fontsize=7, transform=axes.transAxes)
     names = [str(value) for value in table[along].to_list()]
     base = [0.0] * table.height
     for part in present:

@@ -287,7 +287,8 @@ def _points_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
     fixed = {"point": pl.UInt32, "machine": pl.String, "cpus": pl.Int64, "replications": pl.Int64}
     fixed |= {"elapsed_ns": pl.Float64, "digest": pl.String}
-    names = [*POINT_COLUMNS, *(name for name in rows[0] if name not in POINT_COLUMNS)]
+    # Tables that a sweep sets as a whole need not have the same keys at every point.
+    names = dict.fromkeys([*POINT_COLUMNS, *(name for row in rows for name in row)])
     columns = {}
     for name in names:
         values = [row.get(name) for row in rows]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from slabdes.errors import InputError
 from slabdes.results.frames import OPERATIONS, SPENT_PARTS, Frames
@@ -27,6 +27,10 @@ TIME_PARTS: Final = (
 
 ALL_PATHS: Final = "all"
 """The path label under which `ccdf` gives an operation's paths together."""
+
+MOST_FOCUS: Final = 8
+"""Points that tables and figures with much about each show (assumed: a page)."""
+Value = TypeVar("Value")
 
 _LAST_NS: Final = 1 / PS_PER_NS
 """A bucket's bounds are integer picoseconds and the upper one is outside, so the last time in it is this much less."""
@@ -338,12 +342,26 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
 
 
 def focus_points(frames: Frames) -> list[int]:
-    """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs."""
+    """The points that stand for a sweep where there is room for few: each machine's first one with its most CPUs.
+
+    At most MOST_FOCUS of them, from the first to the last.
+    """
     import polars as pl
 
     groups = (series_keys(frames) or ["replications"]) if _along_changes(frames) else ["machine"]
     best = frames.points.sort("cpus", "point", descending=[True, False]).group_by(groups, maintain_order=True)
-    return sorted(best.agg(pl.col("point").first())["point"].to_list())
+    return spread(sorted(best.agg(pl.col("point").first())["point"].to_list()), MOST_FOCUS)
+
+
+def spread(values: Sequence[Value], most: int) -> list[Value]:
+    """At most `most` (2 or more) of `values`, evenly from the first to the last.
+
+    >>> spread([0, 1, 2, 3, 4, 5, 6], 3)
+    [0, 3, 6]
+    """
+    if len(values) <= most:
+        return list(values)
+    return [values[number * (len(values) - 1) // (most - 1)] for number in range(most)]
 
 
 def x_key(frames: Frames) -> str:

@@ -191,8 +191,8 @@ class Study(Run):
     def point(self, number: int) -> Run:
         """One point as a run of its own, with the digest that it has when run alone. Raises InputError if there is none."""
         frames = self.frames.of_points([number])
-        settings = dict(next(point["settings"] for point in self.manifest.points if point["point"] == number))
         single = frames.renumbered(0)
+        settings = {key: single.points[key].item() for key in single.swept_keys()}
         machines = single.points["machine"].to_list()
         manifest = replace(
             self.manifest,

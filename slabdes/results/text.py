@@ -164,7 +164,8 @@ def _focus(run: Run) -> list[int]:
 def _some(run: Run, focus: Sequence[int]) -> str:
     if run.points.height == len(focus):
         return ""
-    return " (the points with the most CPUs)" if run.points["cpus"].n_unique() > 1 else " (some of the points)"
+    all_with_most = run.points["cpus"].n_unique() > 1 and len(focus) < metrics.MOST_FOCUS
+    return " (the points with the most CPUs)" if all_with_most else " (some of the points)"
 
 
 def counts_sheet(run: Run) -> Sheet:

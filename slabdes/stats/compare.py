@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import Sheet, count_text, share_text, time_text
@@ -55,11 +55,15 @@ def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list
     if key == "machine":
         without |= {name for name in varied if name.startswith("machine.")}
     sides = {value: _measures(frames, _points_with(frames, key, value), without) for value in values}
-    return [
+    rows = [
         row
         for value in values[1:]
         for row in _compare(sides[values[0]], sides[value], {key: f"{value} / {values[0]}"}, confidence)
     ]
+    if not rows:
+        problem = f"no point of {key} {shown(values[0])} has its like at another value"
+        raise InputError("--by", problem, allowed="a key that varies while the others stay")
+    return rows
 
 
 def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE) -> list[Compared]:

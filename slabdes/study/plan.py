@@ -5,7 +5,7 @@ Leaves out running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def plan(experiment: Experiment, folder: Path, phase: Phase | None = None, where
 
 
 def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[PlannedPoint]:
-    expanded = list(expand(experiment))
+    expanded = [(dict(_flat(settings)), point) for settings, point in expand(experiment)]
     tasks = sum(point.replications for _settings, point in expanded)
     if tasks > MAX_TASKS:
         raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
@@ -85,6 +85,17 @@ def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[Pla
         size = (len(workload.programs), workload.operations)
         points.append(PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings))
     return points
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings of a sweep under dotted keys, also those of tables that it sets as a whole."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            yield from _flat({str(number): entry for number, entry in enumerate(value)}, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _machines(expanded: Sequence[tuple[dict[str, Any], Experiment]]) -> Iterator[Machine]:

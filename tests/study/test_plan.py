@@ -17,6 +17,9 @@ from commands import small_experiment
 from slabdes.config import CacheFlag, parse_experiment
 from slabdes.errors import InputError
 from slabdes.results.manifest import parse_manifest
+from slabdes.results.run import Study
+from slabdes.results.text import sheets
+from slabdes.stats.compare import compare_by
 from slabdes.study.plan import PlannedPoint, plan
 from slabdes.study.run import run_study
 
@@ -235,3 +238,31 @@ def test_more_cpus_than_files_may_be_open_are_replayed(trace: Path, tmp_path: Pa
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert len(first) == 8
     assert rest == [2 * OBJECTS - 1] * 8
+
+
+@pytest.mark.parametrize(
+    ("sweep", "columns"),
+    [
+        (
+            {"interrupts": [{"mean_ns": 5000.0}, {"mean_ns": 9000.0, "kind": "periodic"}]},
+            ["interrupts.mean_ns", "interrupts.kind"],
+        ),
+        ({"machine": [{"preset": "uma-4", "cpus": 1}, {"preset": "numa-2x4", "cpus": 2}]}, ["machine.preset"]),
+        ({"cache": [[{"name": "a", "size": 8}], [{"name": "b", "size": 9}]]}, ["cache.0.name", "cache.0.size"]),
+        ({"machine.costs": [{"lock_op": 1.0}, {"list_move": 2.0}]}, ["machine.costs.lock_op", "machine.costs.list_move"]),
+        ({"cache.0.flags": [[], ["HWCACHE_ALIGN"]]}, ["cache.0.flags"]),
+    ],
+)
+def test_tables_that_a_sweep_sets_as_a_whole_are_told_apart_by_their_keys(sweep: dict[str, Any], columns: list[str]) -> None:
+    run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
+    assert run.frames.swept_keys() == columns
+    assert len(sheets(run)) > 1
+    single = run.point(1) if isinstance(run, Study) else run
+    assert single.points.height == 1
+
+
+def test_points_that_have_nothing_in_common_are_not_compared() -> None:
+    sweep = {"machine": [{"preset": "uma-4", "cpus": 1}, {"preset": "numa-2x4", "cpus": 2}]}
+    run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
+    with pytest.raises(InputError, match="no point of machine uma-4 has its like at another value"):
+        compare_by(run.frames, "machine")
