@@ -25,13 +25,14 @@ from slabdes.engine.conformance.kernel_log.geometry import compare_geometry
 from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
 from slabdes.engine.conformance.recordings import find_recordings
 from slabdes.files import read_text
+from slabdes.folders import working_folder
 from slabdes.machine import import_machine, load_machine
 from slabdes.machine.sysfs import read_host
 from slabdes.machine.topology import Machine
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import parse_manifest
-from slabdes.results.partial import load_point, open_partial, save_point
+from slabdes.results.partial import open_partial
 from slabdes.results.run import run_of
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 from slabdes.results.text import about, as_plain, sheets
@@ -401,8 +402,10 @@ def read_manifest(folder: Path) -> None:
 
 
 def read_partial(folder: Path) -> None:
-    about = json.loads(next(iter(seeds_partial()))["run.partial/experiment.json"])
-    load_point(open_partial(folder / "run", about["fingerprint"], resume=True), 0)
+    with working_folder(folder / "run") as working:
+        partial = open_partial(working, STUDY, resume=True)
+        for point, replication in list(partial.done):
+            partial.load(point, replication)
 
 
 @contextmanager
@@ -436,12 +439,16 @@ def seeds_manifest() -> Iterator[Files]:
     yield {"manifest.json": whole_folder()["manifest.json"]}
 
 
+STUDY: Final = {"experiment": {"seed": 1}, "inputs": {}, "sources": {"a.py": "0" * 64}, "slabdes": "1.0"}
+
+
 @cache
 def seeds_partial() -> tuple[Files, ...]:
     with examples() as (example, folder):
-        frames = example.example_frames()
-        place = open_partial(folder / "run", "0" * 64, resume=False)
-        save_point(place, 0, frames)
+        with working_folder(folder / "run") as working:
+            partial = open_partial(working, STUDY, resume=False)
+            for replication in (0, 1):
+                partial.save(0, replication, example.example_records(2, operations=40, seed=replication + 1))
         return (files_in(folder),)
 
 
