@@ -235,6 +235,20 @@ def test_a_replay_runs_the_traces_operations_once_a_copy(slabdes: Slabdes) -> No
     assert Path(result["folder"]) == Path("runs/t-numa-2x4-x3")
 
 
+TRACES = Path(__file__).parent / "kernel61/traces"
+
+
+def test_a_replay_from_a_dump_runs_the_dumps_kernel_unless_another_one_is_asked_for(slabdes: Slabdes) -> None:
+    folder = TRACES / "8cpu_2node_counter_quiet1"
+    replay = ("replay", folder / "trace.txt.gz", "--cache", "kmalloc-512", "--machine", "numa-2x4", "--from-dump")
+    dumps = folder / "dumps.txt.gz"
+    for more, version in (((), "6.1"), (("--allocator", "4.7"), "4.7")):
+        done = slabdes(*replay, dumps, *more, "--engine", "reference", "--json")
+        assert Run.load(Path(json.loads(done.out)["folder"])).manifest.experiment["allocator"] == version
+    refused = slabdes(*replay, dumps, "--allocator", "2.6.34")
+    assert "from_dump needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1" in said_in_one_line(refused)
+
+
 # conform
 
 

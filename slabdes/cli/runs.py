@@ -83,8 +83,13 @@ def replay(
         str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
     ] = "compact",
     allocator: Annotated[
-        str, typer.Option("--allocator", metavar="VERSION", help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1.")
-    ] = "2.6.34",
+        str | None,
+        typer.Option(
+            "--allocator",
+            metavar="VERSION",
+            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1. Default: 2.6.34; 6.1 with --from-dump.",
+        ),
+    ] = None,
     from_dump: Annotated[
         Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
     ] = None,
@@ -114,7 +119,7 @@ def replay(
         "seed": seed,
         "replications": replications,
         "engine": engine,
-        "allocator": allocator if from_dump is None or allocator != "2.6.34" else "6.1",
+        "allocator": allocator or ("2.6.34" if from_dump is None else "6.1"),
         "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
         "workload": {
             "kind": "trace",

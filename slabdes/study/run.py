@@ -81,11 +81,15 @@ class Task:
 def engine_of(experiment: Experiment, effort: int) -> EngineName:
     """The engine that runs an experiment of a study that costs the reference so much (`study/effort`).
 
-    `auto` compiles large studies, but not what asks for invariants to be checked: only the reference does that.
+    `auto` compiles large studies, but not what only the reference can do, such as checking invariants.
     """
     if experiment.engine is not EngineName.AUTO:
         return experiment.engine
-    return EngineName.COMPILED if effort >= COMPILED_FROM and not experiment.debug else EngineName.REFERENCE
+    if effort < COMPILED_FROM:
+        return EngineName.REFERENCE
+    from slabdes.engine.compiled.run import why_not
+
+    return EngineName.COMPILED if why_not(experiment) is None else EngineName.REFERENCE
 
 
 @cache

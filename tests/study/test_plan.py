@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -14,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from commands import small_experiment
 
+from slabdes.allocator.state import CacheStats
 from slabdes.config import CacheFlag, parse_experiment
+from slabdes.engine.setup import recorded_state
 from slabdes.errors import InputError
 from slabdes.results.manifest import parse_manifest
 from slabdes.results.run import Study
@@ -129,6 +132,34 @@ def test_it_is_told_where_the_simulated_kernel_lays_a_slab_out_otherwise(tmp_pat
     assert [told.partition(": ")[2] for told in new] == [
         "a slab of bar has 15 objects of 256 bytes in 1 page; allocator 6.1 has 16 objects of 256 bytes in 1 page"
     ]
+
+
+def test_a_slabinfo_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    experiment = with_slabinfo(tmp_path, {"name": "foo"})
+    before = planned(experiment, tmp_path / "a").workload(0).caches[0].limit
+    path = tmp_path / "slabinfo"
+    path.write_text(path.read_text().replace(f"tunables {before} ", f"tunables {before + 100} "))
+    assert planned(experiment, tmp_path / "b").workload(0).caches[0].limit == before + 100
+
+
+def test_a_dump_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    traces = Path(__file__).parents[1] / "kernel61/traces/8cpu_2node_counter_quiet1"
+    dump = tmp_path / "dumps.txt"
+    text = gzip.decompress((traces / "dumps.txt.gz").read_bytes()).decode()
+    dump.write_text(text)
+    workload = {"file": str(traces / "trace.txt.gz"), "from_dump": str(dump), "caches": ["kmalloc-512"]}
+    point = planned(replayed(dump, workload=workload, allocator="6.1"), tmp_path / "spools")
+    caches = point.workload(0).caches
+
+    def stats() -> CacheStats:
+        restored = recorded_state(point.experiment, point.machine, caches)
+        assert restored is not None
+        return restored.state.caches[0].stats
+
+    before = stats()
+    later = text.partition("ENDDUMP")[2]
+    dump.write_text(later[later.index("DUMP ") :])  # the dump that was taken after the trace
+    assert stats().num_allocations > before.num_allocations
 
 
 def test_a_cache_that_slabinfo_lacks_needs_a_size(tmp_path: Path) -> None:

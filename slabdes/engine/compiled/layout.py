@@ -91,11 +91,13 @@ COSTS: Final = (
     "page_per_order", "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
 )  # fmt: skip
 """Costs of the machine that the engine charges, picoseconds, under their own names."""
+DISCIPLINES: Final = ("tas", "ticket", "qspinlock", "cna")
+"""Lock disciplines that compiled code knows (`locks._release`): each is a flag of the run. Any other is refused."""
 RULES: Final = (
     "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
     "shrink_locks_empty_shared", "tune_locks_twice",
     "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
-    "tas", "ticket", "cna", "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
+    *DISCIPLINES, "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
     "array_lines", "lock_races",
     "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
 )  # fmt: skip

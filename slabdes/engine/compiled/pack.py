@@ -21,7 +21,7 @@ from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, Spent
 from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.locks.disciplines import cna, tas, ticket
+from slabdes.locks.disciplines import DISCIPLINES, Discipline
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import InterruptSettings
@@ -164,16 +164,13 @@ def make_room(memory: Memory, slabs: int) -> None:
 
 def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> None:
     version = settings.version
-    handoff = settings.locks.discipline.handoff
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
     memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
     pack_version(memory, version)
+    pack_discipline(memory, settings.locks.discipline)
     memory.set(
-        tas=handoff is tas,
-        ticket=handoff is ticket,
-        cna=handoff is cna,
         handoff_milli=settings.locks.handoff_milli,
         cna_threshold=settings.locks.cna_threshold,
         hz=settings.hz,
@@ -199,6 +196,13 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     memory.put("pcp", pool.pcp)
     memory.put("page_batch", pool.batch)
     memory.put("page_high", pool.high)
+
+
+def pack_discipline(memory: Memory, discipline: Discipline) -> None:
+    """How contended locks are handed over: one flag. `run.why_not` has refused a discipline that compiled code does not know."""
+    flags = {name: DISCIPLINES[name] is discipline for name in layout.DISCIPLINES}
+    assert sum(flags.values()) == 1, discipline
+    memory.set(**flags)
 
 
 def pack_version(memory: Memory, version: Version) -> None:

@@ -37,10 +37,22 @@ EVENTS_BETWEEN_REPORTS = 1 << 20
 """Events after which it is, too: many may come between two operations."""
 
 
+def why_not(experiment: Experiment) -> InputError | None:
+    """Why only the reference engine can run an experiment; None if this one can."""
+    from slabdes.engine.compiled.layout import DISCIPLINES
+
+    if experiment.debug:
+        return InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
+    if experiment.lock.discipline.value not in DISCIPLINES:
+        known = f'{", ".join(DISCIPLINES)}, or engine = "reference"'
+        return InputError("lock.discipline", f"{experiment.lock.discipline.value!r} is not in the compiled engine", allowed=known)
+    return None
+
+
 def refuse_what_it_cannot(experiment: Experiment) -> None:
     """Raise InputError for an experiment that only the reference engine can run."""
-    if experiment.debug:
-        raise InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
+    if (error := why_not(experiment)) is not None:
+        raise error
 
 
 def prepare(say: Callable[[int], None], logged: bool = False) -> None:

@@ -14,7 +14,16 @@ from drawn import machine_files
 from hypothesis import strategies as st
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
-from slabdes.config import Experiment, parse_experiment
+from slabdes.config import (
+    AllocatorVersion,
+    Discipline,
+    Experiment,
+    InterruptKind,
+    Placement,
+    Switch,
+    ThinkKind,
+    parse_experiment,
+)
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.records import Records
@@ -80,7 +89,7 @@ def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
     """A preset or a file, with much memory, little, none on a node, and sometimes with steps that cost nothing, or much."""
     machine = draw(presets() | imported(folder))
     described = describe_machine(machine.get("preset") or Path(machine["file"]))
-    machine["placement"] = draw(st.sampled_from(("spread", "compact")))
+    machine["placement"] = draw(st.sampled_from(Placement))
     memory = draw(st.sampled_from((None, None, None, 0.05, 0.2, 1, 40, "uneven")))
     if memory == "uneven":
         nodes = len(described.node_ids)
@@ -119,7 +128,7 @@ WORKLOADS = st.one_of(
             "operations": st.sampled_from((200, 1000)),
             "live": st.sampled_from((1, 20, 200)),
             "think_ns": st.sampled_from((0, 100, 5e3, 2e7)),
-            "think": st.sampled_from(("constant", "exponential")),
+            "think": st.sampled_from(ThinkKind),
         }
     ),
     st.fixed_dictionaries(
@@ -128,7 +137,7 @@ WORKLOADS = st.one_of(
             "objects": st.sampled_from((100, 600)),
             "window": st.sampled_from((1, 7, 64)),
             "think_ns": st.sampled_from((0, 100, 2e7)),
-            "think": st.sampled_from(("constant", "exponential")),
+            "think": st.sampled_from(ThinkKind),
         }
     ),
     st.fixed_dictionaries(
@@ -137,7 +146,7 @@ WORKLOADS = st.one_of(
             "operations": st.sampled_from((100, 400)),
             "think_ns": st.sampled_from((0, 100, 2e7)),
             "hold_ns": st.sampled_from((0, 100, 1000)),
-            "hold": st.sampled_from(("constant", "exponential")),
+            "hold": st.sampled_from(ThinkKind),
         }
     ),
     st.fixed_dictionaries(
@@ -156,18 +165,18 @@ WORKLOADS = st.one_of(
 def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
     """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
     # Early and by name: hypothesis says no most of the time to a last question.
-    interrupts = draw(st.sampled_from((None, "poisson", "periodic")))
+    interrupts = draw(st.sampled_from((None, *InterruptKind)))
     machine = draw(machines(folder))
     raw = {
         "seed": draw(st.integers(0, 1 << 32)),
         "log": draw(st.booleans()),
         "machine": machine,
         "cache": draw(caches()),
-        "allocator": draw(st.sampled_from(("2.6.34", "4.6", "4.7", "6.1"))),
-        "switches": sorted(draw(st.sets(st.sampled_from(("unlocked_colour", "private_slab", "unlocked_look"))))),
+        "allocator": draw(st.sampled_from(AllocatorVersion)),
+        "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
         "lock": {
-            "discipline": draw(st.sampled_from(("tas", "ticket", "qspinlock", "cna"))),
+            "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
             "numa_spinlock_threshold_ns": draw(st.sampled_from((0, 500, 5000, 1e6))),
         },

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import fields
 
 import numba
 import pytest
 
-from slabdes.config import EngineName, parse_experiment
-from slabdes.engine.compiled import cache
+from slabdes.allocator.versions import Version
+from slabdes.config import Discipline, EngineName, parse_experiment
+from slabdes.engine.compiled import cache, layout
+from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
+from slabdes.locks.disciplines import DISCIPLINES, LockRules
+from slabdes.paths.charges import ClockRules
 from slabdes.study import run as study_run
 from slabdes.study.run import COMPILED_FROM, engine_of, run_study
 
@@ -83,6 +88,35 @@ def test_what_compiles_by_itself_is_refused_there_in_one_line(monkeypatch: pytes
     cache.simulate_function.cache_clear()
     with pytest.raises(InputError, match="NUMBA_DISABLE_JIT: is set"):
         cache.simulate_function()
+
+
+def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {"lock": {"discipline": "ticket"}}
+    monkeypatch.setattr(layout, "DISCIPLINES", tuple(name for name in layout.DISCIPLINES if name != "ticket"))
+    line = r"lock.discipline: 'ticket' is not in the compiled engine; allowed: tas, qspinlock, cna, or engine = \"reference\""
+    with pytest.raises(InputError, match=line):
+        run_study(parse_experiment(RAW | asked | {"engine": "compiled"}, "test"))
+    assert engine_of(parse_experiment(RAW | asked, "test"), COMPILED_FROM) is EngineName.REFERENCE
+
+
+def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
+    elsewhere = {
+        TimedSettings: {"locks", "costs", "version", "interrupts", "rules"},
+        ClockRules: set(),
+        LockRules: {"discipline", "transfer", "node_of_cpu"},
+        # What allocations find in the state, and what only records name.
+        Version: {
+            "name", "free_list", "layout", "shrink_locks_empty_shared", "tune_locks_twice", "free_alien_function",
+            "rmqueue_function", "free_pages_function",
+        },
+    }  # fmt: skip
+    under_another_name = {"races": "lock_races"}
+    for rules, known in elsewhere.items():
+        names = {under_another_name.get(field.name, field.name) for field in fields(rules)} - known
+        assert names <= set(layout.RULES), rules.__name__
+    assert set(layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
 
 
 def test_a_study_on_the_reference_loads_no_numba() -> None:
