@@ -15,6 +15,21 @@ from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
 from slabdes.streams import MASK64
 
+# The digest. Two runs are the same if each CPU did the same operations at the same times, and each lock was held by the same
+# CPUs at the same times: then everything that a table can show is the same, and hardly anything that differs can hide. So each
+# CPU and each lock has a running 64-bit hash. A CPU's folds, for every operation in its own order, when it began and ended,
+# which object of which cache it was about and which path it took; a lock's folds, for every hold, who held it, when it was
+# asked for, granted and released. They are rows of the event log (`event_log`), bit for bit, whether or not one is kept.
+#
+# Why a hash a CPU and a lock: each has an order of its own that no engine can see differently, while the order *between* CPUs
+# is the engine's business: one runs ahead while another waits. Nothing has to be sorted, and a hit costs one multiplication
+# that waits for the one before. At the end the hashes go into one SHA-256, CPUs and then locks in index order
+# (`collect.digest_of`).
+#
+# What changes a digest: any change of a time by a picosecond, of an object handed out, of a path's number, of the order of
+# CPUs' or locks' numbers, of a random stream. What does not: how records are kept, what is counted beside, names, tables. The
+# numbers of `Path` are therefore never reused, and a new one comes last. A digest is no signature: it is made to find
+# differences, not forgers.
 FIXED_BITS: Final = 16
 """smt_slowdown and jitter are fixed-point multiples of 2**-16."""
 FIXED_ONE: Final = 1 << FIXED_BITS

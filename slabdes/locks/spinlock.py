@@ -1,6 +1,24 @@
 """A spinlock's state: its holder and its waiters in order of arrival. The mechanism that every discipline shares.
 
 Time comes from outside: callers say when. Leaves out what an acquisition costs and what is recorded about it.
+
+Hand-offs. A contended lock changes hands in three steps, and in between it is neither free nor held by who will have it:
+
+1. The holder releases it at `now`. The discipline looks at those who wait, and says who is next and how long it takes until
+   that one can go on: the stores and loads that pass between the two CPUs. Nothing later changes that delay.
+2. Until then a *queued* lock (ticket, qspinlock, cna) belongs to the winner, though it has not begun: who comes meanwhile joins
+   the queue. A lock that is not queued (tas) is free: the winner is only who will try again first. If somebody takes the lock
+   before, the winner's attempt comes to nothing, it still waits in its old place, and the next release chooses anew.
+3. The winner is granted the lock (`grant`). Only now does it leave the waiters, so that queue lengths, and who spins on the
+   line, are right throughout; `granted_at` is where its hold begins. What it waited is split: up to the release, or an earlier
+   one that it lost, it waited for others; the hand-off itself is accounted for apart.
+
+`waiters` are in order of arrival, for every discipline. cna does not move those it passes over: the first `passed` of the list
+are its secondary queue, since all who were passed over came before all who were not. An engine keeps the same queue in whatever
+form it likes; the compiled one chains CPUs to each other and keeps the waiter *before* the winner, to unlink it.
+
+What a write to the lock's line costs while somebody spins on it is asked for at the grant (`spinner`), once a hold: the waiter
+that spins may change during it, and following that would need an event for each.
 """
 
 from __future__ import annotations

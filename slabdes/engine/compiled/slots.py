@@ -1,6 +1,27 @@
 """Slots in compiled code, through which objects pass between CPUs: a table by slot number, or a hash table for sparse ones.
 
 Holds full slots, those that are waited for and, where a window bounds them, when each was emptied; nothing else.
+
+How objects change hands. A program knows no objects: it allocates *into a slot* and frees *what is in a slot*, by a number.
+That is what lets one CPU allocate and another free, in a run whose CPUs run ahead of each other by different amounts. A slot
+has one CPU that fills it and one that empties it, and goes round: empty, full, empty. Three times tell all about it:
+
+- the allocation ends at `full_at`. The free's CPU may ask before, in its own time or in the engine's order of visits: either
+  the slot is not full yet, and it blocks until the filler wakes it, or it is full with a `full_at` that lies ahead. In both
+  cases it goes on at the later of the two times; so the outcome does not depend on who was visited first.
+- a failed allocation fills its slot, too, with NO_OBJECT: the free that belongs to it is then a skip, and nobody waits for
+  ever.
+- in a windowed workload (producer_consumer) the filler waits likewise until the slot was `emptied`, so that a producer is at
+  most a window ahead. Elsewhere slots are filled only when the program itself knows that they are empty, and `emptied` is not
+  kept.
+
+If every CPU that still has a program is blocked, nothing can happen any more: the run ends with one line that names who waits
+for which slot. With two fillers, or two who empty, a slot would hand objects over in the order of visits, and the engines would
+differ; workloads are made so that it cannot be, and traces are given a slot for each object.
+
+Slots of synthetic programs are dense, a table; those of traces and of scripts may be any number, a hash table with linear
+probing that is kept at most half full. A slot about which nothing is left to know is taken out, and later entries of its chain
+move up, so that a run of 10^9 operations needs room for the slots in use only.
 """
 
 from __future__ import annotations

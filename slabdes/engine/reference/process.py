@@ -1,7 +1,25 @@
 """How a CPU lives through its program: think, wait for objects, allocate, free, and reap when its timer is due.
 
-A CPU runs ahead of the simulation's clock while it only hits its own array. Leaves out what the slow paths do (the paths)
-and what they cost (the kernel).
+Leaves out what the slow paths do (the paths) and what they cost (the kernel).
+
+Running ahead. Most operations are hits: a pop from the CPU's own array, or a push. An event each would be most of a run's time,
+and nobody could tell: a hit reads and writes the CPU's array, its program's place, its random streams and its account, which no
+other CPU looks at. So a CPU has a clock of its own, and a row of thoughts and hits moves that clock only; the simulation's
+stays where it was. The CPU comes back to it, by an event at its own time (`TimedKernel.look`), before it does anything that
+order matters for:
+
+- it asks for a lock, releases one, or reads without a lock what others write (free_objects, a shared array's avail, a zone's
+  pages). In between, under a lock, lines are fetched and lists moved at the CPU's own time again: nobody else may be there.
+- it needs an object that another CPU hands over, or a slot that another has to empty: a slot says when that happened, and the
+  CPU waits until then, whichever of the two the engine came to first (see `compiled/slots`).
+- its reap timer or an interrupt is due. A row of hits ends before the first of them: `_timer` is as far as it may run.
+- its program ends, since the run ends with the last one.
+
+A hit that would cost nothing does not run ahead (`TimedCpu.can_run`): a program of them would never let the clock go on. Nor
+does one that would be settled together with other work, which draws one jitter for both. Whatever is added to a hit must keep
+to this: if it reads a line's owner, another CPU's array or the simulation's time, the order in which the engine visits CPUs
+shows in the results, and the two engines, which visit them differently, part. That is why a first touch is decided by who
+allocated the object last.
 """
 
 from __future__ import annotations
