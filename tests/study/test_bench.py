@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from commands import Slabdes, runner
 
 from slabdes.errors import CheckFailed
-from slabdes.study.bench import Part, bench, bench_long, checks, growth, start, tables
+from slabdes.study.bench import Part, bench, bench_long, c_version, checks, growth, start, tables
 from slabdes.study.bench.rounds import Amounts
 from slabdes.study.bench.scenarios import Scenario
 
@@ -41,9 +41,7 @@ def test_every_scenario_is_measured_on_every_number_of_cpus() -> None:
 def test_a_plain_model_that_is_too_slow_is_told_with_what_a_fair_one_would_give() -> None:
     row = {"scenario": "hits", "cpus": 8, "plain_over_timeout": 3.5, "timeout_ns": 1000.0, "compiled_ns": 20.0}
     (remark,) = [
-        told
-        for told in tables.remarks({"timings": [row, row | {"plain_over_timeout": 2.5}], "c_compiler": "cc"})
-        if "fair" in told
+        told for told in tables.remarks({"timings": [row, row | {"plain_over_timeout": 2.5}], "no_c": None}) if "fair" in told
     ]
     assert remark.startswith("plain: 3.5 timeouts an operation on hits with 8 CPUs")
     assert remark.endswith("over plain is 150")
@@ -55,8 +53,18 @@ def test_a_machine_without_a_c_compiler_is_told_so(monkeypatch: pytest.MonkeyPat
     assert measured["c_compiler"] is None
     assert measured["timings"][0]["limit_ns"] is None
     assert measured["timings"][0]["of_limit"] is None
-    assert any("no C compiler was found" in remark for remark in tables.remarks(measured))
+    assert "C: left out; no C compiler was found (cc, or what CC names)" in tables.remarks(measured)
     assert tables.sheets(measured)[0].rows[0][-1] == "-"
+
+
+def test_an_installed_package_without_the_source_in_c_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_version, "find_spec", lambda name: None)
+    with c_version.version_in_c() as version:
+        assert version is None
+    measured = {"c_compiler": c_version.compiler_line(), "no_c": c_version.why_none(), "timings": []}
+    assert measured["c_compiler"] is None
+    (remark,) = [told for told in tables.remarks(measured) if told.startswith("C: ")]
+    assert remark == "C: left out; it needs a checkout of the project, since what is installed has not its source"
 
 
 def test_engines_that_differ_are_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from slabdes.engine.compiled.run import prepare
 from slabdes.study.bench import growth as growths
+from slabdes.study.bench.c_version import compiler_line, version_in_c, why_none
 from slabdes.study.bench.checks import check_engines, check_plain
-from slabdes.study.bench.limit import FLAGS, compiled_limit, compiler
 from slabdes.study.bench.long import run_long
 from slabdes.study.bench.rounds import Amounts, measure, slow_case
 from slabdes.study.bench.scenarios import CPUS, MACHINE, Case, Scenario, bench_machine
@@ -72,7 +72,7 @@ def bench_long(
     measured = _place(1)
     _get_ready(measured)
     machine = bench_machine()
-    with compiled_limit(compiler()) as limit:
+    with version_in_c() as limit:
         cases = [Case(scenario, count, operations) for scenario in scenarios for count in cpus]
         runs = [run_long(case, machine, limit, tell or (lambda _what, _done, _total: None)) for case in cases]
     measured["runs"] = [run.row() for run in runs]
@@ -81,13 +81,13 @@ def bench_long(
 
 def _place(rounds: int) -> dict[str, Any]:
     """Where and with what is measured."""
-    cc = compiler()
     return {
         "machine": MACHINE,
         "rounds": rounds,
         "python": platform.python_version(),
         "processor": _processor(),
-        "c_compiler": None if cc is None else " ".join((cc.rpartition("/")[2], *FLAGS[:2])),
+        "c_compiler": compiler_line(),
+        "no_c": why_none(),
     }
 
 
@@ -118,7 +118,7 @@ def _speed(cpus: Sequence[int], scenarios: Sequence[Scenario], rounds: int, amou
 
     tell("speed", 0, steps)
     rows = []
-    with compiled_limit(compiler()) as limit:
+    with version_in_c() as limit:
         for scenario in scenarios:
             check_plain(scenario, machine, amounts.slow)
             for count in cpus:

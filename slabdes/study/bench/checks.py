@@ -5,7 +5,7 @@ Run outside of what is timed. Leaves out scenarios other than the bench's.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.records import Records
@@ -13,8 +13,10 @@ from slabdes.engine.reference.plain import PlainLog, PlainModel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import CheckFailed
 from slabdes.machine.topology import Machine
-from slabdes.study.bench.limit import Limit, LimitResult
 from slabdes.study.bench.scenarios import Case, Scenario, only_hits_take_time
+
+if TYPE_CHECKING:
+    from slabdes.study.bench.limit import Limit, LimitResult
 
 PLAIN_CPUS: Final = 8
 """CPUs at most that the plain model is checked on: it breaks ties of time by insertion, engines by CPU, and ties get frequent."""

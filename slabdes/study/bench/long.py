@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.machine.topology import Machine
 from slabdes.study.bench.checks import check_limit
 from slabdes.study.bench.growth import peak_mib
-from slabdes.study.bench.limit import Limit
 from slabdes.study.bench.scenarios import Case, Scenario
+
+if TYPE_CHECKING:
+    from slabdes.study.bench.limit import Limit
 
 _SETTLED: Final = 0.1
 """The share of a run after which all memory that it needs should be there (assumed)."""

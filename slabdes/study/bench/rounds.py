@@ -12,14 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference.plain import PlainModel, run_timeouts
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
-from slabdes.study.bench.limit import Limit
 from slabdes.study.bench.scenarios import OBJECTS, Case, Scenario
+
+if TYPE_CHECKING:
+    from slabdes.study.bench.limit import Limit
 
 SLOW_OPERATIONS: Final = 51_200
 SLOW_BURSTS: Final = 20

@@ -93,8 +93,8 @@ def remarks(measured: Mapping[str, Any]) -> list[str]:
             "over plain, over reference: how many times as fast the compiled engine is; of C: its share of the C version's speed"
         )
         told += [_unfair(row) for row in measured["timings"] if row["plain_over_timeout"] > FAIR]
-    if measured["c_compiler"] is None and not {"timings", "runs"}.isdisjoint(measured):
-        told.append("no C compiler was found (cc, or what CC names): the C version is left out")
+    if measured["no_c"] is not None and not {"timings", "runs"}.isdisjoint(measured):
+        told.append(f"C: left out; {measured['no_c']}")
     return told
 
 
