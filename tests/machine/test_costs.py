@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.machine.costs import COST_NAMES, Costs, Kind, build_costs, costs_table, kind_of
+from slabdes.machine.costs import COST_NAMES, CostKind, Costs, build_costs, costs_table, kind_of
 
 
 def test_every_cost_has_a_source_and_a_docstring_worth_of_name() -> None:
@@ -34,7 +34,7 @@ def test_the_page_costs_add_up_to_the_published_cycles() -> None:
 def test_a_slower_clock_stretches_local_work_and_nothing_else() -> None:
     default, slow = Costs(), build_costs({}, {}, clock_ghz=2.0, where="test")
     for name in COST_NAMES:
-        factor = 2 if kind_of(name) is Kind.WORK else 1
+        factor = 2 if kind_of(name) is CostKind.WORK else 1
         assert getattr(slow, name) == factor * getattr(default, name), name
     assert "2 GHz" in dict(slow.sources)["alloc_hit"]
 

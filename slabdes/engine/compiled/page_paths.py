@@ -14,8 +14,7 @@ from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import page_call_fails, write
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
-from slabdes.workload.programs import Op
-from slabdes.workload.synthetic import NO_CACHE
+from slabdes.workload.programs import NO_CACHE, Op
 
 NOBODY = -1
 _GET_PAGES = int(Op.GET_PAGES)
