@@ -7,7 +7,7 @@ charged (the engines know) and how the distances between CPUs turn into line tra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -162,14 +162,6 @@ class Costs:
         """Name the source of every entry that came without one: its own default."""
         given = dict(self.sources)
         object.__setattr__(self, "sources", tuple((name, given.get(name, default_source(name))) for name in COST_NAMES))
-
-    def with_smt_sharing(self) -> Costs:
-        """These costs for a CPU whose core runs both its threads: local work x smt_slowdown, rounded once.
-
-        Line transfers, DRAM and inter-processor interrupts do not change.
-        """
-        slowed = {name: round(getattr(self, name) * self.smt_slowdown) for name in COST_NAMES if kind_of(name) is CostKind.WORK}
-        return replace(self, **slowed)
 
 
 _ENTRIES: Final[dict[str, Mapping[str, Any]]] = {entry.name: entry.metadata for entry in fields(Costs) if entry.metadata}

@@ -59,14 +59,6 @@ def test_a_bulk_calls_hit_keeps_its_share_of_a_single_one_that_is_given_alone() 
     assert costs.free_bulk == 7000
 
 
-def test_sharing_a_core_slows_local_work_and_leaves_transfers_alone() -> None:
-    costs = build_costs({"alloc_hit": 10, "smt_slowdown": 1.5}, {}, where="test")
-    shared = costs.with_smt_sharing()
-    assert shared.alloc_hit == 15_000
-    assert shared.same_node == costs.same_node
-    assert shared.ipi == costs.ipi
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [

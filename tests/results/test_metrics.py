@@ -7,14 +7,14 @@ from math import ceil
 
 import polars as pl
 import pytest
-from example import example_frames, example_records, section_records
+from example import example_frames, example_records, histogram_frame, section_records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
 from slabdes.results import metrics
-from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of, histogram_frame
+from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
 
@@ -35,7 +35,7 @@ def test_a_quantile_is_within_one_per_cent_of_the_counted_time_of_its_rank(value
 
 @given(TIMES, TIMES)
 def test_quantiles_of_two_histograms_together_are_those_of_all_values(first: list[int], second: list[int]) -> None:
-    apart = pl.concat([histogram_frame(histogram_of(first)), histogram_frame(histogram_of(second))])
+    apart = pl.concat([histogram_frame(histogram_of(first))(histogram_of(second))])
     together = histogram_frame(histogram_of(first + second))
     for q in (0.0, 0.1, 0.5, 0.99, 1.0):
         assert metrics.quantile(apart, q) == metrics.quantile(together, q)
