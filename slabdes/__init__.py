@@ -6,9 +6,11 @@ A discrete-event simulation of many CPUs on NUMA nodes that contend for the Linu
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # for type checkers true; loading `typing` takes as long as all that the command line does before it
 if TYPE_CHECKING:
+    from typing import Any
+
     __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState

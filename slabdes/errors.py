@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+from slabdes.printable import escaped
+
 MAX_LINE: Final = 300
 """Characters of an error: what does not fit is shown by its beginning and its length (a choice: three lines of a terminal)."""
 MAX_SHOWN: Final = 120
@@ -31,15 +33,11 @@ def shown(value: object, most: int = MAX_SHOWN) -> str:
     except (ValueError, RecursionError):  # a number of thousands of digits; a list in a list in a list
         return "a value too large to show"
     # Escapes only make text longer, so its beginning is enough to work on.
-    clean = "".join(letter if letter.isprintable() else _escaped(letter) for letter in text[: most + 1])
+    clean = "".join(letter if letter.isprintable() else escaped(letter) for letter in text[: most + 1])
     if len(text) <= most and len(clean) <= most:
         return clean
     length = f"... ({len(text):,} characters)"
     return clean[: max(most - len(length), 0)] + length
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def one_line(parts: list[str], most: int = MAX_LINE) -> list[str]:

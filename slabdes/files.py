@@ -1,24 +1,34 @@
 """Files as they come from anywhere: read within bounds, written whole under their name or not at all. What is wrong is one line.
 
-Leaves out what is in them, and folders: a run's is `results.folder`.
+Leaves out what is in them, and folders: see `folders`.
 """
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
 import secrets
 import stat
+import tomllib
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from slabdes.errors import InputError, shown
 
 MAX_DIGITS: Final = 20
 """Most digits of a whole number in a file: 2^64 has 20. Python refuses to print one of more than 4,300."""
+MAX_DEPTH: Final = 16
+"""Tables and lists within each other in a TOML file, and parts of a dotted key: ours need 5 (a choice)."""
+_DEEP: Final = f"at most {MAX_DEPTH} tables and lists deep"
+_LONG: Final = f"numbers of at most {MAX_DIGITS} digits"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_WORD: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-]){_WORD}(?:[ \t]*\.[ \t]*{_WORD}){{{4 * MAX_DEPTH}}}")
+"""A dotted key as no file has it: reading one takes the square of its parts. Text with so many dots may look like one."""
 
 
 def open_regular(path: Path, allowed: str) -> BinaryIO:
@@ -40,6 +50,16 @@ def open_regular(path: Path, allowed: str) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise InputError(str(path), "Is a directory", allowed)
     raise InputError(str(path), "a pipe or a device", f"{allowed}, saved as a file")
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What tells one state of a file from a later one without reading it; nothing of a file that is not there."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return ()
+    # The time of the last change, unlike that of the last modification, cannot be set.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def read_bytes(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> bytes:
@@ -72,8 +92,49 @@ def read_text(path: Path, most: int, allowed: str, *, gunzip: bool = False) -> s
         raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed) from None
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write `text` to the new file `path`: whole, or not at all; what is there already stays.
+class NotToml(InputError):
+    """Text that is not TOML at all; what is TOML and too much of it is an InputError."""
+
+
+def toml_of(text: str, where: str) -> dict[str, Any]:
+    """The table that TOML `text` is.
+
+    Raises NotToml, which begins with `where`, or InputError for keys, numbers and tables in tables without an end.
+    """
+    if _LONG_KEY.search(text):
+        raise InputError(where, "not TOML: a key without an end", allowed=f"dotted keys of at most {MAX_DEPTH} parts")
+    try:
+        raw = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(where, "not TOML: nested too deeply", allowed=_DEEP) from None
+    except tomllib.TOMLDecodeError as error:
+        raise NotToml(where, f"not TOML: {error}") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise InputError(where, "not TOML: a number without an end", allowed=_LONG) from None
+    check_plain(raw, where)
+    return raw
+
+
+def check_plain(table: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for tables and lists too deep to be worked on, and for whole numbers too long to be shown."""
+    level: list[tuple[str, Any]] = list(table.items())
+    for _depth in range(MAX_DEPTH):
+        below: list[tuple[str, Any]] = []
+        for key, value in level:
+            if isinstance(value, Mapping):
+                below += [(f"{key}.{name}", entry) for name, entry in value.items()]
+            elif isinstance(value, list | tuple):
+                below += [(key, entry) for entry in value]
+            elif isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+                raise InputError(f"{where}: {key}", "too long a number", allowed=_LONG)
+        if not below:
+            return
+        level = below
+    raise InputError(f"{where}: {level[0][0]}", "nested too deeply", allowed=_DEEP)
+
+
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write `content` to the new file `path`: whole, or not at all; what is there already stays.
 
     Raises InputError if it is there or cannot be written.
     """
@@ -83,8 +144,8 @@ def write_new(path: Path, text: str) -> None:
             raise InputError(str(path), "is there already", allowed)
         temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("xb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
             try:
                 os.link(temporary, path)  # unlike a rename, it refuses what came there meanwhile
             except (AttributeError, PermissionError, NotImplementedError):  # a file system without links

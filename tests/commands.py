@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,15 @@ def said_in_one_line(outcome: Outcome) -> str:
 def files_in(folder: Path) -> dict[str, bytes | None]:
     """Everything below a folder, with its content: to see that nothing was made or changed."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def run_content(folder: Path) -> dict[str, Any]:
+    """Everything below a run folder, but for when, where and how long it was run."""
+    found: dict[str, Any] = files_in(folder)
+    manifest = json.loads(found["manifest.json"])
+    manifest["provenance"] = manifest["provenance"]["read"]
+    sums = {name: digest for name, digest in json.loads(found["frames/sha256.json"]).items() if name != "manifest.json"}
+    return found | {"manifest.json": manifest, "frames/sha256.json": sums}
 
 
 def small_experiment(**workload: Any) -> dict[str, Any]:

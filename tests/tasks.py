@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from slabdes.errors import InputError
 
@@ -40,6 +42,55 @@ class Die(Square):
     def run(self, progress: Callable[[int], None]) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("not reached")
+
+
+@dataclass(frozen=True)
+class DieOnce(Square):
+    """A task whose process is ended from outside when it is begun for the first time, as the file `begun` remembers."""
+
+    begun: Path
+
+    def run(self, progress: Callable[[int], None]) -> int:
+        if not self.begun.exists():
+            self.begun.write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(progress)
+
+
+@dataclass(frozen=True)
+class Exit(Square):
+    """A task whose process ends by itself."""
+
+    def run(self, progress: Callable[[int], None]) -> int:
+        os._exit(3)
+
+
+@dataclass(frozen=True)
+class Wait(Square):
+    """A task that does not end; it writes its process's number into the folder `place`."""
+
+    place: Path
+
+    def run(self, progress: Callable[[int], None]) -> int:
+        (self.place / f"{os.getpid()}").write_text("")
+        while True:
+            progress(0)
+            time.sleep(0.01)
+
+
+class Unforeseen(Exception):
+    """An exception that cannot be made anew from what it holds."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+@dataclass(frozen=True)
+class Fail(Square):
+    """A task with a fault of its own."""
+
+    def run(self, progress: Callable[[int], None]) -> int:
+        raise Unforeseen("of its", "own")
 
 
 @dataclass(frozen=True)

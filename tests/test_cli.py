@@ -1,14 +1,12 @@
-"""The command line where its input is good: what it prints, its exit codes, its speed, and going on after Ctrl-C."""
+"""The command line where its input is good: what it prints, its exit codes, its speed."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from commands import SMALL, SWEPT, Slabdes, runner
+from commands import SMALL, SWEPT, Slabdes, files_in, runner, said_in_one_line
 
+from slabdes.folders import working_folder
 from slabdes.results.run import Run
 from slabdes.results.text import time_text
 
@@ -26,7 +25,6 @@ GOLDEN = Path(__file__).parent / "golden"
 HEAVY = ("numpy", "matplotlib", "simpy", "polars", "networkx", "scipy", "pydantic", "rich", "numba")
 START_S = 0.3
 """CPU time that --help may take: what else runs meanwhile does not touch it."""
-WAIT_S = 120
 
 
 @pytest.fixture
@@ -122,6 +120,22 @@ def test_the_same_command_again_finds_a_folder_of_its_own_and_gives_the_same_dig
     first, second = (slabdes("run", written(SMALL), "--jobs", "1") for _time in range(2))
     assert "runs/e-2" in second.out.replace(os.sep, "/")
     assert digest_in(first.out) == digest_in(second.out)
+
+
+def test_a_run_that_was_killed_when_it_was_all_but_done_is_found_by_the_same_command_with_resume(slabdes: Slabdes) -> None:
+    first = slabdes("run", written(SMALL), "--jobs", "1")
+    Path("runs/e.partial").mkdir()
+    again = slabdes("run", "e.toml", "--jobs", "1", "--resume")
+    assert again.code == 0
+    assert again.out == first.out
+    assert [entry.name for entry in Path("runs").iterdir()] == ["e"]
+
+
+def test_two_processes_never_run_one_study(slabdes: Slabdes) -> None:
+    with working_folder(Path("out")):
+        for resume in ([], ["--resume"]):
+            told = slabdes("run", written(SMALL), "--out", "out", *resume)
+            assert "out.partial: another process is at work in it; allowed: to wait until it is done" in said_in_one_line(told)
 
 
 def test_two_jobs_give_the_digest_of_one(slabdes: Slabdes) -> None:
@@ -398,46 +412,18 @@ def test_machine_import_takes_line_transfers_from_a_table_and_never_writes_over_
     assert not Path("other.toml").exists()
 
 
-# Ctrl-C
-
-
-LONG = SWEPT.replace("objects = 150", "objects = 150\nrounds = 12").replace("[1, 2, 4]", "[1, 2, 3, 4, 5, 6, 7, 8]")
-
-
-def interrupted(jobs: str) -> tuple[int, str]:
-    """Start the long sweep as a process group, send it Ctrl-C once a point is kept; its exit code and error stream."""
-    command = [sys.executable, "-m", "slabdes", "run", "e.toml", "--out", "out", "--jobs", jobs]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        end = time.monotonic() + WAIT_S
-        while not any(Path("out.partial").glob("0*")) and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.01)
-        if process.poll() is None:
-            # As the terminal does it: to every process of the group.
-            os.killpg(process.pid, signal.SIGINT)
-        _out, err = process.communicate(timeout=WAIT_S)
-    return process.returncode, err
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="process groups and their signals are POSIX's")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_keeps_finished_points_and_resume_goes_on_to_the_same_digest(slabdes: Slabdes, jobs: str) -> None:
-    whole = slabdes("run", written(LONG), "--out", "whole", "--jobs", "1")
-    code, err = interrupted(jobs)
-    assert code == 130
-    assert err == "slabdes: interrupted; finished points are kept, go on with --resume\n"
-    assert not Path("out").exists()
-    assert len(list(Path("out.partial").glob("0*"))) in range(1, 8)
-
-    again = slabdes("run", "e.toml", "--out", "out", "--jobs", "1")
-    assert again.code == 2
-    assert "finished points of this experiment; allowed: --resume, or to remove it" in again.err
-
-    other = slabdes("run", "e.toml", "--set", "seed=2", "--out", "out", "--resume")
-    assert other.code == 2
-    assert "belongs to another experiment" in other.err
-
-    resumed = slabdes("run", "e.toml", "--out", "out", "--resume", "--jobs", "1")
-    assert resumed.code == 0
-    assert digest_in(resumed.out) == digest_in(whole.out)
-    assert not Path("out.partial").exists()
+def test_files_of_names_that_could_be_foreseen_are_left_alone(slabdes: Slabdes) -> None:
+    foreseen = [".m.toml.tmp", ".m.png.tmp", ".rep.tmp", ".fig.tmp"]
+    for name in foreseen[:2]:
+        Path(name).write_text("mine", encoding="utf-8")
+    for name in foreseen[2:]:
+        Path(name).mkdir()
+        (Path(name) / "note").write_text("mine", encoding="utf-8")
+    before = files_in(Path())
+    assert slabdes("machine", "import", "uma-4", "-o", "m.toml").code == 0
+    assert slabdes("machine", "show", "uma-4", "--out", "m.png").code == 0
+    assert slabdes("run", written(SMALL), "--jobs", "1", "--out", "rep").code == 0
+    assert slabdes("plot", "rep", "--out", "fig").code == 0
+    after = files_in(Path())
+    assert {name: after[name] for name in before} == before
+    assert sorted(entry.name for entry in Path().iterdir()) == sorted([*foreseen, "e.toml", "fig", "m.png", "m.toml", "rep"])

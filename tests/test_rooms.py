@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"errors", "files", "units", "streams"})
-"""Errors, files, units and random streams import no room, and every room may import them."""
+LEAVES = frozenset({"errors", "files", "folders", "printable", "signals", "units", "streams"})
+"""Errors, files, folders, printable text, signals, units and random streams import no room, and every room may import them."""
 ENGINES = frozenset({"engine", "engine.reference", "engine.compiled"})
 BELOW_API = frozenset(
     {
@@ -35,8 +35,11 @@ BELOW_API = frozenset(
 )
 BELOW_ENGINE = frozenset({"config", "machine", "allocator", "locks", "paths", "paths.slab", "workload", "dumps"})
 ROOMS: dict[str, frozenset[str]] = {
-    "errors": frozenset(),
+    "printable": frozenset(),
+    "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),
+    "folders": frozenset({"errors"}),
+    "signals": frozenset(),
     "units": frozenset(),
     "streams": frozenset(),
     "config": frozenset(),
@@ -63,14 +66,14 @@ ROOMS: dict[str, frozenset[str]] = {
     "cli": BELOW_API | {"api"},
     # The package itself hands out what users import, as api does; `python -m slabdes` is the command line.
     "__init__": BELOW_API | {"api"},
-    "__main__": frozenset({"cli"}),
+    "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or
 one module of a room."""
 
 ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference"}
 """Libraries that have one user."""
-PLAIN = ("allocator", "errors", "units")
+PLAIN = ("allocator", "errors", "printable", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""
 
 

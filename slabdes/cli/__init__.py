@@ -15,8 +15,9 @@ import typer
 
 from slabdes.cli import conformance, machines, measuring, runs
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
-from slabdes.cli.output import fail
-from slabdes.errors import SlabdesError
+from slabdes.cli.output import fail, prepare_streams, say_error
+from slabdes.errors import SlabdesError, shown
+from slabdes.signals import line
 
 app = typer.Typer(
     name="slabdes",
@@ -52,10 +53,13 @@ for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS)):
 
 _UsageError: Any = typer.BadParameter.__bases__[0]
 """What typer raises for wrong arguments; it does not export the class itself."""
+_MOST_USAGE = 250
+"""Characters of what typer says of wrong arguments."""
 
 
 def main() -> None:
     """Run the command line: errors are one line on standard error, and the exit code says what kind."""
+    prepare_streams()
     try:
         code = app(standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
@@ -63,7 +67,9 @@ def main() -> None:
     except SlabdesError as error:
         fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        fail("interrupted", EXIT_INTERRUPTED)
+        fail(line(), EXIT_INTERRUPTED)
+    except MemoryError:
+        fail("out of memory; a smaller experiment or fewer --jobs may fit", EXIT_INPUT)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing is left to say, not even at exit.
         _drop_output()
@@ -74,10 +80,10 @@ def main() -> None:
         fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_INPUT)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            print(error.format_message(), file=sys.stderr)
+            say_error(error.format_message())
             sys.exit(EXIT_INPUT)
         path = error.ctx.command_path if error.ctx else "slabdes"
-        message = " ".join(error.format_message().split())
+        message = shown(" ".join(error.format_message().split()), _MOST_USAGE)
         fail(f"{message.rstrip('.')}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, Json
-from slabdes.cli.output import print_json, print_rows
+from slabdes.cli.output import print_json, print_rows, say, say_error
 from slabdes.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def conform(
     engines = (EngineName.REFERENCE, EngineName.COMPILED)
     if engine not in engines:
         raise InputError("--engine", f"{engine!r} runs no scripts{nearest(engine, engines)}", allowed=", ".join(engines))
-    make_driver = driver_of(EngineName(engine), lambda text: print(text, file=sys.stderr, flush=True))
+    make_driver = driver_of(EngineName(engine), say_error)
     recordings = find_recordings(paths, make_driver)
     if print_records:
         for recording in recordings:
@@ -52,7 +50,7 @@ def conform(
                 raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
             with _nesting_told(recording):
                 for record in own_records(recording.path, make_driver):
-                    print(json.dumps(record, separators=(",", ":")))
+                    print_json(record, indent=None)
         return
     told: list[dict[str, Any]] = []
     holds, refused = True, False
@@ -63,12 +61,12 @@ def conform(
         except InputError as error:
             refused = True
             told.append({"name": str(recording.path), "error": str(error)})
-            print(f"slabdes: {error}", file=sys.stderr, flush=True)
+            say_error(f"slabdes: {error}")
             continue
         holds = holds and outcome.holds
         told.append(outcome.as_plain())
         if not as_json:
-            print("\n".join(outcome.lines()), flush=True)
+            say("\n".join(outcome.lines()))
     if as_json:
         print_json(told)
     if refused or not holds:
@@ -105,6 +103,6 @@ def geometry(
     )
     if as_json:
         for row in rows:
-            print(json.dumps(row, separators=(",", ":")))
+            print_json(row, indent=None)
         return
     print_rows("slab geometry and default tunables", [{key: value for key, value in row.items() if key != "op"} for row in rows])

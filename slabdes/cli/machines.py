@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from slabdes.cli.options import MACHINE_HELP, Json
-from slabdes.cli.output import print_json, print_rows, print_told
+from slabdes.cli.output import print_json, print_rows, print_told, say
 
 
 def machine_list(as_json: Json = False) -> None:
@@ -58,12 +58,12 @@ def machine_show(
         return
     from slabdes.plots.machine import cpu_ranges
 
-    print(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
+    say(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
     for node, identity in enumerate(shown.node_ids):
         members = cpu_ranges(sorted(shown.cpus_of_node(node))) or "none"
         distances = " ".join(str(distance) for distance in shown.distances[node])
-        print(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
-    print()
+        say(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
+    say("")
     print_rows("line transfers between CPUs", shown.transfer_summary())
     print_told(
         "costs in ns (smt_slowdown and handoff_transfers are ratios)",
@@ -71,7 +71,7 @@ def machine_show(
     )
     if shown.sources:
         print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
-    print(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+    say(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
 
 
 def machine_import(
@@ -88,12 +88,12 @@ def machine_import(
     Every figure is in it; what the file does not tell is assumed, and said so under [sources]. Of a table of latencies
     alone, cores, clusters and nodes are found by clustering; with --latencies they are MACHINE's, and line transfers the table's.
     """
+    from slabdes.files import write_new
     from slabdes.machine import import_machine
-    from slabdes.machine.files import write_new
 
     imported = import_machine(machine, latencies)
     write_new(out, imported.to_toml())
     if as_json:
         print_json({"file": str(out), **imported.describe()})
         return
-    print(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")
+    say(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")

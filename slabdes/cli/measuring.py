@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, EXIT_CHECK, EXIT_INTERRUPTED, Jobs, Json
-from slabdes.cli.output import fail, print_json, print_sheet, progress_bar
+from slabdes.cli.options import ALL_PROCESSORS, EXIT_CHECK, Jobs, Json
+from slabdes.cli.output import print_json, print_sheet, progress_bar, say
 from slabdes.errors import InputError, nearest
 
 
@@ -37,22 +36,19 @@ def bench(
 
     scenarios = _named_ones("--scenario", Scenario, scenario)
     parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
-    try:
-        with progress_bar() as progress:
-            tell = progress or (lambda _what, _done, _total: None)
-            if operations is not None:
-                measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
-            else:
-                measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
-    except KeyboardInterrupt:
-        fail("interrupted", EXIT_INTERRUPTED)
+    with progress_bar() as progress:
+        tell = progress or (lambda _what, _done, _total: None)
+        if operations is not None:
+            measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+        else:
+            measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
     if as_json:
-        print(json.dumps(measured))
+        print_json(measured, indent=None)
         return
     for sheet in sheets(measured):
         print_sheet(sheet)
     for remark in remarks(measured):
-        print(remark)
+        say(remark)
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -109,12 +105,12 @@ def validate(
         print_json(report.plain())
     else:
         for one in report.targets:
-            print("\n".join(lines(one)))
+            say("\n".join(lines(one)))
             for sheet in sheets(one):
                 print_sheet(sheet)
-            print()
+            say("")
         if out is not None:
-            print(f"report and charts: {out}")
+            say(f"report and charts: {out}")
     if not report.holds:
         raise typer.Exit(EXIT_CHECK)
 
@@ -146,8 +142,8 @@ def fit(
     else:
         for sheet in fit_sheets(found):
             print_sheet(sheet)
-        print("\n".join(f"poor fit: {reason}" for reason in found.poor) or "the fit is not poor")
+        say("\n".join(f"poor fit: {reason}" for reason in found.poor) or "the fit is not poor")
         if out is not None:
-            print(f"machine: {out}")
+            say(f"machine: {out}")
     if found.poor:
         raise typer.Exit(EXIT_CHECK)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,6 @@ import typer
 
 from slabdes.cli.options import (
     ALL_PROCESSORS,
-    EXIT_INTERRUPTED,
     Engine,
     Jobs,
     Json,
@@ -24,8 +22,10 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import fail, print_json, print_sheet, progress_bar
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError
+from slabdes.folders import working_path
+from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -59,7 +59,7 @@ def run(
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = load_experiment(experiment, changes, caches)
-    _simulate(loaded, out or _free(RUNS / experiment.stem), jobs, resume, as_json, where=str(experiment))
+    _simulate(loaded, out or _free(RUNS / experiment.stem, resume), jobs, resume, as_json, where=str(experiment))
 
 
 def replay(
@@ -128,14 +128,17 @@ def replay(
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
     }
     apply_settings(raw, settings)
-    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}")
+    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
     _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
 
 
-def _free(folder: Path) -> Path:
-    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice."""
+def _free(folder: Path, resume: bool = False) -> Path:
+    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice.
+
+    With `resume`, one that was being written goes before.
+    """
     number, chosen = 1, folder
-    while chosen.exists():
+    while chosen.exists() and not (resume and working_path(chosen).exists()):
         number += 1
         chosen = folder.with_name(f"{folder.name}-{number}")
     return chosen
@@ -143,15 +146,11 @@ def _free(folder: Path) -> Path:
 
 def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:
     from slabdes.api import simulate
+    from slabdes.results.partial import is_begun
 
-    try:
-        with progress_bar() as progress:
-            result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
-    except KeyboardInterrupt:
-        from slabdes.results.partial import partial_folder
-
-        kept = partial_folder(out).exists()
-        fail("interrupted" + ("; finished points are kept, go on with --resume" if kept else ""), EXIT_INTERRUPTED)
+    hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(out) else "")
+    with progress_bar() as progress:
+        result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
     _show(result, out, as_json)
 
 
@@ -161,13 +160,10 @@ def _show(result: Run, out: Path, as_json: bool) -> None:
 
         print_json({"folder": str(out), **as_plain(result)})
         return
-    from rich.console import Console
-
     from slabdes.results.text import WIDTH, table
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    console.print(table(result))
-    print(f"results, frames and figures: {out}")
+    print_rich(table(result), WIDTH)
+    say(f"results, frames and figures: {out}")
 
 
 def plot(
@@ -179,16 +175,18 @@ def plot(
 ) -> None:
     """Draw a run's figures again from its frames."""
     from slabdes.api import Run
+    from slabdes.folders import whole_folder
     from slabdes.results.folder import check_output
 
     loaded = Run.load(folder)
     target = out or _free(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
-    paths = [str(path) for path in loaded.plot.save(target)]
+    with whole_folder(target) as drawn:
+        paths = [str(target / path.name) for path in loaded.plot.save(drawn)]
     if as_json:
         print_json(paths)
     else:
-        print("\n".join(paths))
+        say("\n".join(paths))
 
 
 def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
@@ -201,7 +199,7 @@ def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replicat
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
-        print(slabinfo_text(rows), end="")
+        say(slabinfo_text(rows), end="")
 
 
 def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
@@ -217,7 +215,7 @@ def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replica
     if as_json:
         print_json([asdict(one) for one in classes])
     else:
-        print(lock_stat_text(classes), end="")
+        say(lock_stat_text(classes), end="")
 
 
 def compare(

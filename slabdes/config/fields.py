@@ -11,6 +11,8 @@ MAX_CPUS = 1024
 """The packed event key (time, CPU) has room for this many (DESIGN, "Exactness")."""
 MAX_OBJECT_SIZE = 1 << 22
 """KMALLOC_MAX_SIZE with MAX_ORDER 11 and 4 KiB pages: orders 0 to 10."""
+MAX_CACHES: Final = 1024
+"""Caches of one experiment: one for each CPU (`own_caches`)."""
 MAX_POINTS: Final = 10_000
 """Points of one sweep (assumed; each is validated before the first runs)."""
 MAX_TASKS: Final = 100_000

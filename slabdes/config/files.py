@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment, TimingRule
 from slabdes.config.refusals import validate
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
+from slabdes.files import MAX_DEPTH, NotToml, check_plain, read_text, toml_of
+
+MAX_FILE: Final = 1 << 18
+"""Bytes of an experiment file: a sweep of MAX_POINTS values has half of it (a choice)."""
+MAX_VALUES: Final = 1_000_000
+"""Values of all points of a sweep together, each of which is checked before the first runs: ten seconds (a choice)."""
+_INDEX_DIGITS: Final = 6
 
 
 def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
@@ -26,7 +33,7 @@ def load_experiment(path: Path, settings: Iterable[str] = (), caches: Sequence[s
     With `caches` the experiment's caches are those, as its [[cache]] tables of these names say, in place of all others.
     Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
     """
-    raw = _toml(_text(path), str(path))
+    raw = toml_of(read_text(path, MAX_FILE, "a readable TOML file"), str(path))
     _resolve_files(raw, path.parent)
     if caches:
         _choose_caches(raw, caches)
@@ -42,33 +49,10 @@ def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
     raw["cache"] = [next((table for table in said if table.get("name") == name), {"name": name}) for name in dict.fromkeys(names)]
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error), allowed="a readable TOML file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"byte {error.start} is not UTF-8", allowed="TOML, which is UTF-8 text") from None
-    except ValueError as error:  # a NUL in the name
-        raise InputError(repr(str(path)), str(error), allowed="a file name") from None
-
-
-def _toml(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InputError(where, "not TOML: nested too deeply") from None
-    except ValueError as error:
-        # After a semicolon Python advises its programmer (numbers of thousands of digits), not our user.
-        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
-
-
 def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error."""
-    try:
-        experiment = validate(raw, where)
-    except RecursionError:
-        raise InputError(where, "nested too deeply", allowed="tables and lists a few levels deep") from None
+    check_plain(raw, where)
+    experiment = validate(raw, where)
     for _point in expand(experiment, where):
         pass
     return experiment
@@ -81,14 +65,21 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
     """
     base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_unset=True)
     keys = list(experiment.sweep)
+    points, size = math.prod(map(len, experiment.sweep.values())), _size(base) + len(keys)
+    if points > 1 and points * size > MAX_VALUES:
+        allowed = f"at most {MAX_VALUES:,} values, all points together: fewer points or caches, or several experiments"
+        raise InputError(f"{where}: sweep", f"{points:,} points of {size:,} values", allowed=allowed)
     for values in itertools.product(*experiment.sweep.values()):
+        settings = dict(zip(keys, values, strict=True))
         raw = _deep_copy(base)
-        for key, value in zip(keys, values, strict=True):
-            _put(raw, key, value, f"{where}: sweep")
-        yield (
-            dict(zip(keys, values, strict=True)),
-            validate(raw, f"{where}: sweep {dict(zip(keys, values, strict=True))}" if keys else where),
-        )
+        for key, value in settings.items():
+            _put(raw, key, _deep_copy(value), f"{where}: sweep")
+        try:
+            point = validate(raw, where)
+        except InputError:
+            # Once more, to say at which point.
+            point = validate(raw, f"{where}: sweep {shown(settings)}" if keys else where)
+        yield settings, point
 
 
 def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:
@@ -101,23 +92,28 @@ def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:
 
 
 def _set(raw: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
+    key, equals, text = (part.strip() for part in setting.partition("="))
+    if not equals or not key:
         raise InputError(f"--set {setting}", "not of the form key=value", allowed="for example machine.cpus=8")
     try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    except (RecursionError, ValueError):
-        raise InputError(f"--set {key.strip()[:SHOWN]}", "nested too deeply, or a number of thousands of digits") from None
+        table = toml_of(f"value = {text}", f"--set {key}")
+    except NotToml:
+        table = {}
     swept = raw.get("sweep")
     if isinstance(swept, dict):
-        swept.pop(key.strip(), None)
-    _put(raw, key.strip(), value, f"--set {setting}")
+        swept.pop(key, None)
+    # Text that goes on behind its value with lines of its own is not one.
+    _put(raw, key, table["value"] if set(table) == {"value"} else text, f"--set {setting}")
 
 
 def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
     parts = dotted.split(".")
+    if not all(parts):
+        raise InputError(
+            where, f"{shown(dotted, SHOWN)!r} has an empty part", allowed="keys with dots between them, as machine.cpus"
+        )
+    if len(parts) > MAX_DEPTH:
+        raise InputError(where, f"a key of {len(parts):,} parts", allowed=f"at most {MAX_DEPTH}")
     place: Any = raw
     for part in parts[:-1]:
         place = _step(place, part, where)
@@ -126,23 +122,27 @@ def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
     elif isinstance(place, dict):
         place[parts[-1]] = value
     else:
-        raise InputError(where, f"{parts[-1]!r} is inside a value that is not a table")
+        raise InputError(where, f"{shown(parts[-1], SHOWN)!r} is inside a value that is not a table")
 
 
 def _step(place: Any, part: str, where: str) -> Any:
     if isinstance(place, list):
         return place[_index(place, part, where)]
     if not isinstance(place, dict):
-        raise InputError(where, f"{part!r} is inside a value that is not a table")
+        raise InputError(where, f"{shown(part, SHOWN)!r} is inside a value that is not a table")
     return place.setdefault(part, {})
 
 
 def _index(place: list[Any], part: str, where: str) -> int:
-    if part.isdecimal() and int(part) < len(place):
+    if part.isascii() and part.isdecimal() and len(part) <= _INDEX_DIGITS and int(part) < len(place):
         return int(part)
     named = [index for index, entry in enumerate(place) if isinstance(entry, dict) and entry.get("name") == part]
     if not named:
-        raise InputError(where, f"{part!r} is not in the list", allowed=f"0 to {len(place) - 1}, or a name")
+        raise InputError(
+            where,
+            f"{shown(part, SHOWN)!r} is not in the list",
+            allowed=f"0 to {len(place) - 1}, or a name" if place else "none is there",
+        )
     return named[0]
 
 
@@ -162,3 +162,12 @@ def _deep_copy(value: Any) -> Any:
     if isinstance(value, list):
         return [_deep_copy(entry) for entry in value]
     return value
+
+
+def _size(value: Any) -> int:
+    """How many values there are in tables and lists."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 1
+    return sum(map(_size, value))

@@ -6,12 +6,13 @@ Frozen once read. Leaves out whether a machine has the CPUs asked for: the machi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, FileName, Frozen, Name, Truth, sorted_set
+from slabdes.config.fields import MAX_CACHES, MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, FileName, Frozen, Name, Truth, sorted_set
 
 
 class EngineName(StrEnum):
@@ -346,7 +347,7 @@ class Experiment(Frozen):
     log: Truth = False
     """Keep every operation and every hold of a lock in the run folder: see `results/event_log`. Takes time and disk."""
     machine: MachineConfig
-    cache: tuple[CacheConfig, ...] = ()
+    cache: Annotated[tuple[CacheConfig, ...], Field(max_length=MAX_CACHES)] = ()
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""
     lock: LockConfig = LockConfig()
     timing: TimingConfig = TimingConfig()
@@ -358,10 +359,10 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
-        names = [cache.name for cache in self.cache]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"cache name {name!r} is given {names.count(name)} times; allowed: once")
+        names = Counter(cache.name for cache in self.cache)
+        for name, times in names.items():
+            if times > 1:
+                raise ValueError(f"cache name {name!r} is given {times} times; allowed: once")
         for key, values in self.sweep.items():
             if not values:
                 raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")

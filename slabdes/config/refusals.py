@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, time
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ from slabdes.config.models import (
     TimingConfig,
     TraceWorkload,
 )
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
 
 
 def validate(raw: Mapping[str, Any], where: str) -> Experiment:
@@ -35,15 +36,13 @@ def validate(raw: Mapping[str, Any], where: str) -> Experiment:
 
 
 def _first_error(first: Any, where: str) -> InputError:
-    # pydantic names the member of a union that it tried; no key of an experiment has a dash.
-    parts = [part for part in first["loc"] if part not in _WORKLOADS and "-" not in str(part)]
-    key = ".".join(str(part) for part in parts)
+    key = ".".join(str(part) for part in _written(first["loc"]))
     place = f"{where}: {key}" if key else where
     context = first.get("ctx", {})
     match first["type"]:
         case "extra_forbidden":
             known = _known_keys(first["loc"][:-1])
-            return InputError(place, f"unknown key{nearest(str(parts[-1]), known)}", allowed=", ".join(known))
+            return InputError(place, f"unknown key{nearest(str(first['loc'][-1]), known)}", allowed=", ".join(known))
         case "missing":
             return InputError(place, "missing")
         case "value_error":
@@ -65,18 +64,28 @@ def _first_error(first: Any, where: str) -> InputError:
             return InputError(
                 place, f"{_shown(first['input'])} of {len(first['input'])} characters", allowed=f"at most {context['max_length']}"
             )
+        case "too_long":
+            return InputError(place, f"a list of {len(first['input']):,}", allowed=f"at most {context['max_length']:,}")
         case _:
             allowed = _ALLOWED.get(first["type"], first["msg"])
             return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
 
 
+def _written(location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An error's location as an experiment's file has it: pydantic also names the member of a union that it tried."""
+    match location:
+        case ("workload", _kind, *rest):
+            return ("workload", *rest)
+        case ("machine", "memory_mib", _kind, *rest):
+            return ("machine", "memory_mib", *rest)
+        case (*rest, "[key]"):
+            return tuple(rest)
+    return location
+
+
 def _shown(value: Any) -> str:
     """A refused value as an error shows it: the beginning of it, if it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits; tables in tables in tables
-        return "what is given"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return shown(value if isinstance(value, date | time) else repr(value), SHOWN)
 
 
 def _schema(location: tuple[Any, ...]) -> dict[str, Any]:
@@ -136,6 +145,7 @@ _MODELS: dict[str, type[Frozen]] = {
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """The keys of the table at an error's location."""
     named = [part for part in location if isinstance(part, str)]
     model = _MODELS[named[-1]] if named else Experiment
     return list(model.model_fields)

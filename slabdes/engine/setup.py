@@ -20,6 +20,7 @@ from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import Dump
 from slabdes.dumps.restore import Restored, restore
 from slabdes.errors import InputError
+from slabdes.files import stamp
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key
 
@@ -71,12 +72,12 @@ def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[Cache
     config = experiment.workload
     if not isinstance(config, TraceWorkload) or config.from_dump is None:
         return None
-    dump = _first_dump(config.from_dump)
+    dump = _first_dump(config.from_dump, stamp(config.from_dump))
     return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=[cache.name for cache in caches])
 
 
 @lru_cache(maxsize=2)
-def _first_dump(path: Path) -> Dump:
+def _first_dump(path: Path, _state: tuple[int, ...]) -> Dump:
     return read_dumps(path)[0]
 
 

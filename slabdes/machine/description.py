@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from slabdes.config import MAX_CPUS
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.machine.costs import REFERENCE_GHZ, build_costs, check_names
 from slabdes.units import pages_of_mib
 
@@ -161,5 +161,5 @@ def default_distances(nodes: int) -> tuple[tuple[int, ...], ...]:
 
 def _memory(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_MEMORY_MIB:
-        raise InputError(where, f"{value!r} is not a memory size", allowed=f"0 to {MAX_MEMORY_MIB:.0f} MiB")
+        raise InputError(where, f"{shown(value, 40)} is not a memory size", allowed=f"0 to {MAX_MEMORY_MIB:.0f} MiB")
     return float(value)

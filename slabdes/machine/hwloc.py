@@ -12,9 +12,9 @@ from typing import Final, NoReturn
 from xml.parsers import expat
 
 from slabdes.config import MAX_CPUS
-from slabdes.errors import InputError
-from slabdes.machine.description import MAX_DISTANCE, MAX_NODES, MIN_DISTANCE, Description
-from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, clock_of_model, describe, members
+from slabdes.errors import InputError, shown
+from slabdes.machine.description import MAX_DISTANCE, MAX_NODES, MIN_DISTANCE, Description, check_size
+from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
 
 MAX_ELEMENTS: Final = 1 << 16
 """Most elements of a file: 1,024 CPUs with all their caches and devices are about 20,000 (a choice)."""
@@ -22,6 +22,8 @@ MAX_DEPTH: Final = 128
 """Deepest nesting: chains of PCI bridges reach 11 in practice (a choice)."""
 MAX_SHARED: Final = 4 * MAX_CPUS
 """Most different sets of CPUs that share a cache: each CPU has three or four (a choice)."""
+MAX_TOLD_NODES: Final = 1024
+"""Most NUMA nodes of a file, those included that may not be used: the kernel's own ceiling (CONFIG_NODES_SHIFT 10)."""
 MAX_CPU_BITS: Final = 1 << 16
 """Highest number in a set of CPUs or nodes (a choice; the kernel's own ceiling is 8,192 CPUs)."""
 BYTES_PER_MIB: Final = 1 << 20
@@ -174,6 +176,8 @@ class _Reader:
         node = self._number(attributes, "os_index", "NUMANode", MAX_CPU_BITS)
         if node in self.nodes:
             self.fail(f"NUMA node {node} again", allowed="each os_index once")
+        if len(self.nodes) >= MAX_TOLD_NODES:
+            self.fail(f"more than {MAX_TOLD_NODES} NUMA nodes", allowed="a machine")
         self.nodes[node] = _Node(
             line=self._parser.CurrentLineNumber,
             os_index=node,
@@ -201,10 +205,8 @@ class _Reader:
         if len(words) > MAX_CPU_BITS // 32 or not SET.fullmatch(text):
             self.fail(f"{key} {_shown(text)} is not a set", allowed=f"hexadecimal words of 32 bits, {MAX_CPU_BITS} bits at most")
         endless = words[0].lower() == "0xf...f"
-        bits = -1 if endless else 0
-        for word in words[endless:]:
-            bits = bits << 32 | int(word or "0", 16)
-        return bits
+        digits = "".join(word[2:].zfill(8) for word in words[endless:])
+        return int(digits or "0", 16) - (endless << 4 * len(digits))
 
     def _begin_matrix(self, attributes: Mapping[str, str]) -> _Matrix | None:
         kind = attributes.get("kind", "")
@@ -260,7 +262,7 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:60] + "...")
+    return repr(shown(text, 60))
 
 
 def _described(reader: _Reader, where: str, name: str) -> Description:
@@ -271,6 +273,7 @@ def _described(reader: _Reader, where: str, name: str) -> Description:
     cores = {cpu: core for cpu, core in reader.core_of_cpu.items() if reader.allowed_cpus >> cpu & 1}
     if not cores:
         raise InputError(where, "allowed_cpuset has none of its CPUs", allowed="hwloc XML with CPUs that may be used")
+    check_size(len(cores), 1, where)
     nodes = _nodes(reader, cores)
     distances, notes = _slit(reader, nodes)
     survey = Survey(cores, reader.shared, nodes, distances, _clock(reader), notes)
@@ -284,11 +287,11 @@ def _described(reader: _Reader, where: str, name: str) -> Description:
 def _nodes(reader: _Reader, cores: Mapping[int, object]) -> dict[int, SurveyedNode]:
     """The nodes that have memory or CPUs to use, and those that lack in the file but have CPUs in it, without memory."""
     found: dict[int, SurveyedNode] = {}
-    covered = 0
+    covered, usable = 0, bit_set(cores)
     for node in reader.nodes.values():
         allowed = reader.allowed_nodes >> node.os_index & 1
         covered |= node.cpus
-        if allowed or any(node.cpus >> cpu & 1 for cpu in cores):
+        if allowed or node.cpus & usable:
             memory = None if node.memory_bytes is None else node.memory_bytes / BYTES_PER_MIB
             found[node.os_index] = SurveyedNode(node.cpus, memory if allowed else 0.0)
     for cpu in cores:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from slabdes.config import MAX_CPUS
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.machine.costs import MAX_COST_NS
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, default_distances
 from slabdes.units import ns_to_ps
@@ -74,8 +74,7 @@ def _cell(cell: str, where: str) -> float | None:
         return None
     value = float(cell) if NUMBER.fullmatch(cell) else -1.0
     if not 0 <= value <= MAX_COST_NS:
-        shown = cell if len(cell) <= 40 else cell[:40] + "..."
-        raise InputError(where, f"{shown!r} is not a latency", allowed=f"0 to {MAX_COST_NS:g} ns, or nothing")
+        raise InputError(where, f"{shown(cell, 40)!r} is not a latency", allowed=f"0 to {MAX_COST_NS:g} ns, or nothing")
     return value
 
 

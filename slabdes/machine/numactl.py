@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NoReturn
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_DISTANCE, MIN_DISTANCE, Description, check_size, default_distances
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
@@ -23,6 +23,10 @@ HEADER: Final = re.compile(r"node((?:\s+\d{1,9})+)$")
 ROW: Final = re.compile(r"(\d{1,9}):((?:\s+-?\d{1,9})+)$")
 IGNORED: Final = ("#", "libnuma: Warning")
 """Lines that say nothing about the machine: our comments, and what libnuma itself complains about."""
+MAX_CHARACTERS: Final = 1 << 20
+"""Longest text: 256 nodes and their distances are 300 KB (a choice)."""
+MAX_LINE: Final = 1 << 14
+"""Longest line: that of a node with 1,024 CPUs has 5,000 characters (a choice)."""
 KNOWN_LINES: Final = "`available:`, `node N cpus:`, `node N size:`, `node N free:`, `node distances:` and its table"
 
 
@@ -61,8 +65,12 @@ def parse_numactl(
     With `threads_per_core` above 1, CPUs of a node are grouped into cores by `numbering` (x86 Linux: apart).
     """
     reading = _Reading(where)
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(where, f"{len(text):,} characters", allowed=f"at most {MAX_CHARACTERS:,} of numactl --hardware")
     for number, line in enumerate(text.splitlines(), 1):
         reading.last_line = number
+        if len(line) > MAX_LINE:
+            reading.fail(number, f"{len(line):,} characters", allowed=f"at most {MAX_LINE:,} a line")
         if line.strip() and not line.lstrip().startswith(IGNORED):
             _read_line(reading, number, line.strip())
     ids = _node_ids(reading)
@@ -102,12 +110,13 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
     elif line == NO_DISTANCES:
         reading.no_distances = True
     elif reading.in_table and (match := HEADER.match(line)):
+        if reading.columns:
+            reading.fail(number, "a second heading of the distances", allowed="one `node 0 1 ...` heading, then a row a node")
         reading.columns = [int(node) for node in match[1].split()]
     elif reading.in_table and (match := ROW.match(line)):
         _read_row(reading, number, int(match[1]), tuple(int(distance) for distance in match[2].split()))
     else:
-        shown = line if len(line) <= 60 else line[:60] + "..."
-        reading.fail(number, f"{shown!r} is not a line of numactl --hardware", allowed=KNOWN_LINES)
+        reading.fail(number, f"{shown(line, 60)!r} is not a line of numactl --hardware", allowed=KNOWN_LINES)
 
 
 def _read_size(reading: _Reading, number: int, node: int, mib: float) -> None:

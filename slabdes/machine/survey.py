@@ -65,10 +65,12 @@ def members(bits: int) -> Iterator[int]:
     >>> list(members(0b1011))
     [0, 1, 3]
     """
-    while bits > 0:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+    # Through text: taking a bit from a number takes as long as the number is.
+    digits = f"{max(bits, 0):b}"[::-1]
+    place = digits.find("1")
+    while place >= 0:
+        yield place
+        place = digits.find("1", place + 1)
 
 
 def bit_set(numbers: Iterable[int]) -> int:
@@ -98,6 +100,7 @@ def describe(survey: Survey, where: str, name: str, source: str) -> Description:
     it) on the one with the lowest id. CPUs that no node has get a memory-less node of their own.
     """
     cpus = sorted(survey.core_of_cpu)
+    check_size(len(cpus), max(len(survey.nodes), 1), where)
     nodes, homes = _homes(survey, cpus)
     ids = tuple(sorted(nodes))
     check_size(len(cpus), len(ids), where)

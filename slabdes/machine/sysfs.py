@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
+from slabdes.files import open_regular
 from slabdes.machine import HOST
-from slabdes.machine.description import MAX_DISTANCE, MIN_DISTANCE, Description
-from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe
+from slabdes.machine.description import MAX_DISTANCE, MIN_DISTANCE, Description, check_size
+from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
 
 CPUS: Final = Path("sys/devices/system/cpu")
 NODES: Final = Path("sys/devices/system/node")
-MAX_FILE_BYTES: Final = 1 << 20
-"""Most that is read of one file: the longest, /proc/cpuinfo, is needed for its first lines only (a choice)."""
+MAX_FILE_BYTES: Final = 1 << 16
+"""Most that is read of one file: the longest, /proc/cpuinfo, is needed for its first lines only, and a list of every other one
+of 8,192 CPUs has 20 KB (a choice)."""
 MAX_NUMBER: Final = 1 << 16
 """Highest CPU or node number that is believed (a choice; the kernel's own ceiling is 8,192 CPUs)."""
 RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
@@ -46,11 +48,13 @@ class _Host:
             raise InputError(
                 f"machine {HOST!r}", f"{self.root / CPUS} tells of no CPU", allowed="a Linux host, a preset or a machine file"
             )
+        check_size(len(cpus), max(len(self._online(NODES, "node")), 1), HOST)
+        online = bit_set(cpus)
         model = self._match(Path("proc/cpuinfo"), MODEL)
         survey = Survey(
-            core_of_cpu={cpu: min(self._siblings(cpu) & set(cpus), default=cpu) for cpu in cpus},
+            core_of_cpu={cpu: next(members(self._siblings(cpu) & online), cpu) for cpu in cpus},
             shared={shared for cpu in cpus for shared in self._shared(cpu)},
-            nodes=self._nodes() or {0: SurveyedNode(bit_set(cpus), self._memory(Path("proc/meminfo")))},
+            nodes=self._nodes() or {0: SurveyedNode(online, self._memory(Path("proc/meminfo")))},
             distances=self._distances(),
             clock=self._clock(cpus[0], model),
         )
@@ -59,9 +63,9 @@ class _Host:
     def _text(self, path: Path) -> str | None:
         """A file's text, None if there is no such file or the kernel does not give it."""
         try:
-            with (self.root / path).open("rb") as file:
+            with open_regular(self.root / path, "a file of sysfs") as file:
                 return file.read(MAX_FILE_BYTES).decode("utf-8", "replace").strip()
-        except OSError:
+        except (InputError, OSError):
             return None
 
     def _match(self, path: Path, pattern: re.Pattern[str]) -> str | None:
@@ -69,18 +73,25 @@ class _Host:
         return match[1].strip() if match else None
 
     def _list(self, path: Path) -> list[int] | None:
-        """The numbers of a list such as 0-3,8; None where there is no file."""
+        """The numbers of a list such as 0-3,8, ascending; None where there is no file."""
+        bits = self._set(path)
+        return None if bits is None else list(members(bits))
+
+    def _set(self, path: Path) -> int | None:
+        """Such a list as a bit set."""
         text = self._text(path)
         if text is None:
             return None
-        numbers: set[int] = set()
+        bits = 0
         for part in filter(None, text.split(",")):
             match = RANGE.fullmatch(part)
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
             if first > last or last > MAX_NUMBER:
-                raise InputError(str(self.root / path), f"{part[:60]!r} in its list", allowed=f"0 to {MAX_NUMBER}, as 0-3,8")
-            numbers.update(range(first, last + 1))
-        return sorted(numbers)
+                raise InputError(
+                    str(self.root / path), f"{shown(part, 60)!r} in its list", allowed=f"0 to {MAX_NUMBER}, as 0-3,8"
+                )
+            bits |= (1 << last + 1) - (1 << first)
+        return bits
 
     def _online(self, folder: Path, prefix: str) -> list[int]:
         """The CPUs or nodes that are online, by the kernel's list; without one, by their folders."""
@@ -100,26 +111,23 @@ class _Host:
             if re.fullmatch(rf"{prefix}\d{{1,5}}", name):
                 yield int(name.removeprefix(prefix))
 
-    def _siblings(self, cpu: int) -> set[int]:
+    def _siblings(self, cpu: int) -> int:
         for name in ("core_cpus_list", "thread_siblings_list"):
-            found = self._list(CPUS / f"cpu{cpu}/topology/{name}")
-            if found:
-                return set(found)
-        return {cpu}
+            if found := self._set(CPUS / f"cpu{cpu}/topology/{name}"):
+                return found
+        return 1 << cpu
 
     def _shared(self, cpu: int) -> Iterator[int]:
         """Sets of CPUs that share a data or unified cache above the first level with this one, or are its cluster."""
         for index in self._folders(CPUS / f"cpu{cpu}/cache", "index"):
             folder = CPUS / f"cpu{cpu}/cache/index{index}"
             if self._text(folder / "type") in ("Data", "Unified") and self._text(folder / "level") not in (None, "0", "1"):
-                yield bit_set(self._list(folder / "shared_cpu_list") or ())
-        yield bit_set(self._list(CPUS / f"cpu{cpu}/topology/cluster_cpus_list") or ())
+                yield self._set(folder / "shared_cpu_list") or 0
+        yield self._set(CPUS / f"cpu{cpu}/topology/cluster_cpus_list") or 0
 
     def _nodes(self) -> dict[int, SurveyedNode]:
         return {
-            node: SurveyedNode(
-                bit_set(self._list(NODES / f"node{node}/cpulist") or ()), self._memory(NODES / f"node{node}/meminfo")
-            )
+            node: SurveyedNode(self._set(NODES / f"node{node}/cpulist") or 0, self._memory(NODES / f"node{node}/meminfo"))
             for node in self._online(NODES, "node")
         }
 
@@ -140,7 +148,7 @@ class _Host:
             if len(words) != len(nodes) or not all(re.fullmatch(r"\d{1,3}", word) for word in words):
                 raise InputError(
                     str(self.root / path),
-                    f"{text[:60]!r} is not a row for {len(nodes)} nodes",
+                    f"{shown(text, 60)!r} is not a row for {len(nodes)} nodes",
                     allowed=f"{MIN_DISTANCE} to {MAX_DISTANCE}, one a node",
                 )
             distances.update({(node, other): int(word) for other, word in zip(nodes, words, strict=True)})

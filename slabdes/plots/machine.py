@@ -190,7 +190,8 @@ def _transfers(axes: Axes, layout: Mapping[str, Any]) -> None:
     kinds = layout["transfers"]
     several = [kind["class"] for kind in kinds]
     names = [
-        kind["class"].replace("_", " ") + (f", distance {kind['distance']}" if several.count(kind["class"]) > 1 else "")
+        style.plain(kind["class"].replace("_", " "))
+        + (f", distance {kind['distance']}" if several.count(kind["class"]) > 1 else "")
         for kind in kinds
     ]
     middles = [kind["median_ns"] for kind in kinds]

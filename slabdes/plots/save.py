@@ -6,11 +6,16 @@ Leaves out choosing what is drawn in them: each figure's module does.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slabdes.errors import InputError
+from slabdes.files import write_new
+from slabdes.folders import input_errors
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
@@ -31,34 +36,38 @@ def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]
     The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
     """
     written = []
-    try:
+    with input_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in _figures(frames, manifest):
             path = folder / f"{name}.png"
-            figure.savefig(path, dpi=DPI)
+            with _nothing_said():
+                figure.savefig(path, dpi=DPI)
             written.append(path)
-    except OSError as error:
-        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None
     return written
 
 
 def save_machine(layout: Mapping[str, Any], path: Path) -> Path:
     """Write the picture of one machine, as `Machine.layout()` gives it, to the PNG file `path`; return it.
 
-    Written under a temporary name and renamed. Raises InputError if it exists or cannot be written.
+    Raises InputError if it exists or cannot be written.
     """
     if path.suffix != ".png":
         raise InputError(str(path), f"a picture named *{path.suffix}", allowed="a name that ends in .png")
     if path.exists():
         raise InputError(str(path), "is there already", allowed="a new file")
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        machine_figure(layout).savefig(temporary, dpi=DPI, format="png")
-        temporary.rename(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(str(path), error.strerror or str(error)) from None
+    picture = BytesIO()
+    with _nothing_said():
+        machine_figure(layout).savefig(picture, dpi=DPI, format="png")
+    write_new(path, picture.getvalue())
     return path
+
+
+@contextmanager
+def _nothing_said() -> Iterator[None]:
+    """Without what matplotlib says to programmers of letters that its font has not, and of labels too long for the figure."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]:

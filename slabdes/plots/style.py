@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from slabdes.errors import shown
 from slabdes.results.text import NOTHING
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _KEY_IN: Final = 0.65
 _TITLE_SIZE: Final = 10
 _DECADE: Final = 10
 _FEW_DECADES: Final = 2
+_MOST_CHARACTERS: Final = 200
+"""Of a line of text (assumed)."""
 _MANY: Final = 50
 """More ticks than any axis has: none is to be left out."""
 _TIME_UNITS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -105,8 +108,8 @@ def short_key(key: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text that matplotlib shows as it is: a $ begins no mathematics."""
-    return text.replace("$", r"\$")
+    r"""Lines that matplotlib shows as they are: printable, no longer than a figure bears, and a $ begins no mathematics."""
+    return "\n".join(shown(line, _MOST_CHARACTERS).replace("$", r"\$") for line in text.split("\n"))
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from slabdes.errors import InputError
+from slabdes.folders import input_errors
 from slabdes.plots import style
 
 if TYPE_CHECKING:
@@ -139,14 +139,10 @@ def _scales(
 def save_validation(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write a chart a target of the report into `folder`, as NAME.png; the paths. Raises InputError if they cannot be written."""
     written = []
-    try:
+    with input_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for target in report["targets"]:
             path = folder / f"{target['name']}.png"
-            temporary = path.with_name(f".{path.name}.tmp")
-            validation_figure(target).savefig(temporary, dpi=style.DPI, format="png")
-            temporary.rename(path)
+            validation_figure(target).savefig(path, dpi=style.DPI)
             written.append(path)
-    except OSError as error:
-        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None
     return written

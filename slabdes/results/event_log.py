@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.event_log import COLUMNS, Logged
 from slabdes.errors import InputError
-from slabdes.results.folder import one_line, write_parquet
+from slabdes.folders import input_errors
+from slabdes.results.folder import write_parquet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,7 @@ class LogWriter:
         self._folder = folder
         self._prefix = _NAME.format(point, replication)
         self._parts: Counter[Logged] = Counter()
-        with one_line(folder):
+        with input_errors(folder):
             for kind in Logged:
                 (folder / kind).mkdir(parents=True, exist_ok=True)
                 for left in (folder / kind).glob(f"{self._prefix}*"):
@@ -42,13 +43,13 @@ class LogWriter:
 
         path = self._folder / kind / f"{self._prefix}{self._parts[kind]:08d}.parquet"
         self._parts[kind] += 1
-        with one_line(path):
+        with input_errors(path):
             write_parquet(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS[kind], pl.Int64), orient="row"), path)
 
 
 def add_log(frm: Path, folder: Path) -> None:
     """Put a finished log into the run folder `folder` as well, without copying it where the file system can link."""
-    with one_line(folder):
+    with input_errors(folder):
         shutil.copytree(frm, folder / LOG, copy_function=_link_or_copy)
 
 

@@ -1,22 +1,21 @@
 """The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
-overwritten. Leaves out the working folder of an unfinished sweep: see `partial`.
+overwritten. Leaves out how (`folders`), and what is kept of an unfinished study (`partial`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import read_text
+from slabdes.folders import input_errors, whole_folder
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
@@ -28,23 +27,26 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 FRAMES: Final = "frames"
 SUMS: Final = "sha256.json"
-"""Beside the frames: the SHA-256 of each file."""
+"""Beside the frames: the SHA-256 of each file, and of the manifest."""
 TEXT: Final = "text"
 """Where slabinfo and lock_stat lie, of each point's first replication; a sweep's in a folder a point, such as point-0003."""
+MAX_MANIFEST: Final = 1 << 28
+"""Bytes of a manifest: 10,000 points are 4 MB, and each machine's drawing up to 3 (a choice)."""
+_MAX_SUMS: Final = 1 << 16
 _COMPRESSION_LEVEL: Final = 3
 """zstd's own default."""
 
 
 def check_output(folder: Path) -> None:
     """Raise InputError unless a run may be written at `folder`: nothing is there, or an empty folder. Call before simulating."""
-    with one_line(folder):
+    with input_errors(folder):
         folder = folder.resolve()
         if not folder.exists():
             return
         if not folder.is_dir():
             raise InputError(str(folder), "exists and is not a folder", allowed="a new or empty folder")
         held = sorted(entry.name for entry in folder.iterdir())
-    if MANIFEST in held and FRAMES in held:
+    if holds_run(folder):
         raise InputError(str(folder), "already holds a finished run", allowed="a new or empty folder")
     if held:
         raise InputError(str(folder), f"holds other things ({', '.join(held[:3])})", allowed="a new or empty folder")
@@ -57,40 +59,56 @@ def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[
     """
     check_output(folder)
     with whole_folder(folder) as temporary:
-        (temporary / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        write_frames(temporary / FRAMES, frames)
-        write_texts(temporary / TEXT, frames)
-        if extra is not None:
-            extra(temporary)
+        fill_run(temporary, manifest, frames, extra)
     return folder
+
+
+def fill_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[[Path], object] | None = None) -> None:
+    """Write a run into `folder`, which is there and empty, then call `extra` with it. OSError is left to the caller."""
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    write_frames(folder / FRAMES, frames, beside=[folder / MANIFEST])
+    write_texts(folder / TEXT, frames)
+    if extra is not None:
+        extra(folder)
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a finished run lies there."""
+    return (folder / MANIFEST).is_file() and (folder / FRAMES).is_dir()
 
 
 def read_run(folder: Path) -> tuple[Manifest, Frames]:
     """Read a run folder. Raises InputError, in one line, if it is not one, is damaged, or is of an unknown format."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
-        raise InputError(str(folder), problem, allowed="a folder that slabdes run wrote")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"damaged: byte {error.start} is not UTF-8") from None
-    except OSError as error:
-        raise InputError(str(path), error.strerror or str(error)) from None
-    manifest = parse_manifest(text, str(path))
+    manifest = read_manifest(folder)
     frames = read_frames(folder / FRAMES)
     if frames.digest() != manifest.digest or frames.run_digest() != manifest.digest:
         raise InputError(str(folder), "damaged: the frames' digest is not the manifest's")
     return manifest, frames
 
 
-def write_frames(folder: Path, frames: Frames) -> None:
-    """Write each frame as a Parquet file into `folder`, which is made. OSError is left to the caller.
+def read_manifest(folder: Path) -> Manifest:
+    """Read a run folder's manifest alone. Raises InputError as `read_run` does."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
+        raise InputError(str(folder), problem, allowed="a folder that slabdes run wrote")
+    text = read_text(path, MAX_MANIFEST, "the manifest of a slabdes run")
+    manifest = parse_manifest(text, str(path))
+    sums = _read_sums(folder / FRAMES / SUMS)
+    if MANIFEST in sums:  # runs of earlier versions have none
+        _check_sum(path, sums)
+    return manifest
+
+
+def write_frames(folder: Path, frames: Frames, beside: Iterable[Path] = ()) -> None:
+    """Write each frame as a Parquet file into `folder`, which is made, and what they and files `beside` them hash to.
+
+    OSError is left to the caller.
 
     Raises InputError for what Polars cannot write and says in an error of its own: a full disk, say.
     """
     folder.mkdir()
-    sums = {}
+    sums = {path.name: _sha256(path) for path in beside}
     for name, frame in frames.items():
         path = folder / f"{name}.parquet"
         write_parquet(frame, path)
@@ -136,20 +154,27 @@ def read_frames(folder: Path) -> Frames:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_sums(path: Path) -> dict[str, Any]:
     """What the frames' files have to hash to: some damage makes the Parquet reader end the process, so it is not shown any."""
     if not path.is_file():
         raise InputError(str(path), "missing: the run folder is not complete")
+    text = read_text(path, _MAX_SUMS, "what slabdes wrote, unchanged")
     try:
-        sums = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        sums = json.loads(text)
+    except (ValueError, RecursionError):
         raise InputError(str(path), "damaged: not JSON") from None
     if not isinstance(sums, dict):
         raise InputError(str(path), "damaged: not a table of files and their SHA-256")
     return sums
+
+
+def _check_sum(path: Path, sums: Mapping[str, Any]) -> None:
+    if _sha256(path) != sums.get(path.name):
+        raise InputError(str(path), f"damaged: its SHA-256 is not the one in {SUMS}", allowed="what slabdes wrote, unchanged")
 
 
 def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
@@ -158,8 +183,7 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if not path.is_file():
         raise InputError(str(path), "missing: the run folder is not complete")
     try:
-        if _sha256(path) != sums.get(path.name):
-            raise InputError(str(path), f"damaged: its SHA-256 is not the one in {SUMS}")
+        _check_sum(path, sums)
         frame = pl.read_parquet(path, glob=False)
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error}") from None
@@ -174,34 +198,3 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if dict(frame.schema) != wanted:
         raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(wanted))
     return frame
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` to write into, renamed to `folder` at the end; removed, if anything goes wrong.
-
-    `folder` must not exist, or be empty. Raises InputError in place of OSError.
-    """
-    with one_line(folder):
-        folder = folder.resolve()
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        try:
-            yield temporary
-            if folder.exists():
-                # rmdir takes only an empty folder: what came there meanwhile is kept, and said.
-                folder.rmdir()
-            temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-
-
-@contextmanager
-def one_line(folder: Path) -> Iterator[None]:
-    """Turn an OSError into an InputError that begins with the path that the system names, or else with `folder`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(str(error.filename or folder), error.strerror or str(error)) from None

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slabdes.errors import InputError
 
-Index = Annotated[int, Field(ge=0)]
+Index = Annotated[int, Field(ge=0, le=1 << 20)]
+Inches = Annotated[float, Field(ge=-1e6, le=1e6)]
+Nanoseconds = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class _Part(BaseModel):
@@ -26,9 +28,9 @@ class _Core(_Part):
 class _Node(_Part):
     node: Index
     id: Index
-    x: float
-    y: float
-    memory_mib: Annotated[float, Field(ge=0)]
+    x: Inches
+    y: Inches
+    memory_mib: Annotated[float, Field(ge=0, le=1e12)]
     cores: tuple[_Core, ...]
 
 
@@ -42,16 +44,16 @@ class _Link(_Part):
 class _Transfer(_Part):
     line_class: Annotated[str, Field(alias="class")]
     distance: Index
-    min_ns: float
-    median_ns: float
-    max_ns: float
+    min_ns: Nanoseconds
+    median_ns: Nanoseconds
+    max_ns: Nanoseconds
 
 
 class _Layout(_Part):
     name: str
     source: str
     cpus: Index
-    nodes: Annotated[tuple[_Node, ...], Field(min_length=1)]
+    nodes: Annotated[tuple[_Node, ...], Field(min_length=1, max_length=1024)]
     links: tuple[_Link, ...]
     distances: tuple[tuple[Index, ...], ...]
     transfers: tuple[_Transfer, ...]
@@ -68,5 +70,11 @@ def check_layout(layout: Any, where: str) -> None:
     size = len(read.nodes)
     if [len(row) for row in read.distances] != [size] * size:
         raise InputError(f"{where}.distances", "damaged: not square", allowed=f"{size} rows of {size}")
-    if any(max(link.a, link.b) >= size for link in read.links):
-        raise InputError(f"{where}.links", "damaged: a node that is not there", allowed=f"0 to {size - 1}")
+    if not all(link.a < link.b < size for link in read.links):
+        raise InputError(
+            f"{where}.links",
+            "damaged: not between two nodes that are there",
+            allowed=f"a lesser and a greater of 0 to {size - 1}",
+        )
+    if not all(transfer.min_ns <= transfer.median_ns <= transfer.max_ns for transfer in read.transfers):
+        raise InputError(f"{where}.transfers", "damaged: times out of order", allowed="least, median, greatest")

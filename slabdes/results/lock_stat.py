@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.errors import shown
 from slabdes.results.frames import LockKind
 from slabdes.units import PS_PER_NS, ns_to_ps
 
@@ -116,7 +117,7 @@ def _functions(points: list[dict[str, Any]], role: str) -> tuple[FunctionCount, 
     """Most waits first: lockdep has them in the order in which they first came, which records do not keep."""
     counts: Counter[str] = Counter()
     for point in points:
-        counts[point[role]] += point["count"]
+        counts[shown(point[role])] += point["count"]
     return tuple(FunctionCount(function, counts[function]) for function in sorted(counts, key=lambda name: (-counts[name], name)))
 
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
+from slabdes.printable import json_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -22,6 +23,7 @@ FORMAT: Final = 3
 
 LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplotlib")
 """Distributions whose versions a manifest names."""
+_KINDS: Final = {str: "text", dict: "a table", int: "a whole number"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Manifest:
     """What a run folder says about itself; all of it plain JSON.
 
     `experiment`: resolved, as JSON. `engine`: the one that ran. `machines`: each machine's description by name, with its drawing
-    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `provenance`: host, date, wall_s.
+    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `provenance`: host, date, wall_s,
+    and `read`, the SHA-256 of every input, by file, and of slabdes's sources.
     """
 
     experiment: dict[str, Any]
@@ -59,7 +62,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as indented JSON, keys in a fixed order."""
-        return json.dumps({"format": self.format} | asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text({"format": self.format} | asdict(self), indent=2) + "\n"
 
 
 def make_manifest(
@@ -69,6 +72,7 @@ def make_manifest(
     machines: Mapping[str, Mapping[str, Any]],
     *,
     wall_s: float | None = None,
+    read: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Manifest:
     """The manifest of `frames`, which `experiment` (resolved, as JSON) left on `engine`; records' warnings follow `warnings`.
@@ -93,7 +97,8 @@ def make_manifest(
         slabdes=version_of("slabdes"),
         python=platform.python_version(),
         libraries={name: version_of(name) for name in LIBRARIES},
-        provenance={"host": platform.node(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "wall_s": wall_s},
+        provenance={"host": platform.node(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "wall_s": wall_s}
+        | ({} if read is None else {"read": dict(read)}),
     )
 
 
@@ -123,7 +128,29 @@ def parse_manifest(text: str, where: str) -> Manifest:
     for name, machine in manifest.machines.items():
         if "layout" in machine:
             check_layout(machine["layout"], f"{where}: machines.{name}.layout")
+    _check_shape(manifest, where)
     return manifest
+
+
+def _check_shape(manifest: Manifest, where: str) -> None:
+    """Raise InputError where what readers look into is not what it has to be."""
+    experiment = manifest.experiment
+    workload = experiment.get("workload", {})
+    expected: list[tuple[str, object, type]] = [
+        ("experiment.name", experiment.get("name", ""), str),
+        ("experiment.sweep", experiment.get("sweep", {}), dict),
+        ("experiment.workload", workload, dict),
+        ("experiment.workload.kind", workload.get("kind", "") if isinstance(workload, dict) else "", str),
+    ]
+    for number, point in enumerate(manifest.points):
+        expected += [(f"points.{number}.{key}", point.get(key), kind) for key, kind in (("point", int), ("settings", dict))]
+    for key, value, kind in expected:
+        if not isinstance(value, kind):
+            raise InputError(f"{where}: {key}", f"damaged: {shown(repr(value), 60)}", allowed=_KINDS[kind])
+    if not 0 <= manifest.seed < 1 << 63:
+        raise InputError(f"{where}: seed", f"damaged: {shown(manifest.seed, 60)}", allowed="0 to 9223372036854775807")
+    if not 1 <= manifest.replications <= 1 << 20:
+        raise InputError(f"{where}: replications", f"damaged: {shown(manifest.replications, 60)}", allowed=f"1 to {1 << 20}")
 
 
 def version_of(distribution: str) -> str:

@@ -1,106 +1,145 @@
-"""The working folder of an unfinished sweep, `<out>.partial`: finished points, to go on from after an interruption.
+"""What is finished of a study, in the working folder `<out>.partial`: to go on from after an interruption, with the same only.
 
-A point appears under its number when it is complete. Leaves out deciding what is left to run: `points_done` says what is not.
+Every replication is kept as it ends. Leaves out holding the folder (`folders`) and what is left to run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from slabdes.errors import InputError
-from slabdes.results.folder import one_line, read_frames, whole_folder, write_frames
-from slabdes.results.frames import Frames
-from slabdes.results.manifest import FORMAT, version_of
+from slabdes.engine.records import Records
+from slabdes.errors import InputError, shown
+from slabdes.folders import WorkingFolder, input_errors, working_path
+from slabdes.results.event_log import LOG
+from slabdes.results.journal import Journal
 
-EXPERIMENT: Final = "experiment.json"
-SUFFIX: Final = ".partial"
-
-
-def fingerprint(*parts: Mapping[str, Any]) -> str:
-    """What identifies an experiment: a SHA-256 over canonical JSON of `parts` (experiment, machine descriptions...)."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+STUDY: Final = "study.json"
+"""What the replications are of: see `open_partial`."""
+JOURNAL: Final = "replications"
+_LOG_NAME: Final = re.compile(r"point-(\d+)-replication-(\d+)-part-\d+\.parquet")
 
 
-def partial_folder(out: Path) -> Path:
-    """Where the points of the run that is to be written at `out` are kept until it is complete."""
-    out = out.resolve()
-    return out.with_name(out.name + SUFFIX)
+class Partial:
+    """The finished replications of a study, in the working folder that this process holds."""
+
+    def __init__(self, working: WorkingFolder) -> None:
+        self.working = working
+        self._journal = Journal(working.path / JOURNAL)
+
+    @property
+    def done(self) -> Collection[tuple[int, int]]:
+        """Point and replication of each that is finished."""
+        return self._journal.finished.keys()
+
+    @property
+    def log(self) -> Path:
+        """Where the event logs of finished replications lie."""
+        return self.working.path / LOG
+
+    def save(self, point: int, replication: int, records: Records, log: Path | None = None) -> None:
+        """Keep a finished replication and the event log that it has written to `log`. Raises InputError if it cannot be kept."""
+        if log is not None:
+            with input_errors(log):
+                for part in sorted(log.glob("*/*")):
+                    place = self.log / part.parent.name
+                    place.mkdir(parents=True, exist_ok=True)
+                    part.replace(place / part.name)
+        # The log first: a replication in the journal is finished.
+        self._journal.add(point, replication, records)
+
+    def load(self, point: int, replication: int) -> Records:
+        """The records of a finished replication. Raises InputError if they are damaged."""
+        return self._journal.load(point, replication)
+
+    def remove(self) -> None:
+        """Remove it all: once the run is written, or where nothing is finished."""
+        with input_errors(self.working.path):
+            # The journal first: without it nothing is finished, whatever else is left.
+            self.working.drop(JOURNAL, LOG, STUDY)
 
 
-def open_partial(out: Path, experiment: str, *, resume: bool) -> Path:
-    """Make, or with `resume` go on with, the working folder of the run at `out`; return it.
+def is_begun(out: Path) -> bool:
+    """Whether anything is finished of the run that is to be written at `out`."""
+    return (working_path(out) / JOURNAL).is_file()
 
-    `experiment` is its fingerprint. Raises InputError, and changes nothing, if there is one already and `resume` is not set,
-    or it belongs to another experiment or another version of slabdes, or the folder is something else.
+
+def open_partial(working: WorkingFolder, study: Mapping[str, Any], *, resume: bool) -> Partial:
+    """Begin a study in the working folder, or with `resume` go on with it.
+
+    `study` is what must be the same, as JSON: `experiment`, `inputs` (SHA-256 by file), `sources` (likewise, slabdes's own),
+    `slabdes` (its version). Raises InputError, and changes nothing, if replications of another study are finished, which says
+    what differs, or of this one and `resume` is not set.
     """
-    folder = partial_folder(out)
-    if folder.exists():
-        _check_same(folder, experiment, resume)
-        return folder
-    with whole_folder(folder) as temporary:
-        about = {"format": FORMAT, "fingerprint": experiment, "slabdes": version_of("slabdes")}
-        (temporary / EXPERIMENT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return folder
+    partial = Partial(working)
+    with input_errors(working.path):
+        if finished := len(partial.done):
+            _check_same(working.path / STUDY, study)
+            if not resume:
+                raise InputError(
+                    str(working.path), f"holds {finished} finished replications of this experiment", "--resume, or to remove it"
+                )
+            _drop_unfinished(partial)
+        else:
+            shutil.rmtree(partial.log, ignore_errors=True)
+            text = working.new() / STUDY
+            text.write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
+            text.replace(working.path / STUDY)
+    return partial
 
 
-def _check_same(folder: Path, experiment: str, resume: bool) -> None:
-    path = folder / EXPERIMENT
-    if not path.is_file():
-        raise InputError(str(folder), "exists and is not the working folder of a sweep", allowed="another output folder")
+def _drop_unfinished(partial: Partial) -> None:
+    """Remove parts of event logs of replications that are not in the journal."""
+    for part in partial.log.glob("*/*"):
+        named = _LOG_NAME.fullmatch(part.name)
+        if named is None or (int(named[1]), int(named[2])) not in partial.done:
+            part.unlink()
+
+
+def _check_same(path: Path, study: Mapping[str, Any]) -> None:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        found, version = (about["format"], about["fingerprint"]), about["slabdes"]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        other = difference(found, json.loads(json.dumps(study)))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(str(path), "damaged", allowed="to remove the folder and start again") from None
-    if found != (FORMAT, experiment):
-        raise InputError(str(folder), "belongs to another experiment", allowed="the same experiment, or another output folder")
-    if version != version_of("slabdes"):
-        raise InputError(str(folder), f"begun by slabdes {version}, this is {version_of('slabdes')}", allowed="the same version")
-    if not resume:
-        done = len(points_done(folder))
-        raise InputError(str(folder), f"holds {done} finished points of this experiment", allowed="--resume, or to remove it")
+        raise InputError(str(path), "damaged", allowed=f"to remove {path.parent.name} and start again") from None
+    if other is not None:
+        raise InputError(str(path.parent), f"was begun with {other[0]}", allowed=f"{other[1]}, or another output folder")
 
 
-def save_point(folder: Path, point: int, frames: Frames) -> None:
-    """Keep a finished point in the working folder `folder`. Raises InputError if it is there already or cannot be written."""
-    place = _place(folder, point)
-    if place.exists():
-        raise InputError(str(place), f"point {point} is there already")
-    with whole_folder(place) as temporary:
-        write_frames(temporary / "frames", frames)
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What a study found has otherwise than the one wanted, and what would do; None where it is the same study."""
+    if found["slabdes"] != wanted["slabdes"]:
+        return f"slabdes {found['slabdes']}, this is {wanted['slabdes']}", "the same version"
+    if changed := _changed(found["sources"], wanted["sources"]):
+        return f"another slabdes: {changed} is not what it was", "the same slabdes"
+    if key := _other_key(found["experiment"], wanted["experiment"]):
+        return f"another experiment: {key}", "the same experiment"
+    if changed := _changed(found["inputs"], wanted["inputs"]):
+        return f"another content of {changed}", "the content that it had"
+    return None
 
 
-def load_point(folder: Path, point: int) -> Frames:
-    """The frames of a finished point. Raises InputError if it is not there or damaged."""
-    place = _place(folder, point)
-    if not place.is_dir():
-        finished = ", ".join(str(done) for done in points_done(folder))
-        raise InputError(str(folder), f"point {point} is not finished", allowed=finished or "none")
-    frames = read_frames(place / "frames")
-    if frames.point_numbers() != [point]:
-        raise InputError(str(place), f"damaged: it holds the points {frames.point_numbers()}", allowed=str(point))
-    return frames
+def _changed(found: Mapping[str, str], wanted: Mapping[str, str]) -> str | None:
+    return next((name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)), None)
 
 
-def points_done(folder: Path) -> list[int]:
-    """The numbers of the points that are finished, in order."""
-    with one_line(folder):
-        return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal() and entry.is_dir())
+def _other_key(found: Any, wanted: Any, key: str = "") -> str | None:
+    """The first key of two experiments, dotted, under which they differ, with both values."""
+    if found == wanted:
+        return None
+    pairs = None
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        pairs = [(name, found.get(name), wanted.get(name)) for name in sorted({*found, *wanted})]
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        pairs = [(str(number), *both) for number, both in enumerate(zip(found, wanted, strict=True))]
+    if pairs is None:
+        return f"{key} was {_told(found)}, is {_told(wanted)}"
+    return next(other for name, one, two in pairs if (other := _other_key(one, two, f"{key}.{name}".lstrip("."))))
 
 
-def remove_partial(folder: Path) -> None:
-    """Remove the working folder, once the run is written. Raises InputError unless it is one."""
-    if not (folder / EXPERIMENT).is_file():
-        raise InputError(str(folder), "not the working folder of a sweep")
-    with one_line(folder):
-        shutil.rmtree(folder)
-
-
-def _place(folder: Path, point: int) -> Path:
-    return folder / f"{point:05d}"
+def _told(value: Any) -> str:
+    return shown(json.dumps(value, ensure_ascii=False), 40)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slabdes.errors import InputError
+from slabdes.errors import MAX_LINE, InputError, shown
 from slabdes.results import accounting, metrics
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
@@ -169,7 +169,7 @@ class Run:
         """One line: what was run, and the digest's first digits."""
         what = f"{self.manifest.name!r}, {self.manifest.workload or 'several workloads'}"
         size = f"points={self.points.height}, replications={self.manifest.replications}"
-        return f"{type(self).__name__}({what}, {size}, digest={self.digest[:12]})"
+        return shown(f"{type(self).__name__}({what}, {size}, digest={self.digest[:12]})", MAX_LINE)
 
     def _repr_html_(self) -> str:
         """The run's tables for a notebook."""

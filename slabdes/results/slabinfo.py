@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.errors import shown
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -75,7 +77,7 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
         )
         objects = (active + free) * cache["num"]
         yield SlabinfoRow(
-            name=cache["name"],
+            name=shown(cache["name"]),
             active_objs=objects - free_objects,
             num_objs=objects,
             objsize=cache["object_size"],

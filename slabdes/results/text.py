@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 
@@ -36,12 +37,20 @@ _LEAST_SHARE: Final = 0.001
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as text: title, column heads, how many of the first columns are names (the rest are figures), rows."""
+    """A table as text: title, column heads, how many of the first columns are names (the rest are figures), rows.
+
+    Whatever it is made with, it holds printable text of bounded length only.
+    """
 
     title: str
     heads: tuple[str, ...]
     names: int
     rows: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", shown(self.title, MAX_LINE))
+        object.__setattr__(self, "heads", tuple(map(shown, self.heads)))
+        object.__setattr__(self, "rows", tuple(tuple(map(shown, row)) for row in self.rows))
 
 
 def time_text(nanoseconds: float | None) -> str:
@@ -252,19 +261,25 @@ def _title(run: Run, what: str) -> str:
 
 
 def about(run: Run) -> list[str]:
-    """Where the run comes from, a line each: workload and machine, replications and seed, digest."""
+    """Where the run comes from, a printable line each: workload and machine, replications and seed, digest."""
     points = run.points
-    machines = ", ".join(dict.fromkeys(points["machine"].to_list()))
+    machines = shown(", ".join(shown(name) for name in dict.fromkeys(points["machine"].to_list())), MAX_LINE)
     fewest, most = points.select(fewest=points["cpus"].min(), most=points["cpus"].max()).row(0)
     cpus = f"{most} CPU{'s' if most != 1 else ''}" if fewest == most else f"{fewest} to {most} CPUs"
     times = run.manifest.replications
     repeated = f"{times} replication{'s' if times != 1 else ''}"
     caveat = ": nothing is concluded from a single one" if times == 1 else ""
-    return [
+    lines = (
         f"{run.manifest.workload or 'several workloads'} on {machines}, {cpus}; engine {run.manifest.engine}",
         f"{repeated} of seed {run.manifest.seed}{caveat}",
         f"digest {run.digest}",
-    ]
+    )
+    return [shown(line, 2 * MAX_LINE) for line in lines]
+
+
+def warnings(run: Run) -> list[str]:
+    """What the run warns of, a printable line each."""
+    return [f"warning: {shown(warning, MAX_LINE)}" for warning in run.warnings]
 
 
 def table(run: Run) -> Group:
@@ -273,7 +288,7 @@ def table(run: Run) -> Group:
 
     parts: list[Table | Text] = [_plain("\n".join(about(run)))]
     parts += [rich_table(sheet) for sheet in sheets(run)]
-    parts += [_plain(f"warning: {warning}", "yellow") for warning in run.warnings]
+    parts += [_plain(warning, "yellow") for warning in warnings(run)]
     return Group(*parts)
 
 
@@ -302,7 +317,9 @@ def rich_table(sheet: Sheet) -> Table:
     from rich import box
     from rich.table import Table
 
-    result = Table(title=_plain(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    # Rich has another box for terminals without lines; the command line's streams have a plain line for ours.
+    kept = box.Box(str(box.SIMPLE_HEAD), ascii=True)
+    result = Table(title=_plain(sheet.title), title_justify="left", box=kept, pad_edge=False, padding=(0, 1, 0, 0))
     for number, head in enumerate(sheet.heads):
         name = number < sheet.names
         result.add_column(_plain(head), justify="left" if name else "right", no_wrap=number >= sheet.names - 1, overflow="fold")
@@ -322,7 +339,7 @@ def html(run: Run) -> str:
     parts = [f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
     parts += [_html_table(sheet) for sheet in sheets(run)]
     if run.warnings:
-        parts.append(f"<ul>{''.join(f'<li>warning: {escape(warning)}</li>' for warning in run.warnings)}</ul>")
+        parts.append(f"<ul>{''.join(f'<li>{escape(warning)}</li>' for warning in warnings(run))}</ul>")
     return "\n".join(parts)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,8 @@ Phase = Callable[[str, int, int], None]
 class PlannedPoint:
     """One point: what the sweep sets, the experiment that results, its machine, and how much there is to do.
 
-    `cpus` run programs; `operations` are the steps of one replication; `spool` is the trace's, where it is one.
+    `cpus` run programs; `operations` are the steps of one replication; `spool` is the trace's, where it is one. `caches` and
+    `warnings` are every replication's: nothing but a dump is read again.
     """
 
     index: int
@@ -44,10 +44,13 @@ class PlannedPoint:
     spool: Spool | None
     cpus: int
     operations: int
+    caches: tuple[CacheConfig, ...]
+    warnings: tuple[str, ...]
 
     def workload(self, replication: int) -> Workload:
-        """The programs of one replication."""
-        return _workload(self.experiment, self.machine, self.spool, replication)
+        """The programs of one replication, on the caches."""
+        drawn = _drawn(self.experiment, self.machine, self.spool, replication)
+        return replace(drawn, caches=self.caches, warnings=self.warnings)
 
 
 def plan(experiment: Experiment, folder: Path, phase: Phase | None = None, where: str | None = None) -> list[PlannedPoint]:
@@ -70,15 +73,17 @@ def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[Pla
         raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
     machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
     spools: dict[tuple[Path, tuple[str, ...]], Spool] = {}
+    slabinfos: dict[Path, Slabinfo] = {}
     points = []
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
         spool = _spool_of(point, spools, folder, phase)
         _check_span(point, spool)
-        workload = _workload(point, machine, spool, 0)
+        workload = _workload(point, machine, spool, slabinfos)
         _check_caches(point, workload.caches, machine)
         if workload.operations is None or not workload.programs:
             raise InputError("workload", "nothing to do", allowed="a workload with operations")
-        points.append(PlannedPoint(index, settings, point, machine, spool, len(workload.programs), workload.operations))
+        size = (len(workload.programs), workload.operations)
+        points.append(PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings))
     return points
 
 
@@ -155,16 +160,24 @@ def _spool_of(
     return spools[key]
 
 
-def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, replication: int) -> Workload:
+def _drawn(experiment: Experiment, machine: Machine, spool: Spool | None, replication: int) -> Workload:
+    """The programs of one replication, on caches as the trace or the experiment has them."""
     config = experiment.workload
     if isinstance(config, TraceWorkload):
         assert spool is not None
-        workload = trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+    return build_synthetic(experiment, machine, replication)
+
+
+def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, slabinfos: dict[Path, Slabinfo]) -> Workload:
+    """The first replication, its caches as the experiment, the slabinfo file (each read once) and the dump have them."""
+    workload = _drawn(experiment, machine, spool, 0)
+    if isinstance(experiment.workload, TraceWorkload):
         workload = replace(workload, caches=overlaid(workload.caches, experiment.cache))
-    else:
-        workload = build_synthetic(experiment, machine, replication)
     if experiment.slabinfo is not None:
-        workload = _with_slabinfo(workload, _slabinfo(experiment.slabinfo), experiment)
+        if experiment.slabinfo not in slabinfos:
+            slabinfos[experiment.slabinfo] = read_slabinfo(experiment.slabinfo)
+        workload = _with_slabinfo(workload, slabinfos[experiment.slabinfo], experiment)
     if restored := recorded_state(experiment, machine, workload.caches):
         workload = replace(workload, warnings=(*workload.warnings, *restored.notes))
     return workload
@@ -192,8 +205,3 @@ def _laid_out_otherwise(cache: CacheConfig, slabinfo: Slabinfo, experiment: Expe
 
 def _slab(num: int, pages: int, size: int) -> str:
     return f"{num} object{'s' if num != 1 else ''} of {size} bytes in {pages} page{'s' if pages != 1 else ''}"
-
-
-@lru_cache(maxsize=2)
-def _slabinfo(path: Path) -> Slabinfo:
-    return read_slabinfo(path)

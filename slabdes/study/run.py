@@ -1,31 +1,33 @@
-"""Runs every point and replication of an experiment, keeps finished points, and puts the results together.
+"""Runs every point and replication of an experiment, keeps finished replications, and puts the results together.
 
 Replications run side by side in local processes; results do not depend on how many. Leaves out figures.
 """
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slabdes.config import EngineName, Experiment
+from slabdes.config import EngineName, Experiment, expand
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
-from slabdes.results.event_log import LOG, LogWriter, add_log
-from slabdes.results.folder import check_output
+from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
+from slabdes.results.event_log import LogWriter, add_log
+from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
-from slabdes.results.manifest import Manifest, make_manifest
-from slabdes.results.partial import fingerprint, load_point, open_partial, points_done, remove_partial, save_point
+from slabdes.results.manifest import Manifest, make_manifest, version_of
+from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
+from slabdes.study.inputs import Inputs
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
+
+Draw = Callable[[Frames, Manifest, Path], object]
+"""Adds to a run folder before it has its name."""
 
 COMPILED_FROM = 500_000
 """Operations of a study from which `auto` compiles: below, the reference is done before compiled code is loaded (DESIGN)."""
@@ -60,7 +62,7 @@ class Task:
     replication: int
     engine: EngineName
     log: Path | None = None
-    """Where its event log goes, if it keeps one."""
+    """The folder that its event log goes to, of this attempt alone, if it keeps one."""
 
     @property
     def operations(self) -> int:
@@ -92,60 +94,157 @@ def run_study(
     jobs: int = 1,
     resume: bool = False,
     phase: Phase | None = None,
-    draw: Callable[[Frames, Manifest, Path], object] | None = None,
+    draw: Draw | None = None,
     where: str | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
-    With `out` they are also written there, with what `draw` adds; finished points are kept beside it until then, and
-    `resume` goes on from them after an interruption. `jobs` processes share the work. `phase` hears of progress.
-    `where` (the experiment's file) begins errors about what the experiment asks for.
+    With `out` they are also written there, with what `draw` adds; finished replications are kept beside it until then, and
+    `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work.
+    `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for.
     Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
     """
-    began = time.monotonic()
-    if out is not None:
-        check_output(out)
-    with tempfile.TemporaryDirectory(prefix="slabdes-") as temporary:
-        points = plan(experiment, Path(temporary), phase, where)
-        logged = any(point.experiment.log for point in points)
-        if logged and out is None:
-            raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
-        total = sum(point.operations * point.experiment.replications for point in points)
-        engines = {point.index: engine_of(point.experiment, total) for point in points}
-        _prepare(points, engines, phase)
-        described = experiment.model_dump(mode="json")
-        machines = {point.machine.name: point.machine.describe() | {"layout": point.machine.layout()} for point in points}
-        kept = open_partial(out, fingerprint(described, machines), resume=resume) if out is not None else None
-        with _forgotten_if_empty(kept):
-            parts = _run_points(points, engines, kept, jobs, phase)
-        frames = concat_frames(parts)
-    manifest = make_manifest(
-        frames, described, "+".join(sorted(set(engines.values()))), machines, wall_s=round(time.monotonic() - began, 3)
-    )
-    run = run_of(manifest, frames)
-    if out is not None:
-        assert kept is not None
-        run.save(out, partial(_add_to_folder, run, draw, kept / LOG if logged else None))
-        remove_partial(kept)
+    study = _Study(experiment, jobs, phase, where)
+    if out is None:
+        with scratch_folder() as folder:
+            return study.run(folder, None)
+    if finished := _finished(study, out, resume):
+        return finished
+    check_output(out)
+    with working_folder(out) as working:
+        partial = open_partial(working, study.identity, resume=resume)
+        try:
+            run = study.run(working.new(), partial)
+            with input_errors(out):
+                folder = working.new()
+                fill_run(folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place))
+                working.publish(folder)
+        except BaseException:
+            if not partial.done:
+                partial.remove()
+            raise
+        partial.remove()
     return run
 
 
-def _add_to_folder(run: Run, draw: Callable[[Frames, Manifest, Path], object] | None, log: Path | None, folder: Path) -> None:
-    if log is not None:
+def _finished(study: _Study, out: Path, resume: bool) -> Run | None:
+    """The run at `out` if it is this study's and was to be gone on with; what is left of its working folder goes."""
+    if not holds_run(out) or not (resume or working_path(out).exists()):
+        return None
+    manifest = read_manifest(out)
+    if manifest.experiment != study.identity["experiment"] or manifest.provenance.get("read") != study.inputs.plain():
+        return None
+    with working_folder(out) as working:
+        Partial(working).remove()
+    return run_of(*read_run(out)) if resume else None
+
+
+def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path) -> None:
+    if log.exists():
         add_log(log, folder)
     if draw is not None:
         draw(run.frames, run.manifest, folder)
 
 
-@contextlib.contextmanager
-def _forgotten_if_empty(kept: Path | None) -> Iterator[None]:
-    """Do not leave a working folder without a finished point behind when a run fails."""
-    try:
-        yield
-    except BaseException:
-        if kept is not None and not points_done(kept):
-            remove_partial(kept)
-        raise
+class _Study:
+    """One study, from what it reads to its results."""
+
+    def __init__(self, experiment: Experiment, jobs: int, phase: Phase | None, where: str | None) -> None:
+        self._began = time.monotonic()
+        self._experiment, self._jobs, self._phase, self._where = experiment, jobs, phase, where
+        self._described = experiment.model_dump(mode="json")
+        self.inputs = Inputs([point for _settings, point in expand(experiment)])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What has to be the same for the study to be gone on with."""
+        read = {"inputs": self.inputs.files, "sources": self.inputs.sources}
+        return {"slabdes": version_of("slabdes"), "experiment": self._described, **read}
+
+    def run(self, folder: Path, partial: Partial | None) -> Run:
+        """The results of every point. `folder` is for what is needed meanwhile."""
+        points = plan(self._experiment, folder, self._phase, self._where)
+        self.inputs.check()
+        if partial is None and any(point.experiment.log for point in points):
+            raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
+        total = sum(point.operations * point.experiment.replications for point in points)
+        engines = {point.index: engine_of(point.experiment, total) for point in points}
+        _prepare(points, engines, self._phase)
+        frames = concat_frames(self._run_points(points, engines, folder, partial))
+        manifest = make_manifest(
+            frames,
+            self._described,
+            "+".join(sorted(set(engines.values()))),
+            {point.machine.name: point.machine.describe() | {"layout": point.machine.layout()} for point in points},
+            wall_s=round(time.monotonic() - self._began, 3),
+            read=self.inputs.plain(),
+        )
+        return run_of(manifest, frames)
+
+    def _run_points(
+        self, points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], folder: Path, partial: Partial | None
+    ) -> list[Frames]:
+        """The frames of every point, in order; replications that the working folder has are not run again."""
+        done = set() if partial is None else set(partial.done)
+        wanted = [(point, replication) for point in points for replication in range(point.experiment.replications)]
+        tasks = [
+            Task(point, replication, engines[point.index], _log(folder, point, replication))
+            for point, replication in wanted
+            if (point.index, replication) not in done
+        ]
+        total = sum(point.operations for point, _replication in wanted)
+        skipped = total - sum(task.operations for task in tasks)
+
+        def report(operations: int) -> None:
+            if self._phase is not None:
+                self._phase(SIMULATING, skipped + operations, total)
+
+        report(0)
+        together = _Together(points, partial)
+        for number, records in run_tasks(tasks, self._jobs, report):
+            self.inputs.check_while_running()
+            task = tasks[number]
+            if partial is not None:
+                partial.save(task.point.index, task.replication, records, task.log)
+            together.add(task.point, task.replication, records)
+        return together.frames()
+
+
+def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:
+    return folder / f"log-{point.index}-{replication}" if point.experiment.log else None
+
+
+class _Together:
+    """Puts a point's replications together as soon as all are there: frames take less room than records."""
+
+    def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None) -> None:
+        self._partial = partial
+        self._saved = set() if partial is None else set(partial.done)
+        self._points = points
+        self._run: dict[int, dict[int, Records]] = {}
+        self._frames: dict[int, Frames] = {}
+        for point in points:
+            self._put_together(point)
+
+    def add(self, point: PlannedPoint, replication: int, records: Records) -> None:
+        """A replication has been run."""
+        self._run.setdefault(point.index, {})[replication] = records
+        self._put_together(point)
+
+    def frames(self) -> list[Frames]:
+        """Those of every point, in order."""
+        return [self._frames[point.index] for point in self._points]
+
+    def _put_together(self, point: PlannedPoint) -> None:
+        numbers = range(point.experiment.replications)
+        run = self._run.get(point.index, {})
+        saved = [number for number in numbers if number not in run and (point.index, number) in self._saved]
+        if len(run) + len(saved) < len(numbers):
+            return
+        assert self._partial is not None or not saved
+        records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
+        self._frames[point.index] = _point_frames(point, [(run | records)[number] for number in numbers])
+        self._run.pop(point.index, None)
 
 
 def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
@@ -164,38 +263,6 @@ def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], 
 
     for logged in sorted({experiment.log for experiment in compiled}):
         prepare(say, logged)
-
-
-def _run_points(
-    points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], kept: Path | None, jobs: int, phase: Phase | None
-) -> list[Frames]:
-    """The frames of every point, in order: from the working folder where it has them, else simulated."""
-    done = {} if kept is None else {index: load_point(kept, index) for index in points_done(kept)}
-    tasks = [
-        Task(point, replication, engines[point.index], kept / LOG if kept is not None and point.experiment.log else None)
-        for point in points
-        if point.index not in done
-        for replication in range(point.experiment.replications)
-    ]
-    total = sum(point.operations * point.experiment.replications for point in points)
-    skipped = total - sum(task.operations for task in tasks)
-
-    def report(operations: int) -> None:
-        if phase is not None:
-            phase(SIMULATING, skipped + operations, total)
-
-    report(0)
-    records: dict[int, dict[int, Records]] = {}
-    for number, one in run_tasks(tasks, jobs, report):
-        point = tasks[number].point
-        finished = records.setdefault(point.index, {})
-        finished[tasks[number].replication] = one
-        if len(finished) == point.experiment.replications:
-            done[point.index] = _point_frames(point, [finished[replication] for replication in sorted(finished)])
-            del records[point.index]
-            if kept is not None:
-                save_point(kept, point.index, done[point.index])
-    return [done[point.index] for point in points]
 
 
 def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:

@@ -1,30 +1,44 @@
-"""Tasks over local processes: results as they come, operations counted while they run, stopped cleanly on Ctrl-C.
+"""Tasks over local processes: results as they come, operations counted while they run; workers that are killed are replaced.
 
-Knows nothing of what a task does. Leaves out other machines.
+Workers end with their parent, however it ends, and leave signals to it. Knows nothing of what a task does. Leaves out other
+machines.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
+import os
+import pickle
 import signal
+import threading
+import time
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.sharedctypes import Synchronized
-from typing import Protocol, TypeVar
+from enum import Enum
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Final, Protocol, TypeVar
 
-from slabdes.errors import CheckFailed
+from slabdes.errors import CheckFailed, SlabdesError
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
 
-POLL_SECONDS = 0.2
-"""How often the operations that the workers have counted are looked at."""
-MAX_JOBS = 256
+POLL_SECONDS: Final = 0.2
+"""How often a worker tells how many operations it has done, and how long its parent waits at most to hear a signal."""
+ENDING_SECONDS: Final = 5
+"""What a worker that has closed its pipe gets to end (a choice)."""
+MAX_JOBS: Final = 256
+MAX_ATTEMPTS: Final = 3
+"""How often a task is begun whose worker is killed (a choice: memory that it runs out of is not there the next time either)."""
+_LEFT_TO_PARENT: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that a terminal or a shell sends to the whole group: the parent ends its workers."""
 
-_counter: Synchronized[int] | None = None
-"""In a worker process, the operations that all workers have done: set once, when the process starts."""
+_log = logging.getLogger(__name__)
 
 
 class Runnable(Protocol[Result_co]):
@@ -44,6 +58,7 @@ def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[in
     """Run tasks in up to `jobs` processes (one: in this one) and yield (number, result) as each ends.
 
     `report` hears how many operations are done in all. An exception of a task is raised here and ends the others.
+    A task whose worker was killed is begun again, and logged; CheckFailed if that happens to it MAX_ATTEMPTS times.
     """
     if jobs <= 1 or len(tasks) <= 1:
         before = 0
@@ -52,74 +67,179 @@ def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[in
             before += task.operations
             report(before)
         return
-    yield from _run_in_processes(tasks, min(jobs, len(tasks), MAX_JOBS), report)
-
-
-def _run_in_processes(
-    tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[int], None]
-) -> Iterator[tuple[int, Result]]:
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker, initargs=(counter,))
+    crew = _Crew(tasks, min(jobs, len(tasks), MAX_JOBS))
     try:
+        yield from crew.results(report)
+    finally:
+        crew.end()
+
+
+class _Said(Enum):
+    """What a worker tells: how many of a task's operations are done, its result, or the exception that ended it."""
+
+    COUNTED = "counted"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class _Worker:
+    """A process, the pipe to it, and the task that it has."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(other,), daemon=True)
+        with _signals_held_back():
+            self.process.start()
+        other.close()
+        self.task: int | None = None
+        self.done = 0
+
+
+class _Crew:
+    """The workers of one `run_tasks`, and what is left for them."""
+
+    def __init__(self, tasks: Sequence[Runnable[Any]], jobs: int) -> None:
+        self._tasks = tasks
+        self._jobs = jobs
         # The longest first, so that none is left alone at the end.
-        order = sorted(range(len(tasks)), key=lambda number: -tasks[number].operations)
-        with _ctrl_c_held_back():
-            running: dict[Future[Result], int] = {executor.submit(_run_in_worker, tasks[number]): number for number in order}
-        while running:
-            finished, _others = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            report(counter.value)
-            for future in finished:
-                yield running.pop(future), future.result()
-    except BrokenProcessPool:
-        _stop(executor)
-        raise CheckFailed(f"a worker process was ended from outside (no memory left?); {jobs} jobs: fewer may do") from None
-    except BaseException:
-        _stop(executor)
-        raise
-    executor.shutdown()
+        self._left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
+        self._attempts: Counter[int] = Counter()
+        self._workers: list[_Worker] = []
+
+    def results(self, report: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
+        """Every task's number and result, as they end."""
+        finished, told = 0, 0
+        while True:
+            self._hand_out()
+            busy: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+            if not busy:
+                return
+            for pipe in wait(list(busy), POLL_SECONDS):
+                worker = busy[pipe]
+                for number, result in self._heard(worker):
+                    finished += self._tasks[number].operations
+                    yield number, result
+            told = max(told, finished + sum(worker.done for worker in self._workers))
+            report(told)
+
+    def end(self) -> None:
+        """End the workers, without waiting for their tasks: they leave nothing behind that would need it."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _hand_out(self) -> None:
+        """Give idle workers what is left; there are no more workers than there is work for."""
+        idle = [worker for worker in self._workers if worker.task is None]
+        while self._left and (idle or len(self._workers) < self._jobs):
+            if not idle:
+                idle.append(_Worker())
+                self._workers.append(idle[-1])
+            worker, number = idle.pop(), self._left.popleft()
+            worker.task = number
+            self._attempts[number] += 1
+            try:
+                worker.pipe.send(self._tasks[number])
+            except OSError:
+                self._lost(worker)
+
+    def _heard(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
+        """Take what a worker has sent; gives its task's number and result, if that is it."""
+        try:
+            said, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._lost(worker)
+            return
+        match said:
+            case _Said.COUNTED:
+                worker.done = value
+            case _Said.FAILED:
+                raise value
+            case _Said.ENDED if worker.task is not None:
+                number, worker.task, worker.done = worker.task, None, 0
+                yield number, value
+
+    def _lost(self, worker: _Worker) -> None:
+        """A worker has ended before its task. Raises CheckFailed if it ended by itself, or too often at this task."""
+        self._workers.remove(worker)
+        worker.process.join(ENDING_SECONDS)
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        code, number = worker.process.exitcode or 0, worker.task
+        if code >= 0 and os.name == "posix":
+            raise CheckFailed(f"a worker process ended by itself, with exit code {code}")
+        assert number is not None
+        if self._attempts[number] == MAX_ATTEMPTS:
+            what = f"{MAX_ATTEMPTS} worker processes were ended from outside at the same task (no memory left?)"
+            raise CheckFailed(f"{what}; {self._jobs} jobs: fewer may do")
+        _log.warning("a worker process was ended from outside (signal %d); its task is begun again", -code)
+        self._left.appendleft(number)
 
 
 @contextlib.contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Start processes that never see Ctrl-C, not even before `_begin_worker`; one pressed meanwhile arrives at the end."""
+def _signals_held_back() -> Iterator[None]:
+    """Start processes that never see signals to the group, not even before `_work`; one sent meanwhile arrives at the end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # It would be started with the first process, and unblock them.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _LEFT_TO_PARENT)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stop(executor: ProcessPoolExecutor) -> None:
-    """End the workers, which are this pool's own, without waiting for their tasks."""
-    processes = list((executor._processes or {}).values())
-    executor.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()
+def _work(pipe: Connection) -> None:
+    """What a worker process does: tasks, until its parent has none."""
+    for number in _LEFT_TO_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError):
+        while True:
+            task: Runnable[Any] = pipe.recv()
+            try:
+                said = (_Said.ENDED, task.run(_Counted(pipe)))
+            except BaseException as error:
+                said = (_Said.FAILED, _portable(error))
+            pipe.send(said)
 
 
-def _begin_worker(counter: Synchronized[int]) -> None:
-    """Leave Ctrl-C to the parent, and remember where to count."""
-    global _counter
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _counter = counter
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
-def _run_in_worker(task: Runnable[Result]) -> Result:
-    counted = 0
+class _Counted:
+    """Tells the parent how many operations are done, now and then."""
 
-    def progress(done: int) -> None:
-        nonlocal counted
-        if _counter is not None:
-            with _counter.get_lock():
-                _counter.value += done - counted
-        counted = done
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._next = time.monotonic() + POLL_SECONDS
 
-    result = task.run(progress)
-    progress(task.operations)
-    return result
+    def __call__(self, done: int) -> None:
+        """So many of this task are."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + POLL_SECONDS
+            self._pipe.send((_Said.COUNTED, done))
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The exception as the parent can raise it; a bug's says where it happened."""
+    where = "".join(traceback.format_exception(error))
+    if not isinstance(error, SlabdesError):
+        error.add_note(f"in a worker process:\n{where}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(where)
+    return error

@@ -15,10 +15,11 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import write_new
 from slabdes.machine.costs import RATIOS, value_of
 from slabdes.machine.toml_file import Calibration, write_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
-from slabdes.validation.fit_table import FitTable
+from slabdes.validation.fit_table import Case, FitTable
 from slabdes.validation.measures import MEASURES
 from slabdes.validation.simulate import Progress, simulate_all
 
@@ -34,6 +35,8 @@ POOR_MEDIAN: Final = 0.15
 POOR_WORST: Final = 0.5
 POOR_INTERVAL: Final = 3.0
 """A fit is called poor if its errors exceed these, or if an interval's ends are further apart than this factor (assumed)."""
+_NO_END: Final = 100.0
+"""Of a logarithm's deviation: a factor of e^100 is no end of an interval."""
 
 
 @dataclass(frozen=True)
@@ -185,10 +188,17 @@ def _simulate(table: FitTable, costs: Mapping[str, float], jobs: int) -> list[fl
         }
     results = simulate_all(experiments, jobs)
     return [
-        fmean(MEASURES[name](one) for one in results[str(number)])
+        _figure(table, case, name, fmean(MEASURES[name](one) for one in results[str(number)]))
         for number, case in enumerate(table.cases)
         for name in case.measured
     ]
+
+
+def _figure(table: FitTable, case: Case, name: str, simulated: float) -> float:
+    if not 0 < simulated < math.inf:
+        where = f"{table.name}: {case.name}: {name}"
+        raise InputError(where, "takes no time in this experiment, or never happens", allowed=", ".join(MEASURES))
+    return simulated
 
 
 def _half_widths(jacobian: Any, residuals: Any) -> list[float]:
@@ -203,7 +213,7 @@ def _half_widths(jacobian: Any, residuals: Any) -> list[float]:
         return [math.inf] * numbers
     spread = np.sqrt(np.diag(np.linalg.inv(normal)) * variance)
     quantile = t_quantile((1 + CONFIDENCE) / 2, freedom)
-    return [float(quantile * value) for value in spread]
+    return [float(quantile * value) if value < _NO_END else math.inf for value in spread]
 
 
 def _why_poor(fit: Fit, logs: Sequence[float], bounds: Sequence[tuple[float, float]]) -> tuple[str, ...]:
@@ -258,13 +268,6 @@ def check_new(path: Path) -> Path:
 
 
 def write_fitted(path: Path, text: str) -> Path:
-    """Write a machine file, a new one, under a temporary name first. Raises InputError if it is there or cannot be written."""
-    check_new(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.rename(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(str(path), error.strerror or str(error)) from None
+    """Write a machine file, a new one. Raises InputError if it is there or cannot be written."""
+    write_new(check_new(path), text)
     return path

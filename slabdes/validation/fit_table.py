@@ -24,7 +24,6 @@ Leaves out finding the costs (`fit`).
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,15 +34,17 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slabdes.config import apply_settings, parse_experiment
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
+from slabdes.files import read_text, toml_of
 from slabdes.machine import describe_machine
 from slabdes.machine.costs import check_names
 from slabdes.machine.description import Description
-from slabdes.machine.files import read_text
 from slabdes.validation.measures import measure
 from slabdes.validation.published import published
 
 TABLES: Final = "tables"
+MAX_FILE: Final = 1 << 18
+"""Bytes of a table, as of an experiment: each row is simulated many times (a choice)."""
 MOST_FREE: Final = 3
 """More numbers than this explain anything (stated before anything was fitted)."""
 
@@ -119,7 +120,7 @@ def read_fit_table(path: Path) -> FitTable:
     if not path.exists():
         problem = f"neither a file that is there nor a table that comes with slabdes{nearest(str(path), known)}"
         raise InputError(f"table {str(path)!r}", problem, allowed=f"{', '.join(known)}, or a file")
-    return parse_fit_table(read_text(path), str(path), path.parent)
+    return parse_fit_table(read_text(path, MAX_FILE, "a readable table, TOML"), str(path), path.parent)
 
 
 def table_names() -> tuple[str, ...]:
@@ -131,13 +132,11 @@ def table_names() -> tuple[str, ...]:
 def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
     """The table in `text`; `where` begins any error; a machine's file is taken from `folder`."""
     try:
-        file = FitFile.model_validate(tomllib.loads(text))
+        file = FitFile.model_validate(toml_of(text, where))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}: {place}", f"{first['input']!r:.60}: {first['msg']}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
+        raise InputError(f"{where}: {place}", f"{shown(repr(first['input']), 60)}: {first['msg']}") from None
     key, machine = _machine(file.machine, folder)
     free = tuple(tuple(part.strip() for part in group.split("+")) for group in file.free)
     named = [name for group in free for name in group]
@@ -176,9 +175,14 @@ def _rows(file: FitFile, where: str) -> Iterator[Row]:
 def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, str], scale: float) -> Case:
     name = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in row.set.items()) or f"row {number + 1}"
     raw = _copy(file.experiment)
-    raw.setdefault("machine", {})[machine[0]] = machine[1]
+    asked = raw.setdefault("machine", {})
+    if not isinstance(asked, dict):
+        raise InputError(f"{where}: experiment.machine", f"{shown(repr(asked), 60)} is no table", allowed="a table, or nothing")
+    asked[machine[0]] = machine[1]
     apply_settings(raw, [f"{key}={value!r}" if isinstance(value, str) else f"{key}={value}" for key, value in row.set.items()])
-    parse_experiment(raw, f"{where}: {name}")
+    workload = parse_experiment(raw, f"{where}: {name}").workload
+    if workload.kind == "trace":
+        raise InputError(f"{where}: {name}: workload.kind", "a trace, which has no such measures", allowed="a synthetic workload")
     for figure, value in row.measured.items():
         measure(figure, f"{where}: {name}")
         if value <= row.clock:

@@ -37,12 +37,16 @@ def pair_ns(records: Records) -> float:
 
 def elapsed_per_object_ns(records: Records) -> float:
     """Time of the whole run over the objects that its busiest CPU freed, think times included."""
-    return records.elapsed / max(cpu.frees for cpu in records.cpus) / PS_PER_NS
+    return _each(records, max(cpu.frees for cpu in records.cpus))
 
 
 def section_ns(records: Records) -> float:
     """Time of the whole run over the critical sections of all CPUs: the reciprocal of their throughput."""
-    return records.elapsed / sum(cpu.sections for cpu in records.cpus) / PS_PER_NS
+    return _each(records, sum(cpu.sections for cpu in records.cpus))
+
+
+def _each(records: Records, count: int) -> float:
+    return records.elapsed / count / PS_PER_NS if count else float("nan")
 
 
 PATHS: Final[Mapping[str, tuple[Path, ...]]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, nearest, shown
 
 DATA: Final = "data"
 
@@ -32,27 +32,31 @@ class Published:
 
 def published(name: str) -> Published:
     """The table `name`, without .csv. Raises InputError if it does not come with slabdes or is not such a table."""
-    path = files(__package__).joinpath(DATA, f"{name}.csv")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        known = ", ".join(published_names())
-        raise InputError(f"published table {name!r}", "does not come with slabdes", allowed=known) from None
-    return parse_published(name, text)
+    known = published_names()
+    if name not in known:
+        raise InputError(
+            f"published table {name!r}", f"does not come with slabdes{nearest(name, known)}", allowed=", ".join(known)
+        )
+    return parse_published(name, files(__package__).joinpath(DATA, f"{name}.csv").read_text(encoding="utf-8"))
 
 
 def parse_published(name: str, text: str) -> Published:
     """The table in `text`. Raises InputError, with the line, for one without a source or with rows of another length."""
     first, _newline, rest = text.partition("\n")
     if not first.startswith("#"):
-        raise InputError(f"{name}.csv: line 1", f"{first[:60]!r} is no source", allowed="a line that begins with #")
+        raise InputError(f"{name}.csv: line 1", f"{shown(first, 60)!r} is no source", allowed="a line that begins with #")
     reader = csv.reader(rest.splitlines())
-    heads = next(reader, [])
     rows = []
-    for number, fields in enumerate(reader, start=3):
-        if len(fields) != len(heads):
-            raise InputError(f"{name}.csv: line {number}", f"{len(fields)} fields", allowed=f"{len(heads)}, as in line 2")
-        rows.append(dict(zip(heads, fields, strict=True)))
+    try:
+        heads = next(reader, [])
+        for number, fields in enumerate(reader, start=3):
+            if len(fields) != len(heads):
+                raise InputError(f"{name}.csv: line {number}", f"{len(fields)} fields", allowed=f"{len(heads)}, as in line 2")
+            rows.append(dict(zip(heads, fields, strict=True)))
+    except csv.Error as error:
+        raise InputError(
+            f"{name}.csv: line {reader.line_num + 1}", f"not CSV: {error}", allowed="fields with commas between"
+        ) from None
     if not rows:
         raise InputError(f"{name}.csv", "no rows")
     return Published(name, first.lstrip("# ").strip(), tuple(rows))

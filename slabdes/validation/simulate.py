@@ -5,14 +5,13 @@ Leaves out what is read from the records.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from slabdes.config import EngineName, TimingRule, parse_experiment, without_rule
 from slabdes.engine.compiled.run import prepare
 from slabdes.engine.records import Records
+from slabdes.folders import scratch_folder
 from slabdes.study.plan import plan
 from slabdes.study.run import Task
 from slabdes.study.workers import run_tasks
@@ -37,12 +36,12 @@ def simulate_all(
     """
     tasks = []
     names = []
-    with tempfile.TemporaryDirectory(prefix="slabdes-") as folder:
+    with scratch_folder() as folder:
         for name, raw in experiments.items():
             experiment = parse_experiment(raw, name)
             for rule in left_out:
                 experiment = without_rule(experiment, rule)
-            for point in plan(experiment, Path(folder), where=name):
+            for point in plan(experiment, folder, where=name):
                 for replication in range(point.experiment.replications):
                     tasks.append(Task(point, replication, EngineName.COMPILED))
                     names.append(name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from slabdes.config import MAX_OBJECT_SIZE
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
 from slabdes.workload.trace.events import MAX_NAME
 from slabdes.workload.trace.lines import TraceLines
 
@@ -24,12 +24,14 @@ MAX_ROWS: Final = 16384
 """Caches accepted in one file (assumed; a kernel with many memory cgroups has some thousands)."""
 MAX_LINES: Final = 4 * MAX_ROWS
 """Lines accepted, empty ones and comments included."""
+MAX_BYTES: Final = 16 << 20
+"""Bytes accepted, unpacked: so many caches with statistics have 5 MB (assumed)."""
 MAX_LIMIT: Final = 1 << 20
 MAX_SHARED: Final = 1 << 10
 """Largest tunables that config.CacheConfig takes."""
 COUNTS: Final = ("active_objs", "num_objs", "objsize", "objperslab", "pagesperslab")
 COUNTS_OF_2_4: Final = ("active_objs", "num_objs", "objsize", "active_slabs", "num_slabs", "pagesperslab")
-SLABINFO: Final = "/proc/slabinfo of a SLAB kernel: name, five counts, : tunables, three values, : slabdata, three values"
+SLABINFO: Final = "/proc/slabinfo of a SLAB kernel: name, five counts, : tunables, 3 values, : slabdata, 3 values"
 VERSIONS: Final = ("1.1", "2.0", "2.1")
 """1.1 is Linux 2.4's, which prints limit and batchcount on SMP only and has no shared arrays (slabinfo(5))."""
 _STATISTICS: Final = " (statistics)"
@@ -105,17 +107,20 @@ def read_slabinfo(path: Path) -> Slabinfo:
     """Read a dump of /proc/slabinfo, plain or gzip. Raises InputError, one line, for anything else, SLUB's included."""
     lines = TraceLines(path, allowed=SLABINFO)
     rows: dict[str, SlabinfoRow] = {}
+    doubled: list[str] = []
     notes: list[str] = []
-    version, statistics = None, False
+    version, statistics, size = None, False, 0
     for raw in lines:
-        if lines.number > MAX_LINES:
-            raise lines.error("one line too many", allowed=f"{MAX_LINES}")
+        size += len(raw)
+        if lines.number > MAX_LINES or size > MAX_BYTES:
+            raise lines.error("too long a file", allowed=f"at most {MAX_LINES} lines and {MAX_BYTES >> 20} MiB")
         text = raw.decode("ascii", "replace").strip()
         if not text:
             continue
         if text.startswith("#"):
-            if "<batchcount> <limit>" in text:
-                notes.append(f"{path}: header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints")
+            note = f"{path}: header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints"
+            if "<batchcount> <limit>" in text and note not in notes:
+                notes.append(note)
             continue
         if match := _VERSION.match(text):
             version, statistics = match[1], _STATISTICS in text
@@ -125,17 +130,20 @@ def read_slabinfo(path: Path) -> Slabinfo:
         try:
             row = parse_row_of_2_4(text) if version == "1.1" else parse_row(text)
             if statistics and version != "1.1" and not (row.globalstat and row.cpustat):
-                raise ValueError(f"{text[:60]!r} without the statistics that the first line announces")
+                raise ValueError(f"{shown(text, 40)!r} without the statistics that the first line announces")
         except ValueError as error:
             raise lines.error(str(error), allowed=SLABINFO) from None
         if row.name in rows:
-            notes.append(f"{path}: {row.name!r} is there twice; the first one counts")
+            doubled.append(row.name)
             continue
         if len(rows) >= MAX_ROWS:
             raise lines.error("one cache too many", allowed=f"{MAX_ROWS}")
         rows[row.name] = row
     if not rows:
         raise InputError(str(path), "no cache in it", allowed=SLABINFO)
+    if doubled:
+        more = f" ({len(doubled) - 1} rows more likewise)" if len(doubled) > 1 else ""
+        notes.append(f"{path}: {doubled[0]!r} is there twice; the first one counts{more}")
     if version is None:
         notes.append(f"{path}: no `slabinfo - version` line; read as version 2.1")
     if all((row.limit, row.batchcount, row.shared) == (0, 0, 0) for row in rows.values()):
@@ -187,9 +195,9 @@ def parse_row(text: str) -> SlabinfoRow:
     tunables, slabdata = sections.get("tunables", ()), sections.get("slabdata", ())
     globalstat, cpustat = sections.get("globalstat", ()), sections.get("cpustat", ())
     if len(tunables) != 3 or len(slabdata) != 3:
-        raise ValueError(f"{text[:60]!r} without three tunables and three slabdata")
+        raise ValueError(f"{shown(text, 40)!r} without three tunables and three slabdata")
     if len(cpustat) not in (0, 4) or len(globalstat) not in (0, 7, 8, _MOST_VALUES):
-        raise ValueError(f"{text[:60]!r} with {len(globalstat)} globalstat and {len(cpustat)} cpustat values")
+        raise ValueError(f"{shown(text, 40)!r} with {len(globalstat)} globalstat and {len(cpustat)} cpustat values")
     return SlabinfoRow(
         name,
         active_objs,
@@ -213,7 +221,7 @@ def parse_row_of_2_4(text: str) -> SlabinfoRow:
     name, (active_objs, num_objs, objsize, active_slabs, num_slabs, pagesperslab) = _head(head, COUNTS_OF_2_4)
     sections = [_values(part.split()[: 1 + _MOST_VALUES]) for part in rest]
     if any(len(section) not in (2, 4, 5) for section in sections):
-        raise ValueError(f"{text[:60]!r} with {', '.join(str(len(section)) for section in sections)} values between colons")
+        raise ValueError(f"{shown(text, 40)!r} with {', '.join(str(len(section)) for section in sections)} values between colons")
     limit, batchcount = next((section for section in sections if len(section) == 2 and any(section)), (None, None))
     return SlabinfoRow(
         name=name,
@@ -235,10 +243,10 @@ def _head(text: str, counts: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
     """The name, which may hold spaces and digits, and the counts behind it."""
     words = text.rsplit(None, len(counts))
     if len(words) != 1 + len(counts):
-        raise ValueError(f"{text[:60]!r} has no name and {len(counts)} counts before the first colon")
+        raise ValueError(f"{shown(text, 40)!r} has no name and {len(counts)} counts before the first colon")
     name = words[0].strip()
     if len(name) > MAX_NAME:
-        raise ValueError(f"name {name[:20]!r}... of {len(name)} characters")
+        raise ValueError(f"name {shown(name, 40)!r} has more than {MAX_NAME} characters")
     return _printable(name), _values(words[1:])
 
 
@@ -247,7 +255,7 @@ def _values(words: list[str]) -> tuple[int, ...]:
     values = []
     for word in words:
         if not (word.isascii() and word.isdigit()) or len(word) > _MAX_DIGITS or int(word) >= _WRAP:
-            raise ValueError(f"{word[:24]!r} is no count")
+            raise ValueError(f"{shown(word, 40)!r} is no count")
         value = int(word)
         values.append(value - _WRAP if value >= _WRAP // 2 else value)
     return tuple(values)

@@ -16,7 +16,7 @@ from slabdes.api import simulate
 from slabdes.errors import InputError
 from slabdes.machine import import_machine, is_named, load_machine
 from slabdes.machine.description import Description
-from slabdes.machine.files import FileKind, kind_of, write_new
+from slabdes.machine.files import FileKind, kind_of
 from slabdes.machine.toml_file import parse_toml, write_toml
 
 SAMPLES = {FileKind.HWLOC: TWO_PACKAGES, FileKind.NUMACTL: NUMACTL, FileKind.TOML: TOML, FileKind.LATENCIES: LATENCIES}
@@ -192,17 +192,6 @@ def test_the_same_machine_by_hwloc_and_by_numactl_has_the_same_nodes_and_distanc
 def test_any_machine_written_as_toml_reads_back_equal(description: Description) -> None:
     machine = description.build()
     assert parse_toml(write_toml(machine), "again", "again").build() == machine
-
-
-def test_a_new_file_is_written_and_one_that_is_there_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "m.toml"
-    write_new(path, "a = 1\n")
-    with pytest.raises(InputError, match=r"m\.toml: is there already"):
-        write_new(path, "b = 2\n")
-    assert path.read_text() == "a = 1\n"
-    with pytest.raises(InputError, match="No such file or directory"):
-        write_new(tmp_path / "none" / "m.toml", "")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["m.toml"]
 
 
 def test_latencies_that_are_of_another_kind_are_refused(tmp_path: Path) -> None:

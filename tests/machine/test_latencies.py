@@ -40,7 +40,7 @@ BAD = {
     "endless": (",\ninf,\n", "'inf' is not a latency"),
     "beyond a second": (",\n1e10,\n", "'1e10' is not a latency"),
     "a word": (",\nfar,\n", "'far' is not a latency"),
-    "a long word": (",\n" + "9" * 100_000 + ",\n", "9...' is not a latency"),
+    "a long word": (",\n" + "9" * 100_000 + ",\n", "9... (100,000 characters)' is not a latency"),
     "one row": (",\n", "1 row; allowed: 2 to 1024"),
     "too many rows": ("1,\n" * 1025, "1025 rows; allowed: 2 to 1024"),
     "too many columns": ("," * 2_000_000 + "\n,\n", "line 1: 2000001 columns; allowed: at most 1024"),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from example import example_frames, example_manifest
 
 from slabdes.errors import InputError
 from slabdes.machine import load_machine, preset_names
-from slabdes.results.folder import write_frames
+from slabdes.plots.machine import machine_figure
+from slabdes.results.folder import read_run, write_frames, write_run
 from slabdes.results.layout import check_layout
-from slabdes.results.manifest import FORMAT, parse_manifest
+from slabdes.results.manifest import FORMAT, Manifest, parse_manifest
+from slabdes.results.run import Study, run_of
+from slabdes.results.text import about, as_plain, sheets
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -32,8 +37,13 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(nodes=[]), "layout.nodes: damaged"),
         (changed(nodes=[{}, {}]), "layout.nodes.0.node: damaged"),
         (changed(distances=[[10]]), "layout.distances: damaged: not square; allowed: 2 rows of 2"),
-        (changed(links=[{"a": 0, "b": 5, "distance": 3, "nearest": True}]), "layout.links: damaged: a node that is not there"),
+        (changed(links=[{"a": 0, "b": 5, "distance": 3, "nearest": True}]), "layout.links: damaged: not between two nodes"),
+        (changed(links=[{"a": 1, "b": 1, "distance": 3, "nearest": True}]), "layout.links: damaged: not between two nodes"),
         (changed(transfers=[{"class": "remote"}]), "layout.transfers.0.distance: damaged"),
+        (
+            changed(transfers=[{"class": "c", "distance": 10, "min_ns": 3, "median_ns": 2, "max_ns": 4}]),
+            "layout.transfers: damaged: times out of order",
+        ),
     ],
 )
 def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words: str) -> None:
@@ -45,6 +55,76 @@ def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words:
         parse_manifest(json.dumps(manifest), "m.json")
     assert str(caught.value).startswith("m.json: machines.mine.layout")
     assert words in str(caught.value)
+
+
+FRAMES = example_frames((1, 2), replications=2, operations=40)
+MANIFEST = json.loads(example_manifest(FRAMES).to_json())
+ODD = (None, True, -1, 0.5, 10**400, 1e308, "", "\x1b[2J\u202e", "x" * 10_000, [], [[]], {}, {"name": []})
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where every value of some JSON stands, tables and lists too; of lists the first and the last entries."""
+    yield path
+    entries = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    for key, entry in entries if isinstance(value, dict) else [*entries[:1], *entries[1:][-1:]]:
+        yield from places(entry, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], other: Any) -> Any:
+    if not path:
+        return other
+    entries = dict(value) if isinstance(value, dict) else list(value)
+    entries[path[0]] = replaced(value[path[0]], path[1:], other)
+    return entries
+
+
+def read(raw: Any) -> Manifest | None:
+    try:
+        return parse_manifest(json.dumps(raw), "m.json")
+    except InputError as error:
+        assert len(str(error)) < 400
+        assert str(error).isprintable()
+        return None
+
+
+def test_a_manifest_in_which_any_value_is_another_one_is_refused_or_can_be_shown() -> None:
+    raw = MANIFEST | {"machines": {}}
+    for path in places(raw):
+        for other in ODD:
+            if (manifest := read(replaced(raw, path, other))) is not None:
+                run = run_of(manifest, FRAMES)
+                assert isinstance(run, Study)
+                assert all(line.isprintable() for line in about(run))
+                assert repr(run).isprintable()
+                run.point(0)
+    for other in ODD:
+        if (manifest := read(MANIFEST | {"experiment": MANIFEST["experiment"] | {"name": other}})) is not None:
+            assert sheets(run_of(manifest, FRAMES))
+            json.dumps(as_plain(run_of(manifest, FRAMES)))
+
+
+def test_a_drawing_in_which_any_value_is_another_one_is_refused_or_can_be_drawn() -> None:
+    name = "xeon-vm-2cpu"
+    raw = MANIFEST | {"machines": {name: {"layout": json.loads(json.dumps(load_machine(name).layout()))}}}
+    for path in places(raw["machines"]):
+        for other in ODD:
+            if (manifest := read(replaced(raw, ("machines", *path), other))) is not None:
+                for machine in manifest.machines.values():
+                    if "layout" in machine:
+                        assert machine_figure(machine["layout"]).axes
+
+
+def test_a_run_folder_whose_manifest_says_anything_else_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", example_manifest(FRAMES), FRAMES)
+    path = folder / "manifest.json"
+    whole = path.read_text(encoding="utf-8")
+    for number, place in enumerate(places(json.loads(whole))):
+        other = ODD[number % len(ODD)]
+        path.write_text(json.dumps(replaced(json.loads(whole), place, other), indent=2) + "\n", encoding="utf-8")
+        with pytest.raises(InputError):
+            read_run(folder)
+    path.write_text(whole, encoding="utf-8")
+    read_run(folder)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"format": ' + "1" * 5000 + "}"])

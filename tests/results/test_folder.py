@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     for name, frame in FRAMES.items():
         assert getattr(frames, name).equals(frame), name
     assert [path.name for path in folder.parent.iterdir()] == ["run"]
+
+
+def test_a_run_of_a_version_that_did_not_sum_its_manifest_is_read(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", MANIFEST, FRAMES)
+    sums = folder / "frames" / "sha256.json"
+    sums.write_text(json.dumps({name: one for name, one in json.loads(sums.read_text()).items() if name != "manifest.json"}))
+    assert read_run(folder)[0] == MANIFEST
 
 
 def test_provenance_stands_outside_the_digest() -> None:
@@ -109,6 +118,9 @@ def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
         (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: {FORMAT}"),
         (lambda folder: edit(folder, "seed", "many"), "seed: damaged"),
         (lambda folder: edit(folder, "digest", "0" * 64), "the frames' digest is not the manifest's"),
+        (lambda folder: edit(folder, "warnings", [], summed=False), "manifest.json: damaged: its SHA-256 is not the one in"),
+        (lambda folder: (folder / "frames" / "sha256.json").write_text("[" * 9999), "sha256.json: damaged: not JSON"),
+        (lambda folder: pipe_at(folder / "manifest.json"), "not a run folder"),
         (lambda folder: (folder / "frames" / "cpus.parquet").unlink(), "not complete"),
         (lambda folder: (folder / "frames" / "cpus.parquet").write_bytes(b""), "cpus.parquet: damaged"),
         (lambda folder: cut(folder / "frames" / "latency.parquet"), "latency.parquet: damaged"),
@@ -125,9 +137,17 @@ def test_a_damaged_run_folder_is_told_in_one_line(tmp_path: Path, damage: object
     assert "\n" not in str(error.value)
 
 
-def edit(folder: Path, key: str, value: object) -> None:
-    raw = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(raw | {key: value}))
+def edit(folder: Path, key: str, value: object, summed: bool = True) -> None:
+    """Change the manifest, and what it has to hash to as well, as nobody does by mistake."""
+    path, sums = folder / "manifest.json", folder / "frames" / "sha256.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    if summed:
+        sums.write_text(json.dumps(json.loads(sums.read_text()) | {path.name: sha256(path.read_bytes()).hexdigest()}))
+
+
+def pipe_at(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 def cut(path: Path) -> None:

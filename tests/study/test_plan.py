@@ -197,21 +197,19 @@ def test_an_error_of_a_plan_begins_with_the_experiments_file(tmp_path: Path) -> 
         plan(parse_experiment(raw, "test"), tmp_path, where="mine.toml")
 
 
-FINGERPRINT = """
-import sys
+DESCRIBED = """
 from slabdes.config import parse_experiment
-from slabdes.results.partial import fingerprint
 raw = {"machine": {"preset": "uma-4"}, "workload": {"kind": "burst"}, 
        "switches": ["unlocked_look", "private_slab", "unlocked_colour"],
        "cache": [{"name": "c", "size": 8, "flags": ["RECLAIM_ACCOUNT", "HWCACHE_ALIGN", "NOLEAKTRACE", "HWCACHE_ALIGN"]}]}
-print(fingerprint(parse_experiment(raw, "test").model_dump(mode="json")))
+print(parse_experiment(raw, "test").model_dump_json())
 """
 
 
-def test_a_fingerprint_does_not_depend_on_the_hash_seed() -> None:
+def test_what_identifies_an_experiment_does_not_depend_on_the_hash_seed() -> None:
     found = {
         subprocess.run(
-            [sys.executable, "-c", FINGERPRINT],
+            [sys.executable, "-c", DESCRIBED],
             env=os.environ | {"PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,

@@ -18,7 +18,9 @@ from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
-from slabdes.results.partial import partial_folder, points_done
+from slabdes.folders import working_path
+from slabdes.results.journal import Journal
+from slabdes.results.partial import JOURNAL
 from slabdes.study import run as study_run
 from slabdes.study.plan import machine_of, plan
 from slabdes.study.run import run_study
@@ -75,28 +77,34 @@ class Interrupting:
         return run_reference(*arguments, **more)
 
 
-def test_finished_points_are_kept_when_a_run_is_interrupted_and_not_run_again(
+def finished(out: Path) -> list[tuple[int, int]]:
+    """Point and replication of each that is kept, in the order in which they were finished."""
+    return list(Journal(working_path(out) / JOURNAL).finished)
+
+
+def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, swept = tmp_path / "out", experiment(**SWEEP)
     whole = run_study(swept)
-    # Two replications a point: the fifth is the first of the third point.
+    # Two replications a point: the fifth is the first of the third point, which is interrupted in its second.
     monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(5))
     with pytest.raises(KeyboardInterrupt):
         run_study(swept, out=out)
-    assert points_done(partial_folder(out)) == [0, 1]
-    with pytest.raises(InputError, match="holds 2 finished points of this experiment; allowed: --resume"):
+    assert finished(out) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    with pytest.raises(InputError, match="holds 5 finished replications of this experiment; allowed: --resume"):
         run_study(swept, out=out)
-    with pytest.raises(InputError, match="belongs to another experiment"):
+    with pytest.raises(InputError, match="was begun with another experiment: seed was 1, is 2; allowed: the same experiment"):
         run_study(experiment(seed=2, **SWEEP), out=out, resume=True)
-    # Four replications are left, and no more are asked for.
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(4))
+    assert len(finished(out)) == 5
+    # Three replications are left, and no more are asked for.
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(3))
     assert run_study(swept, out=out, resume=True).digest == whole.digest
-    assert not partial_folder(out).exists()
+    assert list(tmp_path.iterdir()) == [out]
 
 
-def test_an_interruption_before_the_first_point_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(1))
+def test_an_interruption_before_the_first_replication_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(0))
     with pytest.raises(KeyboardInterrupt):
         run_study(experiment(**SWEEP), out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks import AskSignal, Die, Refuse, Square
+from processes import alive, within
+from tasks import AskSignal, Die, DieOnce, Exit, Fail, Refuse, Square
 
 from slabdes.errors import CheckFailed, InputError
 from slabdes.study.workers import run_tasks
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -32,10 +36,61 @@ def test_an_error_of_a_task_is_raised_as_it_is(jobs: int) -> None:
         list(run_tasks([Square(1), Refuse(7)], jobs, lambda done: None))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
-def test_a_process_that_is_killed_ends_the_run_in_one_line() -> None:
-    with pytest.raises(CheckFailed, match="ended from outside"):
+@posix
+def test_a_task_whose_workers_are_killed_again_and_again_ends_the_run_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(
+        CheckFailed, match=r"3 worker processes were ended from outside at the same task .*; 2 jobs: fewer may do"
+    ):
         list(run_tasks([Square(1), Die(7)], 2, lambda done: None))
+    assert len(caplog.messages) == 2
+
+
+@posix
+def test_a_killed_worker_is_told_in_one_line_and_its_work_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[int] = []
+    tasks = [Square(3), DieOnce(5, tmp_path / "begun"), Square(4)]
+    results = list(run_tasks(tasks, 2, heard.append))
+    assert sorted(results) == [(0, 9), (1, 25), (2, 16)]
+    assert caplog.messages == ["a worker process was ended from outside (signal 9); its task is begun again"]
+    assert heard == sorted(heard)
+    assert heard[-1] == 12
+
+
+@posix
+def test_a_worker_that_ends_by_itself_is_not_replaced() -> None:
+    with pytest.raises(CheckFailed, match="ended by itself, with exit code 3"):
+        list(run_tasks([Square(1), Exit(7)], 2, lambda done: None))
+
+
+def test_a_fault_of_a_task_says_where_it_happened() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)in run.*Unforeseen: of its own"):
+        list(run_tasks([Square(1), Fail(7)], 2, lambda done: None))
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tasks import Wait
+from slabdes.study.workers import run_tasks
+if __name__ == "__main__":
+    list(run_tasks([Wait(1, Path(sys.argv[2])), Wait(2, Path(sys.argv[2]))], 2, lambda done: None))
+"""
+
+
+@posix
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path, ending: signal.Signals) -> None:
+    (tmp_path / "script.py").write_text(PARENT)
+    place = tmp_path / "begun"
+    place.mkdir()
+    command = [sys.executable, str(tmp_path / "script.py"), str(Path(__file__).parents[1]), str(place)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as parent:
+        assert within(lambda: len(list(place.iterdir())) == 2)
+        parent.send_signal(ending)
+        assert parent.communicate()[1] == ""
+    workers = [int(entry.name) for entry in place.iterdir()]
+    assert within(lambda: not any(map(alive, workers)))
 
 
 def test_workers_leave_ctrl_c_to_their_parent_which_still_takes_it() -> None:

@@ -140,3 +140,24 @@ def test_a_cost_that_is_nothing_has_no_factor() -> None:
     text = table({10: {"alloc": 1.0, "free": 1.0}}, free='"lock_op"').replace('"uma-4"', '"xeon-vm-1cpu"')
     with pytest.raises(InputError, match="lock_op is 0"):
         fit_table(parse_fit_table(text, "zero.toml"))
+
+
+def test_a_fit_whose_machine_is_no_table_is_refused() -> None:
+    text = table({10: {"alloc": 1.0, "free": 1.0}}, free='"alloc_hit"').replace("machine = { cpus = 1 }", "machine = 3")
+    with pytest.raises(InputError, match=r"experiment\.machine: 3 is no table"):
+        parse_fit_table(text, "bad.toml")
+
+
+def test_a_fit_on_a_trace_is_refused() -> None:
+    text = table({10: {"alloc": 1.0, "free": 1.0}}, free='"alloc_hit"').replace("workload.objects", "seed")
+    text = text.replace("machine = { cpus = 1 }", "").replace(
+        'kind = "burst", objects = 1, rounds = 3, barrier = true', 'kind = "trace", file = "t"'
+    )
+    with pytest.raises(InputError, match="a trace, which has no such measures"):
+        parse_fit_table(text, "bad.toml")
+
+
+def test_a_figure_that_never_happens_in_the_experiment_is_told() -> None:
+    text = table({10: {"alloc": 1.0, "section": 1.0}}, free='"alloc_hit"')
+    with pytest.raises(InputError, match="section: takes no time in this experiment, or never happens"):
+        fit_table(parse_fit_table(text, "never.toml"))

@@ -44,6 +44,8 @@ def test_a_table_that_is_not_there_is_one_line_that_names_those_that_are() -> No
         ("a,b\n1,2\n", "line 1"),
         ("# source\na,b\n1,2\n3\n", "line 4: 1 fields (allowed: 2"),
         ("# source\na,b\n", "no rows"),
+        ("# source\na,b\n" + "1" * 200_000 + ",2\n", "line 3: not CSV"),
+        ("# source\n" + "1" * 200_000 + ",2\n", "line 2: not CSV"),
     ],
 )
 def test_a_damaged_table_is_refused_with_its_line(text: str, said: str) -> None:

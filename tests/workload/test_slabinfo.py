@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
         (OLD + "dentry 1 2 3 4 5 6 : 126 252\n", "tunables 126 252 None"),
         (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY, "without the statistics that the first line announces"),
         (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY.strip() + " : globalstat 1 2 3 4", "4 globalstat"),
-        (HEADER + "\n" * 70000 + DENTRY, "line 65537: one line too many"),
+        (HEADER + "\n" * 70000 + DENTRY, "line 65537: too long a file; allowed: at most 65536 lines and 16 MiB"),
         (HEADER + "dentry 100 105 192 21 : tunables 120 60 8 : slabdata 5 5 60\n", "line 3"),
         (HEADER + DENTRY.replace("120 60 8", "120 60"), "line 3"),
         (HEADER + DENTRY.replace("105", "many"), "'many'"),
@@ -146,6 +147,10 @@ def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
         (HEADER + DENTRY.replace("120 60 8", "60 120 8"), "60 120 8"),
         (HEADER + DENTRY.replace("105", "9" * 30), "line 3"),
         (HEADER + " " * 60000 + "\n" + "x " * 30000 + "\n", "line 4"),
+        (HEADER + (" " * 60_000 + "\n") * 300 + DENTRY, "too long a file; allowed: at most 65536 lines and 16 MiB"),
+        (HEADER + DENTRY.replace("105", "9" * 5000), "9... (5,000 characters)' is no count"),
+        (HEADER + DENTRY.replace(" : ", " : x " * 5_000), "'tunables' is no count"),
+        (HEADER + DENTRY.replace("dentry", "dentry \x1b[31m " * 6), "has more than 64 characters"),
         (HEADER + "\0", "binary"),
     ],
 )
@@ -154,3 +159,23 @@ def test_what_is_no_slabinfo_is_told_in_one_line(text: str, words: str, write: W
         read_slabinfo(write(text))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_the_same_rows_again_and_again_is_told_in_one_note(write: Write):
+    table = read_slabinfo(write(HEADER + "# name <batchcount> <limit>\n" * 1000 + DENTRY * 1000))
+    assert [note.partition(": ")[2] for note in table.notes] == [
+        "header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints",
+        "'dentry' is there twice; the first one counts (998 rows more likewise)",
+    ]
+
+
+def test_packed_blanks_without_an_end_are_refused(tmp_path: Path):
+    path = tmp_path / "slabinfo.gz"
+    path.write_bytes(gzip.compress(HEADER.encode()) + gzip.compress(b" \n" * (1 << 20)) * 64)
+    with pytest.raises(InputError, match="too long a file"):
+        read_slabinfo(path)
+
+
+def test_a_name_holds_no_letter_that_does_not_print(write: Write):
+    table = read_slabinfo(write(HEADER + DENTRY.replace("dentry", "den\x1b[31m\u202etry")))
+    assert all(name.isprintable() for name in table.rows)

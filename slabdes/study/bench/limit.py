@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from slabdes.allocator.pages import PagePool
@@ -28,6 +27,7 @@ from slabdes.engine.records import Path as Served
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import jitter_key, make_cpus, make_locks, timed_settings
 from slabdes.errors import CheckFailed, InputError
+from slabdes.folders import scratch_folder
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
@@ -252,8 +252,8 @@ def compiled_limit(cc: str | None, text: bytes | None = None) -> Iterator[Limit 
     if cc is None:
         yield None
         return
-    with TemporaryDirectory(prefix="slabdes-bench-") as folder:
-        library = Path(folder) / "limit.so"
+    with scratch_folder() as folder:
+        library = folder / "limit.so"
         command = [cc, *FLAGS, "-x", "c", "-", "-o", str(library)]
         try:
             done = subprocess.run(command, input=source() if text is None else text, capture_output=True, check=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from slabdes.folders import scratch_folder
 from slabdes.study.bench.growth import in_fresh_process
 from slabdes.study.bench.scenarios import Case, Scenario, bench_machine
 
@@ -30,9 +30,9 @@ class Start:
 
 def measure_start() -> Start:
     """One cold and one cached start, in a cache folder of their own."""
-    with TemporaryDirectory(prefix="slabdes-bench-") as folder:
-        cold, cold_ready = _start(Path(folder))
-        cached, cached_ready = _start(Path(folder))
+    with scratch_folder() as folder:
+        cold, cold_ready = _start(folder)
+        cached, cached_ready = _start(folder)
     return Start(cold, cold_ready, cached, cached_ready)
 
 

@@ -6,7 +6,7 @@ Works on groups of allocations that surely share a cache. Leaves out merged cach
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,6 +24,8 @@ KMALLOC_SIZES: Final = (8, 16, 32, 64, 96, 128, 192, *(1 << shift for shift in r
 """Sizes of kmalloc's caches (include/linux/kmalloc_sizes.h of 2.6.34, kmalloc_info of 6.1)."""
 _ODD_SIZE: Final = 96
 """kmalloc-96: a SLAB kernel lays its objects 128 bytes apart and traces say bytes_alloc=128 for it."""
+MAX_LISTED: Final = 1 << 22
+"""Call sites and CPUs that all caches together may list (assumed: some 300 MB; a kernel's caches list some ten thousand)."""
 LEFT_OUT: Final = -1
 """The cache number of objects that no simulated cache can hold."""
 
@@ -163,6 +165,11 @@ class CacheLearner:
         """Groups known so far."""
         return len(self._groups)
 
+    @property
+    def listed(self) -> int:
+        """Call sites and CPUs that all caches together are going to list, at most."""
+        return sum((1 + len(group.freed)) * (len(group.sites) + len(group.cpus)) for group in self._groups)
+
     def allocated(self, event: KmemEvent) -> int:
         """Count an allocation; the number of its group."""
         key = group_key(event)
@@ -198,7 +205,7 @@ class CacheLearner:
         """The caches, those with most allocations first, and where each group's objects go."""
         drafts: dict[str, _Draft] = {}
         chosen: list[tuple[GroupKey, str, tuple[str, ...]]] = []
-        synthetic: dict[int, str] = {}
+        synthetic = _SyntheticNames()
         smallest_kmalloc = self._smallest_kmalloc()
         for number, group in enumerate(self._groups):
             names: tuple[str, ...] = ()
@@ -210,8 +217,7 @@ class CacheLearner:
                 name = names[0]
             else:
                 root = number if self.named else self._root(number)
-                name = synthetic.get(root) or _synthetic_name(self._groups[root].key, synthetic.values())
-                synthetic[root] = name
+                name = synthetic.of(root, self._groups[root].key)
             chosen.append((group.key, name, names[1:]))
             _add(drafts, group, name, names[1:])
         kept = [name for name, draft in drafts.items() if draft.size <= MAX_OBJECT_BYTES]
@@ -247,16 +253,30 @@ class CacheLearner:
         return number
 
 
-def _synthetic_name(key: GroupKey, taken: Iterable[str]) -> str:
-    """`cache-<bytes_alloc>@<function>` for a cache that the trace gives no name, with a number where that is taken."""
-    function = key.text.partition("+")[0] or "unknown"
-    base = f"cache-{key.bytes_alloc}@{function}"[: MAX_NAME - 8]
-    names = set(taken)
-    name, number = base, 1
-    while name in names:
-        number += 1
-        name = f"{base}#{number}"
-    return name
+class _SyntheticNames:
+    """`cache-<bytes_alloc>@<function>` for caches that the trace gives no name, with a number where that is taken."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+        """By name without number, the highest number that is taken."""
+
+    def of(self, root: int, key: GroupKey) -> str:
+        """The name of the cache whose groups are joined at number `root`, which has the key `key`."""
+        if root not in self._names:
+            self._names[root] = self._new(key)
+        return self._names[root]
+
+    def _new(self, key: GroupKey) -> str:
+        function = key.text.partition("+")[0] or "unknown"
+        base = f"cache-{key.bytes_alloc}@{function}"[: MAX_NAME - 8]
+        name = base
+        while name in self._taken:
+            self._numbers[base] = max(self._numbers[base], 1) + 1
+            name = f"{base}#{self._numbers[base]}"
+        self._taken.add(name)
+        return name
 
 
 def _names_by_frequency(group: _Group) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ MAX_SITE: Final = 256
 MAX_WORDS: Final = 1 << 16
 """Distinct names and call sites accepted in one trace (assumed; a kernel has some thousand call sites)."""
 NS_DIGITS: Final = 9
+_POINTER_DIGITS: Final = len("0x") + 16
+"""Characters of a pointer that is a number; what is longer is a name like any other."""
+_MAX_MASK: Final = 1024
+"""Characters of gfp flags that are read (assumed; all names that kernels have, joined, are fewer)."""
 
 NO_POINTER: Final = 0
 """The pointer of NULL, ZERO_SIZE_PTR and failed allocations."""
@@ -42,17 +46,17 @@ _OPAQUE: Final = 1 << 64
 """Added to hashes of pointers that are not numbers, so that they meet no real one."""
 
 _EVENT_NAME: Final = rb"(?:kmem:)?(kmem_cache_alloc_node|kmem_cache_alloc|kmem_cache_free|kmalloc_node|kmalloc|kfree)"
-_FIELDS: Final = rb":[ \t]+(?:\([^)]*\)[ \t]+)?(?=\w+=)"
+_FIELDS: Final = rb":[ \t]+(?:\([^()]*\)[ \t]+)?(?=\w+=)"
 """trace-cmd and older perf print the call site once more, in brackets, before the fields."""
 _LINE: Final = re.compile(rb"\[(\d+)\](?:[ \t]+[^\s\[\]]+)?[ \t]+(\d+)(?:\.(\d+))?:[ \t]+(?:\d+[ \t]+)?" + _EVENT_NAME + _FIELDS)
 """[cpu], flags or none, time, perf's period or none, event. Task names stand before and may hold anything: at 15 characters none
 is long enough to look like all of this."""
 _EVENT: Final = re.compile(rb"(?<![\w:])" + _EVENT_NAME + _FIELDS)
 """An event, whatever stands before it: when _LINE does not match, a line that cannot be used."""
-_KEY_VALUE: Final = re.compile(rb"(\w+)=(\S*(?: \[\w+\])?)")
+_KEY_VALUE: Final = re.compile(rb"\b(\w+)=(\S*(?: \[\w+\])?)")
 """A call site in a module is followed by its name in square brackets."""
 _WRITTEN: Final = re.compile(rb"#\s*entries-in-buffer/entries-written:\s*(\d+)/(\d+)")
-_LOST: Final = re.compile(rb"^\s*CPU:\s*\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|PERF_RECORD_LOST\S*\s+lost\s+(\d+)")
+_LOST: Final = re.compile(rb"^\s*CPU:\s*\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|PERF_RECORD_LOST\S{0,64}\s+lost\s+(\d+)")
 """ftrace's `CPU:1 [LOST 5 EVENTS]`, trace-cmd's `CPU:1 [5 EVENTS DROPPED]` (both also without a number), perf script's record."""
 
 
@@ -155,7 +159,7 @@ class KmemReader:
             pointer,
             self._number(bytes_req, "bytes_req", 0, _OPAQUE),
             self._number(bytes_alloc, "bytes_alloc", 1, _OPAQUE),
-            step_flags(fields.get(b"gfp_flags", b"")),
+            step_flags(fields.get(b"gfp_flags", b"")[:_MAX_MASK]),
             self._number(fields.get(b"node", b"-1"), "node", ANY_NODE, MAX_NODE),
             name,
             call_site,
@@ -186,14 +190,16 @@ class KmemReader:
         if text is None:
             raise self.lines.error(f"{event.decode()} event without ptr=")
         try:
-            pointer = int(text, 16)
+            pointer = int(text, 16) if len(text) <= _POINTER_DIGITS else _OPAQUE
         except ValueError:
-            if text in _NULLS:
-                return NO_POINTER
-            if _HIDDEN in text:
-                return UNKNOWN_POINTER
-            return _OPAQUE | int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
-        return pointer if pointer > ZERO_SIZE_PTR else NO_POINTER
+            pointer = _OPAQUE
+        if pointer < _OPAQUE:
+            return pointer if pointer > ZERO_SIZE_PTR else NO_POINTER
+        if text in _NULLS:
+            return NO_POINTER
+        if _HIDDEN in text:
+            return UNKNOWN_POINTER
+        return _OPAQUE | int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
 
     def _word(self, raw: bytes) -> str:
         word = self._words.get(raw)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from slabdes.errors import InputError, nearest
-from slabdes.workload.trace.caches import MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
+from slabdes.files import stamp
+from slabdes.workload.trace.caches import MAX_LISTED, MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
 from slabdes.workload.trace.events import MAX_CPU, MAX_WORDS, NO_POINTER, UNKNOWN_POINTER, Clock, KmemKind, KmemReader
 from slabdes.workload.trace.lines import Progress
 
@@ -58,7 +59,7 @@ class TraceIndex:
     """Allocations larger than any simulated cache's objects: left out of a replay."""
     warnings: tuple[str, ...]
     fates: Mapping[GroupKey, Fate] = field(repr=False)
-    fingerprint: tuple[int, int] = field(repr=False)
+    fingerprint: tuple[int, ...] = field(repr=False)
     """Size in bytes and time of modification, ns: what the second pass checks."""
 
     @property
@@ -71,10 +72,18 @@ class TraceIndex:
 
         kmalloc-1k is understood as kmalloc-1024: slabinfo writes it so from Linux 4.20 on.
         """
-        names = [cache.name for cache in self.caches]
+        return self._number_in({cache.name: number for number, cache in enumerate(self.caches)}, name)
+
+    def cache_numbers(self, names: Iterable[str]) -> tuple[int, ...]:
+        """The same of each of `names`, once each, in that order."""
+        numbers = {cache.name: number for number, cache in enumerate(self.caches)}
+        return tuple(dict.fromkeys(self._number_in(numbers, name) for name in names))
+
+    def _number_in(self, numbers: Mapping[str, int], name: str) -> int:
         for known in (name, _kmalloc_in_bytes(name)):
-            if known in names:
-                return names.index(known)
+            if known in numbers:
+                return numbers[known]
+        names = list(numbers)
         shown = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
         begun = [known for known in names if name and known.startswith(name)]
         raise InputError(f"{self.path}: cache {name}", f"not in the trace{nearest(name, begun) or nearest(name, names)}", shown)
@@ -100,12 +109,15 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
 
     Raises InputError, in one line, for whatever is not a trace that can be replayed.
     """
-    fingerprint = file_fingerprint(path)
+    fingerprint = stamp(path)
     reader = KmemReader(path, progress)
     learner = CacheLearner()
     tally, live = _read(reader, learner)
     if not tally.allocs:
         raise InputError(str(path), f"no allocation with a pointer in {reader.events} kmem events", "traces with allocations")
+    if learner.listed > MAX_LISTED:
+        problem = f"its caches would list {learner.listed} call sites and CPUs, all together"
+        raise InputError(str(path), problem, allowed=f"at most {MAX_LISTED}: fewer call sites, names or CPUs")
     caches, fates = learner.resolve()
     clock = reader.clock
     assert clock is not None, "a trace with events has times"
@@ -135,15 +147,6 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
 def _kmalloc_in_bytes(name: str) -> str:
     match = re.fullmatch(r"kmalloc-(\d{1,4})([kM])", name)
     return f"kmalloc-{int(match[1]) << (10 if match[2] == 'k' else 20)}" if match else name
-
-
-def file_fingerprint(path: Path) -> tuple[int, int]:
-    """Size and time of modification of `path`; nothing of a file that is not there, since reading it will say so."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:
@@ -205,5 +208,4 @@ def _warnings(reader: KmemReader, tally: _Tally, live: int) -> tuple[str, ...]:
 
 def selected_caches(index: TraceIndex, names: Iterable[str]) -> tuple[int, ...]:
     """Numbers of the caches called `names`, once each in that order; all of them for no names. InputError as cache_number."""
-    chosen = tuple(dict.fromkeys(index.cache_number(name) for name in names))
-    return chosen or tuple(range(len(index.caches)))
+    return index.cache_numbers(names) or tuple(range(len(index.caches)))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from slabdes.errors import InputError
+from slabdes.files import open_regular
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes of the file read so far and the bytes that it has."""
@@ -22,6 +22,10 @@ MAX_LINE_BYTES: Final = 64 * 1024
 """Longest line accepted, bytes (assumed: ftrace prints a few hundred)."""
 CHUNK_BYTES: Final = 256 * 1024
 """Bytes taken from the file at a time (assumed)."""
+MAX_UNPACKING: Final = 100
+"""Most bytes of text that a byte of gzip may stand for (assumed: traces have some 10; gzip itself goes up to 1,032)."""
+FREE_UNPACKING: Final = 16 << 20
+"""Bytes of text up to which that is not asked (assumed)."""
 
 TRACES: Final = "an ftrace trace file, or the output of perf script or trace-cmd report; plain or gzip"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -56,11 +60,8 @@ class TraceLines:
     def __iter__(self) -> Iterator[bytes]:
         self.number = 0
         try:
-            with self.path.open("rb") as raw:
-                status = os.fstat(raw.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise InputError(str(self.path), "not a regular file, and it is read twice", allowed=self._allowed)
-                yield from self._lines(raw, status.st_size)
+            with open_regular(self.path, self._allowed) as raw:
+                yield from self._lines(raw, os.fstat(raw.fileno()).st_size)
         except EOFError:
             raise InputError(str(self.path), f"the gzip stream is cut after line {self.number}", allowed="a whole file") from None
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -74,7 +75,12 @@ class TraceLines:
         stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")) if magic == _GZIP_MAGIC else raw
         rest = b""
         first = True
+        unpacked = 0
         while chunk := stream.read(CHUNK_BYTES):
+            unpacked += len(chunk)
+            if unpacked > FREE_UNPACKING and unpacked > MAX_UNPACKING * raw.tell():
+                problem = f"gzip that unpacks to more than {MAX_UNPACKING} times its size"
+                raise InputError(str(self.path), problem, allowed="the same file unpacked, if it is meant to be so")
             if first:
                 self._check_format(chunk)
                 first = False

@@ -6,7 +6,7 @@ Leaves out which node a traced CPU was on, since traces do not say: explicit `no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -167,15 +167,20 @@ def place_copies(traced: Sequence[int], copies: int, rule: str, machine: ReplayM
         order = machine.choose_cpus(needed, Placement(rule))
         return [dict(zip(traced, order[copy * len(traced) :], strict=False)) for copy in range(copies)]
     first = {cpu: cpu for cpu in traced} if rule == _ONE_TO_ONE else _parse_map(rule, traced)
+    _check_homes(first, rule, machine)
     stride = _stride(sorted(first.values()), copies)
-    homes = [{cpu: home + copy * stride for cpu, home in first.items()} for copy in range(copies)]
-    for copy, placed in enumerate(homes):
-        for cpu, home in placed.items():
-            if home >= machine.n_cpus:
-                shifted = f" (copy {copy}, moved up by {copy * stride})" if copy else ""
-                problem = f"{rule[:80]}: traced CPU {cpu} would be CPU {home}{shifted}"
-                raise InputError("workload.cpus", problem, f"CPUs 0 to {machine.n_cpus - 1} of this machine")
+    homes = [first]
+    for copy in range(1, copies):
+        homes.append({cpu: home + copy * stride for cpu, home in first.items()})
+        _check_homes(homes[copy], rule, machine, f" (copy {copy}, moved up by {copy * stride})")
     return homes
+
+
+def _check_homes(placed: Mapping[int, int], rule: str, machine: ReplayMachine, shifted: str = "") -> None:
+    for cpu, home in placed.items():
+        if home >= machine.n_cpus:
+            problem = f"{rule[:80]}: traced CPU {cpu} would be CPU {home}{shifted}"
+            raise InputError("workload.cpus", problem, f"CPUs 0 to {machine.n_cpus - 1} of this machine")
 
 
 def _parse_map(rule: str, traced: Sequence[int]) -> dict[int, int]:

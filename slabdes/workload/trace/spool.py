@@ -5,33 +5,34 @@ Every object gets a slot of its own. Leaves out machines: a spool knows traced C
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
+from slabdes.files import stamp
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import ANY_NODE, Op, Step
-from slabdes.workload.trace.caches import LEFT_OUT, TraceCache, group_key
+from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
-from slabdes.workload.trace.index import TraceIndex, file_fingerprint, index_trace, selected_caches
+from slabdes.workload.trace.index import TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_RECORD: Final = Struct("<qqhhBB")
+_RECORD: Final = struct.Struct("<qqhhBB")
 """A step on disk: time in ns since the trace's first event, slot, cache, node, op, flags."""
 _FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "<i2"), ("op", "u1"), ("flags", "u1")]
 _CACHE_AT: Final = 16
 """Offset of a record's cache, bytes."""
-_CACHE: Final = Struct("<h")
+_CACHE: Final = struct.Struct("<h")
 MAX_CACHES: Final = 1 << 15
 """Caches that a record's cache number can tell apart."""
 _BUFFERED_BYTES: Final = 4 << 20
@@ -40,6 +41,7 @@ _CHUNK_RECORDS: Final = 8192
 """Records read back at a time (assumed)."""
 MAX_SCALE: Final = 1000
 """Greatest factor that think times may be scaled by (assumed)."""
+_FACTOR: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)x")
 
 
 class ThinkRule(Enum):
@@ -68,10 +70,8 @@ class Think:
             return cls(ThinkRule.RECORDED, Fraction(1))
         if text == "none":
             return cls(ThinkRule.NONE, Fraction(0))
-        with suppress(ValueError, ZeroDivisionError):
-            factor = Fraction(text[:-1])
-            if text.endswith("x") and 0 <= factor <= MAX_SCALE:
-                return cls(ThinkRule.SCALED if factor else ThinkRule.NONE, factor)
+        if (match := _FACTOR.fullmatch(text)) and (factor := Fraction(match[1])) <= MAX_SCALE:
+            return cls(ThinkRule.SCALED if factor else ThinkRule.NONE, factor)
         raise InputError(where, f"{text!r}", allowed=f"recorded, none, or a factor from 0x to {MAX_SCALE}x such as 0.1x")
 
     def scaled(self, nanoseconds: int) -> int:
@@ -158,13 +158,15 @@ def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress
     chosen = selected_caches(index, caches)
     if len(chosen) > MAX_CACHES:
         raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
-    if file_fingerprint(index.path) != index.fingerprint:
+    if stamp(index.path) != index.fingerprint:
         raise _changed(index)
     writer = _Writer(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         objects = _write(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
         cpus, highest_node, node_requests = _survey(folder, writer.cpus)
+    except struct.error:  # a time outside those of the first pass
+        raise _changed(index) from None
     except OSError as error:
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
@@ -303,6 +305,7 @@ class _Open:
 def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progress: Progress | None) -> int:
     """Write the steps of the caches in `places` (number in the index to number in the spool); the number of slots used."""
     reader = KmemReader(index.path, progress)
+    fates = _fates(index, places)
     live: dict[int, int | _Open] = {}
     """Pointer to slot and cache, packed, or to an _Open; pointers to objects of other caches are not kept."""
     start = index.first if index.clock is Clock.SECONDS else None
@@ -319,18 +322,27 @@ def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progre
                 writer.append(event.cpu, _RECORD.pack(time, slot, cache, ANY_NODE, Op.FREE, 0))
             continue
         live.pop(pointer, None)
-        fate = index.fates.get(group_key(event))
+        fate = fates.get(group_key(event))
         if fate is None:
             raise _changed(index)
-        cache = places.get(fate.cache, LEFT_OUT)
-        by_name = {name: places.get(number, LEFT_OUT) for name, number in fate.by_name.items()}
-        if cache == LEFT_OUT and all(other == LEFT_OUT for other in by_name.values()):
+        cache, by_name = fate
+        if cache == LEFT_OUT and not by_name:
             continue
         offset = writer.append(event.cpu, _RECORD.pack(time, slots, cache, event.node, Op.ALLOC, event.flags))
         live[pointer] = _Open(event.cpu, offset, slots, cache, by_name) if by_name else slots * MAX_CACHES + cache
         slots += 1
     writer.flush()
     return slots
+
+
+def _fates(index: TraceIndex, places: Mapping[int, int]) -> dict[GroupKey, Fate]:
+    """Where each group's objects go, as numbers in the spool; by name only where that makes a difference."""
+    fates: dict[GroupKey, Fate] = {}
+    for key, fate in index.fates.items():
+        by_name = {name: places.get(number, LEFT_OUT) for name, number in fate.by_name.items()}
+        cache = places.get(fate.cache, LEFT_OUT)
+        fates[key] = Fate(cache, {} if all(other == cache == LEFT_OUT for other in by_name.values()) else by_name)
+    return fates
 
 
 def _freed(event: KmemEvent, known: int | _Open, writer: _Writer) -> tuple[int, int]:
