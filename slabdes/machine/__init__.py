@@ -55,7 +55,7 @@ def load_machine(
     cost_overrides: Mapping[str, float] = NO_COSTS,
     memory_mib: float | Sequence[float] | None = None,
 ) -> Machine:
-    """The machine of that name: a preset, `host` (this one), or a file of any kind that `files.Kind` lists.
+    """The machine of that name: a preset, `host` (this one), or a file of any kind that `files.FileKind` lists.
 
     A name goes before a file of the same name (write ./name for the file). `cost_overrides` are in ns (see
     `costs.Costs`), `memory_mib` is one number for every node that has memory, or one a node. Raises InputError, in one line.
@@ -70,12 +70,12 @@ def import_machine(name_or_path: str | Path, latencies: Path | None = None) -> M
     """
     description = describe_machine(name_or_path)
     if latencies is not None:
-        from slabdes.machine.files import Kind, kind_of, plain_name, read_text
+        from slabdes.machine.files import FileKind, kind_of, plain_name, read_text
         from slabdes.machine.latencies import with_latencies
 
         text, where = read_text(latencies), str(latencies)
-        if (kind := kind_of(text, where)) is not Kind.LATENCIES:
-            raise InputError(where, f"is {kind}", allowed=Kind.LATENCIES)
+        if (kind := kind_of(text, where)) is not FileKind.LATENCIES:
+            raise InputError(where, f"is {kind}", allowed=FileKind.LATENCIES)
         description = with_latencies(description, text, where, plain_name(latencies))
     return description.build()
 
@@ -106,17 +106,17 @@ def describe_machine(name_or_path: str | Path) -> Description:
 
 
 def _described_file(path: Path) -> Description:
-    from slabdes.machine.files import Kind, kind_of, plain_name, read_text
+    from slabdes.machine.files import FileKind, kind_of, plain_name, read_text
 
     text, where, name = read_text(path), str(path), plain_name(path)
     match kind_of(text, where):
-        case Kind.HWLOC:
+        case FileKind.HWLOC:
             from slabdes.machine.hwloc import parse_hwloc as parse
-        case Kind.NUMACTL:
+        case FileKind.NUMACTL:
             from slabdes.machine.numactl import parse_numactl as parse
-        case Kind.LATENCIES:
+        case FileKind.LATENCIES:
             from slabdes.machine.latencies import describe_latencies as parse
-        case Kind.TOML:
+        case FileKind.TOML:
             from slabdes.machine.toml_file import parse_toml as parse
     return parse(text, where, name)
 

@@ -7,7 +7,7 @@ charged (the engines know) and how the distances between CPUs turn into line tra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ RATIOS: Final = {"smt_slowdown": (1.0, 10.0), "handoff_transfers": (0.0, 16.0)}
 """Smallest and largest that a file may give of each ratio (assumed)."""
 
 
-class Kind(StrEnum):
+class CostKind(StrEnum):
     """What a cost depends on: `work` on the core's clock and on its second thread, the others on neither."""
 
     WORK = "work"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
     RATIO = "ratio"
 
 
-def _ns(default_ns: float, kind: Kind, source: str) -> int:
+def _ns(default_ns: float, kind: CostKind, source: str) -> int:
     """One cost's entry: its default in ns, what it depends on, its source. Typed as what the built field holds."""
     default_ps = ns_to_ps(default_ns)
     return field(default=default_ps, metadata={"kind": kind, "source": source, "default_ps": default_ps})
@@ -39,7 +39,7 @@ def _ns(default_ns: float, kind: Kind, source: str) -> int:
 
 def _cycles(cycles: float, source: str) -> int:
     """An entry for local work counted in cycles, turned into ns at REFERENCE_GHZ."""
-    return _ns(cycles / REFERENCE_GHZ, Kind.WORK, f"{source}; {cycles:g} cycles at {REFERENCE_GHZ:g} GHz")
+    return _ns(cycles / REFERENCE_GHZ, CostKind.WORK, f"{source}; {cycles:g} cycles at {REFERENCE_GHZ:g} GHz")
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
@@ -53,17 +53,17 @@ class Costs:
     `sources` has a (name, text) pair for each entry, in field order; the text is "assumed" or begins so for a guess.
     """
 
-    alloc_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
+    alloc_hit: int = _ns(11.926, CostKind.WORK, HALF_A_PAIR)
     """Allocation served by the CPU's array: call, interrupts saved and restored, statistics."""
-    free_hit: int = _ns(11.926, Kind.WORK, HALF_A_PAIR)
+    free_hit: int = _ns(11.926, CostKind.WORK, HALF_A_PAIR)
     """Free into the CPU's array, likewise."""
-    alloc_bulk: int = _ns(2.261, Kind.WORK, WITHOUT_IRQ.format("alloc_hit"))
+    alloc_bulk: int = _ns(2.261, CostKind.WORK, WITHOUT_IRQ.format("alloc_hit"))
     """Allocation served by the CPU's array within a bulk call, which has turned interrupts off."""
-    free_bulk: int = _ns(2.261, Kind.WORK, WITHOUT_IRQ.format("free_hit"))
+    free_bulk: int = _ns(2.261, CostKind.WORK, WITHOUT_IRQ.format("free_hit"))
     """Free into the CPU's array, likewise."""
-    lock_op: int = _ns(8.334, Kind.WORK, "primitives_brouer2017.csv: spin_lock_unlock, 33 cycles at 4 GHz")
+    lock_op: int = _ns(8.334, CostKind.WORK, "primitives_brouer2017.csv: spin_lock_unlock, 33 cycles at 4 GHz")
     """An uncontended acquisition and its release, the line apart."""
-    irq_pair: int = _ns(1.864, Kind.WORK, "primitives_brouer2017.csv: local_IRQ_disable_enable, 7 cycles at 4 GHz")
+    irq_pair: int = _ns(1.864, CostKind.WORK, "primitives_brouer2017.csv: local_IRQ_disable_enable, 7 cycles at 4 GHz")
     """Interrupts off and on again."""
     slow_path: int = _cycles(40, "assumed")
     """Entering a refill or a flush, beyond what a hit costs."""
@@ -112,43 +112,45 @@ class Costs:
     """First touch, by the CPU that allocates it, of an object that nobody or another CPU touched last."""
     descriptor_read: int = _cycles(70, "assumed: as first_touch (DESIGN, Time)")
     """Reading, on a free, the descriptor of the slab of an object that another CPU has allocated."""
-    same_core: int = _ns(7.606, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
+    same_core: int = _ns(7.606, CostKind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
     """Line transfer between the two threads of a core."""
-    same_cluster: int = _ns(25.33, Kind.MEMORY, "2x_AMD_EPYC_7742.csv: median of 768 pairs that share a 4-core L3, one way")
+    same_cluster: int = _ns(25.33, CostKind.MEMORY, "2x_AMD_EPYC_7742.csv: median of 768 pairs that share a 4-core L3, one way")
     """Line transfer between cores of a cluster (one L3, one die), where clusters are known."""
-    same_node: int = _ns(46.596, Kind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 2208 pairs of one socket, one way")
+    same_node: int = _ns(46.596, CostKind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 2208 pairs of one socket, one way")
     """Line transfer within a node, and between nodes that are no further apart than a node from itself."""
     remote_base: int = _ns(
-        93.419, Kind.MEMORY, "derived: 2x_Intel_Xeon_8275CL.csv, median across sockets 134.075 ns, less 11 x remote_per_distance"
+        93.419,
+        CostKind.MEMORY,
+        "derived: 2x_Intel_Xeon_8275CL.csv, median across sockets 134.075 ns, less 11 x remote_per_distance",
     )
     """Line transfer to another node, before its distance counts."""
     remote_per_distance: int = _ns(
         3.696,
-        Kind.MEMORY,
+        CostKind.MEMORY,
         "2x_AMD_EPYC_7601.csv: medians 366.901 ns across sockets and 307.771 ns between dies of one, over 16 units of distance "
         "(its usual SLIT is 10, 16, 32, as remembered)",
     )
     """Added to remote_base for each unit of SLIT distance above local."""
-    dram_local: int = _ns(85.0, Kind.MEMORY, "mlc_idle_latency_ns.csv: median of five two-socket machines")
+    dram_local: int = _ns(85.0, CostKind.MEMORY, "mlc_idle_latency_ns.csv: median of five two-socket machines")
     """A line that no CPU owns, from the node's own memory."""
     dram_remote_per_distance: int = _ns(
         4.664,
-        Kind.MEMORY,
+        CostKind.MEMORY,
         "mlc_idle_latency_ns.csv: median of remote less local, 51.3 ns, over 11 units (SLIT 10 and 21 assumed)",
     )
     """Added to dram_local for each unit of SLIT distance above local."""
-    ipi: int = _ns(1000.0, Kind.SYSTEM, "assumed")
+    ipi: int = _ns(1000.0, CostKind.SYSTEM, "assumed")
     """What a CPU pays when another one makes it run a function (shrink, tuning)."""
-    reap_base: int = _ns(50.0, Kind.WORK, "assumed")
+    reap_base: int = _ns(50.0, CostKind.WORK, "assumed")
     """One cache looked at by cache_reap."""
     smt_slowdown: float = field(
-        default=1.67, metadata={"kind": Kind.RATIO, "source": "assumed; tried against published figures (DESIGN, Time)"}
+        default=1.67, metadata={"kind": CostKind.RATIO, "source": "assumed; tried against published figures (DESIGN, Time)"}
     )
     """How much longer local work takes while the workload uses both threads of a core; a ratio."""
     handoff_transfers: float = field(
         default=3.0,
         metadata={
-            "kind": Kind.RATIO,
+            "kind": CostKind.RATIO,
             "source": "assumed (DESIGN, Time): the releasing store regains the line from the spinning head, the head "
             "reads it, then writes it; a constant to calibrate, up to 5 seen",
         },
@@ -161,14 +163,6 @@ class Costs:
         given = dict(self.sources)
         object.__setattr__(self, "sources", tuple((name, given.get(name, default_source(name))) for name in COST_NAMES))
 
-    def with_smt_sharing(self) -> Costs:
-        """These costs for a CPU whose core runs both its threads: local work x smt_slowdown, rounded once.
-
-        Line transfers, DRAM and inter-processor interrupts do not change.
-        """
-        slowed = {name: round(getattr(self, name) * self.smt_slowdown) for name in COST_NAMES if kind_of(name) is Kind.WORK}
-        return replace(self, **slowed)
-
 
 _ENTRIES: Final[dict[str, Mapping[str, Any]]] = {entry.name: entry.metadata for entry in fields(Costs) if entry.metadata}
 COST_NAMES: Final[tuple[str, ...]] = tuple(_ENTRIES)
@@ -177,9 +171,9 @@ SHARES_OF: Final[Mapping[str, str]] = {"alloc_bulk": "alloc_hit", "free_bulk": "
 """Costs that keep their default share of another one, where that is given and they are not."""
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> CostKind:
     """What the cost `name` depends on. Raises KeyError for a name that is not one."""
-    return Kind(_ENTRIES[name]["kind"])
+    return CostKind(_ENTRIES[name]["kind"])
 
 
 def default_source(name: str) -> str:
@@ -218,7 +212,7 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
             of_whole = _checked(whole, given[whole], where)
             values[name] = max(round(of_whole * share), min(of_whole, 1))
             source = f"{source}; the same share of {whole}, which is given"
-        elif kind_of(name) is Kind.WORK and scale != 1.0:
+        elif kind_of(name) is CostKind.WORK and scale != 1.0:
             values[name] = round(int(entry.metadata["default_ps"]) * scale)
             source = f"{source}; x {REFERENCE_GHZ:g}/{clock_ghz:g} for a clock of {clock_ghz:g} GHz"
         texts.append((name, source))
@@ -233,13 +227,13 @@ def _checked(name: str, value: object, where: str) -> int | float:
     if not told_from_nothing(value):
         problem = f"{value:g} is less than {LEAST:g}, the least that is told from 0"
         raise InputError(f"{where}.{name}", problem, allowed=f"0, or {LEAST:g} to {high:g}{unit}")
-    return float(value) if kind_of(name) is Kind.RATIO else ns_to_ps(value)
+    return float(value) if kind_of(name) is CostKind.RATIO else ns_to_ps(value)
 
 
 def value_of(costs: Costs, name: str) -> float:
     """The cost `name` as files give it: ns, or the ratio itself."""
     value = getattr(costs, name)
-    return float(value) if kind_of(name) is Kind.RATIO else ps_to_ns(value)
+    return float(value) if kind_of(name) is CostKind.RATIO else ps_to_ns(value)
 
 
 def costs_table(costs: Costs) -> list[tuple[str, float, str]]:

@@ -19,7 +19,7 @@ MAX_HEAD: Final = 4096
 """Characters of a file's first line that tell its kind (a choice)."""
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a machine file may be."""
 
     HWLOC = "hwloc XML"
@@ -28,15 +28,15 @@ class Kind(StrEnum):
     LATENCIES = "a CSV table of core-to-core latencies"
 
 
-KINDS: Final = ", ".join(Kind)
+KINDS: Final = ", ".join(FileKind)
 _SKIPPED: Final = re.compile(r"(?:[^\S\r\n]*+(?:#[^\r\n]*+)?+(?:[\r\n]|\Z))*+")
 """Lines that are blank or a comment."""
 _FIRST_LINE: Final = {
-    Kind.HWLOC: re.compile(r"\s*+<"),
-    Kind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
+    FileKind.HWLOC: re.compile(r"\s*+<"),
+    FileKind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
     # Before tables, which have no equals sign and may begin with a tab.
-    Kind.TOML: re.compile(r"\s*+(?:\[|[^=,;]+=)"),
-    Kind.LATENCIES: re.compile(r'[-\d\s.eE+"naNA]*(?:[,;\t]|$)'),
+    FileKind.TOML: re.compile(r"\s*+(?:\[|[^=,;]+=)"),
+    FileKind.LATENCIES: re.compile(r'[-\d\s.eE+"naNA]*(?:[,;\t]|$)'),
 }
 
 
@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
     return text
 
 
-def kind_of(text: str, where: str) -> Kind:
+def kind_of(text: str, where: str) -> FileKind:
     """Which kind of machine file `text` is, by its first line that is not blank or a comment. InputError if by none."""
     skipped = _SKIPPED.match(text)
     start = skipped.end() if skipped else 0

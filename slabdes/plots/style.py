@@ -26,7 +26,6 @@ COLOURS: Final = ("#000000", "#0072B2", "#D55E00", "#CC79A7", "#7CC4EE", "#7B1E3
 """From Okabe and Ito's colour-blind-safe palette (2008), with two tones moved so that all differ in grey as well."""
 LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d")
-HATCHES: Final = ("", "///", "...", "\\\\\\", "xx", "++", "--")
 FAINT: Final = "#CCCCCC"
 """Of grid lines."""
 

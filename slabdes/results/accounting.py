@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import Histogram, Records, bucket_bounds
 from slabdes.results.frames import IRQ_WAIT, SPENT_PARTS, Frames, Point, frames_of
-from slabdes.results.metrics import NS_PER_S, TIME_PARTS
+from slabdes.results.metrics import TIME_PARTS
 from slabdes.units import ns_to_ps
 
 if TYPE_CHECKING:
@@ -207,34 +207,3 @@ def _is(column: str, value: str) -> pl.Expr:
     import polars as pl
 
     return pl.col(column) == value
-
-
-def littles_law(frames: Frames) -> pl.DataFrame:
-    """Little's law in each replication: CPUs at work = operations per time x (mean latency + mean time outside operations).
-
-    Columns point, replication, operations_per_s, mean_latency_ns, mean_outside_ns (think, slot waits and idleness), expected
-    (the product, in CPUs), active (CPUs, averaged over the run), gap (active - expected, in CPUs). The gap is the time that
-    CPUs spend on neither, such as a reap between two operations; it is not negative (but for rounding).
-    """
-    import polars as pl
-
-    done = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"), pl.col("total_ns").sum())
-    # What handlers did in the middle of an operation is in its latency and in their operations': it counts once.
-    inner = frames.spent.group_by(_RUN).agg(pl.col("interrupts_ns").sum())
-    done = done.join(inner, on=_RUN).with_columns(pl.col("total_ns") - pl.col("interrupts_ns"))
-    spent = frames.cpus.group_by(_RUN).agg(
-        (pl.col("think_ns") + pl.col("slot_wait_ns") + pl.col("idle_ns")).sum().alias("outside"),
-        (pl.col("end_ns") - pl.col("start_ns")).sum().alias("span"),
-    )
-    table = frames.runs.join(done, on=_RUN).join(spent, on=_RUN).sort(_RUN)
-    elapsed, operations = pl.col("elapsed_ns"), pl.col("operations")
-    product = (pl.col("total_ns") + pl.col("outside")) / elapsed
-    columns: dict[str, Any] = {
-        "operations_per_s": operations / elapsed * NS_PER_S,
-        "mean_latency_ns": pl.col("total_ns") / operations,
-        "mean_outside_ns": pl.col("outside") / operations,
-        "expected": product,
-        "active": pl.col("span") / elapsed,
-        "gap": pl.col("span") / elapsed - product,
-    }
-    return table.filter(elapsed > 0).select(*_RUN, **columns)

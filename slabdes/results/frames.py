@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Operation, Records, Spent, bucket_bounds
+from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation, Records, Spent, bucket_bounds
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
 from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.errors import InputError
@@ -273,14 +273,6 @@ def _buckets(buckets: Mapping[int, int]) -> Iterator[tuple[float, float, int]]:
     for bucket in sorted(buckets):
         low, high = bucket_bounds(bucket)
         yield ps_to_ns(low), ps_to_ns(high), buckets[bucket]
-
-
-def histogram_frame(histogram: Histogram) -> pl.DataFrame:
-    """One histogram as low_ns, high_ns (first value no longer counted) and count, a row a bucket."""
-    import polars as pl
-
-    wanted = {name: kind for name, kind in schema("latency").items() if name in ("low_ns", "high_ns", "count")}
-    return pl.DataFrame(list(_buckets(histogram.buckets)), schema=wanted, orient="row")
 
 
 def _points_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

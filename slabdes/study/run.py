@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from slabdes.config import EngineName, Experiment, expand
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, tell
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
+from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
@@ -26,6 +27,7 @@ from slabdes.results.run import Run, run_of
 from slabdes.study.inputs import Inputs
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
+from slabdes.workload.programs import Workload
 
 Draw = Callable[[Frames, Manifest, Path], object]
 """Adds to a run folder before it has its name."""
@@ -36,22 +38,54 @@ SIMULATING = "simulating"
 COMPILING = "compiling the engine for this machine; kept for next time"
 
 
-def _run_reference(*given: Any, **more: Any) -> Records:
+Progress = Callable[[int], None]
+"""Told now and then how many operations are done."""
+
+
+class Engine(Protocol):
+    """Simulates one replication."""
+
+    def __call__(
+        self,
+        experiment: Experiment,
+        machine: Machine,
+        workload: Workload,
+        replication: int,
+        progress: Progress | None,
+        log: EventLog | None,
+        /,
+    ) -> Records:
+        """Its records; the log, if there is one, is told of each operation and each hold of a lock."""
+        ...
+
+
+def _run_reference(
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int,
+    progress: Progress | None,
+    log: EventLog | None,
+) -> Records:
     from slabdes.engine.reference.run import run_reference
 
-    return run_reference(*given, **more)
+    return run_reference(experiment, machine, workload, replication, progress, log)
 
 
-def _run_compiled(*given: Any, **more: Any) -> Records:
+def _run_compiled(
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int,
+    progress: Progress | None,
+    log: EventLog | None,
+) -> Records:
     from slabdes.engine.compiled.run import run_compiled
 
-    return run_compiled(*given, **more)
+    return run_compiled(experiment, machine, workload, replication, progress, log)
 
 
-ENGINES: Mapping[EngineName, Callable[..., Records]] = {
-    EngineName.REFERENCE: _run_reference,
-    EngineName.COMPILED: _run_compiled,
-}
+ENGINES: Mapping[EngineName, Engine] = {EngineName.REFERENCE: _run_reference, EngineName.COMPILED: _run_compiled}
 """The engines that there are, by the name that an experiment gives. All give the same records; each is imported when it runs."""
 
 
@@ -75,7 +109,7 @@ class Task:
         point = self.point
         log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
         workload = point.workload(self.replication)
-        return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log=log)
+        return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log)
 
 
 def engine_of(experiment: Experiment, effort: int) -> EngineName:

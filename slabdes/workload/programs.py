@@ -18,15 +18,15 @@ class Op(IntEnum):
     """What a step does once its think time is over."""
 
     ALLOC = 0
-    """Allocate an object into the step's slot."""
+    """Allocate an object into a slot."""
     FREE = 1
-    """Free the object in the step's slot, once it is there."""
+    """Free the object in a slot, once it is there."""
     SECTION = 2
-    """Take the workload's own lock and hold it for `slot` picoseconds."""
+    """Take the workload's own lock and hold it for some time."""
     BARRIER = 3
     """Wait until `Workload.barrier` CPUs are here."""
     GET_PAGES = 4
-    """Ask the page allocator for 2**`slot` pages of the CPU's own node, with no cache in between."""
+    """Ask the page allocator for 2**order pages of the CPU's own node, with no cache in between."""
     GIVE_PAGES = 5
     """Give as many back; nothing to do if the CPU holds none."""
     BEGIN_BULK = 6
@@ -35,17 +35,48 @@ class Op(IntEnum):
     """End the bulk call: interrupts go on."""
 
 
+NO_CACHE: Final = -1
+"""The cache of a step that has none."""
 ANY_NODE: Final = -1
 """The node of an allocation that asks for none."""
 
 Step = tuple[int, int, int, int, int, int]
-"""(think_ps, op, cache, slot, node, flags).
+"""(think_ps, op, cache, what, node, flags): a tuple, since programs have millions; those without an object are made below.
 
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
-`Workload.caches`, -1 for steps without one. `slot`: the object's number (hold time in picoseconds for a SECTION, the order
-for pages, 0 for a BARRIER and for a bulk call's begin and end). `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT
-and THISNODE (allocator.gfp), of allocations only.
+`Workload.caches`, or NO_CACHE. `what`: the slot of an object, a SECTION's hold time in picoseconds, the order of pages, 0 for
+the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of allocations only.
 """
+
+
+def section(think: int, hold: int) -> Step:
+    """Hold the workload's own lock for `hold` picoseconds."""
+    return think, Op.SECTION, NO_CACHE, hold, ANY_NODE, 0
+
+
+def barrier() -> Step:
+    """Wait for the others."""
+    return 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
+
+
+def get_pages(order: int) -> Step:
+    """Take 2**order pages."""
+    return 0, Op.GET_PAGES, NO_CACHE, order, ANY_NODE, 0
+
+
+def give_pages(order: int) -> Step:
+    """Give as many back."""
+    return 0, Op.GIVE_PAGES, NO_CACHE, order, ANY_NODE, 0
+
+
+def begin_bulk(think: int) -> Step:
+    """Begin a bulk call."""
+    return think, Op.BEGIN_BULK, NO_CACHE, 0, ANY_NODE, 0
+
+
+def end_bulk() -> Step:
+    """End it."""
+    return 0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0
 
 
 class Program(Protocol):

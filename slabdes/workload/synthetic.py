@@ -24,9 +24,19 @@ from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
-from slabdes.workload.programs import ANY_NODE, Op, Program, Step, Workload
-
-NO_CACHE = -1
+from slabdes.workload.programs import (
+    ANY_NODE,
+    Op,
+    Program,
+    Step,
+    Workload,
+    barrier,
+    begin_bulk,
+    end_bulk,
+    get_pages,
+    give_pages,
+    section,
+)
 
 
 def build_synthetic(experiment: Experiment, machine: Machine, replication: int) -> Workload:
@@ -147,7 +157,7 @@ class Burst:
             for op, flags in ((Op.ALLOC, MAY_WAIT), (Op.FREE, 0)):
                 yield from self._calls(op, flags)
                 if config.barrier:
-                    yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
+                    yield barrier()
 
     def _calls(self, op: Op, flags: int) -> Iterator[Step]:
         """All objects once, from one cache after the other: a call each, or in bulk calls."""
@@ -159,11 +169,11 @@ class Burst:
         for call, begin in enumerate(range(0, config.objects, size)):
             cache = first + call % n_caches
             if config.bulk:
-                yield think, Op.BEGIN_BULK, NO_CACHE, 0, ANY_NODE, 0
+                yield begin_bulk(think)
             for slot in range(begin, min(begin + size, config.objects)):
                 yield 0 if config.bulk else think, op, cache, base + slot, ANY_NODE, flags
             if config.bulk:
-                yield 0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0
+                yield end_bulk()
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,7 @@ class CriticalSection:
         think = _time(config.think, ns_to_ps(config.think_ns), draws)
         hold = _time(config.hold, ns_to_ps(config.hold_ns), draws)
         for _operation in range(config.operations):
-            yield think(), Op.SECTION, NO_CACHE, hold(), ANY_NODE, 0
+            yield section(think(), hold())
 
 
 @dataclass(frozen=True)
@@ -244,11 +254,11 @@ class Pages:
         """Take all blocks, then give all back, in every round."""
         config = self.config
         for _round in range(config.rounds):
-            for op in (Op.GET_PAGES, Op.GIVE_PAGES):
+            for step in (get_pages(config.order), give_pages(config.order)):
                 for _block in range(config.blocks):
-                    yield 0, op, NO_CACHE, config.order, ANY_NODE, 0
+                    yield step
                 if config.barrier:
-                    yield 0, Op.BARRIER, NO_CACHE, 0, ANY_NODE, 0
+                    yield barrier()
 
 
 def _time(kind: ThinkKind, mean: int, draws: Iterator[int]) -> Callable[[], int]:

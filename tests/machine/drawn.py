@@ -12,7 +12,7 @@ from samples import cpus, matrix, numa, package, tag, xml
 
 from slabdes.machine import import_machine
 from slabdes.machine.description import Description
-from slabdes.machine.files import Kind
+from slabdes.machine.files import FileKind
 from slabdes.machine.toml_file import write_toml
 
 MIB: Final = st.sampled_from((0, 1, 8, 64, 4096))
@@ -159,11 +159,11 @@ def latency_tables(draw: st.DrawFn, n_cpus: int | None = None) -> str:
 
 
 TEXTS: Final = {
-    Kind.HWLOC: hwloc_texts(),
-    Kind.NUMACTL: numactl_texts(),
-    Kind.LATENCIES: latency_tables(),
+    FileKind.HWLOC: hwloc_texts(),
+    FileKind.NUMACTL: numactl_texts(),
+    FileKind.LATENCIES: latency_tables(),
     # Transfers of at most 2 us, so that a run on it takes no longer than elsewhere.
-    Kind.TOML: descriptions(2 * 10**6).map(lambda description: write_toml(description.build())),
+    FileKind.TOML: descriptions(2 * 10**6).map(lambda description: write_toml(description.build())),
 }
 WIDE: Final = wide_descriptions().map(lambda description: write_toml(description.build()))
 
@@ -172,7 +172,7 @@ WIDE: Final = wide_descriptions().map(lambda description: write_toml(description
 def machine_files(draw: st.DrawFn, folder: Path) -> Path:
     """A file of any kind, put into `folder`; a table of latencies may come with a topology, made one as `machine import` does."""
     # Twice the kinds that can say most.
-    texts = [TEXTS[kind] for kind in (*TEXTS, Kind.HWLOC, Kind.TOML)]
+    texts = [TEXTS[kind] for kind in (*TEXTS, FileKind.HWLOC, FileKind.TOML)]
     path = _put(folder, draw(st.sampled_from((*texts, WIDE)).flatmap(lambda text: text)))
     machine = import_machine(path)
     if 1 < machine.n_cpus <= 16 and draw(st.integers(0, 3)) == 0:

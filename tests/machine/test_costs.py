@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.machine.costs import COST_NAMES, Costs, Kind, build_costs, costs_table, kind_of
+from slabdes.machine.costs import COST_NAMES, CostKind, Costs, build_costs, costs_table, kind_of
 
 
 def test_every_cost_has_a_source_and_a_docstring_worth_of_name() -> None:
@@ -34,7 +34,7 @@ def test_the_page_costs_add_up_to_the_published_cycles() -> None:
 def test_a_slower_clock_stretches_local_work_and_nothing_else() -> None:
     default, slow = Costs(), build_costs({}, {}, clock_ghz=2.0, where="test")
     for name in COST_NAMES:
-        factor = 2 if kind_of(name) is Kind.WORK else 1
+        factor = 2 if kind_of(name) is CostKind.WORK else 1
         assert getattr(slow, name) == factor * getattr(default, name), name
     assert "2 GHz" in dict(slow.sources)["alloc_hit"]
 
@@ -57,14 +57,6 @@ def test_a_bulk_calls_hit_keeps_its_share_of_a_single_one_that_is_given_alone() 
     assert costs.alloc_bulk == round(2655 * default.alloc_bulk / default.alloc_hit)
     assert dict(costs.sources)["alloc_bulk"].endswith("the same share of alloc_hit, which is given")
     assert costs.free_bulk == 7000
-
-
-def test_sharing_a_core_slows_local_work_and_leaves_transfers_alone() -> None:
-    costs = build_costs({"alloc_hit": 10, "smt_slowdown": 1.5}, {}, where="test")
-    shared = costs.with_smt_sharing()
-    assert shared.alloc_hit == 15_000
-    assert shared.same_node == costs.same_node
-    assert shared.ipi == costs.ipi
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from slabdes.api import simulate
 from slabdes.errors import InputError
 from slabdes.machine import import_machine, is_named, load_machine
 from slabdes.machine.description import Description
-from slabdes.machine.files import Kind, kind_of
+from slabdes.machine.files import FileKind, kind_of
 from slabdes.machine.toml_file import parse_toml, write_toml
 
-SAMPLES = {Kind.HWLOC: TWO_PACKAGES, Kind.NUMACTL: NUMACTL, Kind.TOML: TOML, Kind.LATENCIES: LATENCIES}
+SAMPLES = {FileKind.HWLOC: TWO_PACKAGES, FileKind.NUMACTL: NUMACTL, FileKind.TOML: TOML, FileKind.LATENCIES: LATENCIES}
 REAL = sorted(path for path in SHARED.glob("machines/*/*") if path.is_file())
 NO_REAL = "the real machine files are not here"
 
@@ -46,29 +46,29 @@ def refusal(path: Path) -> str | None:
 # Which kind
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", FileKind)
 @pytest.mark.parametrize("name", ["machine", "m.toml", "m.xml", "m.txt", "m.csv", "m"])
-def test_the_kind_is_told_by_what_is_in_the_file_and_not_by_its_name(kind: Kind, name: str, tmp_path: Path) -> None:
+def test_the_kind_is_told_by_what_is_in_the_file_and_not_by_its_name(kind: FileKind, name: str, tmp_path: Path) -> None:
     assert load_machine(saved(tmp_path, SAMPLES[kind], name)).n_cpus in (4, 8)
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("\ufeff<topology/>", Kind.HWLOC),
-        ("\n  <topology/>", Kind.HWLOC),
-        ("# taken by hand\n\nnode 0 cpus: 0\n", Kind.NUMACTL),
-        ("libnuma: Warning: no\n", Kind.NUMACTL),
-        ("# ours\n[topology]\n", Kind.TOML),
-        ("'name' = 'x'\n", Kind.TOML),
-        ("\tname = 'x'\n", Kind.TOML),
-        ("\t\n1\t\n", Kind.LATENCIES),
-        (",,\n", Kind.LATENCIES),
-        ("\n40.5\n41,42\n", Kind.LATENCIES),
-        ("0;1e1\n", Kind.LATENCIES),
+        ("\ufeff<topology/>", FileKind.HWLOC),
+        ("\n  <topology/>", FileKind.HWLOC),
+        ("# taken by hand\n\nnode 0 cpus: 0\n", FileKind.NUMACTL),
+        ("libnuma: Warning: no\n", FileKind.NUMACTL),
+        ("# ours\n[topology]\n", FileKind.TOML),
+        ("'name' = 'x'\n", FileKind.TOML),
+        ("\tname = 'x'\n", FileKind.TOML),
+        ("\t\n1\t\n", FileKind.LATENCIES),
+        (",,\n", FileKind.LATENCIES),
+        ("\n40.5\n41,42\n", FileKind.LATENCIES),
+        ("0;1e1\n", FileKind.LATENCIES),
     ],
 )
-def test_comments_blanks_and_marks_before_the_first_line_do_not_matter(text: str, kind: Kind) -> None:
+def test_comments_blanks_and_marks_before_the_first_line_do_not_matter(text: str, kind: FileKind) -> None:
     assert kind_of(text.removeprefix("\ufeff"), "m") is kind
 
 
@@ -82,11 +82,11 @@ def test_a_file_of_no_kind_is_one_line(text: bytes, tmp_path: Path) -> None:
 # Damaged files
 
 
-@pytest.mark.parametrize("kind", [Kind.HWLOC, Kind.NUMACTL, Kind.LATENCIES])
-def test_a_file_cut_anywhere_is_refused_in_one_line(kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FileKind.HWLOC, FileKind.NUMACTL, FileKind.LATENCIES])
+def test_a_file_cut_anywhere_is_refused_in_one_line(kind: FileKind, tmp_path: Path) -> None:
     text = SAMPLES[kind].rstrip()
     assert refusal(saved(tmp_path, text)) is None
-    for place in range(0, len(text), 3 if kind is Kind.HWLOC else 1):
+    for place in range(0, len(text), 3 if kind is FileKind.HWLOC else 1):
         assert refusal(saved(tmp_path, text[:place])) is not None, f"cut after {place} characters"
 
 
@@ -111,7 +111,7 @@ def test_a_real_file_cut_at_many_places_is_refused_in_one_line(path: Path | None
 )
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_with_bytes_changed_is_a_machine_or_one_line(
-    kind: Kind, changes: list[tuple[float, int, bytes]], tmp_path: Path
+    kind: FileKind, changes: list[tuple[float, int, bytes]], tmp_path: Path
 ) -> None:
     data = SAMPLES[kind].encode()
     for place, gone, new in changes:

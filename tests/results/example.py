@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+import polars as pl
+
 from slabdes.engine.records import (
     CacheRecord,
     ContentionPoint,
@@ -16,8 +18,9 @@ from slabdes.engine.records import (
     Records,
     SlabRecord,
     Spent,
+    bucket_bounds,
 )
-from slabdes.results.frames import Frames, Point, concat_frames, frames_of
+from slabdes.results.frames import Frames, Point, concat_frames, frames_of, schema
 from slabdes.results.manifest import Manifest, make_manifest
 
 NUM = 15
@@ -226,3 +229,10 @@ def example_manifest(frames: Frames, layouts: dict[str, dict[str, object]] | Non
     for name, layout in (layouts or {}).items():
         machines[name] = {"name": name, "layout": layout}
     return make_manifest(frames, experiment, "reference", machines, wall_s=1.5)
+
+
+def histogram_frame(histogram: Histogram) -> pl.DataFrame:
+    """One histogram as low_ns, high_ns (first value no longer counted) and count, a row a bucket."""
+    rows = [(*(bound / 1000 for bound in bucket_bounds(bucket)), count) for bucket, count in sorted(histogram.buckets.items())]
+    kinds = {name: kind for name, kind in schema("latency").items() if name in ("low_ns", "high_ns", "count")}
+    return pl.DataFrame(rows, schema=kinds, orient="row")

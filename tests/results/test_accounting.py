@@ -8,7 +8,7 @@ import pytest
 from example import example_frames, example_records, section_records
 
 from slabdes.engine.records import ContentionPoint, Histogram, Path, Records
-from slabdes.results.accounting import check_accounting, littles_law
+from slabdes.results.accounting import check_accounting
 from slabdes.results.frames import Point, frames_of
 
 
@@ -109,12 +109,3 @@ def test_off_slab_descriptors_in_another_cache_are_told_apart_from_objects_in_us
     leaking = replace(records, slabs=(replace(SLAB, in_use=SLAB.in_use + 2, in_arrays=SLAB.in_arrays - 2), *records.slabs[1:]))
     (sentence,) = check_accounting(leaking)
     assert "objects are in use" in sentence
-
-
-def test_littles_law_holds_when_all_time_is_told() -> None:
-    table = littles_law(example_frames((1, 4), replications=2))
-    assert table.height == 4
-    for row in table.iter_rows(named=True):
-        product = row["operations_per_s"] * (row["mean_latency_ns"] + row["mean_outside_ns"]) / 1e9
-        assert row["expected"] == pytest.approx(product) == pytest.approx(row["active"])
-        assert row["gap"] == pytest.approx(0, abs=1e-9)

@@ -9,7 +9,7 @@ from example import example_frames, example_records, section_records
 
 from slabdes.engine.records import Histogram, Path, bucket_bounds, bucket_of
 from slabdes.errors import InputError
-from slabdes.results.frames import COLUMNS, Point, concat_frames, digest_of, frames_of, histogram_frame, schema
+from slabdes.results.frames import COLUMNS, Point, concat_frames, digest_of, frames_of, schema
 
 
 def test_every_frame_has_the_columns_that_are_documented() -> None:
@@ -24,7 +24,9 @@ def test_a_bucket_keeps_its_bounds_and_count_in_nanoseconds() -> None:
     histogram = Histogram()
     for value in (1000, 1003, 1004, 5):  # bucket_bounds(bucket_of(1000)) is (1000, 1004)
         histogram.add(value)
-    assert histogram_frame(histogram).rows() == [(0.005, 0.006, 1), (1.0, 1.004, 2), (1.004, 1.008, 1)]
+    records = dataclasses.replace(example_records(), latency={(0, Path.HIT): histogram})
+    rows = frames_of(Point(0, "m", 4), [records]).latency.select("low_ns", "high_ns", "count").rows()
+    assert rows == [(0.005, 0.006, 1), (1.0, 1.004, 2), (1.004, 1.008, 1)]
 
 
 def test_a_row_of_operations_is_the_histogram_of_its_path() -> None:

@@ -7,14 +7,14 @@ from math import ceil
 
 import polars as pl
 import pytest
-from example import example_frames, example_records, section_records
+from example import example_frames, example_records, histogram_frame, section_records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
 from slabdes.results import metrics
-from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of, histogram_frame
+from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
 

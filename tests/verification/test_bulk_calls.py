@@ -12,8 +12,7 @@ import pytest
 from slabdes.engine.records import Path, Records
 from slabdes.results.accounting import check_accounting
 from slabdes.units import PS_PER_NS, PS_PER_S
-from slabdes.workload.programs import ANY_NODE, Op, Step
-from slabdes.workload.synthetic import NO_CACHE
+from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step
 from tests.verification.bench import PRICE as P
 from tests.verification.bench import alloc, experiment, free, last_operation, later, machine, run, section
 

@@ -11,8 +11,8 @@ from slabdes.errors import InputError
 from slabdes.machine.toml_file import parse_toml
 from slabdes.machine.topology import Machine
 from slabdes.study.plan import machine_of
-from slabdes.workload.programs import Op
-from slabdes.workload.synthetic import NO_CACHE, SLOT_BITS, build_synthetic, known_span_ps, pair_up
+from slabdes.workload.programs import NO_CACHE, Op
+from slabdes.workload.synthetic import SLOT_BITS, build_synthetic, known_span_ps, pair_up
 
 
 def machine(*node_of_cpu: int) -> Machine:

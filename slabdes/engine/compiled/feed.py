@@ -9,7 +9,7 @@ import numpy as np
 
 from slabdes.config import ThinkKind
 from slabdes.engine.compiled import layout
-from slabdes.engine.compiled.layout import Kind
+from slabdes.engine.compiled.layout import ProgramKind
 from slabdes.engine.compiled.logged import LOGGED_RUN
 from slabdes.engine.compiled.pack import Array, Memory
 from slabdes.engine.compiled.program import IDLE
@@ -52,7 +52,7 @@ class Feed:
         memory.put("slots", _empty_table(FIRST_PLACES), layout.SLOT)
         memory.put("steps", np.zeros(len(memory["cpus"]) * CHUNK, layout.STEP), layout.STEP)
         for cpu, program in workload.programs.items():
-            memory["cpus"][cpu]["kind"] = Kind.STREAM
+            memory["cpus"][cpu]["kind"] = ProgramKind.STREAM
             self._chunks[cpu] = _trace_chunks(program) if isinstance(program, TraceProgram) else _chunks(program)
 
     def refill(self, cpu: int) -> None:
@@ -144,7 +144,7 @@ def _pack_burst(memory: Memory, programs: Programs) -> bool:
         assert isinstance(program, Burst)
         config = program.config
         record = memory["cpus"][cpu]
-        record["kind"] = Kind.BURST
+        record["kind"] = ProgramKind.BURST
         record["base"] = program.owner << SLOT_BITS
         if config.own_caches:
             record["cache0"] = program.owner
@@ -167,7 +167,7 @@ def _pack_mix(memory: Memory, programs: Programs) -> bool:
         config = program.config
         slots = 2 * config.live + 1
         record = memory["cpus"][cpu]
-        record["kind"] = Kind.MIX
+        record["kind"] = ProgramKind.MIX
         record["draw_key"] = program.key
         record["live0"] = place * slots
     if not _table(memory, len(programs), slots):
@@ -187,7 +187,7 @@ def _pack_pass(memory: Memory, programs: Programs) -> bool:
         assert isinstance(program, PassObjects)
         config = program.config
         record = memory["cpus"][cpu]
-        record["kind"] = Kind.PASS
+        record["kind"] = ProgramKind.PASS
         record["draw_key"] = program.key
         record["base"] = program.pair << SLOT_BITS
         record["phase"] = Op.ALLOC if program.op is Op.ALLOC else Op.FREE
@@ -201,7 +201,7 @@ def _pack_section(memory: Memory, programs: Programs) -> bool:
         assert isinstance(program, CriticalSection)
         config = program.config
         record = memory["cpus"][cpu]
-        record["kind"] = Kind.SECTION
+        record["kind"] = ProgramKind.SECTION
         record["draw_key"] = program.key
     _think(memory, config.think, config.think_ns)
     hold = ns_to_ps(config.hold_ns)

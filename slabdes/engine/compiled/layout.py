@@ -156,7 +156,7 @@ class Micro(IntEnum):
     FINISH = 4
 
 
-class Kind(IntEnum):
+class ProgramKind(IntEnum):
     """Where a CPU's steps come from: nowhere, Python, or one of the synthetic programs, drawn in compiled code."""
 
     NONE = 0

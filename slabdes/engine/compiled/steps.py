@@ -6,13 +6,12 @@ from typing import Any
 
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.engine.compiled.clock import Record, exponential_draw, high_product, next_draw
-from slabdes.engine.compiled.layout import Kind, Status
+from slabdes.engine.compiled.layout import ProgramKind, Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps_at
-from slabdes.workload.programs import ANY_NODE, Op
-from slabdes.workload.synthetic import NO_CACHE
+from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op
 
 _STREAM, _BURST, _MIX, _PASS, _SECTION = (
-    int(Kind.STREAM), int(Kind.BURST), int(Kind.MIX), int(Kind.PASS), int(Kind.SECTION),
+    int(ProgramKind.STREAM), int(ProgramKind.BURST), int(ProgramKind.MIX), int(ProgramKind.PASS), int(ProgramKind.SECTION),
 )  # fmt: skip
 _ALLOC, _FREE, _HOLD, _BARRIER = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION), int(Op.BARRIER)
 _BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)

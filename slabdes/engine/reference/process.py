@@ -46,7 +46,6 @@ PROGRESS_STEPS = 2048
 """Operations between two reports of progress where there are no events in between; a power of two."""
 PROGRESS_EVENTS = 4096
 """Events between two reports, a fraction of a second (assumed): many may come between two operations."""
-NO_CACHE = -1
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -117,19 +116,19 @@ class Run:
             Op.END_BULK: self._end_bulk,
         }
         timer = self._timer(cpu)
-        for think, op, cache, slot, node, flags in program():
+        for think, op, cache, what, node, flags in program():
             if cpu.clock + think < timer:
                 cpu.clock += think
                 cpu.think_time += think
             else:
                 yield from self._think(cpu, think)
                 timer = self._timer(cpu)
-            if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, slot)) or (
-                op == Op.FREE and self._free_hits(cpu, cache, slot)
+            if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, what)) or (
+                op == Op.FREE and self._free_hits(cpu, cache, what)
             ):
                 pass
             else:
-                yield from handlers[Op(op)](cpu, cache, slot, node, flags)
+                yield from handlers[Op(op)](cpu, cache, what, node, flags)
                 timer = self._timer(cpu)
             self.steps += 1
             if not self.steps % PROGRESS_STEPS:
@@ -350,14 +349,14 @@ class Run:
     def _give_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
         return give_block(self.kernel, cpu, order)
 
-    def _begin_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+    def _begin_bulk(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
         begin_bulk(self.kernel, cpu)
         yield from ()
 
-    def _end_bulk(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+    def _end_bulk(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
         return self._path(end_bulk(self.kernel, cpu))
 
-    def _barrier(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+    def _barrier(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
         """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
         arrived = self.arrived
         arrived.append((cpu.number, cpu.clock))

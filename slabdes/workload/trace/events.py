@@ -60,7 +60,7 @@ _LOST: Final = re.compile(rb"^\s*CPU:\s*\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DRO
 """ftrace's `CPU:1 [LOST 5 EVENTS]`, trace-cmd's `CPU:1 [5 EVENTS DROPPED]` (both also without a number), perf script's record."""
 
 
-class Kind(IntEnum):
+class KmemKind(IntEnum):
     """What an event did with its object."""
 
     ALLOC = 0
@@ -83,7 +83,7 @@ class KmemEvent(NamedTuple):
 
     cpu: int
     time: int
-    kind: Kind
+    kind: KmemKind
     is_kmalloc: bool
     pointer: int
     bytes_req: int
@@ -146,7 +146,7 @@ class KmemReader:
         call_site = self._word(fields.get(b"call_site", b"")[:MAX_SITE])
         is_kmalloc = event[:5] != b"kmem_"
         if event[-4:] == b"free":
-            return KmemEvent(cpu, time, Kind.FREE, is_kmalloc, pointer, 0, 0, 0, ANY_NODE, name, call_site)
+            return KmemEvent(cpu, time, KmemKind.FREE, is_kmalloc, pointer, 0, 0, 0, ANY_NODE, name, call_site)
         try:
             bytes_req, bytes_alloc = fields[b"bytes_req"], fields[b"bytes_alloc"]
         except KeyError as error:
@@ -154,7 +154,7 @@ class KmemReader:
         return KmemEvent(
             cpu,
             time,
-            Kind.ALLOC,
+            KmemKind.ALLOC,
             is_kmalloc,
             pointer,
             self._number(bytes_req, "bytes_req", 0, _OPAQUE),

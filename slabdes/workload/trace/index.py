@@ -16,7 +16,7 @@ from typing import Final
 from slabdes.errors import InputError, nearest
 from slabdes.files import stamp
 from slabdes.workload.trace.caches import MAX_LISTED, MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
-from slabdes.workload.trace.events import MAX_CPU, MAX_WORDS, NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemReader
+from slabdes.workload.trace.events import MAX_CPU, MAX_WORDS, NO_POINTER, UNKNOWN_POINTER, Clock, KmemKind, KmemReader
 from slabdes.workload.trace.lines import Progress
 
 MAX_LIVE_OBJECTS: Final = 1 << 24
@@ -166,7 +166,7 @@ def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:
             tally.no_object += 1
         elif pointer == UNKNOWN_POINTER:
             tally.hidden += 1
-        elif event.kind is Kind.ALLOC:
+        elif event.kind is KmemKind.ALLOC:
             tally.allocs += 1
             tally.reallocated += pointer in live
             tally.too_large += event.bytes_alloc > MAX_OBJECT_BYTES

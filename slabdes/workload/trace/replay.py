@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slabdes.config import CacheConfig, Placement, TraceWorkload
@@ -16,8 +15,7 @@ from slabdes.errors import InputError, nearest
 from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Program, Step, Workload
-from slabdes.workload.trace.lines import Progress
-from slabdes.workload.trace.spool import Spool, Think, ThinkRule, load_trace
+from slabdes.workload.trace.spool import Spool, Think, ThinkRule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -73,14 +71,6 @@ class TraceProgram:
             columns[0][0] += phase_ps
             phase_ps = 0
             yield columns
-
-
-def build_trace_workload(
-    config: TraceWorkload, machine: ReplayMachine, *, seed: int, replication: int, folder: Path, progress: Progress | None = None
-) -> Workload:
-    """Read the trace of `config`, spool it into `folder`, and replay it on `machine`; see load_trace and trace_workload."""
-    spool = load_trace(config.file, config.caches, folder, progress)
-    return trace_workload(config, machine, spool, seed=seed, replication=replication)
 
 
 def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, *, seed: int, replication: int) -> Workload:

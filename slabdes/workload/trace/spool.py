@@ -19,7 +19,7 @@ from slabdes.files import stamp
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
-from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemEvent, KmemReader
+from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
 from slabdes.workload.trace.index import TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 
@@ -315,7 +315,7 @@ def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progre
         if pointer in (NO_POINTER, UNKNOWN_POINTER):
             continue
         time = 0 if start is None else event.time - start
-        if event.kind is Kind.FREE:
+        if event.kind is KmemKind.FREE:
             known = live.pop(pointer, None)
             if known is not None:
                 slot, cache = _freed(event, known, writer)

@@ -36,8 +36,8 @@ from slabdes.machine.topology import Machine
 from slabdes.study.effort import effort
 from slabdes.study.plan import machine_of
 from slabdes.units import ns_to_ps
-from slabdes.workload.programs import ANY_NODE, Op, Step, Workload
-from slabdes.workload.synthetic import NO_CACHE, build_synthetic
+from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
+from slabdes.workload.synthetic import build_synthetic
 
 Engine = Callable[..., Records]
 SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.errors import InputError
-from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Kind, KmemEvent, KmemReader
+from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
 from slabdes.workload.trace.gfp import step_flags
 from slabdes.workload.trace.lines import MAX_LINE_BYTES
 
@@ -57,7 +57,7 @@ def refusal(path: Path) -> str:
 )
 def test_an_event_is_read_in_each_format(write_trace: WriteTrace, line: str, cpu: int, time: int) -> None:
     assert read(write_trace("# tracer: nop", "cpus=2", line)) == [
-        KmemEvent(cpu, time, Kind.ALLOC, False, 0xABC00, 232, 256, MAY_WAIT, -1, "", "f+0x1/0x2")
+        KmemEvent(cpu, time, KmemKind.ALLOC, False, 0xABC00, 232, 256, MAY_WAIT, -1, "", "f+0x1/0x2")
     ]
 
 
@@ -79,7 +79,7 @@ def test_an_event_is_read_in_each_format(write_trace: WriteTrace, line: str, cpu
 )
 def test_a_task_name_may_hold_anything(write_trace: WriteTrace, task: str) -> None:
     [event] = read(write_trace(f"   {task}-12    [004] .....  2886.040608: kfree: call_site=g+0xa4/0xc8 ptr=00000000000f22f4"))
-    assert (event.cpu, event.kind, event.pointer, event.call_site) == (4, Kind.FREE, 0xF22F4, "g+0xa4/0xc8")
+    assert (event.cpu, event.kind, event.pointer, event.call_site) == (4, KmemKind.FREE, 0xF22F4, "g+0xa4/0xc8")
 
 
 def test_the_six_events_are_told_apart_and_others_skipped(write_trace: WriteTrace) -> None:
@@ -114,7 +114,7 @@ def test_fields_are_read_by_key_wherever_they_stand(write_trace: WriteTrace) -> 
             "t-1 [000] 1.0: kmem_cache_alloc: node=3 bytes_alloc=64 gfp_flags=GFP_NOWAIT name=x future=1 ptr=0xff00 bytes_req=60"
         )
     )
-    assert event == KmemEvent(0, 10**9, Kind.ALLOC, False, 0xFF00, 60, 64, 0, 3, "x", "")
+    assert event == KmemEvent(0, 10**9, KmemKind.ALLOC, False, 0xFF00, 60, 64, 0, 3, "x", "")
 
 
 def test_a_call_site_in_a_module_keeps_the_modules_name(write_trace: WriteTrace) -> None:
@@ -280,7 +280,7 @@ events = st.builds(
     KmemEvent,
     cpu=st.integers(0, 8191),
     time=st.integers(0, 10**15).map(lambda microseconds: microseconds * 1000),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(KmemKind),
     is_kmalloc=st.booleans(),
     pointer=st.integers(17, 2**64 - 1),
     bytes_req=st.integers(0, 1 << 22),
@@ -306,15 +306,15 @@ PREFIXES = {
 
 def line_of(event: KmemEvent, form: str, task: str, pointer: str, separate_node_events: bool) -> str:
     """`event` as the tool `form` prints it."""
-    name = ("kmalloc" if event.is_kmalloc else "kmem_cache_alloc") if event.kind is Kind.ALLOC else "kfree"
-    if event.kind is Kind.FREE and not event.is_kmalloc:
+    name = ("kmalloc" if event.is_kmalloc else "kmem_cache_alloc") if event.kind is KmemKind.ALLOC else "kfree"
+    if event.kind is KmemKind.FREE and not event.is_kmalloc:
         name = "kmem_cache_free"
-    if event.kind is Kind.ALLOC and separate_node_events:
+    if event.kind is KmemKind.ALLOC and separate_node_events:
         name += "_node"
     fields = [f"call_site={event.call_site}", f"ptr={pointer.format(event.pointer)}"]
     if event.name:
         fields.append(f"name={event.name}")
-    if event.kind is Kind.ALLOC:
+    if event.kind is KmemKind.ALLOC:
         fields += [f"bytes_req={event.bytes_req}", f"bytes_alloc={event.bytes_alloc}", f"gfp_flags={MASKS[event.flags]}"]
         fields += [f"node={event.node}", "accounted=false"]
     prefix = "kmem:" if form == "perf script" else ""
@@ -339,4 +339,4 @@ def test_what_any_tool_writes_is_read_back(
     path = tmp_path / "trace"
     path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
     blank = {"bytes_req": 0, "bytes_alloc": 0, "flags": 0, "node": -1}
-    assert read(path) == [event if event.kind is Kind.ALLOC else event._replace(**blank) for event in written]
+    assert read(path) == [event if event.kind is KmemKind.ALLOC else event._replace(**blank) for event in written]

@@ -11,7 +11,7 @@ import pytest
 from slabdes.config import Placement, TraceWorkload
 from slabdes.errors import InputError
 from slabdes.workload.programs import Workload
-from slabdes.workload.trace.replay import ASSUMED_STEP_NS, build_trace_workload, place_copies, trace_workload
+from slabdes.workload.trace.replay import ASSUMED_STEP_NS, place_copies, trace_workload
 from slabdes.workload.trace.spool import Spool, load_trace
 
 WriteTrace = Callable[..., Path]
@@ -155,9 +155,10 @@ def test_an_allocation_on_a_node_that_is_not_there_is_refused(write_trace: Write
     assert next(three.programs[0]())[4] == 2
 
 
-def test_a_real_capture_becomes_a_workload_in_one_call(unix_dgram: Path, tmp_path: Path) -> None:
+def test_a_real_capture_becomes_a_workload(unix_dgram: Path, tmp_path: Path) -> None:
     settings = config(file=unix_dgram, caches=("skbuff_head_cache",), copies=12, cpus="0:0,1:24", think="0.1x")
-    workload = build_trace_workload(settings, TwoNodes(48), seed=1, replication=0, folder=tmp_path)
+    spool = load_trace(settings.file, settings.caches, tmp_path)
+    workload = trace_workload(settings, TwoNodes(48), spool, seed=1, replication=0)
     assert sorted(workload.programs) == [*range(12), *range(24, 36)]
     assert workload.operations == 12 * 20_008
     assert [(cache.name, cache.size) for cache in workload.caches] == [("skbuff_head_cache", 256)]
@@ -165,6 +166,6 @@ def test_a_real_capture_becomes_a_workload_in_one_call(unix_dgram: Path, tmp_pat
 
 def test_a_counter_clocks_workload_says_so_and_thinks_nothing(shared_file: Callable[[str], Path], tmp_path: Path) -> None:
     path = shared_file("kernel61/traces/8cpu_2node_counter_quiet1/trace.txt.gz")
-    workload = build_trace_workload(config(file=path), TwoNodes(8), seed=1, replication=0, folder=tmp_path)
+    workload = trace_workload(config(file=path), TwoNodes(8), load_trace(path, (), tmp_path), seed=1, replication=0)
     assert any("the clock counts events, not time" in warning for warning in workload.warnings)
     assert {step[0] for program in workload.programs.values() for step in program()} == {0}

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from slabdes.dumps.records import CacheDump, Dump
 from slabdes.errors import InputError
 from slabdes.units import PAGE_SIZE
-from slabdes.workload.trace.events import Clock, Kind, KmemEvent, KmemReader
+from slabdes.workload.trace.events import Clock, KmemEvent, KmemKind, KmemReader
 
 MAX_EVENTS: Final = 1 << 21
 """Events accepted in one trace (assumed: they are held in memory, about half a kilobyte each)."""
@@ -111,7 +111,7 @@ def _mark(path: Path, marks: Iterable[tuple[str, int]], label: str) -> int:
 def _traced(kmem: KmemEvent, line: bytes) -> TracedEvent:
     context = _CONTEXT.search(line)
     level, task = (_LEVELS.get(context[2], 0), int(context[1])) if context else (0, 0)
-    if kmem.kind is Kind.FREE:
+    if kmem.kind is KmemKind.FREE:
         name = line.partition(_NAME)[2].rstrip().decode("ascii", "replace")
         return TracedEvent(kmem, name, "", level, task)
     gfp = _GFP.search(line)
@@ -146,7 +146,7 @@ class CacheFinder:
     def cache_of(self, position: int) -> str:
         """The cache that the event at `position` is about: its name, PAGES, or UNKNOWN."""
         traced = self._trace.events[position]
-        if traced.kmem.kind is Kind.FREE:
+        if traced.kmem.kind is KmemKind.FREE:
             return self._cache_of_free(traced)
         return self._kmalloc(traced) if traced.kmem.is_kmalloc else self._kmem_cache(position, traced)
 
@@ -187,7 +187,7 @@ class CacheFinder:
         """The cache that each call site allocates from most often, where pointers and names leave no doubt."""
         seen: dict[tuple[str, int, int], Counter[str]] = {}
         for position, traced in enumerate(self._trace.events):
-            if traced.kmem.kind is Kind.ALLOC and not traced.kmem.is_kmalloc and (name := self._certain(position, traced)):
+            if traced.kmem.kind is KmemKind.ALLOC and not traced.kmem.is_kmalloc and (name := self._certain(position, traced)):
                 seen.setdefault(_site(traced), Counter())[name] += 1
         return {site: min(names, key=lambda name: (-names[name], name)) for site, names in seen.items()}
 
@@ -246,7 +246,7 @@ def _names_of_next_frees(events: tuple[TracedEvent, ...]) -> list[str]:
     coming: dict[int, str] = {}
     for position in range(len(events) - 1, -1, -1):
         traced = events[position]
-        if traced.kmem.kind is Kind.FREE:
+        if traced.kmem.kind is KmemKind.FREE:
             coming[traced.kmem.pointer] = traced.name
         else:
             names[position] = coming.pop(traced.kmem.pointer, UNKNOWN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from slabdes.engine.conformance.kernel_trace.events import Trace
-from slabdes.workload.trace.events import Kind
+from slabdes.workload.trace.events import KmemKind
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def delays(trace: Trace) -> Delays:
         if run:
             run.reverse()
             found.unsure.update(trace.events[other].kmem.pointer for other in run)
-            if traced.kmem.kind is Kind.ALLOC:
+            if traced.kmem.kind is KmemKind.ALLOC:
                 found.before.setdefault(run[0], []).insert(0, Delay(position, tuple(run)))
-            if stack and trace.events[stack[-1]].kmem.kind is Kind.FREE:
+            if stack and trace.events[stack[-1]].kmem.kind is KmemKind.FREE:
                 found.unsure.add(trace.events[stack[-1]].kmem.pointer)
         if traced.level == 0:
             stack.clear()

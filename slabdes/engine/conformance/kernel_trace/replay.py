@@ -25,7 +25,7 @@ from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.paths.slab.kernel import SlabCpu
 from slabdes.workload.programs import ANY_NODE
-from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Kind
+from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, KmemKind
 
 MAX_EXAMPLES: Final = 8
 """Differing pointers that are told one by one, a cache."""
@@ -155,12 +155,12 @@ class _Replayer:
         later = self._later(position)
         if not later or later[0].kmem.cpu == kmem.cpu:
             return False
-        if kmem.kind is Kind.ALLOC:
-            return kmem.pointer in self.recorded_live and later[0].kmem.kind is Kind.FREE
-        if kmem.pointer in self.recorded_live or later[0].kmem.kind is Kind.FREE:
+        if kmem.kind is KmemKind.ALLOC:
+            return kmem.pointer in self.recorded_live and later[0].kmem.kind is KmemKind.FREE
+        if kmem.pointer in self.recorded_live or later[0].kmem.kind is KmemKind.FREE:
             return False
         # Free, allocation, free is what pages that become a slab look like: nothing is early there.
-        return len(later) == 1 or later[1].kmem.kind is Kind.ALLOC
+        return len(later) == 1 or later[1].kmem.kind is KmemKind.ALLOC
 
     def _later(self, position: int) -> list[TracedEvent]:
         """The next two events about the same pointer."""
@@ -195,7 +195,7 @@ class _Replayer:
             named = self.names[position] or self.recorded_live.get(other.pointer, UNKNOWN)
             if named != name or other.pointer <= NO_POINTER:
                 continue
-            if other.kind is Kind.FREE:
+            if other.kind is KmemKind.FREE:
                 stack.append(other.pointer)
                 freed.add(other.pointer)
             elif stack:
@@ -214,7 +214,7 @@ class _Replayer:
             self.empty += 1
         elif traced.kmem.pointer == UNKNOWN_POINTER:
             self.unknown += 1
-        elif traced.kmem.kind is Kind.FREE:
+        elif traced.kmem.kind is KmemKind.FREE:
             self._free(position, traced, name)
         elif name == PAGES:
             self.pages += 1
