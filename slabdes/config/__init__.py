@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, MAX_TASKS, Frozen
-from slabdes.config.files import apply_settings, expand, load_experiment, parse_experiment, without_rule
+from slabdes.config.files import apply_settings, apply_values, expand, load_experiment, parse_experiment, without_rule
 from slabdes.config.models import (
     AllocatorVersion,
     BurstWorkload,
@@ -62,6 +62,7 @@ __all__ = [
     "TraceWorkload",
     "Workload",
     "apply_settings",
+    "apply_values",
     "expand",
     "load_experiment",
     "parse_experiment",

@@ -91,6 +91,12 @@ def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:
         _set(raw, setting)
 
 
+def apply_values(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> None:
+    """Change `raw` as `values` by dotted keys say. Raises InputError, beginning with `where`, for a key that cannot be."""
+    for key, value in values.items():
+        _put(raw, key, value, where)
+
+
 def _set(raw: dict[str, Any], setting: str) -> None:
     key, equals, text = (part.strip() for part in setting.partition("="))
     if not equals or not key:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest
+from slabdes.files import is_there
 
 if TYPE_CHECKING:
     from slabdes.machine.costs import Costs, costs_table
@@ -95,7 +96,7 @@ def describe_machine(name_or_path: str | Path) -> Description:
         text = files(__name__).joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
         return parse_toml(text, f"preset {name}", f"{name}.toml")
     path = Path(name_or_path)
-    if not name.strip() or not _is_there(path):
+    if not name.strip() or not is_there(path):
         known = ", ".join((*presets, HOST))
         raise InputError(
             f"machine {name!r}",
@@ -119,10 +120,3 @@ def _described_file(path: Path) -> Description:
         case FileKind.TOML:
             from slabdes.machine.toml_file import parse_toml as parse
     return parse(text, where, name)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that is too long, holds a NUL, or lies in a folder one may not enter
-        return False

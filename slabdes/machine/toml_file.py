@@ -40,12 +40,12 @@ Leaves out everything a machine file cannot change: which rule charges which cos
 from __future__ import annotations
 
 import json
-import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, Strict, ValidationError
 
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
+from slabdes.files import toml_of
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
 from slabdes.machine.topology import line_transfers
@@ -54,13 +54,32 @@ from slabdes.units import LEAST, ns_to_ps, ps_to_ns, told_from_nothing
 if TYPE_CHECKING:
     from slabdes.machine.topology import Machine
 
+
+class _FirstOnly(FailFast):
+    """Of a list's wrong entries only the first is told: a matrix may have a million. Unlike its parent it may be in a union."""
+
+    __hash__ = object.__hash__
+
+
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=1 << 20)]
 Index = Annotated[int, Strict(), Field(ge=0, le=1 << 20)]
 Number = Annotated[float, Strict()]
 Nanoseconds = Annotated[float, Strict(), Field(ge=0, le=1e9)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Indexes = Annotated[tuple[Index, ...], _FirstOnly()]
+Numbers = Annotated[tuple[Number, ...], _FirstOnly()]
+Slit = Annotated[tuple[Annotated[tuple[Whole, ...], _FirstOnly()], ...], _FirstOnly()]
+Transfers = Annotated[tuple[Annotated[tuple[Nanoseconds, ...], _FirstOnly()], ...], _FirstOnly()]
 
+MOST: Final = {
+    "=": (1 << 14, "keys"),
+    "[": (1 << 14, "tables and lists"),
+    ",": (5 << 18, "values in lists"),
+    "\n": (1 << 21, "lines"),
+}
+"""How much of what takes time to read, by the mark that comes with each: a full matrix for 1,024 CPUs has 1,024 lists and a
+million values (choices)."""
 SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns")
 """What besides costs may have a source."""
 
@@ -100,14 +119,14 @@ class MachineFile(_Part):
     name: Text | None = None
     source: Text | None = None
     clock_ghz: Annotated[float, Strict(), Field(ge=0.1, le=10)] = REFERENCE_GHZ
-    memory_mib: Number | tuple[Number, ...] | None = None
-    distances: tuple[tuple[Whole, ...], ...] | None = None
+    memory_mib: Number | Numbers | None = None
+    distances: Slit | None = None
     topology: Topology | None = None
-    node_of_cpu: tuple[Index, ...] | None = None
-    node_ids: tuple[Index, ...] | None = None
-    core_of_cpu: tuple[Index, ...] | None = None
-    cluster_of_core: tuple[Index, ...] | None = None
-    transfer_ns: tuple[tuple[Nanoseconds, ...], ...] | None = None
+    node_of_cpu: Indexes | None = None
+    node_ids: Indexes | None = None
+    core_of_cpu: Indexes | None = None
+    cluster_of_core: Indexes | None = None
+    transfer_ns: Transfers | None = None
     costs: dict[str, Number] = {}
     sources: dict[str, Text] = {}
     calibration: Calibration | None = None
@@ -118,19 +137,19 @@ EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_co
 
 def parse_toml(text: str, where: str, name: str) -> Description:
     """The machine in `text`; `where` begins any error, `name` is the file's. See the module's docstring."""
-    try:
-        raw = tomllib.loads(text)
-    except RecursionError:
-        raise InputError(where, "not TOML: nested too deeply") from None
-    except ValueError as error:
-        # After a semicolon Python advises its programmer (numbers of thousands of digits), not our user.
-        raise InputError(where, f"not TOML: {str(error).partition(';')[0]}") from None
+    for mark, (most, called) in MOST.items():
+        if (count := text.count(mark)) > most:
+            raise InputError(where, f"{count:,} {called}", allowed=f"at most {most:,} in a machine")
+    raw = toml_of(text, where)
     if not raw:
         raise InputError(where, "empty: no key in it", allowed=", ".join(MachineFile.model_fields))
     try:
         file = MachineFile.model_validate(raw)
     except ValidationError as error:
-        raise _first_error(error.errors(include_url=False)[0], where) from None
+        errors = error.errors(include_url=False)
+        # An unknown key before all else: what is missing may be it, misspelt.
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+        raise _told(first, where) from None
     return _described(file, where, name)
 
 
@@ -202,8 +221,8 @@ def _explicit(file: MachineFile, node_of_cpu: tuple[int, ...], where: str) -> _C
     place = {node: index for index, node in enumerate(ids)}
     for cpu, node in enumerate(node_of_cpu):
         if node not in place:
-            shown = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
-            raise InputError(f"{where}: node_of_cpu", f"CPU {cpu} is on node {node}, which is not there", allowed=shown)
+            some = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
+            raise InputError(f"{where}: node_of_cpu", f"CPU {cpu} is on node {node}, which is not there", allowed=some)
     cores = file.core_of_cpu if file.core_of_cpu is not None else tuple(range(len(node_of_cpu)))
     if len(cores) != len(node_of_cpu):
         raise InputError(f"{where}: core_of_cpu", f"{len(cores)} entries for {len(node_of_cpu)} CPUs", allowed="one a CPU")
@@ -252,22 +271,24 @@ def _sources(file: MachineFile) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(told.items()))
 
 
-def _first_error(first: Any, where: str) -> InputError:
-    location = [part for part in first["loc"] if part not in _UNION_BRANCHES]
+def _told(first: Any, where: str) -> InputError:
+    location = first["loc"]
+    if location[0] == "memory_mib":
+        location = ("memory_mib", *location[2:])  # without the branch of its union
     place = f"{where}: {'.'.join(map(str, location))}"
     if first["type"] == "extra_forbidden":
-        known = list(Topology.model_fields if location[0] == "topology" else MachineFile.model_fields)
+        known = list(_KEYS_OF.get(location[0] if len(location) > 1 else None, MachineFile).model_fields)
         return InputError(place, f"unknown key{nearest(str(location[-1]), known)}", allowed=", ".join(known))
     if first["type"] == "missing":
         return InputError(place, "missing")
-    shown = repr(first["input"])
+    given = shown(repr(first["input"]), 60)
     if first["type"] in ("model_type", "dict_type"):
-        return InputError(place, f"{shown[:60]} is not a table", allowed=f"[{location[0]}] and its keys")
-    return InputError(place, f"{shown if len(shown) <= 60 else shown[:60] + '...'}: {first['msg']}")
+        return InputError(place, f"{given} is not a table", allowed=f"[{location[0]}] and its keys")
+    return InputError(place, f"{given}: {first['msg']}")
 
 
-_UNION_BRANCHES: Final = ("float", "tuple[float, ...]", "tuple[constrained-float, ...]")
-"""What pydantic adds to a location for the branches of memory_mib; no key has these names."""
+_KEYS_OF: Final[dict[str | None, type[_Part]]] = {"topology": Topology, "calibration": Calibration}
+"""Tables whose keys are known."""
 
 
 def write_toml(machine: Machine, calibration: Calibration | None = None) -> str:

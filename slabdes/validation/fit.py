@@ -15,7 +15,7 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from slabdes.errors import InputError
-from slabdes.files import write_new
+from slabdes.files import is_there, write_new
 from slabdes.machine.costs import RATIOS, value_of
 from slabdes.machine.toml_file import Calibration, write_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
@@ -262,7 +262,7 @@ def check_new(path: Path) -> Path:
     """The path of a machine file to write. Raises InputError if it is there already, or is no .toml."""
     if path.suffix != ".toml":
         raise InputError(str(path), f"a machine named *{path.suffix}", allowed="a name that ends in .toml")
-    if path.exists():
+    if is_there(path):
         raise InputError(str(path), "is there already", allowed="a new file")
     return path
 

@@ -29,13 +29,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slabdes.config import apply_settings, parse_experiment
+from slabdes.config import apply_values, parse_experiment
 from slabdes.errors import InputError, nearest, shown
-from slabdes.files import read_text, toml_of
+from slabdes.files import is_regular, is_there, read_text, toml_of
 from slabdes.machine import describe_machine
 from slabdes.machine.costs import check_names
 from slabdes.machine.description import Description
@@ -45,6 +45,8 @@ from slabdes.validation.published import published
 TABLES: Final = "tables"
 MAX_FILE: Final = 1 << 18
 """Bytes of a table, as of an experiment: each row is simulated many times (a choice)."""
+MOST_ROWS: Final = 256
+"""Rows that are written out (a choice: each is simulated dozens of times)."""
 MOST_FREE: Final = 3
 """More numbers than this explain anything (stated before anything was fitted)."""
 
@@ -58,6 +60,9 @@ class Unit(StrEnum):
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+PartT = TypeVar("PartT", bound=_Part)
 
 
 class Row(_Part):
@@ -85,7 +90,7 @@ class FitFile(_Part):
     data: Annotated[str, Field(min_length=1, max_length=1000)]
     experiment: dict[str, Any]
     csv: Csv | None = None
-    row: tuple[Row, ...] = ()
+    row: Annotated[tuple[Row, ...], Field(max_length=MOST_ROWS)] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def read_fit_table(path: Path) -> FitTable:
     known = table_names()
     if str(path) in known:
         return parse_fit_table((files(__package__) / TABLES / f"{path}.toml").read_text(encoding="utf-8"), str(path))
-    if not path.exists():
+    if not is_there(path):
         problem = f"neither a file that is there nor a table that comes with slabdes{nearest(str(path), known)}"
         raise InputError(f"table {str(path)!r}", problem, allowed=f"{', '.join(known)}, or a file")
     return parse_fit_table(read_text(path, MAX_FILE, "a readable table, TOML"), str(path), path.parent)
@@ -131,12 +136,7 @@ def table_names() -> tuple[str, ...]:
 
 def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
     """The table in `text`; `where` begins any error; a machine's file is taken from `folder`."""
-    try:
-        file = FitFile.model_validate(toml_of(text, where))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}: {place}", f"{shown(repr(first['input']), 60)}: {first['msg']}") from None
+    file = _validated(FitFile, toml_of(text, where), where)
     key, machine = _machine(file.machine, folder)
     free = tuple(tuple(part.strip() for part in group.split("+")) for group in file.free)
     named = [name for group in free for name in group]
@@ -151,9 +151,20 @@ def parse_fit_table(text: str, where: str, folder: Path = Path()) -> FitTable:
     return FitTable(Path(where).name.removesuffix(".toml"), machine, key, free, file.data, cases)
 
 
+def _validated(part: type[PartT], raw: Mapping[str, Any], where: str) -> PartT:
+    try:
+        return part.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise InputError(f"{where}: {place}", "missing") from None
+        raise InputError(f"{where}: {place}", f"{shown(repr(first['input']), 60)}: {first['msg']}") from None
+
+
 def _machine(name: str, folder: Path) -> tuple[tuple[str, str], Description]:
     beside = folder / name
-    if name.endswith(".toml") or beside.is_file():
+    if name.endswith(".toml") or is_regular(beside):
         return ("file", str(beside)), describe_machine(beside)
     return ("preset", name), describe_machine(name)
 
@@ -163,13 +174,24 @@ def _rows(file: FitFile, where: str) -> Iterator[Row]:
     if file.csv is None:
         return
     table = published(file.csv.name)
+    where = f"{where}: csv"
     for column in (*file.csv.set, *file.csv.measured):
         if column not in table.rows[0]:
-            raise InputError(f"{where}: csv", f"{column!r} is no column", allowed=", ".join(table.rows[0]))
+            raise InputError(where, f"{shown(column, 40)!r} is no column", allowed=", ".join(table.rows[0]))
     for fields in table.rows:
-        settings = {key: float(fields[column]) for column, keys in file.csv.set.items() for key in keys}
-        figures = {name: float(fields[column]) for column, name in file.csv.measured.items() if fields[column]}
-        yield Row(set={key: int(value) if value.is_integer() else value for key, value in settings.items()}, measured=figures)
+        settings = {key: _number(fields, column, where) for column, keys in file.csv.set.items() for key in keys}
+        figures = {name: _number(fields, column, where) for column, name in file.csv.measured.items() if fields[column]}
+        given = {key: int(value) if value.is_integer() else value for key, value in settings.items()}
+        yield _validated(Row, {"set": given, "measured": figures}, where)
+
+
+def _number(fields: Mapping[str, str], column: str, where: str) -> float:
+    try:
+        return float(fields[column])
+    except ValueError:
+        raise InputError(
+            f"{where}: {column}", f"{shown(fields[column], 40)!r} is no number", allowed="a column of numbers"
+        ) from None
 
 
 def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, str], scale: float) -> Case:
@@ -179,7 +201,9 @@ def _case(file: FitFile, row: Row, number: int, where: str, machine: tuple[str, 
     if not isinstance(asked, dict):
         raise InputError(f"{where}: experiment.machine", f"{shown(repr(asked), 60)} is no table", allowed="a table, or nothing")
     asked[machine[0]] = machine[1]
-    apply_settings(raw, [f"{key}={value!r}" if isinstance(value, str) else f"{key}={value}" for key, value in row.set.items()])
+    apply_values(raw, row.set, f"{where}: {name}")
+    if "sweep" in raw:
+        raise InputError(f"{where}: experiment.sweep", "a sweep", allowed="rows, which say what changes")
     workload = parse_experiment(raw, f"{where}: {name}").workload
     if workload.kind == "trace":
         raise InputError(f"{where}: {name}: workload.kind", "a trace, which has no such measures", allowed="a synthetic workload")

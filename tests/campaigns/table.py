@@ -432,7 +432,12 @@ def whole_folder() -> Files:
 
 
 def seeds_folder() -> Iterator[Files]:
-    yield {name: whole_folder()[name] for name in OFTEN_BROKEN}
+    files = {name: whole_folder()[name] for name in OFTEN_BROKEN}
+    yield files
+    # As earlier versions wrote it: nothing says what the manifest has to be.
+    sums = json.loads(files["frames/sha256.json"])
+    sums.pop("manifest.json", None)
+    yield {**files, "frames/sha256.json": json.dumps(sums).encode()}
 
 
 def seeds_manifest() -> Iterator[Files]:

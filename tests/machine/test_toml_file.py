@@ -92,7 +92,7 @@ def test_a_source_may_be_given_for_what_stays_a_default() -> None:
 
 BAD = {
     "unknown key": ("memry_mib = 1\n" + SMALL, "m.toml: memry_mib: unknown key (did you mean memory_mib?)"),
-    "unknown key in a table": ("[topology]\ncore = 2\n", "topology.cores: missing"),
+    "unknown key in a table": ("[topology]\ncore = 2\n", "topology.core: unknown key (did you mean cores?)"),
     "second unknown key": (SMALL + "thread = 2\n", "topology.thread: unknown key (did you mean threads?)"),
     "unknown cost": (SMALL + "[costs]\nlockop = 1\n", "costs.lockop: not a cost (did you mean lock_op?)"),
     "unknown source": (
@@ -151,7 +151,7 @@ BAD = {
     "clock": ("clock_ghz = 0\n" + SMALL, "clock_ghz: 0"),
     "not toml": ("cores == 2", "m.toml: not TOML"),
     "twice": ("name = 'a'\nname = 'b'\n", "m.toml: not TOML"),
-    "deep": ("a = " + "[" * 100_000, "m.toml: not TOML"),
+    "deep": ("a = " + "[" * 3000, "m.toml: not TOML"),
     "long number": ("clock_ghz = " + "9" * 5000, "m.toml: not TOML"),
     "empty": ("", "m.toml: empty"),
     "blank": (" \n\n", "m.toml: empty"),

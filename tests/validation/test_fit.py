@@ -116,6 +116,23 @@ def test_the_fitted_machine_records_the_data_and_the_command_and_is_a_machine(fo
         (table({10: {"alloc": 9.0}}) + "\nclock = 9", "allowed: more than the clock's own 9"),
         (table({10: {"alloc": 9.0}}) + "\nclock = -1", "row.0.clock"),
         ("machine = ", "not TOML"),
+        ("machine = " + "[" * 3000, "not TOML: nested too deeply"),
+        ("free = 0x" + "f" * 5000, "free: too long a number"),
+        (table({10: {"alloc": 1.0}}).replace('"uma-4"', f'"{"m" * 5000}"'), "neither a preset nor a file that is there"),
+        (table({10: {"alloc": 1.0}}).replace('"uma-4"', '"a\\u0000.toml"'), "machine"),
+        (table({10: {"alloc": 1.0}}).replace("machine = { cpus = 1 }", "machine = 1"), "experiment.machine: 1 is no table"),
+        (table({10: {"alloc": 1.0}}).replace('"workload.objects"', '""'), "bad.toml: 10: '' has an empty part"),
+        (table({10: {"alloc": 1.0}}).replace('"workload.objects"', '"seed.x"'), "bad.toml: x 10: 'x' is inside a value"),
+        (table({10: {"alloc": 1.0}}).replace("seed = 5", "seed = 5\nsweep = { seed = [1] }"), "experiment.sweep: a sweep"),
+        (table({10: {"alloc": 1.0}}) + "\n[[row]]\nmeasured = {}" * 300, "row: "),
+        ("free = []", "bad.toml: machine: missing"),
+        (
+            table(
+                {10: {"alloc": 1.0}},
+                extra='[csv]\nname = "hackbench_ia64_local_memory"\nset = { config = ["seed"] }\nmeasured = {}',
+            ),
+            "csv: config: '100pct_CLM' is no number; allowed: a column of numbers",
+        ),
         (
             table({10: {"alloc": 1.0, "free": 1.0}}, free='"alloc_hit"', extra='[csv]\nname = "nope"\nset = {}\nmeasured = {}'),
             "nope",
