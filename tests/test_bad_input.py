@@ -282,8 +282,10 @@ NESTED = "[" * 100_000 + "]" * 100_000
 def test_a_recording_nested_without_end_is_told_and_the_others_are_compared(slabdes: Slabdes) -> None:
     Path("deep.ops").write_text("machine nodes=1 cpus=1\n", encoding="utf-8")
     Path("deep.out.jsonl").write_text(NESTED, encoding="utf-8")
-    assert "deep.ops: its recording is nested too deeply" in refused(slabdes, "conform", "deep.ops")
-    assert "deep.ops: its recording is nested too deeply" in refused(slabdes, "conform", "deep.ops", "--print")
+    assert "deep.out.jsonl:1: nested too deeply; allowed: JSON lines of records" in refused(slabdes, "conform", "deep.ops")
+    assert "deep.out.jsonl:1: nested too deeply; allowed: JSON lines of records" in refused(
+        slabdes, "conform", "deep.ops", "--print"
+    )
 
 
 def test_text_that_is_not_utf_8_and_folders_are_no_experiments(slabdes: Slabdes) -> None:

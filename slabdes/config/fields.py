@@ -58,8 +58,8 @@ def sorted_set(value: Any) -> Any:
 # Numbers and truth values are taken as they stand: "3" and true are no numbers, and 1 is not true.
 Whole = Annotated[int, Strict()]
 Real = Annotated[float, Strict()]
-Counted = Annotated[float, Strict(), AfterValidator(_told_from_nothing)]
-"""Nanoseconds, or a ratio that times are counted in: a picosecond, or a thousandth, is the least that is not 0."""
+COUNTED = AfterValidator(_told_from_nothing)
+"""Stands after the range of nanoseconds, or of a ratio of times: a picosecond, or a thousandth, is the least that is not 0."""
 Truth = Annotated[bool, Strict()]
 Name = Annotated[str, AfterValidator(_printable)]
 FileName = Annotated[Path, AfterValidator(_file_name)]

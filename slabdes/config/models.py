@@ -13,14 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from slabdes.config.fields import (
+    COUNTED,
     MAX_CACHES,
     MAX_CPUS,
     MAX_OBJECT_SIZE,
     MAX_POINTS,
-    Counted,
     FileName,
     Frozen,
     Name,
+    Real,
     Truth,
     sorted_set,
 )
@@ -94,7 +95,7 @@ class MachineConfig(Frozen):
     """Which CPUs those are, for a synthetic workload."""
     memory_mib: Annotated[float, Strict(), Field(ge=0)] | tuple[Annotated[float, Strict(), Field(ge=0)], ...] | None = None
     """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
-    costs: dict[str, Annotated[Counted, Field(ge=0)]] = Field(default_factory=dict)
+    costs: dict[str, Annotated[Real, Field(ge=0), COUNTED]] = Field(default_factory=dict)
     """Costs in ns in place of the machine's; `slabdes machine show` lists their names."""
 
     @model_validator(mode="after")
@@ -142,9 +143,9 @@ class LockConfig(Frozen):
 
     discipline: Discipline = Discipline.QSPINLOCK
     """Who is next, and what handing over costs."""
-    handoff_transfers: Annotated[Counted, Field(ge=0, le=16)] | None = None
+    handoff_transfers: Annotated[Real, Field(ge=0, le=16), COUNTED] | None = None
     """Line transfers of a qspinlock or cna hand-off; by default the machine's, whose calibration they belong to."""
-    numa_spinlock_threshold_ns: Annotated[Counted, Field(ge=0, le=1e12)] = 1e6
+    numa_spinlock_threshold_ns: Annotated[Real, Field(ge=0, le=1e12), COUNTED] = 1e6
     """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
     65,536 hand-offs before)."""
 
@@ -212,11 +213,11 @@ class InterruptConfig(Frozen):
     """Allocated by each handler."""
     keep: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] = 64
     """Objects that a CPU's handlers hold at most when one ends: the oldest beyond are freed, as from a ring of buffers."""
-    work_ns: Annotated[Counted, Field(ge=0, le=1e9)] = 1000.0
+    work_ns: Annotated[Real, Field(ge=0, le=1e9), COUNTED] = 1000.0
     """A handler's own work, entry and return included (assumed)."""
 
 
-Nanoseconds = Annotated[Counted, Field(ge=0, le=1e12)]
+Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 
 

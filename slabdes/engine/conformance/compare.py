@@ -41,7 +41,9 @@ def read_records(path: Path) -> list[Record]:
             continue
         try:
             record = json.loads(text)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            raise InputError(f"{path}:{number}", "nested too deeply", allowed="JSON lines of records") from None
+        except ValueError:
             record = None
         if not isinstance(record, dict):
             raise InputError(f"{path}:{number}", "not a JSON object")
