@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.files import stamp
-from slabdes.units import PS_PER_NS
+from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
-from slabdes.workload.trace.index import TraceIndex, index_trace, selected_caches
+from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _CHUNK_RECORDS: Final = 8192
 """Records read back at a time (assumed)."""
 MAX_SCALE: Final = 1000
 """Greatest factor that think times may be scaled by (assumed)."""
+MAX_THINK_PS: Final = (1 << 63) - 1
+"""Longest time between two steps that a step can say."""
 _FACTOR: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)x")
 
 
@@ -144,7 +146,11 @@ class Spool:
         for chunk in _chunks(_file(self.folder, cpu)):
             times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
             latest = int(times[-1])
-            thinks = _scaled(np.diff(times), think)
+            recorded = np.diff(times)
+            if think.scaled(longest := int(recorded.max())) > MAX_THINK_PS:
+                problem = f"{longest // NS_PER_S} s between two steps of CPU {cpu}, times {float(think.factor):g}"
+                raise InputError(str(self.index.path), problem, allowed=f"at most {MAX_THINK_PS // PS_PER_S} s to think")
+            thinks = _scaled(recorded, think)
             yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]]
 
 

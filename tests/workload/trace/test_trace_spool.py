@@ -133,6 +133,13 @@ def test_another_think_rule_is_refused(text: str) -> None:
         Think.parse(text)
 
 
+def test_thinks_longer_than_a_step_can_say_are_refused(write_trace: WriteTrace, tmp_path: Path) -> None:
+    spool = load(write_trace(alloc(0, "1.0", 0x100), free(0, "9301.0", 0x100)), tmp_path)
+    assert [step[0] for step in spool.steps(0, think=RECORDED)] == [0, 9300 * 10**12]
+    with pytest.raises(InputError, match="9300 s between two steps of CPU 0, times 1000; allowed: at most 9223372 s to think"):
+        list(spool.steps(0, think=Think.parse("1000x")))
+
+
 def test_each_iteration_starts_anew_and_survives_pickling(unix_dgram: Path, tmp_path: Path) -> None:
     spool = load(unix_dgram, tmp_path, "skbuff_head_cache")
     again = pickle.loads(pickle.dumps(spool))
