@@ -36,7 +36,7 @@ BAD = {
     "a blank pair": (",,\n40.5,,\n41,,\n", "nothing in row 2, column 1, nor the other way round"),
     "cut in a row": (",,\n40.5,,\n41,4", "row 2 has 2 columns, but there are 3 rows (cut off?)"),
     "cut after a row": (",,\n40.5,,\n", "row 0 has 3 columns, but there are 2 rows (cut off?)"),
-    "negative": (",\n-3,\n", "line 2: column 1: '-3' is not a latency; allowed: 0 to 1e+09 ns, or nothing"),
+    "negative": (",\n-3,\n", "line 2: column 1: '-3' is not a latency; allowed: 0, 0.001 to 1e+09 ns, or nothing"),
     "endless": (",\ninf,\n", "'inf' is not a latency"),
     "beyond a second": (",\n1e10,\n", "'1e10' is not a latency"),
     "a word": (",\nfar,\n", "'far' is not a latency"),
