@@ -25,7 +25,7 @@ MAX_SPAN_NS: Final = 10**18
 """Longest trace accepted, nanoseconds (assumed: 31 years, so that picoseconds scaled down fit in 64 bits)."""
 NS_PER_S: Final = 10**9
 _CPU_BITS: Final = MAX_CPU.bit_length()
-_LISTED: Final = 12
+_LISTED: Final = 6
 """Names shown in an error (assumed to fit on a line or two)."""
 
 

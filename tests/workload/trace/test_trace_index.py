@@ -145,7 +145,7 @@ def test_lost_events_and_a_counter_clock_are_said_aloud(write_trace: WriteTrace)
 
 
 def test_an_unknown_cache_is_refused_with_the_nearest_name(unix_dgram: Path) -> None:
-    why = r"cache skbuff_head: not in the trace \(did you mean skbuff_head_cache\?\); allowed: kmalloc-1024, .* and 23 more$"
+    why = r"cache skbuff_head: not in the trace \(did you mean skbuff_head_cache\?\); allowed: kmalloc-1024, .* and 29 more$"
     with pytest.raises(InputError, match=why):
         index_trace(unix_dgram).cache_number("skbuff_head")
 
