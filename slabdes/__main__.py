@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from slabdes.signals import Ending
 
 
@@ -17,12 +15,10 @@ def main() -> None:
         command_line()
     except BaseException:  # whatever a signal has become on its way
         ending.past = True
-        if ending.number is None:
-            ending.over()
-            raise
-        ending.tell()
+        if ending.number is not None:
+            ending.end()
         ending.over()
-        sys.exit(ending.exit_code)
+        raise
 
 
 if __name__ == "__main__":

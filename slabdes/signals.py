@@ -14,6 +14,10 @@ import sys
 import time
 from collections.abc import Callable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 GRACE_S = 1.0
 """What the main thread gets to end by itself (a choice: workers are to be gone within 2 s)."""
 EXIT_BASE = 128
@@ -52,7 +56,7 @@ class Ending:
         """The first one that came; others change nothing."""
         self.past = False
         """Whether it is too late to raise anything."""
-        self._telling = _thread.allocate_lock()
+        self._ending = _thread.allocate_lock()
         self._caught: list[int] = []
         self._unraisable = sys.unraisablehook
 
@@ -68,23 +72,18 @@ class Ending:
             signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
             _thread.start_new_thread(self._insist, ())
 
-    @property
-    def exit_code(self) -> int:
-        """The process's, once a signal has come."""
-        assert self.number is not None
-        return EXIT_BASE + self.number
-
-    def tell(self) -> None:
-        """Say so, once."""
-        if self._telling.acquire(blocking=False) and self.number is not None:
-            text = f"slabdes: {line(self.number)}\n".encode("ascii", "backslashreplace")
+    def end(self) -> NoReturn:
+        """End the process, once a signal has come, with one line: at once, since tidying up takes long where it was compiling."""
+        number = self.number or signal.SIGINT
+        with self._ending:
+            text = f"slabdes: {line(number)}\n".encode("ascii", "backslashreplace")
             try:
                 os.write(_STDERR, _CLEAR_LINE + text if os.isatty(_STDERR) else text)
-            except OSError:  # nobody listens
-                return
+            finally:  # also where nobody listens
+                os._exit(EXIT_BASE + number)
 
     def over(self) -> None:
-        """What comes from now on comes too late: the process ends anyway."""
+        """What comes from now on comes too late: all is done."""
         for number in self._caught:
             signal.signal(number, signal.SIG_IGN)
 
@@ -101,8 +100,7 @@ class Ending:
             came = next((number for number in os.read(self._reader, 64) if number in self._caught), None)
         time.sleep(GRACE_S)
         self.number = self.number or came
-        self.tell()
-        os._exit(self.exit_code)
+        self.end()
 
     def _not_raised(self, what: sys.UnraisableHookArgs) -> None:
         """Where Python cannot raise an exception (in a finalizer) it prints it; of a signal `_insist` takes care."""

@@ -135,11 +135,11 @@ class Campaign:
         for _round in range(most):
             if self._round(study, folder, self.random.uniform(0, duration)):
                 break
-        self._finished(study, folder)
+        self.finished(study, folder)
         self.figures.studies += 1
         shutil.rmtree(folder)
 
-    def _finished(self, study: Study, folder: Path) -> None:
+    def finished(self, study: Study, folder: Path) -> None:
         """Go on with it to its end, which there must be, with nothing beside it."""
         code, err = self.finish(study, folder)
         if code or err:
@@ -169,7 +169,7 @@ class Campaign:
         _out, err = process.communicate(timeout=HUNG_S)
         if what := wrong_end(way if killed else None, process.returncode, err):
             self.found(study, f"{way} while {place}: {what}")
-        self._compare(study, way, before, Kept(folder))
+        self.compare(study, way, before, Kept(folder))
         return process.returncode == 0
 
     def _gone(self, study: Study, process: subprocess.Popen[str], way: str) -> None:
@@ -182,7 +182,7 @@ class Campaign:
         if left_s > self.gone_s:
             self.found(study, f"{way}: processes were left for {left_s:.1f} s")
 
-    def _compare(self, study: Study, way: str, before: Kept, after: Kept) -> None:
+    def compare(self, study: Study, way: str, before: Kept, after: Kept) -> None:
         """Nothing that was finished may be lost or begun again; what was begun and is not finished was in flight."""
         if twice := [one for one in after.begun if one in before.finished]:
             self.found(study, f"{way}: {twice[:3]} were finished and are run again")
@@ -218,7 +218,7 @@ class Campaign:
             else:
                 self.figures.refused["refused"] += 1
             place.write_bytes(raw)
-            self._finished(study, folder)
+            self.finished(study, folder)
             shutil.rmtree(folder)
 
     def run(self, kills: int, tell: Callable[[str], object]) -> None:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "machine"))
 from samples import LATENCIES, NUMACTL, TOML, TWO_PACKAGES
 
 RECORDED: Final = Path(__file__).parents[1] / "kernel61" / "traces" / "1cpu_local_fork1"
-SLABINFO: Final = "slabinfo - version: 2.1\nsize-256 1 2 256 15 1 : tunables 120 60 8 : slabdata 1 1 0\n"
+SLABINFO: Final = "slabinfo - version: 2.1\nsize-256 1 2 256 15 1 : tunables 120 2 8 : slabdata 1 1 0\n"
 BURST: Final = '[[cache]]\nname = "size-256"\nsize = 256\n\n[workload]\nkind = "burst"\nobjects = 40\nrounds = 2\n'
 PRESET: Final = '[machine]\npreset = "numa-2x4"\n\n'
 
