@@ -17,12 +17,15 @@ MAX_ARRAYS: Final = 1 << 18
 """Arrays of objects that all caches of a system may have (assumed: some 100 MB; 250 caches on 1,024 CPUs have as many)."""
 MAX_PLACES: Final = 1 << 25
 """Objects that all arrays and slabs may have room for, those included that a tune has replaced (assumed: 256 MB)."""
-MAX_STEPS: Final = 1 << 23
-"""Steps of about a microsecond that a recording may take beyond one operation a line (assumed: some ten seconds; the longest
-of the golden data and of the 6.1 logs takes a thirtieth of that)."""
+MAX_STEPS: Final = 1 << 22
+"""Steps of about a microsecond that a recording may take beyond one operation a line (assumed: some five seconds; the longest
+of the golden data and of the 6.1 logs takes a thirteenth of that)."""
 ARRAY_STEPS: Final = 4
 OPERATION_STEPS: Final = 20
 """Steps that an array is counted as, or a cache at a turn of a timer; an allocation or a free."""
+DUMPED_CACHE_STEPS: Final = 40
+DUMPED_OBJECT_STEPS: Final = 3
+"""In a dump: steps that a cache is counted as, and an object, which is checked."""
 PACKED_ARRAY_STEPS: Final = 16
 PLACES_A_STEP: Final = 4
 """Where all memory is laid out anew: steps that an array is counted as; objects that a step makes room for."""
@@ -59,9 +62,8 @@ def _places_of_tune(state: SlabState, tunables: Tunables) -> int:
 class Allowance:
     """What one recording may still ask for. Each method takes something off, or raises InputError about `where`."""
 
-    def __init__(self, most: int = MAX_STEPS) -> None:
-        self._most = most
-        self._left = most
+    def __init__(self) -> None:
+        self._most = self._left = MAX_STEPS
 
     def spend(self, steps: int, where: str, what: str) -> None:
         """Steps for `what`."""
@@ -102,6 +104,11 @@ class Allowance:
     def turn(self, state: SlabState, where: str) -> None:
         """A turn of one CPU's reap timer."""
         self.spend(len(state.caches) * ARRAY_STEPS, where, "a turn of the reap timer")
+
+    def dump(self, state: SlabState, objects: int, issued: int, where: str) -> None:
+        """A dump of all caches with `objects` objects, after a script has issued some."""
+        more = len(state.caches) * (DUMPED_CACHE_STEPS + issued) + DUMPED_OBJECT_STEPS * objects
+        self.look(state, len(state.caches), where, "a dump", more)
 
     def look(self, state: SlabState, caches: int, where: str, what: str, more: int = 0) -> None:
         """A look at every array and slab of `caches` caches."""

@@ -399,7 +399,7 @@ class ScriptRunner:
         self.driver.settle()
         caches = self.state.caches
         objects = sum((cache.slabs_created - cache.slabs_destroyed) * cache.num for cache in caches)
-        self._allowance.look(self.state, len(caches), line.where, "a dump", more=objects + len(caches) * len(self._issued))
+        self._allowance.dump(self.state, objects, len(self._issued), line.where)
         kernel = self.kernel
         yield {
             "i": line.index,

@@ -210,7 +210,7 @@ class LogRunner:
             kind = line[:2]
             if kind not in ("A ", "F "):
                 return
-            given = dict(re.findall(r"(cpu|reqnode|id)=(-?\d+)", line))
+            given = dict(re.findall(r"\b(cpu|reqnode|id)=(\S+)", line))
             if kind == "A ":
                 yield self._allocate(_whole(given["cpu"], 0), self._node(given["reqnode"]))
             else:

@@ -233,17 +233,27 @@ def run_at_random(kernel: MadeUpKernel, seed: int, operations: int, held: list[t
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the made-up kernel recorded: off-slab caches grow and shrink, pages change hands between caches."""
+    return _record(4000, tmp_path_factory.mktemp("made_up"))
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a tenth of the operations, for tests that read it hundreds of times."""
+    return _record(400, tmp_path_factory.mktemp("little"))
+
+
+def _record(operations: int, folder: Path) -> Path:
     kernel = MadeUpKernel(tunables=Tunables(12, 6, 2))
     held: list[tuple[str, int]] = []
-    run_at_random(kernel, 1, 4000, held)
+    run_at_random(kernel, 1, operations, held)
     kernel.dump("before-random")
-    run_at_random(kernel, 2, 12000, held)
+    run_at_random(kernel, 2, 3 * operations, held)
     for number, (name, obj) in enumerate(held[100:]):
         kernel.free(number % 4, name, obj)
     del held[100:]
-    run_at_random(kernel, 3, 4000, held)
+    run_at_random(kernel, 3, operations, held)
     kernel.dump("after-random")
-    return kernel.write(tmp_path_factory.mktemp("made_up"))
+    return kernel.write(folder)
 
 
 @pytest.fixture
