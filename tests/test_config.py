@@ -129,6 +129,15 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a negative cost": (raw(machine={"preset": "x", "costs": {"lock_op": -1}}), ["machine.costs.lock_op", "-1"]),
     "an infinite cost": (raw(machine={"preset": "x", "costs": {"lock_op": float("inf")}}), ["machine.costs.lock_op", "inf"]),
     "a cost that is no number": (raw(machine={"preset": "x", "costs": {"lock_op": float("nan")}}), ["machine.costs", "nan"]),
+    "a cost below a picosecond": (
+        raw(machine={"preset": "x", "costs": {"lock_op": 0.0004}}),
+        ["machine.costs.lock_op", "0.0004 is less than 0.001, the least that is told from 0", "0, or 0.001 and more"],
+    ),
+    "a think time below a picosecond": (
+        raw(workload={"kind": "burst", "think_ns": 1e-9}),
+        ["workload.think_ns", "1e-09 is less"],
+    ),
+    "a hand-off below a thousandth": (raw(lock={"handoff_transfers": 0.0004}), ["lock.handoff_transfers", "0.0004 is less"]),
     "an unknown discipline": (raw(lock={"discipline": "mcs"}), ["lock.discipline", "'mcs'", "ticket"]),
     "an unknown engine": (raw(engine="fast"), ["engine", "'fast'", "reference"]),
     "an allocator that is not there": (raw(allocator="5.0"), ["allocator", "'5.0'", "2.6.34"]),

@@ -219,14 +219,18 @@ def build_costs(given: Mapping[str, float], sources: Mapping[str, str], *, clock
     return Costs(**values, sources=tuple(texts))
 
 
+def check_counted(value: float, where: str) -> None:
+    """Raise InputError for a cost, or a ratio, that would be counted as nothing and is not."""
+    if not told_from_nothing(value):
+        raise InputError(where, f"{value:g} is less than {LEAST:g}, the least that is told from 0", f"0, or {LEAST:g} and more")
+
+
 def _checked(name: str, value: object, where: str) -> int | float:
     low, high = RATIOS.get(name, (0.0, MAX_COST_NS))
     unit = "" if name in RATIOS else " ns"
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"{where}.{name}", f"{shown(value, 40)} is not a cost", allowed=f"{low:g} to {high:g}{unit}")
-    if not told_from_nothing(value):
-        problem = f"{value:g} is less than {LEAST:g}, the least that is told from 0"
-        raise InputError(f"{where}.{name}", problem, allowed=f"0, or {LEAST:g} to {high:g}{unit}")
+    check_counted(value, f"{where}.{name}")
     return float(value) if kind_of(name) is CostKind.RATIO else ns_to_ps(value)
 
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError, shown
-from slabdes.machine.costs import MAX_COST_NS
+from slabdes.machine.costs import MAX_COST_NS, check_counted
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, default_distances
-from slabdes.units import LEAST, ns_to_ps, told_from_nothing
+from slabdes.units import ns_to_ps
 
 SEPARATORS: Final = ",;\t"
 NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
@@ -74,10 +74,9 @@ def _cell(cell: str, where: str) -> float | None:
     if cell in BLANKS:
         return None
     value = float(cell) if NUMBER.fullmatch(cell) else -1.0
-    if not 0 <= value <= MAX_COST_NS or not told_from_nothing(value):
-        raise InputError(
-            where, f"{shown(cell, 40)!r} is not a latency", allowed=f"0, {LEAST:g} to {MAX_COST_NS:g} ns, or nothing"
-        )
+    if not 0 <= value <= MAX_COST_NS:
+        raise InputError(where, f"{shown(cell, 40)!r} is not a latency", allowed=f"0 to {MAX_COST_NS:g} ns, or nothing")
+    check_counted(value, where)
     return value
 
 

@@ -46,10 +46,10 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, Strict, ValidationE
 
 from slabdes.errors import InputError, nearest, shown
 from slabdes.files import toml_of
-from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_names, costs_table
+from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_counted, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
 from slabdes.machine.topology import line_transfers
-from slabdes.units import LEAST, ns_to_ps, ps_to_ns, told_from_nothing
+from slabdes.units import ns_to_ps, ps_to_ns
 
 if TYPE_CHECKING:
     from slabdes.machine.topology import Machine
@@ -256,9 +256,7 @@ def _transfers(file: MachineFile, cpus: int, where: str) -> tuple[tuple[int, ...
         if row[cpu] != 0:
             raise InputError(where, f"{row[cpu]:g} from CPU {cpu} to itself", allowed="0")
         for other, cost in enumerate(row):
-            if not told_from_nothing(cost):
-                problem = f"{cost:g} from CPU {cpu} to {other} is less than {LEAST:g}, the least that is told from 0"
-                raise InputError(where, problem, allowed=f"0, or {LEAST:g} and more")
+            check_counted(cost, f"{where}: from CPU {cpu} to CPU {other}")
     return tuple(tuple(map(ns_to_ps, row)) for row in rows)
 
 

@@ -71,6 +71,8 @@ class Verdict:
     number: int
     sentences: list[str] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    """Of processor time, both engines and the checks together."""
     toml: str = ""
     machine_file: str | None = None
 
@@ -113,6 +115,7 @@ def judge(example: Example) -> Verdict:
     """Simulate an example on both engines. The reference keeps a log of each; the compiled one where the experiment says so."""
     verdict = Verdict(example.number)
     experiment, machine, workload = example.experiment, example.machine, example.workload
+    begun = time.process_time()
     try:
         logging = experiment.model_copy(update={"log": True})
         one = equality.outcome(run_reference, logging, machine, workload)
@@ -125,6 +128,7 @@ def judge(example: Example) -> Verdict:
         verdict.figures["refused while they ran"] = isinstance(one, str)
     except Exception as error:  # whatever it is, it is a finding
         verdict.sentences.append(f"{type(error).__name__}: {error}")
+    verdict.seconds = time.process_time() - begun
     verdict.figures["examples"] = 1
     verdict.figures["with programs of their own"] = example.listed
     if verdict.sentences:
@@ -246,9 +250,10 @@ def main() -> int:
 def _tell(verdicts: Iterator[Verdict], examples: int, folder: Path | None) -> int:
     begun = last = time.monotonic()
     figures: Counter[str] = Counter()
-    found = 0
+    found, slowest = 0, (0.0, -1)
     for verdict in verdicts:
         figures += verdict.figures
+        slowest = max(slowest, (verdict.seconds, verdict.number))
         if verdict.sentences:
             found += 1
             print(f"example {verdict.number}:", *verdict.sentences[:SENTENCES], sep="\n    ", flush=True)
@@ -258,6 +263,7 @@ def _tell(verdicts: Iterator[Verdict], examples: int, folder: Path | None) -> in
             last = time.monotonic()
             print(f"{figures['examples']:,} of {examples:,} examples in {last - begun:,.0f} s, {found} findings", flush=True)
     print(f"{time.monotonic() - begun:,.0f} s, {found} findings", *(f"{n:,} {what}" for what, n in figures.items()), sep="\n    ")
+    print(f"the slowest, example {slowest[1]}, took {slowest[0]:,.1f} s of processor time")
     return 1 if found else 0
 
 

@@ -77,3 +77,15 @@ def test_a_bad_cost_is_one_line_that_says_what_is_allowed(given: dict[str, float
     assert said in str(caught.value)
     assert "allowed:" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["alloc_hit", "dram_local", "handoff_transfers"])
+def test_what_would_be_counted_as_nothing_is_refused_unless_it_is_nothing(name: str) -> None:
+    """Time is an integer count of picoseconds, and a ratio one of thousandths of transfers."""
+    with pytest.raises(InputError, match=rf"test.{name}: 0.0004 is less than 0.001, .*; allowed: 0, or 0.001 and more"):
+        build_costs({name: 0.0004}, {}, where="test")
+    assert build_costs({name: 0}, {}, where="test") != build_costs({name: 0.001}, {}, where="test")
+
+
+def test_a_share_of_a_picosecond_is_a_picosecond_and_of_nothing_nothing() -> None:
+    assert [build_costs({"alloc_hit": given}, {}, where="test").alloc_bulk for given in (0.001, 0)] == [1, 0]

@@ -102,6 +102,7 @@ BAD = {
     "cost too small": (SMALL + "[costs]\nipi = -1\n", "costs.ipi: -1"),
     "cost not a number": (SMALL + "[costs]\nipi = 'x'\n", "costs.ipi: 'x'"),
     "cost true": (SMALL + "[costs]\nipi = true\n", "costs.ipi: True"),
+    "cost below a picosecond": (SMALL + "[costs]\nipi = 0.0004\n", "costs.ipi: 0.0004 is less than 0.001, the least"),
     "cost nan": (SMALL + "[costs]\nipi = nan\n", "costs.ipi: nan"),
     "cores true": ("[topology]\ncores = true\n", "topology.cores: True"),
     "cores zero": ("[topology]\ncores = 0\n", "topology.cores: 0"),
@@ -148,6 +149,10 @@ BAD = {
     "matrix rows": ("transfer_ns = [[0.0]]\n" + SMALL, "transfer_ns: 1 rows for 2 CPUs"),
     "matrix not square": ("transfer_ns = [[0, 1], [0]]\n" + SMALL, "transfer_ns: row 1 has 1 entries, not 2"),
     "matrix diagonal": ("transfer_ns = [[0, 1], [1, 5]]\n" + SMALL, "transfer_ns: 5 from CPU 1 to itself"),
+    "matrix below a picosecond": (
+        "transfer_ns = [[0, 0.0004], [1, 0]]\n" + SMALL,
+        "transfer_ns: from CPU 0 to CPU 1: 0.0004 is less than 0.001, the least that is told from 0",
+    ),
     "clock": ("clock_ghz = 0\n" + SMALL, "clock_ghz: 0"),
     "not toml": ("cores == 2", "m.toml: not TOML"),
     "twice": ("name = 'a'\nname = 'b'\n", "m.toml: not TOML"),

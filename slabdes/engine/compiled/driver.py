@@ -44,6 +44,9 @@ def _go_on(run: Record, cpu: Record) -> int:
     while status in (GO, CALLED):
         if log_is_full(run):
             return _LOG
+        if not run.stages_left:
+            return _PAUSE
+        run.stages_left -= 1
         frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
         path = frame.pc & _PATH
         if path == PROGRAM:
@@ -88,9 +91,6 @@ def _simulate(run: Record) -> int:
             key = ints_at(run.tree)[1]
             if key == NEVER:
                 return _STALLED
-            if not run.events_left:
-                return _PAUSE
-            run.events_left -= 1
             number = key & ((1 << run.bits) - 1)
             run.now = key >> run.bits
             run.horizon = UNKNOWN

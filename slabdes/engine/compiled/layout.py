@@ -113,7 +113,7 @@ RUN: Final = np.dtype(
             "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "horizon", "time_limit", "overflow", "starting",
             "current", "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
             "first_zone_lock", "section_lock", "reaper", "unfinished", "n_blocked", "arrived", "latest",
-            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at", "events_left",
+            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at", "stages_left",
         )
     ],
     align=True,

@@ -33,8 +33,8 @@ from slabdes.workload.programs import Workload
 
 STEPS_BETWEEN_REPORTS = 1 << 20
 """Operations after which progress is told, and Ctrl-C heard."""
-EVENTS_BETWEEN_REPORTS = 1 << 20
-"""Events after which it is, too: many may come between two operations."""
+STAGES_BETWEEN_REPORTS = 1 << 22
+"""Stages of paths after which it is, too, a second or less: many may come between two operations."""
 
 
 def why_not(experiment: Experiment) -> InputError | None:
@@ -113,7 +113,7 @@ def run_compiled(
     status = Status.PAUSE
     while status is not Status.FINISHED:
         if status is Status.PAUSE:
-            memory.set(pause_at=memory.get("done") + between, events_left=EVENTS_BETWEEN_REPORTS)
+            memory.set(pause_at=memory.get("done") + between, stages_left=STAGES_BETWEEN_REPORTS)
         elif status is Status.STEPS:
             feed.refill(memory.get("current"))
         elif status is Status.SLABS:

@@ -45,7 +45,9 @@ from slabdes.workload.programs import Op, Program, Workload
 PROGRESS_STEPS = 2048
 """Operations between two reports of progress where there are no events in between; a power of two."""
 PROGRESS_EVENTS = 4096
-"""Events between two reports, a fraction of a second (assumed): many may come between two operations."""
+"""Events between two reports, a fraction of a second: many may come between two operations."""
+PROGRESS_TIMERS = 512
+"""Interrupts and reaps between two reports: they need no event."""
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -81,6 +83,7 @@ class Run:
         """What blocked CPUs wait at."""
         self.unfinished = len(workload.programs)
         self.steps = 0
+        self.timers_came = 0
         self.finished = Moment(kernel.env)
 
     def start(self, cpus: list[TimedCpu]) -> None:
@@ -179,6 +182,9 @@ class Run:
 
     def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
         """An interrupt comes before a reap that is due at the same time."""
+        self.timers_came += 1
+        if not self.timers_came % PROGRESS_TIMERS:
+            self._report()
         if cpu.irq_at <= self._reap_time(cpu):
             cpu.irqs_on_at = cpu.clock
             yield from self._path(take_interrupts(self.kernel, cpu))
