@@ -5,6 +5,7 @@ Leaves out building them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -23,22 +24,20 @@ def name_apart(points: Sequence[tuple[Mapping[str, Any], Machine]]) -> list[Mach
     A name that one machine has stays. Of several, each has the settings that change it added (`xeon-2s (lock_op 10)`), and
     where that does not tell them apart, a number.
     """
-    by_name: dict[str, list[Machine]] = {}
-    for _settings, machine in points:
-        others = by_name.setdefault(machine.name, [])
-        if machine not in others:
-            others.append(machine)
-    renamed: list[tuple[Machine, Machine]] = []
-    alone = {name for name, machines in by_name.items() if len(machines) == 1}
-    taken = set(alone)
+    # Equal machines are one, and are looked up by their hash: a sweep may have thousands.
+    alike: dict[Machine, Machine] = {}
+    same = {id(machine): alike.setdefault(machine, machine) for machine in {id(one): one for _, one in points}.values()}
+    several = {name for name, count in Counter(machine.name for machine in alike).items() if count > 1}
+    taken = {machine.name for machine in alike} - several
+    renamed: dict[int, Machine] = {}
     result = []
-    for settings, machine in points:
-        found = next((new for old, new in renamed if old is machine or old == machine), None)
-        if found is None:
-            found = machine if machine.name in alone else replace(machine, name=_free(_told(machine.name, settings), taken))
-            taken.add(found.name)
-            renamed.append((machine, found))
-        result.append(found)
+    for settings, given in points:
+        machine = same[id(given)]
+        if id(machine) not in renamed:
+            name = _free(_told(machine.name, settings), taken) if machine.name in several else machine.name
+            taken.add(name)
+            renamed[id(machine)] = machine if name == machine.name else replace(machine, name=name)
+        result.append(renamed[id(machine)])
     return result
 
 

@@ -15,6 +15,7 @@ from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, versio
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
+from slabdes.study.bounds import check_machines
 from slabdes.study.effort import effort
 from slabdes.study.names import name_apart
 from slabdes.units import MAX_RUN_PS, PS_PER_S
@@ -103,10 +104,12 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
 def _machines(expanded: Sequence[tuple[dict[str, Any], Experiment]]) -> Iterator[Machine]:
     """The machine of each point, each built once."""
     built: dict[str, Machine] = {}
-    for _settings, point in expanded:
-        key = point.machine.model_dump_json(exclude={"cpus", "placement"})
+    keys = [point.machine.model_dump_json(exclude={"cpus", "placement"}) for _settings, point in expanded]
+    different = len(set(keys))
+    for key, (_settings, point) in zip(keys, expanded, strict=True):
         if key not in built:
             built[key] = machine_of(point)
+            check_machines(different, built[key].n_cpus)
         yield built[key]
 
 

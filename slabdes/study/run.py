@@ -24,6 +24,7 @@ from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
+from slabdes.study.bounds import check_bounds
 from slabdes.study.inputs import Inputs
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
@@ -219,6 +220,7 @@ class _Study:
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
         effort = sum(point.effort * point.experiment.replications for point in points)
         engines = _prepare(points, {point.index: engine_of(point.experiment, effort) for point in points}, self._phase)
+        check_bounds(points, engines, self._jobs, self._where)
         frames = concat_frames(self._run_points(points, engines, folder, partial))
         manifest = make_manifest(
             frames,

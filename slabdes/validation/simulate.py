@@ -12,6 +12,7 @@ from slabdes.config import EngineName, TimingRule, parse_experiment, without_rul
 from slabdes.engine.compiled.run import prepare
 from slabdes.engine.records import Records
 from slabdes.folders import scratch_folder
+from slabdes.study.bounds import check_bounds
 from slabdes.study.plan import plan
 from slabdes.study.run import Task, compiled_or_reference
 from slabdes.study.workers import run_tasks
@@ -43,6 +44,7 @@ def simulate_all(
             for rule in left_out:
                 experiment = without_rule(experiment, rule)
             for point in plan(experiment, folder, where=name):
+                check_bounds([point], {point.index: engine}, jobs, name)
                 for replication in range(point.experiment.replications):
                     tasks.append(Task(point, replication, engine))
                     names.append(name)

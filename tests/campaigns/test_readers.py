@@ -61,3 +61,10 @@ def test_the_shares_of_readers_are_spread_evenly_over_a_campaign(tmp_path: Path)
     whole = Counter(reader.name for reader, _number in tries)
     assert all(abs(2 * half[name] - whole[name]) <= 20 for name in whole)
     assert sorted(number for reader, number in tries if reader.name == "hwloc") == list(range(whole["hwloc"]))
+
+
+def test_no_file_broken_at_random_makes_a_reader_crash_or_babble(tmp_path: Path) -> None:
+    findings, figures = run(READERS, 2000, 2026, tmp_path)
+    assert list(findings.lines()) == []
+    assert figures.tries == 2000
+    assert figures.refused > figures.tries / 2  # else the files would hardly have been broken

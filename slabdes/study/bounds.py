@@ -1,0 +1,138 @@
+"""What a study takes of this computer, estimated before any of it is spent: what does not fit is refused.
+
+Crude, good to a factor of two, and nothing but a refusal hangs on it. Leaves out what Python and its libraries take.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from slabdes.allocator.state import array_lines
+from slabdes.allocator.tunables import alien_limit
+from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload
+from slabdes.engine.setup import cache_spec, version_of
+from slabdes.errors import InputError
+
+if TYPE_CHECKING:
+    from slabdes.study.plan import PlannedPoint
+
+SECONDS_AN_OPERATION: Final = {EngineName.REFERENCE: 2e-5, EngineName.COMPILED: 3e-8}
+"""Measured on a 2.5 GHz Xeon; of the reference, an operation of `study/effort`."""
+MOST_DAYS: Final = 7
+"""Of all processes together: what takes longer is taken for a slip (a choice)."""
+WORD_BYTES: Final = {EngineName.REFERENCE: 10, EngineName.COMPILED: 30}
+LINE_BYTES: Final = {EngineName.REFERENCE: 20, EngineName.COMPILED: 40}
+OBJECT_BYTES: Final = {EngineName.REFERENCE: 160, EngineName.COMPILED: 60}
+SLAB_BYTES: Final = 1000
+LOCK_BYTES: Final = {EngineName.REFERENCE: 1000, EngineName.COMPILED: 20_000}
+"""Of a pointer in an array, a cache line, an object that a program holds, a slab, a lock (measured)."""
+_MACHINE_BYTES: Final = 16
+"""Of a line transfer between two CPUs."""
+_GIB: Final = 1 << 30
+_DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes of one part of a run: what it is, and which key of the experiment makes it large."""
+
+    key: str
+    what: str
+    bytes: int
+
+
+def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], jobs: int, where: str | None = None) -> None:
+    """Raise InputError, which begins with `where` if it is given, for a study that takes more memory than there is, or weeks."""
+    begin = "" if where is None else f"{where}: "
+    tasks = sum(point.experiment.replications for point in points)
+    at_once = max(1, min(jobs, tasks))
+    there = memory_bytes()
+    for point in points:
+        needs = needed(point, engines[point.index])
+        if sum(need.bytes for need in needs) * at_once > there:
+            worst = max(needs, key=lambda need: need.bytes)
+            problem = f"{worst.what} take about {worst.bytes / _GIB:,.0f} GiB" + (
+                f" in each of {at_once} jobs" if at_once > 1 else ""
+            )
+            fewer = "; fewer --jobs, or a smaller experiment" if at_once > 1 else ""
+            raise InputError(begin + worst.key, problem, allowed=f"the {there / _GIB:,.0f} GiB that this computer has{fewer}")
+    days = sum(_seconds(point, engines[point.index]) for point in points) / _DAY_S
+    if days > MOST_DAYS:
+        slow = any(engine is EngineName.REFERENCE for engine in engines.values())
+        other = ', engine = "compiled"' if slow else ""
+        allowed = f"{MOST_DAYS} days; fewer operations or points{other}"
+        raise InputError(f"{begin}workload", f"would take about {days:,.0f} days", allowed)
+
+
+def needed(point: PlannedPoint, engine: EngineName) -> list[Need]:
+    """What one replication of a point takes, by parts."""
+    experiment, machine = point.experiment, point.machine
+    version = version_of(experiment)
+    cpus, nodes = machine.n_cpus, machine.n_nodes
+    needs = [Need("machine", f"line transfers between {cpus} CPUs", _MACHINE_BYTES * cpus * cpus)]
+    held = _held(experiment, point.cpus)
+    # No more objects than the machine has memory for, whichever cache they are of.
+    most = 0
+    for cache in point.caches:
+        spec = cache_spec(cache, cpus, version)
+        limit, shared = spec.tunables.limit, spec.tunables.shared * spec.tunables.batchcount
+        arrays = [(cpus, limit), (nodes, shared), (nodes * (nodes - 1), alien_limit(limit))]
+        words = sum(number * size for number, size in arrays)
+        lines = sum(number * array_lines(size) for number, size in arrays)
+        size = words * WORD_BYTES[engine] + lines * LINE_BYTES[engine]
+        needs.append(Need(f"cache.{cache.name}.limit", f"arrays for {words:,} objects", size))
+        needs.append(Need("machine", f"locks of {nodes} nodes", nodes * (nodes + 1) * LOCK_BYTES[engine]))
+        slabs = sum(pages >> spec.geometry.gfporder for pages in machine.memory_pages)
+        fit = min(held, slabs * spec.geometry.num)
+        most = max(most, fit * (WORD_BYTES[engine] + SLAB_BYTES // spec.geometry.num))
+    needs.append(Need("workload", f"{held:,} objects at a time", most + held * OBJECT_BYTES[engine]))
+    return needs
+
+
+def _held(experiment: Experiment, cpus: int) -> int:
+    """Objects that programs and interrupt handlers hold at most; those of a trace are as many as its file has lines."""
+    held = 0
+    match experiment.workload:
+        case BurstWorkload(objects=objects):
+            held = objects * cpus
+        case MixWorkload(live=live):
+            held = 2 * live * cpus
+        case ProducerConsumerWorkload(window=window):
+            held = window * (cpus // 2)
+    if experiment.interrupts is not None:
+        held += (experiment.interrupts.keep + experiment.interrupts.objects) * cpus
+    return held
+
+
+def _seconds(point: PlannedPoint, engine: EngineName) -> float:
+    operations = point.operations if engine is EngineName.COMPILED else point.effort
+    return operations * point.experiment.replications * SECONDS_AN_OPERATION[engine]
+
+
+def check_machines(machines: int, cpus: int) -> None:
+    """Raise InputError if so many different machines of so many CPUs, those of all points, do not fit into memory."""
+    size = machines * cpus * cpus * _MACHINE_BYTES
+    if size > memory_bytes():
+        problem = f"{machines:,} machines of {cpus} CPUs take about {size / _GIB:,.0f} GiB"
+        raise InputError(
+            "sweep", problem, allowed=f"the {memory_bytes() / _GIB:,.0f} GiB that this computer has; several experiments"
+        )
+
+
+def memory_bytes() -> int:
+    """This computer's memory, or what this process may have of it."""
+    limits = []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    try:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # not everywhere
+        limits.append(1 << 40)
+    return min(limits)
