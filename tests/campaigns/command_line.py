@@ -42,6 +42,7 @@ MAX_WALL_SECONDS: Final = 300
 MAX_BYTES: Final = 2 << 30
 AT_WORK_SECONDS: Final = 3
 """Processor time for which a simulation is left at work."""
+TOLD_EVERY_S: Final = 15
 CODES: Final = (0, 1, 2, 129, 130, 143)
 FROM_THE_START: Final = 0.04
 """Share of the tries in an interpreter of their own."""
@@ -424,9 +425,12 @@ def main() -> None:
     warm_up()
     if given.only is not None:
         sys.exit(once(given.seed, given.only, seeds))
-    figures, findings = Figures(), 0
-    for number, outcome, faults in results(given.seed, given.tries, given.workers, seeds):
+    figures, findings, told = Figures(), 0, time.monotonic()
+    for done, (number, outcome, faults) in enumerate(results(given.seed, given.tries, given.workers, seeds), 1):
         figures.add(number, outcome)
+        if time.monotonic() - told > TOLD_EVERY_S:
+            told = time.monotonic()
+            print(f"{done:,} of {given.tries:,} tries, {findings} findings", file=sys.stderr, flush=True)
         findings += len(faults)
         for fault in faults:
             line = line_of(given.seed, number, seeds)
