@@ -6,34 +6,27 @@ which direction of a pair is slower: both directions get their mean.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Final
 
-from slabdes.config import MAX_CPUS
-from slabdes.errors import InputError, shown
-from slabdes.machine.costs import MAX_COST_NS, check_counted
+from slabdes.errors import InputError
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, default_distances
+from slabdes.machine.latency_table import Entries, read_entries
 from slabdes.units import ns_to_ps
-
-SEPARATORS: Final = ",;\t"
-NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
-BLANKS: Final = frozenset({"", "-", "nan", "NaN", "na", "NA"})
 
 Matrix = tuple[tuple[int, ...], ...]
 """[owner][cpu], ps; 0 on the diagonal."""
 
 
 def parse_latencies(text: str, where: str) -> Matrix:
-    """The full, symmetric matrix of a table: a CPU a row and a column, in the OS's order, ns.
+    """The full, symmetric matrix of a table (`latency_table` tells of which forms), CPUs in the table's order.
 
     Either half may be blank, and what stands on the diagonal is not looked at. Rows may end where their half ends. Raises
-    InputError with line and column for anything else, and for a pair that neither half tells.
+    InputError with line and column for anything else, for a pair that neither half tells, and for zeros alone.
     """
-    rows = _rows(text, where)
+    rows = read_entries(text, where)
     size = len(rows)
-    widths = {len(row) for row in rows}
-    if widths != {size} and [len(row) for row in rows] not in (list(range(size)), list(range(1, size + 1))):
+    widths = [len(row) for row in rows]
+    if set(widths) != {size} and widths not in (list(range(size)), list(range(1, size + 1))):
         short = next((number for number, row in enumerate(rows) if len(row) != size), 0)
         problem = f"row {short} has {len(rows[short])} columns, but there are {size} rows (cut off?)"
         raise InputError(where, problem, allowed="a square table, or its lower half")
@@ -44,40 +37,13 @@ def parse_latencies(text: str, where: str) -> Matrix:
             if not given:
                 raise InputError(where, f"nothing in row {a}, column {b}, nor the other way round", allowed="ns for each pair")
             full[a][b] = full[b][a] = ns_to_ps(sum(given) / len(given))
+    if not any(map(any, full)):
+        raise InputError(where, "nothing but zeros", allowed="one-way latencies between CPUs in ns")
     return tuple(map(tuple, full))
 
 
-def _entry(rows: list[list[float | None]], row: int, column: int) -> float | None:
+def _entry(rows: Entries, row: int, column: int) -> float | None:
     return rows[row][column] if column < len(rows[row]) else None
-
-
-def _rows(text: str, where: str) -> list[list[float | None]]:
-    text = text.rstrip("\r\n")
-    if (ends := text.count("\n")) >= MAX_CPUS:
-        raise InputError(where, f"{ends + 1} rows", allowed=f"2 to {MAX_CPUS}, one a CPU")
-    lines = text.split("\n")
-    separator = next((mark for mark in SEPARATORS if mark in text), ",")
-    rows: list[list[float | None]] = []
-    for number, line in enumerate(lines, 1):
-        if line.count(separator) >= MAX_CPUS:
-            raise InputError(f"{where}: line {number}", f"{line.count(separator) + 1} columns", allowed=f"at most {MAX_CPUS}")
-        # The lower half alone begins with a row of nothing.
-        cells = line.split(separator) if line.strip("\r ") else []
-        place = f"{where}: line {number}: column"
-        rows.append([_cell(cell.strip().strip('"'), f"{place} {column}") for column, cell in enumerate(cells, 1)])
-    if len(rows) < 2:
-        raise InputError(where, f"{len(rows)} row", allowed=f"2 to {MAX_CPUS}, one a CPU")
-    return rows
-
-
-def _cell(cell: str, where: str) -> float | None:
-    if cell in BLANKS:
-        return None
-    value = float(cell) if NUMBER.fullmatch(cell) else -1.0
-    if not 0 <= value <= MAX_COST_NS:
-        raise InputError(where, f"{shown(cell, 40)!r} is not a latency", allowed=f"0 to {MAX_COST_NS:g} ns, or nothing")
-    check_counted(value, where)
-    return value
 
 
 def describe_latencies(text: str, where: str, name: str) -> Description:
