@@ -41,7 +41,7 @@ _OTHER_FORMATS: Final = (
 
 
 class TraceLines:
-    """The lines of the file `path`, without their ends; `number` is that of the line last given, from 1.
+    """The lines of the file `path` that are not empty, without their ends; `number` is that of the line last given, from 1.
 
     Iterating raises InputError for a file that is missing, not a regular file, empty, binary, cut or damaged gzip, or
     that has a line longer than MAX_LINE_BYTES; it says that `allowed` is. At most one chunk is held.
@@ -88,11 +88,14 @@ class TraceLines:
                 self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
                 raise self.error("binary data", allowed=self._allowed)
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise self._too_long()
-                yield line
+            before = self.number
+            for number, line in enumerate(lines, before + 1):
+                if line:
+                    self.number = number
+                    if len(line) > MAX_LINE_BYTES:
+                        raise self._too_long()
+                    yield line
+            self.number = before + len(lines)
             if len(rest) > MAX_LINE_BYTES:
                 self.number += 1
                 raise self._too_long()
