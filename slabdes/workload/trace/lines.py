@@ -24,7 +24,7 @@ CHUNK_BYTES: Final = 256 * 1024
 """Bytes taken from the file at a time (assumed)."""
 MAX_UNPACKING: Final = 100
 """Most bytes of text that a byte of gzip may stand for (assumed: traces have some 10; gzip itself goes up to 1,032)."""
-FREE_UNPACKING: Final = 16 << 20
+FREE_UNPACKING: Final = 8 << 20
 """Bytes of text up to which that is not asked (assumed)."""
 
 TRACES: Final = "an ftrace trace file, or the output of perf script or trace-cmd report; plain or gzip"
