@@ -1,1 +1,1 @@
-"""The engines: the same experiment, the same records, driven with SimPy (`reference`) or with no clock (`conformance`)."""
+"""The engines: same experiment, same records, driven by SimPy (`reference`) or compiled (`compiled`), and what both share."""

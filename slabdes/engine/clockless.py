@@ -1,6 +1,6 @@
 """The engine without a clock: locks are always free, pages come from a ring of nodes, and every step may be written down.
 
-Leaves out concurrency, as one operation completes before the next, and how steps are written (conformance).
+Leaves out concurrency, as one operation completes before the next, and how steps are written.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
 from slabdes.allocator.tunables import Tunables
-from slabdes.engine.conformance.kernel import ConformanceKernel
+from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free
 

@@ -97,7 +97,7 @@ def loaded_afresh(module: str = "", old: str = "", new: str = "") -> Iterator[No
 
 def fault_of_recording(name: str) -> str | None:
     """The first record in which the loaded allocator differs from a recording; its own `check` runs at each dump."""
-    compare = importlib.import_module("slabdes.engine.conformance.compare")
+    compare = importlib.import_module("slabdes.conformance.compare")
     script = GOLDEN / f"{name}.ops.gz"
     recorded = compare.read_records(compare.recorded_output(script))
     for ours, theirs in zip_longest(compare.run_script(script, recorded), recorded):
@@ -108,7 +108,7 @@ def fault_of_recording(name: str) -> str | None:
 
 def fault_of_kernel_log(log: Path) -> str | None:
     """The first line in which the loaded allocator differs from a log of the real 6.1 kernel."""
-    verdict = importlib.import_module("slabdes.engine.conformance.kernel_log.compare").compare_log(log)
+    verdict = importlib.import_module("slabdes.conformance.kernel_log.compare").compare_log(log)
     return None if verdict.holds else str(verdict.difference)
 
 
@@ -120,7 +120,7 @@ class OffSlabSystem:
         geometry = importlib.import_module("slabdes.allocator.geometry")
         tunables = importlib.import_module("slabdes.allocator.tunables")
         mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
-        kernel = importlib.import_module("slabdes.engine.conformance.kernel")
+        kernel = importlib.import_module("slabdes.conformance.kernel")
         self.alloc = importlib.import_module("slabdes.paths.slab.alloc")
         self.free = importlib.import_module("slabdes.paths.slab.free")
         self.check = importlib.import_module("slabdes.allocator.check").check
@@ -228,8 +228,8 @@ RECORDS_BY_HAND: tuple[tuple[str, int, dict[str, Any]], ...] = (
 
 def fault_of_records_by_hand() -> str | None:
     """The first of RECORDS_BY_HAND that the loaded allocator tells otherwise."""
-    runner = importlib.import_module("slabdes.engine.conformance.runner").ScriptRunner
-    parse_script = importlib.import_module("slabdes.engine.conformance.script").parse_script
+    runner = importlib.import_module("slabdes.conformance.runner").ScriptRunner
+    parse_script = importlib.import_module("slabdes.conformance.script").parse_script
     for script, place, expected in RECORDS_BY_HAND:
         record = list(runner().run(parse_script(script, "by hand")))[place]
         if {key: record[key] for key in expected} != expected:
@@ -243,7 +243,7 @@ def fault_of_two_cpus_at_once() -> str | None:
     geometry = importlib.import_module("slabdes.allocator.geometry")
     tunables = importlib.import_module("slabdes.allocator.tunables")
     mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
-    kernel = importlib.import_module("slabdes.engine.conformance.kernel")
+    kernel = importlib.import_module("slabdes.conformance.kernel")
     alloc = importlib.import_module("slabdes.paths.slab.alloc")
 
     class PausingKernel(kernel.ConformanceKernel):  # type: ignore[misc, name-defined]  # its module is loaded afresh

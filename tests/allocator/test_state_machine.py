@@ -22,8 +22,8 @@ from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, Sl
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.tunables import Tunables, default_tunables
+from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.engine.clockless import UNLIMITED
-from slabdes.engine.conformance.kernel import ConformanceKernel
 from slabdes.engine.records import Path
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slab.alloc import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node

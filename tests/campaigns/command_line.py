@@ -377,8 +377,8 @@ def warm_up() -> None:
     import slabdes.__main__
     import slabdes.api
     import slabdes.cli
+    import slabdes.conformance.recordings
     import slabdes.engine.compiled.run
-    import slabdes.engine.conformance.recordings
     import slabdes.engine.reference.run
     import slabdes.study.bench
     import slabdes.validation.fit

@@ -19,11 +19,11 @@ from typing import Any, Final
 from tries import Files, Reader
 
 from slabdes.config import expand, load_experiment
-from slabdes.engine.conformance.compare import compare_script, own_records
-from slabdes.engine.conformance.kernel_log.compare import compare_log
-from slabdes.engine.conformance.kernel_log.geometry import compare_geometry
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
-from slabdes.engine.conformance.recordings import find_recordings
+from slabdes.conformance.compare import compare_script, own_records
+from slabdes.conformance.kernel_log.compare import compare_log
+from slabdes.conformance.kernel_log.geometry import compare_geometry
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder
+from slabdes.conformance.recordings import find_recordings
 from slabdes.files import read_text
 from slabdes.folders import working_folder
 from slabdes.machine import import_machine, load_machine

@@ -19,7 +19,7 @@ from slabdes.allocator.versions import (
     with_switches,
 )
 from slabdes.config import CacheConfig, parse_experiment
-from slabdes.engine.conformance.kernel_log.kernel import LogKernel
+from slabdes.conformance.kernel_log.kernel import LogKernel
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import geometry_of

@@ -1,4 +1,4 @@
-"""Runs a script's operations through compiled code, one at a time: the conformance engine's other Driver.
+"""Runs a script's operations through compiled code, one at a time, without a clock.
 
 Python only creates caches and a tune's arrays, as it makes room for slabs in timed runs. A script's page limits count pages
 given in all; an operation that got pages after it gave some back would see those again, but none does: scripts' caches have
@@ -37,7 +37,7 @@ PLENTY = 1 << 40
 
 
 class SerialDriver:
-    """A Driver over the memory of compiled code. The state's objects are a copy, brought up to date in part or whole."""
+    """Operations one by one, in compiled code's memory. The state's objects are a copy, brought up to date in part or whole."""
 
     anew = True
 

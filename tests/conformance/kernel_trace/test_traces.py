@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
 
 UNCONTENDED = ("1cpu_local_fork1", "1cpu_local_unix1", "8cpu_2node_counter_quiet1", "8cpu_2node_counter_tmpfs8")
 CONTENDED = ("8cpu_2node_counter_unix4", "8cpu_2node_local_unix4")

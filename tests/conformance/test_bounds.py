@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from slabdes.conformance.compare import compare_script, own_records, read_records
+from slabdes.conformance.kernel_log import geometry as kernel_geometry
+from slabdes.conformance.kernel_log.compare import compare_log
+from slabdes.conformance.kernel_log.geometry import compare_geometry
+from slabdes.conformance.recordings import find_recordings
+from slabdes.conformance.runner import ScriptRunner
+from slabdes.conformance.script import MAX_BYTES, parse_script
 from slabdes.dumps import bounds
-from slabdes.engine.conformance.compare import compare_script, own_records, read_records
-from slabdes.engine.conformance.kernel_log import geometry as kernel_geometry
-from slabdes.engine.conformance.kernel_log.compare import compare_log
-from slabdes.engine.conformance.kernel_log.geometry import compare_geometry
-from slabdes.engine.conformance.recordings import find_recordings
-from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import MAX_BYTES, parse_script
 from slabdes.errors import MAX_LINE, InputError
 
 LARGE = "machine nodes=256 cpus=1024"

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from slabdes.conformance.driver import GeneratorDriver, MakeDriver
+from slabdes.conformance.kernel_log.runner import LogLine, LogRunner
+from slabdes.conformance.script import read_text
+from slabdes.conformance.verdict import Verdict
 from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
-from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.kernel_log.runner import LogLine, LogRunner
-from slabdes.engine.conformance.script import read_text
-from slabdes.engine.conformance.verdict import Verdict
 from slabdes.errors import InputError
 
 LOG_ENDINGS = (".log", ".log.gz")

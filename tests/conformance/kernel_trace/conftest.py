@@ -17,13 +17,13 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import CacheSpec, KmemCache, KmemList3, SlabState, kmem_cache_create, obj_to_index, virt_to_slab
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
 from slabdes.dumps.restore import free_objects_of
-from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
 from slabdes.paths.slab.alloc import kmem_cache_alloc
 from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.units import PAGE_SIZE
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "tests/kernel61/traces"
 SHARED = ROOT.parent / "shared/kernel61/traces"
 PLACES = {Placement.IN_OBJECT: "obj", Placement.OFF_SLAB: "off", Placement.ON_SLAB: "on"}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from slabdes.engine.conformance.compare import OPS_ENDINGS, compare_script
-from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
-from slabdes.engine.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
-from slabdes.engine.conformance.verdict import Outcome
+from slabdes.conformance.compare import OPS_ENDINGS, compare_script
+from slabdes.conformance.driver import GeneratorDriver, MakeDriver
+from slabdes.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
+from slabdes.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
+from slabdes.conformance.verdict import Outcome
 from slabdes.errors import InputError
 from slabdes.files import is_folder, is_there
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from slabdes.engine.conformance.kernel_trace.events import Trace
+from slabdes.conformance.kernel_trace.events import Trace
 from slabdes.workload.trace.events import KmemKind
 
 

@@ -14,12 +14,12 @@ from typing import Final
 
 from slabdes.allocator.state import NO_OBJECT, KmemCache, obj_to_index, object_number, virt_to_slab
 from slabdes.allocator.transitions import NO_SLAB
+from slabdes.conformance.kernel_trace.events import PAGES, UNKNOWN, CacheFinder, Trace, TracedEvent
+from slabdes.conformance.kernel_trace.interrupts import Delay, Delays, delays
+from slabdes.conformance.kernel_trace.kernel import CacheReplay, Cause, Difference, TraceKernel
+from slabdes.conformance.kernel_trace.resync import Resync, change_places
 from slabdes.dumps.records import Dump
 from slabdes.dumps.restore import Restored, live_objects, restore
-from slabdes.engine.conformance.kernel_trace.events import PAGES, UNKNOWN, CacheFinder, Trace, TracedEvent
-from slabdes.engine.conformance.kernel_trace.interrupts import Delay, Delays, delays
-from slabdes.engine.conformance.kernel_trace.kernel import CacheReplay, Cause, Difference, TraceKernel
-from slabdes.engine.conformance.kernel_trace.resync import Resync, change_places
 from slabdes.errors import InputError
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free

@@ -8,7 +8,7 @@ from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.tunables import default_tunables, free_limit
 from slabdes.allocator.versions import VERSIONS, FreeList
-from slabdes.engine.conformance.render import Record, geometry_record
+from slabdes.conformance.render import Record, geometry_record
 from slabdes.errors import InputError, nearest
 
 FLAGS = ("HWCACHE_ALIGN", "RECLAIM_ACCOUNT", "MEM_SPREAD", "NOLEAKTRACE", "TYPESAFE_BY_RCU")

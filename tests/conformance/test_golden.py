@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from slabdes.engine.conformance.compare import compare_script, read_records
-from slabdes.engine.conformance.recordings import find_recordings
-from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import parse_script
+from slabdes.conformance.compare import compare_script, read_records
+from slabdes.conformance.recordings import find_recordings
+from slabdes.conformance.runner import ScriptRunner
+from slabdes.conformance.script import parse_script
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SCRIPTS = sorted(GOLDEN.glob("*.ops.gz"))
 SMALL = "m04_pagefail"
 

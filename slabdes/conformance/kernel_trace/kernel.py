@@ -11,9 +11,9 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import KmemCache, KmemList3, SlabState
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
+from slabdes.conformance.kernel_trace.resync import Resync
 from slabdes.dumps.addresses import Addresses
-from slabdes.engine.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
-from slabdes.engine.conformance.kernel_trace.resync import Resync
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slab.kernel import SlabCpu
 

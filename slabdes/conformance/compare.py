@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.render import Record
-from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import parse_script, read_text
-from slabdes.engine.conformance.verdict import Verdict
+from slabdes.conformance.driver import GeneratorDriver, MakeDriver
+from slabdes.conformance.render import Record
+from slabdes.conformance.runner import ScriptRunner
+from slabdes.conformance.script import parse_script, read_text
+from slabdes.conformance.verdict import Verdict
 from slabdes.errors import InputError
 from slabdes.files import is_there
 

@@ -12,13 +12,13 @@ import pytest
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_OBJECT
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder
+from slabdes.conformance.kernel_trace.verdict import TraceVerdict
 from slabdes.dumps import bounds
 from slabdes.dumps import dump as dump_module
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.restore import restore
 from slabdes.engine.clockless import ClocklessKernel
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
-from slabdes.engine.conformance.kernel_trace.verdict import TraceVerdict
 from slabdes.errors import MAX_LINE, InputError
 from slabdes.paths.slab.alloc import kmem_cache_alloc
 from slabdes.paths.slab.free import kmem_cache_free

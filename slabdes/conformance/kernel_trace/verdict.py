@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slabdes.engine.conformance.kernel_trace.kernel import Difference
+from slabdes.conformance.kernel_trace.kernel import Difference
 
 MAX_DIFFERING: Final = 0.01
 """Share of the allocations whose pointers may differ in an uncontended trace (the project's acceptance rule)."""

@@ -19,12 +19,12 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
+from slabdes.conformance.driver import Driver, GeneratorDriver, MakeDriver
+from slabdes.conformance.kernel import ConformanceKernel
+from slabdes.conformance.render import Record, dump_cache, geometry_record, tunables_record
+from slabdes.conformance.script import Line
 from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES, Allowance, check_room
 from slabdes.engine.clockless import UNLIMITED
-from slabdes.engine.conformance.driver import Driver, GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.kernel import ConformanceKernel
-from slabdes.engine.conformance.render import Record, dump_cache, geometry_record, tunables_record
-from slabdes.engine.conformance.script import Line
 from slabdes.errors import InputError, nearest
 from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu

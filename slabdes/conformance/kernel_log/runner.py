@@ -24,10 +24,10 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.tunables import Tunables, alien_limit, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
+from slabdes.conformance.driver import GeneratorDriver, MakeDriver
+from slabdes.conformance.kernel_log.geometry import geometry_row
+from slabdes.conformance.kernel_log.kernel import SITES, LogKernel
 from slabdes.dumps.bounds import Allowance
-from slabdes.engine.conformance.driver import GeneratorDriver, MakeDriver
-from slabdes.engine.conformance.kernel_log.geometry import geometry_row
-from slabdes.engine.conformance.kernel_log.kernel import SITES, LogKernel
 from slabdes.errors import InputError
 from slabdes.files import MAX_DIGITS
 from slabdes.paths.sites import LockSite

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slabdes.engine.conformance.kernel_log.compare import compare_log
+from slabdes.conformance.kernel_log.compare import compare_log
 
-LOGS = sorted((Path(__file__).parents[2] / "kernel61/prescribed").glob("*.log.gz"))
+LOGS = sorted((Path(__file__).parents[1] / "kernel61/prescribed").glob("*.log.gz"))
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name.removesuffix(".log.gz"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.allocator.tunables import Tunables
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder
 
 AFTER = "DUMP after-random"
 

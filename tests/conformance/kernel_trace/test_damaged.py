@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder
 from slabdes.dumps.dump import read_dumps
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
 from slabdes.errors import InputError
 
 Changed = Callable[..., Path]

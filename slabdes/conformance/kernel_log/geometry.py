@@ -14,8 +14,8 @@ from pathlib import Path
 from slabdes.allocator.geometry import Geometry, Placement
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.tunables import alien_limit, default_tunables, free_limit
-from slabdes.engine.conformance.script import read_text
-from slabdes.engine.conformance.verdict import Verdict
+from slabdes.conformance.script import read_text
+from slabdes.conformance.verdict import Verdict
 from slabdes.errors import InputError
 from slabdes.files import MAX_DIGITS
 from slabdes.units import PAGE_SIZE

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from slabdes.engine.conformance.compare import compare_script, read_records, run_script
-from slabdes.engine.conformance.recordings import find_recordings
-from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import MAX_BYTES, MAX_LINES, parse_script, read_text
+from slabdes.conformance.compare import compare_script, read_records, run_script
+from slabdes.conformance.recordings import find_recordings
+from slabdes.conformance.runner import ScriptRunner
+from slabdes.conformance.script import MAX_BYTES, MAX_LINES, parse_script, read_text
 from slabdes.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Proof by recordings: scripts, logs and traces of real kernels, run with no clock and compared record by record."""
