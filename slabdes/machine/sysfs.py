@@ -13,8 +13,8 @@ from typing import Final
 
 from slabdes.errors import InputError, shown
 from slabdes.files import open_regular
-from slabdes.machine import HOST
 from slabdes.machine.description import MAX_DISTANCE, MIN_DISTANCE, Description, check_size
+from slabdes.machine.names import HOST
 from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
 
 CPUS: Final = Path("sys/devices/system/cpu")

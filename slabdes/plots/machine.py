@@ -1,6 +1,6 @@
 """The machine: NUMA nodes as boxes with their CPUs, joined by lines with their distances; the SLIT; line transfer times.
 
-Draws the plain data of `Machine.layout()`. Leaves out caches below a node and the links that a SLIT does not tell of.
+Draws the plain data of `machine.graph.layout`. Leaves out caches below a node and the links that a SLIT does not tell of.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ROUND: Final = "round,pad=0,rounding_size=0.08"
 
 
 def machine_figure(layout: Mapping[str, Any]) -> Figure:
-    """The machine that `layout` (as `Machine.layout()` gives it) describes, with its SLIT and line transfers."""
+    """The machine that `layout` (as `machine.graph.layout` gives it) describes, with its SLIT and line transfers."""
     nodes = layout["nodes"]
     texts = [_box_text(node, len(nodes)) for node in nodes]
     box = _box_size(texts)

@@ -50,7 +50,7 @@ def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]
 
 
 def save_machine(layout: Mapping[str, Any], path: Path) -> Path:
-    """Write the picture of one machine, as `Machine.layout()` gives it, to the PNG file `path`; return it.
+    """Write the picture of one machine, as `machine.graph.layout` gives it, to the PNG file `path`; return it.
 
     Raises InputError if it exists or cannot be written.
     """

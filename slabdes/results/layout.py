@@ -1,4 +1,4 @@
-"""What a manifest keeps of a machine for its drawing, checked when a run folder is read (`Machine.layout()` made it).
+"""What a manifest keeps of a machine for its drawing, checked when a run folder is read (`machine.graph.layout` made it).
 
 Leaves out drawing it.
 """

@@ -171,12 +171,6 @@ class Run:
         size = f"points={self.points.height}, replications={self.manifest.replications}"
         return shown(f"{type(self).__name__}({what}, {size}, digest={self.digest[:12]})", MAX_LINE)
 
-    def _repr_html_(self) -> str:
-        """The run's tables for a notebook."""
-        from slabdes.results.text import html
-
-        return html(self)
-
 
 class Study(Run):
     """The results of a sweep."""

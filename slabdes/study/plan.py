@@ -15,8 +15,8 @@ from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, versio
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
-from slabdes.study.bounds import check_machines
 from slabdes.study.effort import effort
+from slabdes.study.memory import check_machines
 from slabdes.study.names import name_apart
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload

@@ -27,7 +27,10 @@ from slabdes.conformance.recordings import find_recordings
 from slabdes.files import read_text
 from slabdes.folders import working_folder
 from slabdes.machine import import_machine, load_machine
+from slabdes.machine.graph import layout
+from slabdes.machine.summary import describe
 from slabdes.machine.sysfs import read_host
+from slabdes.machine.toml_file import to_toml
 from slabdes.machine.topology import Machine
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -78,12 +81,12 @@ def use_machine(machine: Machine) -> None:
     """What every command does with a machine; read back from our own format it is the same."""
     machine.zonelist(0)
     if machine.n_cpus <= LONG and machine.n_nodes <= LONG:
-        json.dumps(machine.describe(), allow_nan=False)
+        json.dumps(describe(machine), allow_nan=False)
         if machine.n_nodes <= FEW:
-            json.dumps(machine.layout(), allow_nan=False)
+            json.dumps(layout(machine), allow_nan=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "m.toml"
-            path.write_text(machine.to_toml(), encoding="utf-8")
+            path.write_text(to_toml(machine), encoding="utf-8")
             assert load_machine(path) == machine
 
 
@@ -427,7 +430,7 @@ OFTEN_BROKEN: Final = ("manifest.json", "frames/sha256.json", "frames/points.par
 def whole_folder() -> Files:
     with examples() as (example, folder):
         frames = example.example_frames()
-        layouts = {"numa-2x4": load_machine("numa-2x4").layout()}
+        layouts = {"numa-2x4": layout(load_machine("numa-2x4"))}
         return files_in(write_run(folder / "run", example.example_manifest(frames, layouts), frames))
 
 
