@@ -21,15 +21,6 @@ class When(StrEnum):
     CHECKED = "by type checkers only"
 
 
-LATE: Mapping[str, frozenset[str]] = {
-    # Code is compiled late; while its modules are loaded they read the lowered text that `cache` keeps.
-    "slabdes.engine.compiled.cache": frozenset(
-        {f"slabdes.engine.compiled.{name}" for name in ("driver", "logged", "numba_tools", "serial_driver")}
-    ),
-}
-"""Imports in functions that close a circle, with the reason; no other may."""
-
-
 def module_name(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -59,12 +50,12 @@ def imports(source: str, known: Mapping[str, str]) -> Iterator[tuple[str, When]]
     return within(ast.parse(source), When.LOADING)
 
 
-def circles(sources: Mapping[str, str], *kinds: When, but: Mapping[str, frozenset[str]] | None = None) -> list[list[str]]:
-    """Modules that reach each other by imports of those kinds, `but` those left out; a module alone if it imports itself."""
+def circles(sources: Mapping[str, str], *kinds: When) -> list[list[str]]:
+    """Modules that reach each other by imports of those kinds; a module alone if it imports itself."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     for module, source in sources.items():
         found = {name for name, when in imports(source, sources) if when in kinds}
-        graph.add_edges_from((module, name) for name in found - (but or {}).get(module, frozenset()) if name != "slabdes")
+        graph.add_edges_from((module, name) for name in found - {"slabdes"})
     found = nx.strongly_connected_components(graph)
     return sorted(sorted(part) for part in found if len(part) > 1 or graph.has_edge(*(2 * list(part))))
 
@@ -77,16 +68,8 @@ def test_no_import_for_type_checking_hides_a_circle() -> None:
     assert circles(SOURCES, When.LOADING, When.CHECKED) == []
 
 
-def test_no_import_in_a_function_hides_a_circle_but_those_with_a_reason() -> None:
-    assert circles(SOURCES, *When, but=LATE) == []
-
-
-@pytest.mark.parametrize("module", LATE)
-def test_a_reason_for_a_late_import_stands_only_while_there_is_a_circle(module: str) -> None:
-    late = {name for name, when in imports(SOURCES[module], SOURCES) if when is When.CALLED}
-    assert LATE[module] <= late
-    for name in LATE[module]:
-        assert circles(SOURCES, *When, but={module: LATE[module] - {name}}) != []
+def test_no_import_in_a_function_hides_a_circle() -> None:
+    assert circles(SOURCES, *When) == []
 
 
 def test_no_module_asks_the_face_of_its_own_room() -> None:

@@ -70,7 +70,8 @@ def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
     """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
     if engine is not EngineName.COMPILED:
         return GeneratorDriver
-    from slabdes.engine.compiled.cache import compiles, has_compiled, operate_function
+    from slabdes.engine.compiled.cache import compiles, has_compiled
+    from slabdes.engine.compiled.entries import operate_function
 
     if not compiles():
         tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference's paths run instead")

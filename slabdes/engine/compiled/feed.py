@@ -68,7 +68,7 @@ class Feed:
 
     def more_slots(self) -> None:
         """Make the hash table of slots twice as large."""
-        from slabdes.engine.compiled.cache import rehash_function
+        from slabdes.engine.compiled.entries import rehash_function
 
         memory = self._memory
         old = memory["slots"]

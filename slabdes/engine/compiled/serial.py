@@ -23,7 +23,7 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.tunables import Tunables
 from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
-from slabdes.engine.compiled.cache import operate_function
+from slabdes.engine.compiled.entries import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.pack import make_room
