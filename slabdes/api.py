@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What users import: run experiments, read results, look at machines and at what the real allocator did.
 
 Thin on purpose: everything here is one call into the room that does it.

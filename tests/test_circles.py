@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """No module imports, over others, itself; imports in functions and for type checking are looked at apart."""
 
 from __future__ import annotations

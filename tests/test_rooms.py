@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who imports whom, against the table of rooms in DESIGN.md; imports inside functions and for type checking count too."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The allocator's memory: kernel structs as records, and the flat lists of integers that they point into.
 
 Arrays of objects and free chains lie in one list, `words`, at the offset a record gives (`to.entry + to.avail` means what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands about what the real allocator did: conform, geometry."""
 
 from __future__ import annotations

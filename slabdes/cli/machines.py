@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands about machines: list, show, import."""
 
 from __future__ import annotations

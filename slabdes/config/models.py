@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an experiment file may say, in pydantic models; each documents its keys.
 
 Frozen once read. Leaves out whether a machine has the CPUs asked for: the machine knows, and says so when it is built.

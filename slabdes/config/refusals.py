@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One line for whatever an experiment says wrong: the key, the value, what is allowed."""
 
 from __future__ import annotations

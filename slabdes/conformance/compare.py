@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compares what a script's run gives with what was recorded from the real allocator, record by record, every field."""
 
 from __future__ import annotations

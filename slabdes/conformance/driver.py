@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What runs a script's operations, one after the other, over the state of a kernel without a clock: here, the generators.
 
 The compiled engine's phases do it too (`compiled/serial`). Leaves out what operations say about themselves.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Geometry rows in the golden data's format, for sizes and kernels that no script names. Leaves out scripts' own `geom` lines."""
 
 from __future__ import annotations

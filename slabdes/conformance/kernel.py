@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The engine without a clock that writes every step down as the golden data's event tokens. Leaves out what an op record says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds recordings of the real allocator under paths, tells their kinds apart, and compares each with what happens here."""
 
 from __future__ import annotations

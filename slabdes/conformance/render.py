@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The golden data's records, made from the allocator's state: machine, cache and dump. Leaves out per-operation records."""
 
 from __future__ import annotations

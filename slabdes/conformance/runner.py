@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs an op script and yields its records, in the golden data's format. Leaves out the comparison."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Op scripts: one operation a line, as `golden/FORMAT.md` defines them. Leaves out what the operations do."""
 
 from __future__ import annotations

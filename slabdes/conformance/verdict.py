@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The outcome of comparing one recording with what happens here."""
 
 from __future__ import annotations

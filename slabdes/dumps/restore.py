@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Sets the allocator's state up from a dump: slabs with their lists and free chains, arrays in order, counters.
 
 On another machine than the dump's what has no place there goes back to its slab or is left out, and notes say so. Leaves out

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The engine without a clock: locks are always free, pages come from a ring of nodes, and every step may be written down.
 
 Leaves out concurrency, as one operation completes before the next, and how steps are written.

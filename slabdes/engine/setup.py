@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds the allocator's state for an experiment: caches, and the general caches that off-slab descriptors come from.
 
 Leaves out time: engines give the locks and lines that are numbered here a meaning.

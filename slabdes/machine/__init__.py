@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """CPUs, NUMA nodes, distances and what things cost on them: presets, this host, and files of four kinds.
 
 Files are our own TOML, hwloc XML, `numactl --hardware` text and core-to-core latency tables, told apart by what is in them.

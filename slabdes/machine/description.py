@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a machine file says, before costs become picoseconds: the one place where every importer's input is validated.
 
 Importers fill a `Description`, overrides replace parts of it, `build` makes the Machine. Leaves out reading any format.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machine as a networkx graph, and where to draw its nodes: near nodes near each other.
 
 The only module that imports networkx. Leaves out drawing itself: `layout` is plain data for the plots room.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Machines by name or file: which reader understands it, and what an experiment changes of what it says.
 
 Leaves out what is in the files: one module a kind reads that.

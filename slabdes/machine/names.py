@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """By which names machines go that need no file: the presets, and this host.
 
 Loads nothing. Leaves out what they are (`load`).

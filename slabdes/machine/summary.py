@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine as plain JSON-able data, for `--json` and the run manifest.
 
 Leaves out where to draw it (`graph.layout`) and its form as a file (`toml_file.to_toml`).

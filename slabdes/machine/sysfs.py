@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads this host, or any tree laid out like it, from sysfs: CPUs that are online, cores, shared caches, NUMA nodes, SLIT.
 
 Leaves out CPUs that are offline, cgroups and affinity (they bind a process, not the kernel), and memory that is in use.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads and writes machines in slabdes's own TOML format. Numbers are ns, MiB and GHz; ids are the OS's.
 
     name = "numa-2x4"                 # default: the file's name

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine: which CPU sits on which core and node, how far nodes are apart, and what a cache line costs between any two CPUs.
 
 Immutable, in dense indexes and integer picoseconds. Leaves out links, bandwidth and congestion: a transfer takes the same

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machine: NUMA nodes as boxes with their CPUs, joined by lines with their distances; the SLIT; line transfer times.
 
 Draws the plain data of `machine.graph.layout`. Leaves out caches below a node and the links that a SLIT does not tell of.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the boxes of a machine's NUMA nodes go, in inches: clear of each other and of the lines between others.
 
 Plain geometry over a layout's positions. Leaves out drawing.

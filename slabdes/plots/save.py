@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes a run's figures as PNG files: which there are follows from what the run has.
 
 Leaves out choosing what is drawn in them: each figure's module does.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a manifest keeps of a machine for its drawing, checked when a run folder is read (`machine.graph.layout` made it).
 
 Leaves out drawing it.

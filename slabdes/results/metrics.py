@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tables and figures show, made from frames: quantiles, rates, shares, tail curves. Sees no live object.
 
 Everything averaged is averaged here. Leaves out intervals and comparisons over replications: `stats` has those.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What users hold: a `Run` (its frames and where they come from) and a `Study`, the run of a sweep.
 
 Both are read-only views of a manifest and frames. Leaves out figures: `plots.accessor` draws them.

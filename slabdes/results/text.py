@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run's tables for a terminal 100 columns wide, and for a notebook: figures rounded for people, with units.
 
 Shows what `metrics` computed. Leaves out colour as the only carrier of meaning, and anything that a program should parse.

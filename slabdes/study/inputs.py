@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a study reads, by content: the SHA-256 of every file that its experiments name, of this host, and of slabdes's sources.
 
 A study is the same study only with the same content, also while it runs. Leaves out what is in the files.

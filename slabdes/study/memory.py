@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How much memory this process may have, and what machines alone take of it, before any is built.
 
 Leaves out what a run of them takes (`bounds`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an experiment comes to: its points, each with its machine and workload, worked out and checked before anything runs.
 
 Leaves out running it.

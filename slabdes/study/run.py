@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs every point and replication of an experiment, keeps finished replications, and puts the results together.
 
 Replications run side by side in local processes; results do not depend on how many. Leaves out figures.

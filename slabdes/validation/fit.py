@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds a few of a machine's costs from measured figures: least squares over the simulator itself.
 
 What is squared are the logarithms of simulated over measured: relative errors, where small, and alike in both directions.

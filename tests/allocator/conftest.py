@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small systems, built and driven without a script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The recordings and the invariants can fail: one rule of the allocator is changed at a time, and each change is caught.
 
 A mutation replaces one string in one module's source; the whole package is then loaded afresh around the changed module,

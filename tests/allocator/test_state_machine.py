@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random operations on random systems: the invariants hold after each, and no object is handed out twice.
 
 The system has one to three nodes, some perhaps without CPUs, and three caches: a general one, one whose slabs' descriptors

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Each state transition alone, on records made by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Gives the command line broken files, wrong options and odd names, and tells what it must never do: crash, hang, or babble.
 
     python tests/campaigns/command_line.py --tries 1500 --seed 7 --workers 2 --keep found

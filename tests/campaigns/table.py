@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Every reader of the package, once: its name, what reading means, and the good files that a campaign breaks.
 
 Seeds are files of the project, cut short so that a try takes milliseconds, and a few made up. Leaves out breaking them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What scripts, 6.1 logs and geometry logs may ask for, and what lies beside them: refused before it costs anything."""
 
 from __future__ import annotations

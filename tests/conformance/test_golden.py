@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What was recorded from the real allocator comes out again, record for record; a changed recording does not pass."""
 
 from __future__ import annotations

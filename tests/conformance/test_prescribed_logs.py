@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Prescribed sequences of a real 6.1 kernel that come with the tests match line by line."""
 
 from __future__ import annotations

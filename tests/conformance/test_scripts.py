@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Op scripts: what they may say, what each operation does to the records, and one line for whatever they say wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What differs between kernel versions, seen on the locks a growing refill takes: with no clock, and with one."""
 
 from __future__ import annotations

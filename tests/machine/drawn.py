@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random small machines: descriptions of any kind, and the texts of machine files of every kind, as the importers take them."""
 
 from __future__ import annotations

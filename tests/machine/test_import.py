@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Machine files of every kind: told apart by what is in them, damaged ones refused, all of them written as TOML and run."""
 
 from __future__ import annotations

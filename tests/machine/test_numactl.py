@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The text of `numactl --hardware`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machines that come with slabdes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Our own machine files: what they say, what is wrong with them, and that writing and reading agree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Zonelists, the choice of CPUs, line classes, the graph and the data for drawing."""
 
 from __future__ import annotations

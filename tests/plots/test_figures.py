@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Figures: what they show is what the metrics say, none has an empty panel, and they read in grey."""
 
 from __future__ import annotations

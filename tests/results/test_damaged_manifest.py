@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Manifests that were changed, and frames that cannot be written: one line, whatever happened to them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs and studies as users hold them."""
 
 from __future__ import annotations

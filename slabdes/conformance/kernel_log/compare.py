@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compares a 6.1 log with what its commands do here: every recorded line, whitespace apart.
 
 The high mark of SLABINFO is left out, since the recorded one can wrap below zero; a shrink's events are compared as a

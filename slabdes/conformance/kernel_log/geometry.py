@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Geometry recorded from a real 6.1 kernel: of caches made for the purpose, and of all that it had at boot.
 
 A boot row does not say which flags its cache was created with, so it matches if some flags give what was recorded, and its

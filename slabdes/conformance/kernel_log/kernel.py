@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The engine without a clock that writes its steps down as the 6.1 logs do, and counts what they count."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs a 6.1 log's commands and says, line by line, what the log should have recorded. Leaves out the comparison's counting."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compares a trace folder with what its trace does here: every counter of every cache, and the dump after down to free indexes.
 
 A folder holds dumps.txt and trace.txt, plain or gzipped. Leaves out the high mark, which wraps below zero in 6.1, the contended

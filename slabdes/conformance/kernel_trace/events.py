@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kmem events of a complete trace, with the marks that tell where the dumps were taken, and whose cache each event is about.
 
 A cache is told by kmalloc's size and flags, or by the free's name, the pages an object lies in, or the call site, in that

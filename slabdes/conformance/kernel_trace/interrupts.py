@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What interrupts do to a trace's order: an operation and its own line stand on either side of an interrupt's lines.
 
 An allocation is logged after the fact, so an interrupt in between is logged first though it came later; which pointer was

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The clockless kernel of a trace's replay, and what it counts for each cache. Leaves out the order of events: see replay."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Replays the events between two dumps, each on its CPU and cache, and compares every pointer with the one handed out here.
 
 Where the two differ, the recorded pointer wins: the two objects change places (see `Resync`), and the difference is counted, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How a replay takes a recorded pointer over where the allocator here handed out another object: the two change places.
 
 Leaves out when and how often: see replay.

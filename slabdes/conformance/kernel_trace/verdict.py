@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What comparing a trace folder found: a row a cache, totals, and whether the rule holds. Leaves out how: see compare.
 
 The rule. Without contention (no site of the dumps' LK lines counts a contended acquisition between the two cuts) trace order is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scenario in C (`limit.c`): compiled where there is a compiler, fed with an experiment's numbers, read back as histograms.
 
 Leaves out every scenario but bursts on one cache of 2.6.34 with a qspinlock; limit.c says what else it takes for granted.

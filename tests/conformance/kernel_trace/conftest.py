@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Recorded trace folders, those committed and those of the shared folder, and a small made-up kernel that records itself."""
 
 from __future__ import annotations

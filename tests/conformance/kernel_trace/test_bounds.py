@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Dumps and traces cut, emptied, doubled or with any number changed: one line or a verdict, never anything else; and bounded."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Damaged folders are told in one line that names file and line."""
 
 from __future__ import annotations

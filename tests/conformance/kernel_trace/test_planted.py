@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A difference planted in a recording is found, told where it is, and does not spread."""
 
 from __future__ import annotations

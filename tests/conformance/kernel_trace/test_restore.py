@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A restored state obeys the allocator's invariants, on the dump's machine and on others, and shows the dump again."""
 
 from __future__ import annotations

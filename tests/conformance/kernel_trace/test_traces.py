@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Real traces of Linux 6.1, reproduced object for object; expected numbers are the recorded kernel's own, in the dumps."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which engine runs a study: the one asked for, or by its size."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Scripts and logs of the real allocator run through compiled code, one operation at a time, and give the same records."""
 
 from __future__ import annotations
