@@ -41,7 +41,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
     "study": STUDY | {"allocator.state", "allocator.tunables"},
-    "study.bench": STUDY | {"allocator.pages"},
+    "study.bench": STUDY | {"allocator.state", "allocator.pages"},
     # The two rooms of proof.
     "conformance": frozenset(
         {"config", "allocator", "paths", "paths.slab", "workload", "dumps", "engine.clockless", "engine.compiled"}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache, kmem_cache_create
+from slabdes.allocator.create import kmem_cache_create
+from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache
 from slabdes.allocator.tunables import Tunables
 from slabdes.config import EngineName
 from slabdes.engine.clockless import ClocklessKernel

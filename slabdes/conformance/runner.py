@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
+from slabdes.allocator.geometry import Geometry
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
 from slabdes.allocator.state import (
@@ -20,6 +20,7 @@ from slabdes.allocator.state import (
 )
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap, first_reap
 from slabdes.allocator.tunables import Tunables, default_tunables, free_limit
+from slabdes.conformance.asked import asked_geometry, asked_record
 from slabdes.conformance.driver import Driver, GeneratorDriver, MakeDriver
 from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.conformance.render import Record, dump_cache, geometry_record, tunables_record
@@ -30,14 +31,12 @@ from slabdes.errors import InputError, nearest
 from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
 
-FLAGS = ("HWCACHE_ALIGN", "RECLAIM_ACCOUNT", "MEM_SPREAD", "NOLEAKTRACE")
 POLICIES = {
     "none": PolicyKind.NONE,
     "interleave": PolicyKind.INTERLEAVE,
     "preferred": PolicyKind.PREFERRED,
     "spread": PolicyKind.SPREAD,
 }
-MAX_SIZE = 1 << 22
 DEFAULT_HZ = 1000
 ROOM_EVERY = 4096
 """Allocations after which it is looked how much room slabs take."""
@@ -147,39 +146,12 @@ class ScriptRunner:
     def _due(self) -> list[int]:
         return [cpu.reap_due for cpu in self.kernel.cpus]
 
-    def _spec(self, line: Line) -> tuple[Geometry, str]:
-        text = line.keys.get("flags", "")
-        flags = [flag for flag in text.split("|") if flag]
-        for flag in flags:
-            if flag not in FLAGS:
-                raise InputError(line.where, f"{flag!r} is no flag{nearest(flag, FLAGS)}", allowed=", ".join(FLAGS))
-        if "size" not in line.keys:
-            raise InputError(line.where, f"{line.op} without size=", allowed=f"1 to {MAX_SIZE}")
-        align = line.key("align", 0, 0, 4096)
-        if align & (align - 1):
-            raise InputError(line.where, f"align {align} is not a power of two", allowed="0 or a power of two up to 4096")
-        try:
-            geometry = kmem_cache_geometry(
-                line.key("size", 0, 1, MAX_SIZE),
-                align,
-                hwcache_align="HWCACHE_ALIGN" in flags,
-                reclaim_account="RECLAIM_ACCOUNT" in flags,
-                noleaktrace="NOLEAKTRACE" in flags,
-                bigmem=self._bigmem,
-            )
-        except InputError as error:
-            raise InputError(line.where, error.problem, error.allowed) from None
-        return geometry, text
-
-    def _asked(self, line: Line, flags: str) -> Record:
-        return {"req_size": int(line.keys["size"]), "align": line.key("align", 0), "flags": flags}
-
     def _geom(self, line: Line) -> Iterator[Record]:
-        geometry, flags = self._spec(line)
+        geometry, flags = asked_geometry(line, self._bigmem)
         tunables = default_tunables(geometry.size, len(self.state.node_of_cpu))
         yield {
             "op": "geom",
-            **self._asked(line, flags),
+            **asked_record(line, flags),
             **geometry_record(geometry),
             "limit": tunables.limit,
             "batchcount": tunables.batchcount,
@@ -188,7 +160,7 @@ class ScriptRunner:
         }
 
     def _cache(self, line: Line) -> Iterator[Record]:
-        geometry, flags = self._spec(line)
+        geometry, flags = asked_geometry(line, self._bigmem)
         state = self.state
         index = len(state.caches)
         tunables = default_tunables(geometry.size, len(state.node_of_cpu))
@@ -210,7 +182,7 @@ class ScriptRunner:
             "op": "cache",
             "c": index,
             "name": cache.name,
-            **self._asked(line, flags),
+            **asked_record(line, flags),
             **geometry_record(geometry),
             **tunables_record(cache),
             "free_limit": [l3.free_limit for l3 in cache.nodelists],

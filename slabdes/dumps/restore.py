@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.lists import list_add_tail, list_del, list_entries
 from slabdes.allocator.state import (
     BUFCTL_END,
@@ -22,7 +23,6 @@ from slabdes.allocator.state import (
     KmemList3,
     ListName,
     SlabState,
-    kmem_cache_create,
     new_slab,
     object_number,
     virt_to_slab,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from slabdes.allocator.create import alloc_arraycache, alloc_shared
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState, alloc_arraycache, alloc_shared
+from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite

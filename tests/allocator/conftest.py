@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
+from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.tunables import Tunables
 from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node

@@ -118,6 +118,7 @@ class OffSlabSystem:
 
     def __init__(self) -> None:
         state = importlib.import_module("slabdes.allocator.state")
+        create = importlib.import_module("slabdes.allocator.create")
         geometry = importlib.import_module("slabdes.allocator.geometry")
         tunables = importlib.import_module("slabdes.allocator.tunables")
         mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
@@ -140,8 +141,8 @@ class OffSlabSystem:
         # off-slab layout has two colours, so that the third rule of a failed descriptor needs an invented one.
         layout = replace(geometry.kmem_cache_geometry(2048), colour=4)
         small = geometry.kmem_cache_geometry(64)
-        self.general = state.kmem_cache_create(self.state, state.CacheSpec("size-64", small, tunables.Tunables(1, 1, 0)), 0)
-        self.big = state.kmem_cache_create(self.state, state.CacheSpec("big", layout, tunables.Tunables(2, 2, 0)), 0)
+        self.general = create.kmem_cache_create(self.state, state.CacheSpec("size-64", small, tunables.Tunables(1, 1, 0)), 0)
+        self.big = create.kmem_cache_create(self.state, state.CacheSpec("big", layout, tunables.Tunables(2, 2, 0)), 0)
         self.big.slabp_cache = self.general
         self.kernel.name_locks(self.general)
         self.kernel.name_locks(self.big)
@@ -241,6 +242,7 @@ def fault_of_records_by_hand() -> str | None:
 def fault_of_two_cpus_at_once() -> str | None:
     """Two CPUs of a node find its lists empty and each adds a slab: both take from the one that was added first."""
     state = importlib.import_module("slabdes.allocator.state")
+    create = importlib.import_module("slabdes.allocator.create")
     geometry = importlib.import_module("slabdes.allocator.geometry")
     tunables = importlib.import_module("slabdes.allocator.tunables")
     mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
@@ -255,7 +257,7 @@ def fault_of_two_cpus_at_once() -> str | None:
     system = state.SlabState([0, 0], 1)
     k = PausingKernel(system, mempolicy.MemPolicy(1))
     four_a_slab = geometry.kmem_cache_geometry(1000)
-    cache = state.kmem_cache_create(system, state.CacheSpec("cache", four_a_slab, tunables.Tunables(2, 2, 0)), 0)
+    cache = create.kmem_cache_create(system, state.CacheSpec("cache", four_a_slab, tunables.Tunables(2, 2, 0)), 0)
     k.name_locks(cache)
     paths = [alloc.kmem_cache_alloc(k, cpu, cache, 1) for cpu in k.cpus]
     for _unlocked_after in ("the empty lists", "the colour", "the insertion: the second look is next"):

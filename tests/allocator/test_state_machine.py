@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
 from slabdes.allocator.check import check
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.lists import list_empty
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, kmem_cache_create, virt_to_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, virt_to_slab
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.tunables import Tunables, default_tunables

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState, kmem_cache_create
+from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState
 from slabdes.allocator.tunables import Tunables
 from slabdes.allocator.versions import (
     LINUX_2_6_34,

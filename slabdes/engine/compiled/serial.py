@@ -9,18 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slabdes.allocator.state import (
-    NO_NODE,
-    NO_OBJECT,
-    NOBODY,
-    ArrayCache,
-    CacheSpec,
-    KmemCache,
-    alloc_arraycache,
-    alloc_shared,
-    kmem_cache_create,
-    virt_to_slab,
-)
+from slabdes.allocator.create import alloc_arraycache, alloc_shared, kmem_cache_create
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, ArrayCache, CacheSpec, KmemCache, virt_to_slab
 from slabdes.allocator.tunables import Tunables
 from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
 from slabdes.engine.compiled.entries import operate_function

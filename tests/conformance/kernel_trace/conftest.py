@@ -10,12 +10,13 @@ from random import Random
 
 import pytest
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import Placement
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import CacheSpec, KmemCache, KmemList3, SlabState, kmem_cache_create, obj_to_index, virt_to_slab
+from slabdes.allocator.state import CacheSpec, KmemCache, KmemList3, SlabState, obj_to_index, virt_to_slab
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import LINUX_6_1
 from slabdes.conformance.kernel_log.kernel import SITES, EventCounters, LogKernel
