@@ -172,8 +172,8 @@ def _slit(axes: Axes, layout: Mapping[str, Any]) -> None:
     import numpy as np
 
     matrix = np.array(layout["distances"])
-    # Never so dark that black numbers would not be read.
-    image = axes.imshow(matrix, cmap=LinearSegmentedColormap.from_list("slit", ("#FFFFFF", "#86A8C6")))
+    # Never so dark that black numbers would not be read. A list: in a tuple, matplotlib 3.8 takes the second for an opacity.
+    image = axes.imshow(matrix, cmap=LinearSegmentedColormap.from_list("slit", ["#FFFFFF", "#86A8C6"]))
     ids = [node["node"] for node in layout["nodes"]]
     if len(ids) <= _NUMBERS:
         for (row, column), distance in np.ndenumerate(matrix):
