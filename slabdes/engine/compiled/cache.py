@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where compiled code is kept between runs: a folder named by a hash of all sources that it is made from.
 
 An edited source anywhere means another folder. A folder that others can write to is not used. Leaves out what the files are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiled functions that Python calls: compiled when first asked for, or loaded from where `cache` keeps them.
 
 Nothing heavy is imported before. Leaves out what they do (`driver`, `serial_driver`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A workload for compiled code: synthetic programs as numbers that it draws steps from, any other as chunks of its steps."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs one experiment with the compiled engine and hands over its records, which equal the reference's."""
 
 from __future__ import annotations

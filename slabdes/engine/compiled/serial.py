@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs a script's operations through compiled code, one at a time, without a clock.
 
 Python only creates caches and a tune's arrays, as it makes room for slabs in timed runs. A script's page limits count pages

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Time and accounts in the reference: what a CPU waits for lines, what it counts, what its interrupt handlers hold.
 
 Leaves out waiting for other CPUs, and locks (`kernel`).
