@@ -169,7 +169,7 @@ def summary(frames: Frames) -> pl.DataFrame:
         *_within_times(),
         (pl.col("all") / pl.col("replications")).alias("operations"),
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
-        pl.col("op").replace_strict(list(OPERATIONS), range(len(OPERATIONS)), return_dtype=pl.Int32).alias("order"),
+        pl.col("op").replace_strict(list(OPERATIONS), list(range(len(OPERATIONS))), return_dtype=pl.Int32).alias("order"),
     ).sort("point", "order")
     named = ["operations", "operations_per_s", "mean_ns", *QUANTILES, "max_ns", "share_waiting"]
     counts = ["refills", "grows", "retries", "failed", "remote_frees"]
