@@ -115,6 +115,7 @@ def validate(
     `without` leaves rules of the clock out (`slabdes.config.TimingRule`). With `out`, a new or empty folder, the report is
     written there as JSON with a chart a target. Raises InputError for a target or a rule that is not there.
     """
+    from slabdes.folders import whole_folder
     from slabdes.plots.validation import save_validation
     from slabdes.results.folder import check_output
     from slabdes.validation.report import chosen, rule_of, save_report
@@ -122,12 +123,12 @@ def validate(
 
     chosen(targets)
     rules = [rule_of(name) for name in without]
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        check_output(folder)
-    report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
-    if folder is not None:
-        save_report(report.plain(), folder, save_validation)
+    if out is None:
+        return run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+    check_output(Path(out))
+    with whole_folder(Path(out)) as temporary:
+        report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+        save_report(report.plain(), temporary, save_validation)
     return report
 
 

@@ -105,12 +105,12 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
 
 @contextmanager
 def _remarks() -> Iterator[None]:
-    """Print what rooms have to say meanwhile (of a worker that was killed, say)."""
+    """Print what rooms `tell` meanwhile (of a worker that was killed, say)."""
     import logging
 
     class Line(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say_error(f"slabdes: {shown(record.getMessage(), _MOST_LINE)}")
+            say_error(shown(record.getMessage(), _MOST_LINE))
 
     handler = Line()
     log = logging.getLogger("slabdes")

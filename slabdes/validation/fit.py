@@ -16,7 +16,7 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from slabdes.errors import InputError
-from slabdes.files import is_there, write_new
+from slabdes.files import check_place, is_there, write_new
 from slabdes.machine.costs import RATIOS, value_of
 from slabdes.machine.toml_file import Calibration, to_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
@@ -265,6 +265,7 @@ def check_new(path: Path) -> Path:
         raise InputError(str(path), f"a machine named *{path.suffix}", allowed="a name that ends in .toml")
     if is_there(path):
         raise InputError(str(path), "is there already", allowed="a new file")
+    check_place(path, allowed="a new file")
     return path
 
 

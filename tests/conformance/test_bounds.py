@@ -229,5 +229,5 @@ def test_a_path_that_can_be_no_files_is_told_as_one_that_is_not_there(tmp_path: 
 
 def test_a_record_that_nests_without_an_end_or_holds_endless_digits_is_refused(tmp_path: Path) -> None:
     for record in ('{"a":' * 100_000, '{"a":' + "[" * 100_000, '{"a":' + "9" * 5000 + "}"):
-        with pytest.raises(InputError, match=r"r\.jsonl:1: not a JSON object"):
+        with pytest.raises(InputError, match=r"r\.jsonl:1: (not a JSON object|nested too deeply)"):
             read_records(write(tmp_path / "r.jsonl", record))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numba
 import pytest
@@ -82,6 +83,18 @@ def test_numbas_own_variable_gives_the_reference_in_one_line() -> None:
     )
     assert done.stdout == "reference\n"
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("slabdes: NUMBA_DISABLE_JIT is set")
+
+
+def test_the_command_line_tells_it_once_too(tmp_path: Path) -> None:
+    (tmp_path / "e.toml").write_text(
+        '[machine]\npreset = "uma-4"\n[[cache]]\nname = "c"\nsize = 64\n[workload]\nkind = "burst"\nobjects = 5\n'
+    )
+    command = [sys.executable, "-m", "slabdes", "run", "e.toml", "--engine", "compiled"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    )
+    assert done.stderr.splitlines()[0].startswith("slabdes: NUMBA_DISABLE_JIT is set")
+    assert done.stderr.count("slabdes: ") == done.stderr.count("\n")
 
 
 def test_what_compiles_by_itself_is_refused_there_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
