@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What commands print: lines, tables, JSON, a progress bar, and errors in one line.
 
 The one place that text goes to a terminal from: nothing that is not printable gets through, and a terminal without a character

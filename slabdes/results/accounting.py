@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Does everything that went in come out? Conservation of objects, time and counts, and Little's law, of any run's frames.
 
 Each check holds exactly, since records count integers. Leaves out whether a number is plausible: only whether it adds up.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is

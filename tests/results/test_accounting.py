@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Conservation and Little's law: all is well with the example, and each planted error is found."""
 
 from __future__ import annotations

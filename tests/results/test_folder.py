@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The run folder: whole or not there, nothing overwritten, and one line for whatever is wrong with one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What must hold in every run, whatever it simulates: Little's law at each lock, no object lost, no time unaccounted for.
 
 Small random experiments of every kind, on a machine with enough memory and on one that runs out. Leaves out how long anything

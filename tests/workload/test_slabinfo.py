@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """/proc/slabinfo of real SLAB kernels, and what is told of files that are none."""
 
 from __future__ import annotations

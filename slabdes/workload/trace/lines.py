@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lines of a trace file, plain or gzip: streamed in chunks, bounded in length, with every way a file can be bad told in one line.
 
 Knows nothing of what the lines say.
