@@ -141,8 +141,9 @@ def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 def fail(line: str, code: int) -> NoReturn:
-    """End with an error."""
-    say_error(f"slabdes: {shown(line, _MOST_LINE)}")
+    """End with an error, also where nobody can be told."""
+    with suppress(OSError):
+        say_error(f"slabdes: {shown(line, _MOST_LINE)}")
     sys.exit(code)
 
 

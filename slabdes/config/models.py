@@ -6,7 +6,6 @@ Frozen once read. Leaves out whether a machine has the CPUs asked for: the machi
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any
@@ -255,8 +254,10 @@ class Experiment(Frozen):
         for key, values in self.sweep.items():
             if not values:
                 raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")
-        if (points := math.prod(map(len, self.sweep.values()))) > MAX_POINTS:
-            raise ValueError(f"sweep has {points} points; allowed: at most {MAX_POINTS}")
+        points = 1
+        for values in self.sweep.values():
+            if (points := points * len(values)) > MAX_POINTS:
+                raise ValueError(f"sweep has more than {MAX_POINTS} points; allowed: at most {MAX_POINTS}")
         if self.workload.kind == "trace":
             self._check_trace(self.workload)
         if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:

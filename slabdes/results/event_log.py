@@ -76,4 +76,14 @@ def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0
         raise InputError(
             str(folder), f"no log of {kind} of point {point}, replication {replication}", allowed="a run with `log = true`"
         )
+    if not _is_utf8(folder):
+        raise InputError(str(folder), "a name that is not UTF-8", allowed="the folder under another name")
     return pl.scan_parquet(parts)
+
+
+def _is_utf8(path: Path | str) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
