@@ -151,15 +151,16 @@ def test_names_that_are_not_utf_8_are_as_good_as_any(slabdes: Slabdes) -> None:
     assert slabdes("slabinfo", f"out{odd}").code == 0
     assert slabdes("compare", f"out{odd}", f"runs/e{odd}").code == 0
     Path(f"t{odd}.txt").write_text(TRACE)
-    written(
-        "slabinfo - version: 2.1\n# name : tunables <batchcount> <limit>\nfoo 1 2 64 15 1 : tunables 120 60 8 : slabdata 1 1 0\n",
-        f"s{odd}.txt",
-    )
+    written(SLABINFO, f"s{odd}.txt")
     told = slabdes("replay", f"t{odd}.txt", "--cache", "all", "--machine", "uma-4", "--jobs", "1", "--slabinfo", f"s{odd}.txt")
     assert told.code == 0, told.err
     assert "s\\udcff.txt: header names <batchcount> <limit>" in told.out
 
 
+SLABINFO = """slabinfo - version: 2.1
+# name : tunables <batchcount> <limit>
+foo 1 2 64 15 1 : tunables 120 60 8 : slabdata 1 1 0
+"""
 TRACE = """
 t-1 [000] 1.000001: kmem_cache_alloc: call_site=f ptr=00000000a010 bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL name=foo
 t-1 [000] 1.000002: kmem_cache_free: call_site=f ptr=00000000a010 name=foo
