@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What users import: run experiments, read results, look at machines and at what the real allocator did.
 
 Thin on purpose: everything here is one call into the room that does it.
@@ -13,6 +14,7 @@ from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
+from slabdes.results import text
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.study.plan import Phase
@@ -27,12 +29,16 @@ FIGURES = "figures"
 
 
 class Run(results_run.Run):
-    """One experiment's results, with `plot`: see `slabdes.results.run.Run`."""
+    """One experiment's results, with `plot` and tables for notebooks: see `slabdes.results.run.Run`."""
 
     @property
     def plot(self) -> RunPlots:
         """The run's figures: `run.plot.ccdf()`, `.nodes()`, `.time()`, `.machine()`, `.scaling()`, `.save(folder)`."""
         return RunPlots(self)
+
+    def _repr_html_(self) -> str:
+        """The run's tables for a notebook."""
+        return text.html(self)
 
     @staticmethod
     def load(folder: Path | str) -> Run:

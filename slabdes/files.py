@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files as they come from anywhere: read within bounds, written whole under their name or not at all. What is wrong is one line.
 
 Leaves out what is in them, and folders: see `folders`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Folders written whole or not at all, and temporary ones: each held by one process, and found again if that one was killed.
 
 A lock file in the folder says that it is held; the system lets go of it when the process ends, however it ends. Leaves out
@@ -12,7 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -90,8 +91,12 @@ def working_folder(target: Path) -> Iterator[WorkingFolder]:
     """
     path = working_path(target)
     made = [folder for folder in path.parents if not folder.exists()]
-    with input_errors(path):
-        lock = _held(path)
+    try:
+        with input_errors(path):
+            lock = _held(path)
+    except InputError:
+        _remove_new(made)
+        raise
     try:
         working = WorkingFolder(path, _resolved(target))
         with input_errors(path):
@@ -104,9 +109,14 @@ def working_folder(target: Path) -> Iterator[WorkingFolder]:
         os.close(lock)
         if sys.platform == "win32":
             _remove_empty(path)  # there an open file cannot be removed
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove_new(made)
+
+
+def _remove_new(folders: Iterable[Path]) -> None:
+    """Those that nothing has come into."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line where its input is good: what it prints, its exit codes, its speed."""
 
 from __future__ import annotations
@@ -129,6 +130,57 @@ def test_a_run_that_was_killed_when_it_was_all_but_done_is_found_by_the_same_com
     assert again.code == 0
     assert again.out == first.out
     assert [entry.name for entry in Path("runs").iterdir()] == ["e"]
+
+
+def test_resume_without_a_folder_finds_the_last_run_that_was_finished(slabdes: Slabdes) -> None:
+    first, second = (slabdes("run", written(SMALL), "--jobs", "1") for _time in range(2))
+    again = slabdes("run", "e.toml", "--jobs", "1", "--resume")
+    assert (again.code, again.out) == (0, second.out) != (0, first.out)
+    assert sorted(entry.name for entry in Path("runs").iterdir()) == ["e", "e-2"]
+    written(SMALL + "\n", "new.toml")
+    assert slabdes("run", "new.toml", "--jobs", "1", "--resume").code == 0
+    assert Path("runs/new").is_dir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_that_are_not_utf_8_are_as_good_as_any(slabdes: Slabdes) -> None:
+    odd = os.fsdecode(b"\xff")
+    written(SMALL, f"e{odd}.toml")
+    for options in ((), ("--out", f"out{odd}")):
+        assert slabdes("run", f"e{odd}.toml", "--jobs", "1", *options).code == 0
+    assert slabdes("slabinfo", f"out{odd}").code == 0
+    assert slabdes("compare", f"out{odd}", f"runs/e{odd}").code == 0
+    Path(f"t{odd}.txt").write_text(TRACE)
+    written(SLABINFO, f"s{odd}.txt")
+    told = slabdes("replay", f"t{odd}.txt", "--cache", "all", "--machine", "uma-4", "--jobs", "1", "--slabinfo", f"s{odd}.txt")
+    assert told.code == 0, told.err
+    assert "s\\udcff.txt: header names <batchcount> <limit>" in told.out
+
+
+SLABINFO = """slabinfo - version: 2.1
+# name : tunables <batchcount> <limit>
+foo 1 2 64 15 1 : tunables 120 60 8 : slabdata 1 1 0
+"""
+TRACE = """
+t-1 [000] 1.000001: kmem_cache_alloc: call_site=f ptr=00000000a010 bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL name=foo
+t-1 [000] 1.000002: kmem_cache_free: call_site=f ptr=00000000a010 name=foo
+"""
+
+
+def test_on_a_computer_of_many_processors_the_default_of_jobs_is_allowed() -> None:
+    program = "import os; os.cpu_count = lambda: 384; from slabdes.cli.options import ALL_PROCESSORS as jobs; print(jobs)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "256\n"
+
+
+def test_pictures_need_no_windows_however_they_are_set_up(slabdes: Slabdes) -> None:
+    program = ["machine", "show", "uma-4"]
+    environment = os.environ | {"MPLBACKEND": "bogus"}
+    done = subprocess.run(
+        [sys.executable, "-m", "slabdes", *program], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stderr == ""
+    assert Path("machine-uma-4.png").exists()
 
 
 def test_two_processes_never_run_one_study(slabdes: Slabdes) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files are read within bounds and written whole."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What pyproject.toml promises about versions: each requirement has a bound below, numba one above, and CI tries the lowest."""
 
 from __future__ import annotations
@@ -5,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numba
@@ -23,6 +25,11 @@ def test_the_lowest_versions_are_those_that_the_requirements_allow() -> None:
         version = Version(lowest[requirement.name])
         assert version in requirement.specifier
         assert {str(version)} <= {clause.version for clause in requirement.specifier if clause.operator == ">="}
+
+
+def test_the_command_that_is_installed_is_the_one_that_hears_of_signals() -> None:
+    (script,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "slabdes"]
+    assert script.value == PROJECT["scripts"]["slabdes"] == "slabdes.__main__:main"
 
 
 def test_numba_is_let_in_up_to_a_version_that_was_tried_and_no_further() -> None:

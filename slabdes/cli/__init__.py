@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line: arguments in, tables or JSON out, errors in one line. Everything else is `api` and the rooms behind it.
 
 Heavy libraries are imported by the commands that need them, so that `slabdes --help` is quick.
@@ -16,7 +17,7 @@ import typer
 from slabdes.cli import conformance, machines, measuring, runs
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error
-from slabdes.errors import SlabdesError, shown
+from slabdes.errors import InputError, SlabdesError, shown
 from slabdes.signals import line
 
 app = typer.Typer(
@@ -81,6 +82,8 @@ _MOST_USAGE = 250
 def main() -> None:
     """Run the command line: errors are one line on standard error, and the exit code says what kind."""
     prepare_streams()
+    # Pictures go into files: whatever windows are set up, or wrongly, is none of our business.
+    os.environ.pop("MPLBACKEND", None)
     try:
         code = app(standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
@@ -98,7 +101,7 @@ def main() -> None:
     except OSError as error:
         # Of files that we read or write the rooms tell; what is left is mostly our own output (a full disk).
         _drop_output()
-        fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_INPUT)
+        fail(str(InputError(str(error.filename or "output"), error.strerror or str(error))), EXIT_INPUT)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             say_error(error.format_message())

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Options and arguments that several commands share, and exit codes. Leaves out what is a single command's own."""
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Folder for the results, new or empty. Default: runs/NAME, or NAME-2 and so on."),
 ]
+MOST_JOBS = 256
 Jobs = Annotated[
-    int, typer.Option("--jobs", metavar="N", min=1, max=256, show_default=False, help="Processes. Default: one a processor.")
+    int,
+    typer.Option("--jobs", metavar="N", min=1, max=MOST_JOBS, show_default=False, help="Processes; one a processor."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption, with the points that were finished.")]
 SetKeys = Annotated[
@@ -36,4 +39,4 @@ PointNumber = Annotated[
 ]
 Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
-ALL_PROCESSORS = os.cpu_count() or 1
+ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What commands print: lines, tables, JSON, a progress bar, and errors in one line.
 
 The one place that text goes to a terminal from: nothing that is not printable gets through, and a terminal without a character
@@ -140,8 +141,9 @@ def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 def fail(line: str, code: int) -> NoReturn:
-    """End with an error."""
-    say_error(f"slabdes: {shown(line, _MOST_LINE)}")
+    """End with an error, also where nobody can be told."""
+    with suppress(OSError):
+        say_error(f"slabdes: {shown(line, _MOST_LINE)}")
     sys.exit(code)
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands that run experiments and read what runs have left: run, replay, plot, slabinfo, lock-stat, compare."""
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from slabdes.cli.options import (
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError
 from slabdes.folders import working_path
+from slabdes.printable import printable
 from slabdes.signals import hint
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def replay(
 
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
     raw: dict[str, Any] = {
-        "name": stem[:100] or "trace",
+        "name": printable(stem[:100]) or "trace",
         "seed": seed,
         "replications": replications,
         "engine": engine,
@@ -140,13 +142,13 @@ def replay(
 def _free(folder: Path, resume: bool = False) -> Path:
     """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice.
 
-    With `resume`, one that was being written goes before.
+    With `resume`, one that was being written goes before, and if there is none the last that was finished.
     """
-    number, chosen = 1, folder
+    number, chosen, last = 1, folder, None
     while chosen.exists() and not (resume and working_path(chosen).exists()):
-        number += 1
+        number, last = number + 1, chosen
         chosen = folder.with_name(f"{folder.name}-{number}")
-    return chosen
+    return last if resume and last is not None and not working_path(chosen).exists() else chosen
 
 
 def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:

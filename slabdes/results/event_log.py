@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The event log on disk: log/<kind>/point-0000-replication-0000-part-00000000.parquet, a part a chunk, in the run folder.
 
 Parts are written as the simulation goes, so that memory does not grow with a run. Leaves out what a row means
@@ -75,4 +76,14 @@ def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0
         raise InputError(
             str(folder), f"no log of {kind} of point {point}, replication {replication}", allowed="a run with `log = true`"
         )
+    if not _is_utf8(folder):
+        raise InputError(str(folder), "a name that is not UTF-8", allowed="the folder under another name")
     return pl.scan_parquet(parts)
+
+
+def _is_utf8(path: Path | str) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

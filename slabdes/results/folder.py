@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
@@ -122,7 +123,9 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     import polars as pl
 
     try:
-        frame.write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+        # A file and not its path: Polars takes no name that is not UTF-8.
+        with path.open("wb") as file:
+            frame.write_parquet(file, compression="zstd", compression_level=_COMPRESSION_LEVEL)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(str(path), f"cannot be written: {str(error).splitlines()[0]}") from None
 
@@ -185,7 +188,8 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
         raise InputError(str(path), "missing: the run folder is not complete")
     try:
         _check_sum(path, sums)
-        frame = pl.read_parquet(path, glob=False)
+        with path.open("rb") as file:
+            frame = pl.read_parquet(file)
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error}") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:

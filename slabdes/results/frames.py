@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tidy Polars frames of engine records: what `records` counts, one row a bucket, lock, CPU, cache or slab list; times in ns.
 
 Nothing is averaged here. Leaves out order in time: records keep none.
@@ -15,6 +16,7 @@ from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
 from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.errors import InputError
+from slabdes.printable import printable
 from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
@@ -223,7 +225,7 @@ def concat_frames(parts: Iterable[Frames]) -> Frames:
 
 def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
     names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
-    rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), list(records.warnings)))
+    rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), [printable(text) for text in records.warnings]))
     for (cache, path), histogram in sorted(records.latency.items()):
         label = (names[cache], path.operation.label, path.label)
         rows["latency"] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The manifest of a run: what was run, with what, how it came out. Its digest depends on the records alone.
 
 Host, date and wall time stand apart, under `provenance`. Leaves out the figures' and frames' contents.
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, shown
+from slabdes.files import int_of
 from slabdes.printable import json_text
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
     from slabdes.results.layout import check_layout
 
     try:
-        raw = json.loads(text)
+        raw = json.loads(text, parse_int=lambda digits: int_of(digits, where))
     except RecursionError:
         raise InputError(where, "nested too deeply", allowed="the manifest of a slabdes run") from None
     except ValueError as error:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks over local processes: results as they come, operations counted while they run; workers that are killed are replaced.
 
 Workers end with their parent, however it ends, and leave signals to it. Knows nothing of what a task does. Leaves out other

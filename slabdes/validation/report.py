@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs targets of validation and tells what came out: as plain values for programs, as tables for people.
 
 Leaves out drawing: charts are made from the plain values.

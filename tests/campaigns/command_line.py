@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Gives the command line broken files, wrong options and odd names, and tells what it must never do: crash, hang, or babble.
 
     python tests/campaigns/command_line.py --tries 1500 --seed 7 --workers 2 --keep found
@@ -383,8 +384,8 @@ def warm_up() -> None:
     import slabdes.__main__
     import slabdes.api
     import slabdes.cli
+    import slabdes.conformance.recordings
     import slabdes.engine.compiled.run
-    import slabdes.engine.conformance.recordings
     import slabdes.engine.reference.run
     import slabdes.study.bench
     import slabdes.validation.fit

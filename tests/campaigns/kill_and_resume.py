@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Kills studies at random moments in every way, goes on with them, and tells what must never happen: anything lost or left.
 
     python tests/campaigns/kill_and_resume.py --kills 200 --seed 7
@@ -124,8 +125,9 @@ class Campaign:
         return self._whole[study.name]
 
     def found(self, study: Study, what: str) -> None:
-        """Note a finding."""
+        """Note a finding, and tell it at once."""
         self.figures.findings.append(f"{study.name}: {what}")
+        print(self.figures.findings[-1], file=sys.stderr, flush=True)
 
     def kill_and_resume(self, study: Study, number: int, most: int) -> None:
         """One study: killed up to `most` times, then gone on with to its end, and looked at."""

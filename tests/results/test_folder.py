@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The run folder: whole or not there, nothing overwritten, and one line for whatever is wrong with one."""
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
         (lambda folder: shutil.rmtree(folder), "no such folder"),
         (lambda folder: (folder / "manifest.json").unlink(), "not a run folder"),
         (lambda folder: (folder / "manifest.json").write_text(""), "not JSON"),
+        (lambda folder: (folder / "manifest.json").write_text("9" * 5000), "(5,000 characters) is too long a number"),
         (lambda folder: (folder / "manifest.json").write_text("[1]"), "not the manifest of a slabdes run"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{}"), "is not UTF-8"),
         (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: {FORMAT}"),

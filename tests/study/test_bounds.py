@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a study takes of this computer is estimated, and refused where it is not there; estimates are near what is taken."""
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
-from slabdes.study import bounds
-from slabdes.study.bounds import check_bounds, check_machines, needed
+from slabdes.study import bounds, memory
+from slabdes.study.bounds import check_bounds, needed
+from slabdes.study.memory import check_machines
 from slabdes.study.plan import PlannedPoint, plan
 from slabdes.workload.synthetic import build_synthetic
 
@@ -91,6 +93,6 @@ def test_weeks_of_simulation_are_refused_and_the_faster_engine_is_named() -> Non
 
 def test_machines_of_a_sweep_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     check_machines(10, 1024)
-    monkeypatch.setattr(bounds, "memory_bytes", lambda: 100 * MIB)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 100 * MIB)
     with pytest.raises(InputError, match=r"^sweep: 10 machines of 1024 CPUs take about 0 GiB; allowed: the 0 GiB .*; several"):
         check_machines(10, 1024)

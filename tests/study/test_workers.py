@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks over processes: results, progress, failures. Runs tasks that know nothing of allocators."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`slabdes validate` and `slabdes fit`: tables, JSON, files, exit codes; the same from Python."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiled engine's memory: the fields of each kind of record, and what a CPU, a frame and the whole run are.
 
 Every field is a 64-bit integer, so that one address reaches a record from any function. Leaves out what fills them

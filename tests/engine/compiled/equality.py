@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random experiments and programs of every kind, and what two engines make of one: their records, or how they refuse it."""
 
 from __future__ import annotations

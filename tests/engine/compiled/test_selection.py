@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which engine runs a study: the one asked for, or by its size."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 from slabdes.allocator.versions import Version
 from slabdes.config import Discipline, EngineName, parse_experiment
-from slabdes.engine.compiled import cache, layout
+from slabdes.engine.compiled import entries, layout
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
 from slabdes.locks.disciplines import DISCIPLINES, LockRules
@@ -98,9 +99,9 @@ def test_the_command_line_tells_it_once_too(tmp_path: Path) -> None:
 
 def test_what_compiles_by_itself_is_refused_there_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    cache.simulate_function.cache_clear()
+    entries.simulate_function.cache_clear()
     with pytest.raises(InputError, match="NUMBA_DISABLE_JIT: is set"):
-        cache.simulate_function()
+        entries.simulate_function()
 
 
 def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_the_reference(
