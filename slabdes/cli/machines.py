@@ -84,6 +84,9 @@ def machine_import(
         Path | None,
         typer.Option("--latencies", metavar="CSV", help="Its measured core-to-core latencies, one way, ns."),
     ] = None,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", metavar="N", min=1, help="NUMA nodes of a table of latencies, which tells none.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a machine as TOML, to look at and change.
@@ -96,7 +99,7 @@ def machine_import(
     from slabdes.machine.summary import describe
     from slabdes.machine.toml_file import to_toml
 
-    imported = import_machine(machine, latencies)
+    imported = import_machine(machine, latencies, nodes)
     write_new(out, to_toml(imported))
     if as_json:
         print_json({"file": str(out), **describe(imported)})

@@ -21,6 +21,7 @@ MAX_NODES: Final = 256
 """Most nodes of a machine; the kernel's own ceiling is 1024 (a choice that keeps tables readable)."""
 MIN_DISTANCE: Final = 10
 MAX_DISTANCE: Final = 254
+UNREACHABLE: Final = 255
 """What a SLIT entry may be (ACPI: 10 is local, 0 to 9 are reserved, 255 means unreachable)."""
 REMOTE_DISTANCE: Final = 20
 """The kernel's REMOTE_DISTANCE: what it assumes between nodes when firmware gives no SLIT."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from slabdes import files
 from slabdes.errors import InputError, shown
+from slabdes.machine.latency_table import looks_like_latencies
 
 MAX_BYTES: Final = 32 << 20
 """Most bytes of a machine file: a full matrix for 1,024 CPUs is 9 to 20 MB (a choice)."""
@@ -32,6 +33,7 @@ class FileKind(StrEnum):
 KINDS: Final = ", ".join(FileKind)
 _SKIPPED: Final = re.compile(r"(?:[^\S\r\n]*+(?:#[^\r\n]*+)?+(?:[\r\n]|\Z))*+")
 """Lines that are blank or a comment."""
+_NUMACTL_LINE: Final = re.compile(r"^[>|\s]*(?:available: \d+ nodes?\b|node \d+ cpus:|No NUMA available)", re.MULTILINE)
 _FIRST_LINE: Final = {
     FileKind.HWLOC: re.compile(r"\s*+<"),
     FileKind.NUMACTL: re.compile(r"\s*+(?:available:|node\s+\d|node distances|libnuma: Warning|No distance information|\d+:\s)"),
@@ -54,11 +56,16 @@ def kind_of(text: str, where: str) -> FileKind:
     skipped = _SKIPPED.match(text)
     start = skipped.end() if skipped else 0
     line = text[start : start + MAX_HEAD].partition("\n")[0].partition("\r")[0]
+    # In spite of whatever stands before: a prompt, say, which looks like a table of TOML.
+    if _NUMACTL_LINE.search(text, start, start + MAX_HEAD):
+        return FileKind.NUMACTL
     if not line:
         raise InputError(where, "nothing in it but comments", allowed=KINDS)
     for kind, first in _FIRST_LINE.items():
         if first.match(line):
             return kind
+    if looks_like_latencies(text[start : start + MAX_HEAD].splitlines()):
+        return FileKind.LATENCIES
     number = text.count("\n", 0, start) + 1
     raise InputError(f"{where}: line {number}", f"{shown(line, 60)!r} begins no kind of machine file", allowed=KINDS)
 

@@ -7,6 +7,7 @@ groups is made of nodes or of clusters.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,18 +17,25 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SEPARATION: Final = 1.3
-"""A level counts if latencies between its groups, within a group of the level above, are this many times those inside them
-(medians; assumed: 1.43 between the sockets of 2x_AMD_EPYC_7601.csv is the least of ten published tables)."""
+"""A level counts if each of its groups is this many times further from the nearest of its neighbours, within a group of the
+level above, than apart in itself (medians; assumed: 1.43 between the sockets of 2x_AMD_EPYC_7601.csv is the least of ten
+published tables)."""
 SIBLINGS_NS: Final = 15.0
-"""CPUs at most this far apart (median) are threads of one core: 7 to 12 ns in published tables, cores that share a cache
+"""CPUs at most this far apart (mean) are threads of one core: 7 to 12 ns in published tables, cores that share a cache
 16 ns and more (assumed between the two)."""
 MOST_THREADS: Final = 8
 """Most threads of a core (POWER has 8)."""
+CACHE_NS: Final = 30.0
+"""Groups of CPUs at most this far apart (median) share a cache, be they dies or pairs, and are no nodes: 25 ns in a core complex
+of 2x_AMD_EPYC_7742.csv, 36 ns in a node of HiSilicon_Kunpeng_920-6426.csv (assumed between the two)."""
+LEAST_OF_NODE: Final = 3
+"""CPUs of a node, at least: pairs are modules that share a cache (assumed)."""
 MOST_NODES: Final = 8
 """A level of more groups is taken as clusters: L3 domains come in greater number than nodes (assumed)."""
 RULE: Final = (
-    f"found by Ward clustering: levels of equal groups, {SEPARATION:g} times further apart than within; groups within "
-    f"{SIBLINGS_NS:g} ns are cores, the coarsest level of at most {MOST_NODES} groups nodes, the coarsest of the others clusters"
+    f"found by clustering: CPUs within {SIBLINGS_NS:g} ns are threads of a core; levels are groups {SEPARATION:g} times further "
+    f"apart than within; the coarsest of at most {MOST_NODES} groups, wider than {CACHE_NS:g} ns, are nodes, the coarsest of the "
+    "others clusters"
 )
 
 
@@ -40,21 +48,22 @@ class Grouping:
     cluster_of_core: tuple[int, ...] | None
 
 
-def group(transfer_ps: Sequence[Sequence[int]]) -> Grouping:
-    """Cores, clusters and nodes by RULE, from a full symmetric matrix in ps."""
-    levels = _levels(transfer_ps)
-    cpus = len(transfer_ps)
-    core_of_cpu = tuple(range(cpus))
-    if levels and levels[-1].within_ns <= SIBLINGS_NS and cpus // levels[-1].groups <= MOST_THREADS:
-        core_of_cpu = levels.pop().labels
-    node_of_cpu = (0,) * cpus
-    if levels and levels[0].groups <= MOST_NODES:
-        node_of_cpu = levels.pop(0).labels
+def group(transfer_ps: Sequence[Sequence[int]], nodes: int | None = None) -> Grouping:
+    """Cores, clusters and nodes by RULE, from a full symmetric matrix in ps; with `nodes`, so many of these, whatever they are.
+
+    Raises ValueError, which says what there is, if no level has so many groups.
+    """
+    import numpy as np
+
+    matrix = np.array(transfer_ps, dtype=np.float64) / 1000
+    cores = _cores(matrix)
+    levels = _levels(matrix, cores)
+    chosen = next((level for level in levels if _are_nodes(level)), None) if nodes is None else _of_so_many(levels, nodes)
     clusters = None
-    if levels:
-        cluster_of = dict(zip(core_of_cpu, levels[0].labels, strict=True))
+    if others := [level for level in levels if level is not chosen and (chosen is None or level.groups > chosen.groups)]:
+        cluster_of = dict(zip(cores, others[0].labels, strict=True))
         clusters = tuple(cluster_of[core] for core in sorted(cluster_of))
-    return Grouping(node_of_cpu, core_of_cpu, clusters)
+    return Grouping((0,) * len(cores) if chosen is None else chosen.labels, cores, clusters)
 
 
 @dataclass(frozen=True)
@@ -64,34 +73,68 @@ class _Level:
     within_ns: float
 
 
-def _levels(transfer_ps: Sequence[Sequence[int]]) -> list[_Level]:
+def _are_nodes(level: _Level) -> bool:
+    least = min(Counter(level.labels).values())
+    return level.groups <= MOST_NODES and level.within_ns > CACHE_NS and least >= LEAST_OF_NODE
+
+
+def _of_so_many(levels: Sequence[_Level], nodes: int) -> _Level | None:
+    if nodes == 1:
+        return None
+    for level in levels:
+        if level.groups == nodes:
+            return level
+    raise ValueError(f"1{''.join(f', {level.groups}' for level in levels)}")
+
+
+def _cores(matrix: npt.NDArray[np.float64]) -> tuple[int, ...]:
+    """Core by CPU, judged one by one; a CPU each where more are near each other than a core has threads."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    labels = fcluster(linkage(squareform(matrix, checks=False), "average"), SIBLINGS_NS, "distance")
+    sizes = Counter(labels.tolist())
+    if not matrix.any() or max(sizes.values()) > MOST_THREADS:
+        return tuple(range(len(matrix)))
+    return _dense(labels)
+
+
+def _levels(matrix: npt.NDArray[np.float64], cores: Sequence[int]) -> list[_Level]:
     """Levels that count, coarsest first; being cuts of one tree, each divides the groups of the one before."""
     import numpy as np
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    matrix = np.array(transfer_ps, dtype=np.float64) / 1000
-    cpus = len(matrix)
     tree = linkage(squareform(matrix, checks=False), "ward")
-    pairs = np.triu_indices(cpus, 1)
-    latencies = matrix[pairs]
-    together = np.ones(len(latencies), dtype=bool)
+    above = np.zeros(len(matrix), dtype=np.int64)
     found = []
-    # A group of one is no level; neither is all in one.
-    for groups in range(2, cpus // 2 + 1):
-        if cpus % groups:
+    # A group of one is no level; neither is all in one, nor cores, which are told apart already.
+    for groups in range(2, len(matrix) // 2 + 1):
+        labels = np.array(_dense(fcluster(tree, groups, "maxclust")))
+        sizes = np.bincount(labels)
+        divides_cores = len(set(zip(labels.tolist(), cores, strict=True))) > len(set(cores))
+        if len(sizes) != groups or sizes.min() < 2 or divides_cores or groups == len(set(cores)):
             continue
-        labels = fcluster(tree, groups, "maxclust")
-        sizes = np.bincount(labels)[1:]
-        if len(sizes) != groups or sizes.min() != sizes.max():
-            continue
-        same = (labels[:, None] == labels[None, :])[pairs]
-        # Only against neighbours in the group above, or every part of a socket would look apart from all the others.
-        within, between = float(np.median(latencies[same])), float(np.median(latencies[together & ~same]))
-        if between >= SEPARATION * within and between > 0:
-            found.append(_Level(groups, _dense(labels), within))
-            together = same
+        if within := _apart(matrix, labels, above):
+            found.append(_Level(groups, tuple(labels.tolist()), within))
+            above = labels
     return found
+
+
+def _apart(matrix: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], above: npt.NDArray[np.int64]) -> float:
+    """The median latency within groups, ns; 0 unless each group is further from its neighbours than its CPUs from each other."""
+    import numpy as np
+
+    numbers = range(labels.max() + 1)
+    members = [np.flatnonzero(labels == number) for number in numbers]
+    inside = [np.median(matrix[np.ix_(own, own)][np.triu_indices(len(own), 1)]) for own in members]
+    for number, own in enumerate(members):
+        # Only against neighbours in the group above, or every part of a socket would look apart from all the others.
+        near = [other for other in numbers if other != number and above[members[other][0]] == above[own[0]]]
+        between = min((np.median(matrix[np.ix_(own, members[other])]) for other in near), default=np.inf)
+        if between < SEPARATION * inside[number] or between == 0:
+            return 0.0
+    return float(np.median(inside))
 
 
 def _dense(labels: npt.NDArray[np.int32]) -> tuple[int, ...]:

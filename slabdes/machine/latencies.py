@@ -47,15 +47,22 @@ def _entry(rows: Entries, row: int, column: int) -> float | None:
     return rows[row][column] if column < len(rows[row]) else None
 
 
-def describe_latencies(text: str, where: str, name: str) -> Description:
-    """A machine from a table alone: cores, clusters and nodes by `grouping`. Raises InputError as `parse_latencies`."""
+def describe_latencies(text: str, where: str, name: str, nodes: int | None = None) -> Description:
+    """A machine from a table alone: cores, clusters and nodes by `grouping`, or so many `nodes`.
+
+    Raises InputError as `parse_latencies`, and for a number of nodes that is no level of the table.
+    """
     from slabdes.machine.grouping import RULE, group
 
     matrix = parse_latencies(text, where)
-    found = group(matrix)
+    try:
+        found = group(matrix, nodes)
+    except ValueError as error:
+        raise InputError(where, f"no level of {nodes} groups", allowed=f"nodes: {error}") from None
+    given = "" if nodes is None else f"; {nodes} nodes were asked for"
     nodes = max(found.node_of_cpu) + 1
     notes = (
-        ("topology", RULE),
+        ("topology", RULE + given),
         ("memory_mib", f"not told; {ASSUMED_MEMORY_MIB:g} MiB a node assumed"),
         ("distances", "not told; the kernel's own default, 10 and 20, assumed"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -216,7 +216,7 @@ def _is_triangle(data: Sequence[_Row]) -> bool:
     return len(pairs) == len(data) == 3 and all(len(pair) == 2 for pair in pairs) and len(frozenset.union(*pairs)) == 3
 
 
-def looks_like_latencies(lines: Iterator[str]) -> bool:
+def looks_like_latencies(lines: Iterable[str]) -> bool:
     """Whether a file that begins so may be a table: two of its lines are made of numbers and separators."""
     found = 0
     for line in lines:

@@ -46,18 +46,26 @@ def load_machine(
     return describe_machine(name_or_path).with_costs(cost_overrides).with_memory(memory_mib).build()
 
 
-def import_machine(name_or_path: str | Path, latencies: Path | None = None) -> Machine:
+def import_machine(name_or_path: str | Path, latencies: Path | None = None, nodes: int | None = None) -> Machine:
     """The machine of that name or file; with `latencies`, a core-to-core table (CSV) of it, its line transfers are those.
 
-    Raises InputError, in one line.
+    `nodes`: how many a machine has that is known by a table alone, where the rule for that does not find them. Raises
+    InputError, in one line.
     """
-    description = describe_machine(name_or_path)
+    description = describe_machine(name_or_path) if nodes is None else _with_nodes(Path(name_or_path), nodes)
     if latencies is not None:
         text, where = read_text(latencies), str(latencies)
         if (kind := kind_of(text, where)) is not FileKind.LATENCIES:
             raise InputError(where, f"is {kind}", allowed=FileKind.LATENCIES)
         description = with_latencies(description, text, where, plain_name(latencies))
     return description.build()
+
+
+def _with_nodes(path: Path, nodes: int) -> Description:
+    text, where = read_text(path), str(path)
+    if (kind := kind_of(text, where)) is not FileKind.LATENCIES:
+        raise InputError(f"--nodes {nodes}", f"{where} is {kind}, which tells its nodes", allowed=f"with {FileKind.LATENCIES}")
+    return describe_latencies(text, where, plain_name(path), nodes)
 
 
 def describe_machine(name_or_path: str | Path) -> Description:

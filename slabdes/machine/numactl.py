@@ -8,15 +8,29 @@ Also left out, because the text does: caches, clusters, clock, and the OS's CPU 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NoReturn
 
+from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError, shown
-from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_DISTANCE, MIN_DISTANCE, Description, check_size, default_distances
+from slabdes.machine.description import (
+    ASSUMED_MEMORY_MIB,
+    MAX_DISTANCE,
+    MIN_DISTANCE,
+    UNREACHABLE,
+    Description,
+    check_size,
+    default_distances,
+)
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
-CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:\s+\d{1,9})*)$")
+CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:,?\s*+\d{1,9}(?:-\d{1,9})?)*+),?(?:\s+\(\d+\))?$")
+MORE_CPUS: Final = re.compile(r"(?:,?\s*+\d{1,9}(?:-\d{1,9})?)++,?$")
+"""A list of CPUs that a mail program has wrapped."""
+PROMPT: Final = re.compile(r"\S[^:]*[#$%>](?:\s*numactl\b.*)?$|\$ numactl\b")
+NO_NUMA: Final = "No NUMA available on this system"
 MEMORY: Final = re.compile(r"node (\d{1,9}) (size|free): (?:(\d{1,12}) MB|<not available>)$")
 DISTANCES: Final = "node distances:"
 NO_DISTANCES: Final = "No distance information available."
@@ -51,6 +65,11 @@ class _Reading:
     size_lines: dict[int, int] = field(default_factory=dict)
     columns: list[int] = field(default_factory=list)
     rows: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    last_node: int | None = None
+    """The node whose list of CPUs the line before was."""
+    left_out: list[int] = field(default_factory=list)
+    """Lines of prompts."""
+    unreachable: bool = False
     in_table: bool = False
     no_distances: bool = False
 
@@ -72,8 +91,9 @@ def parse_numactl(
         reading.last_line = number
         if len(line) > MAX_LINE:
             reading.fail(number, f"{len(line):,} characters", allowed=f"at most {MAX_LINE:,} a line")
-        if line.strip() and not line.lstrip().startswith(IGNORED):
-            _read_line(reading, number, line.strip())
+        plain = line.strip().lstrip("> ") if line.startswith(">") else line.strip()
+        if plain and not plain.startswith(IGNORED):
+            _read_line(reading, number, plain)
     ids = _node_ids(reading)
     node_of_cpu = _node_of_cpu(reading, ids)
     check_size(len(node_of_cpu), len(ids), where)
@@ -95,14 +115,16 @@ def parse_numactl(
 
 
 def _read_line(reading: _Reading, number: int, line: str) -> None:
+    wrapped, reading.last_node = reading.last_node, None
     if match := AVAILABLE.match(line):
         reading.announced = int(match[1])
     elif match := CPUS.match(line):
         node = int(match[1])
         if node in reading.cpus:
             reading.fail(number, f"node {node} again; its CPUs were on line {reading.cpu_lines[node]}")
-        reading.cpus[node] = [int(cpu) for cpu in match[2].split()]
+        reading.cpus[node] = list(_cpus(reading, number, match[2]))
         reading.cpu_lines[node] = number
+        reading.last_node = node
     elif match := MEMORY.match(line):
         if match[2] == "size":
             _read_size(reading, number, int(match[1]), float(match[3] or 0))
@@ -115,9 +137,28 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
             reading.fail(number, "a second heading of the distances", allowed="one `node 0 1 ...` heading, then a row a node")
         reading.columns = [int(node) for node in match[1].split()]
     elif reading.in_table and (match := ROW.match(line)):
-        _read_row(reading, number, int(match[1]), tuple(int(distance) for distance in match[2].split()))
+        row = [int(distance) for distance in match[2].split()]
+        reading.unreachable |= UNREACHABLE in row
+        _read_row(reading, number, int(match[1]), tuple(MAX_DISTANCE if one == UNREACHABLE else one for one in row))
+    elif line.startswith(NO_NUMA):
+        allowed = "`host` on that computer, what `lstopo --of xml` says there, or a preset such as uma-8"
+        reading.fail(number, "that computer has no NUMA, so that numactl tells nothing of it", allowed)
+    elif wrapped is not None and MORE_CPUS.match(line):
+        reading.cpus[wrapped] += _cpus(reading, number, line)
+        reading.last_node = wrapped
+    elif PROMPT.match(line):
+        reading.left_out.append(number)
     else:
         reading.fail(number, f"{shown(line, 60)!r} is not a line of numactl --hardware", allowed=KNOWN_LINES)
+
+
+def _cpus(reading: _Reading, number: int, text: str) -> Iterator[int]:
+    """Those of a list, `0 1 2` or, since numactl 2.0.18 with --cpu-compress, `0-3, 8-11`."""
+    for part in re.findall(r"\d+(?:-\d+)?", text):
+        first, _, last = part.partition("-")
+        if int(last or first) - int(first) >= MAX_CPUS:
+            reading.fail(number, f"CPUs {part}", allowed=f"at most {MAX_CPUS}")
+        yield from range(int(first), int(last or first) + 1)
 
 
 def _read_size(reading: _Reading, number: int, node: int, mib: float) -> None:
@@ -210,6 +251,10 @@ def _sources(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[str, str], 
     sources = []
     if unsized:
         sources.append(("memory_mib", f"node {_listed(unsized)}: size not told, {ASSUMED_MEMORY_MIB:g} MiB assumed"))
+    if reading.unreachable:
+        sources.append(("distances", f"{UNREACHABLE}, unreachable, is taken as {MAX_DISTANCE}, the greatest there is"))
+    if reading.left_out:
+        sources.append(("left out", f"line {_listed(reading.left_out)}: what a terminal printed beside"))
     if not reading.rows:
         sources.append(("distances", "not told; the kernel's own default, 10 and 20, assumed"))
     return tuple(sources)

@@ -70,7 +70,7 @@ def test_a_table_alone_tells_threads_and_nodes_and_says_what_is_assumed() -> Non
     assert machine.node_of_cpu == (0, 0, 1, 1, 0, 0, 1, 1)
     assert machine.transfer_ps[0][1:5] == (45_250, 130_000, 130_000, 7_500)
     told = dict(machine.sources)
-    assert "Ward clustering" in told["topology"]
+    assert "found by clustering" in told["topology"]
     assert "assumed" in told["memory_mib"]
     assert "assumed" in told["distances"]
 
@@ -109,8 +109,31 @@ def test_three_levels_are_threads_clusters_and_nodes() -> None:
 def test_a_lone_level_of_many_groups_is_clusters_and_of_few_nodes() -> None:
     many = group(_matrix(32, {2: 25}, 100))
     assert (many.node_of_cpu, many.cluster_of_core) == ((0,) * 32, tuple(cpu // 2 for cpu in range(32)))
-    few = group(_matrix(32, {16: 25}, 100))
+    few = group(_matrix(32, {16: 45}, 100))
     assert (few.node_of_cpu, few.cluster_of_core) == (tuple(cpu // 16 for cpu in range(32)), None)
+
+
+def test_what_shares_a_cache_and_pairs_are_no_nodes_unless_they_are_asked_for() -> None:
+    for matrix, parts in ((_matrix(32, {16: 25}, 100), 2), (_matrix(8, {2: 45}, 100), 4)):
+        found, asked = group(matrix), group(matrix, parts)
+        each = tuple(cpu * parts // len(matrix) for cpu in range(len(matrix)))
+        assert (found.node_of_cpu, found.cluster_of_core) == ((0,) * len(matrix), each)
+        assert (asked.node_of_cpu, asked.cluster_of_core) == (each, None)
+        with pytest.raises(ValueError, match=f"1, {parts}"):
+            group(matrix, 3)
+    with pytest.raises(InputError, match=r"t.csv: no level of 3 groups; allowed: nodes: 1, 2"):
+        describe_latencies(LATENCIES, "t.csv", "t.csv", nodes=3)
+
+
+def test_groups_need_not_be_equal_and_pairs_are_judged_one_by_one() -> None:
+    sockets = [
+        [0 if a == b else 8 if a // 2 == b // 2 else 50 if (a < 6) == (b < 6) else 115 for b in range(10)] for a in range(10)
+    ]
+    found = group([[1000 * ns for ns in row] for row in sockets])
+    assert found.node_of_cpu == (0,) * 6 + (1,) * 4
+    assert found.core_of_cpu == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4)
+    hybrid = [[0 if a == b else 6 if a // 2 == b // 2 and a < 4 else 45 for b in range(8)] for a in range(8)]
+    assert group([[1000 * ns for ns in row] for row in hybrid]).core_of_cpu == (0, 0, 1, 1, 2, 3, 4, 5)
 
 
 def test_cores_that_share_a_cache_are_no_threads_of_one_core() -> None:
