@@ -50,12 +50,23 @@ OfRun = TypeVar("OfRun", bound=Run)
 
 def inline(python: F) -> F:
     """Compile a small function that belongs into its callers."""
-    return cast(F, njit(forceinline=True, **_INNER)(python))
+    return cast(F, _once(njit(forceinline=True, **_INNER)(python)))
 
 
 def function(python: F) -> F:
     """Compile a function that others call. Were it not said, it would be forced into them if an inline one called it first."""
-    return cast(F, njit(forceinline=False, **_INNER)(python))
+    return cast(F, _once(njit(forceinline=False, **_INNER)(python)))
+
+
+def _once(dispatcher: Any) -> Any:
+    """Let a function be compiled once for all constants that it is given: numba would do so for each, LLVM sees them anyway."""
+    template = dispatcher.get_call_template
+
+    def of_any(args: Sequence[Any], given: Any) -> Any:
+        return template(tuple(map(types.unliteral, args)), given)
+
+    dispatcher.get_call_template = of_any
+    return dispatcher
 
 
 def by_run(
