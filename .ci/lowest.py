@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Prints pip constraints: each package that pyproject.toml names, extras' too, at the lowest version that it allows.
 
 Leaves out what those packages require in turn: pip takes the newest.

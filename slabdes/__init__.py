@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """slabdes: what will this allocator do on a machine you do not have?
 
 A discrete-event simulation of many CPUs on NUMA nodes that contend for the Linux SLAB allocator. Names load when first used.

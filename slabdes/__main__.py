@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`slabdes` and `python -m slabdes`: the command line, with signals caught before anything is imported that takes long."""
 
 from __future__ import annotations

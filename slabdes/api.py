@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What users import: run experiments, read results, look at machines and at what the real allocator did.
 
 Thin on purpose: everything here is one call into the room that does it.
@@ -13,6 +14,7 @@ from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
+from slabdes.results import text
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.study.plan import Phase
@@ -27,12 +29,16 @@ FIGURES = "figures"
 
 
 class Run(results_run.Run):
-    """One experiment's results, with `plot`: see `slabdes.results.run.Run`."""
+    """One experiment's results, with `plot` and tables for notebooks: see `slabdes.results.run.Run`."""
 
     @property
     def plot(self) -> RunPlots:
         """The run's figures: `run.plot.ccdf()`, `.nodes()`, `.time()`, `.machine()`, `.scaling()`, `.save(folder)`."""
         return RunPlots(self)
+
+    def _repr_html_(self) -> str:
+        """The run's tables for a notebook."""
+        return text.html(self)
 
     @staticmethod
     def load(folder: Path | str) -> Run:
@@ -109,6 +115,7 @@ def validate(
     `without` leaves rules of the clock out (`slabdes.config.TimingRule`). With `out`, a new or empty folder, the report is
     written there as JSON with a chart a target. Raises InputError for a target or a rule that is not there.
     """
+    from slabdes.folders import whole_folder
     from slabdes.plots.validation import save_validation
     from slabdes.results.folder import check_output
     from slabdes.validation.report import chosen, rule_of, save_report
@@ -116,12 +123,12 @@ def validate(
 
     chosen(targets)
     rules = [rule_of(name) for name in without]
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        check_output(folder)
-    report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
-    if folder is not None:
-        save_report(report.plain(), folder, save_validation)
+    if out is None:
+        return run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+    check_output(Path(out))
+    with whole_folder(Path(out)) as temporary:
+        report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+        save_report(report.plain(), temporary, save_validation)
     return report
 
 

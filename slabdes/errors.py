@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The one exception family of slabdes, and how an error reads.
 
 Every error is one line that names the place, the value and what is allowed; the command line prints it and exits

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files as they come from anywhere: read within bounds, written whole under their name or not at all. What is wrong is one line.
 
 Leaves out what is in them, and folders: see `folders`.
@@ -153,6 +154,16 @@ def check_plain(table: Mapping[str, Any], where: str) -> None:
             return
         level = below
     raise InputError(f"{where}: {level[0][0]}", "nested too deeply", allowed=_DEEP)
+
+
+def check_place(path: Path, allowed: str, *, with_parents: bool = False) -> None:
+    """Raise InputError, before the work, unless something new can be made at `path`; `with_parents`, with folders above it."""
+    above = path.absolute().parents
+    place = next(filter(is_there, above), above[-1]) if with_parents else above[0]
+    if not is_folder(place):
+        raise InputError(str(path), f"{shown(place)} is no folder", allowed)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(str(path), f"{shown(place)} cannot be written", allowed)
 
 
 def write_new(path: Path, content: str | bytes) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Folders written whole or not at all, and temporary ones: each held by one process, and found again if that one was killed.
 
 A lock file in the folder says that it is held; the system lets go of it when the process ends, however it ends. Leaves out

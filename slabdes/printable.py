@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Text that came from anywhere as terminals and programs are given it: nothing in it that a terminal acts on.
 
 Leaves out how long it may be: `errors.shown` cuts it.

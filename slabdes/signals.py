@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Signals that end a command: an exception in its main thread, and soon the end of the process, wherever that thread is then.
 
 Native code (a compiler, a file being written) lets no exception through; nothing is lost if it is cut off, since what lies on

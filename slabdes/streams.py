@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random numbers that never change: SplitMix64 words, keyed by (seed, replication, CPU, purpose), and integer draws from them.
 
 A word is a published hash of a counter (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Units: time is an integer count of picoseconds inside, nanoseconds in files and figures; memory is in bytes and pages.
 
 Leaves out time zones, calendars and anything that a wall clock shows.

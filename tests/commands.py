@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs the command line inside a test, and small experiments for it: shared by the tests of cli, api and study."""
 
 from __future__ import annotations

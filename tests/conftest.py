@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """For all tests: what hypothesis draws may take its time, since a busy machine is no fault."""
 
 from __future__ import annotations

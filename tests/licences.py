@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether a package's licence goes with GPL-2.0-only, judged by its metadata, and which packages a package cannot be without.
 
 Leaves out what lies inside wheels, such as libraries that numpy brings along under terms of their own.

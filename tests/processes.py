@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether processes are gone, for tests that end some."""
 
 from __future__ import annotations

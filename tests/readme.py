@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The README's fenced blocks, and how those that can be run are run: shared by its test and by the update of what it shows.
 
 `python tests/readme.py` runs the blocks and writes what they print into README.md, for a person to read and commit.

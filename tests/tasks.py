@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks for the tests of worker processes, in a module that those processes can import: they are given this one's sys.path."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The Python interface: simulate, sweep, Run and Study, and the errors that they raise."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Bad input on the command line: one line on the error stream, exit code 2, no traceback, and nothing made or overwritten."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line where its input is good: what it prints, its exit codes, its speed."""
 
 from __future__ import annotations

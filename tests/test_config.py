@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The experiment file: what it may say, sweeps and settings, and one line for whatever it says wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How an error reads, and what it suggests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The experiments that come with slabdes run, in a reduced form, and show what their comments say."""
 
 from __future__ import annotations

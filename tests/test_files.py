@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files are read within bounds and written whole."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.files import int_of, read_bytes, read_text, write_new
+from slabdes.files import check_place, int_of, read_bytes, read_text, write_new
 
 MOST = 1000
 
@@ -80,6 +81,15 @@ def test_a_link_that_leads_nowhere_is_something_that_is_there(told: Path) -> Non
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file or directory; allowed: a new file"):
         write_new(tmp_path / "none" / "told.txt", "new")
+
+
+def test_a_place_is_looked_at_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check_place(tmp_path / "new", "new")
+    check_place(tmp_path / "none" / "below" / "new", "new", with_parents=True)
+    for path, parents in ((tmp_path / "none" / "new", False), (tmp_path / "file" / "new", True), (Path("/dev/null/x/y"), True)):
+        with pytest.raises(InputError, match="is no folder; allowed: new"):
+            check_place(path, "new", with_parents=parents)
 
 
 def test_numbers_have_as_many_digits_as_a_machine_can_hold() -> None:

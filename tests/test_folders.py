@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Working and scratch folders: whole or not there, held by one process, swept by the next, what is not ours left alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What slabdes cannot be without goes with its licence, GPL-2.0-only; and the judge of that can say no."""
 
 from __future__ import annotations

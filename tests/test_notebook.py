@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The notebook runs from its first cell to its last, and is committed without outputs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What pyproject.toml promises about versions: each requirement has a bound below, numba one above, and CI tries the lowest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What terminals and programs are given of text that came from anywhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the README shows is run, and compared with what it says comes out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Signals end a command wherever it is: one line, the shell's exit code, no traceback, nothing left but what is finished."""
 
 from __future__ import annotations

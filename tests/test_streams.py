@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random numbers that never change: published vectors, keys, and draws at their ends."""
 
 from __future__ import annotations

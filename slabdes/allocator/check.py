@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The invariants that `state` prints, executed. For tests, the debug flag and dumps; the allocator itself never checks."""
 
 from __future__ import annotations

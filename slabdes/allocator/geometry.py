@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How many objects a slab holds and where its descriptor lies: kmem_cache_create and calculate_slab_order of 2.6.34.
 
 Sizes are those of x86-64. Leaves out debugging (red zones, poison) and DMA, which change sizes but not contention.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How many objects a slab holds in Linux 3.13 to 6.7, whose slabs keep free objects as a stack of one-byte indexes.
 
 calculate_slab_order, set_objfreelist_slab_cache, set_off_slab_cache and set_on_slab_cache of 6.1, on x86-64. Leaves out

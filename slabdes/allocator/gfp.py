@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Flags of an allocation, as far as the allocator looks at them: a gfp mask's bits that decide something that is modelled."""
 
 from __future__ import annotations

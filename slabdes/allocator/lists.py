@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Doubly linked lists of numbered slabs, as linux/list.h has them: a head links to itself when its list is empty."""
 
 from __future__ import annotations

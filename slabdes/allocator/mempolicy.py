@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which node a task's memory policy asks for: mempolicy's slab_node and the cpuset spread rotor, of one task.
 
 Leaves out bind policies and node masks: interleave goes round all nodes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The page allocator that cache_grow calls: finite memory a node, per-CPU page lists before a zone lock.
 
 One zone a node and pages counted, not placed: buddies, fragmentation, watermarks and reclaim are left out, so that an

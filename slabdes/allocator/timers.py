@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """When reap timers fire, in jiffies: kernel/timer.c's rounding and mm/slab.c's periods. Leaves out the workqueue's own delay."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The state transitions of mm/slab.c, each written once: what changes under a lock, with no lock, no clock and no waiting.
 
 Functions take records and flat lists only (see `state`), look nothing up, and so run in every engine. The control flow

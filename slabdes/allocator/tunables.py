@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The tunables a cache starts with, and what is refused: enable_cpucache, alloc_kmemlist and slabinfo_write of 2.6.34."""
 
 from __future__ import annotations

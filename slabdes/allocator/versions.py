@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What differs between the kernels whose allocator can be simulated: a few switches, each looked at in one place.
 
 Everything that is not here is the same code for all of them. Leaves out versions that differ in nothing that is modelled.

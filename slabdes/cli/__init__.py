@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line: arguments in, tables or JSON out, errors in one line. Everything else is `api` and the rooms behind it.
 
 Heavy libraries are imported by the commands that need them, so that `slabdes --help` is quick.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands about what the real allocator did: conform, geometry."""
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ def conform(
     compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any cannot be read.
     """
     from slabdes.config import EngineName
-    from slabdes.engine.conformance.compare import own_records
-    from slabdes.engine.conformance.driver import driver_of
-    from slabdes.engine.conformance.recordings import find_recordings
+    from slabdes.conformance.compare import own_records
+    from slabdes.conformance.driver import driver_of
+    from slabdes.conformance.recordings import find_recordings
 
     engines = (EngineName.REFERENCE, EngineName.COMPILED)
     if engine not in engines:
@@ -83,7 +84,7 @@ def geometry(
     as_json: Json = False,
 ) -> None:
     """Slab geometry and default tunables of a size."""
-    from slabdes.engine.conformance.geometry import geometry_rows
+    from slabdes.conformance.geometry import geometry_rows
 
     rows = geometry_rows(
         sizes, align=align, flags=flags, cpus=cpus, nodes=nodes, bigmem=bool(bigmem) and not no_bigmem, allocator=allocator

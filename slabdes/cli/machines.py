@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands about machines: list, show, import."""
 
 from __future__ import annotations
@@ -45,16 +46,18 @@ def machine_show(
     Every cost is told with its source, or as assumed. With --json no picture is drawn unless --out names one.
     """
     from slabdes.machine import costs_table, load_machine
+    from slabdes.machine.summary import describe
 
     shown = load_machine(machine)
     default = Path(f"machine-{Path(shown.name).stem}.png")
     picture = out or (None if as_json or default.exists() else default)
     if picture is not None:
+        from slabdes.machine.graph import layout
         from slabdes.plots.save import save_machine
 
-        save_machine(shown.layout(), picture)
+        save_machine(layout(shown), picture)
     if as_json:
-        print_json(shown.describe())
+        print_json(describe(shown))
         return
     from slabdes.plots.machine import cpu_ranges
 
@@ -90,10 +93,12 @@ def machine_import(
     """
     from slabdes.files import write_new
     from slabdes.machine import import_machine
+    from slabdes.machine.summary import describe
+    from slabdes.machine.toml_file import to_toml
 
     imported = import_machine(machine, latencies)
-    write_new(out, imported.to_toml())
+    write_new(out, to_toml(imported))
     if as_json:
-        print_json({"file": str(out), **imported.describe()})
+        print_json({"file": str(out), **describe(imported)})
         return
     say(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands that measure and compare with measurements: bench, validate, fit."""
 
 from __future__ import annotations

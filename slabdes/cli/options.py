@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Options and arguments that several commands share, and exit codes. Leaves out what is a single command's own."""
 
 from __future__ import annotations

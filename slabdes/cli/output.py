@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What commands print: lines, tables, JSON, a progress bar, and errors in one line.
 
 The one place that text goes to a terminal from: nothing that is not printable gets through, and a terminal without a character
@@ -104,12 +105,12 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
 
 @contextmanager
 def _remarks() -> Iterator[None]:
-    """Print what rooms have to say meanwhile (of a worker that was killed, say)."""
+    """Print what rooms `tell` meanwhile (of a worker that was killed, say)."""
     import logging
 
     class Line(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say_error(f"slabdes: {shown(record.getMessage(), _MOST_LINE)}")
+            say_error(shown(record.getMessage(), _MOST_LINE))
 
     handler = Line()
     log = logging.getLogger("slabdes")

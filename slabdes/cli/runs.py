@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands that run experiments and read what runs have left: run, replay, plot, slabinfo, lock-stat, compare."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The experiment file: what it may say, and one line for whatever it says wrong."""
 
 from __future__ import annotations
@@ -6,11 +7,8 @@ from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, MAX_TAS
 from slabdes.config.files import apply_settings, apply_values, expand, load_experiment, parse_experiment, without_rule
 from slabdes.config.models import (
     AllocatorVersion,
-    BurstWorkload,
     CacheConfig,
     CacheFlag,
-    Count,
-    CriticalSectionWorkload,
     Discipline,
     EngineName,
     Experiment,
@@ -18,15 +16,20 @@ from slabdes.config.models import (
     InterruptKind,
     LockConfig,
     MachineConfig,
+    Placement,
+    Switch,
+    TimingConfig,
+    TimingRule,
+)
+from slabdes.config.workloads import (
+    BurstWorkload,
+    Count,
+    CriticalSectionWorkload,
     MixWorkload,
     Nanoseconds,
     PagesWorkload,
-    Placement,
     ProducerConsumerWorkload,
-    Switch,
     ThinkKind,
-    TimingConfig,
-    TimingRule,
     TraceWorkload,
     Workload,
 )

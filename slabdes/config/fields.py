@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the models of an experiment are made from: limits, and kinds of values that several of them take."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Experiment files read, `key=value` settings applied, sweeps expanded."""
 
 from __future__ import annotations

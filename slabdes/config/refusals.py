@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One line for whatever an experiment says wrong: the key, the value, what is allowed."""
 
 from __future__ import annotations
@@ -9,20 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from slabdes.config.fields import SHOWN, Frozen
-from slabdes.config.models import (
-    BurstWorkload,
-    CacheConfig,
-    CriticalSectionWorkload,
-    Experiment,
-    InterruptConfig,
-    LockConfig,
-    MachineConfig,
-    MixWorkload,
-    PagesWorkload,
-    ProducerConsumerWorkload,
-    TimingConfig,
-    TraceWorkload,
-)
+from slabdes.config.models import CacheConfig, Experiment, InterruptConfig, LockConfig, MachineConfig, TimingConfig
+from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
 
@@ -50,10 +39,10 @@ def _first_error(first: Any, where: str) -> InputError:
         case "union_tag_invalid":
             tag = context["tag"]
             return InputError(
-                f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, _WORKLOADS)}", allowed=", ".join(_WORKLOADS)
+                f"{place}.kind", f"{tag!r} is not a workload{nearest(tag, WORKLOADS)}", allowed=", ".join(WORKLOADS)
             )
         case "union_tag_not_found":
-            return InputError(f"{place}.kind", "missing", allowed=", ".join(_WORKLOADS))
+            return InputError(f"{place}.kind", "missing", allowed=", ".join(WORKLOADS))
         case "enum":
             return InputError(place, f"{_shown(first['input'])} is not one of them", allowed=context["expected"])
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
@@ -128,19 +117,13 @@ _ALLOWED = {
     "path_type": "a file's name, in quotes",
 }
 """What an experiment file may say where pydantic's own words are of Python."""
-_WORKLOADS = ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace")
 _MODELS: dict[str, type[Frozen]] = {
     "machine": MachineConfig,
     "cache": CacheConfig,
     "lock": LockConfig,
     "timing": TimingConfig,
     "interrupts": InterruptConfig,
-    "burst": BurstWorkload,
-    "mix": MixWorkload,
-    "producer_consumer": ProducerConsumerWorkload,
-    "critical_section": CriticalSectionWorkload,
-    "pages": PagesWorkload,
-    "trace": TraceWorkload,
+    **WORKLOADS,
 }
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where slabs lie in a recorded kernel's memory, both ways. Leaves out how addresses become known: see restore and replay."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a recording may ask of memory and time, told before it is spent: a line of it can stand for any amount of work.
 
 Leaves out what grows with the recording's own length, which `conformance.script.read_text` bounds.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Dumps of a 6.1 kernel's whole allocator, as kernel61/README describes them: every cache's geometry, counters, arrays and slabs.
 
 What is read is checked for shape and size, and an error names the line. Leaves out what the numbers mean: see restore.

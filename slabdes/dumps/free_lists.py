@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which kmalloc cache the free lists of an off-slab cache come from. Leaves out which of its objects they are."""
 
 from __future__ import annotations

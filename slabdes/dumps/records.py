@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a dump of a 6.1 kernel's allocator says, as frozen records: slabs, arrays, nodes, caches, the whole machine.
 
 Addresses are the recorded kernel's. Leaves out how dumps are written down (see dump) and what they mean (see restore).

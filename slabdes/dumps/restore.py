@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Sets the allocator's state up from a dump: slabs with their lists and free chains, arrays in order, counters.
 
 On another machine than the dump's what has no place there goes back to its slab or is left out, and notes say so. Leaves out
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.lists import list_add_tail, list_del, list_entries
 from slabdes.allocator.state import (
     BUFCTL_END,
@@ -21,7 +23,6 @@ from slabdes.allocator.state import (
     KmemList3,
     ListName,
     SlabState,
-    kmem_cache_create,
     new_slab,
     object_number,
     virt_to_slab,

@@ -1,1 +1,2 @@
-"""The engines: the same experiment, the same records, driven with SimPy (`reference`) or with no clock (`conformance`)."""
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engines: same experiment, same records, driven by SimPy (`reference`) or compiled (`compiled`), and what both share."""

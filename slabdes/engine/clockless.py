@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The engine without a clock: locks are always free, pages come from a ring of nodes, and every step may be written down.
 
-Leaves out concurrency, as one operation completes before the next, and how steps are written (conformance).
+Leaves out concurrency, as one operation completes before the next, and how steps are written.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from slabdes.allocator.create import alloc_arraycache, alloc_shared
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState, alloc_arraycache, alloc_shared
+from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A finished run's state turned into its records, whichever engine ran it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A CPU of the timed engine: its own clock, the work that it has yet to live through, and what it has counted."""
 
 from __future__ import annotations

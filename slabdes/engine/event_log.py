@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The canonical event log, kept only when asked for: a row an operation and a row a hold of a lock, streamed in chunks.
 
 The digest of a run folds exactly these rows: each CPU's operations and each lock's holds, in their order. Both engines

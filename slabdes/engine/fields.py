@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The integers that a CPU consists of, by purpose: both engines' CPUs are made of these. And which fields a class says it has.
 
 Compiled records are the same annotations as an array's types. Leaves out what only one engine needs of a CPU.

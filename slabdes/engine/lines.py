@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Cache lines with owners: touching a line one owns is free, another CPU's costs a transfer, nobody's costs its node's memory.
 
 The CPU that touched a line last owns it. Lines that are asked for at the same time, as a copy's are, come at the same time.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What comes out of an engine: counts, times as histograms, and one digest. Everything downstream sees only this.
 
 A run keeps no list of operations: times are counted in logarithmic buckets, so records do not grow with the run.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds the allocator's state for an experiment: caches, and the general caches that off-slab descriptors come from.
 
 Leaves out time: engines give the locks and lines that are numbered here a meaning.
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
-from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
+from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switches

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What every timed engine starts from: an experiment's clock rules, its locks, lines and CPUs, before anything has run.
 
 Leaves out time itself.

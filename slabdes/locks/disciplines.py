@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who gets a contended lock next, and how long handing it over takes. A discipline is one function and one line in a table.
 
 Each looks at a lock as its holder releases it and gives the winner's place among the waiters and the hand-off's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A spinlock's state: its holder and its waiters in order of arrival. The mechanism that every discipline shares.
 
 Time comes from outside: callers say when. Leaves out what an acquisition costs and what is recorded about it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Cuts a checked path into blocks at its waits: straight pieces of code, each with where it goes on.
 
 Helpers that wait are put in place of their calls where they are said to be. Leaves out what lives across a wait.

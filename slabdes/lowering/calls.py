@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which function a call in a path calls, whether it waits as it is said to, and whether its arguments fit.
 
 Leaves out how calls are printed.

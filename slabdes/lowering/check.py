@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds out what each name and expression of a normalised path is, and refuses what does not exist, before numba sees it.
 
 Leaves marks on the nodes: their kinds, the constants that names stand for, the functions that are called.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How expressions read in compiled code: a record is its number, and its fields are reached through the table of its kind.
 
 Leaves out statements.

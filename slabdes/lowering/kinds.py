@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a name or an expression of a path can be: an integer, a record by its number, a list, or something of the run's own.
 
 Kinds are read from annotations. Leaves out what has which kind (`check`).

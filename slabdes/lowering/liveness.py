@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What lives across a wait: for each block, the variables that are read from there on before they are set.
 
 Then which field of a frame each such variable is kept in: two share one if no wait finds both alive.

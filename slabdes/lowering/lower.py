@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lowers all paths that a target's entries reach: one module of text, and the fields that a frame needs for it."""
 
 from __future__ import annotations

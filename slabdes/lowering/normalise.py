@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Brings a path into a form in which a wait is a statement of its own: `x = yield from f(...)` or `yield from f(...)`.
 
 Conditions lose their waits and walruses, loops over lists count, assignments have one target. What has no such form is refused.

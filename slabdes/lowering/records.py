@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The table of record kinds and groups, from the annotations of their classes: which attribute is of which kind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How the pass says what it cannot lower: file, line, the construct, and what may stand there instead."""
 
 from __future__ import annotations

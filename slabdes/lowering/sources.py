@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths and helpers as they are written: their text, what they take and give, and what the names in them stand for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How statements without a wait read in compiled code, as lines of text."""
 
 from __future__ import annotations

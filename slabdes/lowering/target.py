@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the pass is told about those who use it: where records lie, which modules hold paths, who does what paths ask for.
 
 Leaves out what follows from annotations: the kinds of fields, arguments and results, and which calls wait.

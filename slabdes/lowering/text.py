@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Prints a path as a numba function of stages: `if stage == n:` for each place at which the driver can take it up again.
 
 What lives on is loaded from the frame at the beginning and put back only where the path has to wait.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small tools on Python's syntax trees: making nodes, copying them under other names, and the marks that the check leaves.
 
 A mark is what a node was found to be: its kind, the constant it stands for, the function it calls.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What each step costs on a machine: one named entry a cost, with its source or the word "assumed".
 
 Nanoseconds in files and here; rounded once to integer picoseconds when a machine is built. Leaves out where a cost is

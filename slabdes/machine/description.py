@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a machine file says, before costs become picoseconds: the one place where every importer's input is validated.
 
 Importers fill a `Description`, overrides replace parts of it, `build` makes the Machine. Leaves out reading any format.
@@ -8,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError, shown
 from slabdes.machine.costs import REFERENCE_GHZ, build_costs, check_names
+from slabdes.machine.topology import Machine, dram_latencies, line_transfers
 from slabdes.units import pages_of_mib
-
-if TYPE_CHECKING:
-    from slabdes.machine.topology import Machine
 
 MAX_NODES: Final = 256
 """Most nodes of a machine; the kernel's own ceiling is 1024 (a choice that keeps tables readable)."""
@@ -84,8 +83,6 @@ class Description:
 
     def build(self) -> Machine:
         """The Machine. Raises InputError, in one line that begins with `where`, for anything that cannot be."""
-        from slabdes.machine.topology import Machine, dram_latencies, line_transfers
-
         self._check_cpus()
         check_distances(self.distances, len(self.node_ids), self.where)
         for value in self.memory_mib:

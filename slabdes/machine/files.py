@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine file's text: reading it, telling which kind it is. What is wrong becomes one line.
 
 Leaves out what the text means.

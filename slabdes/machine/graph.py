@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machine as a networkx graph, and where to draw its nodes: near nodes near each other.
 
 The only module that imports networkx. Leaves out drawing itself: `layout` is plain data for the plots room.
@@ -5,12 +6,11 @@ The only module that imports networkx. Leaves out drawing itself: `layout` is pl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import networkx as nx
 
-if TYPE_CHECKING:
-    from slabdes.machine.topology import Machine
+from slabdes.machine.topology import Machine
 
 ITERATIONS: Final = 400
 """Steps of the spring layout: enough for 64 nodes to come to rest (tried)."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds cores, clusters and nodes in a matrix of core-to-core latencies by hierarchical clustering.
 
 Leaves out what latencies cannot tell: which node memory hangs on, and whether a lone level of few

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads hwloc XML (`lstopo --of xml`), formats 2.x and 3.x: CPUs, cores, caches, NUMA nodes and their SLIT.
 
 Parsed with limits and without entities. Leaves out I/O devices, memory attributes, and matrices of anything but node latency.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads tables of measured core-to-core latency (CSV, one-way ns): a machine's line transfers as they are.
 
 A table alone says nothing of memory, and its cores, clusters and nodes are found by clustering (`grouping`). Leaves out

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads the text that `numactl --hardware` prints: nodes, their CPUs and memory, and the SLIT.
 
 That text does not say which CPUs are threads of one core: every CPU counts as a core, unless `threads_per_core` tells.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an OS or a topology tool tells of a machine, in the OS's own numbers, turned into a description in dense ones.
 
 hwloc XML and sysfs both end here: which node a CPU is on, what is a core, what is a cluster. Leaves out reading any format.

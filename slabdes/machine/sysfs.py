@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads this host, or any tree laid out like it, from sysfs: CPUs that are online, cores, shared caches, NUMA nodes, SLIT.
 
 Leaves out CPUs that are offline, cgroups and affinity (they bind a process, not the kernel), and memory that is in use.
@@ -13,8 +14,8 @@ from typing import Final
 
 from slabdes.errors import InputError, shown
 from slabdes.files import open_regular
-from slabdes.machine import HOST
 from slabdes.machine.description import MAX_DISTANCE, MIN_DISTANCE, Description, check_size
+from slabdes.machine.names import HOST
 from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
 
 CPUS: Final = Path("sys/devices/system/cpu")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads and writes machines in slabdes's own TOML format. Numbers are ns, MiB and GHz; ids are the OS's.
 
     name = "numa-2x4"                 # default: the file's name
@@ -40,7 +41,7 @@ Leaves out everything a machine file cannot change: which rule charges which cos
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, Strict, ValidationError
 
@@ -48,11 +49,8 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.files import toml_of
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_counted, check_names, costs_table
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
-from slabdes.machine.topology import line_transfers
+from slabdes.machine.topology import Machine, line_transfers
 from slabdes.units import ns_to_ps, ps_to_ns
-
-if TYPE_CHECKING:
-    from slabdes.machine.topology import Machine
 
 
 class _FirstOnly(FailFast):
@@ -289,7 +287,7 @@ _KEYS_OF: Final[dict[str | None, type[_Part]]] = {"topology": Topology, "calibra
 """Tables whose keys are known."""
 
 
-def write_toml(machine: Machine, calibration: Calibration | None = None) -> str:
+def to_toml(machine: Machine, calibration: Calibration | None = None) -> str:
     """The machine as TOML, every figure written out, so that it does not change when slabdes's defaults do."""
     lines = [
         f"name = {_text(machine.name)}",

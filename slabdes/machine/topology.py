@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine: which CPU sits on which core and node, how far nodes are apart, and what a cache line costs between any two CPUs.
 
 Immutable, in dense indexes and integer picoseconds. Leaves out links, bandwidth and congestion: a transfer takes the same
@@ -11,15 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from slabdes.config import Placement
 from slabdes.errors import InputError
-from slabdes.machine.costs import REFERENCE_GHZ, Costs, costs_table
+from slabdes.machine.costs import REFERENCE_GHZ, Costs
 from slabdes.units import PAGE_SIZE, ps_to_ns
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 BYTES_PER_MIB: Final = 1 << 20
 
@@ -152,47 +150,6 @@ class Machine:
     def memory_mib(self) -> tuple[float, ...]:
         """Memory of each node in MiB."""
         return tuple(pages * PAGE_SIZE / BYTES_PER_MIB for pages in self.memory_pages)
-
-    def describe(self) -> dict[str, Any]:
-        """The machine as plain JSON-able data for `--json` and the run manifest; `digest` covers every figure of it."""
-        from hashlib import sha256
-
-        return {
-            "name": self.name,
-            "source": self.source,
-            "clock_ghz": self.clock_ghz,
-            "cpus": self.n_cpus,
-            "cores": self.n_cores,
-            "clusters": None if self.cluster_of_core is None else len(set(self.cluster_of_core)),
-            "nodes": [
-                {"node": node, "id": self.node_ids[node], "cpus": list(self.cpus_of_node(node)), "memory_mib": memory_mib}
-                for node, memory_mib in enumerate(self.memory_mib())
-            ],
-            "distances": [list(row) for row in self.distances],
-            "costs": [{"name": name, "value": value, "source": source} for name, value, source in costs_table(self.costs)],
-            "transfers": self.transfer_summary(),
-            "dram_ns": [[ps_to_ns(cost) for cost in row] for row in self.dram_ps],
-            "sources": dict(self.sources),
-            "digest": sha256(self.to_toml().encode()).hexdigest(),
-        }
-
-    def to_toml(self) -> str:
-        """The machine in slabdes's own format (see `toml_file`); `load_machine` reads it back to an equal machine."""
-        from slabdes.machine.toml_file import write_toml
-
-        return write_toml(self)
-
-    def to_graph(self) -> nx.Graph[str]:
-        """Nodes, cores and CPUs as a networkx graph; see `graph.to_graph`."""
-        from slabdes.machine.graph import to_graph
-
-        return to_graph(self)
-
-    def layout(self) -> dict[str, Any]:
-        """Where to draw what, as plain JSON-able data; see `graph.layout`."""
-        from slabdes.machine.graph import layout
-
-        return layout(self)
 
 
 def _summary(line_class: LineClass, distance: int, ordered_ps: Sequence[int]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is kept of every operation: when it began and ended, where its time went, and how long interrupts were off.
 
 Leaves out the operations themselves, and how an engine keeps accounts.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What paths and price lists ask of an engine with a clock: a CPU's own time, the machine's costs, lines, and locks' tolls.
 
 Leaves out what each step of an allocator costs (its `prices`), and how work becomes time (the engine).

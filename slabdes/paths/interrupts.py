@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an interrupt does to a CPU: its handler takes over wherever interrupts are on, works, allocates and frees.
 
 A source is an edge-triggered line: one interrupt can be pending, more are lost. Leaves out when a program's CPU looks for them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the paths of any allocator ask of an engine, as services: locks, pages, interrupts, looks at what others change.
 
 What may wait is a generator. Leaves out what one allocator alone asks for, and what it says has happened (its notes).

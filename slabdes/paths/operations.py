@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """An operation of a program or of a handler from its begin to its end: what it calls, what it costs, what is counted.
 
 Leaves out where its object comes from or goes to (slots, handlers' own), and hits that run ahead: engines have short cuts.

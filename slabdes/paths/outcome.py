@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How an operation was served: the outcomes that paths tell apart, of every allocator and of the page allocator.
 
 Leaves out how long it took and what is counted about it (records).

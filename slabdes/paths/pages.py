@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How the page allocator runs, every allocator's: a CPU's own list of single pages, a zone under its lock for the rest.
 
 What it costs stands where it happens. Leaves out what is not modelled of it (allocator.pages), and where slabs come in.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """From where locks are taken, and the kernel functions that take them there, as lock_stat names its contention points.
 
 Leaves out places inside a function: the kernel tells those apart by address, a model has none.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`run.plot`: a run's figures by name, for notebooks.
 
 Each call draws a new Figure from the saved frames. Leaves out saving: `save.save_figures` and `Figure.savefig` do.

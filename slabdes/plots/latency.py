@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Latency tails: the share of operations that take at least so long, by path, on log axes.
 
 A path's curve begins at the path's own share, so rare paths stand below. Leaves out when in the run anything happened.

@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machine: NUMA nodes as boxes with their CPUs, joined by lines with their distances; the SLIT; line transfer times.
 
-Draws the plain data of `Machine.layout()`. Leaves out caches below a node and the links that a SLIT does not tell of.
+Draws the plain data of `machine.graph.layout`. Leaves out caches below a node and the links that a SLIT does not tell of.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _ROUND: Final = "round,pad=0,rounding_size=0.08"
 
 
 def machine_figure(layout: Mapping[str, Any]) -> Figure:
-    """The machine that `layout` (as `Machine.layout()` gives it) describes, with its SLIT and line transfers."""
+    """The machine that `layout` (as `machine.graph.layout` gives it) describes, with its SLIT and line transfers."""
     nodes = layout["nodes"]
     texts = [_box_text(node, len(nodes)) for node in nodes]
     box = _box_size(texts)
@@ -171,8 +172,8 @@ def _slit(axes: Axes, layout: Mapping[str, Any]) -> None:
     import numpy as np
 
     matrix = np.array(layout["distances"])
-    # Never so dark that black numbers would not be read.
-    image = axes.imshow(matrix, cmap=LinearSegmentedColormap.from_list("slit", ("#FFFFFF", "#86A8C6")))
+    # Never so dark that black numbers would not be read. A list: in a tuple, matplotlib 3.8 takes the second for an opacity.
+    image = axes.imshow(matrix, cmap=LinearSegmentedColormap.from_list("slit", ["#FFFFFF", "#86A8C6"]))
     ids = [node["node"] for node in layout["nodes"]]
     if len(ids) <= _NUMBERS:
         for (row, column), distance in np.ndenumerate(matrix):

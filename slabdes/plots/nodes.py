@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lock waits and holds by NUMA node: what one pays, where, for whose list.
 
 Means and 99th percentiles, on log axes, since kinds of locks differ by decades. Leaves out who waited for whom.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the boxes of a machine's NUMA nodes go, in inches: clear of each other and of the lines between others.
 
 Plain geometry over a layout's positions. Leaves out drawing.
@@ -45,7 +46,7 @@ class Places:
 
 
 def place(nodes: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]], box: Spot) -> Places:
-    """Place boxes of size `box` (inches) for the nodes and links of a `Machine.layout()`.
+    """Place boxes of size `box` (inches) for the nodes and links of a `machine.graph.layout`.
 
     Up to MAX_JOINED nodes: at the layout's own positions, or round a circle in the same order if a line would run behind
     a box there. More: in rows, by index, framed by groups whose nodes are nearest to each other.

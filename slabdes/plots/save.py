@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes a run's figures as PNG files: which there are follows from what the run has.
 
 Leaves out choosing what is drawn in them: each figure's module does.
@@ -50,7 +51,7 @@ def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]
 
 
 def save_machine(layout: Mapping[str, Any], path: Path) -> Path:
-    """Write the picture of one machine, as `Machine.layout()` gives it, to the PNG file `path`; return it.
+    """Write the picture of one machine, as `machine.graph.layout` gives it, to the PNG file `path`; return it.
 
     Raises InputError if it exists or cannot be written.
     """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Throughput and waiting along a sweep, a line a machine and other swept keys, with intervals over replications.
 
 Points are joined only to be told apart. Leaves out any fitted law.

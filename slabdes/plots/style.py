@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How all figures look: colours that differ in grey and for the colour-blind, marks, captions, legends outside the data.
 
 Figures are matplotlib Figure objects with no global state, so that they can be made anywhere. Leaves out what is drawn.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the CPUs' time went: stacked shares, a bar a point.
 
 Shares are of the time between each CPU's first and last operation. Leaves out which lock or line: see the node figure.

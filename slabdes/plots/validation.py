@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One chart a target of validation: measured figures as marks, simulated ones as lines, what nobody measured as lines alone.
 
 Drawn from the report's plain values. Leaves out tables.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The event log on disk: log/<kind>/point-0000-replication-0000-part-00000000.parquet, a part a chunk, in the run folder.
 
 Parts are written as the simulation goes, so that memory does not grow with a run. Leaves out what a row means

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The run folder on disk: manifest.json, frames/*.parquet, text/, and what else a caller adds before it appears under its name.
 
 A folder is written beside its place and renamed when complete, so there is never half a run; nothing that exists is
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
-from slabdes.files import read_text
+from slabdes.files import check_place, read_text
 from slabdes.folders import input_errors, whole_folder
 from slabdes.results.frames import POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -42,6 +43,7 @@ def check_output(folder: Path) -> None:
     with input_errors(folder):
         folder = folder.resolve()
         if not folder.exists():
+            check_place(folder, allowed="a new or empty folder", with_parents=True)
             return
         if not folder.is_dir():
             raise InputError(str(folder), "exists and is not a folder", allowed="a new or empty folder")

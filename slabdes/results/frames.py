@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tidy Polars frames of engine records: what `records` counts, one row a bucket, lock, CPU, cache or slab list; times in ns.
 
 Nothing is averaged here. Leaves out order in time: records keep none.

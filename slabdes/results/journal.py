@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finished replications in one file, each appended as it ends: its records, whole, with their SHA-256.
 
 A process that is killed leaves at most one entry cut at the end, which is dropped. Leaves out which replications there are to be.

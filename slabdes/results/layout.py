@@ -1,4 +1,5 @@
-"""What a manifest keeps of a machine for its drawing, checked when a run folder is read (`Machine.layout()` made it).
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a manifest keeps of a machine for its drawing, checked when a run folder is read (`machine.graph.layout` made it).
 
 Leaves out drawing it.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What /proc/lock_stat would show of a run's locks: version 0.4 text, from saved frames alone.
 
 All locks of a class are one line, as lockdep counts them; beneath it where waiters waited, then where those had taken the lock

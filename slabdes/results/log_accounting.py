@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Does time only go forward in an event log? A lock is held by one CPU at a time, and a CPU does one thing after another.
 
 Holds exactly, since rows hold integers. Leaves out what the rows' times add up to (`accounting`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The manifest of a run: what was run, with what, how it came out. Its digest depends on the records alone.
 
 Host, date and wall time stand apart, under `provenance`. Leaves out the figures' and frames' contents.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tables and figures show, made from frames: quantiles, rates, shares, tail curves. Sees no live object.
 
 Everything averaged is averaged here. Leaves out intervals and comparisons over replications: `stats` has those.
@@ -168,7 +169,7 @@ def summary(frames: Frames) -> pl.DataFrame:
         *_within_times(),
         (pl.col("all") / pl.col("replications")).alias("operations"),
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
-        pl.col("op").replace_strict(list(OPERATIONS), range(len(OPERATIONS)), return_dtype=pl.Int32).alias("order"),
+        pl.col("op").replace_strict(list(OPERATIONS), list(range(len(OPERATIONS))), return_dtype=pl.Int32).alias("order"),
     ).sort("point", "order")
     named = ["operations", "operations_per_s", "mean_ns", *QUANTILES, "max_ns", "share_waiting"]
     counts = ["refills", "grows", "retries", "failed", "remote_frees"]

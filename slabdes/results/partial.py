@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is finished of a study, in the working folder `<out>.partial`: to go on from after an interruption, with the same only.
 
 Every replication is kept as it ends. Leaves out holding the folder (`folders`) and what is left to run.

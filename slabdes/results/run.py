@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What users hold: a `Run` (its frames and where they come from) and a `Study`, the run of a sweep.
 
 Both are read-only views of a manifest and frames. Leaves out figures: `plots.accessor` draws them.
@@ -170,12 +171,6 @@ class Run:
         what = f"{self.manifest.name!r}, {self.manifest.workload or 'several workloads'}"
         size = f"points={self.points.height}, replications={self.manifest.replications}"
         return shown(f"{type(self).__name__}({what}, {size}, digest={self.digest[:12]})", MAX_LINE)
-
-    def _repr_html_(self) -> str:
-        """The run's tables for a notebook."""
-        from slabdes.results.text import html
-
-        return html(self)
 
 
 class Study(Run):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What /proc/slabinfo of a SLAB kernel with statistics would show after a run: version 2.1 text, from saved frames alone.
 
 The counters are the simulated kernel's own. Leaves out caches that the experiment does not have.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run's tables for a terminal 100 columns wide, and for a notebook: figures rounded for people, with units.
 
 Shows what `metrics` computed. Leaves out colour as the only carrier of meaning, and anything that a program should parse.
@@ -13,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
+from slabdes.results.run import Run
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
-
-    from slabdes.results.run import Run
 
 WIDTH: Final = 100
 """Columns that the tables fit in."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Two sides of a comparison, point by point: the same machine, CPUs and settings, other allocator or tunable.
 
 Differences are paired by replication, so that common random numbers cancel. Leaves out which difference matters.

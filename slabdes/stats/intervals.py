@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Means over replications with Student's t intervals, and differences paired on common random numbers.
 
 Replications are independent, since their random streams are. Leaves out warm-up, and intervals from within one run.

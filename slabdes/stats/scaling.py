@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Throughput and waiting by point with confidence intervals over replications: what scaling figures and tables show.
 
 Leaves out any fit of a law: points are shown as they are.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a study takes of this computer, estimated before any of it is spent: what does not fit is refused.
 
 Crude, good to a factor of two, and nothing but a refusal hangs on it. Leaves out what Python and its libraries take.
@@ -5,20 +6,17 @@ Crude, good to a factor of two, and nothing but a refusal hangs on it. Leaves ou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from slabdes.allocator.state import array_lines
 from slabdes.allocator.tunables import alien_limit
 from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload
 from slabdes.engine.setup import cache_spec, version_of
 from slabdes.errors import InputError
-
-if TYPE_CHECKING:
-    from slabdes.study.plan import PlannedPoint
+from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, memory_bytes
+from slabdes.study.plan import PlannedPoint
 
 SECONDS_AN_OPERATION: Final = {EngineName.REFERENCE: 2e-5, EngineName.COMPILED: 3e-8}
 """Measured on a 2.5 GHz Xeon; of the reference, an operation of `study/effort`."""
@@ -30,9 +28,6 @@ OBJECT_BYTES: Final = {EngineName.REFERENCE: 160, EngineName.COMPILED: 60}
 SLAB_BYTES: Final = 1000
 LOCK_BYTES: Final = {EngineName.REFERENCE: 1000, EngineName.COMPILED: 20_000}
 """Of a pointer in an array, a cache line, an object that a program holds, a slab, a lock (measured)."""
-_MACHINE_BYTES: Final = 16
-"""Of a line transfer between two CPUs."""
-_GIB: Final = 1 << 30
 _DAY_S: Final = 86_400
 
 
@@ -55,11 +50,11 @@ def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
         needs = needed(point, engines[point.index])
         if sum(need.bytes for need in needs) * at_once > there:
             worst = max(needs, key=lambda need: need.bytes)
-            problem = f"{worst.what} take about {worst.bytes / _GIB:,.0f} GiB" + (
+            problem = f"{worst.what} take about {worst.bytes / GIB:,.0f} GiB" + (
                 f" in each of {at_once} jobs" if at_once > 1 else ""
             )
             fewer = "; fewer --jobs, or a smaller experiment" if at_once > 1 else ""
-            raise InputError(begin + worst.key, problem, allowed=f"the {there / _GIB:,.0f} GiB that this computer has{fewer}")
+            raise InputError(begin + worst.key, problem, allowed=f"the {there / GIB:,.0f} GiB that this computer has{fewer}")
     days = sum(_seconds(point, engines[point.index]) for point in points) / _DAY_S
     if days > MOST_DAYS:
         slow = any(engine is EngineName.REFERENCE for engine in engines.values())
@@ -73,7 +68,7 @@ def needed(point: PlannedPoint, engine: EngineName) -> list[Need]:
     experiment, machine = point.experiment, point.machine
     version = version_of(experiment)
     cpus, nodes = machine.n_cpus, machine.n_nodes
-    needs = [Need("machine", f"line transfers between {cpus} CPUs", _MACHINE_BYTES * cpus * cpus)]
+    needs = [Need("machine", f"line transfers between {cpus} CPUs", LINE_TRANSFER_BYTES * cpus * cpus)]
     held = _held(experiment, point.cpus)
     # No more objects than the machine has memory for, whichever cache they are of.
     most = 0
@@ -111,28 +106,3 @@ def _held(experiment: Experiment, cpus: int) -> int:
 def _seconds(point: PlannedPoint, engine: EngineName) -> float:
     operations = point.operations if engine is EngineName.COMPILED else point.effort
     return operations * point.experiment.replications * SECONDS_AN_OPERATION[engine]
-
-
-def check_machines(machines: int, cpus: int) -> None:
-    """Raise InputError if so many different machines of so many CPUs, those of all points, do not fit into memory."""
-    size = machines * cpus * cpus * _MACHINE_BYTES
-    if size > memory_bytes():
-        problem = f"{machines:,} machines of {cpus} CPUs take about {size / _GIB:,.0f} GiB"
-        raise InputError(
-            "sweep", problem, allowed=f"the {memory_bytes() / _GIB:,.0f} GiB that this computer has; several experiments"
-        )
-
-
-def memory_bytes() -> int:
-    """This computer's memory, or what this process may have of it."""
-    limits = []
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limits.append(int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # not there, or "max"
-            continue
-    try:
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # not everywhere
-        limits.append(1 << 40)
-    return min(limits)

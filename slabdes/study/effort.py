@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How much work a run will be for the reference engine, told before it begins: not only the operations that are asked for.
 
 A crude estimate from costs, good to a factor of a few: whether to compile hangs on it, no result does. Leaves out memory.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a study reads, by content: the SHA-256 of every file that its experiments name, of this host, and of slabdes's sources.
 
 A study is the same study only with the same content, also while it runs. Leaves out what is in the files.
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,9 @@ from typing import Any, Final
 from slabdes.config import Experiment, TraceWorkload
 from slabdes.errors import InputError
 from slabdes.files import open_regular, stamp
-from slabdes.machine import HOST, load_machine
+from slabdes.machine import load_machine
+from slabdes.machine.names import HOST
+from slabdes.machine.summary import describe
 
 PACKAGE: Final = Path(__file__).parents[1]
 UNREADABLE: Final = "unreadable"
@@ -105,5 +108,4 @@ def _sources() -> list[Path]:
 
 
 def _host_sha256() -> str:
-    described: Mapping[str, Any] = load_machine(HOST).describe()
-    return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(describe(load_machine(HOST)), sort_keys=True, default=str).encode()).hexdigest()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Names for the machines of a study: where a sweep makes several of one, each is told by what the sweep sets.
 
 Leaves out building them.

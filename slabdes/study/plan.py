@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an experiment comes to: its points, each with its machine and workload, worked out and checked before anything runs.
 
 Leaves out running it.
@@ -15,8 +16,8 @@ from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, versio
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
-from slabdes.study.bounds import check_machines
 from slabdes.study.effort import effort
+from slabdes.study.memory import check_machines
 from slabdes.study.names import name_apart
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs every point and replication of an experiment, keeps finished replications, and puts the results together.
 
 Replications run side by side in local processes; results do not depend on how many. Leaves out figures.
@@ -17,6 +18,7 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, tell
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
+from slabdes.machine.summary import describe
 from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
@@ -214,6 +216,8 @@ class _Study:
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
+        from slabdes.machine.graph import layout
+
         points = plan(self._experiment, folder, self._phase, self._where)
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
@@ -226,7 +230,7 @@ class _Study:
             frames,
             self._described,
             "+".join(sorted(set(engines.values()))),
-            {point.machine.name: point.machine.describe() | {"layout": point.machine.layout()} for point in points},
+            {point.machine.name: describe(point.machine) | {"layout": layout(point.machine)} for point in points},
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
         )

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks over local processes: results as they come, operations counted while they run; workers that are killed are replaced.
 
 Workers end with their parent, however it ends, and leave signals to it. Knows nothing of what a task does. Leaves out other
@@ -7,7 +8,6 @@ machines.
 from __future__ import annotations
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import pickle
@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, Protocol, TypeVar
 
-from slabdes.errors import CheckFailed, SlabdesError
+from slabdes.errors import CheckFailed, SlabdesError, tell
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
@@ -37,8 +37,6 @@ MAX_ATTEMPTS: Final = 3
 """How often a task is begun whose worker is killed (a choice: memory that it runs out of is not there the next time either)."""
 _LEFT_TO_PARENT: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that a terminal or a shell sends to the whole group: the parent ends its workers."""
-
-_log = logging.getLogger(__name__)
 
 
 class Runnable(Protocol[Result_co]):
@@ -177,7 +175,7 @@ class _Crew:
         if self._attempts[number] == MAX_ATTEMPTS:
             what = f"{MAX_ATTEMPTS} worker processes were ended from outside at the same task (no memory left?)"
             raise CheckFailed(f"{what}; {self._jobs} jobs: fewer may do")
-        _log.warning("a worker process was ended from outside (signal %d); its task is begun again", -code)
+        tell(f"a worker process was ended from outside (signal {-code}); its task is begun again")
         self._left.appendleft(number)
 
 

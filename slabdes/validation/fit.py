@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds a few of a machine's costs from measured figures: least squares over the simulator itself.
 
 What is squared are the logarithms of simulated over measured: relative errors, where small, and alike in both directions.
@@ -15,9 +16,9 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from slabdes.errors import InputError
-from slabdes.files import is_there, write_new
+from slabdes.files import check_place, is_there, write_new
 from slabdes.machine.costs import RATIOS, value_of
-from slabdes.machine.toml_file import Calibration, write_toml
+from slabdes.machine.toml_file import Calibration, to_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
 from slabdes.validation.fit_table import Case, FitTable
 from slabdes.validation.measures import MEASURES
@@ -255,7 +256,7 @@ def fitted_machine(table: FitTable, fit: Fit, command: str) -> str:
         poor=fit.poor,
         measured_ns=tuple((figure.case, figure.measure, round(figure.measured, 3)) for figure in fit.figures),
     )
-    return write_toml(description.build(), calibration)
+    return to_toml(description.build(), calibration)
 
 
 def check_new(path: Path) -> Path:
@@ -264,6 +265,7 @@ def check_new(path: Path) -> Path:
         raise InputError(str(path), f"a machine named *{path.suffix}", allowed="a name that ends in .toml")
     if is_there(path):
         raise InputError(str(path), "is there already", allowed="a new file")
+    check_place(path, allowed="a new file")
     return path
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A fit as tables: each free number with its interval, each figure with the error that is left.
 
 Leaves out finding them.

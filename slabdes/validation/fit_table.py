@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The table that `fit` reads: one experiment, what its rows change in it, and what was measured there. TOML.
 
     machine = "i7-3770"                      # a preset's name, or a file: the machine whose costs are fitted

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What of a run's records is set beside a measured figure: each measure is one function of one replication's records.
 
 Times in nanoseconds. Leaves out replications and errors.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Published figures as they were found: one CSV a source, whose first line says what was measured, where and by whom.
 
 Leaves out what they are compared with.

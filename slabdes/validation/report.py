@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs targets of validation and tells what came out: as plain values for programs, as tables for people.
 
 Leaves out drawing: charts are made from the plain values.
@@ -13,7 +14,6 @@ from typing import Any, Final
 
 from slabdes.config import TimingRule
 from slabdes.errors import InputError, nearest
-from slabdes.folders import whole_folder
 from slabdes.printable import json_text
 from slabdes.results.text import NOTHING, Sheet, share_text
 from slabdes.validation.simulate import Progress, simulate_all
@@ -169,12 +169,7 @@ def _check_cells(check: Check) -> tuple[str, ...]:
     return check.what, check.allowed, check.found, "yes" if check.holds else "NO"
 
 
-def save_report(plain: Mapping[str, Any], folder: Path, draw: Callable[[Mapping[str, Any], Path], object]) -> Path:
-    """Write `report.json` and what `draw` adds into `folder`, a new or empty one; the folder appears when all is written.
-
-    Raises InputError if it cannot be written.
-    """
-    with whole_folder(folder) as temporary:
-        (temporary / REPORT).write_text(json_text(plain, indent=1) + "\n", encoding="utf-8")
-        draw(plain, temporary)
-    return folder
+def save_report(plain: Mapping[str, Any], folder: Path, draw: Callable[[Mapping[str, Any], Path], object]) -> None:
+    """Write `report.json` and what `draw` adds into `folder`, which is there. OSError is left to the caller."""
+    (folder / REPORT).write_text(json_text(plain, indent=1) + "\n", encoding="utf-8")
+    draw(plain, folder)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Simulates many experiments over local processes and hands their records over, by name.
 
 Leaves out what is read from the records.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a target of validation is, and the arithmetic of errors and tolerances.
 
 A target says which experiments stand for a measurement and which figures are compared. Leaves out simulating and showing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The ticket lock's closed system, solved exactly: CPUs that think, then take one lock in the order in which they came.
 
 Nothing of the engine is imported here, so nothing here can share its mistakes. Leaves out every other discipline.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Per-CPU operation programs: the steps that workloads hand to engines, and nothing else.
 
 A program says what a CPU wants to do and how long it thinks before. Leaves out how long anything takes: engines know that.

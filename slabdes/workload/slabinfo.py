@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads /proc/slabinfo of SLAB kernels 2.4 to 6.7 (versions 1.1, 2.0 and 2.1): each cache's counts and tunables, by name.
 
 The values of `tunables` are always limit, batchcount, sharedfactor, whatever the header calls them. Leaves out what a SLUB

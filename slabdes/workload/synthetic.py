@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Synthetic workloads: what each CPU does, drawn from its own random stream and from nothing that the engine decides.
 
 A program knows which of its slots it has filled, not what the allocator made of them. Leaves out traces.

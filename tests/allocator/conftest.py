@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small systems, built and driven without a script."""
 
 from __future__ import annotations
@@ -7,12 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import CacheSpec, KmemCache, SlabState, kmem_cache_create
+from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.tunables import Tunables
-from slabdes.engine.conformance.kernel import ConformanceKernel
+from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free
 

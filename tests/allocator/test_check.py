@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Each invariant, broken by hand: `check` names the cache and what is wrong."""
 
 from __future__ import annotations

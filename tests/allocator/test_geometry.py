@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Slab layouts, derived by hand from SEMANTICS.md, "Geometry"."""
 
 from __future__ import annotations

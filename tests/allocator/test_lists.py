@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Doubly linked lists by number, against Python's own lists."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which node a policy asks for, and when interleave and the spread rotor move on."""
 
 from __future__ import annotations

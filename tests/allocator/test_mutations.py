@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The recordings and the invariants can fail: one rule of the allocator is changed at a time, and each change is caught.
 
 A mutation replaces one string in one module's source; the whole package is then loaded afresh around the changed module,
@@ -97,7 +98,7 @@ def loaded_afresh(module: str = "", old: str = "", new: str = "") -> Iterator[No
 
 def fault_of_recording(name: str) -> str | None:
     """The first record in which the loaded allocator differs from a recording; its own `check` runs at each dump."""
-    compare = importlib.import_module("slabdes.engine.conformance.compare")
+    compare = importlib.import_module("slabdes.conformance.compare")
     script = GOLDEN / f"{name}.ops.gz"
     recorded = compare.read_records(compare.recorded_output(script))
     for ours, theirs in zip_longest(compare.run_script(script, recorded), recorded):
@@ -108,7 +109,7 @@ def fault_of_recording(name: str) -> str | None:
 
 def fault_of_kernel_log(log: Path) -> str | None:
     """The first line in which the loaded allocator differs from a log of the real 6.1 kernel."""
-    verdict = importlib.import_module("slabdes.engine.conformance.kernel_log.compare").compare_log(log)
+    verdict = importlib.import_module("slabdes.conformance.kernel_log.compare").compare_log(log)
     return None if verdict.holds else str(verdict.difference)
 
 
@@ -117,10 +118,11 @@ class OffSlabSystem:
 
     def __init__(self) -> None:
         state = importlib.import_module("slabdes.allocator.state")
+        create = importlib.import_module("slabdes.allocator.create")
         geometry = importlib.import_module("slabdes.allocator.geometry")
         tunables = importlib.import_module("slabdes.allocator.tunables")
         mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
-        kernel = importlib.import_module("slabdes.engine.conformance.kernel")
+        kernel = importlib.import_module("slabdes.conformance.kernel")
         self.alloc = importlib.import_module("slabdes.paths.slab.alloc")
         self.free = importlib.import_module("slabdes.paths.slab.free")
         self.check = importlib.import_module("slabdes.allocator.check").check
@@ -139,8 +141,8 @@ class OffSlabSystem:
         # off-slab layout has two colours, so that the third rule of a failed descriptor needs an invented one.
         layout = replace(geometry.kmem_cache_geometry(2048), colour=4)
         small = geometry.kmem_cache_geometry(64)
-        self.general = state.kmem_cache_create(self.state, state.CacheSpec("size-64", small, tunables.Tunables(1, 1, 0)), 0)
-        self.big = state.kmem_cache_create(self.state, state.CacheSpec("big", layout, tunables.Tunables(2, 2, 0)), 0)
+        self.general = create.kmem_cache_create(self.state, state.CacheSpec("size-64", small, tunables.Tunables(1, 1, 0)), 0)
+        self.big = create.kmem_cache_create(self.state, state.CacheSpec("big", layout, tunables.Tunables(2, 2, 0)), 0)
         self.big.slabp_cache = self.general
         self.kernel.name_locks(self.general)
         self.kernel.name_locks(self.big)
@@ -228,8 +230,8 @@ RECORDS_BY_HAND: tuple[tuple[str, int, dict[str, Any]], ...] = (
 
 def fault_of_records_by_hand() -> str | None:
     """The first of RECORDS_BY_HAND that the loaded allocator tells otherwise."""
-    runner = importlib.import_module("slabdes.engine.conformance.runner").ScriptRunner
-    parse_script = importlib.import_module("slabdes.engine.conformance.script").parse_script
+    runner = importlib.import_module("slabdes.conformance.runner").ScriptRunner
+    parse_script = importlib.import_module("slabdes.conformance.script").parse_script
     for script, place, expected in RECORDS_BY_HAND:
         record = list(runner().run(parse_script(script, "by hand")))[place]
         if {key: record[key] for key in expected} != expected:
@@ -240,10 +242,11 @@ def fault_of_records_by_hand() -> str | None:
 def fault_of_two_cpus_at_once() -> str | None:
     """Two CPUs of a node find its lists empty and each adds a slab: both take from the one that was added first."""
     state = importlib.import_module("slabdes.allocator.state")
+    create = importlib.import_module("slabdes.allocator.create")
     geometry = importlib.import_module("slabdes.allocator.geometry")
     tunables = importlib.import_module("slabdes.allocator.tunables")
     mempolicy = importlib.import_module("slabdes.allocator.mempolicy")
-    kernel = importlib.import_module("slabdes.engine.conformance.kernel")
+    kernel = importlib.import_module("slabdes.conformance.kernel")
     alloc = importlib.import_module("slabdes.paths.slab.alloc")
 
     class PausingKernel(kernel.ConformanceKernel):  # type: ignore[misc, name-defined]  # its module is loaded afresh
@@ -254,7 +257,7 @@ def fault_of_two_cpus_at_once() -> str | None:
     system = state.SlabState([0, 0], 1)
     k = PausingKernel(system, mempolicy.MemPolicy(1))
     four_a_slab = geometry.kmem_cache_geometry(1000)
-    cache = state.kmem_cache_create(system, state.CacheSpec("cache", four_a_slab, tunables.Tunables(2, 2, 0)), 0)
+    cache = create.kmem_cache_create(system, state.CacheSpec("cache", four_a_slab, tunables.Tunables(2, 2, 0)), 0)
     k.name_locks(cache)
     paths = [alloc.kmem_cache_alloc(k, cpu, cache, 1) for cpu in k.cpus]
     for _unlocked_after in ("the empty lists", "the colour", "the insertion: the second look is next"):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random operations on random systems: the invariants hold after each, and no object is handed out twice.
 
 The system has one to three nodes, some perhaps without CPUs, and three caches: a general one, one whose slabs' descriptors
@@ -14,16 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
 from slabdes.allocator.check import check
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.allocator.lists import list_empty
 from slabdes.allocator.mempolicy import MemPolicy, PolicyKind
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, kmem_cache_create, virt_to_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, CacheSpec, KmemCache, SlabState, virt_to_slab
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.tunables import Tunables, default_tunables
+from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.engine.clockless import UNLIMITED
-from slabdes.engine.conformance.kernel import ConformanceKernel
 from slabdes.engine.records import Path
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slab.alloc import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node

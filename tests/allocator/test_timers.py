@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """When reap timers fire: the rounding of SEMANTICS.md, "Reap", each case worked out by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Each state transition alone, on records made by hand."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import kmem_cache_geometry
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import (
@@ -18,7 +20,6 @@ from slabdes.allocator.state import (
     KmemList3,
     ListName,
     SlabState,
-    kmem_cache_create,
     new_slab,
     obj_to_index,
     object_number,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Default tunables and derived limits, by hand from SEMANTICS.md, "Tunables"."""
 
 from __future__ import annotations

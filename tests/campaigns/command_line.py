@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Gives the command line broken files, wrong options and odd names, and tells what it must never do: crash, hang, or babble.
 
     python tests/campaigns/command_line.py --tries 1500 --seed 7 --workers 2 --keep found
@@ -42,6 +43,7 @@ MAX_WALL_SECONDS: Final = 300
 MAX_BYTES: Final = 2 << 30
 AT_WORK_SECONDS: Final = 3
 """Processor time for which a simulation is left at work."""
+TOLD_EVERY_S: Final = 15
 CODES: Final = (0, 1, 2, 129, 130, 143)
 FROM_THE_START: Final = 0.04
 """Share of the tries in an interpreter of their own."""
@@ -165,7 +167,7 @@ def attempt(line: Line, from_the_start: bool, scratch: Path) -> Outcome:
     before = contents(folder)
     with (scratch / "out").open("wb") as out, (scratch / "err").open("wb") as err:
         process = started(line, folder, out.fileno(), err.fileno()) if from_the_start else forked(line, scratch, out, err)
-        code, usage, over_time, at_work = watched(process, scratch / AT_WORK)
+        code, seconds, usage, over_time, at_work = watched(process, scratch / AT_WORK)
     after = contents(folder)
     changed = [name for name, data in before.items() if after.get(name) != data]
     left = [name for name in after if name not in before and name.endswith(".tmp") and not at_work]
@@ -173,7 +175,7 @@ def attempt(line: Line, from_the_start: bool, scratch: Path) -> Outcome:
         code,
         (scratch / "out").read_bytes(),
         (scratch / "err").read_bytes(),
-        usage.ru_utime + usage.ru_stime,
+        seconds,
         usage.ru_maxrss * 1024,
         at_work,
         over_time,
@@ -272,20 +274,25 @@ def told_when_at_work(mark: Path) -> None:
     slabdes.validation.report.validate = not_begun
 
 
-def watched(process: int, mark: Path) -> tuple[int, Any, bool, bool]:
-    """Wait for a process, which is ended when its time is over: its code, what it took, whether that was, and at work."""
-    begun, working_since = time.monotonic(), -1.0
+def watched(process: int, mark: Path) -> tuple[int, float, Any, bool, bool]:
+    """Wait for a process, which is ended when its time is over.
+
+    Its code, the seconds that it took but for those at work, all that it took, whether its time was over, and over at work.
+    """
+    begun, last, at_work = time.monotonic(), 0.0, 0.0
     while True:
         ended_one, status, usage = os.wait4(process, os.WNOHANG)
         if ended_one:
-            return os.waitstatus_to_exitcode(status), usage, False, False
+            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime - at_work, usage, False, False
         spent = processor_seconds(process)
-        working_since = -1.0 if not mark.exists() else working_since if working_since >= 0 else spent
-        at_work = working_since >= 0 and spent - working_since > AT_WORK_SECONDS
-        if at_work or (working_since < 0 and spent > 2 * MAX_SECONDS) or time.monotonic() - begun > MAX_WALL_SECONDS:
+        if mark.exists():
+            at_work += spent - last
+        last = spent
+        enough = at_work > AT_WORK_SECONDS
+        if enough or spent - at_work > 2 * MAX_SECONDS or time.monotonic() - begun > MAX_WALL_SECONDS:
             os.killpg(process, signal.SIGKILL)
             _one, status, usage = os.wait4(process, 0)
-            return os.waitstatus_to_exitcode(status), usage, not at_work, at_work
+            return os.waitstatus_to_exitcode(status), spent - at_work, usage, not enough, enough
         time.sleep(0.005)
 
 
@@ -377,8 +384,8 @@ def warm_up() -> None:
     import slabdes.__main__
     import slabdes.api
     import slabdes.cli
+    import slabdes.conformance.recordings
     import slabdes.engine.compiled.run
-    import slabdes.engine.conformance.recordings
     import slabdes.engine.reference.run
     import slabdes.study.bench
     import slabdes.validation.fit
@@ -419,9 +426,12 @@ def main() -> None:
     warm_up()
     if given.only is not None:
         sys.exit(once(given.seed, given.only, seeds))
-    figures, findings = Figures(), 0
-    for number, outcome, faults in results(given.seed, given.tries, given.workers, seeds):
+    figures, findings, told = Figures(), 0, time.monotonic()
+    for done, (number, outcome, faults) in enumerate(results(given.seed, given.tries, given.workers, seeds), 1):
         figures.add(number, outcome)
+        if time.monotonic() - told > TOLD_EVERY_S:
+            told = time.monotonic()
+            print(f"{done:,} of {given.tries:,} tries, {findings} findings", file=sys.stderr, flush=True)
         findings += len(faults)
         for fault in faults:
             line = line_of(given.seed, number, seeds)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Simulates experiments drawn at random, extremes included, and tells what must never be of them: engines that differ, accounts
 that do not add up, holds of a lock that overlap, times of a CPU that go back.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Kills studies at random moments in every way, goes on with them, and tells what must never happen: anything lost or left.
 
     python tests/campaigns/kill_and_resume.py --kills 200 --seed 7

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Command lines of every command as people give them, and every way of getting one wrong, by a generator of random numbers.
 
 Files that they name come from the seeds of `table`. Leaves out running them.

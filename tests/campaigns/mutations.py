@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files and words broken in every way that files and words get broken, by a generator of random numbers and nothing else.
 
 Knows no format but lines, fields, numbers and gzip: what a reader makes of it is for `readers` to see.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line as it is, but for a note of every replication that is begun; for `kill_and_resume`.
 
     python tests/campaigns/noted.py NOTES run e.toml ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks that note when they are begun, in a module that worker processes can import."""
 
 from __future__ import annotations

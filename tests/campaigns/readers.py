@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Breaks the files of every reader of the package at random, and tells what they must never do: crash, hang, or babble.
 
     python tests/campaigns/readers.py --tries 200000 --seed 7 --workers 2 --keep found

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small studies of every kind to be killed in: sweeps, a trace, event logs, replications; and files for them to read.
 
 Leaves out killing.

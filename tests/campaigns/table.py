@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Every reader of the package, once: its name, what reading means, and the good files that a campaign breaks.
 
 Seeds are files of the project, cut short so that a try takes milliseconds, and a few made up. Leaves out breaking them.
@@ -19,15 +20,18 @@ from typing import Any, Final
 from tries import Files, Reader
 
 from slabdes.config import expand, load_experiment
-from slabdes.engine.conformance.compare import compare_script, own_records
-from slabdes.engine.conformance.kernel_log.compare import compare_log
-from slabdes.engine.conformance.kernel_log.geometry import compare_geometry
-from slabdes.engine.conformance.kernel_trace.compare import compare_trace_folder
-from slabdes.engine.conformance.recordings import find_recordings
+from slabdes.conformance.compare import compare_script, own_records
+from slabdes.conformance.kernel_log.compare import compare_log
+from slabdes.conformance.kernel_log.geometry import compare_geometry
+from slabdes.conformance.kernel_trace.compare import compare_trace_folder
+from slabdes.conformance.recordings import find_recordings
 from slabdes.files import read_text
 from slabdes.folders import working_folder
 from slabdes.machine import import_machine, load_machine
+from slabdes.machine.graph import layout
+from slabdes.machine.summary import describe
 from slabdes.machine.sysfs import read_host
+from slabdes.machine.toml_file import to_toml
 from slabdes.machine.topology import Machine
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -78,12 +82,12 @@ def use_machine(machine: Machine) -> None:
     """What every command does with a machine; read back from our own format it is the same."""
     machine.zonelist(0)
     if machine.n_cpus <= LONG and machine.n_nodes <= LONG:
-        json.dumps(machine.describe(), allow_nan=False)
+        json.dumps(describe(machine), allow_nan=False)
         if machine.n_nodes <= FEW:
-            json.dumps(machine.layout(), allow_nan=False)
+            json.dumps(layout(machine), allow_nan=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "m.toml"
-            path.write_text(machine.to_toml(), encoding="utf-8")
+            path.write_text(to_toml(machine), encoding="utf-8")
             assert load_machine(path) == machine
 
 
@@ -427,7 +431,7 @@ OFTEN_BROKEN: Final = ("manifest.json", "frames/sha256.json", "frames/points.par
 def whole_folder() -> Files:
     with examples() as (example, folder):
         frames = example.example_frames()
-        layouts = {"numa-2x4": load_machine("numa-2x4").layout()}
+        layouts = {"numa-2x4": layout(load_machine("numa-2x4"))}
         return files_in(write_run(folder / "run", example.example_manifest(frames, layouts), frames))
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A short campaign of `experiments.py`, the same each time; and that it sees what it is there to see."""
 
 from __future__ import annotations

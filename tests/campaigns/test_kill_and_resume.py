@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A short campaign of `kill_and_resume.py`, the same each time but for when kills come; and what makes it worth anything."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A short campaign of `readers.py`, the same each time; and what it needs to be worth anything."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tries of a campaign: a seed's files are mutated and read, what must not come of it is a finding, figures are kept by reader.
 
 Each try follows from its reader's name, the campaign's seed and its own number. Leaves out which readers there are.

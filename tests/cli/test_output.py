@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What reaches a terminal: plain text where it has nothing else, and nothing that it would act on, whatever things are called."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The event log has every operation and every hold, so that the digest can be made from it again."""
 
 from __future__ import annotations

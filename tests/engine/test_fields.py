@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A CPU's fields by purpose: both engines' CPUs are made of the same ones, under the same names."""
 
 from __future__ import annotations

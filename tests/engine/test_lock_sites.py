@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the kernel functions are called that take locks: by version, and as the recorded 6.1 kernel's own lock_stat has them."""
 
 from __future__ import annotations

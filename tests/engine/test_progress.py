@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run tells how far it is, and ends at Ctrl-C, however much happens between two operations."""
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What differs between kernel versions, seen on the locks a growing refill takes: with no clock, and with one."""
 
 from __future__ import annotations
 
 import pytest
 
+from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState, kmem_cache_create
+from slabdes.allocator.state import NO_OBJECT, CacheSpec, SlabState
 from slabdes.allocator.tunables import Tunables
 from slabdes.allocator.versions import (
     LINUX_2_6_34,
@@ -19,7 +21,7 @@ from slabdes.allocator.versions import (
     with_switches,
 )
 from slabdes.config import CacheConfig, parse_experiment
-from slabdes.engine.conformance.kernel_log.kernel import LogKernel
+from slabdes.conformance.kernel_log.kernel import LogKernel
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import geometry_of

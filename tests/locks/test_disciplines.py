@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who is next and at what price, worked out by hand from DESIGN.md, "Locks"."""
 
 from __future__ import annotations

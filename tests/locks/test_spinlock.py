@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A spinlock by itself: one holder at a time under every discipline, nobody starves where none may, and waiting adds up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Makes `world` and `sample` importable, which the tests of the pass share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The tests' small world as numba code: the same services as `world` has for plain Python, over records at addresses."""
 
 from __future__ import annotations

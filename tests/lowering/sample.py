@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths that use every construct that can be lowered at least once; no test but those of the pass runs them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random paths, lowered, leave what their generators leave; and mistakes planted in the pass do not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lowered paths compiled by numba leave what their generators leave."""
 
 from __future__ import annotations

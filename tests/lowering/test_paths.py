@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths that are lowered and run as plain Python leave the world as they do as generators, wherever they had to wait."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the pass cannot lower it refuses with file, line and the construct; a wrong name or field likewise."""
 
 from __future__ import annotations

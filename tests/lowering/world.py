@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A small world for paths that tests lower: boxes on shelves, a kernel whose waits let others move, and its compiled memory.
 
 Paths run as generators on the objects, or as printed text on flat records; both must leave the same world and the same notes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random small machines: descriptions of any kind, and the texts of machine files of every kind, as the importers take them."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from samples import cpus, matrix, numa, package, tag, xml
 from slabdes.machine import import_machine
 from slabdes.machine.description import Description
 from slabdes.machine.files import FileKind
-from slabdes.machine.toml_file import write_toml
+from slabdes.machine.toml_file import to_toml
 
 MIB: Final = st.sampled_from((0, 1, 8, 64, 4096))
 FAR: Final = st.sampled_from((10, 12, 17, 20, 21, 40, 254))
@@ -163,9 +164,9 @@ TEXTS: Final = {
     FileKind.NUMACTL: numactl_texts(),
     FileKind.LATENCIES: latency_tables(),
     # Transfers of at most 2 us, so that a run on it takes no longer than elsewhere.
-    FileKind.TOML: descriptions(2 * 10**6).map(lambda description: write_toml(description.build())),
+    FileKind.TOML: descriptions(2 * 10**6).map(lambda description: to_toml(description.build())),
 }
-WIDE: Final = wide_descriptions().map(lambda description: write_toml(description.build()))
+WIDE: Final = wide_descriptions().map(lambda description: to_toml(description.build()))
 
 
 @st.composite
@@ -177,7 +178,7 @@ def machine_files(draw: st.DrawFn, folder: Path) -> Path:
     machine = import_machine(path)
     if 1 < machine.n_cpus <= 16 and draw(st.integers(0, 3)) == 0:
         table = _put(folder, draw(latency_tables(machine.n_cpus)))
-        path = _put(folder, import_machine(path, table).to_toml())
+        path = _put(folder, to_toml(import_machine(path, table)))
     note(path.read_text(encoding="utf-8"))
     return path
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small machine files of every kind, and sysfs trees, made by hand: shared by the tests of the importers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Machine files, and hosts, that are far too much of something: refused in a line before time and memory are spent on them."""
 
 from __future__ import annotations

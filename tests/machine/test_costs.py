@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Costs: names, sources, rounding and scaling."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """hwloc XML: what a machine gets from it, and what is refused."""
 
 from __future__ import annotations

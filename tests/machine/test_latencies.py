@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tables of core-to-core latency: read, put on a topology, and grouped where there is none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The text of `numactl --hardware`."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from samples import NUMACTL
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.numactl import ThreadNumbering, parse_numactl
-from slabdes.machine.toml_file import parse_toml
+from slabdes.machine.toml_file import parse_toml, to_toml
 
 REAL = Path(__file__).parents[3] / "shared" / "machines" / "numactl"
 
@@ -47,7 +48,7 @@ def test_a_real_machine_is_read_with_the_right_counts(name: str, tmp_path: Path)
     assert machine.distances[0][-1] == distance
     assert machine.transfer_ps == tuple(zip(*machine.transfer_ps, strict=True))
     copy = tmp_path / "copy.toml"
-    copy.write_text(machine.to_toml(), encoding="utf-8")
+    copy.write_text(to_toml(machine), encoding="utf-8")
     assert load_machine(copy) == machine
 
 
@@ -183,7 +184,7 @@ def test_what_is_assumed_of_very_many_nodes_still_reads_back() -> None:
         + "No distance information available.\n"
     )
     machine = parse_numactl(text, "many", "many").build()
-    assert parse_toml(machine.to_toml(), "again", "again").build() == machine
+    assert parse_toml(to_toml(machine), "again", "again").build() == machine
 
 
 def test_a_single_node_needs_no_table() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machines that come with slabdes."""
 
 from __future__ import annotations
@@ -160,8 +161,8 @@ def test_listing_presets_loads_nothing_heavy() -> None:
 
 def test_a_machine_is_built_without_networkx() -> None:
     program = (
-        "import sys; from slabdes.machine import load_machine; load_machine('xeon-2s').describe();"
-        "print('networkx' in sys.modules)"
+        "import sys; from slabdes.machine import load_machine; from slabdes.machine.summary import describe;"
+        "describe(load_machine('xeon-2s')); print('networkx' in sys.modules)"
     )
     shown = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """This host from sysfs, by trees laid out like it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Our own machine files: what they say, what is wrong with them, and that writing and reading agree."""
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from slabdes.errors import InputError
 from slabdes.machine import load_machine, preset_names
 from slabdes.machine.description import Description
-from slabdes.machine.toml_file import SOURCED_KEYS, parse_toml, write_toml
+from slabdes.machine.toml_file import SOURCED_KEYS, parse_toml, to_toml
 
 SMALL = "[topology]\ncores = 2\n"
 
@@ -25,14 +26,14 @@ def _write(folder: Path, text: str, name: str = "m.toml") -> Path:
 @pytest.mark.parametrize("name", preset_names())
 def test_a_machine_written_as_toml_reads_back_equal(name: str, tmp_path: Path) -> None:
     machine = load_machine(name, cost_overrides={"alloc_hit": 1.0005}, memory_mib=3.1)
-    assert load_machine(_write(tmp_path, machine.to_toml())) == machine
+    assert load_machine(_write(tmp_path, to_toml(machine))) == machine
 
 
 def test_a_measured_matrix_survives_writing(tmp_path: Path) -> None:
     text = SMALL + "[sources]\ntransfer_ns = 'measured'\n"
     machine = load_machine(_write(tmp_path, "transfer_ns = [[0, 40.5], [41.25, 0.0]]\n" + text))
     assert machine.transfer_ps == ((0, 40_500), (41_250, 0))
-    assert load_machine(_write(tmp_path, machine.to_toml(), "again.toml")) == machine
+    assert load_machine(_write(tmp_path, to_toml(machine), "again.toml")) == machine
 
 
 @given(
@@ -56,7 +57,7 @@ def test_any_name_memory_and_cost_read_back_equal(name: str, pages: list[int], c
         costs_ns={"ipi": cost_ps / 1000, "smt_slowdown": slowdown},
     ).build()
     assert machine.memory_pages == tuple(pages)
-    assert parse_toml(write_toml(machine), "again", "again").build() == machine
+    assert parse_toml(to_toml(machine), "again", "again").build() == machine
 
 
 def test_the_shorthand_numbers_second_threads_after_all_first_ones() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Zonelists, the choice of CPUs, line classes, the graph and the data for drawing."""
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from slabdes.config import Placement
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.description import Description
+from slabdes.machine.graph import layout, to_graph
+from slabdes.machine.summary import describe
 from slabdes.machine.topology import LineClass, Machine
 
 
@@ -114,7 +117,7 @@ def test_a_machine_cannot_be_changed() -> None:
 
 
 def test_the_graph_has_every_node_core_and_cpu_with_its_level() -> None:
-    graph = _machine().to_graph()
+    graph = to_graph(_machine())
     kinds = [kind for _name, kind in graph.nodes(data="kind")]
     assert [kinds.count(kind) for kind in ("node", "core", "cpu")] == [3, 4, 8]
     assert graph.edges["node 0", "node 2"]["distance"] == 17
@@ -126,11 +129,11 @@ def test_the_graph_has_every_node_core_and_cpu_with_its_level() -> None:
 
 def test_the_layout_is_plain_data_that_places_every_node_apart() -> None:
     for machine in (_machine(), *map(load_machine, ("uma-4", "numa-2x4", "xeon-4s", "opteron-8n", "epyc-2s"))):
-        layout = json.loads(json.dumps(machine.layout()))
-        places = {(node["x"], node["y"]) for node in layout["nodes"]}
+        drawn = json.loads(json.dumps(layout(machine)))
+        places = {(node["x"], node["y"]) for node in drawn["nodes"]}
         assert len(places) == machine.n_nodes
         assert all(-1 <= part <= 1 for place in places for part in place)
-        shown = sorted(cpu for node in layout["nodes"] for core in node["cores"] for cpu in core["cpus"])
+        shown = sorted(cpu for node in drawn["nodes"] for core in node["cores"] for cpu in core["cpus"])
         assert shown == list(range(machine.n_cpus))
 
 
@@ -138,22 +141,22 @@ def test_the_layout_puts_near_nodes_nearer_than_far_ones() -> None:
     def apart(a: int, b: int) -> float:
         return float((nodes[a]["x"] - nodes[b]["x"]) ** 2 + (nodes[a]["y"] - nodes[b]["y"]) ** 2)
 
-    nodes = load_machine("xeon-4s").layout()["nodes"]
+    nodes = layout(load_machine("xeon-4s"))["nodes"]
     assert max(apart(0, 1), apart(0, 3)) < apart(0, 2)  # a ring: 2 is opposite 0
 
 
 def test_links_tell_which_nodes_are_nearest_neighbours() -> None:
-    links = {(link["a"], link["b"]): link["nearest"] for link in _machine().layout()["links"]}
+    links = {(link["a"], link["b"]): link["nearest"] for link in layout(_machine())["links"]}
     assert links == {(0, 1): False, (0, 2): True, (1, 2): True}
 
 
 def test_describe_is_plain_data_whose_digest_follows_every_cost() -> None:
-    plain = json.loads(json.dumps(_machine().describe()))
+    plain = json.loads(json.dumps(describe(_machine())))
     assert plain["cpus"] == 8
     assert plain["nodes"][1] == {"node": 1, "id": 4, "cpus": [2, 3, 6, 7], "memory_mib": 0.0}
-    other = _machine(costs_ns={"ipi": 1001.0}).describe()
+    other = describe(_machine(costs_ns={"ipi": 1001.0}))
     assert plain["digest"] != other["digest"]
-    assert plain["digest"] == _machine().describe()["digest"]
+    assert plain["digest"] == describe(_machine())["digest"]
 
 
 def test_the_transfer_summary_counts_ordered_pairs() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Makes `example` importable, the synthetic records that the tests of results, stats and plots share."""
 
 from __future__ import annotations

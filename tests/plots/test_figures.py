@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Figures: what they show is what the metrics say, none has an empty panel, and they read in grey."""
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def test_words_along_x_are_shown_as_they_are() -> None:
 
 
 def layout(nodes: int) -> dict[str, object]:
-    """A layout as Machine.layout() gives it, of 2 cores a node."""
+    """A layout as machine.graph.layout gives it, of 2 cores a node."""
     cores = [[{"core": 2 * node + i, "cluster": None, "cpus": [2 * node + i]} for i in range(2)] for node in range(nodes)]
     links = [
         {"a": a, "b": b, "distance": 16 if a // 2 == b // 2 else 22, "nearest": a // 2 == b // 2}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Boxes of NUMA nodes stand clear of each other and of lines between others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The figure of where time went, where CPUs hardly do anything but think."""
 
 from __future__ import annotations

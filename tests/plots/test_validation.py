@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Charts of validation: every target of a report has one, which shows what was measured and what is simulated."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Synthetic records that add up: what an engine could leave behind, made without one. Everything follows from the arguments."""
 
 from __future__ import annotations

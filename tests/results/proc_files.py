@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Readers of /proc/slabinfo 2.1 and /proc/lock_stat 0.4 written from the formats alone: nothing here imports slabdes.
 
 slabinfo by the names of its own header (slabinfo(5)); lock_stat by the positions of its columns (Documentation/locking/lockstat).

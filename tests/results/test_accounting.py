@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Conservation and Little's law: all is well with the example, and each planted error is found."""
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ PLANTED = {
     "waits began": with_lock(RECORDS, points=RECORDS.locks[0].points[1:]),
     "did not end": with_more_waits(RECORDS, len(RECORDS.cpus) + 1),
     "lock wait times are": with_lock(RECORDS, contended=RECORDS.locks[0].contended - 1),
-    "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + 1),
+    "lock hold times are": with_lock(RECORDS, acquisitions=RECORDS.locks[0].acquisitions + len(RECORDS.cpus) + 1),
     "are somewhere": with_slab(RECORDS, in_shared=SLAB.in_shared + 1),
     "objects are in use": with_slab(RECORDS, in_use=SLAB.in_use + 1, in_shared=SLAB.in_shared - 1),
     "on its lists": with_slab(RECORDS, slabs_free=SLAB.slabs_free + 1),

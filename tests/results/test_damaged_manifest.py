@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Manifests that were changed, and frames that cannot be written: one line, whatever happened to them."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from example import example_frames, example_manifest
 
 from slabdes.errors import InputError
 from slabdes.machine import load_machine, preset_names
+from slabdes.machine.graph import layout
 from slabdes.plots.machine import machine_figure
 from slabdes.results.folder import read_run, write_frames, write_run
 from slabdes.results.layout import check_layout
@@ -22,11 +24,11 @@ from slabdes.results.text import about, as_plain, sheets
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_presets_drawing_is_one(name: str) -> None:
-    check_layout(json.loads(json.dumps(load_machine(name).layout())), "test")
+    check_layout(json.loads(json.dumps(layout(load_machine(name)))), "test")
 
 
 def changed(**changes: Any) -> dict[str, Any]:
-    return load_machine("numa-2x4").layout() | changes
+    return layout(load_machine("numa-2x4")) | changes
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_manifest_in_which_any_value_is_another_one_is_refused_or_can_be_shown
 
 def test_a_drawing_in_which_any_value_is_another_one_is_refused_or_can_be_drawn() -> None:
     name = "xeon-vm-2cpu"
-    raw = MANIFEST | {"machines": {name: {"layout": json.loads(json.dumps(load_machine(name).layout()))}}}
+    raw = MANIFEST | {"machines": {name: {"layout": json.loads(json.dumps(layout(load_machine(name))))}}}
     for path in places(raw["machines"]):
         for other in ODD:
             if (manifest := read(replaced(raw, ("machines", *path), other))) is not None:

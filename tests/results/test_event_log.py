@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run's event log lies in its folder, in parts, and is read back as a frame."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records as tidy frames."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The journal of finished replications: read back as written, cut at the end or damaged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What cannot be in an event log is seen, each kind of it; what real runs log is fine."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Quantiles, rates and shares, against values that follow by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Going on with an interrupted study, and only with the same one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs and studies as users hold them."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from example import example_frames, example_manifest, example_records
 from slabdes.errors import InputError
 from slabdes.results.frames import Point, frames_of
 from slabdes.results.run import Run, Study, run_of
+from slabdes.results.text import html
 
 
 def test_a_run_comes_back_from_its_folder(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_what_a_run_shows_of_itself_is_one_line_and_its_html_is_escaped() -> Non
     evil = replace(manifest, experiment=manifest.experiment | {"name": "<b>&"}, warnings=("<img src=x>",))
     run = Run(evil, frames)
     assert "\n" not in repr(run) and run.digest[:12] in repr(run)
-    page = run._repr_html_()
+    page = html(run)
     assert "<script>" not in page and "<b>" not in page and "<img" not in page
     assert "&lt;script&gt;" in page and "&lt;b&gt;&amp;" in page
     assert page.count("<table>") == 5

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run's caches as /proc/slabinfo: read back by a reader of the format, and laid out as the real kernel lays values out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Comparing along a key that changes the machine: its name changes with it, and must not keep the sides apart."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Student's t and intervals, against published tables and closed forms."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Intervals of a sweep's rates."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `slabdes bench` measures and tells; small sizes only, no figure is judged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The bench's C version and its plain model do what the engines do."""
 
 from __future__ import annotations

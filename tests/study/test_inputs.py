@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a study reads may not change, neither before it is gone on with nor while it runs; what changed is told."""
 
 from __future__ import annotations

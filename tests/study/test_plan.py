@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an experiment comes to before it runs: a trace's caches as the experiment changes them, names of machines, refusals."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Experiments as studies: points worked out before anything runs, kept as they finish, gone on with; runs that stall."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tasks over processes: results, progress, failures. Runs tasks that know nothing of allocators."""
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def test_a_killed_worker_is_told_in_one_line_and_its_work_done_again(tmp_path: P
     tasks = [Square(3), DieOnce(5, tmp_path / "begun"), Square(4)]
     results = list(run_tasks(tasks, 2, heard.append))
     assert sorted(results) == [(0, 9), (1, 25), (2, 16)]
-    assert caplog.messages == ["a worker process was ended from outside (signal 9); its task is begun again"]
+    assert caplog.messages == ["slabdes: a worker process was ended from outside (signal 9); its task is begun again"]
     assert heard == sorted(heard)
     assert heard[-1] == 12
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`slabdes validate` and `slabdes fit`: tables, JSON, files, exit codes; the same from Python."""
 
 from __future__ import annotations
@@ -56,6 +57,31 @@ def test_a_missed_tolerance_exits_1_and_json_says_which(slabdes: Slabdes) -> Non
     (target,) = json.loads(told.out)["targets"]
     assert not target["holds"]
     assert [check["holds"] for check in target["checks"]].count(False) > 0
+
+
+EXPERIMENT = 'machine = { preset = "uma-4" }\nworkload = { kind = "pages" }\n'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("validate", "fast_paths", "--out", "file/out"),
+        ("validate", "fast_paths", "--out", "/proc/out"),
+        ("fit", "table.toml", "--out", "file/out.toml"),
+        ("fit", "table.toml", "--out", "none/out.toml"),
+        ("run", "e.toml", "--out", "file/out"),
+        ("run", "e.toml", "--out", "/proc/out"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_told_before_anything_is_simulated(
+    command: tuple[str, ...], slabdes: Slabdes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("file", ""), ("table.toml", SMALL), ("e.toml", EXPERIMENT)):
+        Path(name).write_text(text, encoding="utf-8")
+    for room in ("study.run", "validation.simulate"):
+        monkeypatch.setattr(f"slabdes.{room}.run_tasks", lambda *_given: pytest.fail("simulated"))
+    told = slabdes(*command)
+    assert (told.code, told.err.count("\n")) == (2, 1), told.err
 
 
 def test_without_a_rule_other_figures_come_out(slabdes: Slabdes) -> None:

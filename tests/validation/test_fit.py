@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Fits find costs again that figures were simulated with, say when they are poor, and refuse bad tables in one line."""
 
 from __future__ import annotations

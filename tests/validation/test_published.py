@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Published tables: each comes with its source, and a damaged one is refused in one line."""
 
 from __future__ import annotations

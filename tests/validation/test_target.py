@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The arithmetic of errors and tolerances, by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Targets: what they compare is what was published, and what they claim about it holds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A small machine and hand-written programs for it: what the verification tests have in common.
 
 Two nodes with two CPUs each (0 and 1 on node 0, 2 and 3 on node 1), no jitter, and a different number for every cost, so

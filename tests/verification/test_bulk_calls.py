@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Bulk calls against sums written by hand: interrupts go off once, each object costs less, a pending interrupt waits.
 
 `P` has every cost in picoseconds. Leaves out what single calls cost (`test_uncontended_costs`).

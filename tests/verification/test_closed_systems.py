@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One lock and N CPUs that think, wait, hold and release: the engine against queueing theory, at 10^6 operations a point.
 
 Leaves out the allocator: only the lock, its hand-off and the account kept of it are on trial.

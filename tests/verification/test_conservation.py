@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What must hold in every run, whatever it simulates: Little's law at each lock, no object lost, no time unaccounted for.
 
 Small random experiments of every kind, on a machine with enough memory and on one that runs out. Leaves out how long anything
@@ -17,6 +18,7 @@ from slabdes.config import Experiment
 from slabdes.engine.records import LockKind, Operation, Path, Records, Spent
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
+from slabdes.results.accounting import check_accounting
 from slabdes.results.metrics import TIME_PARTS
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.synthetic import build_synthetic
@@ -272,6 +274,7 @@ def test_littles_law_holds_though_the_run_ends_while_a_reaping_cpu_waits() -> No
     records = run({cpu: first[cpu] + last[cpu] for cpu in first}, settings, slow)
     lock = next(lock for lock in records.locks if lock.kind is LockKind.LIST and lock.node == 0)
     assert lock.acquisitions == lock.hold.count + 1, "CPU 2 still waits"
+    assert check_accounting(records) == []
     assert lock.contended == lock.wait.count == 1
     assert lock.queue_area == lock.wait.total
     assert_times_add_up(records)

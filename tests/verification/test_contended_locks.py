@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A lock that two or three CPUs want at once, and the kernel's `goto retry`: provoked by think times, priced by hand.
 
 Leaves out queues in the long run (`test_closed_systems`).

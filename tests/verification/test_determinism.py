@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The same experiment gives the same records; another seed others; what a CPU does never depends on a tunable.
 
 Leaves out other machines and engines, for which the digest is made.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Interrupts against sums written by hand: when they are on, how long they wait, what their handlers do.
 
 Leaves out how the tables show them.

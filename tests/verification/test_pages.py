@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The page allocator on its own: what a block costs, by order and with and without company, summed by hand.
 
 Leaves out slabs, which get their pages the same way (`test_uncontended_costs`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """cache_reap runs in simulated time: every two seconds on every CPU, whether it thinks, waits or has nothing to do.
 
 Leaves out what one reap does to the lists, which the golden data check.

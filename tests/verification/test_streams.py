@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The random streams against what is published and what is exact. Leaves out what is drawn from them."""
 
 from __future__ import annotations

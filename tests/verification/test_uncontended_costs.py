@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an operation costs when nobody else is about: a sum written by hand for every path, from the costs by name.
 
 `P` has every cost in picoseconds. Leaves out contention and jitter.

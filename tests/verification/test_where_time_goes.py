@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the time of operations went, part by part, in sums written by hand; and what each rule of the clock adds.
 
 Leaves out totals, which `test_uncontended_costs` and `test_contended_locks` have.

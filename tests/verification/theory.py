@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Queueing theory that the engine is held against: closed systems of CPUs around one lock, solved exactly.
 
 Every CPU thinks (exponential, mean `think`), takes the lock, holds it (exponential, mean `hold`) and releases it. Leaves

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """/proc/slabinfo of real SLAB kernels, and what is told of files that are none."""
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def test_a_cache_that_is_not_there_is_named_with_the_nearest_one(write: Write):
         (OLD + "dentry 1 2 3 4 5 6 : 126 252\n", "tunables 126 252 None"),
         (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY, "without the statistics that the first line announces"),
         (HEADER.replace("2.1", "2.1 (statistics)") + DENTRY.strip() + " : globalstat 1 2 3 4", "4 globalstat"),
-        (HEADER + "\n" * 70000 + DENTRY, "line 65537: too long a file; allowed: at most 65536 lines and 16 MiB"),
+        (HEADER + "\n" * 70000 + DENTRY, "too long a file; allowed: at most 65536 lines and 16 MiB"),
         (HEADER + "dentry 100 105 192 21 : tunables 120 60 8 : slabdata 5 5 60\n", "line 3"),
         (HEADER + DENTRY.replace("120 60 8", "120 60"), "line 3"),
         (HEADER + DENTRY.replace("105", "many"), "'many'"),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Synthetic workloads: which CPUs are pairs, and how long a program is known to take."""
 
 from __future__ import annotations

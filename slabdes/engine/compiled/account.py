@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the time of an operation that is more than a hit went: TimedCpu's accounts, compiled (paths.accounts.Accounts).
 
 Work is what the other parts leave of an operation's time: `unpack` sees to it. Leaves out hits, whose time is work and first

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where compiled code is kept between runs: a folder named by a hash of all sources that it is made from.
 
 An edited source anywhere means another folder. A folder that others can write to is not used. Leaves out what the files are
@@ -14,7 +15,6 @@ import linecache
 import os
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, KeptCode, not_ours, one_at_a_time, read_code
+from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code
 from slabdes.errors import InputError, tell
 from slabdes.files import write_new
 from slabdes.folders import scratch_folder
@@ -120,60 +120,6 @@ def refuse_without_compiler() -> None:
     """Raise InputError where nothing can be compiled."""
     if not compiles():
         raise InputError("NUMBA_DISABLE_JIT", "is set, so nothing can be compiled", allowed="unset, or the reference engine")
-
-
-@cache
-def simulate_function(logged: bool = False) -> Any:
-    """The compiled `driver.simulate`, compiled now or loaded; `simulate_logged`, for runs with an event log, if `logged`."""
-    refuse_without_compiler()
-    from slabdes.engine.compiled.driver import simulate, simulate_logged
-    from slabdes.engine.compiled.logged import LoggedRun
-
-    return _compiled(simulate_logged, run=LoggedRun) if logged else _compiled(simulate)
-
-
-@cache
-def rehash_function(logged: bool = False) -> Any:
-    """The compiled `driver.rehash_slots`."""
-    from slabdes.engine.compiled.driver import rehash_slots
-    from slabdes.engine.compiled.logged import LoggedRun
-
-    return _compiled(rehash_slots, addresses=2, run=LoggedRun if logged else None)
-
-
-@cache
-def operate_function() -> Any:
-    """The compiled `serial_driver.operate`, for the runs of op scripts."""
-    refuse_without_compiler()
-    from slabdes.engine.compiled.script_layout import ScriptRun
-    from slabdes.engine.compiled.serial_driver import operate
-
-    return _compiled(operate, run=ScriptRun)
-
-
-def _compiled(function: Any, addresses: int = 0, run: type | None = None) -> Any:
-    """A function of the run, in its array, and some integers; the run is a timed one unless its type is given."""
-    import numba
-    from numba.core.errors import NumbaExperimentalFeatureWarning
-
-    from slabdes.engine.compiled.layout import dtype_of
-    from slabdes.engine.compiled.numba_tools import OPTIONS
-    from slabdes.engine.compiled.run_layout import Run
-    from slabdes.engine.compiled.whole import whole_program
-
-    compiled: Any = numba.njit(**OPTIONS)(function)
-    signature = (numba.from_dtype(dtype_of(Run if run is None else run))[::1], *[numba.int64] * addresses)
-    with contextlib.ExitStack() as stack:
-        # A run's record with more fields could be taken for one with fewer; each type has code of its own, which fits exactly.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
-        if folder := cache_folder():
-            compiled._cache = kept = KeptCode(folder, function.__name__, sources_hash())
-            if not kept.is_there(signature, compiled.targetctx):
-                stack.enter_context(one_at_a_time(folder))
-        with whole_program(function.__qualname__):
-            compiled.compile(signature)
-    return compiled
 
 
 def kept_text(name: str, made: Callable[[], Lowered]) -> Lowered:

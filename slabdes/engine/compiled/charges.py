@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What price lists ask for, in compiled form: cache lines, first touches, locks' tolls (paths.charges.Charges)."""
 
 from __future__ import annotations

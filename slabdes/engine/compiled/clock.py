@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Time in compiled code: the tree of events, CPUs' clocks and accounts, cache lines, random draws, histograms.
 
 The counterpart of TimedCpu and of what SimPy does for the reference. Leaves out locks.

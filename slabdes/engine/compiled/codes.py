@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The numbers of paths that are not lowered: where they go on is a number plus a stage."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A CPU in compiled code: what both engines know of it (`engine.fields`), and what only compiled code does, by purpose.
 
 Leaves out everything that others share (`run_layout`, `layout`).

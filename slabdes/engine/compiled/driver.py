@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiled engine's main loop: the CPU whose event comes first goes on until it waits for the next one.
 
 Returns to Python only when the run has ended or Python has to bring something. Leaves out everything that a CPU does.

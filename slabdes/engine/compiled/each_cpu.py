@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What shrinking and tuning ask for, in compiled form: interrupts of all CPUs, and a tune's new arrays, which Python has made.
 
 Other CPUs drain on stacks of their own, one after the other: the CPU that has interrupted them goes on afterwards. Only op

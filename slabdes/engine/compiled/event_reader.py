@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tells a Kernel without a clock what compiled code has written down, as the generators would have told it themselves.
 
 A note can ask the state for what the step has just changed: that much of it is kept up to date, event by event.

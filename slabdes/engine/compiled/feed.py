@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A workload for compiled code: synthetic programs as numbers that it draws steps from, any other as chunks of its steps."""
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Feed:
 
     def more_slots(self) -> None:
         """Make the hash table of slots twice as large."""
-        from slabdes.engine.compiled.cache import rehash_function
+        from slabdes.engine.compiled.entries import rehash_function
 
         memory = self._memory
         old = memory["slots"]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Allocations and frees that only touch the CPU's own array, taken in a row while nobody else can see them.
 
 A CPU's clock, its hash and its stream of jitter are local variables in these loops, which is where the engine's speed comes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What paths ask for about interrupts, in compiled form: when one comes, what it costs, what handlers hold.
 
 What an interrupt does is a path (`paths.interrupts`). Leaves out when a program's CPU looks for interrupts (`program`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One compiled function in one file: whole or not there, looked at before numba sees it, and nobody else's.
 
 numba's own files are pickles, and what it loads runs: a file that is cut, or that others could have written, is not loaded.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiled engine's memory: each kind of record as a class of annotated fields, and the arrays that hold such records.
 
 Every field is a 64-bit integer, so that one address reaches a record from any function; mypy reads the classes, numba their

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Spinlocks in compiled code: asking, waiting, being granted, releasing. The counterpart of SpinLock and TimedKernel.
 
 A function here ends with GO, or with WAIT when the CPU's next event must come first; `resume` takes it up then.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The event log in compiled code: rows in two buffers that Python empties. A run without a log is compiled without all this.
 
 A run's record of type LoggedRun makes numba compile the paths anew, with these parts. Leaves out what a row means

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a script's paths say has happened, written down as events; runs with a clock are compiled without all this.
 
 `write_note_x` comes before what a note costs, which is lowered from the price list. Leaves out who reads events.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How Python becomes compiled code here: options, arrays at addresses, and the shared functions registered.
 
 Records and arrays are reached through addresses that the run's record holds, so calls pass pointers only and no reference

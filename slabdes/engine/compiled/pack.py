@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Moves a run's state from records into arrays before it is compiled code's turn, and back when it has ended.
 
 What an engine starts from (`setup`, `timed`) and what it hands over (`collect`) are the reference's. Leaves out steps.

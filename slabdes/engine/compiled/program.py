@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How a CPU lives through its program in compiled code: the counterpart of `reference/process.py`.
 
 Hits run ahead in one loop; everything else goes stage by stage. Leaves out what the slow paths do.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs one experiment with the compiled engine and hands over its records, which equal the reference's."""
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def prepare(say: Callable[[int], None], logged: bool = False) -> None:
 
     `logged`: the code of runs with an event log.
     """
-    from slabdes.engine.compiled.cache import has_compiled, simulate_function
+    from slabdes.engine.compiled.cache import has_compiled
+    from slabdes.engine.compiled.entries import simulate_function
 
     if has_compiled("simulate_logged" if logged else "simulate"):
         simulate_function(logged)
@@ -81,7 +83,7 @@ def run_compiled(
     """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
     import numpy as np
 
-    from slabdes.engine.compiled.cache import simulate_function
+    from slabdes.engine.compiled.entries import simulate_function
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
     from slabdes.engine.compiled.logged import STEPS_BETWEEN_EMPTYINGS, LoggedRun, empty, pack_log

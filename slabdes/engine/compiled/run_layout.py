@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A whole run in compiled code: where everything lies, what it costs, the rules, the workload, and what is not any CPU's own.
 
 Leaves out what lies there (`layout`, `cpu_layout`).

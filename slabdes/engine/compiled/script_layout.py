@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an op script's run holds beyond a timed one's, and the kinds of events that compiled code writes down for it.
 
 A run's record of this type makes numba compile the paths anew, with the parts that only scripts need (`variants`).

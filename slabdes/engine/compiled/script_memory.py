@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A script's state moved into arrays before compiled code's turn, and all of it back whenever Python has to see it.
 
 Costs are zero and locks free: a script has no clock. Leaves out what an operation sets (`serial`).

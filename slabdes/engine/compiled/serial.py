@@ -1,4 +1,5 @@
-"""Runs a script's operations through compiled code, one at a time: the conformance engine's other Driver.
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs a script's operations through compiled code, one at a time, without a clock.
 
 Python only creates caches and a tune's arrays, as it makes room for slabs in timed runs. A script's page limits count pages
 given in all; an operation that got pages after it gave some back would see those again, but none does: scripts' caches have
@@ -9,21 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slabdes.allocator.state import (
-    NO_NODE,
-    NO_OBJECT,
-    NOBODY,
-    ArrayCache,
-    CacheSpec,
-    KmemCache,
-    alloc_arraycache,
-    alloc_shared,
-    kmem_cache_create,
-    virt_to_slab,
-)
+from slabdes.allocator.create import alloc_arraycache, alloc_shared, kmem_cache_create
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, ArrayCache, CacheSpec, KmemCache, virt_to_slab
 from slabdes.allocator.tunables import Tunables
 from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
-from slabdes.engine.compiled.cache import operate_function
+from slabdes.engine.compiled.entries import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.pack import make_room
@@ -37,7 +28,7 @@ PLENTY = 1 << 40
 
 
 class SerialDriver:
-    """A Driver over the memory of compiled code. The state's objects are a copy, brought up to date in part or whole."""
+    """Operations one by one, in compiled code's memory. The state's objects are a copy, brought up to date in part or whole."""
 
     anew = True
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiled loop of an op script: an operation goes on, on its CPU, until it has ended, in the same phases as timed runs.
 
 Nothing costs time, so no lock is ever held by another and nothing waits. Leaves out what operations there are (`serial`).

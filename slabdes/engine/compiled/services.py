@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What paths ask for beside locks, pages and interrupts, in compiled form: lists of records, new slabs, the reap mutex."""
 
 from __future__ import annotations

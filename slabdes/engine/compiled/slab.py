@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The SLAB allocator's paths, as the lowering is told of them: where its records lie and who does what the paths ask for.
 
 Leaves out the text that comes of it (`slab_paths`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The SLAB allocator's paths as compiled code has them: the text that the lowering has made, loaded.
 
 `slabdes.engine.compiled.slab` says where it comes from.

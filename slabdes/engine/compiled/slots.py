@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Slots in compiled code, through which objects pass between CPUs: a table by slot number, or a hash table for sparse ones.
 
 Holds full slots, those that are waited for and, where a window bounds them, when each was emptied; nothing else.

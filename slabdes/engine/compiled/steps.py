@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A CPU's steps in compiled code: the synthetic programs, drawn as `workload/synthetic.py` draws them, and steps from Python."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where an op script's run and a timed one differ in the compiled paths, chosen by the type of the run's record.
 
 A script's steps are written down, its jiffies and page failures are given. A timed run is compiled without all

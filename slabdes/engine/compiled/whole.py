@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compiles a whole program at once: the functions below it are translated only, and optimised in it, where they are used.
 
 numba would optimise each function together with all that it calls and make machine code of that, for each function anew.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The Kernel with a clock: locks are waited for, and every step a path takes is charged as DESIGN's "Time" says.
 
 What is done under a lock takes effect when the lock is granted; the time it takes passes before the release. Leaves out

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The plain SimPy model that `bench` compares with: what one would write first. One event an operation, a Resource for a lock.
 
 Models a burst on one cache of Linux 2.6.34: CPUs' arrays, shared arrays, slabs on lists, page lists, jitter, first touch, all

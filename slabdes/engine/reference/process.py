@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How a CPU lives through its program: think, wait for objects, allocate, free, and reap when its timer is due.
 
 Leaves out what the slow paths do (the paths) and what they cost (the kernel).

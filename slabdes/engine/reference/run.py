@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs one experiment with the reference engine and hands over its records."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How an allocation runs: mm/slab.c from kmem_cache_alloc down, branch by branch, as generators. Linux 2.6.34 to 6.1.
 
 A path waits where the kernel takes a lock or pages and is otherwise straight code over the allocator's transitions.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How a free runs: mm/slab.c from kmem_cache_free down to free_block and slab_destroy, as generators. Linux 2.6.34 to 6.1.
 
 Leaves out debugging, and what an engine does at a lock. Each function is named after its original.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """An engine, as the SLAB allocator's paths see it: a Kernel with the allocator's state, its notes and its reaping.
 
 Leaves out the paths themselves.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the SLAB allocator's paths say has happened, step by step: engines with a clock charge for it, one without writes it down.
 
 A note does nothing here. Leaves out what it costs (`prices`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The SLAB allocator's price list: what each note costs, DESIGN's "Time" step by step, written once for all engines.
 
 Lines are those of DESIGN's "Lines"; figures are the machine's (machine.costs has their sources). Leaves out locks, pages,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The reap timer's turn over all caches, as mm/slab.c of 2.6.34 to 6.1 takes it, as generators.
 
 Leaves out how the timer is set (allocator.timers, and the engines).

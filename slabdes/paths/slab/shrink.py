@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Shrinking a cache and tuning it, as mm/slab.c of 2.6.34 to 6.1 does them, as generators.
 
 Leaves out CPU and memory hotplug, and kmem_cache_destroy.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How fast the engines are here: beside a plain SimPy model and a version in C, by size, in memory, and at the start.
 
 What is timed is also compared, outside of what is timed. Leaves out tables (the command line's) and figures.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The version in C beside which the compiled engine is measured, where there is one: an installed package has none.
 
 Leaves out the version itself (`limit`), and what it is good for (`rounds`, `long`, `checks`).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """That what is timed models the same thing: equal records of both engines, of the C version, and of the plain model where it can.
 
 Run outside of what is timed. Leaves out scenarios other than the bench's.

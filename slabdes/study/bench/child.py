@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a process of its own does for the bench: one measurement, told as JSON. Leaves out which measurements are made."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How the compiled engine's cost and memory grow with the number of operations, each number in a process of its own.
 
 A process's greatest memory only ever grows, hence the processes. Leaves out the other models.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* One scenario in C, as the limit of what an engine can reach: bursts on one cache, list_lock a qspinlock, Linux 2.6.34.
  *
  * Models what the engines model for it, to the picosecond, and leaves the same histograms and running hashes: the CPUs'

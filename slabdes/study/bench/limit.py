@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scenario in C (`limit.c`): compiled where there is a compiler, fed with an experiment's numbers, read back as histograms.
 
 Leaves out every scenario but bursts on one cache of 2.6.34 with a qspinlock; limit.c says what else it takes for granted.
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from slabdes.allocator.pages import PagePool
+from slabdes.allocator.state import SlabState
 from slabdes.config import AllocatorVersion, BurstWorkload, Discipline, Experiment
 from slabdes.engine.collect import digest_of
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
 from slabdes.engine.records import Path as Served
 from slabdes.engine.setup import build_state
-from slabdes.engine.timed import jitter_key, make_cpus, make_locks, timed_settings
+from slabdes.engine.timed import TimedSettings, jitter_key, make_cpus, make_locks, timed_settings
 from slabdes.errors import CheckFailed, InputError
 from slabdes.folders import scratch_folder
 from slabdes.machine.topology import Machine
@@ -132,6 +134,23 @@ class Limit:
         return inputs.result(seconds)
 
 
+def _known(experiment: Experiment, settings: TimedSettings, state: SlabState) -> bool:
+    """Whether the C version has what an experiment asks for."""
+    config = experiment.workload
+    return (
+        isinstance(config, BurstWorkload)
+        and not (config.think_ns or config.barrier or config.bulk)
+        and experiment.allocator is AllocatorVersion.V2_6_34
+        and not experiment.switches
+        and experiment.lock.discipline is Discipline.QSPINLOCK
+        and settings.rules.posted_neighbour_writes
+        and settings.rules.array_lines
+        and settings.interrupts is None
+        and len(state.caches) == 1
+        and not state.caches[0].gfporder
+    )
+
+
 class _Inputs:
     """One run's numbers in C's memory. Keeps alive what its pointers point at."""
 
@@ -139,20 +158,7 @@ class _Inputs:
         config = experiment.workload
         settings = timed_settings(experiment, machine, workload.caches)
         state = build_state(experiment, machine, workload.caches, 0)
-        if (
-            not isinstance(config, BurstWorkload)
-            or config.think_ns
-            or config.barrier
-            or config.bulk
-            or experiment.allocator is not AllocatorVersion.V2_6_34
-            or experiment.switches
-            or experiment.lock.discipline is not Discipline.QSPINLOCK
-            or not settings.rules.posted_neighbour_writes
-            or not settings.rules.array_lines
-            or settings.interrupts is not None
-            or len(state.caches) != 1
-            or state.caches[0].gfporder
-        ):
+        if not _known(experiment, settings, state) or not isinstance(config, BurstWorkload):
             raise InputError("bench", "the C version has no such scenario", allowed="a burst of the bench")
         (cache,) = state.caches
         cpus = make_cpus(experiment, machine, workload, 0)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One run of as many operations as one likes, compiled beside C: how long each takes, and that memory does not grow.
 
 Leaves out SimPy models, which would take hours.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Everything side by side in interleaved rounds of one process, so that a busy machine slows all of them; figures are medians.
 
 Processor time without Python's collector, as timeit has it. Leaves out how times grow (`growth`) and start times (`start`).

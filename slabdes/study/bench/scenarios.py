@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the bench runs: bursts on one cache of a large machine, where array hits dominate and where refills do.
 
 Leaves out how anything is timed.

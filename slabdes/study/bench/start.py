@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long a first run takes to compile, and a later one to start, each from a new Python to its records.
 
 Leaves out how long anything runs once it has started.

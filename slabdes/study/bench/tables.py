@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `bench` has measured, as tables for a terminal. Leaves out what a program should parse: that is bench's own result."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The targets of validation, a module a kind of measurement: which experiment stands for it, what is compared, what is allowed.
 
 Leaves out simulating, showing and drawing.

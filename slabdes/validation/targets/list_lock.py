@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """SLAB's list_lock on 8 logical CPUs at once, by object size: before the 2016 series, and after each of its steps.
 
 Only "before" was measured as far as anyone here knows: the steps are predictions. Leaves out SLUB.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Every path of the real 6.1 mm/slab.c on one CPU, by object size and tunables, in ns by the path an operation took.
 
 256-byte rows calibrate the machine; the other sizes are predictions. A figure by path was measured with two readings of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The page allocator: blocks by order on one CPU, and order 0 on 8 CPUs at once.
 
 The costs come from the one-CPU columns, so that only the rest tests anything. Leaves out zones beyond one a node.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel's own queue spinlock by threads on four sockets: three benchmarks, relative to one thread of each.
 
 Two lengths of each benchmark are taken from two of its rows; the others are predicted. Leaves out what the system calls do.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Refills to grows, as counted on a large ia64 machine under hackbench: how far the ratio depends on what is not known.
 
 Senders allocate what receivers on other nodes free, as hackbench's do; how many objects are in flight is not published, so that

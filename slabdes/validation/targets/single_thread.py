@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """SLAB without contention: by object size, and the fast path in loops of several lengths with the primitives it is made of.
 
 Sizes have a machine of their own, fast paths the default costs, which come from parts of these tables. Leaves out caches of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Ticket lock collapse: 48 CPUs with one lock, against the chain embedded at its releases and against what was measured.
 
 Against the chain times are exponential, as it has them; the measured benchmark is a loop of fixed sections that all CPUs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The 6.1 paths on two real cores, at one cache or at one each: 256-byte objects, several tunables and bursts, with think time.
 
 One-thread rows calibrate; two-thread rows are predictions. Leaves out what else the machine under the measurement ran.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which cache each traced object belongs to: said by the trace, by its size or its free, or learned from who allocates and frees.
 
 Works on groups of allocations that surely share a cache. Leaves out merged caches: a trace shows the name the kernel used.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """kmem events of a trace: one KmemEvent a line, from ftrace, perf script or trace-cmd report, of kernels 2.6.3x to 6.18.
 
 Fields are read as key=value, wherever they stand. Other events and comments are skipped; what was lost is counted.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """gfp flags of a traced allocation, cut down to the two facts that replay needs: may it wait, must it stay on its node.
 
 Every other flag (zones, zeroing, accounting, how hard to try) is left out: it changes nothing about where slabs come from here.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """First pass over a trace: which caches, CPUs and objects it has, and what of it cannot be replayed.
 
 Objects are told apart by pointer, and the order of the file is taken as the order of events: a free that a `local` clock puts

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lines of a trace file, plain or gzip: streamed in chunks, bounded in length, with every way a file can be bad told in one line.
 
 Knows nothing of what the lines say.
@@ -24,7 +25,7 @@ CHUNK_BYTES: Final = 256 * 1024
 """Bytes taken from the file at a time (assumed)."""
 MAX_UNPACKING: Final = 100
 """Most bytes of text that a byte of gzip may stand for (assumed: traces have some 10; gzip itself goes up to 1,032)."""
-FREE_UNPACKING: Final = 16 << 20
+FREE_UNPACKING: Final = 8 << 20
 """Bytes of text up to which that is not asked (assumed)."""
 
 TRACES: Final = "an ftrace trace file, or the output of perf script or trace-cmd report; plain or gzip"
@@ -41,7 +42,7 @@ _OTHER_FORMATS: Final = (
 
 
 class TraceLines:
-    """The lines of the file `path`, without their ends; `number` is that of the line last given, from 1.
+    """The lines of the file `path` that are not empty, without their ends; `number` is that of the line last given, from 1.
 
     Iterating raises InputError for a file that is missing, not a regular file, empty, binary, cut or damaged gzip, or
     that has a line longer than MAX_LINE_BYTES; it says that `allowed` is. At most one chunk is held.
@@ -88,11 +89,14 @@ class TraceLines:
                 self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
                 raise self.error("binary data", allowed=self._allowed)
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise self._too_long()
-                yield line
+            before = self.number
+            for number, line in enumerate(lines, before + 1):
+                if line:
+                    self.number = number
+                    if len(line) > MAX_LINE_BYTES:
+                        raise self._too_long()
+                    yield line
+            self.number = before + len(lines)
             if len(rest) > MAX_LINE_BYTES:
                 self.number += 1
                 raise self._too_long()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A spooled trace on a machine: which CPU plays which traced CPU, how copies stand side by side, and their phases.
 
 Leaves out which node a traced CPU was on, since traces do not say: explicit `node=` requests keep their number.

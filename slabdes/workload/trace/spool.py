@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Second pass over a trace: each traced CPU's steps, spooled to a file of fixed-size records, and streamed back as steps.
 
 Every object gets a slot of its own. Leaves out machines: a spool knows traced CPUs only, and serves any number of copies.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Makes `equality` importable, which the tests of the compiled engine share, and the small machine files that it draws from."""
 
 from __future__ import annotations

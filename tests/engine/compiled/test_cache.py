@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where compiled code is kept: edited sources mean another folder, and no folder only costs time."""
 
 from __future__ import annotations

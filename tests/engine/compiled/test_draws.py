@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Draws and hashes in compiled code equal those of Python's integers, at the edges of 64 bits too."""
 
 from __future__ import annotations

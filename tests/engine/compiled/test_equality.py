@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Both engines give the same records, byte for byte, whatever they are asked to simulate."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is kept of compiled code is loaded only if it is whole and nobody else's; anything else is compiled again, in a line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the compiled engine uses of numba that numba does not promise: each test says where, and what breaks if it fails.
 
 A new numba is let in (pyproject.toml) once these and the equality tests pass with it. Leaves out what numba documents.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which engine runs a study: the one asked for, or by its size."""
 
 from __future__ import annotations
@@ -6,13 +7,14 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numba
 import pytest
 
 from slabdes.allocator.versions import Version
 from slabdes.config import Discipline, EngineName, parse_experiment
-from slabdes.engine.compiled import cache, run_layout
+from slabdes.engine.compiled import entries, run_layout
 from slabdes.engine.fields import fields_of
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
@@ -84,11 +86,23 @@ def test_numbas_own_variable_gives_the_reference_in_one_line() -> None:
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("slabdes: NUMBA_DISABLE_JIT is set")
 
 
+def test_the_command_line_tells_it_once_too(tmp_path: Path) -> None:
+    (tmp_path / "e.toml").write_text(
+        '[machine]\npreset = "uma-4"\n[[cache]]\nname = "c"\nsize = 64\n[workload]\nkind = "burst"\nobjects = 5\n'
+    )
+    command = [sys.executable, "-m", "slabdes", "run", "e.toml", "--engine", "compiled"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    )
+    assert done.stderr.splitlines()[0].startswith("slabdes: NUMBA_DISABLE_JIT is set")
+    assert done.stderr.count("slabdes: ") == done.stderr.count("\n")
+
+
 def test_what_compiles_by_itself_is_refused_there_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    cache.simulate_function.cache_clear()
+    entries.simulate_function.cache_clear()
     with pytest.raises(InputError, match="NUMBA_DISABLE_JIT: is set"):
-        cache.simulate_function()
+        entries.simulate_function()
 
 
 def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_the_reference(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Scripts and logs of the real allocator run through compiled code, one operation at a time, and give the same records."""
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from typing import Any
 import pytest
 
 from slabdes.config import EngineName
+from slabdes.conformance.compare import compare_script
+from slabdes.conformance.driver import COMPILING, GeneratorDriver, driver_of
+from slabdes.conformance.kernel_log.compare import compare_log
+from slabdes.conformance.recordings import find_recordings
+from slabdes.conformance.runner import ScriptRunner
+from slabdes.conformance.script import parse_script
 from slabdes.engine.compiled.serial import SerialDriver
-from slabdes.engine.conformance.compare import compare_script
-from slabdes.engine.conformance.driver import COMPILING, GeneratorDriver, driver_of
-from slabdes.engine.conformance.kernel_log.compare import compare_log
-from slabdes.engine.conformance.recordings import find_recordings
-from slabdes.engine.conformance.runner import ScriptRunner
-from slabdes.engine.conformance.script import parse_script
 from slabdes.errors import InputError
 
 TESTS = Path(__file__).parents[2]

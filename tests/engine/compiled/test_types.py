@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What mypy sees of compiled code: the fields of its records, which numba would only miss when it compiles."""
 
 from __future__ import annotations

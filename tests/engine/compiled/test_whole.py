@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A program compiled at once runs as one compiled function by function does; the parts of numba that this needs are there."""
 
 from __future__ import annotations

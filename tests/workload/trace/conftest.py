@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Traces written by hand, and the real ones: committed with the experiments, or in the folder that is shared with the project."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a trace may ask of time and memory: every line and name costs what it is long, and no file is read for ever.
 
 Where a test only reads a trace through, what it guards against takes hours.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Lines to events: every format that kernels and tools have printed, and every way a file can be no trace."""
 
 from __future__ import annotations

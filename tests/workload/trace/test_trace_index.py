@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a trace holds: its caches, whatever the kernel says about names, and what cannot be replayed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Traced CPUs on a machine's CPUs: placement rules, copies, phases, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The second pass: steps on disk and back, thinks, slots, and objects whose cache only their free tells."""
 
 from __future__ import annotations

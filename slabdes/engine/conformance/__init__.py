@@ -1,1 +1,0 @@
-"""The conformance engine: op scripts run with no clock, compared with the real allocator's records."""

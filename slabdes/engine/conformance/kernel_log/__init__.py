@@ -1,1 +1,0 @@
-"""Logs of prescribed operations on a real 6.1 kernel: the same operations here, compared line by line."""

@@ -1,1 +1,0 @@
-"""Complete kmem traces of a real 6.1 kernel, with its allocator's state before and after: reproduced object for object."""

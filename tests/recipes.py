@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The recipes of CONTRIBUTING.md, applied to a copy of the package: marked blocks are whole files, or lines to put into one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from readme import ROOT, blocks
+
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+NEW = "new: "
+
+
+def apply_recipes(folder: Path) -> None:
+    """Copy the package into `folder` and do to it what every block says. AssertionError for lines that are not there once."""
+    shutil.copytree(ROOT / "slabdes", folder / "slabdes", ignore=shutil.ignore_patterns("__pycache__"))
+    for block in blocks(CONTRIBUTING.read_text(encoding="utf-8")):
+        if block.mark.startswith(NEW):
+            path = folder / block.mark.removeprefix(NEW)
+            assert not path.exists(), f"{block.mark}: is there"
+            path.write_text(block.body, encoding="utf-8")
+        elif block.language == "diff":
+            path = folder / block.mark
+            path.write_text(changed(path.read_text(encoding="utf-8"), block.body, block.mark), encoding="utf-8")
+
+
+def changed(text: str, diff: str, where: str) -> str:
+    """A file's text with a block's lines put in; parts, each with lines that tell where, are kept apart by @@."""
+    for part in diff.split("@@\n"):
+        lines = part.splitlines()
+        assert all(line[:1] in (" ", "+", "-", "") for line in lines), f"{where}: {part}"
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+        found = [match.start() for match in re.finditer(f"^{re.escape(before)}", text, re.MULTILINE)]
+        assert len(found) == 1, f"{where}: these lines are there {len(found)} times, not once:\n{before}"
+        text = text[: found[0]] + after + text[found[0] + len(before) :]
+    return text

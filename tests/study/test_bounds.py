@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study takes of this computer is estimated, and refused where it is not there; estimates are near what is taken."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from slabdes.config import EngineName, parse_experiment
+from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.reference.run import run_reference
+from slabdes.errors import InputError
+from slabdes.study import bounds, memory
+from slabdes.study.bounds import check_bounds, needed
+from slabdes.study.memory import check_machines
+from slabdes.study.plan import PlannedPoint, plan
+from slabdes.workload.synthetic import build_synthetic
+
+MIB = 1 << 20
+
+
+def points_of(**tables: Any) -> list[PlannedPoint]:
+    raw: dict[str, Any] = {
+        "machine": {"preset": "numa-2x4"},
+        "cache": [{"name": "c", "size": 256}],
+        "workload": {"kind": "burst", "objects": 10},
+    }
+    return list(plan(parse_experiment(raw | tables, "e.toml"), None))
+
+
+def refused(points: list[PlannedPoint], engine: EngineName = EngineName.COMPILED, jobs: int = 1) -> str:
+    with pytest.raises(InputError) as caught:
+        check_bounds(points, {point.index: engine for point in points}, jobs, "e.toml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("engine", [EngineName.REFERENCE, EngineName.COMPILED])
+@pytest.mark.parametrize(
+    "workload",
+    [
+        {"kind": "burst", "objects": 8_000, "rounds": 1},
+        {"kind": "mix", "operations": 1000, "live": 4_000},
+        {"kind": "producer_consumer", "objects": 8_000, "window": 8_000},
+    ],
+    ids=lambda workload: workload["kind"],
+)
+def test_an_estimate_is_near_what_a_run_takes(engine: EngineName, workload: dict[str, Any]) -> None:
+    (point,) = points_of(workload=workload, machine={"preset": "numa-2x4", "cpus": 2})
+    run = run_compiled if engine is EngineName.COMPILED else run_reference
+    run(*small(point))  # whatever is made once
+    built = build_synthetic(point.experiment, point.machine, 0)
+    tracemalloc.start()
+    run(point.experiment, point.machine, built, 0)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    estimate = sum(need.bytes for need in needed(point, engine))
+    assert taken / 4 < estimate < 4 * taken, f"{estimate / MIB:.1f} MiB estimated, {taken / MIB:.1f} MiB taken"
+
+
+def small(point: PlannedPoint) -> tuple[Any, ...]:
+    (other,) = points_of()
+    return other.experiment, other.machine, build_synthetic(other.experiment, other.machine, 0), 0
+
+
+def test_more_objects_than_memory_has_room_for_are_refused_by_their_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = points_of(workload={"kind": "burst", "objects": 100_000})
+    check_bounds(points, {0: EngineName.COMPILED}, 1)
+    monkeypatch.setattr(bounds, "memory_bytes", lambda: 16 * MIB)
+    assert refused(points).startswith("e.toml: workload: 800,000 objects at a time take about 0 GiB")
+    wide = points_of(cache=[{"name": "wide", "size": 64, "limit": 1_000_000, "batchcount": 10}])
+    assert refused(wide).startswith("e.toml: cache.wide.limit: arrays for ")
+
+
+def test_jobs_need_their_memory_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = points_of(workload={"kind": "burst", "objects": 100_000}, replications=3)
+    one = sum(need.bytes for need in needed(points[0], EngineName.COMPILED))
+    monkeypatch.setattr(bounds, "memory_bytes", lambda: 2 * one + 1)
+    for jobs in (1, 2):
+        check_bounds(points, {0: EngineName.COMPILED}, jobs)
+    for jobs in (3, 6000):
+        assert " in each of 3 jobs; allowed: " in refused(points, jobs=jobs)
+        assert refused(points, jobs=jobs).endswith("fewer --jobs, or a smaller experiment")
+
+
+def test_weeks_of_simulation_are_refused_and_the_faster_engine_is_named() -> None:
+    points = points_of(workload={"kind": "mix", "operations": 10**10, "live": 10})
+    check_bounds(points, {0: EngineName.COMPILED}, 1)
+    told = refused(points, EngineName.REFERENCE)
+    assert "workload: would take about " in told and told.endswith('7 days; fewer operations or points, engine = "compiled"')
+
+
+def test_machines_of_a_sweep_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_machines(10, 1024)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 100 * MIB)
+    with pytest.raises(InputError, match=r"^sweep: 10 machines of 1024 CPUs take about 0 GiB; allowed: the 0 GiB .*; several"):
+        check_machines(10, 1024)
