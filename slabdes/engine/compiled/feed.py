@@ -12,7 +12,7 @@ from slabdes.config import ThinkKind
 from slabdes.engine.compiled.cpu_layout import ProgramKind
 from slabdes.engine.compiled.layout import Array, Slot, Step, blank, dtype_of, names_of
 from slabdes.engine.compiled.logged import LoggedRun
-from slabdes.engine.compiled.pack import Memory
+from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
 from slabdes.units import ns_to_ps

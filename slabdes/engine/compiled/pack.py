@@ -32,7 +32,8 @@ from slabdes.engine.compiled.layout import (
     blank,
     names_of,
 )
-from slabdes.engine.compiled.run_layout import Costs, Disciplines, Run
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.run_layout import Costs, Disciplines
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.fields import Account, Clock, Interrupts, fields_of
@@ -53,43 +54,6 @@ SPARE_SLABS = 1024
 _FRAMES = 10
 _FRAMES_OF_A_DESCRIPTOR = 8
 """Paths that can be under way at once on a CPU, and as many again for each cache that descriptors' descriptors come from."""
-
-
-class Memory:
-    """All arrays of a run by the names of their pointers, and the record that compiled code finds them through."""
-
-    def __init__(self, run: type = Run) -> None:
-        self.run = blank(run, 1)
-        self._arrays: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        return self._arrays[name]
-
-    def put(self, name: str, values: Any) -> Array:
-        """Make an array of records or integers known under `name`. Empty ones get one entry, so that every address is valid."""
-        of_records = isinstance(values, np.ndarray) and values.dtype.names
-        array: Array = np.ascontiguousarray(values, None if of_records else "i8")
-        if not array.size:
-            array = np.zeros(1, array.dtype)
-        self._arrays[name] = array
-        self.run[0][name] = array.ctypes.data
-        return array
-
-    def grow(self, name: str, room: int, fill: int) -> None:
-        """Make an array longer; new entries of plain integers are `fill`."""
-        old = self._arrays[name]
-        array = np.zeros(room, old.dtype) if old.dtype.names else np.full(room, fill, old.dtype)
-        array[: len(old)] = old
-        self.put(name, array)
-
-    def set(self, **values: int) -> None:
-        """Set fields of the run's record."""
-        for name, value in values.items():
-            self.run[0][name] = value
-
-    def get(self, name: str) -> int:
-        """A field of the run's record."""
-        return int(self.run[0][name])
 
 
 def pack(

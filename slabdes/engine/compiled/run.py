@@ -87,7 +87,8 @@ def run_compiled(
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
     from slabdes.engine.compiled.logged import STEPS_BETWEEN_EMPTYINGS, LoggedRun, empty, pack_log
-    from slabdes.engine.compiled.pack import Memory, make_room, pack, pack_interrupts, unpack
+    from slabdes.engine.compiled.memory import Memory
+    from slabdes.engine.compiled.pack import make_room, pack, pack_interrupts, unpack
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)

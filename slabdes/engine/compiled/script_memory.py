@@ -15,7 +15,8 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled.layout import BUCKETS, L3, N_PATHS, blank, names_of
-from slabdes.engine.compiled.pack import Memory, no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
 from slabdes.engine.compiled.script_layout import EventRow, ScriptRun
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
 from slabdes.units import MAX_RUN_PS
