@@ -40,7 +40,7 @@ STAGES_BETWEEN_REPORTS = 1 << 22
 
 def why_not(experiment: Experiment) -> InputError | None:
     """Why only the reference engine can run an experiment; None if this one can."""
-    from slabdes.engine.compiled.layout import DISCIPLINES
+    from slabdes.engine.compiled.run_layout import DISCIPLINES
 
     if experiment.debug:
         return InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
@@ -86,8 +86,9 @@ def run_compiled(
     from slabdes.engine.compiled.entries import simulate_function
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
-    from slabdes.engine.compiled.logged import LOGGED_RUN, STEPS_BETWEEN_EMPTYINGS, empty, pack_log
-    from slabdes.engine.compiled.pack import Memory, make_room, pack, pack_interrupts, unpack
+    from slabdes.engine.compiled.logged import STEPS_BETWEEN_EMPTYINGS, LoggedRun, empty, pack_log
+    from slabdes.engine.compiled.memory import Memory
+    from slabdes.engine.compiled.pack import make_room, pack, pack_interrupts, unpack
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
@@ -100,7 +101,7 @@ def run_compiled(
         cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
     jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
     race_keys = [race_key(experiment, replication, cpu.number) for cpu in cpus]
-    memory = Memory() if log is None else Memory(LOGGED_RUN)
+    memory = Memory() if log is None else Memory(LoggedRun)
     if log is not None:
         pack_log(memory)
     pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
@@ -143,12 +144,12 @@ def run_compiled(
 
 def _blocked(cpus: Any) -> dict[int, str]:
     """What each blocked CPU waits for."""
-    from slabdes.engine.compiled.layout import Why
+    from slabdes.engine.compiled.cpu_layout import Why
 
     texts = {
         int(cpu["number"]): AT_BARRIER
         if cpu["why"] == Why.BARRIER
-        else for_slot(int(cpu["slot"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
+        else for_slot(int(cpu["what"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
         for cpu in cpus
         if cpu["blocked"]
     }
