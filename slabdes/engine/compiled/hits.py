@@ -107,6 +107,16 @@ def _lived(run: Run, cpu: Cpu, number: int, done: int, clock: int, least: int, g
     wrap_up(run, number, done, total, least, greatest)
 
 
+@inline
+def _slots_emptied(run: Run, slot: Slot, place: int, clock: int) -> None:
+    """Where slots are windows or hashed, no steps are alike: there is but one."""
+    if run.windowed:
+        slot.emptied = clock
+        wake(run, slot)
+    if run.hashed:
+        forget_slot(run, place)
+
+
 @function
 def free_hits(run: Run, cpu: Cpu, most: int) -> int:
     """Take up to `most` frees like the CPU's present step, from slots in a row; how many only hit."""
@@ -150,12 +160,8 @@ def free_hits(run: Run, cpu: Cpu, most: int) -> int:
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _FREE_HIT)))
         log_operation(run, me, start, clock, cache, _FREE_HIT, obj)
         done += 1
-    if done and run.windowed:
-        # There, no steps are alike.
-        slots[0].emptied = clock
-        wake(run, slots[0])
-    if done and run.hashed:
-        forget_slot(run, place)
+    if done:
+        _slots_emptied(run, slots[0], place, clock)
     cpu.frees += done
     cpu.descriptor_read_time += touches
     if jitter:

@@ -9,32 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.clock import (
-    CALLED,
-    GO,
-    NEVER,
-    WAIT,
-    call,
-    end_of_path,
-    schedule,
-    set_timer,
-    settle,
-    unschedule,
-)
+from slabdes.engine.compiled.clock import CALLED, GO, NEVER, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import (
-    cpus_at,
-    function,
-    inline,
-    slots_at,
-)
+from slabdes.engine.compiled.numba_tools import function, inline, slots_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab_paths import path, paths
-from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
+from slabdes.engine.compiled.slots import NO_SLOT, emptied, find_slot, forget_slot, is_ready, make_slot, open_barrier, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
 from slabdes.paths.outcome import Path
@@ -161,7 +145,7 @@ def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
     if obj == NO_OBJECT:
         cpu.skipped += 1
         frame.pc = _NEXT
-        _emptied(run, cpu)
+        emptied(run, cpu)
         return GO
     frame.pc = _FREED
     return give_back(run, cpu, begin_give_back(run, cpu, cpu.cache, obj, cpu.free_hit))
@@ -258,15 +242,6 @@ def _wait_until(run: Run, cpu: Cpu, frame: Frame) -> int:
     return GO
 
 
-@function
-def _ready(run: Run, cpu: Cpu) -> bool:
-    if cpu.why == _AT_BARRIER:
-        return not cpu.at_barrier
-    place = find_slot(run, cpu.what)
-    full = place != NO_SLOT and slots_at(run.slots)[place].full != 0
-    return full == (cpu.why == _FILLED)
-
-
 @inline
 def _block(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     """Wait until another CPU has made it ready, reaping whenever the timer is due; go on at stage `cpu.after`."""
@@ -275,11 +250,11 @@ def _block(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
             cpu.blocked = 0
             run.n_blocked -= 1
         frame.pc = _BLOCK
-        if not _ready(run, cpu):
+        if not is_ready(run, cpu):
             _pass_waiting(cpu, cpu.when)
             _timer_comes(run, cpu)
         return GO
-    if _ready(run, cpu):
+    if is_ready(run, cpu):
         frame.pc = cpu.after
         return GO
     cpu.blocked = 1
@@ -306,29 +281,9 @@ def _barrier(run: Run, cpu: Cpu, frame: Frame) -> int:
         cpu.after = _PASSED
         frame.pc = _BLOCK
         return GO
-    cpus = cpus_at(run.cpus)
-    for number in range(run.n_cpus):
-        other = cpus[number]
-        if other.at_barrier:
-            other.at_barrier = 0
-            other.barrier_time = run.latest
-            if number != cpu.number:
-                unblock(run, other)
-    run.arrived = 0
-    run.latest = 0
+    open_barrier(run, cpu)
     frame.pc = _PASSED
     return GO
-
-
-@inline
-def _emptied(run: Run, cpu: Cpu) -> None:
-    if run.windowed:
-        place = make_slot(run, cpu.what)
-        slot = slots_at(run.slots)[place]
-        slot.full = 0
-        slot.emptied = cpu.clock
-        wake(run, slot)
-        forget_slot(run, place)
 
 
 @function
@@ -345,7 +300,7 @@ def _end_of_alloc(run: Run, cpu: Cpu, frame: Frame) -> None:
 @function
 def _end_of_free(run: Run, cpu: Cpu, frame: Frame) -> None:
     """A free that was more than a hit is done."""
-    _emptied(run, cpu)
+    emptied(run, cpu)
     frame.pc = _NEXT
 
 

@@ -28,13 +28,14 @@ move up, so that a run of 10^9 operations needs room for the slots in use only.
 from __future__ import annotations
 
 from slabdes.engine.compiled.clock import schedule
-from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.cpu_layout import Cpu, Why
 from slabdes.engine.compiled.layout import Slot
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, slots_at, uint64
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.streams import mix64
 from slabdes.workload.synthetic import SLOT_BITS
 
+_FILLED, _AT_BARRIER = int(Why.FILLED), int(Why.BARRIER)
 _COUNTER = (1 << SLOT_BITS) - 1
 FREE_PLACE = -1
 NO_SLOT = -1
@@ -137,3 +138,40 @@ def rehash(run: Run, old: int, places: int) -> None:
             here.emptied = there.emptied
             here.waiting = there.waiting
             here.full = there.full
+
+
+@inline
+def emptied(run: Run, cpu: Cpu) -> None:
+    """The present step's slot, which its object has left: who waits for that is woken."""
+    if run.windowed:
+        place = make_slot(run, cpu.what)
+        slot = slots_at(run.slots)[place]
+        slot.full = 0
+        slot.emptied = cpu.clock
+        wake(run, slot)
+        forget_slot(run, place)
+
+
+@function
+def is_ready(run: Run, cpu: Cpu) -> bool:
+    """Whether that for which a CPU blocks has happened."""
+    if cpu.why == _AT_BARRIER:
+        return not cpu.at_barrier
+    place = find_slot(run, cpu.what)
+    full = place != NO_SLOT and slots_at(run.slots)[place].full != 0
+    return full == (cpu.why == _FILLED)
+
+
+@inline
+def open_barrier(run: Run, cpu: Cpu) -> None:
+    """Let all CPUs that wait at the barrier go on, at the last one's time."""
+    cpus = cpus_at(run.cpus)
+    for number in range(run.n_cpus):
+        other = cpus[number]
+        if other.at_barrier:
+            other.at_barrier = 0
+            other.barrier_time = run.latest
+            if number != cpu.number:
+                unblock(run, other)
+    run.arrived = 0
+    run.latest = 0
