@@ -223,8 +223,9 @@ class _Study:
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
         effort = sum(point.effort * point.experiment.replications for point in points)
-        engines = _prepare(points, {point.index: engine_of(point.experiment, effort) for point in points}, self._phase)
+        engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
         check_bounds(points, engines, self._jobs, self._where)
+        _prepare(points, engines, self._phase)
         frames = concat_frames(self._run_points(points, engines, folder, partial))
         manifest = make_manifest(
             frames,
@@ -302,20 +303,24 @@ class _Together:
         self._run.pop(point.index, None)
 
 
-def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> Mapping[int, EngineName]:
-    """Have compiled code at hand, where it is needed, before processes are started that would each compile it.
-
-    The engines that can run: as asked for, or the reference where nothing can be compiled.
-    """
-    compiled = [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
+def _that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> Mapping[int, EngineName]:
+    """The engines as asked for, or the reference where nothing can be compiled. Raises InputError for what one cannot do."""
+    compiled = _compiled(points, engines)
     if not compiled:
         return engines
-    from slabdes.engine.compiled.run import prepare, refuse_what_it_cannot
+    from slabdes.engine.compiled.run import refuse_what_it_cannot
 
     for experiment in compiled:
         refuse_what_it_cannot(experiment)
-    if compiled_or_reference() is EngineName.REFERENCE:
-        return dict.fromkeys(engines, EngineName.REFERENCE)
+    return engines if compiled_or_reference() is EngineName.COMPILED else dict.fromkeys(engines, EngineName.REFERENCE)
+
+
+def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
+    """Have compiled code at hand, where it is needed, before processes are started that would each compile it."""
+    compiled = _compiled(points, engines)
+    if not compiled:
+        return
+    from slabdes.engine.compiled.run import prepare
 
     def say(done: int) -> None:
         if phase is not None:
@@ -323,7 +328,10 @@ def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], 
 
     for logged in sorted({experiment.log for experiment in compiled}):
         prepare(say, logged)
-    return engines
+
+
+def _compiled(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> list[Experiment]:
+    return [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
 
 
 def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:

@@ -65,6 +65,17 @@ def test_costs_and_memory_of_the_experiment_reach_the_machine() -> None:
     assert machine_of(experiment()).costs.lock_op == 8334
 
 
+@pytest.mark.parametrize("workload", [{"kind": "burst", "objects": 10**12}, {"kind": "mix", "operations": 10**10, "live": 10}])
+def test_what_takes_too_much_is_refused_before_anything_is_compiled(
+    workload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[Any] = []
+    monkeypatch.setattr("slabdes.engine.compiled.run.prepare", lambda *given: compiled.append(given))
+    with pytest.raises(InputError, match=r"(at a time|would) take about"):
+        run_study(experiment(workload=workload, engine="compiled", replications=10_000))
+    assert not compiled
+
+
 class Interrupting:
     """An engine that is interrupted when it comes to its n-th replication."""
 
