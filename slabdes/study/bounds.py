@@ -15,7 +15,7 @@ from slabdes.allocator.tunables import alien_limit
 from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload
 from slabdes.engine.setup import cache_spec, version_of
 from slabdes.errors import InputError
-from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, memory_bytes
+from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, frames_bytes, memory_bytes, records_bytes
 from slabdes.study.plan import PlannedPoint
 
 SECONDS_AN_OPERATION: Final = {EngineName.REFERENCE: 2e-5, EngineName.COMPILED: 3e-8}
@@ -46,21 +46,34 @@ def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
     tasks = sum(point.experiment.replications for point in points)
     at_once = max(1, min(jobs, tasks))
     there = memory_bytes()
+    results = kept(points)
     for point in points:
-        needs = needed(point, engines[point.index])
-        if sum(need.bytes for need in needs) * at_once > there:
-            worst = max(needs, key=lambda need: need.bytes)
-            problem = f"{worst.what} take about {worst.bytes / GIB:,.0f} GiB" + (
-                f" in each of {at_once} jobs" if at_once > 1 else ""
-            )
-            fewer = "; fewer --jobs, or a smaller experiment" if at_once > 1 else ""
-            raise InputError(begin + worst.key, problem, allowed=f"the {there / GIB:,.0f} GiB that this computer has{fewer}")
+        needs = [(need, at_once) for need in needed(point, engines[point.index])] + [(need, 1) for need in results]
+        if sum(need.bytes * times for need, times in needs) > there:
+            worst, times = max(needs, key=lambda pair: pair[0].bytes * pair[1])
+            problem = f"{worst.what} take about {_gib(worst.bytes)}" + (f" in each of {times} jobs" if times > 1 else "")
+            fewer = "; fewer --jobs, or a smaller experiment" if times > 1 else ""
+            raise InputError(begin + worst.key, problem, allowed=f"the {_gib(there)} that this computer has{fewer}")
     days = sum(_seconds(point, engines[point.index]) for point in points) / _DAY_S
     if days > MOST_DAYS:
         slow = any(engine is EngineName.REFERENCE for engine in engines.values())
         other = ', engine = "compiled"' if slow else ""
         allowed = f"{MOST_DAYS} days; fewer operations or points{other}"
         raise InputError(f"{begin}workload", f"would take about {days:,.0f} days", allowed)
+
+
+def kept(points: Sequence[PlannedPoint]) -> list[Need]:
+    """What results take: records of the point that has most, as long as replications of it are missing, and all frames."""
+    records = []
+    for point in points:
+        one = records_bytes(point.machine.n_cpus, point.machine.n_nodes, len(point.caches))
+        records.append((point.experiment.replications * one, point.experiment.replications))
+    most, replications = max(records)
+    frames = frames_bytes(sum(size for size, _replications in records))
+    return [
+        Need("replications", f"results of {replications:,} replications", most),
+        Need("sweep" if len(points) > 1 else "replications", f"results of {len(points):,} points", frames),
+    ]
 
 
 def needed(point: PlannedPoint, engine: EngineName) -> list[Need]:
@@ -106,3 +119,7 @@ def _held(experiment: Experiment, cpus: int) -> int:
 def _seconds(point: PlannedPoint, engine: EngineName) -> float:
     operations = point.operations if engine is EngineName.COMPILED else point.effort
     return operations * point.experiment.replications * SECONDS_AN_OPERATION[engine]
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:,.0f} GiB" if size >= GIB else f"{size / GIB:,.2g} GiB"

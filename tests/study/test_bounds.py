@@ -12,6 +12,7 @@ from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
+from slabdes.results.frames import Point, frames_of
 from slabdes.study import bounds, memory
 from slabdes.study.bounds import check_bounds, needed
 from slabdes.study.memory import check_machines
@@ -68,7 +69,7 @@ def test_more_objects_than_memory_has_room_for_are_refused_by_their_key(monkeypa
     points = points_of(workload={"kind": "burst", "objects": 100_000})
     check_bounds(points, {0: EngineName.COMPILED}, 1)
     monkeypatch.setattr(bounds, "memory_bytes", lambda: 16 * MIB)
-    assert refused(points).startswith("e.toml: workload: 800,000 objects at a time take about 0 GiB")
+    assert refused(points).startswith("e.toml: workload: 800,000 objects at a time take about 0.")
     wide = points_of(cache=[{"name": "wide", "size": 64, "limit": 1_000_000, "batchcount": 10}])
     assert refused(wide).startswith("e.toml: cache.wide.limit: arrays for ")
 
@@ -76,12 +77,49 @@ def test_more_objects_than_memory_has_room_for_are_refused_by_their_key(monkeypa
 def test_jobs_need_their_memory_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     points = points_of(workload={"kind": "burst", "objects": 100_000}, replications=3)
     one = sum(need.bytes for need in needed(points[0], EngineName.COMPILED))
-    monkeypatch.setattr(bounds, "memory_bytes", lambda: 2 * one + 1)
+    monkeypatch.setattr(bounds, "memory_bytes", lambda: 2 * one + sum(need.bytes for need in bounds.kept(points)))
     for jobs in (1, 2):
         check_bounds(points, {0: EngineName.COMPILED}, jobs)
     for jobs in (3, 6000):
         assert " in each of 3 jobs; allowed: " in refused(points, jobs=jobs)
         assert refused(points, jobs=jobs).endswith("fewer --jobs, or a smaller experiment")
+
+
+def test_results_that_are_kept_are_estimated_near_what_they_take() -> None:
+    (point,) = points_of(workload={"kind": "mix", "operations": 300, "live": 20}, machine={"preset": "numa-2x4"})
+    frames_of(Point(0, "m", point.cpus), [run_reference(*small(point))])  # whatever is made once
+    built = build_synthetic(point.experiment, point.machine, 0)
+    tracemalloc.start()
+    records = [run_reference(point.experiment, point.machine, built, 0)] * 4
+    tracemalloc.reset_peak()
+    frames = frames_of(Point(0, "m", point.cpus), records)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    estimate = memory.records_bytes(point.machine.n_cpus, point.machine.n_nodes, 1)
+    assert taken / 4 < 4 * estimate < 4 * taken
+    size = sum(frame.estimated_size() for _name, frame in frames.items())
+    assert memory.COPIES * size / 4 < memory.frames_bytes(4 * estimate) < 8 * memory.COPIES * size
+
+
+def test_results_of_all_replications_and_points_are_kept_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = memory.records_bytes(8, 2, 1)
+    monkeypatch.setattr(bounds, "memory_bytes", lambda: 1000 * one)
+    for replications, points, told in (
+        (10, 10, None),
+        (1500, 1, "replications: results of 1,500 replications"),
+        (10, 400, "sweep"),
+    ):
+        study = points_of(replications=replications, sweep={"seed": list(range(1, points + 1))})
+        if told is None:
+            check_bounds(study, dict.fromkeys(range(points), EngineName.COMPILED), 1)
+        else:
+            assert refused_all(study).startswith(f"e.toml: {told}")
+
+
+def refused_all(points: list[PlannedPoint]) -> str:
+    with pytest.raises(InputError) as caught:
+        check_bounds(points, dict.fromkeys(range(len(points)), EngineName.COMPILED), 1, "e.toml")
+    return str(caught.value)
 
 
 def test_weeks_of_simulation_are_refused_and_the_faster_engine_is_named() -> None:
