@@ -18,16 +18,16 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, tell
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
-from slabdes.machine.summary import describe
 from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
-from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
+from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds
 from slabdes.study.inputs import Inputs
+from slabdes.study.machines import described
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
 from slabdes.workload.programs import Workload
@@ -216,8 +216,6 @@ class _Study:
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
-        from slabdes.machine.graph import layout
-
         points = plan(self._experiment, folder, self._phase, self._where)
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
@@ -225,17 +223,35 @@ class _Study:
         effort = sum(point.effort * point.experiment.replications for point in points)
         engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
         check_bounds(points, engines, self._jobs, self._where)
+        machines = described(point.machine for point in points)
+        self._check_manifest(points, machines)
         _prepare(points, engines, self._phase)
         frames = concat_frames(self._run_points(points, engines, folder, partial))
         manifest = make_manifest(
             frames,
             self._described,
             "+".join(sorted(set(engines.values()))),
-            {point.machine.name: describe(point.machine) | {"layout": layout(point.machine)} for point in points},
+            machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
         )
         return run_of(manifest, frames)
+
+    def _check_manifest(self, points: Sequence[PlannedPoint], machines: Mapping[str, dict[str, Any]]) -> None:
+        """Raise InputError if the manifest that is to come would be too large to be read: nothing but digests is missing."""
+        told = [
+            {"point": point.index, "machine": point.machine.name, "cpus": point.cpus, "digest": "0" * 64}
+            | {"settings": {key: str(value) for key, value in point.settings.items()}}
+            for point in points
+        ]
+        warnings = tuple(dict.fromkeys(warning for point in points for warning in point.warnings))
+        counts = (self._experiment.seed, self._experiment.replications, "", "")
+        read = {"read": self.inputs.plain()}
+        try:
+            manifest_bytes(Manifest(self._described, *counts, dict(machines), tuple(told), warnings, provenance=read))
+        except InputError as error:
+            where = error.where if self._where is None else f"{self._where}: {error.where}"
+            raise InputError(where, error.problem, error.allowed) from None
 
     def _run_points(
         self, points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], folder: Path, partial: Partial | None
