@@ -6,15 +6,18 @@ Crude, good to a factor of two, and nothing but a refusal hangs on it. Leaves ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from slabdes.allocator.state import array_lines
 from slabdes.allocator.tunables import alien_limit
-from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload
+from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload, TraceWorkload
 from slabdes.engine.setup import cache_spec, version_of
 from slabdes.errors import InputError
+from slabdes.folders import input_errors
 from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, frames_bytes, memory_bytes, records_bytes
 from slabdes.study.plan import PlannedPoint
 
@@ -28,6 +31,9 @@ OBJECT_BYTES: Final = {EngineName.REFERENCE: 160, EngineName.COMPILED: 60}
 SLAB_BYTES: Final = 1000
 LOCK_BYTES: Final = {EngineName.REFERENCE: 1000, EngineName.COMPILED: 20_000}
 """Of a pointer in an array, a cache line, an object that a program holds, a slab, a lock (measured)."""
+LOG_BYTES: Final = 8
+HOLD_BYTES: Final = 11
+"""On disk, of an operation in an event log, and of the hold that goes with one where every operation takes a lock (measured)."""
 _DAY_S: Final = 86_400
 
 
@@ -60,6 +66,26 @@ def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
         other = ', engine = "compiled"' if slow else ""
         allowed = f"{MOST_DAYS} days; fewer operations or points{other}"
         raise InputError(f"{begin}workload", f"would take about {days:,.0f} days", allowed)
+
+
+def check_disk(points: Sequence[PlannedPoint], done: Collection[tuple[int, int]], folder: Path, where: str | None = None) -> None:
+    """Raise InputError if the event logs of replications that are not `done` do not fit where `folder` lies."""
+    size = sum(
+        _log_bytes(point) * sum((point.index, replication) not in done for replication in range(point.experiment.replications))
+        for point in points
+        if point.experiment.log
+    )
+    with input_errors(folder):
+        there = shutil.disk_usage(folder).free
+    if size > there:
+        begin = "" if where is None else f"{where}: "
+        allowed = f"the {_gib(there)} that are free at {folder}; fewer operations or replications, or log = false"
+        raise InputError(f"{begin}log", f"event logs take about {_gib(size)}", allowed)
+
+
+def _log_bytes(point: PlannedPoint) -> int:
+    holds = not isinstance(point.experiment.workload, MixWorkload | BurstWorkload | TraceWorkload)
+    return point.operations * (LOG_BYTES + (HOLD_BYTES if holds else 0))
 
 
 def kept(points: Sequence[PlannedPoint]) -> list[Need]:

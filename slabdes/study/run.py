@@ -25,7 +25,7 @@ from slabdes.results.frames import Frames, Point, concat_frames, frames_of
 from slabdes.results.manifest import Manifest, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
-from slabdes.study.bounds import check_bounds
+from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import Phase, PlannedPoint, plan
@@ -223,6 +223,8 @@ class _Study:
         effort = sum(point.effort * point.experiment.replications for point in points)
         engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
         check_bounds(points, engines, self._jobs, self._where)
+        if partial is not None:
+            check_disk(points, partial.done, partial.working.path, self._where)
         machines = described(point.machine for point in points)
         self._check_manifest(points, machines)
         _prepare(points, engines, self._phase)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
 from slabdes.results.frames import Point, frames_of
 from slabdes.study import bounds, memory
-from slabdes.study.bounds import check_bounds, needed
+from slabdes.study.bounds import check_bounds, check_disk, needed
 from slabdes.study.memory import check_machines
 from slabdes.study.plan import PlannedPoint, plan
+from slabdes.study.run import run_study
 from slabdes.workload.synthetic import build_synthetic
 
 MIB = 1 << 20
@@ -134,3 +137,27 @@ def test_machines_of_a_sweep_are_counted_together(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(memory, "memory_bytes", lambda: 100 * MIB)
     with pytest.raises(InputError, match=r"^sweep: 10 machines of 1024 CPUs take about 0 GiB; allowed: the 0 GiB .*; several"):
         check_machines(10, 1024)
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [{"kind": "mix", "operations": 5000, "live": 50}, {"kind": "critical_section", "operations": 5000, "hold_ns": 100.0}],
+    ids=lambda workload: workload["kind"],
+)
+def test_event_logs_that_do_not_fit_on_the_disk_are_refused_and_estimates_are_near(
+    workload: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = {"log": True, "replications": 2, "workload": workload, "name": "e", "engine": "reference"}
+    points = points_of(**logged)
+    run_study(points[0].experiment, out=tmp_path / "out")
+    taken = sum(file.stat().st_size for file in (tmp_path / "out" / "log").rglob("*.parquet"))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=taken * 4))
+    check_disk(points, (), tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=taken // 4))
+    monkeypatch.setattr("slabdes.study.run.run_tasks", lambda *given: pytest.fail("it simulates"))
+    with pytest.raises(InputError, match=r"^e\.toml: log: event logs take about .* that are free at .*, or log = false$"):
+        run_study(points[0].experiment, out=tmp_path / "other", where="e.toml")
+    assert not (tmp_path / "other").exists()
+    # What is finished takes nothing more, nor does what keeps no log.
+    check_disk(points, [(0, 0), (0, 1)], tmp_path)
+    check_disk(points_of(), (), tmp_path)
