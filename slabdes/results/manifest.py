@@ -29,6 +29,8 @@ LIKE: Final = "like"
 
 LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplotlib")
 """Distributions whose versions a manifest names."""
+COUNTING: Final = ("simpy", "numpy", "numba", "polars")
+"""Distributions that results are counted with: points of one study have the same versions."""
 _KINDS: Final = {str: "text", dict: "a table", int: "a whole number"}
 
 
@@ -211,3 +213,8 @@ def version_of(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "not installed"
+
+
+def counting_versions() -> dict[str, str]:
+    """Versions of all that results are counted with, by name."""
+    return {"Python": platform.python_version()} | {name: version_of(name) for name in COUNTING}

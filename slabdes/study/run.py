@@ -22,7 +22,7 @@ from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
-from slabdes.results.manifest import Manifest, make_manifest, version_of
+from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
@@ -212,7 +212,8 @@ class _Study:
     def identity(self) -> dict[str, Any]:
         """What has to be the same for the study to be gone on with."""
         read = {"inputs": self.inputs.files, "sources": self.inputs.sources}
-        return {"slabdes": version_of("slabdes"), "experiment": self._described, **read}
+        versions = {"slabdes": version_of("slabdes"), "versions": counting_versions()}
+        return versions | {"experiment": self._described, **read}
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""

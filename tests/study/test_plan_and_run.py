@@ -115,6 +115,21 @@ def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_ag
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("name", ["Python", "numpy", "numba", "polars"])
+def test_a_study_is_not_gone_on_with_after_an_upgrade(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, swept = tmp_path / "out", experiment(**SWEEP)
+    versions = study_run.counting_versions()
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(1))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(swept, out=out)
+    monkeypatch.setattr(study_run, "counting_versions", lambda: versions | {name: "99"})
+    with pytest.raises(
+        InputError, match=f"was begun with {name} {versions[name]}, this is 99; allowed: {name} {versions[name]}, or"
+    ):
+        run_study(swept, out=out, resume=True)
+    assert finished(out) == [(0, 0)]
+
+
 def test_an_interruption_before_the_first_replication_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(0))
     with pytest.raises(KeyboardInterrupt):
