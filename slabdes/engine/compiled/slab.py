@@ -17,9 +17,11 @@ from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.kept_code import write_whole
 from slabdes.engine.compiled.layout import Frame, names_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.errors import InputError
+from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import ClockedCpu, Tolls
@@ -130,11 +132,14 @@ def lowered() -> Lowered:
 
 def lowered_file() -> Path:
     """The text of the paths, made if need be. Raises InputError where no folder can be written."""
-    lowered()
+    text = lowered().text
     folder = cache_folder()
     if folder is None:
         raise InputError("the folder for compiled code", "cannot be written", allowed="SLABDES_CACHE_DIR=<a folder>")
-    return folder / "slab.py"
+    file = folder / "slab.py"
+    with input_errors(file):
+        write_whole(file, text.encode())  # whatever has become of it since
+    return file
 
 
 def _frame() -> np.dtype[np.void]:
