@@ -31,6 +31,8 @@ OBJECT_BYTES: Final = {EngineName.REFERENCE: 160, EngineName.COMPILED: 60}
 SLAB_BYTES: Final = 1000
 LOCK_BYTES: Final = {EngineName.REFERENCE: 1000, EngineName.COMPILED: 20_000}
 """Of a pointer in an array, a cache line, an object that a program holds, a slab, a lock (measured)."""
+RUN_BYTES: Final = {EngineName.REFERENCE: 1 << 20, EngineName.COMPILED: 4 << 20}
+"""Of any run (measured)."""
 LOG_BYTES: Final = 8
 HOLD_BYTES: Final = 11
 """On disk, of an operation in an event log, and of the hold that goes with one where every operation takes a lock (measured)."""
@@ -123,6 +125,7 @@ def needed(point: PlannedPoint, engine: EngineName) -> list[Need]:
         slabs = sum(pages >> spec.geometry.gfporder for pages in machine.memory_pages)
         fit = min(held, slabs * spec.geometry.num)
         most = max(most, fit * (WORD_BYTES[engine] + SLAB_BYTES // spec.geometry.num))
+    needs.append(Need("workload", "a run", RUN_BYTES[engine]))
     needs.append(Need("workload", f"{held:,} objects at a time", most + held * OBJECT_BYTES[engine]))
     return needs
 
