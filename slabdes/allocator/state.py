@@ -80,7 +80,8 @@ class ArrayCache:
 class Slab:
     """struct slab, or one of a node's three list heads (`num` 0). `serial` counts a cache's slabs as they are created.
 
-    `link` chains slabs that are on no list: a cache's spare ones, and those about to be destroyed.
+    `link` chains slabs that are on no list: a cache's spare ones, and those about to be destroyed. In compiled code the fields
+    lie as they are annotated: what a hit reads first.
     """
 
     __slots__ = (
@@ -101,19 +102,19 @@ class Slab:
     )
 
     bufctl: int
-    cache: int
-    colouroff: int
-    descriptor: int
-    free: int
-    inuse: int
-    line: int
-    link: int
-    next: int
-    nodeid: int
-    num: int
-    prev: int
     serial: int
+    nodeid: int
+    inuse: int
+    free: int
+    num: int
+    next: int
+    prev: int
     which: ListName
+    line: int
+    cache: int
+    descriptor: int
+    link: int
+    colouroff: int
 
     def __init__(self, number: int, cache: int, num: int, bufctl: int) -> None:
         self.next = number

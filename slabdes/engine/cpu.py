@@ -9,6 +9,7 @@ from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.event_log import EventLog
+from slabdes.engine.fields import Account, Clock, Interrupts, Program, fields_of
 from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
 from slabdes.paths.charges import ClockedCpu
@@ -69,90 +70,43 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
     return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
-class TimedCpu(SlabCpu, ClockedCpu):
-    """A SlabCpu with a clock. Times in picoseconds.
+_INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Program))
 
-    `clock` may run ahead of the simulation's while the CPU touches nothing that others can see. `work` and `page_work`
-    collect local work, which `settle` turns into time, slowed by a busy sibling thread and jittered. `blocks` of pages
-    are held by its program itself. `alloc_hit` and `free_hit` are what its program's hits cost, within bulk calls and without.
-    """
+
+class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
+    """A SlabCpu with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
-        "alloc_hit",
-        "allocs",
-        "blocks",
-        "clock",
-        "descriptor_read_time",
-        "digest",
-        "failed",
-        "first_touch_time",
-        "free_hit",
-        "frees",
-        "handoff_time",
-        "idle_time",
-        "in_bulk",
-        "interrupt_time",
-        "interrupts",
-        "interrupts_lost",
-        "irq_at",
-        "irq_wait",
-        "irq_words",
-        "irqs_off",
-        "irqs_off_at",
-        "irqs_off_depth",
-        "irqs_on_at",
-        "jitter",
-        "jitter_words",
-        "latency",
-        "line_time",
-        "local_memory_time",
-        "lock_wait",
-        "log",
-        "page_time",
-        "page_work",
-        "race_words",
-        "remote_memory_time",
-        "sections",
-        "skipped",
-        "slot_wait",
-        "slowdown",
-        "spent",
-        "think_time",
-        "was",
-        "work",
-        "work_time",
+        *fields_of(Clock), "jitter_words", "race_words",
+        *fields_of(Account), "latency", "log", "spent", "was",
+        *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
+        *fields_of(Program),
     )  # fmt: skip
 
     def __init__(
         self, number: int, node: int, policy: MemPolicy, slowdown: float, jitter: float, jitter_words: Iterator[int]
     ) -> None:
         super().__init__(number, node, policy)
-        self.clock = 0
-        self.work = 0
-        self.page_work = 0
+        for name in _INTEGERS:
+            setattr(self, name, 0)
+        # The clock.
         self.slowdown = round(slowdown * FIXED_ONE)
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
         self.race_words: Iterator[int] = iter(())
-        self.allocs = self.frees = self.failed = self.skipped = self.sections = 0
-        self.think_time = self.lock_wait = self.handoff_time = self.slot_wait = self.line_time = 0
-        self.local_memory_time = self.remote_memory_time = 0
-        self.page_time = self.first_touch_time = self.descriptor_read_time = self.work_time = self.idle_time = 0
-        self.digest = 0
-        self.blocks = 0
-        self.alloc_hit = self.free_hit = 0
-        self.in_bulk = False
+        # The account.
         self.latency: dict[tuple[int, Path], Histogram] = {}
-        self.log: EventLog | None = None
-        self.was: list[tuple[int, ...]] = []
-        self.irq_at = NEVER
-        """When the next interrupt comes."""
-        self.irq_words: Iterator[int] = iter(())
-        self.irqs_off_depth = 0
-        self.irqs_off_at = self.irqs_on_at = 0
-        self.irqs_off, self.irq_wait = Histogram(), Histogram()
-        self.interrupts = self.interrupts_lost = self.interrupt_time = 0
         self.spent: dict[Path, list[int]] = {}
+        self.was: list[tuple[int, ...]] = []
+        self.log: EventLog | None = None
+        # Interrupts.
+        self.irq_at = NEVER
+        self.irq_words: Iterator[int] = iter(())
+        self.irqs_off, self.irq_wait = Histogram(), Histogram()
+        # The program.
+        self.in_bulk = False
+
+    # The clock.
 
     def settle(self) -> None:
         """Live through the local work collected so far."""
@@ -173,6 +127,30 @@ class TimedCpu(SlabCpu, ClockedCpu):
         """Wait for other CPUs' lines."""
         self.line_time += cost
         self.clock += cost
+
+    def set_hits(self, costs: Costs) -> None:
+        """What hits cost from here on: without turning interrupts off themselves, within a bulk call."""
+        in_bulk = self.in_bulk
+        self.alloc_hit = costs.alloc_bulk if in_bulk else costs.alloc_hit
+        self.free_hit = costs.free_bulk if in_bulk else costs.free_hit
+
+    def can_run(self, cost: int) -> bool:
+        """Whether a hit of this cost may run ahead: it has one, and the CPU owes no other work that would be settled with it."""
+        return cost > 0 and not self.work and not self.page_work
+
+    # The account.
+
+    def count(self, cache: int, path: Path, start: int, what: int) -> None:
+        """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
+        key = (cache, path)
+        histogram = self.latency.get(key)
+        if histogram is None:
+            histogram = self.latency[key] = Histogram()
+        end = self.clock
+        histogram.add(end - start)
+        self.digest = fold(self.digest, start, end, what_word(what, cache, path))
+        if self.log is not None:
+            self.log.operation(self.number, start, end, cache, path, what)
 
     @property
     def touch_time(self) -> int:
@@ -214,25 +192,3 @@ class TimedCpu(SlabCpu, ClockedCpu):
         if self.was:
             self.was[-1] = tuple(was + more for was, more in zip(self.was[-1], grown, strict=True))
         self.interrupt_time += self.clock - began
-
-    def set_hits(self, costs: Costs) -> None:
-        """What hits cost from here on: without turning interrupts off themselves, within a bulk call."""
-        in_bulk = self.in_bulk
-        self.alloc_hit = costs.alloc_bulk if in_bulk else costs.alloc_hit
-        self.free_hit = costs.free_bulk if in_bulk else costs.free_hit
-
-    def can_run(self, cost: int) -> bool:
-        """Whether a hit of this cost may run ahead: it has one, and the CPU owes no other work that would be settled with it."""
-        return cost > 0 and not self.work and not self.page_work
-
-    def count(self, cache: int, path: Path, start: int, what: int) -> None:
-        """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
-        key = (cache, path)
-        histogram = self.latency.get(key)
-        if histogram is None:
-            histogram = self.latency[key] = Histogram()
-        end = self.clock
-        histogram.add(end - start)
-        self.digest = fold(self.digest, start, end, what_word(what, cache, path))
-        if self.log is not None:
-            self.log.operation(self.number, start, end, cache, path, what)

@@ -32,7 +32,7 @@ SUMS: Final = "sha256.json"
 TEXT: Final = "text"
 """Where slabinfo and lock_stat lie, of each point's first replication; a sweep's in a folder a point, such as point-0003."""
 MAX_MANIFEST: Final = 1 << 28
-"""Bytes of a manifest: 10,000 points are 4 MB, and each machine's drawing up to 3 (a choice)."""
+"""Bytes of a manifest: 10,000 points are 4 MB, a machine of 1,024 CPUs on 256 nodes 7, and 1 with other costs (a choice)."""
 _MAX_SUMS: Final = 1 << 16
 _COMPRESSION_LEVEL: Final = 3
 """zstd's own default."""
@@ -67,11 +67,20 @@ def write_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[
 
 def fill_run(folder: Path, manifest: Manifest, frames: Frames, extra: Callable[[Path], object] | None = None) -> None:
     """Write a run into `folder`, which is there and empty, then call `extra` with it. OSError is left to the caller."""
-    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    (folder / MANIFEST).write_bytes(manifest_bytes(manifest))
     write_frames(folder / FRAMES, frames, beside=[folder / MANIFEST])
     write_texts(folder / TEXT, frames)
     if extra is not None:
         extra(folder)
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """A manifest as it is written. Raises InputError if it were too large to be read again."""
+    told = manifest.to_json().encode("utf-8")
+    if len(told) > MAX_MANIFEST:
+        size = f"{len(told) >> 20:,} MiB of machines and points in the manifest"
+        raise InputError("sweep", size, allowed=f"{MAX_MANIFEST >> 20} MiB; several experiments, of fewer machines each")
+    return told
 
 
 def holds_run(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,11 +20,17 @@ from slabdes.printable import json_text
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
-FORMAT: Final = 3
-"""Version of the run folder's layout; another one is refused."""
+FORMAT: Final = 4
+"""Version of the run folder's layout."""
+READABLE: Final = (3, FORMAT)
+"""Those that are read; another one is refused. In 3 every machine is told in full."""
+LIKE: Final = "like"
+"""The key under which a machine names an earlier one: what it does not tell is as there."""
 
 LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplotlib")
 """Distributions whose versions a manifest names."""
+COUNTING: Final = ("simpy", "numpy", "numba", "polars")
+"""Distributions that results are counted with: points of one study have the same versions."""
 _KINDS: Final = {str: "text", dict: "a table", int: "a whole number"}
 
 
@@ -64,7 +70,8 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as indented JSON, keys in a fixed order."""
-        return json_text({"format": self.format} | asdict(self), indent=2) + "\n"
+        told = {"format": FORMAT} | {part.name: getattr(self, part.name) for part in fields(self) if part.name != "format"}
+        return json_text(told | {"machines": _told_once(self.machines)}, indent=2) + "\n"
 
 
 def make_manifest(
@@ -119,19 +126,62 @@ def parse_manifest(text: str, where: str) -> Manifest:
         raise InputError(where, f"not JSON: {problem}", allowed="the manifest of a slabdes run") from None
     if not isinstance(raw, dict) or "format" not in raw or "digest" not in raw:
         raise InputError(where, "not the manifest of a slabdes run")
-    if raw["format"] != FORMAT:
-        raise InputError(where, f"run folder format {raw['format']!r}", allowed=f"{FORMAT}")
+    if raw["format"] not in READABLE:
+        raise InputError(where, f"run folder format {raw['format']!r}", allowed=" or ".join(map(str, READABLE)))
     try:
         manifest = TypeAdapter(Manifest).validate_python(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{where}: {key}", f"damaged: {first['msg']}") from None
+    manifest = replace(manifest, machines=_told_in_full(manifest.machines, where), format=FORMAT)
     for name, machine in manifest.machines.items():
         if "layout" in machine:
             check_layout(machine["layout"], f"{where}: machines.{name}.layout")
     _check_shape(manifest, where)
     return manifest
+
+
+def _told_once(machines: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Machines as they are written: of one that has an earlier one's topology only what is its own."""
+    told: dict[str, dict[str, Any]] = {}
+    firsts: list[str] = []
+    for name, machine in machines.items():
+        first = next((other for other in firsts if _same_topology(machine, machines[other])), None)
+        if first is None:
+            firsts.append(name)
+            told[name] = dict(machine)
+            continue
+        told[name] = {LIKE: first} | _own(machine, machines[first])
+        told[name]["layout"] = _own(machine["layout"], machines[first]["layout"])
+    return told
+
+
+def _same_topology(machine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether one may be told by what it has otherwise: the same keys, and the same nodes at the same distances."""
+    if not (isinstance(machine.get("layout"), dict) and isinstance(other.get("layout"), dict)):
+        return False
+    same_keys = machine.keys() == other.keys() and machine["layout"].keys() == other["layout"].keys()
+    return same_keys and all(machine.get(key) == other.get(key) for key in ("nodes", "distances"))
+
+
+def _own(machine: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in machine.items() if value != first[key]}
+
+
+def _told_in_full(machines: Mapping[str, dict[str, Any]], where: str) -> dict[str, dict[str, Any]]:
+    """Machines as they were before `_told_once`. Raises InputError, which begins with `where`, for what it cannot have made."""
+    full: dict[str, dict[str, Any]] = {}
+    for name, machine in machines.items():
+        own = dict(machine)
+        if (like := own.pop(LIKE, None)) is not None:
+            first = full.get(like) if isinstance(like, str) else None
+            drawn = own.get("layout")
+            if first is None or not isinstance(first.get("layout"), dict) or not isinstance(drawn, dict):
+                raise InputError(f"{where}: machines.{name}.{LIKE}", f"damaged: {shown(repr(like), 60)}", "an earlier machine")
+            own = first | own | {"layout": first["layout"] | drawn}
+        full[name] = own
+    return full
 
 
 def _check_shape(manifest: Manifest, where: str) -> None:
@@ -163,3 +213,8 @@ def version_of(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "not installed"
+
+
+def counting_versions() -> dict[str, str]:
+    """Versions of all that results are counted with, by name."""
+    return {"Python": platform.python_version()} | {name: version_of(name) for name in COUNTING}

@@ -73,8 +73,8 @@ def open_partial(working: WorkingFolder, study: Mapping[str, Any], *, resume: bo
     """Begin a study in the working folder, or with `resume` go on with it.
 
     `study` is what must be the same, as JSON: `experiment`, `inputs` (SHA-256 by file), `sources` (likewise, slabdes's own),
-    `slabdes` (its version). Raises InputError, and changes nothing, if replications of another study are finished, which says
-    what differs, or of this one and `resume` is not set.
+    `slabdes` (its version), `versions` (of what it counts with, by name). Raises InputError, and changes nothing, if
+    replications of another study are finished, which says what differs, or of this one and `resume` is not set.
     """
     partial = Partial(working)
     with input_errors(working.path):
@@ -117,6 +117,9 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str
         return f"slabdes {found['slabdes']}, this is {wanted['slabdes']}", "the same version"
     if changed := _changed(found["sources"], wanted["sources"]):
         return f"another slabdes: {changed} is not what it was", "the same slabdes"
+    if name := _changed(found["versions"], wanted["versions"]):
+        was, now = (versions.get(name, "not installed") for versions in (found["versions"], wanted["versions"]))
+        return f"{name} {was}, this is {now}", f"{name} {was}"
     if key := _other_key(found["experiment"], wanted["experiment"]):
         return f"another experiment: {key}", "the same experiment"
     if changed := _changed(found["inputs"], wanted["inputs"]):

@@ -18,16 +18,16 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, tell
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
-from slabdes.machine.summary import describe
 from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
-from slabdes.results.folder import check_output, fill_run, holds_run, read_manifest, read_run
+from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
-from slabdes.results.manifest import Manifest, make_manifest, version_of
+from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
-from slabdes.study.bounds import check_bounds
+from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.inputs import Inputs
+from slabdes.study.machines import described
 from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
 from slabdes.workload.programs import Workload
@@ -212,29 +212,49 @@ class _Study:
     def identity(self) -> dict[str, Any]:
         """What has to be the same for the study to be gone on with."""
         read = {"inputs": self.inputs.files, "sources": self.inputs.sources}
-        return {"slabdes": version_of("slabdes"), "experiment": self._described, **read}
+        versions = {"slabdes": version_of("slabdes"), "versions": counting_versions()}
+        return versions | {"experiment": self._described, **read}
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
-        from slabdes.machine.graph import layout
-
         points = plan(self._experiment, folder, self._phase, self._where)
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
         effort = sum(point.effort * point.experiment.replications for point in points)
-        engines = _prepare(points, {point.index: engine_of(point.experiment, effort) for point in points}, self._phase)
+        engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
         check_bounds(points, engines, self._jobs, self._where)
+        if partial is not None:
+            check_disk(points, partial.done, partial.working.path, self._where)
+        machines = described(point.machine for point in points)
+        self._check_manifest(points, machines)
+        _prepare(points, engines, self._phase)
         frames = concat_frames(self._run_points(points, engines, folder, partial))
         manifest = make_manifest(
             frames,
             self._described,
             "+".join(sorted(set(engines.values()))),
-            {point.machine.name: describe(point.machine) | {"layout": layout(point.machine)} for point in points},
+            machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
         )
         return run_of(manifest, frames)
+
+    def _check_manifest(self, points: Sequence[PlannedPoint], machines: Mapping[str, dict[str, Any]]) -> None:
+        """Raise InputError if the manifest that is to come would be too large to be read: nothing but digests is missing."""
+        told = [
+            {"point": point.index, "machine": point.machine.name, "cpus": point.cpus, "digest": "0" * 64}
+            | {"settings": {key: str(value) for key, value in point.settings.items()}}
+            for point in points
+        ]
+        warnings = tuple(dict.fromkeys(warning for point in points for warning in point.warnings))
+        counts = (self._experiment.seed, self._experiment.replications, "", "")
+        read = {"read": self.inputs.plain()}
+        try:
+            manifest_bytes(Manifest(self._described, *counts, dict(machines), tuple(told), warnings, provenance=read))
+        except InputError as error:
+            where = error.where if self._where is None else f"{self._where}: {error.where}"
+            raise InputError(where, error.problem, error.allowed) from None
 
     def _run_points(
         self, points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], folder: Path, partial: Partial | None
@@ -302,20 +322,24 @@ class _Together:
         self._run.pop(point.index, None)
 
 
-def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> Mapping[int, EngineName]:
-    """Have compiled code at hand, where it is needed, before processes are started that would each compile it.
-
-    The engines that can run: as asked for, or the reference where nothing can be compiled.
-    """
-    compiled = [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
+def _that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> Mapping[int, EngineName]:
+    """The engines as asked for, or the reference where nothing can be compiled. Raises InputError for what one cannot do."""
+    compiled = _compiled(points, engines)
     if not compiled:
         return engines
-    from slabdes.engine.compiled.run import prepare, refuse_what_it_cannot
+    from slabdes.engine.compiled.run import refuse_what_it_cannot
 
     for experiment in compiled:
         refuse_what_it_cannot(experiment)
-    if compiled_or_reference() is EngineName.REFERENCE:
-        return dict.fromkeys(engines, EngineName.REFERENCE)
+    return engines if compiled_or_reference() is EngineName.COMPILED else dict.fromkeys(engines, EngineName.REFERENCE)
+
+
+def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
+    """Have compiled code at hand, where it is needed, before processes are started that would each compile it."""
+    compiled = _compiled(points, engines)
+    if not compiled:
+        return
+    from slabdes.engine.compiled.run import prepare
 
     def say(done: int) -> None:
         if phase is not None:
@@ -323,7 +347,10 @@ def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], 
 
     for logged in sorted({experiment.log for experiment in compiled}):
         prepare(say, logged)
-    return engines
+
+
+def _compiled(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> list[Experiment]:
+    return [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
 
 
 def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:

@@ -27,6 +27,13 @@ def test_every_presets_drawing_is_one(name: str) -> None:
     check_layout(json.loads(json.dumps(layout(load_machine(name)))), "test")
 
 
+GOOD = json.loads(json.dumps(layout(load_machine("numa-2x4"))))
+OF_NONE: dict[str, Any] = {
+    "format": FORMAT, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
+}  # fmt: skip
+"""A manifest but for its machines."""
+
+
 def changed(**changes: Any) -> dict[str, Any]:
     return layout(load_machine("numa-2x4")) | changes
 
@@ -49,14 +56,25 @@ def changed(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words: str) -> None:
-    manifest = {
-        "format": FORMAT, "digest": "0", "experiment": {}, "seed": 1, "replications": 1, "engine": "reference", "points": [],
-        "machines": {"mine": {"layout": layout}},
-    }  # fmt: skip
+    manifest = OF_NONE | {"machines": {"mine": {"layout": layout}}}
     with pytest.raises(InputError) as caught:
         parse_manifest(json.dumps(manifest), "m.json")
     assert str(caught.value).startswith("m.json: machines.mine.layout")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("like", ["none", "mine", 3, ["first"], None, "bare"])
+def test_a_machine_that_is_like_none_before_it_is_told(like: object) -> None:
+    machines = {"first": {"layout": GOOD}, "bare": {}, "mine": {"like": like, "layout": {}}}
+    told = json.dumps(OF_NONE | {"machines": machines})
+    with pytest.raises(InputError, match=r"^m\.json: machines\.mine\.l(ike|ayout).*: damaged"):
+        parse_manifest(told, "m.json")
+
+
+def test_manifests_that_tell_every_machine_in_full_are_read_as_before() -> None:
+    older = OF_NONE | {"format": 3, "machines": {"one": {"layout": GOOD}, "two": {"layout": GOOD}}}
+    read = parse_manifest(json.dumps(older), "m.json")
+    assert read.machines == older["machines"] and read.format == FORMAT
 
 
 FRAMES = example_frames((1, 2), replications=2, operations=40)

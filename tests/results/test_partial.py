@@ -18,6 +18,7 @@ from slabdes.results.partial import JOURNAL, STUDY, Partial, is_begun, open_part
 
 SAME: dict[str, Any] = {
     "slabdes": "1.0",
+    "versions": {"Python": "3.12.1", "numpy": "2.1.0"},
     "experiment": {"seed": 1, "cache": [{"name": "a", "limit": 4}], "workload": {"kind": "mix"}},
     "inputs": {"a.txt": "11", "b.txt": "22"},
     "sources": {"api.py": "33"},
@@ -49,6 +50,11 @@ def test_finished_replications_are_there_when_gone_on_with(tmp_path: Path) -> No
 
 
 OTHERS = [
+    (
+        {"versions": {"Python": "3.12.2", "numpy": "2.1.0"}},
+        r"with Python 3\.12\.1, this is 3\.12\.2; allowed: Python 3\.12\.1, or",
+    ),
+    ({"versions": {"Python": "3.12.1", "numpy": "2.2.0"}}, r"with numpy 2\.1\.0, this is 2\.2\.0; allowed: numpy 2\.1\.0, or"),
     ({"slabdes": "0.9"}, r"was begun with slabdes 1\.0, this is 0\.9; allowed: the same version"),
     ({"sources": {"api.py": "34"}}, r"was begun with another slabdes: api\.py is not what it was"),
     ({"sources": {"api.py": "33", "new.py": "1"}}, r"was begun with another slabdes: new\.py is not what it was"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -298,3 +299,34 @@ def test_points_that_have_nothing_in_common_are_not_compared() -> None:
     run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
     with pytest.raises(InputError, match="no point of machine uma-4 has its like at another value"):
         compare_by(run.frames, "machine")
+
+
+COSTS = {"sweep": {"machine.costs.lock_op": list(range(1, 41))}, "replications": 1}
+
+
+def test_machines_that_differ_by_costs_are_drawn_and_told_once_and_read_in_full() -> None:
+    run = run_study(parse_experiment(small_experiment() | COSTS, "test"))
+    one = run_study(parse_experiment(small_experiment() | {"replications": 1}, "test"))
+    told = json.loads(run.manifest.to_json())["machines"]
+    first, *others = told
+    assert all(told[name]["like"] == first and set(told[name]["layout"]) == {"name"} for name in others)
+    assert all(set(told[name]) - {"sources"} == {"like", "name", "costs", "digest", "layout"} for name in others)
+    read = parse_manifest(run.manifest.to_json(), "test")
+    assert read.machines == json.loads(json.dumps(run.manifest.machines))
+    for name, machine in read.machines.items():
+        assert machine["layout"] == json.loads(json.dumps(one.manifest.machines["numa-2x4"]["layout"])) | {"name": name}
+
+
+def test_a_run_that_could_not_be_read_again_is_refused_before_it_is_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = parse_experiment(small_experiment() | COSTS, "test")
+    run = run_study(study)
+    size = len(run.manifest.to_json().encode())
+    monkeypatch.setattr("slabdes.results.folder.MAX_MANIFEST", size // 2)
+    monkeypatch.setattr("slabdes.study.run.run_tasks", lambda *given: pytest.fail("it simulates"))
+    with pytest.raises(InputError, match=r"^e\.toml: sweep: .* in the manifest; allowed: .*; several experiments"):
+        run_study(study, out=tmp_path / "out", where="e.toml")
+    with pytest.raises(InputError, match=r"in the manifest; allowed: "):
+        run.save(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

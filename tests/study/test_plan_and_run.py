@@ -65,6 +65,17 @@ def test_costs_and_memory_of_the_experiment_reach_the_machine() -> None:
     assert machine_of(experiment()).costs.lock_op == 8334
 
 
+@pytest.mark.parametrize("workload", [{"kind": "burst", "objects": 10**12}, {"kind": "mix", "operations": 10**10, "live": 10}])
+def test_what_takes_too_much_is_refused_before_anything_is_compiled(
+    workload: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[Any] = []
+    monkeypatch.setattr("slabdes.engine.compiled.run.prepare", lambda *given: compiled.append(given))
+    with pytest.raises(InputError, match=r"(at a time|would) take about"):
+        run_study(experiment(workload=workload, engine="compiled", replications=10_000))
+    assert not compiled
+
+
 class Interrupting:
     """An engine that is interrupted when it comes to its n-th replication."""
 
@@ -102,6 +113,21 @@ def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_ag
     monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(3))
     assert run_study(swept, out=out, resume=True).digest == whole.digest
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("name", ["Python", "numpy", "numba", "polars"])
+def test_a_study_is_not_gone_on_with_after_an_upgrade(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, swept = tmp_path / "out", experiment(**SWEEP)
+    versions = study_run.counting_versions()
+    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(1))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(swept, out=out)
+    monkeypatch.setattr(study_run, "counting_versions", lambda: versions | {name: "99"})
+    with pytest.raises(
+        InputError, match=f"was begun with {name} {versions[name]}, this is 99; allowed: {name} {versions[name]}, or"
+    ):
+        run_study(swept, out=out, resume=True)
+    assert finished(out) == [(0, 0)]
 
 
 def test_an_interruption_before_the_first_replication_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,11 @@ touch only.
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.clock import Record, add
+from slabdes.engine.compiled.clock import add
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import Spent
 from slabdes.engine.compiled.numba_tools import function, inline, spent_at
+from slabdes.engine.compiled.run_layout import Run
 
 LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
@@ -17,12 +20,12 @@ IRQS_OFF, IRQ_WAIT = 0, 1
 
 
 @inline
-def _level(run: Record, cpu: Record) -> Record:
+def _level(run: Run, cpu: Cpu) -> Spent:
     return spent_at(run.accounts)[LEVELS * cpu.number + cpu.level]
 
 
 @inline
-def remember_accounts(run: Record, cpu: Record) -> None:
+def remember_accounts(run: Run, cpu: Cpu) -> None:
     """From here on, what the accounts grow by belongs to something new."""
     if cpu.level or cpu.beyond_work:
         _remember(run, cpu)
@@ -32,7 +35,7 @@ def remember_accounts(run: Record, cpu: Record) -> None:
 
 
 @function
-def _remember(run: Record, cpu: Record) -> None:
+def _remember(run: Run, cpu: Cpu) -> None:
     was = _level(run, cpu)
     if not cpu.level:
         cpu.beyond_work = 0
@@ -48,7 +51,7 @@ def _remember(run: Record, cpu: Record) -> None:
 
 
 @function
-def _add_growth(run: Record, cpu: Record, to: Record) -> int:
+def _add_growth(run: Run, cpu: Cpu, to: Spent) -> int:
     """What the accounts have grown by since they were last remembered goes to another record; first touch apart, it returns."""
     was = _level(run, cpu)
     touched = cpu.first_touch_time + cpu.descriptor_read_time - was.first_touch
@@ -64,14 +67,14 @@ def _add_growth(run: Record, cpu: Record, to: Record) -> int:
 
 
 @inline
-def account_for(run: Record, cpu: Record, path: int) -> int:
+def account_for(run: Run, cpu: Cpu, path: int) -> int:
     """What they have grown by since then belongs to an operation of this path; what first touches are of it."""
     cpu.level -= 1
     return _add_growth(run, cpu, spent_at(run.spent)[path]) if cpu.beyond_work else 0
 
 
 @function
-def account_for_interrupt(run: Record, cpu: Record, began: int) -> None:
+def account_for_interrupt(run: Run, cpu: Cpu, began: int) -> None:
     """It belongs to a handler that began at `began`."""
     cpu.level -= 1
     if cpu.level:
@@ -82,19 +85,19 @@ def account_for_interrupt(run: Record, cpu: Record, began: int) -> None:
 
 
 @function
-def count_irqs_off(run: Record, cpu: Record, time: int) -> None:
+def count_irqs_off(run: Run, cpu: Cpu, time: int) -> None:
     """Interrupts were off for so long."""
     add(run.irq_buckets, run.irq_counts, IRQS_OFF, time)
 
 
 @function
-def count_irq_wait(run: Record, cpu: Record, time: int) -> None:
+def count_irq_wait(run: Run, cpu: Cpu, time: int) -> None:
     """An interrupt has waited for so long."""
     add(run.irq_buckets, run.irq_counts, IRQ_WAIT, time)
 
 
 @inline
-def irqs_go_off(cpu: Record) -> None:
+def irqs_go_off(cpu: Cpu) -> None:
     """As paths.accounts.disable_irqs, at a lock."""
     if not cpu.irqs_off_depth:
         cpu.irqs_off_at = cpu.clock
@@ -102,7 +105,7 @@ def irqs_go_off(cpu: Record) -> None:
 
 
 @inline
-def irqs_go_on(run: Record, cpu: Record) -> None:
+def irqs_go_on(run: Run, cpu: Cpu) -> None:
     """As paths.accounts.enable_irqs, at a lock's release."""
     cpu.irqs_off_depth -= 1
     if not cpu.irqs_off_depth:

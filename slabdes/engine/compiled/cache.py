@@ -16,16 +16,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code
+from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code, write_code, write_whole
 from slabdes.errors import InputError, tell
-from slabdes.files import write_new
 from slabdes.folders import scratch_folder
 from slabdes.lowering.lower import Lowered
 
@@ -33,6 +31,7 @@ _ROOT = Path(__file__).parents[2]
 _SOURCES = ("allocator", "engine", "locks", "lowering", "paths", "workload", "streams.py", "units.py")
 _ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
 """Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
+LOWERED_SUFFIX: Final = ".lowered"
 
 
 @cache
@@ -123,19 +122,36 @@ def refuse_without_compiler() -> None:
 
 
 def kept_text(name: str, made: Callable[[], Lowered]) -> Lowered:
-    """What the lowering has made, kept between runs beside the text for who reads a traceback; made anew where none is kept."""
+    """What the lowering has made, kept between runs as compiled code is, for it runs, too; made anew where it is not there whole.
+
+    The text lies beside it for who reads a traceback; nothing is taken from there.
+    """
     folder = cache_folder()
-    kept = folder / f"{name}.json" if folder is not None else None
-    if kept is not None and kept.exists():
-        with suppress(OSError, ValueError, TypeError):
-            return Lowered(**json.loads(kept.read_text(encoding="utf-8")))
+    if folder is None:
+        return made()
+    kept = folder / f"{name}{LOWERED_SUFFIX}"
+    key = hashlib.sha256(f"{name}\0{sources_hash()}".encode()).digest()
+    try:
+        found, plain = read_code(kept)
+        if found != key:
+            raise Damaged("is of another version")
+        return _lowered_of(plain)
+    except FileNotFoundError:
+        pass
+    except Damaged as problem:
+        tell(f"{kept}: {problem}; lowering again")
     lowered = made()
-    if kept is not None:
-        with suppress(InputError):
-            write_new(kept.with_suffix(".py"), lowered.text)
-        with suppress(InputError):
-            write_new(kept, json.dumps(asdict(lowered)))
+    try:
+        write_whole(folder / f"{name}.py", lowered.text.encode())
+        write_code(kept, key, json.dumps(asdict(lowered)).encode())
+    except OSError as error:
+        tell(f"{folder}: {error.strerror or error}; the lowered text is not kept")
     return lowered
+
+
+def _lowered_of(plain: bytes) -> Lowered:
+    kept = Lowered(**json.loads(plain))
+    return replace(kept, frame=tuple(kept.frame))
 
 
 def load_text(name: str, lowered: Lowered) -> ModuleType:

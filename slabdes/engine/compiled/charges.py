@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from slabdes.allocator.state import NOBODY
-from slabdes.engine.compiled.clock import Record, fetch_line, touch_line
+from slabdes.engine.compiled.clock import fetch_line, touch_line
+from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.numba_tools import inline, ints_at
+from slabdes.engine.compiled.run_layout import Run
 
 fetch = fetch_line
 touch = touch_line
 
 
 @inline
-def place_lines(run: Record, cpu: Record, first: int, nr: int, node: int) -> None:
+def place_lines(run: Run, cpu: Cpu, first: int, nr: int, node: int) -> None:
     """`nr` lines lie in a node's memory from now on, and nobody owns them."""
     owner, home = ints_at(run.owner), ints_at(run.home)
     for line in range(first, first + nr):
@@ -21,7 +23,7 @@ def place_lines(run: Record, cpu: Record, first: int, nr: int, node: int) -> Non
 
 
 @inline
-def own_lines(run: Record, cpu: Record, first: int, nr: int) -> None:
+def own_lines(run: Run, cpu: Cpu, first: int, nr: int) -> None:
     """The CPU owns `nr` lines, for nothing."""
     owner = ints_at(run.owner)
     for line in range(first, first + nr):
@@ -29,7 +31,7 @@ def own_lines(run: Record, cpu: Record, first: int, nr: int) -> None:
 
 
 @inline
-def forget_touches(run: Record, cpu: Record, first: int, nr: int) -> None:
+def forget_touches(run: Run, cpu: Cpu, first: int, nr: int) -> None:
     """The `nr` objects whose chain links begin at `first` have been touched by nobody."""
     touched = ints_at(run.touched)
     for link in range(first, first + nr):
@@ -37,6 +39,6 @@ def forget_touches(run: Record, cpu: Record, first: int, nr: int) -> None:
 
 
 @inline
-def lock(run: Record, number: int) -> int:
+def lock(run: Run, number: int) -> int:
     """A lock's account has the lock's number."""
     return number

@@ -6,12 +6,9 @@ The counterpart of TimedCpu and of what SimPy does for the reference. Leaves out
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK
-from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Status
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Frame, Status
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
@@ -24,34 +21,33 @@ from slabdes.engine.compiled.numba_tools import (
     slabs_at,
     table_at,
     uint64,
+    word,
 )
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.streams import EXPONENTIAL_BITS, GAMMA, mix64
+from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
 
-Record = Any
-"""A numba record: the run, a CPU, a frame and so on; see `layout`."""
 NEVER = (1 << 63) - 1
 UNKNOWN = -1
 """Stands for a horizon that has not been looked at: less than every key."""
 GO = int(Status.GO)
 WAIT = int(Status.WAIT)
 CALLED = int(Status.CALLED)
-GAMMA_WORD = np.uint64(GAMMA)
-_LOW = np.uint64((1 << 32) - 1)
-_32 = np.uint64(32)
-_DRAWN = np.uint64(64 - FIXED_BITS)
-_ONE = np.uint64(1)
-_INDEX_BITS = np.uint64(10)
-_INDEX_SHIFT = np.uint64(64 - 10)
-_EXPONENTIAL_BITS = np.uint64(EXPONENTIAL_BITS)
+GAMMA_WORD = word(GAMMA)
+_LOW = word((1 << 32) - 1)
+_32 = word(32)
+_DRAWN = word(64 - FIXED_BITS)
+_ONE = word(1)
+_INDEX_BITS = word(10)
+_INDEX_SHIFT = word(64 - 10)
 _LN2_AT = (1 << 10) + 1
 
 
 @function
-def schedule(run: Record, cpu: int, when: int) -> None:
+def schedule(run: Run, cpu: int, when: int) -> None:
     """Make `when` (picoseconds) the time of a CPU's next event. The tree's root is the first event of all."""
     if when >= run.time_limit:
         run.overflow = 1
@@ -62,7 +58,7 @@ def schedule(run: Record, cpu: int, when: int) -> None:
 
 
 @inline
-def comes_next(run: Record, cpu: Record, when: int) -> bool:
+def comes_next(run: Run, cpu: Cpu, when: int) -> bool:
     """Whether a CPU's event at `when` comes before every other CPU's. Then it is time for it; otherwise it is scheduled."""
     if when < run.time_limit and _is_first(run, cpu.number, when << run.bits | cpu.number):
         run.now = when
@@ -72,7 +68,7 @@ def comes_next(run: Record, cpu: Record, when: int) -> bool:
 
 
 @inline
-def _is_first(run: Record, cpu: int, key: int) -> bool:
+def _is_first(run: Run, cpu: int, key: int) -> bool:
     """Whether the key of the CPU whose event has come is less than all others, which lie beside its way to the root.
 
     `run.horizon` is the least of them once they had to be looked at, until the next CPU's event comes.
@@ -93,13 +89,13 @@ def _is_first(run: Record, cpu: int, key: int) -> bool:
 
 
 @function
-def unschedule(run: Record, cpu: int) -> None:
+def unschedule(run: Run, cpu: int) -> None:
     """The CPU has no event: another CPU will schedule it."""
     _put(run, cpu, NEVER)
 
 
 @inline
-def _put(run: Record, cpu: int, key: int) -> None:
+def _put(run: Run, cpu: int, key: int) -> None:
     tree = ints_at(run.tree)
     place = run.leaves + cpu
     tree[place] = key
@@ -113,13 +109,13 @@ def _put(run: Record, cpu: int, key: int) -> None:
 
 
 @inline
-def drawn_factor(slowdown: int, jitter: int, key: Any) -> int:
+def drawn_factor(slowdown: int, jitter: int, key: int) -> int:
     """The factor on local work that the word of a CPU's stream of jitter at `key` gives."""
     return slowed(slowdown, jitter, int64(mix64(key) >> _DRAWN))
 
 
 @inline
-def settle(run: Record, cpu: Record) -> None:
+def settle(run: Run, cpu: Cpu) -> None:
     """Live through the local work collected so far (TimedCpu.settle)."""
     work, page_work = cpu.work, cpu.page_work
     if work == 0 and page_work == 0:
@@ -141,7 +137,7 @@ def settle(run: Record, cpu: Record) -> None:
 
 
 @inline
-def spend_on_lines(run: Record, cpu: Record, cost: int) -> None:
+def spend_on_lines(run: Run, cpu: Cpu, cost: int) -> None:
     """Wait for other CPUs' lines."""
     cpu.line_time += cost
     cpu.clock += cost
@@ -149,14 +145,14 @@ def spend_on_lines(run: Record, cpu: Record, cost: int) -> None:
 
 
 @inline
-def touch_line(run: Record, cpu: Record, line: int) -> int:
+def touch_line(run: Run, cpu: Cpu, line: int) -> int:
     """Make the CPU the owner of a line; what fetching it costs."""
     dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
     return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
 
 
 @inline
-def fetch_line(run: Record, cpu: Record, line: int) -> None:
+def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
     """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
     if line == NO_LINE:
         return
@@ -167,12 +163,12 @@ def fetch_line(run: Record, cpu: Record, line: int) -> None:
 
 
 @function
-def _fetch_from(run: Record, cpu: Record, line: int, owner: int) -> None:
+def _fetch_from(run: Run, cpu: Cpu, line: int, owner: int) -> None:
     _wait_for(run, cpu, line, owner != NOBODY, touch_line(run, cpu, line))
 
 
 @inline
-def _wait_for(run: Record, cpu: Record, line: int, owned: bool, cost: int) -> None:
+def _wait_for(run: Run, cpu: Cpu, line: int, owned: bool, cost: int) -> None:
     """Wait for a line: for another CPU's write-back if it was `owned`, else for its node's memory."""
     if owned:
         cpu.line_time += cost
@@ -185,7 +181,7 @@ def _wait_for(run: Record, cpu: Record, line: int, owned: bool, cost: int) -> No
 
 
 @function
-def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
+def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
     """Make the CPU the owner of the lines from `first` to `last` and wait for the dearest (TimedKernel.fetch_together)."""
     owner = ints_at(run.owner)
     dearest, line_of_dearest, was_owned = 0, first, False
@@ -198,7 +194,7 @@ def fetch_together(run: Record, cpu: Record, first: int, last: int) -> None:
 
 
 @inline
-def first_touch(run: Record, cpu: Record, obj: int) -> None:
+def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
     """An allocation touches its object: dear unless this CPU was the last to allocate it."""
     touched = ints_at(run.touched)
     link = link_of(run, obj)
@@ -210,7 +206,7 @@ def first_touch(run: Record, cpu: Record, obj: int) -> None:
 
 
 @inline
-def descriptor_read(run: Record, cpu: Record, obj: int) -> None:
+def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
     if ints_at(run.touched)[link_of(run, obj)] != cpu.number:
         cpu.descriptor_read_time += run.descriptor_read
@@ -230,13 +226,13 @@ def add(run_buckets: int, run_counts: int, number: int, value: int) -> None:
 
 
 @inline
-def histogram_at(run: Record, number: int) -> int:
+def histogram_at(run: Run, number: int) -> int:
     """Where the buckets of an operations' histogram lie."""
     return run.buckets + 8 * number * BUCKETS
 
 
 @inline
-def wrap_up(run: Record, number: int, done: int, total: int, least: int, greatest: int) -> None:
+def wrap_up(run: Run, number: int, done: int, total: int, least: int, greatest: int) -> None:
     """Add the sums of `done` values whose buckets were counted already."""
     counts = counts_at(run.counts)[number]
     counts.count += done
@@ -246,7 +242,7 @@ def wrap_up(run: Record, number: int, done: int, total: int, least: int, greates
 
 
 @inline
-def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int) -> None:
+def count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
     end = cpu.clock
     log_operation(run, cpu.number, start, end, cache, path, what)
@@ -255,27 +251,27 @@ def count(run: Record, cpu: Record, cache: int, path: int, start: int, what: int
 
 
 @inline
-def reap_time(run: Record, cpu: Record) -> int:
+def reap_time(run: Run, cpu: Cpu) -> int:
     """When the CPU's reap timer fires, picoseconds; due * PS_PER_S would overflow."""
     seconds, jiffies = cpu.reap_due // run.hz, cpu.reap_due % run.hz
     return seconds * PS_PER_S + (jiffies * PS_PER_S + run.hz - 1) // run.hz
 
 
 @inline
-def set_timer(cpu: Record) -> None:
+def set_timer(cpu: Cpu) -> None:
     """The CPU's reap timer or its next interrupt has changed, or whether they can take it (Run._timer)."""
     cpu.timer_at = NEVER if cpu.in_bulk else min(cpu.reap_at, cpu.irq_at)
 
 
 @inline
-def jiffies_of(run: Record, cpu: Record) -> int:
+def jiffies_of(run: Run, cpu: Cpu) -> int:
     """The CPU's time in jiffies."""
     seconds, rest = cpu.clock // PS_PER_S, cpu.clock % PS_PER_S
     return seconds * run.hz + rest * run.hz // PS_PER_S
 
 
 @inline
-def call(run: Record, cpu: Record, pc: int) -> Any:
+def call(run: Run, cpu: Cpu, pc: int) -> Frame:
     """Put a path on top of the one under way; its frame, for who sets its arguments."""
     cpu.sp += 1
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
@@ -284,14 +280,14 @@ def call(run: Record, cpu: Record, pc: int) -> Any:
 
 
 @inline
-def end_of_path(cpu: Record, result: int) -> None:
+def end_of_path(cpu: Cpu, result: int) -> None:
     """End a path with a result."""
     cpu.ret = result
     cpu.sp -= 1
 
 
 @inline
-def link_of(run: Record, obj: int) -> int:
+def link_of(run: Run, obj: int) -> int:
     """The place of an object's chain link in `words`."""
     return slabs_at(run.slabs)[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)
 
@@ -300,17 +296,17 @@ def link_of(run: Record, obj: int) -> int:
 
 
 @inline
-def next_draw(cpu: Record) -> Any:
+def next_draw(cpu: Cpu) -> int:
     """The next word of the CPU's workload stream."""
     cpu.draw_key += GAMMA_WORD
     return mix64(cpu.draw_key)
 
 
 @inline
-def high_product(word: Any, n: int) -> Any:
+def high_product(drawn: int, n: int) -> int:
     """The upper 64 bits of a 128-bit product (streams.below)."""
     other = uint64(n)
-    low, high = word & _LOW, word >> _32
+    low, high = drawn & _LOW, drawn >> _32
     other_low, other_high = other & _LOW, other >> _32
     middle = high * other_low + (low * other_low >> _32)
     crossed = low * other_high + (middle & _LOW)
@@ -318,11 +314,11 @@ def high_product(word: Any, n: int) -> Any:
 
 
 @function
-def exponential_draw(run: Record, word: Any, mean: int) -> int:
+def exponential_draw(run: Run, drawn: int, mean: int) -> int:
     """streams.exponential."""
     table = ints_at(run.exponential)
-    zeros = leading_zeros(int64(word))
-    below_one = uint64(0) if zeros >= 63 else word << (uint64(zeros) + _ONE)
+    zeros = leading_zeros(int64(drawn))
+    below_one = uint64(0) if zeros >= 63 else drawn << (uint64(zeros) + _ONE)
     index = int64(below_one >> _INDEX_SHIFT)
     fraction = int64((below_one << _INDEX_BITS) >> _32)
     upper = table[index]
@@ -332,6 +328,6 @@ def exponential_draw(run: Record, word: Any, mean: int) -> int:
 
 
 @inline
-def mean_part(mean_low: Any, unit_high: int, unit_low: Any) -> int:
+def mean_part(mean_low: int, unit_high: int, unit_low: int) -> int:
     """The part of (mean * unit) >> 32 that the mean's low half gives."""
     return int64(mean_low) * unit_high + int64(mean_low * unit_low >> _32)

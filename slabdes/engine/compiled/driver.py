@@ -6,30 +6,33 @@ Returns to Python only when the run has ended or Python has to bring something. 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from slabdes.allocator.state import SLAB_LINES
 from slabdes.engine.compiled import codes, program
-from slabdes.engine.compiled.clock import CALLED, GO, NEVER, UNKNOWN, WAIT, Record
+from slabdes.engine.compiled.clock import CALLED, GO, NEVER, UNKNOWN, WAIT
 from slabdes.engine.compiled.codes import STAGE
+from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import resume
 from slabdes.engine.compiled.logged import log_is_full
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, inline, ints_at
-from slabdes.engine.compiled.slab_paths import paths
+from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab_paths import Follow, paths
 from slabdes.engine.compiled.slots import rehash
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _LOG = int(Status.LOG)
 _PATH = ~STAGE
 PROGRAM, REAP = codes.PROGRAM, codes.REAP
-live, reap_turn, follow = program.live, program.reap_turn, paths.follow
+live, reap_turn = program.live, program.reap_turn
+follow: Follow = paths.follow
 MOST_SLABS = 2
 """More than a path makes between two looks here: its own, and one for a descriptor."""
 
 
 @inline
-def room_for_slabs(run: Record) -> bool:
+def room_for_slabs(run: Run) -> bool:
     """Whether a path can go on without Python's making room for what it may grow."""
     return (
         run.n_slabs + MOST_SLABS <= run.slab_room
@@ -39,7 +42,7 @@ def room_for_slabs(run: Record) -> bool:
 
 
 @function
-def _go_on(run: Record, cpu: Record) -> int:
+def _go_on(run: Run, cpu: Cpu) -> int:
     """Follow the CPU's paths until it waits or Python is needed."""
     status = GO
     while status in (GO, CALLED):
@@ -61,18 +64,18 @@ def _go_on(run: Record, cpu: Record) -> int:
     return status
 
 
-def simulate(runs: Any) -> int:
+def simulate(runs: Sequence[Run]) -> int:
     """Go on with the run that `runs` holds as its only entry; why it came back, as a Status."""
     return _simulate(runs[0])
 
 
-def simulate_logged(runs: Any) -> int:
+def simulate_logged(runs: Sequence[Run]) -> int:
     """The same of a run with an event log."""
     return _simulate(runs[0])
 
 
 @function
-def _simulate(run: Record) -> int:
+def _simulate(run: Run) -> int:
     cpus = cpus_at(run.cpus)
     if run.current >= 0:
         # Python has brought what this CPU needed.
@@ -103,6 +106,6 @@ def _simulate(run: Record) -> int:
             return status
 
 
-def rehash_slots(runs: Any, old: int, places: int) -> None:
+def rehash_slots(runs: Sequence[Run], old: int, places: int) -> None:
     """Move all slots from a table of `places` places at address `old` to the run's present one."""
     rehash(runs[0], old, places)

@@ -7,15 +7,18 @@ scripts do all this.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-from slabdes.engine.compiled.clock import CALLED, GO, Record, call, end_of_path
+from slabdes.engine.compiled.clock import CALLED, GO, call, end_of_path
 from slabdes.engine.compiled.codes import EACH_CPU
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import Frame
 from slabdes.engine.compiled.numba_tools import caches_at, cpus_at, function, inline, ints_at
+from slabdes.engine.compiled.script_layout import ScriptRun
 
 
 @inline
-def drain_each_cpu(run: Record, cpu: Record, cache: int) -> int:
+def drain_each_cpu(run: ScriptRun, cpu: Cpu, cache: int) -> int:
     """Have every CPU run do_drain."""
     frame = call(run, cpu, EACH_CPU)
     frame.cache = cache
@@ -24,7 +27,7 @@ def drain_each_cpu(run: Record, cpu: Record, cache: int) -> int:
 
 
 @function
-def interrupt_next(run: Record, cpu: Record, frame: Record, begin_do_drain: Any) -> int:
+def interrupt_next(run: ScriptRun, cpu: Cpu, frame: Frame, begin_do_drain: Callable[..., Frame]) -> int:
     """Let the next CPU, perhaps this one, drain before this one goes on."""
     if frame.i == run.n_cpus:
         end_of_path(cpu, 0)
@@ -39,7 +42,7 @@ def interrupt_next(run: Record, cpu: Record, frame: Record, begin_do_drain: Any)
 
 
 @inline
-def swap_arrays(run: Record, cpu: Record, cache: int, limit: int, batchcount: int) -> None:
+def swap_arrays(run: ScriptRun, cpu: Cpu, cache: int, limit: int, batchcount: int) -> None:
     """Every CPU has its new array."""
     record = caches_at(run.caches)[cache]
     run.old_arrays = record.array
@@ -47,18 +50,18 @@ def swap_arrays(run: Record, cpu: Record, cache: int, limit: int, batchcount: in
 
 
 @inline
-def old_array(run: Record, cpu: Record, number: int) -> int:
+def old_array(run: ScriptRun, cpu: Cpu, number: int) -> int:
     """A CPU's array before that."""
     return run.old_arrays + number
 
 
 @inline
-def new_shared(run: Record, cpu: Record, cache: int, node: int) -> int:
+def new_shared(run: ScriptRun, cpu: Cpu, cache: int, node: int) -> int:
     """A node's new shared array."""
     return ints_at(run.new_shared)[node]
 
 
 @inline
-def nr_cpus_node(run: Record, node: int) -> int:
+def nr_cpus_node(run: ScriptRun, node: int) -> int:
     """How many CPUs a node has."""
     return ints_at(run.cpus_of_node)[node]

@@ -9,10 +9,10 @@ from itertools import islice
 import numpy as np
 
 from slabdes.config import ThinkKind
-from slabdes.engine.compiled import layout
-from slabdes.engine.compiled.layout import ProgramKind
-from slabdes.engine.compiled.logged import LOGGED_RUN
-from slabdes.engine.compiled.pack import Array, Memory
+from slabdes.engine.compiled.cpu_layout import ProgramKind
+from slabdes.engine.compiled.layout import Array, Slot, Step, blank, dtype_of, names_of
+from slabdes.engine.compiled.logged import LoggedRun
+from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
 from slabdes.units import ns_to_ps
@@ -20,7 +20,7 @@ from slabdes.workload.programs import Op, Program, Workload
 from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects
 from slabdes.workload.trace.replay import TraceProgram
 
-_FIELDS = len(layout.STEP.names or ())
+_FIELDS = len(names_of(Step))
 
 CHUNK = 2048
 """Steps that Python brings a CPU at a time."""
@@ -50,8 +50,8 @@ class Feed:
     def _stream(self, workload: Workload) -> None:
         memory = self._memory
         memory.set(hashed=1, slot_mask=FIRST_PLACES - 1, chunk=CHUNK)
-        memory.put("slots", _empty_table(FIRST_PLACES), layout.SLOT)
-        memory.put("steps", np.zeros(len(memory["cpus"]) * CHUNK, layout.STEP), layout.STEP)
+        memory.put("slots", _empty_table(FIRST_PLACES))
+        memory.put("steps", blank(Step, len(memory["cpus"]) * CHUNK))
         for cpu, program in workload.programs.items():
             memory["cpus"][cpu]["kind"] = ProgramKind.STREAM
             self._chunks[cpu] = _trace_chunks(program) if isinstance(program, TraceProgram) else _chunks(program)
@@ -73,9 +73,9 @@ class Feed:
 
         memory = self._memory
         old = memory["slots"]
-        memory.put("slots", _empty_table(2 * len(old)), layout.SLOT)
+        memory.put("slots", _empty_table(2 * len(old)))
         memory.set(slot_mask=2 * len(old) - 1)
-        rehash_function(memory.run.dtype == LOGGED_RUN)(memory.run, old.ctypes.data, len(old))
+        rehash_function(memory.run.dtype == dtype_of(LoggedRun))(memory.run, old.ctypes.data, len(old))
 
 
 def _chunks(program: Program) -> Iterator[Array]:
@@ -93,8 +93,8 @@ def _trace_chunks(program: TraceProgram) -> Iterator[Array]:
             yield steps[first : first + CHUNK]
 
 
-def _empty_table(places: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    table = np.zeros(places, layout.SLOT)
+def _empty_table(places: int) -> Array:
+    table = blank(Slot, places)
     table["key"] = FREE_PLACE
     return table
 
@@ -131,7 +131,7 @@ def _table(memory: Memory, owners: int, slots: int) -> bool:
     if owners * slots > MOST_TABLE:
         return False
     memory.set(slot_stride=slots)
-    memory.put("slots", np.zeros(owners * slots, layout.SLOT), layout.SLOT)
+    memory.put("slots", blank(Slot, owners * slots))
     return True
 
 

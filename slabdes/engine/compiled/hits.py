@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.transitions import alloc_hit, free_hit
-from slabdes.engine.compiled.clock import GAMMA_WORD, Record, drawn_factor, histogram_at, wrap_up
-from slabdes.engine.compiled.layout import N_PATHS, SLOT
+from slabdes.engine.compiled.clock import GAMMA_WORD, drawn_factor, histogram_at, wrap_up
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
     arrays_at,
@@ -23,6 +24,7 @@ from slabdes.engine.compiled.numba_tools import (
     stats_at,
     uint64,
 )
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
@@ -30,17 +32,17 @@ from slabdes.paths.outcome import Path
 from slabdes.workload.programs import ANY_NODE
 
 _HIT, _FREE_HIT = int(Path.HIT), int(Path.FREE_HIT)
-SLOT_BYTES = SLOT.itemsize
+SLOT_BYTES = dtype_of(Slot).itemsize
 
 
 @inline
-def _can_run(run: Record, cpu: Record, cost: int) -> bool:
+def _can_run(run: Run, cpu: Cpu, cost: int) -> bool:
     """Whether the CPU owes nothing, so that each operation's own work is all that it settles."""
     return cost > 0 and cpu.work == 0 and cpu.page_work == 0
 
 
 @function
-def alloc_hits(run: Record, cpu: Record, most: int) -> int:
+def alloc_hits(run: Run, cpu: Cpu, most: int) -> int:
     """Take up to `most` allocations like the CPU's present step, into slots in a row; how many only hit."""
     cache = cpu.cache
     ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
@@ -51,7 +53,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
     cost, think, first_touch, me, timer_at = cpu.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
-    slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.slot))
+    slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.what))
     greatest, touches = 0, 0
     least = (1 << 63) - 1
     done = 0
@@ -92,7 +94,7 @@ def alloc_hits(run: Record, cpu: Record, most: int) -> int:
 
 
 @inline
-def _lived(run: Record, cpu: Record, number: int, done: int, clock: int, least: int, greatest: int, touches: int) -> None:
+def _lived(run: Run, cpu: Cpu, number: int, done: int, clock: int, least: int, greatest: int, touches: int) -> None:
     """Account for `done` hits, counted in histogram `number`, that end at `clock`."""
     if not done:
         return
@@ -105,13 +107,23 @@ def _lived(run: Record, cpu: Record, number: int, done: int, clock: int, least: 
     wrap_up(run, number, done, total, least, greatest)
 
 
+@inline
+def _slots_emptied(run: Run, slot: Slot, place: int, clock: int) -> None:
+    """Where slots are windows or hashed, no steps are alike: there is but one."""
+    if run.windowed:
+        slot.emptied = clock
+        wake(run, slot)
+    if run.hashed:
+        forget_slot(run, place)
+
+
 @function
-def free_hits(run: Record, cpu: Record, most: int) -> int:
+def free_hits(run: Run, cpu: Cpu, most: int) -> int:
     """Take up to `most` frees like the CPU's present step, from slots in a row; how many only hit."""
     cache = cpu.cache
     ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
     most = min(most, ac.limit - ac.avail)
-    place = find_slot(run, cpu.slot)
+    place = find_slot(run, cpu.what)
     if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, cpu.free_hit):
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
@@ -148,12 +160,8 @@ def free_hits(run: Record, cpu: Record, most: int) -> int:
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _FREE_HIT)))
         log_operation(run, me, start, clock, cache, _FREE_HIT, obj)
         done += 1
-    if done and run.windowed:
-        # There, no steps are alike.
-        slots[0].emptied = clock
-        wake(run, slots[0])
-    if done and run.hashed:
-        forget_slot(run, place)
+    if done:
+        _slots_emptied(run, slots[0], place, clock)
     cpu.frees += done
     cpu.descriptor_read_time += touches
     if jitter:

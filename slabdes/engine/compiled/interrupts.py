@@ -6,9 +6,11 @@ What an interrupt does is a path (`paths.interrupts`). Leaves out when a program
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.clock import CALLED, GAMMA_WORD, GO, Record, call, exponential_draw, set_timer
+from slabdes.engine.compiled.clock import CALLED, GAMMA_WORD, GO, call, exponential_draw, set_timer
+from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab import TAKE_INTERRUPTS
 from slabdes.streams import mix64
 
@@ -16,7 +18,7 @@ _STORM = int(Status.STORM)
 
 
 @inline
-def interrupted(run: Record, cpu: Record) -> int:
+def interrupted(run: Run, cpu: Cpu) -> int:
     """If interrupts are on and some have come, let them be handled next: on top of the path under way."""
     if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
         call(run, cpu, TAKE_INTERRUPTS)
@@ -25,7 +27,7 @@ def interrupted(run: Record, cpu: Record) -> int:
 
 
 @function
-def next_interrupt(run: Record, cpu: Record) -> None:
+def next_interrupt(run: Run, cpu: Cpu) -> None:
     """Move `cpu.irq_at` on to when the interrupt after that comes."""
     gap = run.irq_mean
     if not run.irq_periodic:
@@ -36,13 +38,13 @@ def next_interrupt(run: Record, cpu: Record) -> None:
 
 
 @inline
-def interrupt_storm(run: Record, cpu: Record) -> int:
+def interrupt_storm(run: Run, cpu: Cpu) -> int:
     """The CPU does nothing any more but handle interrupts."""
     return _STORM
 
 
 @inline
-def set_bulk(run: Record, cpu: Record, in_bulk: bool) -> None:
+def set_bulk(run: Run, cpu: Cpu, in_bulk: bool) -> None:
     """A bulk call begins or ends."""
     cpu.in_bulk = in_bulk
     cpu.alloc_hit = run.alloc_bulk if in_bulk else run.alloc_hit
@@ -51,25 +53,25 @@ def set_bulk(run: Record, cpu: Record, in_bulk: bool) -> None:
 
 
 @inline
-def _room(run: Record) -> int:
+def _room(run: Run) -> int:
     return run.irq_keep + run.irq_objects
 
 
 @function
-def hold(run: Record, cpu: Record, obj: int) -> None:
+def hold(run: Run, cpu: Cpu, obj: int) -> None:
     """The CPU's handlers hold one more object."""
     ints_at(run.rings)[cpu.number * _room(run) + (cpu.oldest + cpu.held) % _room(run)] = obj
     cpu.held += 1
 
 
 @inline
-def held(run: Record, cpu: Record) -> int:
+def held(run: Run, cpu: Cpu) -> int:
     """How many they hold."""
     return cpu.held
 
 
 @function
-def oldest_held(run: Record, cpu: Record) -> int:
+def oldest_held(run: Run, cpu: Cpu) -> int:
     """The oldest of them, which they hold no longer."""
     obj = ints_at(run.rings)[cpu.number * _room(run) + cpu.oldest]
     cpu.oldest = (cpu.oldest + 1) % _room(run)

@@ -84,12 +84,17 @@ def _checked(file: BinaryIO) -> tuple[bytes, bytes]:
 
 
 def write_code(path: Path, key: bytes, code: bytes) -> None:
-    """Write a file whole, in place of what is there, or not at all. Raises OSError."""
+    """Write a file of compiled code. Raises OSError."""
+    write_whole(path, _MAGIC + hashlib.sha256(key + code).digest() + key + code)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole, in place of what is there, or not at all; nobody else can read it. Raises OSError."""
     number, name = tempfile.mkstemp(_TEMPORARY, dir=path.parent)
     made = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(key + code).digest() + key + code)
+            file.write(data)
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)

@@ -1,125 +1,185 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The compiled engine's memory: the fields of each kind of record, and what a CPU, a frame and the whole run are.
+"""The compiled engine's memory: each kind of record as a class of annotated fields, and the arrays that hold such records.
 
-Every field is a 64-bit integer, so that one address reaches a record from any function. Leaves out what fills them
-(`pack`) and what works on them.
+Every field is a 64-bit integer, so that one address reaches a record from any function; mypy reads the classes, numba their
+dtypes. ArrayCache, Slab, CacheStats and MemPolicy are records as the allocator has them. Leaves out what fills them (`pack`)
+and what works on them.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import IntEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 
-from slabdes.allocator.state import CacheStats
-from slabdes.engine.records import SUB_BUCKET_BITS, Spent
+from slabdes.engine.fields import UNSIGNED, Word, fields_of
+from slabdes.engine.records import SUB_BUCKET_BITS
 from slabdes.paths.outcome import Path
 
 N_PATHS: Final = len(Path)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
 """Room for every bucket of a 63-bit value."""
-HASHES: Final = frozenset({"digest", "jitter_key", "draw_key", "irq_key", "race_key"})
-"""Fields that hold unsigned words."""
+Array = np.ndarray[Any, Any]
 
 
-def record(*names: str) -> np.dtype[np.void]:
-    """A record of 64-bit integers."""
-    return np.dtype([(name, "u8" if name in HASHES else "i8") for name in names], align=True)
+@cache
+def dtype_of(record: type) -> np.dtype[np.void]:
+    """The type of an array of records of a class; names (texts) stay in Python."""
+    return np.dtype(
+        [(name, _number(record, name, made)) for name, made in fields_of(record).items() if made is not str], align=True
+    )
 
 
-ARRAY: Final = record("avail", "batchcount", "entry", "limit", "line", "lock", "touched")
-SLAB: Final = record(
-    "bufctl", "serial", "nodeid", "inuse", "free", "num", "next", "prev", "which", "line", "cache", "descriptor", "link",
-    "colouroff",
-)  # fmt: skip
-"""As state.Slab, what a hit reads first; `link` chains slabs that are on no list: spare ones, and those about to be destroyed."""
-L3: Final = record(
-    "node", "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_slabs", "free_limit", "colour_next",
-    "free_touched", "next_reap", "list_lock", "line", "shared", "alien", "descriptors",
-)  # fmt: skip
-"""As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
-STATS: Final = record(*(field.name for field in fields(CacheStats)))
-CACHE: Final = record(
-    "num", "gfporder", "colour", "colour_off", "slabp_cache", "slabs_created", "slabs_destroyed", "spare", "array", "ctor",
-    "ctor_calls", "mem_spread", "limit", "batchcount", "shared",
-)  # fmt: skip
-"""As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
-LOCK: Final = record(
-    "line", "holder", "granted_at", "first", "last", "waiters", "next", "handoff", "before", "passed", "passed_since",
-    "queue_area", "changed_at", "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "acquired_by",
-    "acquired_from", "since", "toll", "relinked", "posted", "digest",
-)  # fmt: skip
-"""As TimedLock; `first` and `last` are waiters, `before` the waiter before `next`, `passed` the last one passed over, or FREE."""
-COUNTS: Final = record("count", "total", "least", "greatest")
-"""A histogram's sums; its buckets lie in a table."""
-SPENT: Final = record(*(field.name for field in fields(Spent) if field.name != "work"))
-"""As Spent, without the part that the others leave."""
-SLOT: Final = record("key", "obj", "full_at", "emptied", "waiting", "full")
-"""A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
-STEP: Final = record("think", "op", "cache", "slot", "node", "flags")
-CPU: Final = record(
-    "number", "node", "clock", "work", "page_work", "slowdown", "jitter", "jitter_key", "race_key", "digest",
-    "allocs", "frees", "failed", "skipped", "sections",
-    "think_time", "lock_wait", "handoff_time", "slot_wait", "line_time", "local_memory_time",
-    "remote_memory_time", "page_time", "first_touch_time", "descriptor_read_time", "work_time", "idle_time",
-    "level", "beyond_work", "interrupt_time", "interrupts", "interrupts_lost", "irq_at", "irq_key", "irqs_off_depth",
-    "irqs_off_at", "irqs_on_at", "oldest", "held", "timer_at",
-    "path", "reap_node", "reap_due", "reap_at",
-    "micro", "lock", "site", "asked", "next_waiter", "ret", "ret2", "sp", "frame0",
-    "blocked", "why", "at_barrier", "barrier_time", "when", "after",
-    "think", "op", "cache", "slot", "want", "flags", "blocks", "alike",
-    "kind", "phase", "round", "index", "turn", "live", "live0", "base", "draw_key", "pos", "end", "ended",
-    "cache0", "call_end", "in_bulk", "alloc_hit", "free_hit", "altfail", "policy",
-)  # fmt: skip
-"""A CPU: its clock and accounts, what it waits for, its step, and where its program is.
+def _number(record: type, name: str, made: Any) -> str:
+    if UNSIGNED in getattr(made, "__metadata__", ()):
+        return "u8"
+    if not (isinstance(made, type) and issubclass(made, int)):
+        raise TypeError(f"{record.__name__}.{name} is {made}, no integer")
+    return "i8"
 
-`beyond_work` is not 0 once time has gone to anything but work since accounts were remembered with none open: until then, there
-is no growth to be looked for.
-"""
-POLICY: Final = record("n_nodes", "kind", "node")
-"""As mempolicy.MemPolicy."""
-POINTERS: Final = (
-    "words", "touched", "slabs", "arrays", "l3s", "stats", "caches", "locks", "owner", "home", "transfer", "dram", "cpus",
-    "frames", "tree", "zonelists", "free_pages", "pcp", "page_batch", "page_high", "lock_buckets", "lock_counts", "lock_points",
-    "buckets", "counts", "spent", "accounts", "irq_buckets", "irq_counts", "rings", "slots", "lives", "spares", "steps",
-    "exponential", "policies",
-)  # fmt: skip
-COSTS: Final = (
-    "alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object",
-    "list_move", "grow_base", "init_object", "page_alloc_order0", "page_free_order0", "page_alloc_higher", "page_free_higher",
-    "page_per_order", "pcp_refill_page", "first_touch", "descriptor_read", "reap_base",
-)  # fmt: skip
-"""Costs of the machine that the engine charges, picoseconds, under their own names."""
-DISCIPLINES: Final = ("tas", "ticket", "qspinlock", "cna")
-"""Lock disciplines that compiled code knows (`locks._release`): each is a flag of the run. Any other is refused."""
-RULES: Final = (
-    "unlocked_look", "private_slab", "unlocked_colour", "trim_after_batch", "pages_after_unlock",
-    "shrink_locks_empty_shared", "tune_locks_twice",
-    "line_of_list_lock", "line_of_free_objects", "line_of_colour_next",
-    *DISCIPLINES, "handoff_milli", "cna_threshold", "hz", "spinners_slow_holder", "posted_neighbour_writes",
-    "array_lines", "lock_races",
-    "windowed", "barrier", "irq_periodic", "irq_mean", "irq_cache", "irq_objects", "irq_keep", "irq_work",
-)  # fmt: skip
-WORKLOAD: Final = (
-    "objects", "rounds", "n_caches", "bulk", "has_barrier", "burst_think", "think_mean", "think_random", "hold_mean",
-    "hold_random", "window", "operations", "target", "flags", "chunk",
-)  # fmt: skip
-RUN: Final = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            *POINTERS, *COSTS, *RULES, *WORKLOAD,
-            "n_cpus", "n_nodes", "all_caches", "bits", "leaves", "now", "horizon", "time_limit", "overflow", "starting",
-            "current", "n_slabs", "slab_room", "n_words", "word_room", "n_lines", "line_room", "most_objects", "scratch",
-            "first_zone_lock", "section_lock", "reaper", "unfinished", "n_blocked", "arrived", "latest",
-            "hashed", "slot_mask", "slot_stride", "n_slots", "done", "pause_at", "stages_left",
-        )
-    ],
-    align=True,
-)  # fmt: skip
-"""The whole run: where everything lies, what it costs, and what is not any CPU's own."""
+
+def names_of(record: type) -> tuple[str, ...]:
+    """The names of a record's fields."""
+    return tuple(dtype_of(record).names or ())
+
+
+def blank(record: type, count: int) -> Array:
+    """An array of `count` records whose fields are all 0."""
+    return np.zeros(count, dtype_of(record))
+
+
+class L3:
+    """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
+
+    node: int
+    slabs_partial: int
+    slabs_full: int
+    slabs_free: int
+    free_objects: int
+    free_slabs: int
+    free_limit: int
+    colour_next: int
+    free_touched: int
+    next_reap: int
+    list_lock: int
+    line: int
+    shared: int
+    alien: int
+    descriptors: int
+
+
+class Cache:
+    """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
+
+    num: int
+    gfporder: int
+    colour: int
+    colour_off: int
+    slabp_cache: int
+    slabs_created: int
+    slabs_destroyed: int
+    spare: int
+    array: int
+    ctor: bool
+    ctor_calls: int
+    mem_spread: bool
+    limit: int
+    batchcount: int
+    shared: int
+
+
+class Queue:
+    """Who waits for a lock: `first`, `last`, `next`; `before` waits before that, `passed` was the last passed over, or FREE."""
+
+    first: int
+    last: int
+    waiters: int
+    next: int
+    handoff: int
+    before: int
+    passed: int
+    passed_since: int
+
+
+class LockAccount:
+    """What is recorded of a lock, as TimedLock has it."""
+
+    queue_area: int
+    changed_at: int
+    acquisitions: int
+    contended: int
+    bounces: int
+    con_bounces: int
+    acq_bounces: int
+    digest: Word
+
+
+class Lock(Queue, LockAccount):
+    """As TimedLock."""
+
+    line: int
+    holder: int
+    granted_at: int
+    acquired_by: int
+    acquired_from: int
+    since: int
+    toll: int
+    relinked: int
+    posted: int
+
+
+class Counts:
+    """A histogram's sums; its buckets lie in a table."""
+
+    count: int
+    total: int
+    least: int
+    greatest: int
+
+
+class Spent:
+    """As records.Spent, without `work`: the part that the others leave."""
+
+    lock_wait: int
+    handoff: int
+    line: int
+    local_memory: int
+    remote_memory: int
+    pages: int
+    first_touch: int
+    interrupts: int
+
+
+class Slot:
+    """A slot of the workload; `waiting` is one more than the CPU that waits for it. In a hash table `key` -1 is a free place."""
+
+    key: int
+    obj: int
+    full_at: int
+    emptied: int
+    waiting: int
+    full: int
+
+
+class Step:
+    """A step that Python brings: `workload.programs.Step`, in its order."""
+
+    think: int
+    op: int
+    cache: int
+    what: int
+    node: int
+    flags: int
+
+
+class Frame:
+    """A path under way: where it goes on. `cache` and `i` are of paths that are not lowered; `slab.FRAME` has the others'."""
+
+    pc: int
+    cache: int
+    i: int
 
 
 class Status(IntEnum):
@@ -145,32 +205,3 @@ class Status(IntEnum):
     """The event log's buffers are to be emptied."""
     CALLED = 12
     """Another path of the CPU, now on top of this one, comes first."""
-
-
-class Micro(IntEnum):
-    """What a CPU does first when its event comes."""
-
-    NOTHING = 0
-    TAKE = 1
-    GRANTED = 2
-    RELEASE = 3
-    FINISH = 4
-
-
-class ProgramKind(IntEnum):
-    """Where a CPU's steps come from: nowhere, Python, or one of the synthetic programs, drawn in compiled code."""
-
-    NONE = 0
-    STREAM = 1
-    BURST = 2
-    MIX = 3
-    PASS = 4
-    SECTION = 5
-
-
-class Why(IntEnum):
-    """What a blocked CPU waits for."""
-
-    FILLED = 0
-    EMPTIED = 1
-    BARRIER = 2

@@ -7,9 +7,7 @@ Leaves out what is done under a lock.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
 
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
@@ -18,7 +16,6 @@ from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
     GO,
     WAIT,
-    Record,
     add,
     comes_next,
     fetch_line,
@@ -27,10 +24,12 @@ from slabdes.engine.compiled.clock import (
     spend_on_lines,
     unschedule,
 )
+from slabdes.engine.compiled.cpu_layout import Cpu, Micro
 from slabdes.engine.compiled.interrupts import interrupted
-from slabdes.engine.compiled.layout import Micro, Status
+from slabdes.engine.compiled.layout import Lock, Status
 from slabdes.engine.compiled.logged import log_hold
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64, word
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import fold, hold_word
@@ -39,7 +38,7 @@ from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
-_RACE_SHIFT = np.uint64(64 - RACE_BITS)
+_RACE_SHIFT = word(64 - RACE_BITS)
 FINISHED = int(Status.FINISHED)
 _NOTHING = int(Micro.NOTHING)
 _TAKE = int(Micro.TAKE)
@@ -51,7 +50,7 @@ _UNLOCKED = int(Event.UNLOCKED)
 
 
 @function
-def look(run: Record, cpu: Record) -> int:
+def look(run: Run, cpu: Cpu) -> int:
     """Bring the CPU to its own time before it reads what others may be changing (TimedKernel.look)."""
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
@@ -60,7 +59,7 @@ def look(run: Record, cpu: Record) -> int:
 
 
 @function
-def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
+def spin_lock(run: Run, cpu: Cpu, lock: int, site: int) -> int:
     """Wait for a lock and take it; `site` is a LockSite."""
     write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
     cpu.lock = lock
@@ -73,13 +72,13 @@ def spin_lock(run: Record, cpu: Record, lock: int, site: int) -> int:
 
 
 @inline
-def before_spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> int:
+def before_spin_trylock(run: Run, cpu: Cpu, lock: int, site: int) -> int:
     """Look before a lock is tried."""
     return look(run, cpu)
 
 
 @function
-def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
+def spin_trylock(run: Run, cpu: Cpu, lock: int, site: int) -> bool:
     """Take a lock if it is free, after a look; whether it was."""
     held = locks_at(run.locks)[lock]
     if held.holder != FREE or _comes_late(run, cpu, held):
@@ -93,7 +92,7 @@ def spin_trylock(run: Record, cpu: Record, lock: int, site: int) -> bool:
 
 
 @function
-def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
+def spin_unlock(run: Run, cpu: Cpu, lock: int) -> int:
     """Release a lock once what was done under it has taken its time. Interrupts may go on with it."""
     write(run, cpu, _UNLOCKED, lock, 0, 0, 0, 0, 0)
     cpu.lock = lock
@@ -110,7 +109,7 @@ def spin_unlock(run: Record, cpu: Record, lock: int) -> int:
 
 
 @function
-def resume(run: Record, cpu: Record) -> int:
+def resume(run: Run, cpu: Cpu) -> int:
     """The CPU's event has come: finish what it waited for."""
     todo = cpu.micro
     if todo == _NOTHING:
@@ -129,7 +128,7 @@ def resume(run: Record, cpu: Record) -> int:
 
 
 @function
-def _take(run: Record, cpu: Record) -> int:
+def _take(run: Run, cpu: Cpu) -> int:
     irqs_go_off(cpu)
     held = locks_at(run.locks)[cpu.lock]
     held.acquisitions += 1
@@ -152,13 +151,13 @@ def _take(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _comes_late(run: Record, cpu: Record, held: Record) -> bool:
+def _comes_late(run: Run, cpu: Cpu, held: Lock) -> bool:
     """Whether a waiter that is about to try again for this free lock is quicker (TimedKernel._comes_late)."""
     return bool(held.waiters) and first_of(_draw(run, cpu), 1 + held.waiters) != 0
 
 
 @function
-def _draw(run: Record, cpu: Record) -> int:
+def _draw(run: Run, cpu: Cpu) -> int:
     """A random number for a race with those who wait for a lock; 0 if there is none (TimedKernel._draw)."""
     if not run.lock_races:
         return 0
@@ -167,7 +166,7 @@ def _draw(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _fetch(run: Record, cpu: Record, held: Record) -> None:
+def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
     if held.waiters:
         # A lock that is not queued: who was about to try again will find it taken.
         unschedule(run, held.next)
@@ -184,7 +183,7 @@ def _fetch(run: Record, cpu: Record, held: Record) -> None:
 
 
 @inline
-def _set_toll(run: Record, cpu: Record, held: Record) -> None:
+def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
     """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
     held.toll = 0
     held.relinked = NO_SLAB
@@ -196,13 +195,13 @@ def _set_toll(run: Record, cpu: Record, held: Record) -> None:
 
 
 @inline
-def _queue_changes(held: Record, now: int) -> None:
+def _queue_changes(held: Lock, now: int) -> None:
     held.queue_area += held.waiters * (now - held.changed_at)
     held.changed_at = now
 
 
 @function
-def _granted(run: Record, cpu: Record) -> None:
+def _granted(run: Run, cpu: Cpu) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = run.now
     _queue_changes(held, now)
@@ -233,7 +232,7 @@ def _granted(run: Record, cpu: Record) -> None:
 
 
 @function
-def _release(run: Record, cpu: Record) -> None:
+def _release(run: Run, cpu: Cpu) -> None:
     irqs_go_on(run, cpu)
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
@@ -264,7 +263,7 @@ def _release(run: Record, cpu: Record) -> None:
 
 
 @function
-def _find_nearest(run: Record, row: Any, held: Record, drawn: int) -> None:
+def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
     """disciplines.tas: the waiter before the one that comes first, or FREE, goes into `held.before`."""
     cpus = cpus_at(run.cpus)
     waiter, nearest, equals = held.first, row[held.first], 1
@@ -283,7 +282,7 @@ def _find_nearest(run: Record, row: Any, held: Record, drawn: int) -> None:
 
 
 @function
-def _find_on_node(run: Record, node: int, held: Record, now: int) -> None:
+def _find_on_node(run: Run, node: int, held: Lock, now: int) -> None:
     """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`."""
     cpus = cpus_at(run.cpus)
     place = held.passed
@@ -303,7 +302,7 @@ def _find_on_node(run: Record, node: int, held: Record, now: int) -> None:
 
 
 @inline
-def _to_all(run: Record, row: Record, held: Record) -> int:
+def _to_all(run: Run, row: Sequence[int], held: Lock) -> int:
     cpus = cpus_at(run.cpus)
     total = 0
     waiter = held.first

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The event log in compiled code: rows in two buffers that Python empties. A run without a log is compiled without all this.
 
-A run's record of type LOGGED_RUN makes numba compile the paths anew, with these parts. Leaves out what a row means
+A run's record of type LoggedRun makes numba compile the paths anew, with these parts. Leaves out what a row means
 (`engine/event_log`).
 """
 
@@ -11,14 +11,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from slabdes.engine.compiled.layout import RUN
-from slabdes.engine.compiled.numba_tools import by_field, ints_at
+from slabdes.engine.compiled.numba_tools import by_run, ints_at
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.event_log import COLUMNS, ROOM, EventLog, Logged
 
-Record = Any
-_OWN: Final = ("logged_operations", "n_operations", "logged_holds", "n_holds")
-LOGGED_RUN: Final = np.dtype([(name, "i8") for name in (*(RUN.names or ()), *_OWN)], align=True)
-"""RUN, then for each kind of rows where they lie and how many there are."""
+
+class LoggedRun(Run):
+    """A run with a log: for each kind of rows, where they lie and how many there are."""
+
+    logged_operations: int
+    n_operations: int
+    logged_holds: int
+    n_holds: int
+
+
 STEPS_BETWEEN_EMPTYINGS: Final = 1 << 10
 _ROWS_OF_A_STEP: Final = 16
 """More than a step can write between two looks at the buffers: a growing allocation holds locks at most nine times."""
@@ -28,7 +34,7 @@ _OPERATION_BYTES: Final = 8 * len(COLUMNS[Logged.OPERATIONS])
 _HOLD_BYTES: Final = 8 * len(COLUMNS[Logged.HOLDS])
 
 
-def _log_operation(run: Record, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+def _log_operation(run: LoggedRun, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
     row = ints_at(run.logged_operations + _OPERATION_BYTES * run.n_operations)
     run.n_operations += 1
     row[0] = cpu
@@ -39,15 +45,15 @@ def _log_operation(run: Record, cpu: int, start: int, end: int, cache: int, path
     row[5] = what
 
 
-def _no_operation(run: Record, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+def _no_operation(run: Run, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
     pass
 
 
-log_operation = by_field(_OWN[0], _log_operation, _no_operation)
+log_operation = by_run(LoggedRun, _log_operation, _no_operation)
 """Log an operation, if there is a log."""
 
 
-def _log_hold(run: Record, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+def _log_hold(run: LoggedRun, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
     row = ints_at(run.logged_holds + _HOLD_BYTES * run.n_holds)
     run.n_holds += 1
     row[0] = lock
@@ -57,23 +63,23 @@ def _log_hold(run: Record, lock: int, cpu: int, asked: int, granted: int, releas
     row[4] = released
 
 
-def _no_hold(run: Record, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+def _no_hold(run: Run, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
     pass
 
 
-log_hold = by_field(_OWN[0], _log_hold, _no_hold)
+log_hold = by_run(LoggedRun, _log_hold, _no_hold)
 """Log a hold of a lock, if there is a log."""
 
 
-def _is_full(run: Record) -> bool:
+def _is_full(run: LoggedRun) -> bool:
     return run.n_operations >= ROOM or run.n_holds >= ROOM
 
 
-def _never_full(run: Record) -> bool:
+def _never_full(run: Run) -> bool:
     return False
 
 
-log_is_full = by_field(_OWN[0], _is_full, _never_full)
+log_is_full = by_run(LoggedRun, _is_full, _never_full)
 """Whether Python should empty the buffers."""
 
 

@@ -7,9 +7,10 @@ is counted. Leaves out numba's cache (`cache`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence, Sequence
+from inspect import get_annotations
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -21,8 +22,13 @@ from numba.np import numpy_support
 
 from slabdes import streams
 from slabdes.allocator import lists, mempolicy, pages, state, timers, transitions, tunables
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import ArrayCache, CacheStats, Slab
 from slabdes.engine import cpu, lines, records
-from slabdes.engine.compiled import layout, script_layout
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import L3, Cache, Counts, Frame, Lock, Slot, Spent, Step, dtype_of
+from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.script_layout import EventRow
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.locks import disciplines, spinlock
 
@@ -30,42 +36,60 @@ from slabdes.locks import disciplines, spinlock
 arrayobj: Any = numba_arrayobj
 cgutils: Any = numba_cgutils
 njit: Any = numba.njit
-int64: Any = numba.int64
-uint64: Any = numba.uint64
+int64 = cast(Callable[[int], int], numba.int64)
+uint64 = cast(Callable[[int], int], numba.uint64)
 
 OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
 _INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Nothing in Python calls an inner function: wrappers would be a third of the time to compile."""
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+OfRun = TypeVar("OfRun", bound=Run)
 
 
 def inline(python: F) -> F:
     """Compile a small function that belongs into its callers."""
-    return cast(F, njit(forceinline=True, **_INNER)(python))
+    return cast(F, _once(njit(forceinline=True, **_INNER)(python)))
 
 
 def function(python: F) -> F:
     """Compile a function that others call. Were it not said, it would be forced into them if an inline one called it first."""
-    return cast(F, njit(forceinline=False, **_INNER)(python))
+    return cast(F, _once(njit(forceinline=False, **_INNER)(python)))
 
 
-def by_run(of_script: F, of_timed: F) -> F:
-    """A function of a run and more: one for runs of op scripts, one for all others."""
-    return by_field(script_layout.ONLY_SCRIPTS_HAVE, of_script, of_timed)
+def _once(dispatcher: Any) -> Any:
+    """Let a function be compiled once for all constants that it is given: numba would do so for each, LLVM sees them anyway."""
+    template = dispatcher.get_call_template
+
+    def of_any(args: Sequence[Any], given: Any) -> Any:
+        return template(tuple(map(types.unliteral, args)), given)
+
+    dispatcher.get_call_template = of_any
+    return dispatcher
 
 
-def by_field(field: str, with_it: F, without: F) -> F:
-    """A function of a run and more that is one of two, as the fields of the run's record say when it is compiled."""
+def by_run(
+    kind: type[OfRun], of_kind: Callable[Concatenate[OfRun, P], T], of_others: Callable[Concatenate[Run, P], T]
+) -> Callable[Concatenate[Run, P], T]:
+    """A function of a run and more: one for runs of a kind that has fields of its own, one for all others."""
+    field = next(iter(get_annotations(kind)))
 
     def either(run: Any, *others: Any) -> Any:
         raise NotImplementedError("only compiled code knows the type of its run")
 
-    def chosen(run: Any, *others: Any) -> F:
-        function = with_it if field in run.fields else without
-        return cast(F, getattr(function, "py_func", function))
+    def chosen(run: Any, *others: Any) -> Any:
+        function = of_kind if field in run.fields else of_others
+        return getattr(function, "py_func", function)
 
     overload(either, jit_options={"forceinline": True}, strict=False)(chosen)
-    return cast(F, either)
+    return cast(Callable[Concatenate[Run, P], T], either)
+
+
+def word(value: int) -> int:
+    """A constant that is an unsigned word in compiled code."""
+    return cast(int, np.uint64(value))
 
 
 _LENGTH = 0
@@ -108,22 +132,28 @@ def _view(dtype: Any, dimensions: int) -> Any:
     return table
 
 
-ints_at = _view("i8", 1)
-table_at = _view("i8", 2)
-slabs_at = _view(layout.SLAB, 1)
-arrays_at = _view(layout.ARRAY, 1)
-l3s_at = _view(layout.L3, 1)
-stats_at = _view(layout.STATS, 1)
-caches_at = _view(layout.CACHE, 1)
-locks_at = _view(layout.LOCK, 1)
-spent_at = _view(layout.SPENT, 1)
-counts_at = _view(layout.COUNTS, 1)
-slots_at = _view(layout.SLOT, 1)
-steps_at = _view(layout.STEP, 1)
-frames_at = _view(FRAME, 1)
-cpus_at = _view(layout.CPU, 1)
-events_at = _view(script_layout.EVENT, 1)
-policies_at = _view(layout.POLICY, 1)
+def _records(record: type[R]) -> Callable[[int], Sequence[R]]:
+    """The records of a class at an address."""
+    of: type = record
+    return cast(Callable[[int], Sequence[R]], _view(dtype_of(of), 1))
+
+
+ints_at: Callable[[int], MutableSequence[int]] = _view("i8", 1)
+table_at: Callable[[int, int], Sequence[MutableSequence[int]]] = _view("i8", 2)
+slabs_at = _records(Slab)
+arrays_at = _records(ArrayCache)
+l3s_at = _records(L3)
+stats_at = _records(CacheStats)
+caches_at = _records(Cache)
+locks_at = _records(Lock)
+spent_at = _records(Spent)
+counts_at = _records(Counts)
+slots_at = _records(Slot)
+steps_at = _records(Step)
+frames_at: Callable[[int], Sequence[Frame]] = _view(FRAME, 1)
+cpus_at = _records(Cpu)
+events_at = _records(EventRow)
+policies_at = _records(MemPolicy)
 
 
 @intrinsic
@@ -136,7 +166,7 @@ def _leading_zeros(typing_context, value):  # type: ignore[no-untyped-def]  # nu
     return types.int64(types.int64), generate
 
 
-leading_zeros: Any = _leading_zeros
+leading_zeros = cast(Callable[[int], int], _leading_zeros)
 
 
 @overload_method(types.Integer, "bit_length")

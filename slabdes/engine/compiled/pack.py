@@ -12,15 +12,33 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.pages import PagePool
-from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
+from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.engine.compiled import layout
+from slabdes.engine import records
 from slabdes.engine.compiled.account import LEVELS
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import (
+    BUCKETS,
+    L3,
+    N_PATHS,
+    Array,
+    Cache,
+    Counts,
+    Lock,
+    LockAccount,
+    Spent,
+    blank,
+    names_of,
+)
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.run_layout import Costs, Disciplines
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
+from slabdes.engine.fields import Account, Clock, Interrupts, fields_of
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.records import Histogram, Spent
+from slabdes.engine.records import Histogram
 from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.locks.disciplines import DISCIPLINES, Discipline
 from slabdes.locks.spinlock import FREE
@@ -31,48 +49,11 @@ from slabdes.paths.sites import N_SITES, LockSite
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
-Array = np.ndarray[Any, Any]
 SPARE_SLABS = 1024
 """Slabs that there is room for at the start; room doubles as it is needed."""
 _FRAMES = 10
 _FRAMES_OF_A_DESCRIPTOR = 8
 """Paths that can be under way at once on a CPU, and as many again for each cache that descriptors' descriptors come from."""
-
-
-class Memory:
-    """All arrays of a run by the names of their pointers, and the record that compiled code finds them through."""
-
-    def __init__(self, run: np.dtype[np.void] = layout.RUN) -> None:
-        self.run = np.zeros(1, run)
-        self._arrays: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        return self._arrays[name]
-
-    def put(self, name: str, values: Any, dtype: Any = "i8") -> Array:
-        """Make an array known under `name`. Empty ones get one entry, so that every address is valid."""
-        array: Array = np.ascontiguousarray(values, dtype)
-        if not array.size:
-            array = np.zeros(1, dtype)
-        self._arrays[name] = array
-        self.run[0][name] = array.ctypes.data
-        return array
-
-    def grow(self, name: str, room: int, fill: int) -> None:
-        """Make an array longer; new entries of plain integers are `fill`."""
-        old = self._arrays[name]
-        array = np.zeros(room, old.dtype) if old.dtype.names else np.full(room, fill, old.dtype)
-        array[: len(old)] = old
-        self.put(name, array, old.dtype)
-
-    def set(self, **values: int) -> None:
-        """Set fields of the run's record."""
-        for name, value in values.items():
-            self.run[0][name] = value
-
-    def get(self, name: str) -> int:
-        """A field of the run's record."""
-        return int(self.run[0][name])
 
 
 def pack(
@@ -91,10 +72,10 @@ def pack(
     pack_caches(memory, state)
     pack_objects(memory, state, lines.owner, lines.home)
     pack_locks(memory, [lock.line for lock in locks], machine.n_nodes)
-    histograms = (len(state.caches) + 1) * layout.N_PATHS
-    memory.put("buckets", np.zeros((histograms, layout.BUCKETS), "i8"))
-    memory.put("counts", no_counts(histograms), layout.COUNTS)
-    memory.put("spent", np.zeros(layout.N_PATHS, layout.SPENT), layout.SPENT)
+    histograms = (len(state.caches) + 1) * N_PATHS
+    memory.put("buckets", np.zeros((histograms, BUCKETS)))
+    memory.put("counts", no_counts(histograms))
+    memory.put("spent", blank(Spent, N_PATHS))
     packed = _pack_cpus(memory, state, cpus)
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["race_key"] = np.array(race_keys, "u8")
@@ -125,7 +106,7 @@ def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: S
     )
     memory.put("words", state.words)
     memory.put("touched", np.full(memory.get("n_words"), NOBODY))
-    memory.put("slabs", table(layout.SLAB, state.slabs), layout.SLAB)
+    memory.put("slabs", table(Slab, state.slabs))
     memory.put("owner", owner)
     memory.put("home", home)
     make_room(memory, SPARE_SLABS)
@@ -134,17 +115,17 @@ def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: S
 def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     """Free locks on these lines: the caches', one for each node's zone, the workload's own."""
     memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
-    packed = memory.put("locks", np.zeros(len(lines), layout.LOCK), layout.LOCK)
+    packed = memory.put("locks", blank(Lock, len(lines)))
     packed["line"] = lines
     packed["holder"] = packed["acquired_by"] = packed["acquired_from"] = packed["passed"] = FREE
-    memory.put("lock_buckets", np.zeros((2 * len(lines), layout.BUCKETS), "i8"))
-    memory.put("lock_counts", no_counts(2 * len(lines)), layout.COUNTS)
-    memory.put("lock_points", np.zeros((len(lines), N_SITES, N_SITES), "i8"))
+    memory.put("lock_buckets", np.zeros((2 * len(lines), BUCKETS)))
+    memory.put("lock_counts", no_counts(2 * len(lines)))
+    memory.put("lock_points", np.zeros((len(lines), N_SITES, N_SITES)))
 
 
 def no_counts(histograms: int) -> Array:
     """Sums of empty histograms."""
-    counts = np.zeros(histograms, layout.COUNTS)
+    counts = blank(Counts, histograms)
     counts["least"] = np.iinfo("i8").max
     return counts
 
@@ -168,7 +149,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
-    memory.set(**{name: getattr(settings.costs, name) for name in layout.COSTS})
+    memory.set(**{name: getattr(settings.costs, name) for name in fields_of(Costs)})
     pack_version(memory, version)
     pack_discipline(memory, settings.locks.discipline)
     memory.set(
@@ -201,7 +182,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
 
 def pack_discipline(memory: Memory, discipline: Discipline) -> None:
     """How contended locks are handed over: one flag. `run.why_not` has refused a discipline that compiled code does not know."""
-    flags = {name: DISCIPLINES[name] is discipline for name in layout.DISCIPLINES}
+    flags = {name: DISCIPLINES[name] is discipline for name in fields_of(Disciplines)}
     assert sum(flags.values()) == 1, discipline
     memory.set(**flags)
 
@@ -232,8 +213,8 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
         arrays.extend(nothing if array is None else array for array in some)
         return first
 
-    caches = np.zeros(len(state.caches), layout.CACHE)
-    l3s = np.zeros(len(state.caches) * state.n_nodes, layout.L3)
+    caches = blank(Cache, len(state.caches))
+    l3s = blank(L3, len(state.caches) * state.n_nodes)
     for cache, record in zip(state.caches, caches, strict=True):
         for name in ("num", "gfporder", "colour", "colour_off", "spare", "limit", "batchcount", "shared"):
             record[name] = getattr(cache, name)
@@ -243,24 +224,24 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
         record["array"] = place(cache.array)
         for l3 in cache.nodelists:
             packed = l3s[cache.index * state.n_nodes + l3.node]
-            for name in layout.L3.names or ():
+            for name in names_of(L3):
                 if name not in ("shared", "alien"):
                     packed[name] = getattr(l3, name)
             packed["shared"] = -1 if l3.shared is None else place([l3.shared])
             packed["alien"] = -1 if l3.alien is None else place(l3.alien)
-    memory.put("caches", caches, layout.CACHE)
-    memory.put("l3s", l3s, layout.L3)
+    memory.put("caches", caches)
+    memory.put("l3s", l3s)
     first_more = place(more)
-    memory.put("arrays", table(layout.ARRAY, arrays), layout.ARRAY)
-    memory.put("stats", table(layout.STATS, [cache.stats for cache in state.caches]), layout.STATS)
+    memory.put("arrays", table(ArrayCache, arrays))
+    memory.put("stats", table(CacheStats, [cache.stats for cache in state.caches]))
     memory.set(all_caches=len(state.caches))
     return arrays, first_more
 
 
-def table(dtype: np.dtype[np.void], objects: Sequence[Any]) -> Array:
-    """Objects with attributes as records of the same names."""
-    made = np.zeros(len(objects), dtype)
-    for name in dtype.names or ():
+def table(record: type, objects: Sequence[Any]) -> Array:
+    """Objects as records of a class, whose fields they have."""
+    made = blank(record, len(objects))
+    for name in names_of(record):
         made[name] = [getattr(one, name) for one in objects]
     return made
 
@@ -290,15 +271,15 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     )
     # A handler may be on top of a path, and a path of its own on top of that.
     depth = 2 * depth + 1
-    packed = memory.put("cpus", np.zeros(n_cpus, layout.CPU), layout.CPU)
-    memory.put("frames", np.zeros(n_cpus * depth, FRAME), FRAME)
+    packed = memory.put("cpus", blank(Cpu, n_cpus))
+    memory.put("frames", np.zeros(n_cpus * depth, FRAME))
     packed["frame0"] = np.arange(n_cpus) * depth
     packed["irq_at"] = NEVER
-    memory.put("accounts", np.zeros(LEVELS * n_cpus, layout.SPENT), layout.SPENT)
-    memory.put("irq_buckets", np.zeros((2, layout.BUCKETS), "i8"))
-    memory.put("irq_counts", no_counts(2), layout.COUNTS)
+    memory.put("accounts", blank(Spent, LEVELS * n_cpus))
+    memory.put("irq_buckets", np.zeros((2, BUCKETS)))
+    memory.put("irq_counts", no_counts(2))
     memory.put("rings", [])
-    memory.put("policies", np.zeros(1, layout.POLICY), layout.POLICY)
+    memory.put("policies", blank(MemPolicy, 1))
     return packed
 
 
@@ -306,10 +287,9 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     """Bring what records are made from back into the objects that the run began with."""
     _unpack_caches(memory, state)
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
+    of_lock, of_cpu = fields_of(LockAccount), fields_of(Clock, Account, Interrupts)
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
-        for name in (
-            "acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area", "changed_at", "digest",
-        ):  # fmt: skip
+        for name in of_lock:
             setattr(lock, name, int(packed[name]))
         lock.joined = _still_waiting(memory, packed)
         points = memory["lock_points"][number]
@@ -318,30 +298,26 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
         lock.hold = _histogram(buckets[2 * number + 1], counts[2 * number + 1])
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
-        for name in (
-            "clock", "digest", "allocs", "frees", "failed", "skipped", "sections", "think_time", "lock_wait", "handoff_time",
-            "slot_wait", "line_time", "local_memory_time", "remote_memory_time", "page_time", "first_touch_time",
-            "descriptor_read_time", "work_time", "idle_time", "interrupts", "interrupts_lost",
-        ):  # fmt: skip
+        for name in of_cpu:
             setattr(cpu, name, int(packed[name]))
     cpus[0].irqs_off, cpus[0].irq_wait = (
         _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
     )
     # Compiled code counts all CPUs together: records add them up anyway.
-    totals = memory["counts"]["total"].reshape(-1, layout.N_PATHS).sum(axis=0)
+    totals = memory["counts"]["total"].reshape(-1, N_PATHS).sum(axis=0)
     for number, packed in enumerate(memory["spent"]):
         cpus[0].spent[Path(number)] = _with_work(packed, int(totals[number]), Path(number))
     for number, sums in enumerate(memory["counts"]):
         if sums["count"]:
-            key = (number // layout.N_PATHS - 1, Path(number % layout.N_PATHS))
+            key = (number // N_PATHS - 1, Path(number % N_PATHS))
             cpus[0].latency[key] = _histogram(memory["buckets"][number], sums)
 
 
 def _with_work(packed: Any, total: int, path: Path) -> list[int]:
     """The parts of a path's time in the order of Spent: work is the rest. `collect` sees to hits: most have no account."""
-    parts = {name: int(packed[name]) for name in layout.SPENT.names or ()}
+    parts = {name: int(packed[name]) for name in names_of(Spent)}
     parts["work"] = 0 if path in (Path.HIT, Path.FREE_HIT) else total - sum(parts.values())
-    return [parts[part.name] for part in fields(Spent)]
+    return [parts[part.name] for part in fields(records.Spent)]
 
 
 def _still_waiting(memory: Memory, lock: Any) -> dict[int, int]:
@@ -370,7 +346,7 @@ def _histogram(buckets: Array, sums: Any) -> Histogram:
 
 def _unpack_caches(memory: Memory, state: SlabState) -> None:
     state.words[:] = memory["words"][: len(state.words)].tolist()
-    columns = {name: memory["slabs"][name][: memory.get("n_slabs")].tolist() for name in layout.SLAB.names or ()}
+    columns = {name: memory["slabs"][name][: memory.get("n_slabs")].tolist() for name in names_of(Slab)}
     for number in range(len(state.slabs), memory.get("n_slabs")):
         state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
     for number, slab in enumerate(state.slabs):
@@ -380,7 +356,7 @@ def _unpack_caches(memory: Memory, state: SlabState) -> None:
     # Without a cache there is still one entry (see `put`).
     for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=False):
         cache.slabs_created, cache.slabs_destroyed = int(packed["slabs_created"]), int(packed["slabs_destroyed"])
-        for name in layout.STATS.names or ():
+        for name in names_of(CacheStats):
             setattr(cache.stats, name, int(stats[name]))
         for array, number in zip(cache.array, range(int(packed["array"]), len(avail)), strict=False):
             array.avail = avail[number]

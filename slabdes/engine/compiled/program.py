@@ -6,48 +6,34 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.clock import (
-    CALLED,
-    GO,
-    NEVER,
-    WAIT,
-    Record,
-    call,
-    end_of_path,
-    schedule,
-    set_timer,
-    settle,
-    unschedule,
-)
+from slabdes.engine.compiled.clock import CALLED, GO, NEVER, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
 from slabdes.engine.compiled.codes import REAP, STAGE
+from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
-from slabdes.engine.compiled.layout import Micro, Status, Why
+from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import (
-    cpus_at,
-    function,
-    inline,
-    slots_at,
-)
-from slabdes.engine.compiled.slab_paths import paths
-from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, unblock, wake
+from slabdes.engine.compiled.numba_tools import function, inline, slots_at
+from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab_paths import path, paths
+from slabdes.engine.compiled.slots import NO_SLOT, emptied, find_slot, forget_slot, is_ready, make_slot, open_barrier, wake
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import Op
 
-allocate, begin_allocate, give_back, begin_give_back = (
-    paths.allocate, paths.begin_allocate, paths.give_back, paths.begin_give_back,
-)  # fmt: skip
-hold_section, begin_hold_section = paths.hold_section, paths.begin_hold_section
-take_block, begin_take_block, give_block, begin_give_block = (
-    paths.take_block, paths.begin_take_block, paths.give_block, paths.begin_give_block,
-)  # fmt: skip
-begin_bulk, end_bulk, begin_end_bulk = paths.begin_bulk, paths.end_bulk, paths.begin_end_bulk
-begin_take_interrupts = paths.begin_take_interrupts
-begin_cache_reap = paths.begin_cache_reap
+allocate, begin_allocate = path("allocate")
+give_back, begin_give_back = path("give_back")
+hold_section, begin_hold_section = path("hold_section")
+take_block, begin_take_block = path("take_block")
+give_block, begin_give_block = path("give_block")
+end_bulk, begin_end_bulk = path("end_bulk")
+_, begin_take_interrupts = path("take_interrupts")
+_, begin_cache_reap = path("cache_reap")
+begin_bulk: Callable[[Run, Cpu], None] = paths.begin_bulk
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
 _AT_SECTION = int(LockSite.SECTION)
 _FINISH = int(Micro.FINISH)
@@ -64,7 +50,7 @@ IDLE = _IDLE
 
 
 @function
-def live(run: Record, cpu: Record, frame: Record) -> int:
+def live(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Go on with the CPU's program, or with its idling."""
     stage = frame.pc & STAGE
     if stage == _ALLOCATED:
@@ -93,7 +79,7 @@ def live(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @function
-def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
+def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Take steps while they only hit the CPU's own array: nobody else can see them."""
     while True:
         if run.done >= run.pause_at:
@@ -132,7 +118,7 @@ def _run_ahead(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _hits(run: Record, cpu: Record, most: int) -> int:
+def _hits(run: Run, cpu: Cpu, most: int) -> int:
     """Take up to `most` steps like the present one, as long as they only hit; how many."""
     if cpu.op == _ALLOC:
         return alloc_hits(run, cpu, most)
@@ -142,14 +128,14 @@ def _hits(run: Record, cpu: Record, most: int) -> int:
 
 
 @function
-def _allocate(run: Record, cpu: Record, frame: Record) -> int:
+def _allocate(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Allocate an object for a slot that is empty."""
     frame.pc = _ALLOCATED
     return allocate(run, cpu, begin_allocate(run, cpu, cpu.cache, cpu.want, cpu.flags, cpu.alloc_hit))
 
 
 @function
-def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
+def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
     """Take the object out of a slot that is full, and free it."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
@@ -159,14 +145,14 @@ def _release(run: Record, cpu: Record, frame: Record, place: int) -> int:
     if obj == NO_OBJECT:
         cpu.skipped += 1
         frame.pc = _NEXT
-        _emptied(run, cpu)
+        emptied(run, cpu)
         return GO
     frame.pc = _FREED
     return give_back(run, cpu, begin_give_back(run, cpu, cpu.cache, obj, cpu.free_hit))
 
 
 @function
-def _begin(run: Record, cpu: Record, frame: Record) -> int:
+def _begin(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Begin a step that is more than a hit."""
     if cpu.op == _ALLOC:
         if not run.windowed:
@@ -174,20 +160,20 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
         frame.pc = _UNTIL_EMPTY
         return GO
     if cpu.op == _FREE:
-        place = find_slot(run, cpu.slot)
+        place = find_slot(run, cpu.what)
         if place != NO_SLOT and slots_at(run.slots)[place].full and slots_at(run.slots)[place].full_at <= cpu.clock:
             return _release(run, cpu, frame, place)
         frame.pc = _UNTIL_FULL
         return GO
     if cpu.op == _SECTION:
         frame.pc = _NEXT
-        return hold_section(run, cpu, begin_hold_section(run, cpu, run.section_lock, cpu.slot))
+        return hold_section(run, cpu, begin_hold_section(run, cpu, run.section_lock, cpu.what))
     if cpu.op == _GET_PAGES:
         frame.pc = _NEXT
-        return take_block(run, cpu, begin_take_block(run, cpu, cpu.slot))
+        return take_block(run, cpu, begin_take_block(run, cpu, cpu.what))
     if cpu.op == _GIVE_PAGES:
         frame.pc = _NEXT
-        return give_block(run, cpu, begin_give_block(run, cpu, cpu.slot))
+        return give_block(run, cpu, begin_give_block(run, cpu, cpu.what))
     if cpu.op == _BEGIN_BULK:
         begin_bulk(run, cpu)
         return GO
@@ -197,7 +183,7 @@ def _begin(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @function
-def _timer_comes(run: Record, cpu: Record) -> None:
+def _timer_comes(run: Run, cpu: Cpu) -> None:
     """What takes the CPU is next: an interrupt, or a reap unless that is due later."""
     if cpu.irq_at <= cpu.reap_at:
         cpu.irqs_on_at = cpu.clock
@@ -207,7 +193,7 @@ def _timer_comes(run: Record, cpu: Record) -> None:
 
 
 @function
-def reap_turn(run: Record, cpu: Record, frame: Record) -> int:
+def reap_turn(run: Run, cpu: Cpu, frame: Frame) -> int:
     """One turn of the CPU's reap timer (CpuProcesses._reap)."""
     if frame.pc == REAP:
         cpu.clock = max(cpu.clock, cpu.reap_at)
@@ -222,7 +208,7 @@ def reap_turn(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _think(run: Record, cpu: Record, frame: Record) -> int:
+def _think(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
     if cpu.timer_at <= cpu.clock + cpu.think:
         spent = max(0, cpu.timer_at - cpu.clock)
@@ -238,14 +224,14 @@ def _think(run: Record, cpu: Record, frame: Record) -> int:
 
 
 @inline
-def _pass_waiting(cpu: Record, when: int) -> None:
+def _pass_waiting(cpu: Cpu, when: int) -> None:
     if when > cpu.clock:
         cpu.slot_wait += when - cpu.clock
         cpu.clock = when
 
 
 @inline
-def _wait_until(run: Record, cpu: Record, frame: Record) -> int:
+def _wait_until(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Wait for something that happens at `cpu.when`, with reaps and interrupts meanwhile; go on at stage `cpu.after`."""
     if cpu.timer_at <= cpu.when and cpu.clock < cpu.when:
         _pass_waiting(cpu, cpu.timer_at)
@@ -256,28 +242,19 @@ def _wait_until(run: Record, cpu: Record, frame: Record) -> int:
     return GO
 
 
-@function
-def _ready(run: Record, cpu: Record) -> bool:
-    if cpu.why == _AT_BARRIER:
-        return not cpu.at_barrier
-    place = find_slot(run, cpu.slot)
-    full = place != NO_SLOT and slots_at(run.slots)[place].full != 0
-    return full == (cpu.why == _FILLED)
-
-
 @inline
-def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+def _block(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     """Wait until another CPU has made it ready, reaping whenever the timer is due; go on at stage `cpu.after`."""
     if stage == _BLOCKED:
         if cpu.blocked:
             cpu.blocked = 0
             run.n_blocked -= 1
         frame.pc = _BLOCK
-        if not _ready(run, cpu):
+        if not is_ready(run, cpu):
             _pass_waiting(cpu, cpu.when)
             _timer_comes(run, cpu)
         return GO
-    if _ready(run, cpu):
+    if is_ready(run, cpu):
         frame.pc = cpu.after
         return GO
     cpu.blocked = 1
@@ -294,7 +271,7 @@ def _block(run: Record, cpu: Record, frame: Record, stage: int) -> int:
 
 
 @inline
-def _barrier(run: Record, cpu: Record, frame: Record) -> int:
+def _barrier(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Wait until as many CPUs as the workload says are here; all go on at the last one's time."""
     run.arrived += 1
     run.latest = max(run.latest, cpu.clock)
@@ -304,35 +281,15 @@ def _barrier(run: Record, cpu: Record, frame: Record) -> int:
         cpu.after = _PASSED
         frame.pc = _BLOCK
         return GO
-    cpus = cpus_at(run.cpus)
-    for number in range(run.n_cpus):
-        other = cpus[number]
-        if other.at_barrier:
-            other.at_barrier = 0
-            other.barrier_time = run.latest
-            if number != cpu.number:
-                unblock(run, other)
-    run.arrived = 0
-    run.latest = 0
+    open_barrier(run, cpu)
     frame.pc = _PASSED
     return GO
 
 
-@inline
-def _emptied(run: Record, cpu: Record) -> None:
-    if run.windowed:
-        place = make_slot(run, cpu.slot)
-        slot = slots_at(run.slots)[place]
-        slot.full = 0
-        slot.emptied = cpu.clock
-        wake(run, slot)
-        forget_slot(run, place)
-
-
 @function
-def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
+def _end_of_alloc(run: Run, cpu: Cpu, frame: Frame) -> None:
     """An allocation that was more than a hit has its object, or none."""
-    slot = slots_at(run.slots)[make_slot(run, cpu.slot)]
+    slot = slots_at(run.slots)[make_slot(run, cpu.what)]
     slot.obj = cpu.ret
     slot.full_at = cpu.clock
     slot.full = 1
@@ -341,17 +298,17 @@ def _end_of_alloc(run: Record, cpu: Record, frame: Record) -> None:
 
 
 @function
-def _end_of_free(run: Record, cpu: Record, frame: Record) -> None:
+def _end_of_free(run: Run, cpu: Cpu, frame: Frame) -> None:
     """A free that was more than a hit is done."""
-    _emptied(run, cpu)
+    emptied(run, cpu)
     frame.pc = _NEXT
 
 
 @inline
-def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+def _operate(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     """An allocation or a free that is more than a hit."""
     if stage == _UNTIL_EMPTY:
-        place = find_slot(run, cpu.slot)
+        place = find_slot(run, cpu.what)
         frame.pc = _DO
         if place != NO_SLOT and slots_at(run.slots)[place].full:
             slots_at(run.slots)[place].waiting = cpu.number + 1
@@ -361,7 +318,7 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
         return GO
     if stage == _DO:
         # An allocation's slot is empty: since when?
-        place = find_slot(run, cpu.slot)
+        place = find_slot(run, cpu.what)
         cpu.when = 0
         if place != NO_SLOT:
             slot = slots_at(run.slots)[place]
@@ -377,10 +334,10 @@ def _operate(run: Record, cpu: Record, frame: Record, stage: int) -> int:
 
 
 @inline
-def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+def _give_back(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     """A free that is more than a hit."""
     if stage == _UNTIL_FULL:
-        place = make_slot(run, cpu.slot)
+        place = make_slot(run, cpu.what)
         slot = slots_at(run.slots)[place]
         frame.pc = _FULL
         if not slot.full:
@@ -390,15 +347,15 @@ def _give_back(run: Record, cpu: Record, frame: Record, stage: int) -> int:
             frame.pc = _BLOCK
         return GO
     if stage == _FULL:
-        cpu.when = slots_at(run.slots)[find_slot(run, cpu.slot)].full_at
+        cpu.when = slots_at(run.slots)[find_slot(run, cpu.what)].full_at
         cpu.after = _RELEASE
         frame.pc = _WAIT_UNTIL
         return GO
-    return _release(run, cpu, frame, find_slot(run, cpu.slot))
+    return _release(run, cpu, frame, find_slot(run, cpu.what))
 
 
 @inline
-def _idle(run: Record, cpu: Record, frame: Record, stage: int) -> int:
+def _idle(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     """After the last step: only reap. The run ends with the last CPU's last step."""
     if stage == _PASSED:
         cpu.when = cpu.barrier_time

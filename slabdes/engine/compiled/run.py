@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from slabdes.allocator.timers import first_reap
 from slabdes.config import Experiment
@@ -15,6 +15,7 @@ from slabdes.engine.records import Records
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import (
     AT_BARRIER,
+    TimedSettings,
     for_slot,
     interrupt_key,
     interrupt_storm,
@@ -32,6 +33,9 @@ from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
+if TYPE_CHECKING:
+    from slabdes.engine.compiled.memory import Memory
+
 STEPS_BETWEEN_REPORTS = 1 << 20
 """Operations after which progress is told, and Ctrl-C heard."""
 STAGES_BETWEEN_REPORTS = 1 << 22
@@ -40,7 +44,7 @@ STAGES_BETWEEN_REPORTS = 1 << 22
 
 def why_not(experiment: Experiment) -> InputError | None:
     """Why only the reference engine can run an experiment; None if this one can."""
-    from slabdes.engine.compiled.layout import DISCIPLINES
+    from slabdes.engine.compiled.run_layout import DISCIPLINES
 
     if experiment.debug:
         return InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
@@ -81,13 +85,9 @@ def run_compiled(
     log: EventLog | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
-    import numpy as np
-
-    from slabdes.engine.compiled.entries import simulate_function
-    from slabdes.engine.compiled.feed import Feed
-    from slabdes.engine.compiled.layout import Status
-    from slabdes.engine.compiled.logged import LOGGED_RUN, STEPS_BETWEEN_EMPTYINGS, empty, pack_log
-    from slabdes.engine.compiled.pack import Memory, make_room, pack, pack_interrupts, unpack
+    from slabdes.engine.compiled.logged import LoggedRun, pack_log
+    from slabdes.engine.compiled.memory import Memory
+    from slabdes.engine.compiled.pack import pack, unpack
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
@@ -96,19 +96,39 @@ def run_compiled(
     place_lines(state, lines)
     locks = make_locks(state, lines, settings.version)
     cpus = make_cpus(experiment, machine, workload, replication)
-    for cpu in cpus:
-        cpu.reap_due = first_reap(cpu.number, 0, settings.hz)
     jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
     race_keys = [race_key(experiment, replication, cpu.number) for cpu in cpus]
-    memory = Memory() if log is None else Memory(LOGGED_RUN)
+    memory = Memory() if log is None else Memory(LoggedRun)
     if log is not None:
         pack_log(memory)
     pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
+    _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
+    _live(memory, workload, progress, log)
+    unpack(memory, state, locks, cpus)
+    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload.warnings)
+
+
+def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:
+    import numpy as np
+
+    from slabdes.engine.compiled.pack import pack_interrupts
+
     if settings.interrupts is not None:
-        pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
-    memory["cpus"]["reap_due"] = [cpu.reap_due for cpu in cpus]
-    memory["cpus"]["reap_at"] = [reap_time_ps(cpu.reap_due, settings.hz) for cpu in cpus]
-    memory["cpus"]["timer_at"] = np.minimum(memory["cpus"]["reap_at"], memory["cpus"]["irq_at"])
+        pack_interrupts(memory, settings.interrupts, interrupt_keys)
+    cpus = memory["cpus"]
+    cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
+    cpus["reap_at"] = [reap_time_ps(due, settings.hz) for due in cpus["reap_due"].tolist()]
+    cpus["timer_at"] = np.minimum(cpus["reap_at"], cpus["irq_at"])
+
+
+def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | None, log: EventLog | None) -> None:
+    """Simulate to the end: whenever compiled code wants something of Python, it comes back and says what."""
+    from slabdes.engine.compiled.entries import simulate_function
+    from slabdes.engine.compiled.feed import Feed
+    from slabdes.engine.compiled.layout import Status
+    from slabdes.engine.compiled.logged import STEPS_BETWEEN_EMPTYINGS, empty
+    from slabdes.engine.compiled.pack import make_room
+
     feed = Feed(memory, workload)
     simulate = simulate_function(logged=log is not None)
     between = STEPS_BETWEEN_REPORTS if log is None else STEPS_BETWEEN_EMPTYINGS
@@ -135,20 +155,18 @@ def run_compiled(
             progress(memory.get("done"))
     if log is not None:
         log.close()
-    unpack(memory, state, locks, cpus)
     if progress is not None:
         progress(memory.get("done"))
-    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload.warnings)
 
 
 def _blocked(cpus: Any) -> dict[int, str]:
     """What each blocked CPU waits for."""
-    from slabdes.engine.compiled.layout import Why
+    from slabdes.engine.compiled.cpu_layout import Why
 
     texts = {
         int(cpu["number"]): AT_BARRIER
         if cpu["why"] == Why.BARRIER
-        else for_slot(int(cpu["slot"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
+        else for_slot(int(cpu["what"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
         for cpu in cpus
         if cpu["blocked"]
     }

@@ -7,31 +7,45 @@ A run's record of this type makes numba compile the paths anew, with the parts t
 from __future__ import annotations
 
 from enum import IntEnum, auto
-from typing import Final
 
-import numpy as np
+from slabdes.engine.compiled.run_layout import Run
 
-from slabdes.engine.compiled.layout import RUN, record
 
-EVENT: Final = record("kind", "cpu", "a", "b", "c", "d", "e", "f")
-"""One event; what the operands mean, `Event` says."""
-SCRIPT_RUN: Final = np.dtype(
-    [
-        *((name, "i8") for name in RUN.names or ()),
-        *(
-            (name, "i8")
-            for name in (
-                "events", "n_events", "event_room", "most_moved", "interrupts", "new_shared", "cpus_of_node", "node_of_cpu",
-                "old_arrays", "new_arrays", "turn", "caller", "jiffies", "failing_calls", "failing_node",
-            )
-        ),
-    ],
-    align=True,
-)  # fmt: skip
-"""RUN and then: pointers to events, the order in which CPUs are interrupted, and a tune's new arrays and limits;
-the CPU whose paths go on and the one that interrupted it; what a script sets."""
-ONLY_SCRIPTS_HAVE: Final = "events"
-"""The field that tells the two types of run apart."""
+class EventRow:
+    """One event; what the operands mean, `Event` says."""
+
+    kind: int
+    cpu: int
+    a: int
+    b: int
+    c: int
+    d: int
+    e: int
+    f: int
+
+
+class ScriptRun(Run):
+    """A run of a script.
+
+    Its events, their room and how many objects a step moves at most; the order in which CPUs are interrupted; a tune's new
+    arrays; the CPU whose paths go on and the one that interrupted it; what a script sets.
+    """
+
+    events: int
+    n_events: int
+    event_room: int
+    most_moved: int
+    interrupts: int
+    new_shared: int
+    cpus_of_node: int
+    node_of_cpu: int
+    old_arrays: int
+    new_arrays: int
+    turn: int
+    caller: int
+    jiffies: int
+    failing_calls: int
+    failing_node: int
 
 
 class Event(IntEnum):

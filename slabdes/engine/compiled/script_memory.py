@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.state import NOBODY, ArrayCache, KmemCache, Slab, SlabState
+from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.engine.compiled import layout
-from slabdes.engine.compiled.layout import POLICY
-from slabdes.engine.compiled.pack import Memory, no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
-from slabdes.engine.compiled.script_layout import EVENT, SCRIPT_RUN
+from slabdes.engine.compiled.layout import BUCKETS, L3, N_PATHS, blank, names_of
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
+from slabdes.engine.compiled.script_layout import EventRow, ScriptRun
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
 from slabdes.units import MAX_RUN_PS
 
@@ -32,7 +33,7 @@ class ScriptMemory(Memory):
     def __init__(
         self, state: SlabState, version: Version, zonelists: Sequence[Sequence[int]], more: Sequence[ArrayCache] = ()
     ) -> None:
-        super().__init__(SCRIPT_RUN)
+        super().__init__(ScriptRun)
         n_cpus, n_nodes = len(state.node_of_cpu), state.n_nodes
         pack_version(self, version)
         self.set(
@@ -61,10 +62,10 @@ class ScriptMemory(Memory):
         self.put("free_pages", np.zeros(n_nodes))
         self.put("page_batch", np.full(n_nodes, NO_LIST))
         self.put("page_high", np.full(n_nodes, NO_LIST))
-        histograms = (len(state.caches) + 1) * layout.N_PATHS
-        self.put("buckets", np.zeros((histograms, layout.BUCKETS)))
-        self.put("counts", no_counts(histograms), layout.COUNTS)
-        self.put("policies", np.zeros(1, POLICY), POLICY)
+        histograms = (len(state.caches) + 1) * N_PATHS
+        self.put("buckets", np.zeros((histograms, BUCKETS)))
+        self.put("counts", no_counts(histograms))
+        self.put("policies", blank(MemPolicy, 1))
         self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))
         self.put("cpus_of_node", np.zeros(n_nodes))
@@ -75,7 +76,7 @@ class ScriptMemory(Memory):
         """Room for what several steps write down, whatever slabs there are now; what was written is gone."""
         most = max((array.limit for array in self.arrays), default=0)
         room = _SOME_EVENTS + most + 2 * self.get("n_slabs") + EVENTS_OF_A_STEP
-        self.put("events", np.zeros(room, EVENT), EVENT)
+        self.put("events", blank(EventRow, room))
         self.set(n_events=0, event_room=room, most_moved=most)
 
     def unpack(self, state: SlabState) -> None:
@@ -84,7 +85,7 @@ class ScriptMemory(Memory):
         state.n_lines = self.get("n_lines")
         n_slabs = self.get("n_slabs")
         slabs = self["slabs"][:n_slabs]
-        columns = {name: slabs[name].tolist() for name in layout.SLAB.names or ()}
+        columns = {name: slabs[name].tolist() for name in names_of(Slab)}
         for number in range(len(state.slabs), n_slabs):
             state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
         for name, values in columns.items():
@@ -95,12 +96,12 @@ class ScriptMemory(Memory):
         for cache, packed, stats in zip(state.caches, self["caches"], self["stats"], strict=False):
             for name in ("slabs_created", "slabs_destroyed", "ctor_calls", "spare"):
                 setattr(cache, name, int(packed[name]))
-            for name in layout.STATS.names or ():
+            for name in names_of(CacheStats):
                 setattr(cache.stats, name, int(stats[name]))
             cache.array = self.arrays[int(packed["array"]) : int(packed["array"]) + len(state.node_of_cpu)]
             for l3 in cache.nodelists:
                 record = self["l3s"][cache.index * state.n_nodes + l3.node]
-                for name in layout.L3.names or ():
+                for name in names_of(L3):
                     if name not in ("shared", "alien"):
                         setattr(l3, name, int(record[name]))
                 shared = int(record["shared"])

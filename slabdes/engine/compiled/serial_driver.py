@@ -6,16 +6,18 @@ Nothing costs time, so no lock is ever held by another and nothing waits. Leaves
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled import codes
-from slabdes.engine.compiled.clock import CALLED, GO, Record
+from slabdes.engine.compiled.clock import CALLED, GO
+from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.driver import follow, room_for_slabs
 from slabdes.engine.compiled.each_cpu import interrupt_next
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function
-from slabdes.engine.compiled.slab_paths import paths
+from slabdes.engine.compiled.script_layout import ScriptRun
+from slabdes.engine.compiled.slab_paths import Follow, path, paths
 
 _FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)
 _PATH = ~codes.STAGE
@@ -23,12 +25,13 @@ _EACH_CPU = codes.EACH_CPU
 _SLABS = int(Status.SLABS)
 EVENTS_OF_A_STEP = 32
 """More than a step writes down beside an event for each object of an array and each slab that it gives up."""
-REST = paths.REST
-follow_rest, begin_do_drain = paths.follow_rest, paths.begin_do_drain
+REST: tuple[int, ...] = paths.REST
+follow_rest: Follow = paths.follow_rest
+_, begin_do_drain = path("do_drain")
 
 
 @function
-def _step(run: Record, cpu: Record) -> int:
+def _step(run: ScriptRun, cpu: Cpu) -> int:
     """Do what comes next on the path that is on top of a CPU's stack."""
     frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
     path = frame.pc & _PATH
@@ -43,7 +46,7 @@ def _step(run: Record, cpu: Record) -> int:
     return status
 
 
-def operate(runs: Any) -> int:
+def operate(runs: Sequence[ScriptRun]) -> int:
     """Go on with the operation of the script's run that `runs` holds as its only entry; why it came back, as a Status.
 
     An operation has ended when the stack of the CPU that began it is empty; so has an interrupt, and its CPU's caller goes on.

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, NOBODY, SLAB_LINES
-from slabdes.engine.compiled.clock import Record
+from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import caches_at, function, inline, ints_at, l3s_at, slabs_at
+from slabdes.engine.compiled.run_layout import Run
 
 before_reap_mutex_trylock = look
 before_reap_mutex_unlock = look
 
 
 @inline
-def reap_mutex_trylock(run: Record, cpu: Record) -> bool:
+def reap_mutex_trylock(run: Run, cpu: Cpu) -> bool:
     """cache_chain_mutex, as cache_reap asks for it."""
     if run.reaper != NOBODY:
         return False
@@ -22,81 +23,81 @@ def reap_mutex_trylock(run: Record, cpu: Record) -> bool:
 
 
 @inline
-def reap_mutex_unlock(run: Record, cpu: Record) -> None:
+def reap_mutex_unlock(run: Run, cpu: Cpu) -> None:
     """Give cache_chain_mutex back."""
     run.reaper = NOBODY
 
 
 @inline
-def on_stack(run: Record, cpu: Record, obj: int) -> int:
+def on_stack(run: Run, cpu: Cpu, obj: int) -> int:
     """Where in `words` the CPU keeps a single object while it is freed."""
     ints_at(run.words)[run.scratch + cpu.number] = obj
     return run.scratch + cpu.number
 
 
 @inline
-def caches_length(run: Record) -> int:
+def caches_length(run: Run) -> int:
     """How many caches there are."""
     return run.all_caches
 
 
 @inline
-def nodelists_item(run: Record, cache: int, node: int) -> int:
+def nodelists_item(run: Run, cache: int, node: int) -> int:
     """A cache's kmem_list3 of a node."""
     return cache * run.n_nodes + node
 
 
 @inline
-def nodelists_length(run: Record, cache: int) -> int:
+def nodelists_length(run: Run, cache: int) -> int:
     """One for each node."""
     return run.n_nodes
 
 
 @inline
-def array_item(run: Record, cache: int, cpu: int) -> int:
+def array_item(run: Run, cache: int, cpu: int) -> int:
     """A cache's array of a CPU."""
     return caches_at(run.caches)[cache].array + cpu
 
 
 @inline
-def alien_item(run: Record, l3: int, node: int) -> int:
+def alien_item(run: Run, l3: int, node: int) -> int:
     """A node's alien cache for another; -1 for its own."""
     own = l3s_at(run.l3s)[l3]
     return own.alien + node if node != own.node else -1
 
 
 @inline
-def alien_length(run: Record, l3: int) -> int:
+def alien_length(run: Run, l3: int) -> int:
     """One for each node, if there are alien caches."""
     return run.n_nodes if l3s_at(run.l3s)[l3].alien >= 0 else 0
 
 
 @inline
-def zonelist_item(run: Record, node: int, place: int) -> int:
+def zonelist_item(run: Run, node: int, place: int) -> int:
     """A node of a zonelist."""
     return ints_at(run.zonelists)[node * run.n_nodes + place]
 
 
 @inline
-def zonelist_length(run: Record, node: int) -> int:
+def zonelist_length(run: Run, node: int) -> int:
     """Every node is on it."""
     return run.n_nodes
 
 
 @inline
-def zones_item(run: Record, node: int, place: int) -> int:
+def zones_item(run: Run, node: int, place: int) -> int:
     """A node whose pages will do."""
     return zonelist_item(run, node, place)
 
 
 @inline
-def zone_lock(run: Record, zone: int) -> int:
+def zone_lock(run: Run, zone: int) -> int:
     """The number of the lock of a node's zone."""
     return run.first_zone_lock + zone
 
 
 @function
-def new_slab(run: Record, cpu: Record, cache: int) -> int:
+def new_slab(run: Run, cpu: Cpu, cache: int) -> int:
     """A slab for a cache, on no list: a destroyed one's number again, else the next."""
     record = caches_at(run.caches)[cache]
     slabs = slabs_at(run.slabs)

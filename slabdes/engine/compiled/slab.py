@@ -16,7 +16,12 @@ from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.kept_code import write_whole
+from slabdes.engine.compiled.layout import Frame, names_of
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.errors import InputError
+from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import ClockedCpu, Tolls
@@ -34,8 +39,8 @@ class _Kernel(ShrinkingKernel[_Cpu], SlabCharges[_Cpu], InterruptedKernel[_Cpu])
     """All that paths and prices ask for."""
 
 
-def _table(record: type, name: str, text: str, dtype: np.dtype[np.void]) -> Table:
-    return Table(record, name, text, frozenset(dtype.names or ()))
+def _table(record: type, name: str, text: str, held: type) -> Table:
+    return Table(record, name, text, frozenset(names_of(held)))
 
 
 _STAND_FOR: Final = (
@@ -60,13 +65,13 @@ SLAB: Final = Target(
     kernel=_Kernel,
     cpu=_Cpu,
     tables=(
-        _table(KmemCache, "caches", "caches_at(run.caches)", layout.CACHE),
+        _table(KmemCache, "caches", "caches_at(run.caches)", layout.Cache),
         _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
-        _table(ArrayCache, "arrays", "arrays_at(run.arrays)", layout.ARRAY),
-        _table(Slab, "slabs", "slabs_at(run.slabs)", layout.SLAB),
-        _table(CacheStats, "stats_of", "stats_at(run.stats)", layout.STATS),
-        _table(Tolls, "locks", "locks_at(run.locks)", layout.LOCK),
-        _table(MemPolicy, "policies", "policies_at(run.policies)", layout.POLICY),
+        _table(ArrayCache, "arrays", "arrays_at(run.arrays)", ArrayCache),
+        _table(Slab, "slabs", "slabs_at(run.slabs)", Slab),
+        _table(CacheStats, "stats_of", "stats_at(run.stats)", CacheStats),
+        _table(Tolls, "locks", "locks_at(run.locks)", layout.Lock),
+        _table(MemPolicy, "policies", "policies_at(run.policies)", MemPolicy),
     ),
     services=tuple(
         f"slabdes.engine.compiled.{name}"
@@ -99,8 +104,8 @@ SLAB: Final = Target(
     ),
     rest=("reap_cache", "kmem_cache_shrink", "do_drain", "do_tune_cpucache"),
     helpers=("begin_bulk",),
-    run_fields=frozenset(layout.RUN.names or ()),
-    cpu_fields=frozenset(layout.CPU.names or ()),
+    run_fields=frozenset(names_of(Run)),
+    cpu_fields=frozenset(names_of(Cpu)),
     at_once=frozenset({"kmem_cache_alloc", "kmem_cache_free", "cache_alloc_refill", "cache_flusharray", "free_block"}),
     own_numbers=frozenset({("KmemCache", "index")}),
     parts=frozenset({("KmemCache", "stats")}),
@@ -117,8 +122,6 @@ SLAB: Final = Target(
     | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
     first_number=codes.N_PATHS,
 )
-HAND: Final = ("cache", "i")
-"""Fields of the frames of paths that are not lowered."""
 
 
 @cache
@@ -129,18 +132,21 @@ def lowered() -> Lowered:
 
 def lowered_file() -> Path:
     """The text of the paths, made if need be. Raises InputError where no folder can be written."""
-    lowered()
+    text = lowered().text
     folder = cache_folder()
     if folder is None:
         raise InputError("the folder for compiled code", "cannot be written", allowed="SLABDES_CACHE_DIR=<a folder>")
-    return folder / "slab.py"
+    file = folder / "slab.py"
+    with input_errors(file):
+        write_whole(file, text.encode())  # whatever has become of it since
+    return file
 
 
 def _frame() -> np.dtype[np.void]:
-    return layout.record("pc", *dict.fromkeys((*HAND, *lowered().frame)))
+    return np.dtype([(name, "i8") for name in dict.fromkeys((*names_of(Frame), *lowered().frame))], align=True)
 
 
 FRAME: Final[Any] = _frame()
-"""A path under way: where it goes on, its arguments, its local variables."""
+"""A path under way, with the arguments and local variables of lowered ones."""
 TAKE_INTERRUPTS: Final = lowered().numbers["take_interrupts"]
 """The path that handles interrupts, which locks begin when they are released."""

@@ -27,23 +27,27 @@ move up, so that a run of 10^9 operations needs room for the slots in use only.
 
 from __future__ import annotations
 
-from slabdes.engine.compiled.clock import Record, schedule
+from slabdes.engine.compiled.clock import schedule
+from slabdes.engine.compiled.cpu_layout import Cpu, Why
+from slabdes.engine.compiled.layout import Slot
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, slots_at, uint64
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.streams import mix64
 from slabdes.workload.synthetic import SLOT_BITS
 
+_FILLED, _AT_BARRIER = int(Why.FILLED), int(Why.BARRIER)
 _COUNTER = (1 << SLOT_BITS) - 1
 FREE_PLACE = -1
 NO_SLOT = -1
 
 
 @inline
-def _home(run: Record, key: int) -> int:
+def _home(run: Run, key: int) -> int:
     return int64(mix64(uint64(key))) & run.slot_mask
 
 
 @function
-def find_slot(run: Record, key: int) -> int:
+def find_slot(run: Run, key: int) -> int:
     """The place of a slot, or NO_SLOT if nothing is held about it."""
     if not run.hashed:
         return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
@@ -57,7 +61,7 @@ def find_slot(run: Record, key: int) -> int:
 
 
 @function
-def make_slot(run: Record, key: int) -> int:
+def make_slot(run: Run, key: int) -> int:
     """The place of a slot, an empty one if nothing was held about it."""
     if not run.hashed:
         return (key >> SLOT_BITS) * run.slot_stride + (key & _COUNTER)
@@ -77,7 +81,7 @@ def make_slot(run: Record, key: int) -> int:
 
 
 @function
-def forget_slot(run: Record, place: int) -> None:
+def forget_slot(run: Run, place: int) -> None:
     """Hold nothing about a slot any more, if there is nothing to be held; later ones of its chain move up."""
     slots = slots_at(run.slots)
     slot = slots[place]
@@ -103,7 +107,7 @@ def forget_slot(run: Record, place: int) -> None:
 
 
 @inline
-def unblock(run: Record, cpu: Record) -> None:
+def unblock(run: Run, cpu: Cpu) -> None:
     """Let a blocked CPU look again, unless it is reaping meanwhile."""
     if cpu.blocked:
         cpu.blocked = 0
@@ -112,7 +116,7 @@ def unblock(run: Record, cpu: Record) -> None:
 
 
 @function
-def wake(run: Record, slot: Record) -> None:
+def wake(run: Run, slot: Slot) -> None:
     """Tell the CPU that waits for a slot that it has changed."""
     if slot.waiting:
         waiting = slot.waiting - 1
@@ -121,7 +125,7 @@ def wake(run: Record, slot: Record) -> None:
 
 
 @function
-def rehash(run: Record, old: int, places: int) -> None:
+def rehash(run: Run, old: int, places: int) -> None:
     """Move all entries of a table of `places` places at address `old` into the present one, which is empty."""
     table = slots_at(old)
     run.n_slots = 0
@@ -134,3 +138,40 @@ def rehash(run: Record, old: int, places: int) -> None:
             here.emptied = there.emptied
             here.waiting = there.waiting
             here.full = there.full
+
+
+@inline
+def emptied(run: Run, cpu: Cpu) -> None:
+    """The present step's slot, which its object has left: who waits for that is woken."""
+    if run.windowed:
+        place = make_slot(run, cpu.what)
+        slot = slots_at(run.slots)[place]
+        slot.full = 0
+        slot.emptied = cpu.clock
+        wake(run, slot)
+        forget_slot(run, place)
+
+
+@function
+def is_ready(run: Run, cpu: Cpu) -> bool:
+    """Whether that for which a CPU blocks has happened."""
+    if cpu.why == _AT_BARRIER:
+        return not cpu.at_barrier
+    place = find_slot(run, cpu.what)
+    full = place != NO_SLOT and slots_at(run.slots)[place].full != 0
+    return full == (cpu.why == _FILLED)
+
+
+@inline
+def open_barrier(run: Run, cpu: Cpu) -> None:
+    """Let all CPUs that wait at the barrier go on, at the last one's time."""
+    cpus = cpus_at(run.cpus)
+    for number in range(run.n_cpus):
+        other = cpus[number]
+        if other.at_barrier:
+            other.at_barrier = 0
+            other.barrier_time = run.latest
+            if number != cpu.number:
+                unblock(run, other)
+    run.arrived = 0
+    run.latest = 0

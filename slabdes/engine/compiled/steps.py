@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slabdes.allocator.gfp import MAY_WAIT
-from slabdes.engine.compiled.clock import Record, exponential_draw, high_product, next_draw
-from slabdes.engine.compiled.layout import ProgramKind, Status
+from slabdes.engine.compiled.clock import exponential_draw, high_product, next_draw
+from slabdes.engine.compiled.cpu_layout import Cpu, ProgramKind
+from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps_at
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op
 
 _STREAM, _BURST, _MIX, _PASS, _SECTION = (
@@ -22,7 +22,7 @@ MORE = int(Status.STEPS)
 
 
 @inline
-def next_step(run: Record, cpu: Record) -> int:
+def next_step(run: Run, cpu: Cpu) -> int:
     """Put the CPU's next step into its record: HAVE; END after the last one, MORE if Python must bring more."""
     if cpu.kind == _BURST:
         return _burst(run, cpu)
@@ -36,11 +36,11 @@ def next_step(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _set(cpu: Record, think: int, op: int, cache: int, slot: int, flags: int) -> int:
+def _set(cpu: Cpu, think: int, op: int, cache: int, what: int, flags: int) -> int:
     cpu.think = think
     cpu.op = op
     cpu.cache = cache
-    cpu.slot = slot
+    cpu.what = what
     cpu.want = ANY_NODE
     cpu.flags = flags
     cpu.alike = 1
@@ -48,7 +48,7 @@ def _set(cpu: Record, think: int, op: int, cache: int, slot: int, flags: int) ->
 
 
 @inline
-def _stream(run: Record, cpu: Record) -> int:
+def _stream(run: Run, cpu: Cpu) -> int:
     if cpu.pos == cpu.end:
         return END if cpu.ended else MORE
     step = steps_at(run.steps)[cpu.number * run.chunk + cpu.pos]
@@ -56,7 +56,7 @@ def _stream(run: Record, cpu: Record) -> int:
     cpu.think = step.think
     cpu.op = step.op
     cpu.cache = step.cache
-    cpu.slot = step.slot
+    cpu.what = step.what
     cpu.want = step.node
     cpu.flags = step.flags
     cpu.alike = 1
@@ -64,7 +64,7 @@ def _stream(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _burst(run: Record, cpu: Record) -> int:
+def _burst(run: Run, cpu: Cpu) -> int:
     """Phases: 0 allocate, 1 barrier, 2 free, 3 barrier. Within a bulk call `call_end` is the object after its last, else 0."""
     if cpu.call_end and cpu.index == cpu.call_end:
         cpu.call_end = 0
@@ -104,28 +104,28 @@ def _burst(run: Record, cpu: Record) -> int:
 
 
 @inline
-def _next_cache(run: Record, cpu: Record) -> None:
+def _next_cache(run: Run, cpu: Cpu) -> None:
     cpu.turn += 1
     if cpu.turn == run.n_caches:
         cpu.turn = 0
 
 
 @inline
-def skip_steps(cpu: Record, steps: int) -> None:
+def skip_steps(cpu: Cpu, steps: int) -> None:
     """Go on from the present step to one like it: the next `cpu.alike` - 1 differ in their slots only, all the CPU's own."""
     cpu.index += steps
-    cpu.slot += steps
+    cpu.what += steps
 
 
 @inline
-def _think(run: Record, cpu: Record) -> int:
+def _think(run: Run, cpu: Cpu) -> int:
     if run.think_random:
         return exponential_draw(run, next_draw(cpu), run.think_mean)
     return run.think_mean
 
 
 @function
-def _mix(run: Record, cpu: Record) -> int:
+def _mix(run: Run, cpu: Cpu) -> int:
     if cpu.index == run.operations:
         return END
     cpu.index += 1
@@ -147,7 +147,7 @@ def _mix(run: Record, cpu: Record) -> int:
 
 
 @function
-def _pass(run: Record, cpu: Record) -> int:
+def _pass(run: Run, cpu: Cpu) -> int:
     if cpu.round == run.objects:
         return END
     cpu.round += 1
@@ -161,12 +161,12 @@ def _pass(run: Record, cpu: Record) -> int:
 
 
 @function
-def _section(run: Record, cpu: Record) -> int:
+def _section(run: Run, cpu: Cpu) -> int:
     if cpu.index == run.operations:
         return END
     cpu.index += 1
     think = _think(run, cpu)
-    hold: Any = run.hold_mean
+    hold = run.hold_mean
     if run.hold_random:
         hold = exponential_draw(run, next_draw(cpu), run.hold_mean)
     return _set(cpu, think, _HOLD, NO_CACHE, hold, 0)

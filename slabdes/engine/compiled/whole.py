@@ -7,16 +7,16 @@ Leaves out what is compiled (`cache`). Uses parts of numba that have no promise:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from numba.core import codegen, cpu
+from numba.core import codegen, cpu, event, targetconfig, types
 
 _LIBRARY: Final[Any] = codegen.JITCodeLibrary
 _CONTEXT: Final[Any] = cpu.CPUContext
 _CPU: Final[Any] = cpu
-Method = Callable[..., Any]
+_CONFIG: Final[Any] = targetconfig.TargetConfig
 
 
 @contextmanager
@@ -43,13 +43,35 @@ def whole_program(outermost: str) -> Iterator[None]:
         # Nothing of the others can be called from Python: they only need an object each, as numba's key.
         return _CPU._dynfunc.make_function(described.lookup_module(), described.qualname, "", 0, env, (library,))
 
-    _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module = optimise_outermost, finalise_outermost
-    _CONTEXT.get_executable = executable_of_outermost
-    try:
+    instead = [
+        (_LIBRARY, "_optimize_final_module", optimise_outermost),
+        (_LIBRARY, "_finalize_final_module", finalise_outermost),
+        (_CONTEXT, "get_executable", executable_of_outermost),
+        *_SHORTER,
+    ]
+    with ExitStack() as stack:
+        for of, name, made in instead:
+            stack.callback(setattr, of, name, getattr(of, name))
+            setattr(of, name, made)
         yield
-    finally:
-        _LIBRARY._optimize_final_module, _LIBRARY._finalize_final_module = optimise, finalise
-        _CONTEXT.get_executable = executable
+
+
+def _values(config: Any) -> dict[str, Any]:
+    """Of a TargetConfig, without asking a descriptor for each."""
+    given: dict[str, Any] = config._values
+    return {name: option.default for name, option in config.options.items()} | given
+
+
+_SHORTER: Final[list[tuple[Any, str, Any]]] = [
+    # A record's name says all that its repr does, which numba asks for ten thousands of times.
+    (types.Record, "__repr__", lambda record: record.name),
+    # Nobody listens but the timers of functions, each to all that are compiled within it.
+    (event, "broadcast", lambda happened: None),
+    # Options of compiling, which are compared for each function that is looked for.
+    (_CONFIG, "values", _values),
+    (_CONFIG, "__hash__", lambda config: hash(tuple(sorted(config.options)))),
+]
+"""What numba does over and over while it compiles, in short."""
 
 
 def _keep_inside(library: Any) -> None:

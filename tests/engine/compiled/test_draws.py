@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slabdes import streams
 from slabdes.engine.compiled import clock, layout
 from slabdes.engine.compiled.numba_tools import OPTIONS
+from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import fold, what_word
 from slabdes.engine.records import bucket_of
 
@@ -23,7 +24,7 @@ LONGEST_MEAN_PS = 10**15
 
 @pytest.fixture(scope="module")
 def run() -> np.ndarray:
-    run = np.zeros(1, layout.RUN)
+    run = layout.blank(Run, 1)
     table = np.array(streams.exponential_table(), "i8")
     run[0]["exponential"] = table.ctypes.data
     table.setflags(write=False)

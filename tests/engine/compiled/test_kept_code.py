@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import random
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,8 @@ import numba
 import pytest
 
 from slabdes.engine.compiled import cache, kept_code
-from slabdes.engine.compiled.kept_code import KeptCode
+from slabdes.engine.compiled.kept_code import KeptCode, write_code
+from slabdes.lowering.lower import Lowered
 
 only_posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners and modes are POSIX's")
 
@@ -238,3 +241,69 @@ def test_a_cut_file_is_nothing_that_an_earlier_run_has_left(fresh: Path) -> None
     (file,) = folder.glob(f"twice-*{kept_code.SUFFIX}")
     file.write_bytes(file.read_bytes()[:-1])
     assert not cache.has_compiled("twice")
+
+
+LOWERED = Lowered("x = 1\n", ("a",), {"p": 16}, {"p": {"q": "a"}})
+
+
+def kept_text() -> tuple[Lowered, bool]:
+    """What is kept of LOWERED, and whether it was lowered now."""
+    made = []
+
+    def lower() -> Lowered:
+        made.append(True)
+        return LOWERED
+
+    return cache.kept_text("sample", lower), bool(made)
+
+
+def test_lowered_text_is_kept_and_is_the_same_when_it_is_read(fresh: Path) -> None:
+    assert kept_text() == (LOWERED, True)
+    assert kept_text() == (LOWERED, False)
+
+
+def planted(file: Path) -> None:
+    file.write_bytes(json.dumps(asdict(LOWERED) | {"text": "raise SystemExit"}).encode())
+
+
+@only_posix
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (planted, "is cut, or is no compiled code"),
+        (lambda file: file.write_bytes(b""), "is empty"),
+        (lambda file: file.write_bytes(file.read_bytes()[:100]), "is cut or changed"),
+        (lambda file: file.write_bytes(file.read_bytes().replace(b"x = 1", b"x = 2")), "is cut or changed"),
+        (lambda file: write_code(file, bytes(32), b"{}"), "is of another version"),
+        (lambda file: file.chmod(0o666), "can be written to by others"),
+        (lambda file: file.rename(file.with_name("other")) and file.symlink_to("other"), "symbolic links"),
+    ],
+)
+def test_lowered_text_that_is_not_as_it_was_written_is_never_run_but_lowered_again_and_healed(
+    spoil: Callable[[Path], object], told: str, fresh: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_text()
+    (file,) = fresh.rglob(f"*{cache.LOWERED_SUFFIX}")
+    spoil(file)
+    assert kept_text() == (LOWERED, True)
+    (line,) = caplog.messages
+    assert told in line and line.endswith("lowering again")
+    assert kept_text() == (LOWERED, False)
+    assert len(caplog.messages) == 1
+
+
+def test_lowered_text_that_cannot_be_kept_is_used_and_that_is_told(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = cache.cache_folder()
+    assert folder is not None
+    (folder / "sample.py").mkdir()
+    assert kept_text() == (LOWERED, True)
+    assert "the lowered text is not kept" in caplog.text
+
+
+def test_the_text_that_is_shown_is_what_runs_whatever_lay_there(fresh: Path) -> None:
+    from slabdes.engine.compiled.slab import lowered, lowered_file
+
+    folder = cache.cache_folder()
+    assert folder is not None
+    (folder / "slab.py").write_text("something else")
+    assert lowered_file().read_text(encoding="utf-8") == lowered().text

@@ -124,7 +124,7 @@ def body(text: str) -> str:
 
 
 def test_an_overload_chooses_by_the_fields_of_a_record_when_it_is_compiled() -> None:
-    """numba_tools.by_field: else timed runs would carry what only scripts and logs need, or `run.fields` would be no more."""
+    """numba_tools.by_run: else timed runs would carry what only scripts and logs need, or `run.fields` would be no more."""
 
     def either(run: Any) -> int:
         raise NotImplementedError

@@ -14,7 +14,8 @@ import pytest
 
 from slabdes.allocator.versions import Version
 from slabdes.config import Discipline, EngineName, parse_experiment
-from slabdes.engine.compiled import entries, layout
+from slabdes.engine.compiled import entries, run_layout
+from slabdes.engine.fields import fields_of
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
 from slabdes.locks.disciplines import DISCIPLINES, LockRules
@@ -108,7 +109,7 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = {"lock": {"discipline": "ticket"}}
-    monkeypatch.setattr(layout, "DISCIPLINES", tuple(name for name in layout.DISCIPLINES if name != "ticket"))
+    monkeypatch.setattr(run_layout, "DISCIPLINES", tuple(name for name in run_layout.DISCIPLINES if name != "ticket"))
     line = r"lock.discipline: 'ticket' is not in the compiled engine; allowed: tas, qspinlock, cna, or engine = \"reference\""
     with pytest.raises(InputError, match=line):
         run_study(parse_experiment(RAW | asked | {"engine": "compiled"}, "test"))
@@ -129,8 +130,8 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
     under_another_name = {"races": "lock_races"}
     for rules, known in elsewhere.items():
         names = {under_another_name.get(field.name, field.name) for field in fields(rules)} - known
-        assert names <= set(layout.RULES), rules.__name__
-    assert set(layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
+        assert names <= set(fields_of(run_layout.Rules)), rules.__name__
+    assert set(run_layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
 
 
 def test_a_study_on_the_reference_loads_no_numba() -> None:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import numba
-from numba.core import codegen, cpu
+import numpy as np
+from numba.core import codegen, compiler, cpu, event
 
 from slabdes.engine.compiled.numba_tools import OPTIONS, function, inline
 from slabdes.engine.compiled.whole import whole_program
@@ -80,3 +81,32 @@ def test_the_parts_of_numba_that_this_needs_are_there() -> None:
     assert "_finalized" in inspect.getsource(codegen)
     assert list(inspect.signature(cpu.CPUContext.get_executable).parameters) == ["self", "library", "fndesc", "env"]
     assert callable(cpu._dynfunc.make_function)  # type: ignore[attr-defined]
+
+
+def test_what_numba_does_over_and_over_gives_the_same_in_short() -> None:
+    """whole._SHORTER: records' texts tell them apart, options of compiling are equal as before; all is put back."""
+    one, other = (numba.from_dtype(np.dtype([(name, "i8")])) for name in "ab")
+    flags, likewise, others = (compiler.Flags() for _each in range(3))
+    others.forceinline = True
+    before, values = (repr(one), hash(flags), event.broadcast), (flags.values(), others.values())
+    assert len(values[0]) > len(flags._values)
+    with whole_program("nothing"):
+        assert repr(one) != repr(other)
+        assert (flags.values(), others.values()) == values
+        assert flags == likewise != others and hash(flags) == hash(likewise)
+    assert (repr(one), hash(flags), event.broadcast) == before
+
+
+def test_a_function_is_compiled_once_for_all_constants() -> None:
+    """numba_tools._once: numba would compile `add` for 5 and for 7, and both again for any number."""
+
+    @function
+    def add(to: int, number: int) -> int:
+        return to + number
+
+    def constants(number: int) -> int:
+        return add(number, 5) + add(number, 7) + add(number, number)
+
+    assert compiled(constants)(1) == 16
+    (signature,) = cast(Any, add).signatures
+    assert signature == (numba.int64, numba.int64)

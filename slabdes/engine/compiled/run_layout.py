@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A whole run in compiled code: where everything lies, what it costs, the rules, the workload, and what is not any CPU's own.
+
+Leaves out what lies there (`layout`, `cpu_layout`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slabdes.engine.fields import fields_of
+
+
+class Addresses:
+    """Where arrays lie: of records (`layout`), or of integers."""
+
+    words: int
+    touched: int
+    slabs: int
+    arrays: int
+    l3s: int
+    stats: int
+    caches: int
+    locks: int
+    owner: int
+    home: int
+    transfer: int
+    dram: int
+    cpus: int
+    frames: int
+    tree: int
+    zonelists: int
+    free_pages: int
+    pcp: int
+    page_batch: int
+    page_high: int
+    lock_buckets: int
+    lock_counts: int
+    lock_points: int
+    buckets: int
+    counts: int
+    spent: int
+    accounts: int
+    irq_buckets: int
+    irq_counts: int
+    rings: int
+    slots: int
+    lives: int
+    spares: int
+    steps: int
+    exponential: int
+    policies: int
+
+
+class Costs:
+    """Costs of the machine that the engine charges, picoseconds, under their own names."""
+
+    alloc_hit: int
+    free_hit: int
+    alloc_bulk: int
+    free_bulk: int
+    lock_op: int
+    irq_pair: int
+    slow_path: int
+    move_object: int
+    slab_object: int
+    list_move: int
+    grow_base: int
+    init_object: int
+    page_alloc_order0: int
+    page_free_order0: int
+    page_alloc_higher: int
+    page_free_higher: int
+    page_per_order: int
+    pcp_refill_page: int
+    first_touch: int
+    descriptor_read: int
+    reap_base: int
+
+
+class Version:
+    """A kernel's policies (allocator.versions), and on which line of a kmem_list3 its fields lie."""
+
+    unlocked_look: int
+    private_slab: int
+    unlocked_colour: int
+    trim_after_batch: int
+    pages_after_unlock: int
+    shrink_locks_empty_shared: int
+    tune_locks_twice: int
+    line_of_list_lock: int
+    line_of_free_objects: int
+    line_of_colour_next: int
+
+
+class Disciplines:
+    """Lock disciplines that compiled code knows (`locks._release`): each is a flag of the run. Any other is refused."""
+
+    tas: int
+    ticket: int
+    qspinlock: int
+    cna: int
+
+
+class Rules(Version, Disciplines):
+    """What else an experiment says of locks and of time (locks.disciplines.LockRules, paths.charges.ClockRules)."""
+
+    handoff_milli: int
+    cna_threshold: int
+    lock_races: int
+    hz: int
+    spinners_slow_holder: int
+    posted_neighbour_writes: int
+    array_lines: int
+
+
+class Interrupts:
+    """Interrupt sources (paths.interrupts.InterruptSettings)."""
+
+    irq_periodic: int
+    irq_mean: int
+    irq_cache: int
+    irq_objects: int
+    irq_keep: int
+    irq_work: int
+
+
+class Workload:
+    """What programs have in common: a window, a barrier's CPUs, a synthetic program's numbers, `chunk` steps from Python."""
+
+    windowed: int
+    barrier: int
+    objects: int
+    rounds: int
+    n_caches: int
+    bulk: int
+    has_barrier: int
+    burst_think: int
+    think_mean: int
+    think_random: int
+    hold_mean: int
+    hold_random: int
+    window: int
+    operations: int
+    target: int
+    chunk: int
+
+
+class Slots:
+    """The table of slots, by number or hashed (`slots`)."""
+
+    hashed: int
+    slot_mask: int
+    slot_stride: int
+    n_slots: int
+
+
+class Sizes:
+    """How many there are of what, and room for how many. In `words`, CPUs' places for single objects begin at `scratch`."""
+
+    n_cpus: int
+    n_nodes: int
+    all_caches: int
+    most_objects: int
+    n_slabs: int
+    slab_room: int
+    n_words: int
+    word_room: int
+    n_lines: int
+    line_room: int
+    scratch: int
+    first_zone_lock: int
+    section_lock: int
+
+
+class Events:
+    """The tree of CPUs' events: its leaves, the bits of a key that name a CPU; the time now, and what bounds it (`clock`)."""
+
+    bits: int
+    leaves: int
+    now: int
+    horizon: int
+    time_limit: int
+    overflow: int
+    starting: int
+    current: int
+
+
+class Progress:
+    """How far CPUs are together: who reaps, who has not ended, who waits, and what brings the run back to Python."""
+
+    reaper: int
+    unfinished: int
+    n_blocked: int
+    arrived: int
+    latest: int
+    done: int
+    pause_at: int
+    stages_left: int
+
+
+class Run(Addresses, Costs, Rules, Interrupts, Workload, Slots, Sizes, Events, Progress):
+    """The whole run."""
+
+
+DISCIPLINES: Final = tuple(fields_of(Disciplines))
