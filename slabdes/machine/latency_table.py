@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The text of a core-to-core latency table, whatever tool wrote it, as latencies by pair of CPUs.
 
 Squares and halves of squares, with or without a header and an index; lists of pairs; the console's `41±2`. Leaves out what
@@ -217,12 +218,12 @@ def _is_triangle(data: Sequence[_Row]) -> bool:
 
 
 def looks_like_latencies(lines: Iterable[str]) -> bool:
-    """Whether a file that begins so may be a table: two of its lines are made of numbers and separators."""
+    """Whether a file that begins so may be a table: in two of its lines at least two cells, and half of all, are latencies."""
     found = 0
     for line in lines:
-        numbers = re.findall(r"\d+(?:[.,]\d+)?", DEVIATION.sub(" ", line))
-        rest = re.sub(r"(?i)nan|n/a|\bx\b|[-\d\s.,;|\"'*eE+]", "", DEVIATION.sub(" ", line))
-        found += not rest and len(numbers) > 1
+        cells = [cell.strip(" \"'") for cell in re.split(r"[;\t|]|,(?!\d+[;\t|\s])|\s+", DEVIATION.sub(" ", line.strip()))]
+        numbers = sum(map(_is_number, cells))
+        found += numbers > 1 and numbers + sum(map(_is_blank, cells)) >= len(cells) / 2
         if found == 2:
             return True
     return False

@@ -27,9 +27,9 @@ from slabdes.machine.description import (
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
 CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:,?\s*+\d{1,9}(?:-\d{1,9})?)*+),?(?:\s+\(\d+\))?$")
-MORE_CPUS: Final = re.compile(r"(?:,?\s*+\d{1,9}(?:-\d{1,9})?)++,?$")
+MORE_CPUS: Final = re.compile(r"(?:,?\s*+\d{1,9}(?:-\d{1,9})?)++,?(?:\s+\(\d+\))?$")
 """A list of CPUs that a mail program has wrapped."""
-PROMPT: Final = re.compile(r"\S[^:]*[#$%>](?:\s*numactl\b.*)?$|\$ numactl\b")
+PROMPT: Final = re.compile(r"(?:\[?\w[\w.-]*@\S.*|[\w/~.-]*)[#$%>](?:\s*numactl\b.*)?$")
 NO_NUMA: Final = "No NUMA available on this system"
 MEMORY: Final = re.compile(r"node (\d{1,9}) (size|free): (?:(\d{1,12}) MB|<not available>)$")
 DISTANCES: Final = "node distances:"
@@ -154,7 +154,7 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
 
 def _cpus(reading: _Reading, number: int, text: str) -> Iterator[int]:
     """Those of a list, `0 1 2` or, since numactl 2.0.18 with --cpu-compress, `0-3, 8-11`."""
-    for part in re.findall(r"\d+(?:-\d+)?", text):
+    for part in re.findall(r"(?<!\()\b\d+(?:-\d+)?", text):
         first, _, last = part.partition("-")
         if int(last or first) - int(first) >= MAX_CPUS:
             reading.fail(number, f"CPUs {part}", allowed=f"at most {MAX_CPUS}")
