@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reads /proc/slabinfo of SLAB kernels 2.4 to 6.7 (versions 1.1, 2.0 and 2.1): each cache's counts and tunables, by name.
+"""Reads /proc/slabinfo of SLAB kernels 2.4 to 6.7 (versions 1.1 to 2.1): each cache's counts and tunables, by name.
 
-The values of `tunables` are always limit, batchcount, sharedfactor, whatever the header calls them. Leaves out what a SLUB
-kernel prints there (0 0 0), which is told in one line.
+The values of `tunables` are always limit, batchcount, sharedfactor, whatever the header calls them; those that a SLUB kernel
+prints (0 0 0) are none. Leaves out columns of kernels with patches of their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from slabdes.config import MAX_OBJECT_SIZE
 from slabdes.errors import InputError, nearest, shown
-from slabdes.workload.trace.events import MAX_NAME
 from slabdes.workload.trace.lines import TraceLines
 
 if TYPE_CHECKING:
@@ -33,8 +33,13 @@ MAX_SHARED: Final = 1 << 10
 COUNTS: Final = ("active_objs", "num_objs", "objsize", "objperslab", "pagesperslab")
 COUNTS_OF_2_4: Final = ("active_objs", "num_objs", "objsize", "active_slabs", "num_slabs", "pagesperslab")
 SLABINFO: Final = "/proc/slabinfo of a SLAB kernel: name, five counts, : tunables, 3 values, : slabdata, 3 values"
-VERSIONS: Final = ("1.1", "2.0", "2.1")
-"""1.1 is Linux 2.4's, which prints limit and batchcount on SMP only and has no shared arrays (slabinfo(5))."""
+_OLD_VERSIONS: Final = ("1.1", "1.2")
+VERSIONS: Final = (*_OLD_VERSIONS, "2.0", "2.1")
+"""1.1 is Linux 2.4's, which prints limit and batchcount on SMP only and has no shared arrays (slabinfo(5)); 1.2 is 2.5's."""
+_SECTIONS: Final = ("tunables", "slabdata", "globalstat", "cpustat")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+MAX_ROW_NAME: Final = 256
+"""Characters of a cache's name: a memory cgroup's is in it (assumed)."""
 _STATISTICS: Final = " (statistics)"
 _VERSION: Final = re.compile(r"slabinfo - version: (\d{1,9}\.\d{1,9})\b")
 _KMALLOC: Final = re.compile(r"(?:kmalloc|size)-(\d{1,9})(k|M)?")
@@ -105,52 +110,113 @@ class Slabinfo:
 
 
 def read_slabinfo(path: Path) -> Slabinfo:
-    """Read a dump of /proc/slabinfo, plain or gzip. Raises InputError, one line, for anything else, SLUB's included."""
-    lines = TraceLines(path, allowed=SLABINFO)
-    rows: dict[str, SlabinfoRow] = {}
-    doubled: list[str] = []
-    notes: list[str] = []
-    version, statistics, size = None, False, 0
-    for raw in lines:
-        size += len(raw)
-        if lines.number > MAX_LINES or size > MAX_BYTES:
-            raise lines.error("too long a file", allowed=f"at most {MAX_LINES} lines and {MAX_BYTES >> 20} MiB")
-        text = raw.decode("ascii", "replace").strip()
-        if not text:
-            continue
-        if text.startswith("#"):
-            note = f"{path}: header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints"
-            if "<batchcount> <limit>" in text and note not in notes:
-                notes.append(note)
-            continue
-        if match := _VERSION.match(text):
-            version, statistics = match[1], _STATISTICS in text
-            if version not in VERSIONS:
-                raise lines.error(f"slabinfo version {version}", allowed=", ".join(VERSIONS))
-            continue
-        try:
-            row = parse_row_of_2_4(text) if version == "1.1" else parse_row(text)
-            if statistics and version != "1.1" and not (row.globalstat and row.cpustat):
-                raise ValueError(f"{shown(text, 40)!r} without the statistics that the first line announces")
-        except ValueError as error:
-            raise lines.error(str(error), allowed=SLABINFO) from None
-        if row.name in rows:
-            doubled.append(row.name)
-            continue
-        if len(rows) >= MAX_ROWS:
-            raise lines.error("one cache too many", allowed=f"{MAX_ROWS}")
-        rows[row.name] = row
+    """Read a dump of /proc/slabinfo, plain or gzip. Raises InputError, one line, for anything else.
+
+    A row that a mail program has wrapped is put together again. What is no row (a prompt, say) is left out and noted, unless it
+    is more than what is one. SLUB's file gives sizes, and a note that it has no tunables.
+    """
+    reading = _Reading(TraceLines(path, allowed=SLABINFO))
+    for raw in reading.lines:
+        reading.size += len(raw)
+        if reading.lines.number > MAX_LINES or reading.size > MAX_BYTES:
+            raise reading.lines.error("too long a file", allowed=f"at most {MAX_LINES} lines and {MAX_BYTES >> 20} MiB")
+        if text := raw.removeprefix(_BYTE_ORDER_MARK).decode("ascii", "replace").strip():
+            _read_line(reading, text)
+    reading.leave_out_begun()
+    notes, rows = reading.notes, reading.rows
+    if reading.odd and len(reading.odd) >= len(rows):
+        raise reading.odd[0]
     if not rows:
         raise InputError(str(path), "no cache in it", allowed=SLABINFO)
-    if doubled:
-        more = f" ({len(doubled) - 1} rows more likewise)" if len(doubled) > 1 else ""
-        notes.append(f"{path}: {doubled[0]!r} is there twice; the first one counts{more}")
-    if version is None:
+    if reading.odd:
+        notes.append(f"{reading.odd[0].where}: left out: {reading.odd[0].problem}{_more(reading.odd, 'lines')}")
+    if reading.doubled:
+        notes.append(f"{path}: {reading.doubled[0]!r} is there twice; the first one counts{_more(reading.doubled, 'rows')}")
+    if reading.version is None:
         notes.append(f"{path}: no `slabinfo - version` line; read as version 2.1")
     if all((row.limit, row.batchcount, row.shared) == (0, 0, 0) for row in rows.values()):
-        raise InputError(str(path), "tunables 0 0 0 in every row: a SLUB kernel's, which has none", allowed=SLABINFO)
+        notes.append(f"{path}: a SLUB kernel's, which has no tunables: sizes only, and the simulated kernel's tunables")
+        rows = {name: replace(row, limit=None, batchcount=None, shared=None) for name, row in rows.items()}
     _check_tunables(path, rows, notes)
     return Slabinfo(path, rows, tuple(notes))
+
+
+class _Reading:
+    """What has been read of a file so far."""
+
+    def __init__(self, lines: TraceLines) -> None:
+        self.lines = lines
+        self.size = 0
+        self.version: str | None = None
+        self.statistics = False
+        self.rows: dict[str, SlabinfoRow] = {}
+        self.doubled: list[str] = []
+        self.odd: list[InputError] = []
+        self.notes: list[str] = []
+        self.begun = ""
+        """A line that is no row, unless the next one goes on with it."""
+        self._why: InputError | None = None
+
+    def row(self, text: str) -> SlabinfoRow:
+        """A row of this version. ValueError if it is none."""
+        if self.version in _OLD_VERSIONS:
+            return parse_row_of_2_4(text)
+        row = parse_row(text)
+        if self.statistics and not (row.globalstat and row.cpustat):
+            raise ValueError(f"{shown(text, 40)!r} without the statistics that the first line announces")
+        return row
+
+    def begin(self, text: str, why: ValueError) -> None:
+        """Keep a line that is no row until the next one is known."""
+        self.leave_out_begun()
+        self.begun, self._why = text, self.lines.error(str(why), allowed=SLABINFO)
+
+    def leave_out_begun(self) -> None:
+        """Nothing goes on with it."""
+        if self._why is not None:
+            self.odd.append(self._why)
+        self.begun, self._why = "", None
+
+    def add(self, row: SlabinfoRow) -> None:
+        """Take up a row, the first of its name."""
+        self.begun, self._why = "", None
+        if row.name in self.rows:
+            self.doubled.append(row.name)
+            return
+        if len(self.rows) >= MAX_ROWS:
+            raise self.lines.error("one cache too many", allowed=f"{MAX_ROWS}")
+        self.rows[row.name] = row
+
+
+def _read_line(reading: _Reading, text: str) -> None:
+    if text.startswith("#"):
+        note = f"{reading.lines.path}: header names <batchcount> <limit>; read as limit, batchcount, which every kernel prints"
+        if "<batchcount> <limit>" in text and note not in reading.notes:
+            reading.notes.append(note)
+    elif match := _VERSION.match(text):
+        reading.version, reading.statistics = match[1], _STATISTICS in text
+        if reading.version not in VERSIONS:
+            raise reading.lines.error(f"slabinfo version {reading.version}", allowed=", ".join(VERSIONS))
+    else:
+        _read_row(reading, text)
+
+
+def _read_row(reading: _Reading, text: str) -> None:
+    try:
+        row = reading.row(text)
+    except ValueError as why:
+        if reading.begun:
+            with suppress(ValueError):
+                reading.add(reading.row(f"{reading.begun} {text}"))
+                return
+        reading.begin(text, why)
+        return
+    reading.leave_out_begun()
+    reading.add(row)
+
+
+def _more(what: Sequence[object], of: str) -> str:
+    return f" ({len(what) - 1} {of} more likewise)" if len(what) > 1 else ""
 
 
 def _check_tunables(path: Path, rows: Mapping[str, SlabinfoRow], notes: list[str]) -> None:
@@ -192,7 +258,8 @@ def parse_row(text: str) -> SlabinfoRow:
     sections = {}
     for part in rest:
         title, *values = part.split()[: 2 + _MOST_VALUES] or [""]
-        sections[title] = _values(values)
+        if title in _SECTIONS:  # others are of kernels with patches of their own: `shrinker stat`
+            sections[title] = _values(values)
     tunables, slabdata = sections.get("tunables", ()), sections.get("slabdata", ())
     globalstat, cpustat = sections.get("globalstat", ()), sections.get("cpustat", ())
     if len(tunables) != 3 or len(slabdata) != 3:
@@ -246,8 +313,8 @@ def _head(text: str, counts: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
     if len(words) != 1 + len(counts):
         raise ValueError(f"{shown(text, 40)!r} has no name and {len(counts)} counts before the first colon")
     name = words[0].strip()
-    if len(name) > MAX_NAME:
-        raise ValueError(f"name {shown(name, 40)!r} has more than {MAX_NAME} characters")
+    if len(name) > MAX_ROW_NAME:
+        raise ValueError(f"name {shown(name, 40)!r} has more than {MAX_ROW_NAME} characters")
     return _printable(name), _values(words[1:])
 
 
