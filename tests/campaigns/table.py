@@ -348,7 +348,7 @@ def read_kernel_trace(folder: Path) -> None:
 
 
 def seeds_kernel_trace() -> Iterator[Files]:
-    made_up = module(TESTS / "engine" / "conformance" / "kernel_trace" / "conftest.py")
+    made_up = module(TESTS / "conformance" / "kernel_trace" / "conftest.py")
     for aliens in (True, False):
         kernel, held = made_up.MadeUpKernel(aliens=aliens), []
         made_up.run_at_random(kernel, 1, 300, held)
