@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from slabdes.dumps.records import CacheDump, Dump
 from slabdes.errors import InputError
 from slabdes.units import PAGE_SIZE
-from slabdes.workload.trace.events import Clock, KmemEvent, KmemKind, KmemReader
+from slabdes.workload.trace.events import Clock, KmemEvent, KmemKind, KmemReader, Parts
 
 MAX_EVENTS: Final = 1 << 21
 """Events accepted in one trace (assumed: they are held in memory, about half a kilobyte each)."""
@@ -72,9 +72,9 @@ class _MarkedReader(KmemReader):
         self.line = b""
         self.marks: list[tuple[str, int]] = []
 
-    def _event(self, line: bytes, match: re.Match[bytes]) -> KmemEvent:
+    def _event(self, line: bytes, parts: Parts) -> KmemEvent:
         self.line = line
-        return super()._event(line, match)
+        return super()._event(line, parts)
 
     def _other_line(self, line: bytes) -> None:
         super()._other_line(line)

@@ -41,6 +41,8 @@ NO_POINTER: Final = 0
 UNKNOWN_POINTER: Final = -1
 """The pointer of a line that hides it: `(____ptrval____)`, printed before the kernel has random numbers to hash with."""
 
+_NO_NODE: Final = b"0xffffffff"
+"""-1 under the option `fields`."""
 _NULLS: Final = frozenset((b"", b"(nil)", b"(null)"))
 _HIDDEN: Final = b"ptrval"
 _OPAQUE: Final = 1 << 64
@@ -52,6 +54,10 @@ _FIELDS: Final = rb":[ \t]+(?:\([^()]*\)[ \t]+)?(?=\w+=)"
 _LINE: Final = re.compile(rb"\[(\d+)\](?:[ \t]+[^\s\[\]]+)?[ \t]+(\d+)(?:\.(\d+))?:[ \t]+(?:\d+[ \t]+)?" + _EVENT_NAME + _FIELDS)
 """[cpu], flags or none, time, perf's period or none, event. Task names stand before and may hold anything: at 15 characters none
 is long enough to look like all of this."""
+_DUMPED: Final = re.compile(rb"[ \t](\d+)[A-Za-z.][\w.]{0,7}[ \t]+(\d+)us[ !+#*@$~]?:[ \t]+" + _EVENT_NAME + _FIELDS)
+"""ftrace's latency format, in which it dumps its buffer on an oops: CPU and flags without brackets, time in us."""
+_JOINED: Final = b"\\n\\"
+"""What ends each line where a whole trace is a string of a script (systrace's HTML)."""
 _EVENT: Final = re.compile(rb"(?<![\w:])" + _EVENT_NAME + _FIELDS)
 """An event, whatever stands before it: when _LINE does not match, a line that cannot be used."""
 _KEY_VALUE: Final = re.compile(rb"\b(\w+)=(\S*(?: \[\w+\])?)")
@@ -96,6 +102,27 @@ class KmemEvent(NamedTuple):
     call_site: str
 
 
+class Parts(NamedTuple):
+    """Of a line with an event: where its fields begin, CPU, time before and behind its point, the event's name."""
+
+    fields_at: int
+    cpu: bytes
+    whole: bytes
+    fraction: bytes | None
+    event: bytes
+
+
+def _parts(line: bytes) -> Parts | None:
+    if line.startswith(b"#"):
+        return None
+    if match := _LINE.search(line):
+        return Parts(match.end(), *match.groups())
+    if b"us" in line and (match := _DUMPED.search(line)):
+        cpu, microseconds, event = match.groups()
+        return Parts(match.end(), cpu, microseconds[:-6] or b"0", microseconds[-6:].rjust(6, b"0"), event)
+    return None
+
+
 class KmemReader:
     """The kmem events of the file `path`, in file order; iterate once. Afterwards `lost`, `clock` and the like are known.
 
@@ -113,14 +140,14 @@ class KmemReader:
         self._words: dict[bytes, str] = {}
 
     def __iter__(self) -> Iterator[KmemEvent]:
-        match_line = _LINE.search
         for line in self.lines:
-            match = match_line(line)
-            if match is None or line.startswith(b"#"):
+            if line[-1:] == b"\\":
+                line = line.removesuffix(_JOINED)
+            if parts := _parts(line):
+                self.events += 1
+                yield self._event(line, parts)
+            else:
                 self._other_line(line)
-                continue
-            self.events += 1
-            yield self._event(line, match)
         if not self.events:
             raise InputError(str(self.lines.path), f"no kmem event in {self.lines.number} lines", allowed=TRACES)
 
@@ -137,9 +164,9 @@ class KmemReader:
             self.lost += int(count[:18]) if count else 0
             self.lost_uncounted |= not count
 
-    def _event(self, line: bytes, match: re.Match[bytes]) -> KmemEvent:
-        cpu_text, whole, fraction, event = match.groups()
-        fields = dict(_KEY_VALUE.findall(line, match.end()))
+    def _event(self, line: bytes, parts: Parts) -> KmemEvent:
+        start, cpu_text, whole, fraction, event = parts
+        fields = dict(_KEY_VALUE.findall(line, start))
         cpu = self._number(cpu_text, "CPU", 0, MAX_CPU)
         pointer = self._pointer(fields.get(b"ptr"), event)
         time = self._time(whole, fraction)
@@ -161,7 +188,7 @@ class KmemReader:
             self._number(bytes_req, "bytes_req", 0, _OPAQUE),
             self._number(bytes_alloc, "bytes_alloc", 1, _OPAQUE),
             step_flags(fields.get(b"gfp_flags", b"")[:_MAX_MASK]),
-            self._number(fields.get(b"node", b"-1"), "node", ANY_NODE, MAX_NODE),
+            self._node(fields.get(b"node", b"-1")),
             name,
             call_site,
         )
@@ -180,12 +207,16 @@ class KmemReader:
 
     def _number(self, text: bytes, what: str, least: int, greatest: int) -> int:
         try:
-            value = int(text) if len(text) <= 20 else None
+            # Hexadecimal under the option `fields`.
+            value = int(text, 16 if text[:2] == b"0x" else 10) if len(text) <= 20 else None
         except ValueError:
             value = None
         if value is None or not least <= value <= greatest:
             raise self.lines.error(f"{what} {self._shown(text[:40])!r}", allowed=f"a number from {least} to {greatest}")
         return value
+
+    def _node(self, text: bytes) -> int:
+        return ANY_NODE if text == _NO_NODE else self._number(text, "node", ANY_NODE, MAX_NODE)
 
     def _pointer(self, text: bytes | None, event: bytes) -> int:
         if text is None:

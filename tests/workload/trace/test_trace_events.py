@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.errors import InputError
+from slabdes.workload.programs import ANY_NODE
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
 from slabdes.workload.trace.gfp import step_flags
 from slabdes.workload.trace.lines import MAX_LINE_BYTES
@@ -204,7 +205,7 @@ def test_lost_events_are_counted(write_trace: WriteTrace, lines: list[str], lost
     ("line", "why"),
     [
         ("  4582.696626: kmem_cache_alloc: call_site=f ptr=1", "without [cpu] and time"),
-        ("t-1 0d..1. 12us : kfree: call_site=f ptr=1", "without [cpu] and time"),
+        ("t-1 0d..1. 12 : kfree: call_site=f ptr=1", "without [cpu] and time"),
         ("t 1 [000] kmem:kfree: call_site=f ptr=1", "without [cpu] and time"),
         ("t-1 [9000] 1.0: kfree: call_site=f ptr=1", "CPU '9000'; allowed: a number from 0 to 8191"),
         ("t-1 [000] 1.0: kfree: call_site=f", "kfree event without ptr="),
@@ -341,3 +342,31 @@ def test_what_any_tool_writes_is_read_back(
     path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
     blank = {"bytes_req": 0, "bytes_alloc": 0, "flags": 0, "node": -1}
     assert read(path) == [event if event.kind is KmemKind.ALLOC else event._replace(**blank) for event in written]
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+def test_lines_of_a_script_lose_what_joins_them() -> None:
+    events = read(next(CASES.glob("08-*")))
+    assert [event.kind for event in events] == [KmemKind.ALLOC, KmemKind.FREE] * 2
+    assert {event.pointer for event in events} == {0xFFFF880000001000}
+
+
+def test_fields_in_hexadecimal_are_the_numbers_that_they_are() -> None:
+    events = read(next(CASES.glob("21-*")))
+    assert [event.kind for event in events] == [KmemKind.ALLOC, KmemKind.FREE] * 2
+    first = events[0]
+    assert (first.bytes_req, first.bytes_alloc, first.node) == (4096, 4096, ANY_NODE)
+    assert (first.flags, first.name) == (MAY_WAIT, "names_cache")
+
+
+def test_a_buffer_that_was_dumped_into_the_kernels_log_is_read() -> None:
+    first, second = read(next(CASES.glob("23-*")))
+    assert (first.cpu, first.kind, second.kind, first.pointer) == (0, KmemKind.ALLOC, KmemKind.FREE, second.pointer)
+    assert (first.time, second.time - first.time) == (50_000_100_000, 100_000)
+
+
+def test_a_dumped_time_of_less_than_a_second_is_one(write_trace: WriteTrace) -> None:
+    (event,) = read(write_trace("  <idle>-0    12d.h1   123us+: kmem_cache_free: call_site=f ptr=00000000a1b2c3d4"))
+    assert (event.cpu, event.time) == (12, 123_000)
