@@ -448,7 +448,13 @@ def seeds_manifest() -> Iterator[Files]:
     yield {"manifest.json": whole_folder()["manifest.json"]}
 
 
-STUDY: Final = {"experiment": {"seed": 1}, "inputs": {}, "sources": {"a.py": "0" * 64}, "slabdes": "1.0"}
+STUDY: Final = {
+    "experiment": {"seed": 1},
+    "inputs": {},
+    "sources": {"a.py": "0" * 64},
+    "slabdes": "1.0",
+    "versions": {"numpy": "2.0"},
+}
 
 
 @cache
