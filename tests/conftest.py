@@ -14,8 +14,11 @@ settings.load_profile("slabdes")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def hung_up_on_as_usual() -> Iterator[None]:
-    """Commands that tests start end at SIGHUP even where the tests were started by nohup, which has children ignore it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def signals_as_usual() -> Iterator[None]:
+    """Tests and the commands that they start hear of SIGHUP and SIGINT, which nohup and a shell's & have children ignore."""
+    before = {signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
