@@ -329,6 +329,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--points", type=int, default=60, help="of each study")
     args = parser.parse_args()
+    # A shell's & and nohup have children ignore these, and theirs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with tempfile.TemporaryDirectory(prefix="slabdes-campaign-") as folder:
         campaign = Campaign(Path(folder), args.seed, args.points)
         campaign.run(args.kills, lambda line: print(line, file=sys.stderr, flush=True))
