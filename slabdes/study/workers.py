@@ -199,7 +199,8 @@ def _work(pipe: Connection) -> None:
     for number in _LEFT_TO_PARENT:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(EOFError):
+    # A parent that was killed has left what was said to it unread: then the pipe is reset, or broken.
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
             task: Runnable[Any] = pipe.recv()
             try:

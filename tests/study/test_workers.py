@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,11 +14,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from processes import alive, within
+from processes import PATIENCE_S, alive, within
 from tasks import AskSignal, Die, DieOnce, Exit, Fail, Refuse, Square
 
 from slabdes.errors import CheckFailed, InputError
-from slabdes.study.workers import run_tasks
+from slabdes.study.workers import _Said, _work, run_tasks
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -73,7 +74,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tasks import Wait
-from slabdes.study.workers import run_tasks
+from slabdes.study.workers import _Said, _work, run_tasks
 if __name__ == "__main__":
     list(run_tasks([Wait(1, Path(sys.argv[2])), Wait(2, Path(sys.argv[2]))], 2, lambda done: None))
 """
@@ -92,6 +93,26 @@ def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path, ending: s
         assert parent.communicate()[1] == ""
     workers = [int(entry.name) for entry in place.iterdir()]
     assert within(lambda: not any(map(alive, workers)))
+
+
+@pytest.mark.parametrize("unread", [True, False])
+def test_a_worker_says_nothing_when_its_parent_is_gone_whatever_was_left_unread(
+    unread: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=_work, args=(theirs,))
+    worker.start()
+    theirs.close()
+    ours.send(Square(3))
+    assert ours.poll(PATIENCE_S)
+    if not unread:
+        while ours.recv() != (_Said.ENDED, 9):
+            continue
+    ours.close()
+    worker.join(PATIENCE_S)
+    assert worker.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_workers_leave_ctrl_c_to_their_parent_which_still_takes_it() -> None:
