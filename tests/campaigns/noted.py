@@ -11,21 +11,32 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
+    from functools import partial
+    from importlib.machinery import ModuleSpec
+    from importlib.util import find_spec
+    from types import ModuleType
+
     NOTES = sys.argv.pop(1)
 
     class _Noting:
-        """Imports `slabdes.study.run` as always, then has it make tasks that note when they are begun."""
+        """Loads `slabdes.study.run` as always, then has it make tasks that note when they are begun."""
 
-        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-            if name == "slabdes.study.run":
-                sys.meta_path.remove(self)  # type: ignore[arg-type]
-                from functools import partial
+        def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            if name != "slabdes.study.run":
+                return None
+            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            spec = find_spec(name)
+            assert spec is not None and spec.loader is not None
+            load = spec.loader.exec_module
 
+            def exec_module(module: ModuleType) -> None:
+                load(module)
                 import noting
 
-                import slabdes.study.run
+                module.Task = partial(noting.Noted, notes=NOTES)  # type: ignore[attr-defined]
 
-                slabdes.study.run.Task = partial(noting.Noted, notes=NOTES)  # type: ignore[misc, assignment]
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            return spec
 
     sys.meta_path.insert(0, _Noting())  # type: ignore[arg-type]
     from slabdes.__main__ import main

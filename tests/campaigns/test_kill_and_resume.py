@@ -26,6 +26,14 @@ def test_killed_studies_end_with_the_same_bytes_and_nothing_is_left_lost_or_run_
     assert campaign.figures.kills.total() == 6
 
 
+@pytest.mark.parametrize("number", [0, 1], ids=["1 job", "2 jobs"])
+def test_every_replication_that_is_begun_is_noted(number: int, tmp_path: Path) -> None:
+    campaign, study = Campaign(tmp_path, seed=1, points=8, gone_s=PATIENCE_S), studies(8)[number]
+    study.lay_out(tmp_path / "study")
+    assert campaign.finish(study, tmp_path / "study") == (0, "")
+    assert sorted(Kept(tmp_path / "study").begun) == [(point, 0) for point in range(8)]
+
+
 @pytest.mark.parametrize(
     ("way", "code", "err"),
     [
