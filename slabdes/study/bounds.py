@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a study takes of this computer, estimated before any of it is spent: what does not fit is refused.
 
-Crude, good to a factor of two, and nothing but a refusal hangs on it. Leaves out what Python and its libraries take.
+Crude, good to a factor of four, and nothing but a refusal hangs on it. Leaves out what Python and its libraries take.
 """
 
 from __future__ import annotations
