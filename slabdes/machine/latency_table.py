@@ -24,7 +24,8 @@ BLANKS: Final = frozenset({"", "-", "--", "x", "*", "nan", "na", "n/a", "null", 
 SEPARATORS: Final = ";\t,|"
 """Before white space. A comma may be a decimal one beside any of the others."""
 COMMENT: Final = re.compile(r"\s*(?:#|//|%)")
-DEVIATION: Final = re.compile(r"\s*(?:±|\+/-|\+-)\s*[\d.,]*")
+DEVIATION: Final = re.compile(r"(?:±|\+/-|\+-)\s*[\d.,]*")
+"""Not the white space before it: a search would try each of its many beginnings to the end."""
 WHOLE: Final = re.compile(r"\d{1,4}")
 MAX_LINES: Final = MAX_CPUS * MAX_CPUS
 """One a pair."""

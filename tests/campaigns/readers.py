@@ -117,6 +117,8 @@ def run_in_workers(readers: Sequence[Reader], args: argparse.Namespace) -> tuple
                 done = sum(figure.tries for figure in figures.values())
                 found = sum(map(len, findings.kinds.values()))
                 print(f"{done:,} of {args.tries:,} tries, {done / (last - begun):,.0f} a second, {found} findings", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted; this far:")
     finally:
         for worker in workers:
             worker.process.kill()

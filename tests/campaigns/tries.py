@@ -216,6 +216,8 @@ class Findings:
         """Take one up."""
         known = self.kinds.setdefault((finding.reader, finding.kind), [])
         known.append(finding)
+        if len(known) == 1:
+            print(f"{finding.reader} --only {finding.number}: {finding.kind}", flush=True)
         if self.keep is None or len(known) > KEPT_OF_A_KIND:
             return
         reader = next(reader for reader in self.campaign.readers if reader.name == finding.reader)
