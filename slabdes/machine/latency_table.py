@@ -48,7 +48,7 @@ def read_entries(text: str, where: str) -> Entries:
     """Latencies in ns, a CPU a row and a column, in the order of the table's labels. Raises InputError with line and column."""
     lines, console = _lines(text, where)
     separator = None if console else _separator([line for _number, line in lines[:MOST_SAMPLED]])
-    rows = [_Row(number, _cells(line, separator)) for number, line in lines]
+    rows = [_Row(number, _cells(line, separator, f"{where}: line {number}")) for number, line in lines]
     if entries := _of_pairs(rows, where):
         return entries
     return _of_square(rows, where)
@@ -79,13 +79,19 @@ def _separator(lines: Sequence[str]) -> str | None:
     return None
 
 
-def _cells(line: str, separator: str | None) -> list[str]:
+def _cells(line: str, separator: str | None, place: str) -> list[str]:
     if not line.strip(" "):
         return []
     if separator is None:
         cells = line.split()
     elif '"' in line or "'" in line:
-        cells = next(csv.reader([line], delimiter=separator, quotechar='"' if '"' in line else "'", skipinitialspace=True))
+        quote = '"' if '"' in line else "'"
+        try:
+            cells = next(csv.reader([line], delimiter=separator, quotechar=quote, skipinitialspace=True))
+        except csv.Error as error:
+            raise InputError(
+                place, f"not CSV: {str(error).partition(' - ')[0]}", allowed="cells that are latencies, or nothing"
+            ) from None
     else:
         cells = line.split(separator)
     return [cell.strip() for cell in cells]

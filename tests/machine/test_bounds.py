@@ -56,6 +56,12 @@ BAD = {
     "a line of 60,000 numbers, numactl": (NUMACTL.replace("0   1\n", "0   1 " * 60_000 + "x\n", 1), "line 9: "),
     "more lines than any machine has, numactl": (NUMACTL + "# nothing\n" * 200_000, "allowed: at most 1,048,576 of numactl"),
     "a line of 60,000 blanks before the first word": (" " * 60_000 + "nothing\n", "1 row; allowed: 2 to 1024"),
+    "a quote that does not end, latencies": ('0;"' + "1" * 200_000 + "\n1;0\n", "line 1: not CSV: field larger than field limit"),
+    "a line's end within quotes, latencies": ('0;"1\r2"\n1;0\n', "is not a latency"),
+    "a line's end behind quotes, latencies": (
+        '0;"1"\r2\n1;0\n',
+        "line 1: not CSV: new-line character seen in unquoted field; allowed",
+    ),
     "300,000 empty lines before it": ("\n" * 300_000 + "nothing\n", "line 300001"),
 }
 
