@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import conformance, machines, measuring, runs
+from slabdes.cli import conformance, guide, machines, measuring, runs
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error
 from slabdes.errors import InputError, SlabdesError, shown
@@ -24,7 +24,7 @@ app = typer.Typer(
     name="slabdes",
     help="What will the Linux SLAB allocator do on a machine you do not have?",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -42,6 +42,9 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "bench": measuring.bench,
     "validate": measuring.validate,
     "fit": measuring.fit,
+    "keys": guide.keys,
+    "new": guide.new,
+    "glossary": guide.glossary,
 }
 _MACHINE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": machines.machine_list,
@@ -61,8 +64,19 @@ def _show_lowered(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from slabdes import __version__
+
+        print(f"slabdes {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
     lowered: Annotated[
         bool,
         typer.Option(
@@ -85,7 +99,7 @@ def main() -> None:
     # Pictures go into files: whatever windows are set up, or wrongly, is none of our business.
     os.environ.pop("MPLBACKEND", None)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="slabdes", standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
         sys.stdout.flush()
     except SlabdesError as error:
@@ -108,8 +122,22 @@ def main() -> None:
             sys.exit(EXIT_INPUT)
         path = error.ctx.command_path if error.ctx else "slabdes"
         message = shown(" ".join(error.format_message().split()), _MOST_USAGE)
-        fail(f"{message.rstrip('.')}; see {path} --help", EXIT_INPUT)
+        fail(f"{message.rstrip('.')}{_as_a_key(error)}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_a_key(error: Any) -> str:
+    """What to type for an option that is none, but a key of an experiment file."""
+    option = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    if not option or error.ctx is None or all(parameter.name != "settings" for parameter in error.ctx.command.params):
+        return ""
+    from slabdes.config.keys import keys_below
+
+    try:
+        key = keys_below(option)[0]
+    except InputError:
+        return ""
+    return f"; a key of the experiment: --set {key.path}=VALUE"
 
 
 def _drop_output() -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TABLE_WIDTH = 160
 """Columns of tables about machines and geometry where there is no terminal to ask."""
+PARAGRAPH_WIDTH = 100
+"""Columns of a text to read."""
 _WIDEST = 1000
 """Columns of a terminal that are made use of."""
 _ERRORS = "slabdes-plain"
@@ -89,6 +91,14 @@ def print_told(title: str, rows: list[tuple[str, str, str]]) -> None:
     for name, figure, text in rows:
         wrapped = textwrap.wrap(text, max(width - indent, 20)) or [""]
         say(f"{name:<{names}}  {figure:>{figures}}  " + f"\n{'':{indent}}".join(wrapped))
+
+
+def say_paragraph(text: str, indent: int = 0) -> None:
+    """A text that may be long, wrapped to the terminal."""
+    import textwrap
+
+    width = min(_columns(sys.stdout, PARAGRAPH_WIDTH), PARAGRAPH_WIDTH)
+    say(textwrap.fill(printable(text), max(width, 20 + indent), initial_indent=" " * indent, subsequent_indent=" " * indent))
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:

@@ -27,7 +27,7 @@ SHOWN: Final = 60
 class Frozen(BaseModel):
     """Base of every part of an experiment: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 def _printable(text: str) -> str:

@@ -48,13 +48,17 @@ def _first_error(first: Any, where: str) -> InputError:
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return InputError(place, f"{_shown(first['input'])} is out of range", allowed=_range(first["loc"]))
         case "string_pattern_mismatch":
-            return InputError(place, f"{_shown(first['input'])} is none of them", allowed=_schema(first["loc"])["description"])
+            return InputError(place, f"{_shown(first['input'])} is none of them", allowed=_schema(first["loc"])["allowed"])
         case "string_too_long":
             return InputError(
                 place, f"{_shown(first['input'])} of {len(first['input'])} characters", allowed=f"at most {context['max_length']}"
             )
         case "too_long":
             return InputError(place, f"a list of {len(first['input']):,}", allowed=f"at most {context['max_length']:,}")
+        case "tuple_type" if first["loc"] == ("cache",) and isinstance(first["input"], dict):
+            return InputError(f"{where}: [cache]", "one table where a list of them is read", allowed="[[cache]], once a cache")
+        case "model_type" | "model_attributes_type" if isinstance(first["input"], list):
+            return InputError(f"{where}: [[{key}]]", "a list of tables where one is read", allowed=f"[{key}], once")
         case _:
             allowed = _ALLOWED.get(first["type"], first["msg"])
             return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)

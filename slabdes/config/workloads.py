@@ -124,7 +124,7 @@ class TraceWorkload(Frozen):
     think: str = Field(
         default="recorded",
         pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$",
-        description="recorded, none, or a factor such as 0.1x",
+        json_schema_extra={"allowed": "recorded, none, or a factor such as 0.1x"},
     )
     """Times between operations: as recorded, none, or recorded ones times a factor."""
     cpus: Name = "compact"

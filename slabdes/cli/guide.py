@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Commands for who begins: the keys of an experiment file, a file to begin with, and what words mean."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slabdes.cli.options import Json
+from slabdes.cli.output import print_json, say, say_paragraph
+
+
+def keys(
+    prefix: Annotated[
+        str, typer.Argument(metavar="PREFIX", help="A table (machine), a key (think_ns), or a workload (mix). All without.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """The keys of an experiment file: type, unit, default, meaning.
+
+    As `--set KEY=VALUE` and [sweep] take them.
+    """
+    from slabdes.config.keys import experiment_keys, keys_below
+
+    found = keys_below(prefix) if prefix else experiment_keys()
+    if as_json:
+        print_json([dataclasses.asdict(key) for key in found])
+        return
+    for key in found:
+        of = f"  (workload {key.workload})" if key.workload else ""
+        unit = f", {key.unit}" if key.unit else ""
+        default = key.default if key.default in ("required", "none") else f"default {key.default}"
+        say(f"{key.path}{of}: {key.type}{unit}; {default.replace('none', 'no default')}")
+        say_paragraph(key.meaning, indent=4)
+
+
+def new(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages or trace.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file. Default: the screen.")] = None,
+) -> None:
+    """A commented experiment file to begin with, with every key that it may have."""
+    from slabdes.config.starts import new_experiment
+    from slabdes.files import write_new
+
+    text = new_experiment(kind)
+    if out is None:
+        say(text, end="")
+        return
+    write_new(out, text)
+    say(f"written: {out}; run it: slabdes run {out}")
+
+
+def glossary(
+    word: Annotated[str, typer.Argument(metavar="WORD", help="Without: all words.")] = "",
+) -> None:
+    """What a word means: list_lock, alien cache, hand-off, p99 and so on."""
+    from slabdes.cli.glossary import words, words_like
+    from slabdes.errors import InputError, nearest, shown
+
+    known = words()
+    if not word:
+        say_paragraph(", ".join(known))
+        say("slabdes glossary WORD tells what one means.")
+        return
+    found = words_like(word, known)
+    if not found:
+        problem = f"is not in the glossary{nearest(word, known)}"
+        raise InputError(f"word {shown(word)}", problem, allowed="slabdes glossary lists all")
+    for entry in found:
+        say_paragraph(f"{entry}: {known[entry]}")

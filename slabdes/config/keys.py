@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every key of an experiment file, from the models that read it: type, unit, default, meaning.
+
+Leaves out what is wrong only together with other keys: that is told when a file is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from slabdes.config.fields import Frozen
+from slabdes.config.models import CacheConfig, Experiment, InterruptConfig, LockConfig, MachineConfig, TimingConfig
+from slabdes.config.workloads import WORKLOADS
+from slabdes.errors import InputError, nearest, shown
+
+TABLES: Final[dict[str, type[Frozen]]] = {
+    "machine": MachineConfig,
+    "cache": CacheConfig,
+    "lock": LockConfig,
+    "timing": TimingConfig,
+    "interrupts": InterruptConfig,
+}
+"""Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
+_UNITS: Final = {"_ns": "ns", "_mib": "MiB", "hz": "jiffies a second", "size": "bytes", "align": "bytes", "costs": "ns"}
+"""By how a key ends."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of an experiment file. `workload` is the only kind of workload that has it, or empty."""
+
+    path: str
+    """As `--set` and a sweep take it; NAME stands for a cache's name or number."""
+    workload: str
+    type: str
+    unit: str
+    default: str
+    """As TOML has it; `required`; or `none`, where the meaning says what holds then."""
+    meaning: str
+
+
+def experiment_keys() -> list[Key]:
+    """All of them, in the order of a file: the top ones, then table by table, then workload by workload."""
+    tables = {"sweep", "workload", *TABLES}
+    found = [*_keys(Experiment, "", "", tables)]
+    for name, model in TABLES.items():
+        found += _keys(model, "cache.NAME." if name == "cache" else f"{name}.", "")
+    for kind, model in WORKLOADS.items():
+        found += _keys(model, "workload.", kind)
+    sweep = Experiment.model_fields["sweep"].description
+    return [*found, Key("sweep", "", "table of lists, by key", "", "none", _line(sweep))]
+
+
+def keys_below(prefix: str) -> list[Key]:
+    """Those whose path begins with `prefix`, or ends with it as a word, or whose workload it names. InputError without any."""
+    known = experiment_keys()
+    parts = prefix.split(".")
+    if parts[0] == "cache" and len(parts) > 2:  # a cache's own name or number
+        parts[1] = "NAME"
+    found = [key for key in known if key.path.split(".")[: len(parts)] == parts or prefix in (key.workload, _last(key))]
+    if not found:
+        words = {word for key in known for word in (key.path, _last(key), key.workload) if word}
+        raise InputError(
+            f"key {shown(prefix)}", f"there is none{nearest(prefix, words)}", allowed="a table, a key, or a workload"
+        )
+    return found
+
+
+def _last(key: Key) -> str:
+    return key.path.rpartition(".")[2]
+
+
+def _keys(model: type[Frozen], before: str, workload: str, leave_out: set[str] | frozenset[str] = frozenset()) -> Iterator[Key]:
+    schema = model.model_json_schema()
+    for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
+        part = schema["properties"][name]
+        default = "required" if field.is_required() else _toml(part.get("default"))
+        meaning = _line(field.description or ("The kind of workload: what the CPUs do." if name == "kind" else ""))
+        yield Key(before + name, workload, type_of(part, schema.get("$defs", {})), _unit(name), default, meaning)
+
+
+def type_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """What a value may be, in words, from its JSON schema."""
+    if "allowed" in schema:
+        return str(schema["allowed"])
+    if "$ref" in schema:
+        return type_of(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in schema:
+        return " or ".join(type_of(part, definitions) for part in schema["anyOf"] if part.get("type") != "null")
+    if "enum" in schema:
+        return ", ".join(map(_toml, schema["enum"]))
+    if "const" in schema:
+        return _toml(schema["const"])
+    match schema.get("type"):
+        case "integer":
+            return "whole number" + _range(schema)
+        case "number":
+            return "number" + _range(schema)
+        case "boolean":
+            return "true or false"
+        case "array":
+            return f"list of {type_of(schema['items'], definitions)}" if "items" in schema else "list"
+        case "object":
+            return f"table of {type_of(schema['additionalProperties'], definitions)}"
+    return "file name" if schema.get("format") == "path" else "text"
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    least = schema.get("minimum")
+    most = schema.get("maximum", schema["exclusiveMaximum"] - 1 if "exclusiveMaximum" in schema else None)
+    if least is None:
+        return ""
+    return f", at least {least:g}" if most is None else f", {_counted(least)} to {_counted(most)}"
+
+
+def _counted(number: float) -> str:
+    return f"{int(number):,}" if number < 10**7 and int(number) == number else f"{number:.4g}"
+
+
+def _unit(name: str) -> str:
+    return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML has it; `none` for nothing."""
+    if value in (None, [], {}):
+        return "none"
+    if isinstance(value, dict):
+        return "a table of defaults"
+    return json.dumps(value)

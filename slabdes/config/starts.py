@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Commented experiment files to begin with, a kind of workload each, made from the keys that a file may have.
+
+Leaves out experiments that answer a question: those are in `experiments/`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from slabdes.config.keys import TABLES, Key, experiment_keys
+from slabdes.config.workloads import WORKLOADS
+from slabdes.errors import InputError, nearest, shown
+
+_CHOSEN: Final[dict[str, str]] = {
+    "name": '"my experiment"',
+    "replications": "5",
+    "machine.preset": '"numa-2x4"',
+    "cache.NAME.name": '"size-256"',
+    "cache.NAME.size": "256",
+    "workload.file": '"trace.txt"',
+}
+"""What a new file says in place of a default."""
+_EXAMPLES: Final[dict[str, str]] = {
+    "switches": '["unlocked_look"]',
+    "slabinfo": '"slabinfo.txt"',
+    "machine.file": '"machine.xml"',
+    "machine.cpus": "4",
+    "machine.memory_mib": "512",
+    "machine.costs": "{ list_move = 25 }",
+    "cache.NAME.flags": '["HWCACHE_ALIGN"]',
+    "cache.NAME.limit": "120",
+    "cache.NAME.batchcount": "60",
+    "cache.NAME.shared": "8",
+    "lock.handoff_transfers": "2.0",
+    "interrupts.mean_ns": "50000",
+    "interrupts.cache": '"size-256"',
+    "workload.caches": '["skbuff_head_cache"]',
+    "workload.from_dump": '"dump.txt"',
+}
+"""What a commented line says of a key that has no default."""
+_SWEEPS: Final[dict[str, str]] = {
+    **dict.fromkeys(("burst", "mix", "producer_consumer"), '"cache.0.batchcount" = [15, 30, 60]'),
+    "critical_section": '"lock.discipline" = ["ticket", "qspinlock"]',
+    "pages": '"machine.cpus" = [1, 4, 8]',
+    "trace": '"workload.copies" = [1, 2]',
+}
+"""A sweep to begin with, by kind of workload."""
+_WITHOUT_CACHES: Final = ("critical_section", "pages", "trace")
+_WIDTH: Final = 100
+
+
+def new_experiment(kind: str) -> str:
+    """A commented experiment file that runs as it is (a trace's once it names a trace). InputError for an unknown kind.
+
+    Every key that it may have stands in it: with a value, or behind a # with its default or an example.
+    """
+    if kind not in WORKLOADS:
+        raise InputError(f"kind {shown(kind)}", f"there is none{nearest(kind, WORKLOADS)}", allowed=", ".join(WORKLOADS))
+    keys = experiment_keys()
+    (sweep,) = (key for key in keys if key.path == "sweep")
+    about = " ".join((WORKLOADS[kind].__doc__ or "").split())
+    lines = [
+        *_comment(about),
+        *_comment("Run it: slabdes run FILE. Keys behind a # say their default, or an example; take the # away to change one."),
+        *_table("", (key for key in keys if "." not in key.path and key is not sweep)),
+        *_table("machine", keys),
+        *_table("cache", keys, commented=kind in _WITHOUT_CACHES),
+        *_table("workload", (key for key in keys if key.workload == kind)),
+        "",
+        *_comment(sweep.meaning),
+        "# [sweep]",
+        f"# {_SWEEPS[kind]}",
+    ]
+    for name in TABLES:
+        if name not in ("machine", "cache"):
+            lines += _table(name, keys, commented=name == "interrupts")
+    return "\n".join(lines) + "\n"
+
+
+def _table(name: str, keys: Iterable[Key], commented: bool = False) -> Iterator[str]:
+    """A table's header and its keys, each under what it means."""
+    before = {"": "", "cache": "cache.NAME."}.get(name, f"{name}.")
+    if name:
+        header = f"[[{name}]]" if name == "cache" else f"[{name}]"
+        yield from ("", f"# {header}" if commented else header)
+    for key in keys:
+        if not key.path.startswith(before):
+            continue
+        unit = f", {key.unit}" if key.unit else ""
+        yield from ("", *_comment(f"{key.meaning} ({key.type}{unit})"))
+        value = _CHOSEN.get(key.path) or _EXAMPLES.get(key.path) or key.default
+        given = not commented and (key.path in _CHOSEN or key.path == "workload.kind")
+        line = f"{key.path.removeprefix(before)} = {key.type if key.path == 'workload.kind' else value}"
+        yield line if given else f"# {line}"
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, _WIDTH)]
