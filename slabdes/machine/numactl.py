@@ -29,6 +29,8 @@ AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
 CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:,?\s*+\d{1,9}(?:-\d{1,9})?)*+),?(?:\s+\(\d+\))?$")
 MORE_CPUS: Final = re.compile(r"(?:,?\s*+\d{1,9}(?:-\d{1,9})?)++,?(?:\s+\(\d+\))?$")
 """A list of CPUs that a mail program has wrapped."""
+MAX_DIGITS: Final = 9
+"""Of a CPU's number, before it is made one: a line may hold any number of digits without a blank between."""
 PROMPT: Final = re.compile(r"(?:\[?\w[\w.-]*@\S.*|[\w/~.-]*)[#$%>](?:\s*numactl\b.*)?$")
 NO_NUMA: Final = "No NUMA available on this system"
 MEMORY: Final = re.compile(r"node (\d{1,9}) (size|free): (?:(\d{1,12}) MB|<not available>)$")
@@ -156,8 +158,8 @@ def _cpus(reading: _Reading, number: int, text: str) -> Iterator[int]:
     """Those of a list, `0 1 2` or, since numactl 2.0.18 with --cpu-compress, `0-3, 8-11`."""
     for part in re.findall(r"(?<!\()\b\d+(?:-\d+)?", text):
         first, _, last = part.partition("-")
-        if int(last or first) - int(first) >= MAX_CPUS:
-            reading.fail(number, f"CPUs {part}", allowed=f"at most {MAX_CPUS}")
+        if max(len(first), len(last)) > MAX_DIGITS or int(last or first) - int(first) >= MAX_CPUS:
+            reading.fail(number, f"CPUs {shown(part, 60)}", allowed=f"at most {MAX_CPUS}")
         yield from range(int(first), int(last or first) + 1)
 
 

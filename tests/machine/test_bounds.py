@@ -54,6 +54,7 @@ BAD = {
         "line 2: 60,015 characters",
     ),
     "a line of 60,000 numbers, numactl": (NUMACTL.replace("0   1\n", "0   1 " * 60_000 + "x\n", 1), "line 9: "),
+    "a number of 9,000 digits, numactl": (NUMACTL.replace("cpus: 0 2", "cpus: 0 " + "2" * 9000), "line 2: CPUs 2222"),
     "more lines than any machine has, numactl": (NUMACTL + "# nothing\n" * 200_000, "allowed: at most 1,048,576 of numactl"),
     "a line of 60,000 blanks before the first word": (" " * 60_000 + "nothing\n", "1 row; allowed: 2 to 1024"),
     "a quote that does not end, latencies": ('0;"' + "1" * 200_000 + "\n1;0\n", "line 1: not CSV: field larger than field limit"),
