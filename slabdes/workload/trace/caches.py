@@ -171,8 +171,8 @@ class CacheLearner:
         """Call sites and CPUs that all caches together are going to list, at most."""
         return sum((1 + len(group.freed)) * (len(group.sites) + len(group.cpus)) for group in self._groups)
 
-    def allocated(self, event: KmemEvent) -> int:
-        """Count an allocation; the number of its group."""
+    def allocated(self, event: KmemEvent, times: int = 1) -> int:
+        """Count an allocation, or as many that say the same; the number of its group."""
         key = group_key(event)
         number = self._ids.get(key)
         if number is None:
@@ -180,7 +180,7 @@ class CacheLearner:
             self._groups.append(_Group(key))
             self._parents.append(number)
         group = self._groups[number]
-        group.allocs += 1
+        group.allocs += times
         group.sites.add(event.call_site)
         group.cpus.add(event.cpu)
         if key.kind is GroupKind.KMALLOC:
@@ -190,14 +190,14 @@ class CacheLearner:
             group.size = max(group.size, object_size(event.bytes_req, event.bytes_alloc))
         return number
 
-    def freed(self, event: KmemEvent, number: int, allocated_on: int) -> None:
-        """Count the free of an object of group `number` that CPU `allocated_on` allocated."""
+    def freed(self, event: KmemEvent, number: int, allocated_on: int, times: int = 1) -> None:
+        """Count the free of an object of group `number` that CPU `allocated_on` allocated, or as many that say the same."""
         group = self._groups[number]
         name = event.name
-        group.freed[name] += 1
+        group.freed[name] += times
         group.cpus.add(event.cpu)
         if event.cpu != allocated_on:
-            group.freed_remotely[name] += 1
+            group.freed_remotely[name] += times
         if not name and group.key.kind is GroupKind.SITE:
             place = (event.call_site, group.key.bytes_req, group.key.bytes_alloc)
             self._join(self._freed_at.setdefault(place, number), number)
