@@ -65,6 +65,8 @@ class TraceCache:
     remote_frees: int
     call_sites: tuple[str, ...]
     cpus: tuple[int, ...]
+    site_allocs: tuple[int, ...]
+    """Allocations from each of `call_sites`; where one allocates from several caches, all of them with each."""
 
     @property
     def never_freed(self) -> int:
@@ -127,7 +129,8 @@ class _Group:
     size: int = 1
     smallest_req: int = MAX_OBJECT_BYTES
     allocs: int = 0
-    sites: set[str] = field(default_factory=set)
+    sites: Counter[str] = field(default_factory=Counter)
+    """Allocations by call site."""
     cpus: set[int] = field(default_factory=set)
     freed: Counter[str] = field(default_factory=Counter)
     """Frees by the name they give, empty where they give none."""
@@ -143,7 +146,7 @@ class _Draft:
     allocs: int = 0
     frees: int = 0
     remote_frees: int = 0
-    sites: set[str] = field(default_factory=set)
+    sites: Counter[str] = field(default_factory=Counter)
     cpus: set[int] = field(default_factory=set)
 
 
@@ -181,7 +184,7 @@ class CacheLearner:
             self._parents.append(number)
         group = self._groups[number]
         group.allocs += times
-        group.sites.add(event.call_site)
+        group.sites[event.call_site] += times
         group.cpus.add(event.cpu)
         if key.kind is GroupKind.KMALLOC:
             group.size = key.bytes_alloc
@@ -299,7 +302,7 @@ def _add(drafts: dict[str, _Draft], group: _Group, name: str, others: tuple[str,
         draft.allocs += allocs
         draft.frees += frees
         draft.remote_frees += remote
-        draft.sites |= group.sites
+        draft.sites.update(group.sites)
         draft.cpus |= group.cpus
 
 
@@ -314,6 +317,7 @@ def _finished(kept: list[str], drafts: dict[str, _Draft]) -> tuple[TraceCache, .
             draft.remote_frees,
             tuple(sorted(draft.sites)),
             tuple(sorted(draft.cpus)),
+            tuple(draft.sites[site] for site in sorted(draft.sites)),
         )
         for name, draft in ((name, drafts[name]) for name in kept)
     )

@@ -131,6 +131,10 @@ class Spool:
         """The think times that can be had: none where the trace's clock is a counter, `wanted` elsewhere."""
         return wanted if self.index.clock is Clock.SECONDS else Think(ThinkRule.NONE, Fraction(0))
 
+    def records(self, cpu: int) -> Iterator[npt.NDArray[np.void]]:
+        """The steps of traced CPU `cpu` as they lie on disk, a chunk at a time; `time` is ns from the trace's first event."""
+        yield from _chunks(_file(self.folder, cpu))
+
     def steps(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[Step]:
         """The steps of traced CPU `cpu`, its slots counted from `slot_base`; a chunk of records is held at a time.
 
