@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from slabdes.workload.programs import ANY_NODE, Op
+from slabdes.workload.programs import Op
 from slabdes.workload.trace.events import Clock
 from slabdes.workload.trace.index import NS_PER_S
+from slabdes.workload.trace.nodes import asked_nodes
 from slabdes.workload.trace.spool import Spool
 
 _MOST_MOMENTS: Final = 4096
@@ -52,7 +53,6 @@ def survey(spool: Spool) -> Survey:
     timed = spool.index.clock is Clock.SECONDS and spool.span_ns > 0
     moments = max(_LEAST_MOMENTS, min(_MOST_MOMENTS, _CELLS // max(len(spool.caches), len(spool.cpus))))
     live = np.zeros(len(spool.caches) * moments, np.int64)
-    asked = np.zeros(spool.highest_node + 2, np.int64)
     loads = {}
     for cpu in spool.cpus:
         busy = np.zeros(moments, np.int64)
@@ -61,7 +61,6 @@ def survey(spool: Spool) -> Survey:
             gained = np.where(records["op"] == Op.ALLOC, 1, -1)
             np.add.at(live, records["cache"].astype(np.int64) * moments + moment, gained)
             busy += np.bincount(moment, minlength=moments)
-            asked += np.bincount(records["node"].astype(np.int64) - ANY_NODE, minlength=len(asked))
         loads[cpu] = _load(busy, spool.span_ns / NS_PER_S if timed else None)
     most: npt.NDArray[np.int64] = live.reshape(-1, moments).cumsum(axis=1).max(axis=1)
     return Survey(
@@ -69,7 +68,7 @@ def survey(spool: Spool) -> Survey:
         moments=moments,
         most_live=tuple(most.tolist()) if timed else (None,) * len(spool.caches),
         cpus=loads,
-        asked_nodes={node: count for node, count in enumerate(asked.tolist()[1:]) if count},
+        asked_nodes=asked_nodes(spool),
     )
 
 
