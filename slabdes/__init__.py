@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
-    from slabdes.api import Run, Study, fit, simulate, sweep, validate
+    from slabdes.api import Run, Study, TraceInfo, fit, simulate, sweep, trace_info, validate
     from slabdes.config import Experiment, load_experiment
     from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled
     from slabdes.machine import Machine, load_machine, preset_names
 
 __all__ = [
-    "simulate", "sweep", "validate", "fit", "Run", "Study", "Experiment", "load_experiment",
+    "simulate", "sweep", "trace_info", "TraceInfo", "validate", "fit", "Run", "Study", "Experiment", "load_experiment",
     "Machine", "load_machine", "preset_names",
     "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
     "SlabdesError", "InputError", "CheckFailed", "Stalled",
@@ -30,7 +30,7 @@ __all__ = [
 _ROOMS = {
     "slabdes.allocator.geometry": ("Geometry", "kmem_cache_geometry"),
     "slabdes.allocator.state": ("KmemCache", "KmemList3", "Slab", "SlabState"),
-    "slabdes.api": ("Run", "Study", "fit", "simulate", "sweep", "validate"),
+    "slabdes.api": ("Run", "Study", "TraceInfo", "fit", "simulate", "sweep", "trace_info", "validate"),
     "slabdes.config": ("Experiment", "load_experiment"),
     "slabdes.errors": ("CheckFailed", "InputError", "SlabdesError", "Stalled"),
     "slabdes.machine": ("Machine", "load_machine", "preset_names"),

@@ -17,6 +17,7 @@ from slabdes.results import run as results_run
 from slabdes.results import text
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
+from slabdes.study import trace_info as traces
 from slabdes.study.plan import Phase
 from slabdes.study.run import run_study
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from slabdes.validation.fit import Fit
     from slabdes.validation.report import Report
 
+TraceInfo = traces.TraceInfo
 FIGURES = "figures"
 """Where in a run folder the figures lie."""
 
@@ -101,6 +103,11 @@ def sweep(
     raw["sweep"] = {**raw.get("sweep", {}), **(over or {})}
     run = simulate(parse_experiment(raw, "sweep"), **options)
     return Study(run.manifest, run.frames)
+
+
+def trace_info(trace: Path | str, *, progress: Phase | None = None) -> TraceInfo:
+    """What is in a kmem trace: caches, CPUs, load, what is lost, and what to run next. Raises InputError, in one line."""
+    return traces.trace_info(Path(trace), progress)
 
 
 def validate(

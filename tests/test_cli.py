@@ -81,17 +81,18 @@ def test_help_starts_quickly() -> None:
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
     texts = ("slabinfo", "lock-stat")
     machines = ("machine list", "machine show", "machine import")
-    for command in ("run", "replay", "plot", *texts, "conform", "geometry", *machines):
+    for command in ("run", "replay", "plot", *texts, "conform", "geometry", *machines, "trace info"):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out
         assert [line for line in helped.out.splitlines() if line.startswith("  --") and not line.split("  ", 2)[2].strip()] == []
     listed = [*slabdes("--help").out.splitlines(), *slabdes("machine", "--help").out.splitlines()]
+    listed += slabdes("trace", "--help").out.splitlines()
     assert [line for line in listed if line.endswith("...") and "Usage" not in line] == []
 
 
 def test_no_command_at_all_shows_the_help_and_is_an_error(slabdes: Slabdes) -> None:
-    for group in ((), ("machine",)):
+    for group in ((), ("machine",), ("trace",)):
         shown = slabdes(*group)
         assert shown.code == 2
         assert "Commands:\n" in shown.err

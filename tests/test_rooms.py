@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "slabdes"
 LEAVES = frozenset({"errors", "files", "folders", "printable", "signals", "units", "streams"})
 """Errors, files, folders, printable text, signals, units and random streams import no room, and every room may import them."""
 BELOW_ENGINE = frozenset({"config", "machine", "allocator", "locks", "paths", "paths.slab", "workload"})
-STUDY = frozenset({"config", "machine", "engine", "engine.reference", "engine.compiled", "results", "workload"})
+STUDY = frozenset({"config", "machine", "engine", "engine.reference", "engine.compiled", "results", "workload", "scan"})
 ROOMS: dict[str, frozenset[str]] = {
     "printable": frozenset(),
     "errors": frozenset({"printable"}),
@@ -38,6 +38,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "engine": BELOW_ENGINE | {"dumps"},
     "engine.reference": BELOW_ENGINE | {"engine"},
     "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
+    # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
+    "scan": frozenset({"workload", "engine.compiled"}),
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
     "study": STUDY | {"allocator.state", "allocator.tunables"},

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import conformance, guide, machines, measuring, runs
+from slabdes.cli import conformance, guide, machines, measuring, runs, traces
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error
 from slabdes.errors import InputError, SlabdesError, shown
@@ -30,6 +30,8 @@ app = typer.Typer(
 )
 machine_app = typer.Typer(help="Machines: presets, and files that describe one.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(machine_app, name="machine")
+trace_app = typer.Typer(help="kmem traces of real kernels.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(trace_app, name="trace")
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": runs.run,
     "replay": runs.replay,
@@ -51,7 +53,8 @@ _MACHINE_COMMANDS: dict[str, Callable[..., None]] = {
     "show": machines.machine_show,
     "import": machines.machine_import,
 }
-for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS)):
+_TRACE_COMMANDS: dict[str, Callable[..., None]] = {"info": traces.trace_info}
+for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS), (trace_app, _TRACE_COMMANDS)):
     for _name, _command in _commands.items():
         _app.command(_name)(_command)
 

@@ -23,6 +23,10 @@ def bench(
     operations: Annotated[
         str | None, typer.Option("--operations", metavar="N", help="Instead: one run of so many (as 1e9), compiled beside C.")
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option("--trace", metavar="TRACE", help="Instead: read this trace, compiled, and its beginning in Python."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Speed only, with few operations: coarse figures in a minute.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +34,7 @@ def bench(
 
     Measures here, interleaved in one process, beside a plain SimPy model and a version in C. Takes some minutes.
     """
-    from slabdes.study.bench import QUICK, Part, bench, bench_long
+    from slabdes.study.bench import QUICK, Part, bench, bench_long, bench_reading
     from slabdes.study.bench.growth import CPUS as LONG_CPUS
     from slabdes.study.bench.scenarios import CPUS, Scenario
     from slabdes.study.bench.tables import remarks, sheets
@@ -39,7 +43,9 @@ def bench(
     parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
     with progress_bar() as progress:
         tell = progress or (lambda _what, _done, _total: None)
-        if operations is not None:
+        if trace is not None:
+            measured = bench_reading(trace, tell)
+        elif operations is not None:
             measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
         else:
             measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)

@@ -84,6 +84,10 @@ def replay(
     cpus: Annotated[
         str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
     ] = "compact",
+    nodes: Annotated[
+        str,
+        typer.Option("--nodes", metavar="MAP", help="Machine nodes for those that allocations ask for by number: 2:0,3:1."),
+    ] = "",
     allocator: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +134,7 @@ def replay(
             "copies": copies,
             "think": think,
             "cpus": cpus,
+            **({"nodes": nodes} if nodes else {}),
             **({} if from_dump is None else {"from_dump": str(from_dump)}),
         },
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),

@@ -129,6 +129,13 @@ class TraceWorkload(Frozen):
     """Times between operations: as recorded, none, or recorded ones times a factor."""
     cpus: Name = "compact"
     """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
+    nodes: str = Field(
+        default="",
+        pattern=r"^([0-9]{1,4}:[0-9]{1,4}(,[0-9]{1,4}:[0-9]{1,4})*)?$",
+        max_length=10_000,
+        description="a map such as 2:0,3:1, from traced nodes to the machine's",
+    )
+    """Which node stands for one that the trace asks for by number: `2:0,3:1`. Others keep their number."""
     from_dump: FileName | None = None
     """A dump of a real 6.1 allocator: the caches begin in its (first) state. Needs allocator 4.6 or later."""
 

@@ -16,6 +16,7 @@ from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, versio
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
+from slabdes.scan.trace import load_large
 from slabdes.study.effort import effort
 from slabdes.study.memory import check_machines
 from slabdes.study.names import name_apart
@@ -26,7 +27,7 @@ from slabdes.workload.synthetic import build_synthetic
 from slabdes.workload.synthetic import known_span_ps as synthetic_span_ps
 from slabdes.workload.trace.replay import known_span_ps as trace_span_ps
 from slabdes.workload.trace.replay import overlaid, trace_workload
-from slabdes.workload.trace.spool import Spool, load_trace
+from slabdes.workload.trace.spool import Spool
 
 Phase = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -173,7 +174,7 @@ def _spool_of(
             if phase is not None:
                 phase(f"reading {config.file.name}", done, total)
 
-        spools[key] = load_trace(config.file, config.caches, folder / f"spool{len(spools)}", report)
+        spools[key] = load_large(config.file, config.caches, folder / f"spool{len(spools)}", report)
     return spools[key]
 
 

@@ -154,3 +154,15 @@ def test_what_cannot_be_measured_is_refused(slabdes: Slabdes, arguments: tuple[s
     done = slabdes("bench", *arguments)
     assert done.code == 2
     assert message in done.err
+
+
+def test_a_trace_is_read_in_both_ways_and_what_they_make_of_it_is_compared(slabdes: Slabdes, tmp_path: Path) -> None:
+    fields = "name=x bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
+    names = ("kmem_cache_alloc", "kmem_cache_free")
+    lines = [f"t-1 [{n % 2}] 1.{n:06d}: {names[n % 2]}: call_site=f ptr={n // 2 + 100:x} {fields}\n" for n in range(4000)]
+    (tmp_path / "trace").write_text("".join(lines))
+    done = slabdes("bench", "--trace", tmp_path / "trace", "--json")
+    assert done.code == 0
+    rows = json.loads(done.out)["reading"]
+    assert [row["events"] for row in rows] == [0, 4000, 4000]
+    assert {row["mb"] for row in rows} == {len("".join(lines)) / 1e6}

@@ -28,7 +28,7 @@ from slabdes.folders import scratch_folder
 from slabdes.lowering.lower import Lowered
 
 _ROOT = Path(__file__).parents[2]
-_SOURCES = ("allocator", "engine", "locks", "lowering", "paths", "workload", "streams.py", "units.py")
+_SOURCES = ("allocator", "engine", "locks", "lowering", "paths", "scan", "workload", "streams.py", "units.py")
 _ENVIRONMENT = ("SLABDES_CACHE_DIR", "NUMBA_CACHE_DIR")
 """Variables that name the folder for compiled code, the first one set; else the user's cache folder."""
 LOWERED_SUFFIX: Final = ".lowered"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from slabdes.engine.compiled.run import prepare
@@ -18,6 +19,7 @@ from slabdes.study.bench import growth as growths
 from slabdes.study.bench.c_version import compiler_line, version_in_c, why_none
 from slabdes.study.bench.checks import check_engines, check_plain
 from slabdes.study.bench.long import run_long
+from slabdes.study.bench.reading import measure_reading
 from slabdes.study.bench.rounds import Amounts, measure, slow_case
 from slabdes.study.bench.scenarios import CPUS, MACHINE, Case, Scenario, bench_machine
 from slabdes.study.bench.start import measure_start
@@ -78,6 +80,11 @@ def bench_long(
         runs = [run_long(case, machine, limit, tell or (lambda _what, _done, _total: None)) for case in cases]
     measured["runs"] = [run.row() for run in runs]
     return measured
+
+
+def bench_reading(trace: Path, tell: Tell = lambda _what, _done, _total: None) -> dict[str, Any]:
+    """Read a trace as `scan` does, and its beginning in Python. JSON-able, as `bench`. CheckFailed if that differs."""
+    return _place(1) | {"reading": [reading.row() for reading in measure_reading(trace, tell)]}
 
 
 def _place(rounds: int) -> dict[str, Any]:

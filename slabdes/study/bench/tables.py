@@ -54,6 +54,14 @@ _RUNS: Final[tuple[_Column, ...]] = (
     ("memory at 10 %, MiB", "early_mib", _number(0)),
     ("at the end, MiB", "end_mib", _number(0)),
 )
+_READING: Final[tuple[_Column, ...]] = (
+    ("reading", "way", str),
+    ("text, MB", "mb", _number(0)),
+    ("kmem events", "events", _number(0)),
+    ("s", "seconds", _number(2)),
+    ("processor, s", "processor_s", _number(2)),
+    ("MB a second", "mb_s", _number(0)),
+)
 
 
 def sheets(measured: Mapping[str, Any]) -> list[Sheet]:
@@ -75,6 +83,8 @@ def sheets(measured: Mapping[str, Any]) -> list[Sheet]:
         )
     if "runs" in measured:
         made.append(_sheet(f"processor time of one run; {where}", _RUNS, measured["runs"]))
+    if "reading" in measured:
+        made.append(_sheet(f"reading a trace; {where.partition(' on ')[2]}", _READING, measured["reading"]))
     if "start" in measured:
         start = measured["start"]
         rows = (

@@ -65,6 +65,8 @@ class TraceCache:
     remote_frees: int
     call_sites: tuple[str, ...]
     cpus: tuple[int, ...]
+    site_allocs: tuple[int, ...]
+    """Allocations from each of `call_sites`; where one allocates from several caches, all of them with each."""
 
     @property
     def never_freed(self) -> int:
@@ -127,7 +129,8 @@ class _Group:
     size: int = 1
     smallest_req: int = MAX_OBJECT_BYTES
     allocs: int = 0
-    sites: set[str] = field(default_factory=set)
+    sites: Counter[str] = field(default_factory=Counter)
+    """Allocations by call site."""
     cpus: set[int] = field(default_factory=set)
     freed: Counter[str] = field(default_factory=Counter)
     """Frees by the name they give, empty where they give none."""
@@ -143,7 +146,7 @@ class _Draft:
     allocs: int = 0
     frees: int = 0
     remote_frees: int = 0
-    sites: set[str] = field(default_factory=set)
+    sites: Counter[str] = field(default_factory=Counter)
     cpus: set[int] = field(default_factory=set)
 
 
@@ -171,8 +174,8 @@ class CacheLearner:
         """Call sites and CPUs that all caches together are going to list, at most."""
         return sum((1 + len(group.freed)) * (len(group.sites) + len(group.cpus)) for group in self._groups)
 
-    def allocated(self, event: KmemEvent) -> int:
-        """Count an allocation; the number of its group."""
+    def allocated(self, event: KmemEvent, times: int = 1) -> int:
+        """Count an allocation, or as many that say the same; the number of its group."""
         key = group_key(event)
         number = self._ids.get(key)
         if number is None:
@@ -180,8 +183,8 @@ class CacheLearner:
             self._groups.append(_Group(key))
             self._parents.append(number)
         group = self._groups[number]
-        group.allocs += 1
-        group.sites.add(event.call_site)
+        group.allocs += times
+        group.sites[event.call_site] += times
         group.cpus.add(event.cpu)
         if key.kind is GroupKind.KMALLOC:
             group.size = key.bytes_alloc
@@ -190,14 +193,14 @@ class CacheLearner:
             group.size = max(group.size, object_size(event.bytes_req, event.bytes_alloc))
         return number
 
-    def freed(self, event: KmemEvent, number: int, allocated_on: int) -> None:
-        """Count the free of an object of group `number` that CPU `allocated_on` allocated."""
+    def freed(self, event: KmemEvent, number: int, allocated_on: int, times: int = 1) -> None:
+        """Count the free of an object of group `number` that CPU `allocated_on` allocated, or as many that say the same."""
         group = self._groups[number]
         name = event.name
-        group.freed[name] += 1
+        group.freed[name] += times
         group.cpus.add(event.cpu)
         if event.cpu != allocated_on:
-            group.freed_remotely[name] += 1
+            group.freed_remotely[name] += times
         if not name and group.key.kind is GroupKind.SITE:
             place = (event.call_site, group.key.bytes_req, group.key.bytes_alloc)
             self._join(self._freed_at.setdefault(place, number), number)
@@ -299,7 +302,7 @@ def _add(drafts: dict[str, _Draft], group: _Group, name: str, others: tuple[str,
         draft.allocs += allocs
         draft.frees += frees
         draft.remote_frees += remote
-        draft.sites |= group.sites
+        draft.sites.update(group.sites)
         draft.cpus |= group.cpus
 
 
@@ -314,6 +317,7 @@ def _finished(kept: list[str], drafts: dict[str, _Draft]) -> tuple[TraceCache, .
             draft.remote_frees,
             tuple(sorted(draft.sites)),
             tuple(sorted(draft.cpus)),
+            tuple(draft.sites[site] for site in sorted(draft.sites)),
         )
         for name, draft in ((name, drafts[name]) for name in kept)
     )

@@ -33,7 +33,7 @@ MAX_WORDS: Final = 1 << 16
 NS_DIGITS: Final = 9
 _POINTER_DIGITS: Final = len("0x") + 16
 """Characters of a pointer that is a number; what is longer is a name like any other."""
-_MAX_MASK: Final = 1024
+MAX_MASK: Final = 1024
 """Characters of gfp flags that are read (assumed; all names that kernels have, joined, are fewer)."""
 
 NO_POINTER: Final = 0
@@ -141,13 +141,22 @@ class KmemReader:
 
     def __iter__(self) -> Iterator[KmemEvent]:
         for line in self.lines:
-            if line[-1:] == b"\\":
-                line = line.removesuffix(_JOINED)
-            if parts := _parts(line):
-                self.events += 1
-                yield self._event(line, parts)
-            else:
-                self._other_line(line)
+            if event := self.read_line(line):
+                yield event
+        self.check_events()
+
+    def read_line(self, line: bytes) -> KmemEvent | None:
+        """The event of a line, if it has one; else what it says of lost events is counted."""
+        if line[-1:] == b"\\":
+            line = line.removesuffix(_JOINED)
+        if parts := _parts(line):
+            self.events += 1
+            return self._event(line, parts)
+        self._other_line(line)
+        return None
+
+    def check_events(self) -> None:
+        """Raise InputError, at the end, if there was no event."""
         if not self.events:
             raise InputError(str(self.lines.path), f"no kmem event in {self.lines.number} lines", allowed=TRACES)
 
@@ -187,7 +196,7 @@ class KmemReader:
             pointer,
             self._number(bytes_req, "bytes_req", 0, _OPAQUE),
             self._number(bytes_alloc, "bytes_alloc", 1, _OPAQUE),
-            step_flags(fields.get(b"gfp_flags", b"")[:_MAX_MASK]),
+            self._flags(fields.get(b"gfp_flags", b"")[:MAX_MASK]),
             self._node(fields.get(b"node", b"-1")),
             name,
             call_site,
@@ -240,6 +249,9 @@ class KmemReader:
                 raise self.lines.error("one name or call site too many", allowed=f"{MAX_WORDS} different ones a trace")
             word = self._words[raw] = self._shown(raw)
         return word
+
+    def _flags(self, raw: bytes) -> int:
+        return step_flags(raw)
 
     @staticmethod
     def _shown(raw: bytes) -> str:

@@ -17,11 +17,13 @@ from typing import Final
 from slabdes.errors import InputError, nearest
 from slabdes.files import stamp
 from slabdes.workload.trace.caches import MAX_LISTED, MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
-from slabdes.workload.trace.events import MAX_CPU, MAX_WORDS, NO_POINTER, UNKNOWN_POINTER, Clock, KmemKind, KmemReader
+from slabdes.workload.trace.events import MAX_CPU, NO_POINTER, UNKNOWN_POINTER, Clock, KmemKind, KmemReader
 from slabdes.workload.trace.lines import Progress
 
 MAX_LIVE_OBJECTS: Final = 1 << 24
 """Objects allocated at one moment that are followed (assumed: about 2 GB of memory)."""
+MAX_GROUPS: Final = 1 << 16
+"""Groups of allocations that share a call site, a name or a size (assumed; a kernel has some thousand call sites)."""
 MAX_SPAN_NS: Final = 10**18
 """Longest trace accepted, nanoseconds (assumed: 31 years, so that picoseconds scaled down fit in 64 bits)."""
 NS_PER_S: Final = 10**9
@@ -91,8 +93,8 @@ class TraceIndex:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Counts in the making."""
+class Tally:
+    """Counts in the making; those of the same names are explained in TraceIndex."""
 
     per_cpu: Counter[int] = field(default_factory=Counter)
     least: int = 0
@@ -114,6 +116,12 @@ def index_trace(path: Path, progress: Progress | None = None) -> TraceIndex:
     reader = KmemReader(path, progress)
     learner = CacheLearner()
     tally, live = _read(reader, learner)
+    return index_of(reader, learner, tally, live, fingerprint)
+
+
+def index_of(reader: KmemReader, learner: CacheLearner, tally: Tally, live: int, fingerprint: tuple[int, ...]) -> TraceIndex:
+    """What comes of a trace that was read to its end with `live` objects left allocated. Raises InputError as index_trace."""
+    path = reader.lines.path
     if not tally.allocs:
         raise InputError(str(path), f"no allocation with a pointer in {reader.events} kmem events", "traces with allocations")
     if learner.listed > MAX_LISTED:
@@ -150,9 +158,9 @@ def _kmalloc_in_bytes(name: str) -> str:
     return f"kmalloc-{int(match[1]) << (10 if match[2] == 'k' else 20)}" if match else name
 
 
-def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:
+def _read(reader: KmemReader, learner: CacheLearner) -> tuple[Tally, int]:
     """Follow every object; the counts, and how many objects are left allocated."""
-    tally = _Tally()
+    tally = Tally()
     live: dict[int, int] = {}
     """Pointer to the object's group and the CPU that allocated it, packed."""
     for event in reader:
@@ -173,9 +181,9 @@ def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:
             tally.too_large += event.bytes_alloc > MAX_OBJECT_BYTES
             live[pointer] = learner.allocated(event) << _CPU_BITS | event.cpu
             if len(live) > MAX_LIVE_OBJECTS:
-                raise reader.lines.error("too many objects allocated at once", allowed=f"at most {MAX_LIVE_OBJECTS}")
-            if learner.groups > MAX_WORDS:
-                raise reader.lines.error("too many call sites and sizes", allowed=f"at most {MAX_WORDS} different ones")
+                raise too_many_live(reader)
+            if learner.groups > MAX_GROUPS:
+                raise too_many_groups(reader)
         else:
             packed = live.pop(pointer, None)
             if packed is None:
@@ -185,7 +193,17 @@ def _read(reader: KmemReader, learner: CacheLearner) -> tuple[_Tally, int]:
     return tally, len(live)
 
 
-def _warnings(reader: KmemReader, tally: _Tally, live: int) -> tuple[str, ...]:
+def too_many_live(reader: KmemReader) -> InputError:
+    """What is said of the line with which more than MAX_LIVE_OBJECTS are live."""
+    return reader.lines.error("too many objects allocated at once", allowed=f"at most {MAX_LIVE_OBJECTS}")
+
+
+def too_many_groups(reader: KmemReader) -> InputError:
+    """What is said of the line with which there are more than MAX_GROUPS groups of allocations."""
+    return reader.lines.error("too many call sites and sizes", allowed=f"at most {MAX_GROUPS} different ones")
+
+
+def _warnings(reader: KmemReader, tally: Tally, live: int) -> tuple[str, ...]:
     """What a user should know before believing a replay, a line each."""
     found: list[str] = []
     freed, again, hidden, large = tally.freed_never_allocated, tally.reallocated, tally.hidden, tally.too_large

@@ -59,10 +59,26 @@ class TraceLines:
         return InputError(f"{self.path}: line {self.number}", problem, allowed)
 
     def __iter__(self) -> Iterator[bytes]:
+        for block in self.blocks():
+            before = self.number
+            lines = block.split(b"\n")
+            for number, line in enumerate(lines, before + 1):
+                if line:
+                    self.number = number
+                    if len(line) > MAX_LINE_BYTES:
+                        raise self.too_long()
+                    yield line
+            self.number = before + len(lines)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The same lines, as many whole ones at a time as a chunk has, joined by line ends and without the last one's.
+
+        Who takes a block counts its lines in `number` before the next, and looks at their length.
+        """
         self.number = 0
         try:
             with open_regular(self.path, self._allowed) as raw:
-                yield from self._lines(raw, os.fstat(raw.fileno()).st_size)
+                yield from self._blocks(raw, os.fstat(raw.fileno()).st_size)
         except EOFError:
             raise InputError(str(self.path), f"the gzip stream is cut after line {self.number}", allowed="a whole file") from None
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -70,7 +86,7 @@ class TraceLines:
         except OSError as error:
             raise InputError(str(self.path), error.strerror or str(error), allowed=self._allowed) from None
 
-    def _lines(self, raw: BinaryIO, size: int) -> Iterator[bytes]:
+    def _blocks(self, raw: BinaryIO, size: int) -> Iterator[bytes]:
         magic = raw.read(len(_GZIP_MAGIC))
         raw.seek(0)
         stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")) if magic == _GZIP_MAGIC else raw
@@ -88,27 +104,21 @@ class TraceLines:
             if b"\0" in chunk:
                 self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
                 raise self.error("binary data", allowed=self._allowed)
-            *lines, rest = (rest + chunk).split(b"\n")
-            before = self.number
-            for number, line in enumerate(lines, before + 1):
-                if line:
-                    self.number = number
-                    if len(line) > MAX_LINE_BYTES:
-                        raise self._too_long()
-                    yield line
-            self.number = before + len(lines)
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            if end:
+                yield whole
             if len(rest) > MAX_LINE_BYTES:
                 self.number += 1
-                raise self._too_long()
+                raise self.too_long()
             if self._progress is not None:
                 self._progress(raw.tell(), size)
         if first:
             raise InputError(str(self.path), "empty", allowed=self._allowed)
         if rest:
-            self.number += 1
             yield rest
 
-    def _too_long(self) -> InputError:
+    def too_long(self) -> InputError:
+        """An InputError about the length of the line last given."""
         return self.error("too long", allowed=f"at most {MAX_LINE_BYTES} bytes a line")
 
     def _check_format(self, start: bytes) -> None:

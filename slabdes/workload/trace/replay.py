@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A spooled trace on a machine: which CPU plays which traced CPU, how copies stand side by side, and their phases.
 
-Leaves out which node a traced CPU was on, since traces do not say: explicit `node=` requests keep their number.
+Leaves out which node a traced CPU was on, since traces do not say; `nodes` has what becomes of explicit `node=` requests.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from slabdes.errors import InputError, nearest
 from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Program, Step, Workload
+from slabdes.workload.trace.nodes import node_warnings, parse_nodes, renumbered, split_warnings
 from slabdes.workload.trace.spool import Spool, Think, ThinkRule
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class ReplayMachine(Protocol):
         """Nodes, numbered from 0."""
         ...
 
+    @property
+    def node_of_cpu(self) -> Sequence[int]:
+        """The node of each CPU."""
+        ...
+
     def choose_cpus(self, count: int, placement: Placement) -> Sequence[int]:
         """`count` different CPUs in the order in which they are to be used."""
         ...
@@ -59,6 +65,8 @@ class TraceProgram:
     think: Think
     slot_base: int
     phase_ps: int
+    onto: Mapping[int, int]
+    """Nodes that steps ask for where the trace asks for these."""
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps."""
@@ -70,6 +78,7 @@ class TraceProgram:
         phase_ps = self.phase_ps
         for columns in self.spool.columns(self.cpu, think=self.think, slot_base=self.slot_base):
             columns[0][0] += phase_ps
+            columns[4] = renumbered(columns[4], self.onto)
             phase_ps = 0
             yield columns
 
@@ -78,22 +87,23 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
     """The programs of `config.copies` copies of the spooled trace on `machine`. One spool serves any number of calls.
 
     Copy k uses slots from k times the trace's objects on and starts with a phase of its own (copy 0 with none). Raises
-    InputError where the machine has too few CPUs or nodes, or a CPU map does not fit the trace.
+    InputError where the machine has too few CPUs, or a map of CPUs or nodes does not fit.
     """
-    _check_nodes(spool, machine)
+    onto = parse_nodes(config.nodes, machine.n_nodes)
     think = spool.effective_think(Think.parse(config.think, "workload.think"))
     homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine)
     programs: dict[int, Program] = {}
     for copy, home in enumerate(homes):
         phase = phase_ps(spool, think, seed=seed, replication=replication, copy=copy)
         for traced, cpu in home.items():
-            programs[cpu] = TraceProgram(spool, traced, think, copy * spool.objects, phase)
+            programs[cpu] = TraceProgram(spool, traced, think, copy * spool.objects, phase, onto)
+    split = split_warnings(spool, [machine.node_of_cpu[cpu] for cpu in homes[0].values()], machine.n_nodes)
     return Workload(
         programs=dict(sorted(programs.items())),
         caches=tuple(cache.config() for cache in spool.caches),
         windowed=False,
         operations=spool.operations * config.copies,
-        warnings=(*spool.index.warnings, *_node_warnings(spool, config.copies)),
+        warnings=(*spool.index.warnings, *node_warnings(spool, config.copies, onto, machine.n_nodes), *split),
     )
 
 
@@ -122,17 +132,6 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
         said = {key: getattr(change, key) for key in change.model_fields_set - {"size"}}
         by_name[change.name] = found.model_copy(update=said)
     return tuple(by_name.values())
-
-
-def _node_warnings(spool: Spool, copies: int) -> tuple[str, ...]:
-    """What to say where copies share the nodes that a trace asks for by number."""
-    if copies == 1 or not spool.node_requests:
-        return ()
-    asked = spool.node_requests
-    return (
-        f"{spool.index.path}: {asked} allocation{'s ask' if asked != 1 else ' asks'} for a node by its number; in each of the "
-        f"{copies} copies they keep it, wherever the copy runs",
-    )
 
 
 def phase_ps(spool: Spool, think: Think, *, seed: int, replication: int, copy: int) -> int:
@@ -210,12 +209,3 @@ def _stride(homes: Sequence[int], copies: int) -> int:
     while any(distance % stride == 0 and distance // stride < copies for distance in distances):
         stride += 1
     return stride
-
-
-def _check_nodes(spool: Spool, machine: ReplayMachine) -> None:
-    if spool.highest_node >= machine.n_nodes:
-        raise InputError(
-            str(spool.index.path),
-            f"an allocation asks for node {spool.highest_node}, the machine has {machine.n_nodes}",
-            allowed=f"a machine with at least {spool.highest_node + 1} nodes",
-        )

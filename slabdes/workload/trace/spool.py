@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _RECORD: Final = struct.Struct("<qqhhBB")
 """A step on disk: time in ns since the trace's first event, slot, cache, node, op, flags."""
+STEP_BYTES: Final = _RECORD.size
 _FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "<i2"), ("op", "u1"), ("flags", "u1")]
 _CACHE_AT: Final = 16
 """Offset of a record's cache, bytes."""
@@ -129,6 +131,10 @@ class Spool:
         """The think times that can be had: none where the trace's clock is a counter, `wanted` elsewhere."""
         return wanted if self.index.clock is Clock.SECONDS else Think(ThinkRule.NONE, Fraction(0))
 
+    def records(self, cpu: int) -> Iterator[npt.NDArray[np.void]]:
+        """The steps of traced CPU `cpu` as they lie on disk, a chunk at a time; `time` is ns from the trace's first event."""
+        yield from _chunks(_file(self.folder, cpu))
+
     def steps(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[Step]:
         """The steps of traced CPU `cpu`, its slots counted from `slot_base`; a chunk of records is held at a time.
 
@@ -155,25 +161,27 @@ class Spool:
             yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]]
 
 
-def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
+def spool_trace(
+    index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None, write: Write | None = None
+) -> Spool:
     """Read the trace of `index` once more and write the steps of `caches` (names; none means all) into `folder`.
 
     Memory grows with objects live at once, not with the trace's length. A folder holds one spool at a time.
     Raises InputError for a cache that is not in the trace, a trace that changed since it was indexed, and a folder that
-    cannot be written.
+    cannot be written. `write` stands for `write_steps`.
     """
     chosen = selected_caches(index, caches)
     if len(chosen) > MAX_CACHES:
         raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
     if stamp(index.path) != index.fingerprint:
-        raise _changed(index)
-    writer = _Writer(folder)
+        raise changed(index)
+    writer = StepWriter(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        objects = _write(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
+        objects = (write or write_steps)(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
         cpus, highest_node, node_requests = _survey(folder, writer.cpus)
     except struct.error:  # a time outside those of the first pass
-        raise _changed(index) from None
+        raise changed(index) from None
     except OSError as error:
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
@@ -186,22 +194,17 @@ def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progre
 
     `progress` sees one count for the two passes. Raises InputError as index_trace and spool_trace do.
     """
-    index = index_trace(path, _half(progress, 0))
-    return spool_trace(index, caches, folder, _half(progress, 1))
+    index = index_trace(path, half(progress, 0))
+    return spool_trace(index, caches, folder, half(progress, 1))
 
 
-def _half(progress: Progress | None, part: int) -> Progress | None:
+def half(progress: Progress | None, part: int) -> Progress | None:
     """Progress of pass `part`, 0 or 1, as part of one count for both."""
-    if progress is None:
-        return None
-
-    def report(done: int, total: int) -> None:
-        progress(part * total + done, 2 * total)
-
-    return report
+    return None if progress is None else lambda done, total: progress(part * total + done, 2 * total)
 
 
-def _changed(index: TraceIndex) -> InputError:
+def changed(index: TraceIndex) -> InputError:
+    """What is said of a trace that is another than in the first pass."""
     return InputError(str(index.path), "changed since it was first read", allowed="a file that stays as it is")
 
 
@@ -243,7 +246,11 @@ def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
             yield kept
 
 
-class _Writer:
+Write = Callable[[TraceIndex, Mapping[int, int], "StepWriter", "Progress | None"], int]
+"""What reads a trace and writes the steps of the caches with these numbers, each with its number in the spool; slots used."""
+
+
+class StepWriter:
     """Appends records to CPUs' files; buffers are bounded together, and no file stays open."""
 
     def __init__(self, folder: Path) -> None:
@@ -272,6 +279,18 @@ class _Writer:
         if self._buffered > _BUFFERED_BYTES:
             self.flush()
         return offset
+
+    def append_all(self, cpus: npt.NDArray[np.int64], columns: Sequence[npt.NDArray[np.int64]]) -> None:
+        """Add records of many CPUs, in this order, from the columns of a record."""
+        import numpy as np
+
+        records = np.empty(len(cpus), _FIELDS)
+        for (name, _kind), column in zip(_FIELDS, columns, strict=True):
+            records[name] = column
+        by_cpu = np.argsort(cpus, kind="stable")
+        present, begins = np.unique(cpus[by_cpu], return_index=True)
+        for cpu, (begin, end) in zip(present.tolist(), pairwise([*begins.tolist(), len(cpus)]), strict=True):
+            self.append(cpu, records[by_cpu[begin:end]].tobytes())
 
     def correct(self, cpu: int, offset: int, cache: int) -> None:
         """Give the record at `offset` another cache."""
@@ -309,10 +328,10 @@ class _Open:
     by_name: Mapping[str, int]
 
 
-def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progress: Progress | None) -> int:
+def write_steps(index: TraceIndex, places: Mapping[int, int], writer: StepWriter, progress: Progress | None) -> int:
     """Write the steps of the caches in `places` (number in the index to number in the spool); the number of slots used."""
     reader = KmemReader(index.path, progress)
-    fates = _fates(index, places)
+    fates = fates_in(index, places)
     live: dict[int, int | _Open] = {}
     """Pointer to slot and cache, packed, or to an _Open; pointers to objects of other caches are not kept."""
     start = index.first if index.clock is Clock.SECONDS else None
@@ -331,7 +350,7 @@ def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progre
         live.pop(pointer, None)
         fate = fates.get(group_key(event))
         if fate is None:
-            raise _changed(index)
+            raise changed(index)
         cache, by_name = fate
         if cache == LEFT_OUT and not by_name:
             continue
@@ -342,7 +361,7 @@ def _write(index: TraceIndex, places: Mapping[int, int], writer: _Writer, progre
     return slots
 
 
-def _fates(index: TraceIndex, places: Mapping[int, int]) -> dict[GroupKey, Fate]:
+def fates_in(index: TraceIndex, places: Mapping[int, int]) -> dict[GroupKey, Fate]:
     """Where each group's objects go, as numbers in the spool; by name only where that makes a difference."""
     fates: dict[GroupKey, Fate] = {}
     for key, fate in index.fates.items():
@@ -352,7 +371,7 @@ def _fates(index: TraceIndex, places: Mapping[int, int]) -> dict[GroupKey, Fate]
     return fates
 
 
-def _freed(event: KmemEvent, known: int | _Open, writer: _Writer) -> tuple[int, int]:
+def _freed(event: KmemEvent, known: int | _Open, writer: StepWriter) -> tuple[int, int]:
     """Slot and cache of the object that `event` frees."""
     if isinstance(known, int):
         return divmod(known, MAX_CACHES)

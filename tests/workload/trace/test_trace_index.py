@@ -166,7 +166,7 @@ def test_memory_is_bounded_whatever_the_trace_says(write_trace: WriteTrace, monk
     monkeypatch.setattr(index, "MAX_LIVE_OBJECTS", 10)
     with pytest.raises(InputError, match="line 11: too many objects allocated at once; allowed: at most 10"):
         index_trace(write_trace(*(alloc(0x100 * n) for n in range(1, 20))))
-    monkeypatch.setattr(index, "MAX_WORDS", 5)
+    monkeypatch.setattr(index, "MAX_GROUPS", 5)
     with pytest.raises(InputError, match="line 6: too many call sites and sizes"):
         index_trace(write_trace(*(alloc(0x100, size=64 + n) for n in range(1, 20))))
     monkeypatch.setattr(events, "MAX_WORDS", 5)

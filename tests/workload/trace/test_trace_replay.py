@@ -25,6 +25,10 @@ class TwoNodes:
     n_cpus: int
     n_nodes: int = 2
 
+    @property
+    def node_of_cpu(self) -> Sequence[int]:
+        return [int(cpu >= self.n_cpus // 2) for cpu in range(self.n_cpus)]
+
     def choose_cpus(self, count: int, placement: Placement) -> Sequence[int]:
         half = self.n_cpus // 2
         order = (
@@ -147,13 +151,51 @@ def test_copies_never_share_a_cpu() -> None:
             assert len(set(used)) == len(used)
 
 
-def test_an_allocation_on_a_node_that_is_not_there_is_refused(write_trace: WriteTrace, tmp_path: Path) -> None:
-    path = write_trace("t-1 [000] 1.0: kmalloc_node: call_site=f ptr=100 bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL node=2")
+def asking_for_nodes(write_trace: WriteTrace, tmp_path: Path, *nodes: int) -> Spool:
+    fields = "bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
+    path = write_trace(
+        *(f"t-1 [000] 1.0: kmalloc_node: call_site=f ptr={n + 1:x}00 {fields} node={node}" for n, node in enumerate(nodes))
+    )
+    return load_trace(path, (), tmp_path / "spool")
+
+
+def test_a_node_that_the_machine_lacks_is_said_and_asked_for_all_the_same(write_trace: WriteTrace, tmp_path: Path) -> None:
+    spool = asking_for_nodes(write_trace, tmp_path, 2, 0, 3, 2, -1)
+    workload = replay(spool)
+    assert [step[4] for step in workload.programs[0]()] == [2, 0, 3, 2, -1]
+    (told,) = [warning for warning in workload.warnings if "asks" in warning or "ask for" in warning]
+    assert told.startswith("3 allocations ask for nodes 2, 3, which the machine has not: they are served as the kernel serves")
+    four = trace_workload(config(), TwoNodes(16, 4), spool, seed=1, replication=0)
+    assert [warning for warning in four.warnings if "ask for" in warning] == []
+
+
+def test_a_node_of_the_machine_may_stand_for_a_traced_one(write_trace: WriteTrace, tmp_path: Path) -> None:
+    spool = asking_for_nodes(write_trace, tmp_path, 2, 0, 3, -1, 1)
+    workload = replay(spool, nodes="2:0,3:1,1:0,9:1")
+    assert [step[4] for step in workload.programs[0]()] == [0, 0, 1, -1, 0]
+    assert [warning for warning in workload.warnings if "which the machine has not" in warning] == []
+    assert any("1 allocation asks for node 3," in warning for warning in replay(spool, nodes="2:0").warnings)
+
+
+@pytest.mark.parametrize(("rule", "why"), [("2:2", "nodes 0 to 1 of this machine"), ("2:0,2:1", "traced node 2 is there twice")])
+def test_a_map_of_nodes_that_does_not_fit_is_refused(write_trace: WriteTrace, tmp_path: Path, rule: str, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        replay(asking_for_nodes(write_trace, tmp_path, 2), nodes=rule)
+
+
+def test_a_trace_of_several_nodes_on_one_is_said_to_lose_its_split(write_trace: WriteTrace, tmp_path: Path) -> None:
+    fields = "call_site=f bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
+    path = write_trace(*(f"t-1 [{cpu:03d}] 1.0: kmalloc_node: ptr={cpu + 1}00 {fields} node={cpu % 2}" for cpu in range(4)))
     spool = load_trace(path, (), tmp_path / "spool")
-    with pytest.raises(InputError, match="asks for node 2, the machine has 2; allowed: a machine with at least 3 nodes"):
-        replay(spool)
-    three = trace_workload(config(), TwoNodes(16, 3), spool, seed=1, replication=0)
-    assert next(three.programs[0]())[4] == 2
+    (told,) = [warning for warning in replay(spool).warnings if "split" in warning]
+    assert told.endswith("all 4 are on node 0 here, and what the split costs is lost: --cpus spread, or a map of CPUs, keeps it")
+    assert [warning for warning in replay(spool, cpus="spread").warnings if "split" in warning] == []
+
+
+@pytest.mark.parametrize("rule", ["2", "2:", "a:0", "2:0,", "2:0 3:1", "-1:0"])
+def test_a_map_of_nodes_is_pairs_of_numbers(rule: str) -> None:
+    with pytest.raises(ValueError, match="nodes"):
+        config(nodes=rule)
 
 
 def test_a_real_capture_becomes_a_workload(unix_dgram: Path, tmp_path: Path) -> None:

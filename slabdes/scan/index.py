@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`workload.trace.index.index_trace`, in batches of rows: what rows have in common is learned once, with how often it was said.
+
+Leaves out the spool (`steps`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from slabdes.files import stamp
+from slabdes.scan.bytes import NONE, Table
+from slabdes.scan.entries import functions
+from slabdes.scan.follow import Objects
+from slabdes.scan.reader import RowReader
+from slabdes.scan.rows import (
+    ALLOC,
+    CPU,
+    HAS_OBJECT,
+    HIDDEN_OBJECT,
+    IS_ALLOC,
+    IS_FREE,
+    LINE,
+    NAME,
+    NO_OBJECT,
+    OBJECT,
+    TIME,
+    WHAT,
+)
+from slabdes.workload.trace import index as plain
+from slabdes.workload.trace.caches import MAX_OBJECT_BYTES, CacheLearner
+from slabdes.workload.trace.events import MAX_CPU
+from slabdes.workload.trace.index import Tally, TraceIndex, index_of
+from slabdes.workload.trace.lines import Progress
+
+_CPU_BITS: Final = MAX_CPU.bit_length()
+
+
+def index_rows(path: Path, progress: Progress | None = None) -> TraceIndex:
+    """The same as `index_trace`. Raises NotInNumbers where only that can read the trace."""
+    fingerprint = stamp(path)
+    reader = RowReader(path, progress)
+    learner = CacheLearner()
+    tally, objects = Tally(), Objects()
+    for rows in reader.batches():
+        _count(tally, rows)
+        learner.named |= any(reader.texts[name] for name in np.unique(rows[:, NAME]).tolist())
+        _follow(reader, learner, objects, rows)
+    tally.reallocated, tally.freed_never_allocated = objects.reallocated, objects.stray
+    return index_of(reader, learner, tally, objects.count, fingerprint)
+
+
+def _count(tally: Tally, rows: Table) -> None:
+    times, has_object = rows[:, TIME], rows[:, OBJECT]
+    least, greatest = int(times.min()), int(times.max())
+    if not tally.per_cpu:
+        tally.least, tally.greatest = least, greatest
+    tally.least, tally.greatest = min(tally.least, least), max(tally.greatest, greatest)
+    cpus, counts = np.unique(rows[:, CPU], return_counts=True)
+    for cpu, count in zip(cpus.tolist(), counts.tolist(), strict=True):
+        tally.per_cpu[cpu] += count
+    tally.no_object += int((has_object == NO_OBJECT).sum())
+    tally.hidden += int((has_object == HIDDEN_OBJECT).sum())
+    allocated = (has_object == HAS_OBJECT) & (rows[:, WHAT] == IS_ALLOC)
+    tally.allocs += int(allocated.sum())
+    tally.too_large += int((rows[allocated, ALLOC] > MAX_OBJECT_BYTES).sum())
+
+
+def _follow(reader: RowReader, learner: CacheLearner, objects: Objects, rows: Table) -> None:
+    """Learn from the allocations and frees of `rows`; InputError for the first row with which there is too much of something."""
+    classes, seen = objects.classify(rows, IS_ALLOC, np.zeros(len(rows), np.int64))
+    groups: list[int] = []
+    ended = len(rows)
+    for row, count in seen:
+        groups.append(learner.allocated(reader.event(rows[row]), count))
+        if learner.groups > plain.MAX_GROUPS:
+            ended = row
+            break
+    numbers = np.array([*groups, NONE], np.int64)
+    said = numbers[np.where(classes < len(groups), classes, NONE)] << _CPU_BITS | rows[:, CPU]
+    objects.make_room(rows)
+    over = functions().follow(rows[: ended + 1], said, objects.live, objects.state, plain.MAX_LIVE_OBJECTS)
+    if over != NONE:
+        reader.lines.number = int(rows[over, LINE])
+        raise plain.too_many_live(reader)
+    if ended < len(rows):
+        reader.lines.number = int(rows[ended, LINE])
+        raise plain.too_many_groups(reader)
+    for row, count in objects.classify(rows, IS_FREE, said)[1]:
+        known = int(said[row])
+        learner.freed(reader.event(rows[row]), known >> _CPU_BITS, known & ((1 << _CPU_BITS) - 1), count)
