@@ -84,6 +84,25 @@ def replay(
     cpus: Annotated[
         str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
     ] = "compact",
+    loop: Annotated[
+        str,
+        typer.Option(
+            "--loop",
+            metavar="HOW",
+            help="What holds CPUs together that hand each other objects. bounded: no more in flight between two CPUs than in the "
+            "trace; for another machine or load. traced: the trace's order; for what the allocator did. open: each operation at "
+            "its recorded time, backlog reported; for arrivals that do not wait.",
+        ),
+    ] = "bounded",
+    in_flight: Annotated[
+        int | None,
+        typer.Option(
+            "--in-flight",
+            metavar="N",
+            min=1,
+            help="With bounded: at most N of a cache in flight between two CPUs. Default: the trace's.",
+        ),
+    ] = None,
     allocator: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +149,8 @@ def replay(
             "copies": copies,
             "think": think,
             "cpus": cpus,
+            "loop": loop,
+            **({} if in_flight is None else {"in_flight": in_flight}),
             **({} if from_dump is None else {"from_dump": str(from_dump)}),
         },
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),

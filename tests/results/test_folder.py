@@ -117,7 +117,7 @@ def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
         (lambda folder: (folder / "manifest.json").write_text("9" * 5000), "(5,000 characters) is too long a number"),
         (lambda folder: (folder / "manifest.json").write_text("[1]"), "not the manifest of a slabdes run"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{}"), "is not UTF-8"),
-        (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: 3 or {FORMAT}"),
+        (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: 3 or 4 or {FORMAT}"),
         (lambda folder: edit(folder, "seed", "many"), "seed: damaged"),
         (lambda folder: edit(folder, "digest", "0" * 64), "the frames' digest is not the manifest's"),
         (lambda folder: edit(folder, "warnings", [], summed=False), "manifest.json: damaged: its SHA-256 is not the one in"),

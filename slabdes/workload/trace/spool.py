@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
+from slabdes.workload.trace.exchange import ORDER, Exchange, links_of, measure, steps_file
 from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 
@@ -104,16 +106,23 @@ class Spool:
     """The chosen caches; a step's cache is an index into these."""
     cpus: Mapping[int, CpuSteps]
     objects: int
-    """Every slot is below this; two copies this far apart share none."""
+    """Every slot of an object is below this."""
     highest_node: int
     """The highest node that an allocation asks for; ANY_NODE if none asks."""
     node_requests: int
     """Allocations that ask for a node."""
+    exchange: Exchange = field(repr=False)
+    """What its CPUs hand each other."""
 
     @property
     def operations(self) -> int:
         """Steps of all CPUs."""
         return sum(part.steps for part in self.cpus.values())
+
+    @property
+    def slots(self) -> int:
+        """Slots of objects and, behind them, of signals; two copies this far apart share none."""
+        return self.objects + self.exchange.records
 
     @property
     def first_ns(self) -> int:
@@ -135,24 +144,38 @@ class Spool:
         Thinks are times since the CPU's previous step as recorded, the first since the trace's first step. A step that the
         clock puts before its predecessor follows it at once.
         """
-        for columns in self.columns(cpu, think=think, slot_base=slot_base):
+        for columns, _links in self.columns(cpu, think=think, slot_base=slot_base):
             yield from zip(*(column.tolist() for column in columns), strict=True)
 
-    def columns(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[list[npt.NDArray[Any]]]:
-        """The same, a chunk at a time: think_ps, op, cache, slot, node and flags as arrays of equal length."""
+    def columns(
+        self, cpu: int, *, think: Think, slot_base: int = 0, arrivals: bool = False
+    ) -> Iterator[tuple[list[npt.NDArray[Any]], npt.NDArray[np.void]]]:
+        """The same, a chunk at a time: think_ps, op, cache, slot, node and flags as arrays of equal length; and their links.
+
+        With `arrivals`, think_ps is the time since the trace's first step.
+        """
         import numpy as np
 
         think = self.effective_think(think)
         latest = self.first_ns
-        for chunk in _chunks(_file(self.folder, cpu)):
+        for chunk, links in self._linked(cpu):
             times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
             latest = int(times[-1])
-            recorded = np.diff(times)
+            recorded = times[1:] - self.first_ns if arrivals else np.diff(times)
             if think.scaled(longest := int(recorded.max())) > MAX_THINK_PS:
-                problem = f"{longest // NS_PER_S} s between two steps of CPU {cpu}, times {float(think.factor):g}"
+                what = "until a step" if arrivals else "between two steps"
+                problem = f"{longest // NS_PER_S} s {what} of CPU {cpu}, times {float(think.factor):g}"
                 raise InputError(str(self.index.path), problem, allowed=f"at most {MAX_THINK_PS // PS_PER_S} s to think")
             thinks = _scaled(recorded, think)
-            yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]]
+            yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]], links
+
+    def _linked(self, cpu: int) -> Iterator[tuple[npt.NDArray[np.void], npt.NDArray[np.void]]]:
+        """A CPU's records and their links, without those left out, a chunk at a time; no chunk is empty."""
+        for chunk, first in _read(steps_file(self.folder, cpu)):
+            kept = chunk["cache"] != LEFT_OUT
+            if kept.any():
+                links = links_of(self.folder, self.exchange.bases[cpu], first, len(chunk))
+                yield chunk[kept], links[kept]
 
 
 def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
@@ -167,9 +190,9 @@ def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress
         raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
     if stamp(index.path) != index.fingerprint:
         raise _changed(index)
-    writer = _Writer(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        writer = _Writer(folder)
         objects = _write(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
         cpus, highest_node, node_requests = _survey(folder, writer.cpus)
     except struct.error:  # a time outside those of the first pass
@@ -178,7 +201,9 @@ def spool_trace(index: TraceIndex, caches: Sequence[str], folder: Path, progress
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
         raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    return Spool(folder, index, tuple(index.caches[number] for number in chosen), cpus, objects, highest_node, node_requests)
+    exchange = measure(folder, writer.cpus, objects, len(chosen), _FIELDS, LEFT_OUT)
+    found = tuple(index.caches[number] for number in chosen)
+    return Spool(folder, index, found, cpus, objects, highest_node, node_requests, exchange)
 
 
 def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
@@ -217,12 +242,16 @@ def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> npt.NDArray[np.
     return recorded_ns * PS_PER_NS * factor.numerator // factor.denominator
 
 
-def _file(folder: Path, cpu: int) -> Path:
-    return folder / f"cpu{cpu}.steps"
-
-
 def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
-    """The file's records, without those left out, a chunk at a time; no chunk is empty.
+    """The file's records, without those left out, a chunk at a time; no chunk is empty."""
+    for chunk, _first in _read(path):
+        kept = chunk[chunk["cache"] != LEFT_OUT]
+        if len(kept):
+            yield kept
+
+
+def _read(path: Path) -> Iterator[tuple[npt.NDArray[np.void], int]]:
+    """The file's records, a chunk at a time, and how many were before.
 
     Between chunks the file is closed: a run reads as many of them side by side as it has CPUs, more than may be open at once.
     """
@@ -236,11 +265,8 @@ def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
             data = stream.read(_CHUNK_RECORDS * record.itemsize)
         if not data:
             return
+        yield np.frombuffer(data, dtype=record), offset // record.itemsize
         offset += len(data)
-        chunk = np.frombuffer(data, dtype=record)
-        kept = chunk[chunk["cache"] != LEFT_OUT]
-        if len(kept):
-            yield kept
 
 
 class _Writer:
@@ -250,6 +276,8 @@ class _Writer:
         self._folder = folder
         self._buffers: dict[int, bytearray] = {}
         self._written: dict[int, int] = {}
+        self._order = array("H")
+        (folder / "order").write_bytes(b"")
         self._buffered = 0
         self._corrections: dict[int, list[tuple[int, int]]] = {}
         self._uncorrected = 0
@@ -265,9 +293,10 @@ class _Writer:
         if buffer is None:
             buffer = self._buffers[cpu] = bytearray()
             self._written[cpu] = 0
-            _file(self._folder, cpu).write_bytes(b"")
+            steps_file(self._folder, cpu).write_bytes(b"")
         offset = self._written[cpu] + len(buffer)
         buffer += record
+        self._order.append(cpu)
         self._buffered += len(record)
         if self._buffered > _BUFFERED_BYTES:
             self.flush()
@@ -282,11 +311,13 @@ class _Writer:
 
     def flush(self) -> None:
         """Write everything that is held."""
+        import numpy as np
+
         for cpu, buffer in self._buffers.items():
             corrections = self._corrections.get(cpu, ())
             if not buffer and not corrections:
                 continue
-            with _file(self._folder, cpu).open("r+b") as stream:
+            with steps_file(self._folder, cpu).open("r+b") as stream:
                 stream.seek(self._written[cpu])
                 stream.write(buffer)
                 for offset, cache in corrections:
@@ -294,6 +325,9 @@ class _Writer:
                     stream.write(_CACHE.pack(cache))
             self._written[cpu] += len(buffer)
             buffer.clear()
+        with (self._folder / "order").open("ab") as stream:
+            stream.write(np.array(self._order, ORDER).tobytes())
+        del self._order[:]
         self._corrections.clear()
         self._buffered = self._uncorrected = 0
 
@@ -368,7 +402,7 @@ def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int
     highest_node, node_requests = ANY_NODE, 0
     for cpu in cpus:
         steps, first, last = 0, 0, 0
-        for chunk in _chunks(_file(folder, cpu)):
+        for chunk in _chunks(steps_file(folder, cpu)):
             if not steps:
                 first = last = int(chunk["time"][0])
             steps += len(chunk)
