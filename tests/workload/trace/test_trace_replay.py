@@ -61,8 +61,8 @@ def test_a_copys_programs_have_objects_and_a_phase_of_their_own(spool: Spool) ->
     assert [(step[0], step[3]) for step in steps[1]] == [(100_000_000, 0)]
     phase = steps[2][0][0]
     assert 0 < phase <= 1_000_000, "within 1 % of 100 us"
-    assert [(step[0], step[3]) for step in steps[2]] == [(phase, 2), (50_000_000, 3)]
-    assert [(step[0], step[3]) for step in steps[3]] == [(100_000_000 + phase, 2)]
+    assert [(step[0], step[3]) for step in steps[2]] == [(phase, 5), (50_000_000, 6)], "behind 2 objects and 3 signals"
+    assert [(step[0], step[3]) for step in steps[3]] == [(100_000_000 + phase, 5)]
     assert [cache.name for cache in workload.caches] == ["x"]
     assert (workload.operations, workload.windowed, workload.warnings) == (6, False, spool.index.warnings)
 
