@@ -156,7 +156,6 @@ class CpuRecord:
     lock_wait: int
     handoff: int
     slot_wait: int
-    partner_wait: int
     line: int
     local_memory: int
     remote_memory: int
@@ -164,6 +163,7 @@ class CpuRecord:
     first_touch: int
     work: int
     idle: int = 0
+    partner_wait: int = 0
     interrupts: int = 0
     interrupts_lost: int = 0
     late_total: int = 0

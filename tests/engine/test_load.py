@@ -19,7 +19,10 @@ def one_way(path: Path, gap_us: int) -> Path:
     for number in range(OBJECTS):
         at = number * gap_us
         sized = "bytes_req=1024 bytes_alloc=1024 gfp_flags=GFP_KERNEL"
-        for cpu, what in ((0, f"alloc: call_site=f ptr={number + 1:x} {sized}"), (1, f"free: call_site=g ptr={number + 1:x}")):
+        for cpu, what in (
+            (0, f"alloc: call_site=f ptr={64 * number + 4096:x} {sized}"),
+            (1, f"free: call_site=g ptr={64 * number + 4096:x}"),
+        ):
             lines.append(f"t-1 [{cpu:03d}] 1.{at:06d}: kmem_cache_{what} name=packet\n")
     path.write_text("".join(lines), encoding="utf-8")
     return path

@@ -81,20 +81,7 @@ def _cpu(
     latency: dict[tuple[int, Path], Histogram], spent: dict[Path, Spent],
 ) -> CpuRecord:  # fmt: skip
     parts = dict.fromkeys(
-        (
-            "think",
-            "lock_wait",
-            "handoff",
-            "slot_wait",
-            "partner_wait",
-            "line",
-            "local_memory",
-            "remote_memory",
-            "pages",
-            "first_touch",
-            "work",
-        ),
-        0,
+        ("think", "lock_wait", "handoff", "slot_wait", "line", "local_memory", "remote_memory", "pages", "first_touch", "work"), 0
     )
     done = {Path.HIT.operation: 0, Path.FREE_HIT.operation: 0}
     failed = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 1 << 16
 """Records looked at together (assumed: some megabytes)."""
+_KEY_BITS: Final = 20
+"""Enough for a CPU, a cache, an operation."""
 NOBODY: Final = -1
 """The partner of a step whose object stays with its CPU, or is never freed; the turn of one that need not wait for any."""
 _SIDES: Final = [("by", "<i2"), ("to", "<i2")]
@@ -28,6 +31,10 @@ _LINKS: Final = [("partner", "<i2"), ("before", "<i8"), ("turn", "<i8"), ("next"
 """Of each step: see `links_of`."""
 ORDER: Final = "<u2"
 """The spool's file of order: the CPU of each record, in the trace's order."""
+
+
+FlowKey = tuple[int, int, int]
+"""Of a flow: the CPU that allocates, the one that frees, and the cache."""
 
 
 class Flow(NamedTuple):
@@ -50,7 +57,7 @@ class Exchange:
     `bases` is where each CPU's links begin in the file of links.
     """
 
-    flows: Mapping[tuple[int, int, int], Flow]
+    flows: Mapping[FlowKey, Flow]
     most_live: tuple[int, ...]
     """Objects of each cache allocated at the same time, at most, those never freed included."""
     bases: Mapping[int, int] = field(repr=False)
@@ -97,19 +104,22 @@ def links_of(folder: Path, base: int, first: int, count: int) -> npt.NDArray[np.
     """
     import numpy as np
 
-    dtype = np.dtype(_LINKS)
+    dtype = _links_type()
     return np.fromfile(folder / "links", dtype, count, offset=(base + first) * dtype.itemsize)
 
 
-def by_key(keys: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int, int], npt.NDArray[Any]]]:
-    """Each different one of rows of three numbers, and where it stands, in order."""
+def by_key(*parts: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int, int], npt.NDArray[Any]]]:
+    """Each different triple of three arrays of small numbers, and where it stands, in order."""
     import numpy as np
 
-    if len(keys):
-        different, which = np.unique(keys, axis=0, return_inverse=True)
-        ends = np.cumsum(np.bincount(which.ravel()))
-        where = np.split(np.argsort(which.ravel(), kind="stable"), ends[:-1])
-        yield from (((a, b, c), some) for (a, b, c), some in zip(different.tolist(), where, strict=True))
+    # One number for three: rows of an array would make a type a time, and numpy keeps each.
+    one, two, three = (part.astype("i8") for part in parts)
+    keys, which = np.unique((one << 2 * _KEY_BITS) | (two << _KEY_BITS) | three, return_inverse=True)
+    ends = np.cumsum(np.bincount(which, minlength=1))
+    places = np.split(np.argsort(which, kind="stable"), ends[:-1])
+    mask = (1 << _KEY_BITS) - 1
+    for key, where in zip(keys.tolist(), places, strict=False):
+        yield (key >> 2 * _KEY_BITS, key >> _KEY_BITS & mask, key & mask), where
 
 
 def _read_all(path: Path, record: npt.DTypeLike) -> Iterator[npt.NDArray[np.void]]:
@@ -120,6 +130,13 @@ def _read_all(path: Path, record: npt.DTypeLike) -> Iterator[npt.NDArray[np.void
     while len(chunk := np.fromfile(path, dtype, _CHUNK, offset=first * dtype.itemsize)):
         yield chunk
         first += len(chunk)
+
+
+@once
+def _links_type() -> np.dtype[np.void]:
+    import numpy as np
+
+    return np.dtype(_LINKS)
 
 
 def _groups(sides: npt.NDArray[np.void]) -> dict[int, int]:
@@ -184,10 +201,10 @@ class _Meter:
         for cpu, base in bases.items():
             self._base[cpu] = base
             self._group[cpu] = groups.get(cpu, NOBODY)
-        self._allocs: Counter[tuple[int, int, int]] = Counter()
-        self._frees: Counter[tuple[int, int, int]] = Counter()
-        self._most: dict[tuple[int, int, int], int] = {}
-        self._before_last: dict[tuple[int, int, int], int] = {}
+        self._allocs: Counter[FlowKey] = Counter()
+        self._frees: Counter[FlowKey] = Counter()
+        self._most: dict[FlowKey, int] = {}
+        self._before_last: dict[FlowKey, int] = {}
         self._last: dict[int, tuple[int, int]] = {}
         """Of each group: the CPU of its last step, and that step's place among the links."""
         self._turn = 0
@@ -203,7 +220,7 @@ class _Meter:
         partner = np.where(allocated, sides["to"], sides["by"]).astype("i8")
         partner[partner == cpus] = NOBODY
         at = self._base[cpus] + places
-        made = np.zeros(len(chunk), _LINKS)
+        made = np.zeros(len(chunk), self._links.dtype)
         made["partner"], made["turn"], made["next"] = partner, NOBODY, NOBODY
         self._count_live(chunk["cache"].astype("i8"), allocated)
         self._count_flows(chunk, allocated, cpus, partner, made)
@@ -225,8 +242,8 @@ class _Meter:
 
         passed = np.flatnonzero(partner != NOBODY)
         here, there, is_alloc = cpus[passed], partner[passed], allocated[passed]
-        keys = np.stack([np.where(is_alloc, here, there), np.where(is_alloc, there, here), chunk["cache"][passed]], axis=1)
-        for key, mine in by_key(keys):
+        makers, takers = np.where(is_alloc, here, there), np.where(is_alloc, there, here)
+        for key, mine in by_key(makers, takers, chunk["cache"][passed]):
             allocs = self._allocs[key] + np.cumsum(is_alloc[mine])
             frees = self._frees[key] + np.cumsum(~is_alloc[mine])
             made["before"][passed[mine]] = frees
@@ -251,9 +268,9 @@ class _Meter:
             self._links["next"][np.concatenate(([last], where[:-1]))[passes]] = turn[passes]
             self._last[group] = int(whose[-1]), int(where[-1])
 
-    def flows(self) -> dict[tuple[int, int, int], Flow]:
+    def flows(self) -> dict[FlowKey, Flow]:
         """All flows, in the order of their CPUs and caches."""
-        flows: dict[tuple[int, int, int], Flow] = {}
+        flows: dict[FlowKey, Flow] = {}
         first = 0
         for key in sorted(self._allocs):
             flows[key] = Flow(self._allocs[key], self._most[key], self._before_last[key], first)

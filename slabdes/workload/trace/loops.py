@@ -21,13 +21,18 @@ How bounded waits. Number a flow's allocations and its frees, each in the order 
 in flight, allocation n waits until free n - M has ended. That free's CPU then signals, and the allocation's awaits; each signal
 has one that gives it and one that takes it, as a slot has.
 
+Who has to wait waits a little longer: until the frees that were made in one go with number n - M have ended, too; in one go are
+those between which the trace has no allocation of the flow. A sleeper is not woken for each object, and goes on when others
+have worked for a while; without that, a fast producer has M in flight all the time, where in the trace they went up and down.
+
 Why it never waits for ever. Put all operations into the trace's order. A CPU's operations are in it one after the other; a free
 is behind its allocation; and free n - M is before allocation n, since with n allocated and fewer than n - M freed more than M
-would have been in flight in the trace. So every wait is for something earlier in one and the same order: the earliest operation
-that is not done yet never waits. If M is given instead, and less than the trace had, that may not be so (with M = 1, a CPU that
-allocates two objects before another frees the second and then the first); so allocation n waits for free n - M only if that
-came before it in the trace, and else for the last one that did: where the trace had more than M in flight, the replay may have
-as many. The same order shows it for `traced`, where each operation waits for the begin of the one before it.
+would have been in flight in the trace; nor is there, between it and what is freed in one go with it, any allocation. So every
+wait is for something earlier in one and the same order: the earliest operation that is not done yet never waits. If M is given
+instead, and less than the trace had, that may not be so (with M = 1, a CPU that allocates two objects before another frees the
+second and then the first); so allocation n waits for free n - M only if that came before it in the trace, and else for the last
+one that did: where the trace had more than M in flight, the replay may have as many. The same order shows it for `traced`,
+where each operation waits for the begin of the one before it.
 """
 
 from __future__ import annotations
@@ -37,7 +42,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op
-from slabdes.workload.trace.exchange import NOBODY, Flow, by_key
+from slabdes.workload.trace.exchange import NOBODY, Flow, FlowKey, by_key
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,11 +59,13 @@ class Loop(Enum):
 class Bounded:
     """Signals of one CPU's flows. Steps are seen once each, in order, a chunk at a time."""
 
-    def __init__(self, cpu: int, flows: Mapping[tuple[int, int, int], Flow], in_flight: int | None) -> None:
+    def __init__(self, cpu: int, flows: Mapping[FlowKey, Flow], in_flight: int | None) -> None:
         self._cpu, self._flows, self._in_flight = cpu, flows, in_flight
-        self._done: dict[tuple[int, int, int], int] = {}
+        self._done: dict[FlowKey, int] = {}
         """Of each flow: allocations or frees of this CPU so far."""
-        self._awaited: dict[tuple[int, int, int], int] = {}
+        self._awaited: dict[FlowKey, int] = {}
+        self._passed: dict[FlowKey, npt.NDArray[Any]] = {}
+        """Of each flow: how many frees came before each of its last allocations, as far as later ones may look for them."""
 
     def links(self, columns: list[npt.NDArray[Any]], links: npt.NDArray[Any], first_signal: int) -> list[npt.NDArray[Any]]:
         """The steps with waits before allocations and signals, numbered from `first_signal` on, behind frees."""
@@ -68,8 +75,7 @@ class Bounded:
         count = len(op)
         awaits, awaited, behind = np.zeros(count, "i8"), np.zeros(count, "i8"), np.full(count, NOBODY, "i8")
         passed = np.flatnonzero(links["partner"] != NOBODY)
-        keys = np.stack([links["partner"][passed], cache[passed], op[passed]], axis=1).astype("i8")
-        for (partner, of_cache, of_op), some in by_key(keys):
+        for (partner, of_cache, of_op), some in by_key(links["partner"][passed], cache[passed], op[passed]):
             mine = passed[some]
             allocates = of_op == Op.ALLOC
             key = (self._cpu, partner, of_cache) if allocates else (partner, self._cpu, of_cache)
@@ -78,15 +84,27 @@ class Bounded:
             numbers = np.arange(done + 1, done + 1 + len(mine))
             self._done[key] = done + len(mine)
             if allocates:
-                wanted = np.minimum(numbers - self._bound(flow), links["before"][mine]).clip(0)
+                wanted = self._wanted(key, numbers - self._bound(flow), links["before"][mine])
                 before = np.concatenate(([self._awaited.get(key, 0)], wanted[:-1]))
                 awaits[mine], awaited[mine] = wanted - before, first_signal + flow.first + before
                 self._awaited[key] = int(wanted[-1])
             else:
-                last = min(flow.objects - self._bound(flow), flow.before_last)
-                told = numbers <= last
+                told = numbers <= (flow.before_last if flow.objects > self._bound(flow) else 0)
                 behind[mine[told]] = first_signal + flow.first + numbers[told] - 1
         return _linked(columns, awaits, awaited, np.full(count, NOBODY, "i8"), behind)
+
+    def _wanted(self, key: FlowKey, least: npt.NDArray[Any], before: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """How many frees allocations wait for: the `least` that keeps the bound, and those made in one go with its last.
+
+        `before` is how many came before each in the trace: that many at most.
+        """
+        import numpy as np
+
+        passed = self._passed.get(key, before[:0])
+        goes = np.concatenate((passed, before))
+        reached = np.minimum(np.searchsorted(goes, least), np.arange(len(passed), len(goes)))
+        self._passed[key] = goes[np.searchsorted(goes, least[-1]) :]
+        return np.where(least > 0, goes[reached], 0)
 
     def _bound(self, flow: Flow) -> int:
         return flow.most if self._in_flight is None else self._in_flight

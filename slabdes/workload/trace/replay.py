@@ -17,7 +17,8 @@ from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Recorded, Step, Workload
 from slabdes.workload.trace.loops import Bounded, Loop, in_turn
-from slabdes.workload.trace.spool import Spool, Think, ThinkRule
+from slabdes.workload.trace.spool import Spool
+from slabdes.workload.trace.think import Think, ThinkRule
 
 if TYPE_CHECKING:
     import numpy.typing as npt

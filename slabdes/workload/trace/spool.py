@@ -6,12 +6,10 @@ Every object gets a slot of its own. Leaves out machines: a spool knows traced C
 
 from __future__ import annotations
 
-import re
 import struct
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +23,7 @@ from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, Km
 from slabdes.workload.trace.exchange import ORDER, Exchange, links_of, measure, steps_file
 from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
+from slabdes.workload.trace.think import Think, ThinkRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,46 +41,8 @@ _BUFFERED_BYTES: Final = 4 << 20
 """Bytes of records that all CPUs together hold before they are written (assumed)."""
 _CHUNK_RECORDS: Final = 8192
 """Records read back at a time (assumed)."""
-MAX_SCALE: Final = 1000
-"""Greatest factor that think times may be scaled by (assumed)."""
 MAX_THINK_PS: Final = (1 << 63) - 1
 """Longest time between two steps that a step can say."""
-_FACTOR: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)x")
-
-
-class ThinkRule(Enum):
-    """Where a replay's think times come from."""
-
-    RECORDED = "recorded"
-    SCALED = "scaled"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Think:
-    """Think times of a replay: those recorded, times `factor`; none at all where the factor is 0."""
-
-    rule: ThinkRule
-    factor: Fraction
-
-    @classmethod
-    def parse(cls, text: str, where: str = "think") -> Think:
-        """`recorded`, `none`, or a factor such as `0.1x`; InputError about `where` for anything else.
-
-        >>> Think.parse("0.1x").factor
-        Fraction(1, 10)
-        """
-        if text == "recorded":
-            return cls(ThinkRule.RECORDED, Fraction(1))
-        if text == "none":
-            return cls(ThinkRule.NONE, Fraction(0))
-        if (match := _FACTOR.fullmatch(text)) and (factor := Fraction(match[1])) <= MAX_SCALE:
-            return cls(ThinkRule.SCALED if factor else ThinkRule.NONE, factor)
-        raise InputError(where, f"{text!r}", allowed=f"recorded, none, or a factor from 0x to {MAX_SCALE}x such as 0.1x")
-
-    def scaled(self, nanoseconds: int) -> int:
-        """Picoseconds to think where `nanoseconds` were recorded, rounded down."""
-        return nanoseconds * PS_PER_NS * self.factor.numerator // self.factor.denominator
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ def traces(draw: st.DrawFn, cpus: int = 4) -> list[str]:
         if (len(live) < most and rng.random() < 0.6) or not live:
             live.append((number, cpu, cache))
             size = 64 << cache
-            what = f"kmem_cache_alloc: call_site=f ptr={number + 1:x} bytes_req={size} bytes_alloc={size} gfp_flags=GFP_KERNEL"
+            sizes = f"bytes_req={size} bytes_alloc={size} gfp_flags=GFP_KERNEL"
+            what = f"kmem_cache_alloc: call_site=f ptr={64 * number + 4096:x} {sizes}"
         else:
             freed, maker, cache = live.pop(rng.choice((0, rng.randrange(len(live)))))
             cpu = rng.randrange(cpus) if rng.random() < remote else maker
-            what = f"kmem_cache_free: call_site=g ptr={freed + 1:x}"
+            what = f"kmem_cache_free: call_site=g ptr={64 * freed + 4096:x}"
         lines.append(f"t-1 [{cpu:03d}] {now // 10**6}.{now % 10**6:06d}: {what} name=c{cache}")
     return lines

@@ -20,7 +20,8 @@ from test_trace_replay import TwoNodes, config
 
 from slabdes.workload.programs import Op, Step
 from slabdes.workload.trace.replay import trace_workload
-from slabdes.workload.trace.spool import Spool, Think, load_trace
+from slabdes.workload.trace.spool import Spool, load_trace
+from slabdes.workload.trace.think import Think
 
 UNHURRIED = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 Taken = list[tuple[int, Step]]
@@ -53,7 +54,6 @@ def at_any_pace(spool: Spool, rng: random.Random, **settings: object) -> Taken:
             full.remove(step[3])
         taken.append((cpu, step))
     assert not any(left.values()), "nobody waits for ever"
-    assert not any(step[1] == Op.SIGNAL and step[3] in full for _cpu, step in taken), "each signal is awaited"
     return taken
 
 
