@@ -62,7 +62,7 @@ class Compared:
 
 
 def compare(
-    folder: Path, loops: tuple[str, ...] = LOOPS, least: int = LEAST_OPERATIONS, reference: bool = False
+    folder: Path, loops: tuple[str, ...] = LOOPS, least: int = LEAST_OPERATIONS, reference: bool = False, think: str = "recorded"
 ) -> list[Compared]:
     """Replay a folder's trace in each loop, and compare each cache with at least `least` operations."""
     before, after = read_dumps(_file(folder, "dumps.txt"))
@@ -70,7 +70,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="slabdes-recorded-") as scratch:
         trace = _cut(_file(folder, "trace.txt"), Path(scratch))
         for loop in loops:
-            spool, records = _replay(trace, folder, before, loop, Path(scratch), reference)
+            spool, records = _replay(trace, folder, before, loop, Path(scratch), reference, think)
             for cache, record in zip(spool.caches, records.caches, strict=False):
                 operations = cache.allocs + cache.frees
                 if operations >= least:
@@ -104,7 +104,9 @@ def _named(dump: Dump, name: str) -> CacheDump:
     return next(dump.caches[spelt] for spelt in spellings(name) if spelt in dump.caches)
 
 
-def _replay(trace: Path, folder: Path, before: Dump, loop: str, scratch: Path, reference: bool) -> tuple[Spool, Records]:
+def _replay(
+    trace: Path, folder: Path, before: Dump, loop: str, scratch: Path, reference: bool, think: str
+) -> tuple[Spool, Records]:
     machine = scratch / "machine.txt"
     machine.write_text(_numactl(before), encoding="utf-8")
     raw = {
@@ -117,6 +119,7 @@ def _replay(trace: Path, folder: Path, before: Dump, loop: str, scratch: Path, r
             "from_dump": str(_file(folder, "dumps.txt")),
             "cpus": "1:1",
             "loop": loop,
+            "think": think,
         },
     }
     (point,) = plan(parse_experiment(raw, folder.name), scratch / f"spools-{loop}")
@@ -174,9 +177,14 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path, help="each with trace.txt and dumps.txt, plain or gzip")
     parser.add_argument("--loop", action="append", choices=LOOPS, help="this loop only; may be repeated")
     parser.add_argument("--least", type=int, default=LEAST_OPERATIONS, help="operations of a cache that is compared")
+    parser.add_argument("--think", default="recorded", help="as of slabdes replay (default: recorded)")
     parser.add_argument("--reference", action="store_true", help="on the reference engine")
     args = parser.parse_args()
-    found = [one for folder in args.folders for one in compare(folder, tuple(args.loop or LOOPS), args.least, args.reference)]
+    found = [
+        one
+        for folder in args.folders
+        for one in compare(folder, tuple(args.loop or LOOPS), args.least, args.reference, args.think)
+    ]
     print(f"of each counter: the kernel's, the replay's, the difference; ! beyond {WITHIN:.0%}", *tell(found), sep="\n")
     return 0 if all(one.holds for one in found if one.loop != "open") else 1
 

@@ -27,7 +27,7 @@ NOBODY: Final = -1
 """The partner of a step whose object stays with its CPU, or is never freed; the turn of one that need not wait for any."""
 _SIDES: Final = [("by", "<i2"), ("to", "<i2")]
 """Of each object: the CPU that allocates it, and the one that frees it."""
-_LINKS: Final = [("partner", "<i2"), ("before", "<i8"), ("turn", "<i8"), ("next", "<i8")]
+_LINKS: Final = [("partner", "<i2"), ("before", "<i8"), ("place", "<i8"), ("turn", "<i8"), ("next", "<i8")]
 """Of each step: see `links_of`."""
 ORDER: Final = "<u2"
 """The spool's file of order: the CPU of each record, in the trace's order."""
@@ -98,9 +98,9 @@ def links_of(folder: Path, base: int, first: int, count: int) -> npt.NDArray[np.
     """The links of `count` records of the CPU whose links begin at `base`, from its record `first` on.
 
     `partner`: the CPU that allocated the object or frees it, if that is another. `before`, of an allocation with a partner: how
-    many objects of the flow were freed before it. `turn`: the step's place in the order of all CPUs that exchange objects,
-    directly or over others, if the step before it in that order is another CPU's. `next`: the turn of the step after it, if
-    that is another CPU's.
+    many objects of the flow were freed before it. `place`: the step's place in the order of all CPUs. `turn`: the step's place
+    in the order of all CPUs that exchange objects, directly or over others, if the step before it in that order is another
+    CPU's. `next`: the turn of the step after it, if that is another CPU's.
     """
     import numpy as np
 
@@ -224,6 +224,7 @@ class _Meter:
         made["partner"], made["turn"], made["next"] = partner, NOBODY, NOBODY
         self._count_live(chunk["cache"].astype("i8"), allocated)
         self._count_flows(chunk, allocated, cpus, partner, made)
+        made["place"] = np.arange(self._turn, self._turn + len(cpus))
         self._links[at] = made
         self._take_turns(cpus, at)
 

@@ -68,7 +68,7 @@ class TraceProgram:
     @property
     def arrivals(self) -> bool:
         """Whether steps say when they arrive instead of how long to think: only times that the trace has can be kept."""
-        return self.loop is Loop.OPEN and self.spool.effective_think(self.think).rule is not ThinkRule.NONE
+        return self.loop is Loop.OPEN and self.think.rule is not ThinkRule.NONE
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps."""
@@ -100,7 +100,7 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
     InputError where the machine has too few CPUs or nodes, or a CPU map does not fit the trace.
     """
     _check_nodes(spool, machine)
-    think = spool.effective_think(Think.parse(config.think, "workload.think"))
+    think = Think.parse(config.think, "workload.think")
     homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine)
     programs: dict[int, TraceProgram] = {}
     for copy, home in enumerate(homes):
@@ -124,7 +124,7 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
 
 def known_span_ps(config: TraceWorkload, spool: Spool) -> int:
     """Picoseconds that a replay takes at least: the trace's span, as its think times are scaled."""
-    return spool.effective_think(Think.parse(config.think, "workload.think")).scaled(spool.span_ns)
+    return Think.parse(config.think, "workload.think").scaled(spool.span_ns)
 
 
 def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> tuple[CacheConfig, ...]:

@@ -10,7 +10,6 @@ import struct
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +34,9 @@ _FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "
 _CACHE_AT: Final = 16
 """Offset of a record's cache, bytes."""
 _CACHE: Final = struct.Struct("<h")
+COUNTED_STEP_NS: Final = 1000
+"""Nanoseconds from a step to the next, on any CPU, where the clock counts events (assumed: nearly every step ends before the next
+one begins, so that their order, all that such a trace tells, is kept)."""
 MAX_CACHES: Final = 1 << 15
 """Caches that a record's cache number can tell apart."""
 _BUFFERED_BYTES: Final = 4 << 20
@@ -88,16 +90,19 @@ class Spool:
     @property
     def first_ns(self) -> int:
         """Time of the first step of all, ns from the trace's first event."""
-        return min(part.first_ns for part in self.cpus.values())
+        return 0 if self.counted else min(part.first_ns for part in self.cpus.values())
 
     @property
     def span_ns(self) -> int:
         """Nanoseconds from the first step to the last."""
+        if self.counted:
+            return self.operations * COUNTED_STEP_NS
         return max(part.last_ns for part in self.cpus.values()) - self.first_ns
 
-    def effective_think(self, wanted: Think) -> Think:
-        """The think times that can be had: none where the trace's clock is a counter, `wanted` elsewhere."""
-        return wanted if self.index.clock is Clock.SECONDS else Think(ThinkRule.NONE, Fraction(0))
+    @property
+    def counted(self) -> bool:
+        """Whether the trace's clock counts events: then each step comes COUNTED_STEP_NS after the one before, on any CPU."""
+        return self.index.clock is Clock.COUNTER
 
     def steps(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[Step]:
         """The steps of traced CPU `cpu`, its slots counted from `slot_base`; a chunk of records is held at a time.
@@ -117,10 +122,10 @@ class Spool:
         """
         import numpy as np
 
-        think = self.effective_think(think)
         latest = self.first_ns
         for chunk, links in self._linked(cpu):
-            times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
+            recorded = links["place"] * COUNTED_STEP_NS if self.counted else chunk["time"]
+            times = np.maximum.accumulate(np.concatenate(([latest], recorded)))
             latest = int(times[-1])
             recorded = times[1:] - self.first_ns if arrivals else np.diff(times)
             if think.scaled(longest := int(recorded.max())) > MAX_THINK_PS:

@@ -116,9 +116,14 @@ def test_a_cache_that_only_the_free_tells_is_written_after_the_fact(
     assert [step[3] for step in often.steps(0, think=RECORDED)] == [0, 2, 4, 5]
 
 
-def test_a_counter_clock_gives_no_thinks_whatever_is_asked(write_trace: WriteTrace, tmp_path: Path) -> None:
-    path = write_trace(alloc(0, "17", 0x100), free(0, "1700", 0x100))
-    assert [step[0] for step in load(path, tmp_path).steps(0, think=RECORDED)] == [0, 0]
+def test_a_counter_clock_gives_each_step_of_any_cpu_a_microsecond_whatever_it_counts(
+    write_trace: WriteTrace, tmp_path: Path
+) -> None:
+    path = write_trace(alloc(0, "17", 0x100), alloc(1, "18", 0x200), free(0, "1700", 0x100), free(0, "1701", 0x200))
+    spool = load(path, tmp_path)
+    assert [step[0] for step in spool.steps(0, think=RECORDED)] == [0, 2_000_000, 1_000_000]
+    assert [step[0] for step in spool.steps(1, think=Think.parse("0.5x"))] == [500_000]
+    assert spool.span_ns == 4_000
 
 
 @pytest.mark.parametrize(
