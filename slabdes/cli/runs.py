@@ -88,6 +88,25 @@ def replay(
         str,
         typer.Option("--nodes", metavar="MAP", help="Machine nodes for those that allocations ask for by number: 2:0,3:1."),
     ] = "",
+    loop: Annotated[
+        str,
+        typer.Option(
+            "--loop",
+            metavar="HOW",
+            help="What holds CPUs together that hand each other objects. bounded: no more in flight between two CPUs than in the "
+            "trace; for another machine or load. traced: the trace's order; for what the allocator did. open: each operation at "
+            "its recorded time, backlog reported; for arrivals that do not wait.",
+        ),
+    ] = "bounded",
+    in_flight: Annotated[
+        int | None,
+        typer.Option(
+            "--in-flight",
+            metavar="N",
+            min=1,
+            help="With bounded: at most N of a cache in flight between two CPUs. Default: the trace's.",
+        ),
+    ] = None,
     allocator: Annotated[
         str | None,
         typer.Option(
@@ -135,6 +154,8 @@ def replay(
             "think": think,
             "cpus": cpus,
             **({"nodes": nodes} if nodes else {}),
+            "loop": loop,
+            **({} if in_flight is None else {"in_flight": in_flight}),
             **({} if from_dump is None else {"from_dump": str(from_dump)}),
         },
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),

@@ -136,6 +136,10 @@ class TraceWorkload(Frozen):
         description="a map such as 2:0,3:1, from traced nodes to the machine's",
     )
     """Which node stands for one that the trace asks for by number: `2:0,3:1`. Others keep their number."""
+    loop: Literal["bounded", "traced", "open"] = "bounded"
+    """What keeps CPUs that exchange objects together: as many in flight as in the trace, its order, or nothing but its times."""
+    in_flight: Annotated[int, Strict(), Field(ge=1, le=1 << 40)] | None = None
+    """With `bounded`: objects in flight at most, of each cache between each two CPUs; as many as in the trace if not given."""
     from_dump: FileName | None = None
     """A dump of a real 6.1 allocator: the caches begin in its (first) state. Needs allocator 4.6 or later."""
 

@@ -13,6 +13,7 @@ from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
 from slabdes.allocator.versions import Version
 from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.load import remarks
 from slabdes.engine.records import (
     CacheRecord,
     ContentionPoint,
@@ -27,6 +28,7 @@ from slabdes.engine.records import (
 from slabdes.engine.timed import TimedLock
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import function_at
+from slabdes.workload.programs import Workload
 
 
 def make_records(
@@ -36,25 +38,28 @@ def make_records(
     version: Version,
     node_ids: Sequence[int],
     elapsed: int,
-    warnings: tuple[str, ...],
+    workload: Workload,
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, `version` functions."""
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
             latency.setdefault(key, Histogram()).merge(histogram)
+    cpu_records = tuple(_cpu_record(cpu, elapsed) for cpu in cpus)
+    cache_records = tuple(_cache_record(cache) for cache in state.caches)
+    told = () if workload.recorded is None else remarks(workload.recorded, cpu_records, cache_records, state.n_nodes)
     return Records(
         digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         spent=_spent(cpus, latency),
         locks=tuple(_lock_record(state, lock, version, node_ids) for lock in locks),
-        cpus=tuple(_cpu_record(cpu, elapsed) for cpu in cpus),
-        caches=tuple(_cache_record(cache) for cache in state.caches),
+        cpus=cpu_records,
+        caches=cache_records,
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
-        warnings=warnings,
+        warnings=(*workload.warnings, *told),
     )
 
 
@@ -143,6 +148,9 @@ def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:
         end=min(cpu.clock, elapsed),
         interrupts=cpu.interrupts,
         interrupts_lost=cpu.interrupts_lost,
+        late_total=cpu.late_total,
+        late_most=cpu.late_most,
+        late_last=cpu.late_last,
         **times,
     )
 
@@ -158,6 +166,7 @@ _TIMES: Final = {
     "first_touch": "touch_time",
     "think": "think_time",
     "slot_wait": "slot_wait",
+    "partner_wait": "partner_wait",
     "idle": "idle_time",
 }
 """The parts of a CPU's time, in the order in which a reap that the run's end cuts off has added to them."""

@@ -128,6 +128,13 @@ class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
         self.line_time += cost
         self.clock += cost
 
+    def until_arrival(self, arrival: int) -> int:
+        """How long to think until a step that arrives at `arrival`; one that has arrived already begins late."""
+        late = self.late_last = max(0, self.clock - arrival)
+        self.late_total += late
+        self.late_most = max(self.late_most, late)
+        return max(0, arrival - self.clock)
+
     def set_hits(self, costs: Costs) -> None:
         """What hits cost from here on: without turning interrupts off themselves, within a bulk call."""
         in_bulk = self.in_bulk

@@ -48,6 +48,7 @@ class Account:
     lock_wait: int
     handoff_time: int
     slot_wait: int
+    partner_wait: int
     line_time: int
     local_memory_time: int
     remote_memory_time: int
@@ -57,6 +58,9 @@ class Account:
     work_time: int
     interrupt_time: int
     idle_time: int
+    late_total: int
+    late_most: int
+    late_last: int
 
 
 class Interrupts:

@@ -133,12 +133,14 @@ class CpuRecord:
     """One CPU over a run; times in picoseconds. `start` is 0; `end` is when it last did anything, reaps included.
 
     The parts of its time: `think` (between operations), `lock_wait` (for contended locks until they are released to this
-    CPU), `handoff` (from then until it has them), `slot_wait` (for an object another CPU hands over), `line` (cache lines
-    that other CPUs owned, posted neighbour writes and spinners' toll included), `local_memory` and `remote_memory` (lines
-    that nobody owned, from its own node's memory or another's), `pages` (in the page allocator), `first_touch` (of objects,
-    by allocations, and of descriptors, by frees), `work` (the rest) and `idle` (with no program, or none left, between
-    reaps). They add up to `end - start`. `interrupts` were handled; `interrupts_lost` came
-    while another was pending.
+    CPU), `handoff` (from then until it has them), `slot_wait` (for an object another CPU hands over), `partner_wait` (for the
+    other side of a traced exchange: for room, or for its turn), `line` (cache lines that other CPUs owned, posted neighbour
+    writes and spinners' toll included), `local_memory` and `remote_memory` (lines that nobody owned, from its own node's
+    memory or another's), `pages` (in the page allocator), `first_touch` (of objects, by allocations, and of descriptors, by
+    frees), `work` (the rest) and `idle` (with no program, or none left, between reaps). They add up to `end - start`.
+    `interrupts` were handled; `interrupts_lost` came while another was pending.
+    Where operations arrive at given times, `late_total`, `late_most` and `late_last` are by how much they began after those:
+    all together, the latest, and the CPU's last one.
     """
 
     cpu: int
@@ -161,8 +163,12 @@ class CpuRecord:
     first_touch: int
     work: int
     idle: int = 0
+    partner_wait: int = 0
     interrupts: int = 0
     interrupts_lost: int = 0
+    late_total: int = 0
+    late_most: int = 0
+    late_last: int = 0
 
 
 @dataclass(frozen=True)

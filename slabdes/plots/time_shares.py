@@ -29,6 +29,7 @@ LOOKS: Final = {
     "lock_wait": ("waiting for locks", "#D55E00", "///"),
     "handoff": ("handing locks over", "#882255", "ooo"),
     "slot_wait": ("waiting for objects", "#CC79A7", "++"),
+    "partner_wait": ("waiting for the other side", "#B8B8B8", "**"),
     "think": ("thinking, between operations", "#F2F2F2", ""),
 }
 """Each part's name, colour and hatching, from the bottom of a bar to its top."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.errors import InputError
 from slabdes.files import check_place, read_text
 from slabdes.folders import input_errors, whole_folder
-from slabdes.results.frames import POINT_COLUMNS, Frames, schema
+from slabdes.results.frames import ADDED_LATER, POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
@@ -209,6 +209,9 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
             raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(POINT_COLUMNS))
         return frame
     wanted = schema(name)
+    missing = wanted.keys() - frame.columns
+    if missing and missing <= ADDED_LATER.get(name, frozenset()):
+        frame = frame.with_columns(pl.lit(0, wanted[column]).alias(column) for column in missing).select(list(wanted))
     if dict(frame.schema) != wanted:
         raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(wanted))
     return frame

@@ -34,6 +34,7 @@ _CPU_TIMES: Final = (
     "lock_wait",
     "handoff",
     "slot_wait",
+    "partner_wait",
     "line",
     "local_memory",
     "remote_memory",
@@ -41,6 +42,9 @@ _CPU_TIMES: Final = (
     "first_touch",
     "work",
     "idle",
+    "late_total",
+    "late_most",
+    "late_last",
 )
 SPENT_PARTS: Final = tuple(part.name for part in fields(Spent))
 """Where the time of operations can have gone, as Spent explains it."""
@@ -77,6 +81,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts"},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
+
+ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
+    "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns"))
+}
+"""Columns that runs of earlier formats lack: they are 0 there."""
 
 POINT_COLUMNS: Final = ("point", "machine", "cpus", "replications", "elapsed_ns", "digest")
 """The columns of `points` that every run has; each swept key has one more, named by the key with its dots."""

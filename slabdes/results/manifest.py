@@ -20,10 +20,10 @@ from slabdes.printable import json_text
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Version of the run folder's layout."""
-READABLE: Final = (3, FORMAT)
-"""Those that are read; another one is refused. In 3 every machine is told in full."""
+READABLE: Final = (3, 4, FORMAT)
+"""Those that are read; another one is refused. 3 tells every machine in full; 3 and 4 lack columns (`frames.ADDED_LATER`)."""
 LIKE: Final = "like"
 """The key under which a machine names an earlier one: what it does not tell is as there."""
 

@@ -22,7 +22,8 @@ NS_PER_S: Final = 1e9
 QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
 
 TIME_PARTS: Final = (
-    "think", "lock_wait", "handoff", "slot_wait", "line", "local_memory", "remote_memory", "pages", "first_touch", "work",
+    "think", "lock_wait", "handoff", "slot_wait", "partner_wait", "line", "local_memory", "remote_memory", "pages", "first_touch",
+    "work",
 )  # fmt: skip
 """The parts of a CPU's time at work, as CpuRecord explains them; together with `idle` they are all of its time."""
 

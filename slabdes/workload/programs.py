@@ -34,6 +34,10 @@ class Op(IntEnum):
     """Turn interrupts off for the allocations or frees of a bulk call, which follow. Bulk calls do not nest."""
     END_BULK = 7
     """End the bulk call: interrupts go on."""
+    SIGNAL = 8
+    """Say that the CPU has come here: fill a slot, with no object."""
+    AWAIT = 9
+    """Wait until another CPU has filled such a slot; empty it."""
 
 
 NO_CACHE: Final = -1
@@ -44,9 +48,11 @@ ANY_NODE: Final = -1
 Step = tuple[int, int, int, int, int, int]
 """(think_ps, op, cache, what, node, flags): a tuple, since programs have millions; those without an object are made below.
 
-`think_ps`: picoseconds between the end of the CPU's previous step and this one's begin. `op`: an Op. `cache`: index into
-`Workload.caches`, or NO_CACHE. `what`: the slot of an object, a SECTION's hold time in picoseconds, the order of pages, 0 for
-the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of allocations only.
+`think_ps`: picoseconds between the end of the CPU's previous step and this one's begin; in a workload with `arrivals`, those
+from the run's begin on, and a step whose CPU is not done with the one before then begins late. `op`: an Op. `cache`: index into
+`Workload.caches`, or NO_CACHE. `what`: the slot of an object or a signal, a SECTION's hold time in picoseconds, the order of
+pages, 0 for the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of allocations
+only.
 """
 
 
@@ -80,12 +86,33 @@ def end_bulk() -> Step:
     return 0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0
 
 
+def signal(slot: int) -> Step:
+    """Say that the CPU has come here."""
+    return 0, Op.SIGNAL, NO_CACHE, slot, ANY_NODE, 0
+
+
+def await_signal(think: int, slot: int) -> Step:
+    """Wait until another CPU has come where it signals `slot`."""
+    return think, Op.AWAIT, NO_CACHE, slot, ANY_NODE, 0
+
+
 class Program(Protocol):
     """One CPU's program; each call begins it anew, with the same steps."""
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps, from the first one."""
         ...
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a trace had, all copies together, for its replay to be judged by."""
+
+    span_ps: int
+    """How long it takes with its think times as they are scaled; 0 without any."""
+    most_live: tuple[int, ...]
+    """Objects of each of the workload's caches allocated at once, at most; none where the run does not begin empty."""
+    arrivals: bool
 
 
 @dataclass(frozen=True)
@@ -100,8 +127,10 @@ class Workload:
     """Machine CPU to its program."""
     caches: tuple[CacheConfig, ...]
     windowed: bool = False
+    arrivals: bool = False
     operations: int | None = None
     """Steps of all programs together, where that is known beforehand; for progress only."""
     warnings: tuple[str, ...] = ()
     barrier: int = 0
     """CPUs that a BARRIER waits for; 0 where there is none."""
+    recorded: Recorded | None = None

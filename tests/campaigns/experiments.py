@@ -26,6 +26,7 @@ from random import Random
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "machine"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "workload/trace"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine/compiled"))
 
 import equality

@@ -44,7 +44,8 @@ from slabdes.study.plan import plan
 from slabdes.validation.fit_table import read_fit_table
 from slabdes.validation.published import parse_published
 from slabdes.workload.slabinfo import read_slabinfo
-from slabdes.workload.trace.spool import Think, load_trace
+from slabdes.workload.trace.spool import load_trace
+from slabdes.workload.trace.think import Think
 
 TESTS: Final = Path(__file__).parents[1]
 EXPERIMENTS: Final = TESTS.parent / "experiments"

@@ -9,6 +9,7 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
+import polars as pl
 import pytest
 from example import example_frames, example_manifest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from slabdes.errors import InputError
 from slabdes.results.folder import check_output, read_run, write_run
+from slabdes.results.frames import ADDED_LATER
 from slabdes.results.manifest import FORMAT
 
 FRAMES = example_frames((1, 2), replications=2, operations=40)
@@ -40,6 +42,15 @@ def test_a_run_of_a_version_that_did_not_sum_its_manifest_is_read(tmp_path: Path
     sums = folder / "frames" / "sha256.json"
     sums.write_text(json.dumps({name: one for name, one in json.loads(sums.read_text()).items() if name != "manifest.json"}))
     assert read_run(folder)[0] == MANIFEST
+
+
+def test_a_run_of_a_format_that_lacks_columns_is_read_with_noughts_in_them(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", MANIFEST, FRAMES)
+    path, sums = folder / "frames" / "cpus.parquet", folder / "frames" / "sha256.json"
+    pl.read_parquet(path).drop(ADDED_LATER["cpus"]).write_parquet(path)
+    sums.write_text(json.dumps(json.loads(sums.read_text()) | {"cpus.parquet": sha256(path.read_bytes()).hexdigest()}))
+    cpus = read_run(folder)[1].cpus
+    assert cpus.columns == FRAMES.cpus.columns and cpus["partner_wait_ns"].to_list() == [0.0] * cpus.height
 
 
 def test_provenance_stands_outside_the_digest() -> None:
@@ -117,7 +128,7 @@ def test_what_came_into_the_folder_meanwhile_is_kept(tmp_path: Path) -> None:
         (lambda folder: (folder / "manifest.json").write_text("9" * 5000), "(5,000 characters) is too long a number"),
         (lambda folder: (folder / "manifest.json").write_text("[1]"), "not the manifest of a slabdes run"),
         (lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{}"), "is not UTF-8"),
-        (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: 3 or {FORMAT}"),
+        (lambda folder: edit(folder, "format", 99), f"run folder format 99; allowed: 3 or 4 or {FORMAT}"),
         (lambda folder: edit(folder, "seed", "many"), "seed: damaged"),
         (lambda folder: edit(folder, "digest", "0" * 64), "the frames' digest is not the manifest's"),
         (lambda folder: edit(folder, "warnings", [], summed=False), "manifest.json: damaged: its SHA-256 is not the one in"),

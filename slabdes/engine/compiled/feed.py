@@ -37,7 +37,11 @@ class Feed:
         self._memory = memory
         self._chunks: dict[int, Iterator[Array]] = {}
         memory.set(
-            windowed=workload.windowed, barrier=workload.barrier, unfinished=len(workload.programs), n_caches=len(workload.caches)
+            windowed=workload.windowed,
+            arrivals=workload.arrivals,
+            barrier=workload.barrier,
+            unfinished=len(workload.programs),
+            n_caches=len(workload.caches),
         )
         for name in ("slots", "lives", "spares", "steps"):
             memory.put(name, [])

@@ -18,7 +18,7 @@ from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import function, inline, slots_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab_paths import path, paths
-from slabdes.engine.compiled.slots import NO_SLOT, emptied, find_slot, forget_slot, is_ready, make_slot, open_barrier, wake
+from slabdes.engine.compiled.slots import NO_SLOT, emptied, fill, find_slot, forget_slot, is_ready, make_slot, open_barrier
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
 from slabdes.paths.outcome import Path
@@ -41,6 +41,7 @@ _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARR
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
 _GET_PAGES, _GIVE_PAGES = int(Op.GET_PAGES), int(Op.GIVE_PAGES)
 _BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
+_SIGNAL, _AWAIT = int(Op.SIGNAL), int(Op.AWAIT)
 _HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.FREE_HIT), int(Path.SECTION)
 
 # Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
@@ -113,7 +114,7 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
             _end_of_alloc(run, cpu, frame)
         elif status == GO and frame.pc == _FREED and cpu.sp == 0:
             _end_of_free(run, cpu, frame)
-        else:
+        elif status != GO or frame.pc != _NEXT or cpu.sp != 0:
             return status
 
 
@@ -136,12 +137,15 @@ def _allocate(run: Run, cpu: Cpu, frame: Frame) -> int:
 
 @function
 def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
-    """Take the object out of a slot that is full, and free it."""
+    """Take what is in a slot that is full; an object is freed."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
-    if not run.windowed:
+    if not run.windowed or cpu.op == _AWAIT:
         slot.full = 0
         forget_slot(run, place)
+    if cpu.op == _AWAIT:
+        frame.pc = _NEXT
+        return GO
     if obj == NO_OBJECT:
         cpu.skipped += 1
         frame.pc = _NEXT
@@ -159,11 +163,15 @@ def _begin(run: Run, cpu: Cpu, frame: Frame) -> int:
             return _allocate(run, cpu, frame)
         frame.pc = _UNTIL_EMPTY
         return GO
-    if cpu.op == _FREE:
+    if cpu.op in (_FREE, _AWAIT):
         place = find_slot(run, cpu.what)
         if place != NO_SLOT and slots_at(run.slots)[place].full and slots_at(run.slots)[place].full_at <= cpu.clock:
             return _release(run, cpu, frame, place)
         frame.pc = _UNTIL_FULL
+        return GO
+    if cpu.op == _SIGNAL:
+        fill(run, cpu, NO_OBJECT)
+        frame.pc = _NEXT
         return GO
     if cpu.op == _SECTION:
         frame.pc = _NEXT
@@ -226,7 +234,11 @@ def _think(run: Run, cpu: Cpu, frame: Frame) -> int:
 @inline
 def _pass_waiting(cpu: Cpu, when: int) -> None:
     if when > cpu.clock:
-        cpu.slot_wait += when - cpu.clock
+        waited = when - cpu.clock
+        if cpu.op == _AWAIT:
+            cpu.partner_wait += waited
+        else:
+            cpu.slot_wait += waited
         cpu.clock = when
 
 
@@ -289,11 +301,7 @@ def _barrier(run: Run, cpu: Cpu, frame: Frame) -> int:
 @function
 def _end_of_alloc(run: Run, cpu: Cpu, frame: Frame) -> None:
     """An allocation that was more than a hit has its object, or none."""
-    slot = slots_at(run.slots)[make_slot(run, cpu.what)]
-    slot.obj = cpu.ret
-    slot.full_at = cpu.clock
-    slot.full = 1
-    wake(run, slot)
+    fill(run, cpu, cpu.ret)
     frame.pc = _NEXT
 
 

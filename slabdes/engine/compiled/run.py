@@ -105,7 +105,7 @@ def run_compiled(
     _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     _live(memory, workload, progress, log)
     unpack(memory, state, locks, cpus)
-    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload.warnings)
+    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload)
 
 
 def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:

@@ -126,9 +126,10 @@ class Interrupts:
 
 
 class Workload:
-    """What programs have in common: a window, a barrier's CPUs, a synthetic program's numbers, `chunk` steps from Python."""
+    """What programs have in common: a window, given times, a barrier's CPUs, a preset's numbers, `chunk` steps from Python."""
 
     windowed: int
+    arrivals: int
     barrier: int
     objects: int
     rounds: int

@@ -16,6 +16,9 @@ has one CPU that fills it and one that empties it, and goes round: empty, full, 
   most a window ahead. Elsewhere slots are filled only when the program itself knows that they are empty, and `emptied` is not
   kept.
 
+A SIGNAL fills a slot of its own with no object, and one AWAIT empties it: so a CPU waits until another has come to some place
+of its program, by the same rules and without a look at it, whatever that place means (`workload/trace/loops`).
+
 If every CPU that still has a program is blocked, nothing can happen any more: the run ends with one line that names who waits
 for which slot. With two fillers, or two who empty, a slot would hand objects over in the order of visits, and the engines would
 differ; workloads are made so that it cannot be, and traces are given a slot for each object.
@@ -122,6 +125,16 @@ def wake(run: Run, slot: Slot) -> None:
         waiting = slot.waiting - 1
         slot.waiting = 0
         unblock(run, cpus_at(run.cpus)[waiting])
+
+
+@inline
+def fill(run: Run, cpu: Cpu, obj: int) -> None:
+    """Put an object, or NO_OBJECT, into the present step's slot: who waits for that is woken."""
+    slot = slots_at(run.slots)[make_slot(run, cpu.what)]
+    slot.obj = obj
+    slot.full_at = cpu.clock
+    slot.full = 1
+    wake(run, slot)
 
 
 @function

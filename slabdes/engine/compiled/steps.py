@@ -48,12 +48,21 @@ def _set(cpu: Cpu, think: int, op: int, cache: int, what: int, flags: int) -> in
 
 
 @inline
+def _until_arrival(cpu: Cpu, arrival: int) -> int:
+    """How long to think until a step that arrives at `arrival`; one that has arrived already begins late."""
+    cpu.late_last = max(0, cpu.clock - arrival)
+    cpu.late_total += cpu.late_last
+    cpu.late_most = max(cpu.late_most, cpu.late_last)
+    return max(0, arrival - cpu.clock)
+
+
+@inline
 def _stream(run: Run, cpu: Cpu) -> int:
     if cpu.pos == cpu.end:
         return END if cpu.ended else MORE
     step = steps_at(run.steps)[cpu.number * run.chunk + cpu.pos]
     cpu.pos += 1
-    cpu.think = step.think
+    cpu.think = _until_arrival(cpu, step.think) if run.arrivals else step.think
     cpu.op = step.op
     cpu.cache = step.cache
     cpu.what = step.what

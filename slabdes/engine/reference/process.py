@@ -118,9 +118,14 @@ class Run:
             Op.GIVE_PAGES: self._give_pages,
             Op.BEGIN_BULK: self._begin_bulk,
             Op.END_BULK: self._end_bulk,
+            Op.SIGNAL: self._signal,
+            Op.AWAIT: self._await,
         }
         timer = self._timer(cpu)
+        arrivals = self.workload.arrivals
         for think, op, cache, what, node, flags in program():
+            if arrivals:
+                think = cpu.until_arrival(think)
             if cpu.clock + think < timer:
                 cpu.clock += think
                 cpu.think_time += think
@@ -325,12 +330,17 @@ class Run:
         self._emptied(cpu, slot)
         return True
 
-    def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+    def _until_full(self, cpu: TimedCpu, slot: int) -> Waits[int]:
+        """Wait until a slot is full; what is in it."""
         if slot not in self.slots:
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
         yield from self._wait_until(cpu, full_at)
+        return obj
+
+    def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        obj = yield from self._until_full(cpu, slot)
         if not self.workload.windowed:
             del self.slots[slot]
         if obj == NO_OBJECT:
@@ -346,6 +356,18 @@ class Run:
             self.slots.pop(slot, None)
             self.emptied[slot] = cpu.clock
             self._wake(slot)
+
+    def _signal(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        self._fill(cpu, slot, NO_OBJECT)
+        yield from ()
+
+    def _await(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
+        """Wait until another CPU is as far as its program has to be; that is no wait for an object."""
+        before = cpu.slot_wait
+        yield from self._until_full(cpu, slot)
+        del self.slots[slot]
+        cpu.partner_wait += cpu.slot_wait - before
+        cpu.slot_wait = before
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         return hold_section(self.kernel, cpu, self.section_lock, hold)

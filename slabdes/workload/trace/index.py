@@ -211,7 +211,9 @@ def _warnings(reader: KmemReader, tally: Tally, live: int) -> tuple[str, ...]:
         count = f"at least {reader.lost:,}" if reader.lost_uncounted else f"{reader.lost:,}"
         found.append(f"lost events: {count} are missing from the trace; record again with a larger buffer")
     if reader.clock is Clock.COUNTER:
-        found.append("the clock counts events, not time: there are no think times, CPUs go from step to step at once")
+        found.append(
+            "the clock counts events, not time: there are no think times; one operation each µs, all CPUs together, is assumed"
+        )
     if freed:
         found.append(f"{freed:,} frees are of objects that the trace does not allocate; they are left out")
     if again:

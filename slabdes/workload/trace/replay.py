@@ -15,9 +15,11 @@ from slabdes.config import CacheConfig, Placement, TraceWorkload
 from slabdes.errors import InputError, nearest
 from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
-from slabdes.workload.programs import Program, Step, Workload
+from slabdes.workload.programs import Recorded, Step, Workload
+from slabdes.workload.trace.loops import Bounded, Loop, in_turn
 from slabdes.workload.trace.nodes import node_warnings, parse_nodes, renumbered, split_warnings
-from slabdes.workload.trace.spool import Spool, Think, ThinkRule
+from slabdes.workload.trace.spool import Spool
+from slabdes.workload.trace.think import Think, ThinkRule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -67,6 +69,14 @@ class TraceProgram:
     phase_ps: int
     onto: Mapping[int, int]
     """Nodes that steps ask for where the trace asks for these."""
+    loop: Loop
+    in_flight: int | None
+    """Objects of a flow in flight at most; as many as the trace had if not given."""
+
+    @property
+    def arrivals(self) -> bool:
+        """Whether steps say when they arrive instead of how long to think: only times that the trace has can be kept."""
+        return self.loop is Loop.OPEN and self.think.rule is not ThinkRule.NONE
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps."""
@@ -76,40 +86,62 @@ class TraceProgram:
     def columns(self) -> Iterator[list[npt.NDArray[Any]]]:
         """The steps in chunks, each as six arrays in the order of a step's fields."""
         phase_ps = self.phase_ps
-        for columns in self.spool.columns(self.cpu, think=self.think, slot_base=self.slot_base):
-            columns[0][0] += phase_ps
+        first_signal = self.slot_base + self.spool.objects
+        bounded = Bounded(self.cpu, self.spool.exchange.flows, self.in_flight)
+        arrivals = self.arrivals
+        chunks = self.spool.columns(self.cpu, think=self.think, slot_base=self.slot_base, arrivals=arrivals)
+        for columns, links in chunks:
             columns[4] = renumbered(columns[4], self.onto)
-            phase_ps = 0
-            yield columns
+            columns[0][: len(columns[0]) if arrivals else 1] += phase_ps
+            phase_ps *= arrivals
+            if self.loop is Loop.BOUNDED:
+                yield bounded.links(columns, links, first_signal)
+            elif self.loop is Loop.TRACED:
+                yield in_turn(columns, links, first_signal)
+            else:
+                yield columns
 
 
 def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, *, seed: int, replication: int) -> Workload:
     """The programs of `config.copies` copies of the spooled trace on `machine`. One spool serves any number of calls.
 
-    Copy k uses slots from k times the trace's objects on and starts with a phase of its own (copy 0 with none). Raises
+    Copy k uses slots from k times the spool's on and starts with a phase of its own (copy 0 with none). Raises
     InputError where the machine has too few CPUs, or a map of CPUs or nodes does not fit.
     """
     onto = parse_nodes(config.nodes, machine.n_nodes)
-    think = spool.effective_think(Think.parse(config.think, "workload.think"))
+    think = Think.parse(config.think, "workload.think")
     homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine)
-    programs: dict[int, Program] = {}
+    programs: dict[int, TraceProgram] = {}
     for copy, home in enumerate(homes):
         phase = phase_ps(spool, think, seed=seed, replication=replication, copy=copy)
         for traced, cpu in home.items():
-            programs[cpu] = TraceProgram(spool, traced, think, copy * spool.objects, phase, onto)
+            programs[cpu] = TraceProgram(
+                spool, traced, think, copy * spool.slots, phase, onto, Loop(config.loop), config.in_flight
+            )
     split = split_warnings(spool, [machine.node_of_cpu[cpu] for cpu in homes[0].values()], machine.n_nodes)
+    arrivals = any(program.arrivals for program in programs.values())
     return Workload(
         programs=dict(sorted(programs.items())),
         caches=tuple(cache.config() for cache in spool.caches),
-        windowed=False,
+        arrivals=arrivals,
         operations=spool.operations * config.copies,
-        warnings=(*spool.index.warnings, *node_warnings(spool, config.copies, onto, machine.n_nodes), *split),
+        warnings=(
+            *spool.index.warnings,
+            *_loop_warnings(config, think),
+            *node_warnings(spool, config.copies, onto, machine.n_nodes),
+            *split,
+        ),
+        recorded=Recorded(
+            span_ps=known_span_ps(config, spool),
+            most_live=() if config.from_dump else tuple(config.copies * most for most in spool.exchange.most_live),
+            arrivals=arrivals,
+        ),
     )
 
 
 def known_span_ps(config: TraceWorkload, spool: Spool) -> int:
     """Picoseconds that a replay takes at least: the trace's span, as its think times are scaled."""
-    return spool.effective_think(Think.parse(config.think, "workload.think")).scaled(spool.span_ns)
+    return Think.parse(config.think, "workload.think").scaled(spool.span_ns)
 
 
 def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> tuple[CacheConfig, ...]:
@@ -132,6 +164,13 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
         said = {key: getattr(change, key) for key in change.model_fields_set - {"size"}}
         by_name[change.name] = found.model_copy(update=said)
     return tuple(by_name.values())
+
+
+def _loop_warnings(config: TraceWorkload, think: Think) -> tuple[str, ...]:
+    """What to say where the loop that is asked for cannot be had."""
+    if Loop(config.loop) is Loop.OPEN and think.rule is ThinkRule.NONE:
+        return ("--loop open without think times: nothing arrives at any time, CPUs that allocate run ahead of those that free",)
+    return ()
 
 
 def phase_ps(spool: Spool, think: Think, *, seed: int, replication: int, copy: int) -> int:

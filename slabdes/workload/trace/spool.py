@@ -6,12 +6,10 @@ Every object gets a slot of its own. Leaves out machines: a spool knows traced C
 
 from __future__ import annotations
 
-import re
 import struct
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,8 +20,10 @@ from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
+from slabdes.workload.trace.exchange import ORDER, Exchange, links_of, measure, steps_file
 from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
+from slabdes.workload.trace.think import Think, ThinkRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,52 +36,17 @@ _FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "
 _CACHE_AT: Final = 16
 """Offset of a record's cache, bytes."""
 _CACHE: Final = struct.Struct("<h")
+COUNTED_STEP_NS: Final = 1000
+"""Nanoseconds from a step to the next, on any CPU, where the clock counts events (assumed: nearly every step ends before the next
+one begins, so that their order, all that such a trace tells, is kept)."""
 MAX_CACHES: Final = 1 << 15
 """Caches that a record's cache number can tell apart."""
 _BUFFERED_BYTES: Final = 4 << 20
 """Bytes of records that all CPUs together hold before they are written (assumed)."""
 _CHUNK_RECORDS: Final = 8192
 """Records read back at a time (assumed)."""
-MAX_SCALE: Final = 1000
-"""Greatest factor that think times may be scaled by (assumed)."""
 MAX_THINK_PS: Final = (1 << 63) - 1
 """Longest time between two steps that a step can say."""
-_FACTOR: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)x")
-
-
-class ThinkRule(Enum):
-    """Where a replay's think times come from."""
-
-    RECORDED = "recorded"
-    SCALED = "scaled"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Think:
-    """Think times of a replay: those recorded, times `factor`; none at all where the factor is 0."""
-
-    rule: ThinkRule
-    factor: Fraction
-
-    @classmethod
-    def parse(cls, text: str, where: str = "think") -> Think:
-        """`recorded`, `none`, or a factor such as `0.1x`; InputError about `where` for anything else.
-
-        >>> Think.parse("0.1x").factor
-        Fraction(1, 10)
-        """
-        if text == "recorded":
-            return cls(ThinkRule.RECORDED, Fraction(1))
-        if text == "none":
-            return cls(ThinkRule.NONE, Fraction(0))
-        if (match := _FACTOR.fullmatch(text)) and (factor := Fraction(match[1])) <= MAX_SCALE:
-            return cls(ThinkRule.SCALED if factor else ThinkRule.NONE, factor)
-        raise InputError(where, f"{text!r}", allowed=f"recorded, none, or a factor from 0x to {MAX_SCALE}x such as 0.1x")
-
-    def scaled(self, nanoseconds: int) -> int:
-        """Picoseconds to think where `nanoseconds` were recorded, rounded down."""
-        return nanoseconds * PS_PER_NS * self.factor.numerator // self.factor.denominator
 
 
 @dataclass(frozen=True)
@@ -106,11 +71,13 @@ class Spool:
     """The chosen caches; a step's cache is an index into these."""
     cpus: Mapping[int, CpuSteps]
     objects: int
-    """Every slot is below this; two copies this far apart share none."""
+    """Every slot of an object is below this."""
     highest_node: int
     """The highest node that an allocation asks for; ANY_NODE if none asks."""
     node_requests: int
     """Allocations that ask for a node."""
+    exchange: Exchange = field(repr=False)
+    """What its CPUs hand each other."""
 
     @property
     def operations(self) -> int:
@@ -118,22 +85,30 @@ class Spool:
         return sum(part.steps for part in self.cpus.values())
 
     @property
+    def slots(self) -> int:
+        """Slots of objects and, behind them, of signals; two copies this far apart share none."""
+        return self.objects + self.exchange.records
+
+    @property
     def first_ns(self) -> int:
         """Time of the first step of all, ns from the trace's first event."""
-        return min(part.first_ns for part in self.cpus.values())
+        return 0 if self.counted else min(part.first_ns for part in self.cpus.values())
 
     @property
     def span_ns(self) -> int:
         """Nanoseconds from the first step to the last."""
+        if self.counted:
+            return self.operations * COUNTED_STEP_NS
         return max(part.last_ns for part in self.cpus.values()) - self.first_ns
 
-    def effective_think(self, wanted: Think) -> Think:
-        """The think times that can be had: none where the trace's clock is a counter, `wanted` elsewhere."""
-        return wanted if self.index.clock is Clock.SECONDS else Think(ThinkRule.NONE, Fraction(0))
+    @property
+    def counted(self) -> bool:
+        """Whether the trace's clock counts events: then each step comes COUNTED_STEP_NS after the one before, on any CPU."""
+        return self.index.clock is Clock.COUNTER
 
     def records(self, cpu: int) -> Iterator[npt.NDArray[np.void]]:
         """The steps of traced CPU `cpu` as they lie on disk, a chunk at a time; `time` is ns from the trace's first event."""
-        yield from _chunks(_file(self.folder, cpu))
+        yield from _chunks(steps_file(self.folder, cpu))
 
     def steps(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[Step]:
         """The steps of traced CPU `cpu`, its slots counted from `slot_base`; a chunk of records is held at a time.
@@ -141,24 +116,38 @@ class Spool:
         Thinks are times since the CPU's previous step as recorded, the first since the trace's first step. A step that the
         clock puts before its predecessor follows it at once.
         """
-        for columns in self.columns(cpu, think=think, slot_base=slot_base):
+        for columns, _links in self.columns(cpu, think=think, slot_base=slot_base):
             yield from zip(*(column.tolist() for column in columns), strict=True)
 
-    def columns(self, cpu: int, *, think: Think, slot_base: int = 0) -> Iterator[list[npt.NDArray[Any]]]:
-        """The same, a chunk at a time: think_ps, op, cache, slot, node and flags as arrays of equal length."""
+    def columns(
+        self, cpu: int, *, think: Think, slot_base: int = 0, arrivals: bool = False
+    ) -> Iterator[tuple[list[npt.NDArray[Any]], npt.NDArray[np.void]]]:
+        """The same, a chunk at a time: think_ps, op, cache, slot, node and flags as arrays of equal length; and their links.
+
+        With `arrivals`, think_ps is the time since the trace's first step.
+        """
         import numpy as np
 
-        think = self.effective_think(think)
         latest = self.first_ns
-        for chunk in _chunks(_file(self.folder, cpu)):
-            times = np.maximum.accumulate(np.concatenate(([latest], chunk["time"])))
+        for chunk, links in self._linked(cpu):
+            recorded = links["place"] * COUNTED_STEP_NS if self.counted else chunk["time"]
+            times = np.maximum.accumulate(np.concatenate(([latest], recorded)))
             latest = int(times[-1])
-            recorded = np.diff(times)
+            recorded = times[1:] - self.first_ns if arrivals else np.diff(times)
             if think.scaled(longest := int(recorded.max())) > MAX_THINK_PS:
-                problem = f"{longest // NS_PER_S} s between two steps of CPU {cpu}, times {float(think.factor):g}"
+                what = "until a step" if arrivals else "between two steps"
+                problem = f"{longest // NS_PER_S} s {what} of CPU {cpu}, times {float(think.factor):g}"
                 raise InputError(str(self.index.path), problem, allowed=f"at most {MAX_THINK_PS // PS_PER_S} s to think")
             thinks = _scaled(recorded, think)
-            yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]]
+            yield [thinks, chunk["op"], chunk["cache"], chunk["slot"] + slot_base, chunk["node"], chunk["flags"]], links
+
+    def _linked(self, cpu: int) -> Iterator[tuple[npt.NDArray[np.void], npt.NDArray[np.void]]]:
+        """A CPU's records and their links, without those left out, a chunk at a time; no chunk is empty."""
+        for chunk, first in _read(steps_file(self.folder, cpu)):
+            kept = chunk["cache"] != LEFT_OUT
+            if kept.any():
+                links = links_of(self.folder, self.exchange.bases[cpu], first, len(chunk))
+                yield chunk[kept], links[kept]
 
 
 def spool_trace(
@@ -175,9 +164,9 @@ def spool_trace(
         raise InputError(str(index.path), f"{len(chosen)} caches", allowed=f"at most {MAX_CACHES} in a replay; name those wanted")
     if stamp(index.path) != index.fingerprint:
         raise changed(index)
-    writer = StepWriter(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        writer = StepWriter(folder)
         objects = (write or write_steps)(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
         cpus, highest_node, node_requests = _survey(folder, writer.cpus)
     except struct.error:  # a time outside those of the first pass
@@ -186,7 +175,9 @@ def spool_trace(
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
         raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    return Spool(folder, index, tuple(index.caches[number] for number in chosen), cpus, objects, highest_node, node_requests)
+    exchange = measure(folder, writer.cpus, objects, len(chosen), _FIELDS, LEFT_OUT)
+    found = tuple(index.caches[number] for number in chosen)
+    return Spool(folder, index, found, cpus, objects, highest_node, node_requests, exchange)
 
 
 def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
@@ -220,12 +211,16 @@ def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> npt.NDArray[np.
     return recorded_ns * PS_PER_NS * factor.numerator // factor.denominator
 
 
-def _file(folder: Path, cpu: int) -> Path:
-    return folder / f"cpu{cpu}.steps"
-
-
 def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
-    """The file's records, without those left out, a chunk at a time; no chunk is empty.
+    """The file's records, without those left out, a chunk at a time; no chunk is empty."""
+    for chunk, _first in _read(path):
+        kept = chunk[chunk["cache"] != LEFT_OUT]
+        if len(kept):
+            yield kept
+
+
+def _read(path: Path) -> Iterator[tuple[npt.NDArray[np.void], int]]:
+    """The file's records, a chunk at a time, and how many were before.
 
     Between chunks the file is closed: a run reads as many of them side by side as it has CPUs, more than may be open at once.
     """
@@ -239,11 +234,8 @@ def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
             data = stream.read(_CHUNK_RECORDS * record.itemsize)
         if not data:
             return
+        yield np.frombuffer(data, dtype=record), offset // record.itemsize
         offset += len(data)
-        chunk = np.frombuffer(data, dtype=record)
-        kept = chunk[chunk["cache"] != LEFT_OUT]
-        if len(kept):
-            yield kept
 
 
 Write = Callable[[TraceIndex, Mapping[int, int], "StepWriter", "Progress | None"], int]
@@ -257,6 +249,8 @@ class StepWriter:
         self._folder = folder
         self._buffers: dict[int, bytearray] = {}
         self._written: dict[int, int] = {}
+        self._order = array("H")
+        (folder / "order").write_bytes(b"")
         self._buffered = 0
         self._corrections: dict[int, list[tuple[int, int]]] = {}
         self._uncorrected = 0
@@ -268,14 +262,18 @@ class StepWriter:
 
     def append(self, cpu: int, record: bytes) -> int:
         """Add a record; its offset in the CPU's file."""
+        self._order.append(cpu)
+        return self._append(cpu, record)
+
+    def _append(self, cpu: int, records: bytes) -> int:
         buffer = self._buffers.get(cpu)
         if buffer is None:
             buffer = self._buffers[cpu] = bytearray()
             self._written[cpu] = 0
-            _file(self._folder, cpu).write_bytes(b"")
+            steps_file(self._folder, cpu).write_bytes(b"")
         offset = self._written[cpu] + len(buffer)
-        buffer += record
-        self._buffered += len(record)
+        buffer += records
+        self._buffered += len(records)
         if self._buffered > _BUFFERED_BYTES:
             self.flush()
         return offset
@@ -287,10 +285,11 @@ class StepWriter:
         records = np.empty(len(cpus), _FIELDS)
         for (name, _kind), column in zip(_FIELDS, columns, strict=True):
             records[name] = column
+        self._order.frombytes(cpus.astype(ORDER).tobytes())
         by_cpu = np.argsort(cpus, kind="stable")
         present, begins = np.unique(cpus[by_cpu], return_index=True)
         for cpu, (begin, end) in zip(present.tolist(), pairwise([*begins.tolist(), len(cpus)]), strict=True):
-            self.append(cpu, records[by_cpu[begin:end]].tobytes())
+            self._append(cpu, records[by_cpu[begin:end]].tobytes())
 
     def correct(self, cpu: int, offset: int, cache: int) -> None:
         """Give the record at `offset` another cache."""
@@ -301,11 +300,13 @@ class StepWriter:
 
     def flush(self) -> None:
         """Write everything that is held."""
+        import numpy as np
+
         for cpu, buffer in self._buffers.items():
             corrections = self._corrections.get(cpu, ())
             if not buffer and not corrections:
                 continue
-            with _file(self._folder, cpu).open("r+b") as stream:
+            with steps_file(self._folder, cpu).open("r+b") as stream:
                 stream.seek(self._written[cpu])
                 stream.write(buffer)
                 for offset, cache in corrections:
@@ -313,6 +314,9 @@ class StepWriter:
                     stream.write(_CACHE.pack(cache))
             self._written[cpu] += len(buffer)
             buffer.clear()
+        with (self._folder / "order").open("ab") as stream:
+            stream.write(np.array(self._order, ORDER).tobytes())
+        del self._order[:]
         self._corrections.clear()
         self._buffered = self._uncorrected = 0
 
@@ -387,7 +391,7 @@ def _survey(folder: Path, cpus: Sequence[int]) -> tuple[dict[int, CpuSteps], int
     highest_node, node_requests = ANY_NODE, 0
     for cpu in cpus:
         steps, first, last = 0, 0, 0
-        for chunk in _chunks(_file(folder, cpu)):
+        for chunk in _chunks(steps_file(folder, cpu)):
             if not steps:
                 first = last = int(chunk["time"][0])
             steps += len(chunk)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from drawn import machine_files
+from drawn_traces import traces
 from hypothesis import strategies as st
 
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
@@ -232,13 +233,15 @@ class Listed:
 
 
 def random_workload(experiment: Experiment, machine: Machine, rng: random.Random) -> Workload:
-    """Programs that no preset workload has: any CPU frees, nodes and flags are asked for, sections, sparse slots, stalls."""
+    """Programs that no preset workload has: any CPU frees, nodes and flags are asked for, sparse slots, signals, stalls."""
     cpus = machine.choose_cpus(experiment.machine.cpus or machine.n_cpus, experiment.machine.placement)
     programs: dict[int, list[Step]] = {cpu: [] for cpu in cpus}
     longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
     if experiment.interrupts:
         longest = min(longest, 2 * ns_to_ps(experiment.interrupts.mean_ns))
     live: list[tuple[int, int, int]] = []
+    told: list[tuple[int, int]] = []
+    signals = rng.choice((0, 0.02, 0.3))
     slot = 0
     for _step in range(rng.choice((100, 1500, 3000))):
         think = rng.randint(0, longest)
@@ -258,6 +261,15 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         if rng.random() < 0.02:
             op = rng.choice((Op.GET_PAGES, Op.GIVE_PAGES))
             programs[rng.choice(cpus)].append((think, op, NO_CACHE, rng.choice((0, 1)), ANY_NODE, 0))
+        if rng.random() < signals:
+            # All waits point back in the order in which steps are made here: none is for ever.
+            teller, waiter = rng.choice(cpus), rng.choice(cpus)
+            programs[teller].append((rng.choice((0, think)), Op.SIGNAL, NO_CACHE, 10**14 + slot, ANY_NODE, 0))
+            told.append((waiter, 10**14 + slot))
+            slot += 1
+        if told and rng.random() < signals:
+            waiter, what = told.pop(rng.randrange(len(told)))
+            programs[waiter].append((rng.choice((0, think)), Op.AWAIT, NO_CACHE, what, ANY_NODE, 0))
     if rng.random() < 0.05 and len(cpus) > 1:
         # Two CPUs that each wait for what the other only makes afterwards.
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
@@ -269,6 +281,29 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
     windowed = rng.random() < 0.2
     listed = {cpu: Listed(tuple(steps)) for cpu, steps in sorted(programs.items())}
     return Workload(listed, experiment.cache, windowed=windowed)
+
+
+@st.composite
+def replays(draw: st.DrawFn, folder: Path) -> Experiment:
+    """A replay of a drawn trace, written into `folder`, in any loop."""
+    path = folder / "drawn.trace"
+    path.write_text("\n".join(draw(traces())) + "\n", encoding="utf-8")
+    loop = draw(st.sampled_from(("bounded", "traced", "open")))
+    workload = {"kind": "trace", "file": str(path), "loop": loop, "copies": draw(st.sampled_from((1, 1, 2)))}
+    workload["think"] = draw(st.sampled_from(("recorded", "none", "0.001x", "20x")))
+    if loop == "bounded" and draw(st.booleans()):
+        workload["in_flight"] = draw(st.sampled_from((1, 3, 1000)))
+    raw = {
+        "seed": draw(st.integers(0, 99)),
+        "log": draw(st.booleans()),
+        "machine": {"preset": draw(st.sampled_from(("numa-2x4", "xeon-2s"))), "memory_mib": draw(st.sampled_from((0.05, 40)))},
+        "allocator": draw(st.sampled_from(AllocatorVersion)),
+        "timing": {"jitter": draw(st.sampled_from((0, 0.15)))},
+        "workload": workload,
+    }
+    if draw(st.booleans()):
+        raw["interrupts"] = {"kind": "periodic", "mean_ns": 1e5, "objects": 1, "keep": 3, "work_ns": 300}
+    return parse_experiment(raw, "drawn")
 
 
 def in_bulk(steps: list[Step], rng: random.Random) -> list[Step]:

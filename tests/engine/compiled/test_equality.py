@@ -55,6 +55,17 @@ def test_any_programs_have_equal_records(tmp_path: Path, data: st.DataObject, rn
     assert not equality.differences(experiment, machine, equality.random_workload(experiment, machine, rng))
 
 
+@UNHURRIED
+@given(st.data(), st.integers(0, 2))
+def test_any_replay_has_equal_records_in_each_loop(tmp_path: Path, data: st.DataObject, replication: int) -> None:
+    experiment = data.draw(equality.replays(tmp_path))
+    try:
+        (point,) = plan(experiment, tmp_path / "spools")
+    except InputError:
+        return
+    assert not equality.differences(point.experiment, point.machine, point.workload(replication), replication)
+
+
 def burst(**more: object) -> Experiment:
     """A burst on the small NUMA machine that refills, grows and flushes."""
     raw = {
@@ -66,16 +77,26 @@ def burst(**more: object) -> Experiment:
 
 
 TRACES = (
-    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "recorded"),
-    ("kernel61/traces/8cpu_2node_local_unix4/trace.txt.gz", (), 2, "none"),
+    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "recorded", "bounded"),
+    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "0.0001x", "open"),
+    ("kernel61/traces/8cpu_2node_local_unix4/trace.txt.gz", (), 2, "none", "traced"),
 )
 
 
-@pytest.mark.parametrize(("file", "caches", "copies", "think"), TRACES)
-def test_a_real_trace_has_equal_records(file: str, caches: tuple[str, ...], copies: int, think: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "caches", "copies", "think", "loop"), TRACES)
+def test_a_real_trace_has_equal_records(
+    file: str, caches: tuple[str, ...], copies: int, think: str, loop: str, tmp_path: Path
+) -> None:
     if not (equality.SHARED / file).is_file():
         pytest.skip("the traces are not beside the repository")
-    workload = {"kind": "trace", "file": str(equality.SHARED / file), "caches": caches, "copies": copies, "think": think}
+    workload = {
+        "kind": "trace",
+        "file": str(equality.SHARED / file),
+        "caches": caches,
+        "copies": copies,
+        "think": think,
+        "loop": loop,
+    }
     (point,) = plan(burst(machine={"preset": "xeon-2s"}, cache=[], workload=workload), tmp_path)
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 

@@ -65,8 +65,8 @@ def test_a_copys_programs_have_objects_and_a_phase_of_their_own(spool: Spool) ->
     assert [(step[0], step[3]) for step in steps[1]] == [(100_000_000, 0)]
     phase = steps[2][0][0]
     assert 0 < phase <= 1_000_000, "within 1 % of 100 us"
-    assert [(step[0], step[3]) for step in steps[2]] == [(phase, 2), (50_000_000, 3)]
-    assert [(step[0], step[3]) for step in steps[3]] == [(100_000_000 + phase, 2)]
+    assert [(step[0], step[3]) for step in steps[2]] == [(phase, 5), (50_000_000, 6)], "behind 2 objects and 3 signals"
+    assert [(step[0], step[3]) for step in steps[3]] == [(100_000_000 + phase, 5)]
     assert [cache.name for cache in workload.caches] == ["x"]
     assert (workload.operations, workload.windowed, workload.warnings) == (6, False, spool.index.warnings)
 
@@ -207,8 +207,12 @@ def test_a_real_capture_becomes_a_workload(unix_dgram: Path, tmp_path: Path) -> 
     assert [(cache.name, cache.size) for cache in workload.caches] == [("skbuff_head_cache", 256)]
 
 
-def test_a_counter_clocks_workload_says_so_and_thinks_nothing(shared_file: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_counter_clocks_workload_says_so_and_takes_a_step_for_a_microsecond(
+    shared_file: Callable[[str], Path], tmp_path: Path
+) -> None:
     path = shared_file("kernel61/traces/8cpu_2node_counter_quiet1/trace.txt.gz")
     workload = trace_workload(config(file=path), TwoNodes(8), load_trace(path, (), tmp_path), seed=1, replication=0)
     assert any("the clock counts events, not time" in warning for warning in workload.warnings)
-    assert {step[0] for program in workload.programs.values() for step in program()} == {0}
+    assert any("one operation each µs" in warning for warning in workload.warnings)
+    thought = {cpu: sum(step[0] for step in program()) for cpu, program in workload.programs.items()}
+    assert max(thought.values()) == (workload.operations - 1) * 1_000_000
