@@ -38,6 +38,8 @@ _EXAMPLES: Final[dict[str, str]] = {
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
     "workload.caches": '["skbuff_head_cache"]',
+    "workload.nodes": '"2:0,3:1"',
+    "workload.in_flight": "1000",
     "workload.from_dump": '"dump.txt"',
 }
 """What a commented line says of a key that has no default."""

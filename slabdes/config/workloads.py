@@ -133,7 +133,7 @@ class TraceWorkload(Frozen):
         default="",
         pattern=r"^([0-9]{1,4}:[0-9]{1,4}(,[0-9]{1,4}:[0-9]{1,4})*)?$",
         max_length=10_000,
-        description="a map such as 2:0,3:1, from traced nodes to the machine's",
+        json_schema_extra={"allowed": "a map such as 2:0,3:1, from traced nodes to the machine's"},
     )
     """Which node stands for one that the trace asks for by number: `2:0,3:1`. Others keep their number."""
     loop: Literal["bounded", "traced", "open"] = "bounded"

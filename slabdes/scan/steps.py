@@ -33,7 +33,8 @@ from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, group_key
 from slabdes.workload.trace.events import MAX_CPU, Clock
 from slabdes.workload.trace.index import TraceIndex
 from slabdes.workload.trace.lines import Progress
-from slabdes.workload.trace.spool import STEP_BYTES, StepWriter, changed, fates_in
+from slabdes.workload.trace.spool import changed, fates_in
+from slabdes.workload.trace.writer import STEP_BYTES, StepWriter
 
 _RECORD = (STEP_TIME, STEP_SLOT, STEP_CACHE, STEP_NODE, STEP_OP, STEP_FLAGS)
 

@@ -7,10 +7,8 @@ Every object gets a slot of its own. Leaves out machines: a spool knows traced C
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,29 +18,21 @@ from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
-from slabdes.workload.trace.exchange import ORDER, Exchange, links_of, measure, steps_file
+from slabdes.workload.trace.exchange import Exchange, links_of, measure, steps_file
 from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 from slabdes.workload.trace.think import Think, ThinkRule
+from slabdes.workload.trace.writer import FIELDS, RECORD, StepWriter
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_RECORD: Final = struct.Struct("<qqhhBB")
-"""A step on disk: time in ns since the trace's first event, slot, cache, node, op, flags."""
-STEP_BYTES: Final = _RECORD.size
-_FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "<i2"), ("op", "u1"), ("flags", "u1")]
-_CACHE_AT: Final = 16
-"""Offset of a record's cache, bytes."""
-_CACHE: Final = struct.Struct("<h")
 COUNTED_STEP_NS: Final = 1000
 """Nanoseconds from a step to the next, on any CPU, where the clock counts events (assumed: nearly every step ends before the next
 one begins, so that their order, all that such a trace tells, is kept)."""
 MAX_CACHES: Final = 1 << 15
 """Caches that a record's cache number can tell apart."""
-_BUFFERED_BYTES: Final = 4 << 20
-"""Bytes of records that all CPUs together hold before they are written (assumed)."""
 _CHUNK_RECORDS: Final = 8192
 """Records read back at a time (assumed)."""
 MAX_THINK_PS: Final = (1 << 63) - 1
@@ -175,7 +165,7 @@ def spool_trace(
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
         raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    exchange = measure(folder, writer.cpus, objects, len(chosen), _FIELDS, LEFT_OUT)
+    exchange = measure(folder, writer.cpus, objects, len(chosen), FIELDS, LEFT_OUT)
     found = tuple(index.caches[number] for number in chosen)
     return Spool(folder, index, found, cpus, objects, highest_node, node_requests, exchange)
 
@@ -226,7 +216,7 @@ def _read(path: Path) -> Iterator[tuple[npt.NDArray[np.void], int]]:
     """
     import numpy as np
 
-    record = np.dtype(_FIELDS)
+    record = np.dtype(FIELDS)
     offset = 0
     while True:
         with path.open("rb") as stream:
@@ -238,87 +228,8 @@ def _read(path: Path) -> Iterator[tuple[npt.NDArray[np.void], int]]:
         offset += len(data)
 
 
-Write = Callable[[TraceIndex, Mapping[int, int], "StepWriter", "Progress | None"], int]
+Write = Callable[[TraceIndex, Mapping[int, int], StepWriter, "Progress | None"], int]
 """What reads a trace and writes the steps of the caches with these numbers, each with its number in the spool; slots used."""
-
-
-class StepWriter:
-    """Appends records to CPUs' files; buffers are bounded together, and no file stays open."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._buffers: dict[int, bytearray] = {}
-        self._written: dict[int, int] = {}
-        self._order = array("H")
-        (folder / "order").write_bytes(b"")
-        self._buffered = 0
-        self._corrections: dict[int, list[tuple[int, int]]] = {}
-        self._uncorrected = 0
-
-    @property
-    def cpus(self) -> list[int]:
-        """CPUs that have a file, in order."""
-        return sorted(self._buffers)
-
-    def append(self, cpu: int, record: bytes) -> int:
-        """Add a record; its offset in the CPU's file."""
-        self._order.append(cpu)
-        return self._append(cpu, record)
-
-    def _append(self, cpu: int, records: bytes) -> int:
-        buffer = self._buffers.get(cpu)
-        if buffer is None:
-            buffer = self._buffers[cpu] = bytearray()
-            self._written[cpu] = 0
-            steps_file(self._folder, cpu).write_bytes(b"")
-        offset = self._written[cpu] + len(buffer)
-        buffer += records
-        self._buffered += len(records)
-        if self._buffered > _BUFFERED_BYTES:
-            self.flush()
-        return offset
-
-    def append_all(self, cpus: npt.NDArray[np.int64], columns: Sequence[npt.NDArray[np.int64]]) -> None:
-        """Add records of many CPUs, in this order, from the columns of a record."""
-        import numpy as np
-
-        records = np.empty(len(cpus), _FIELDS)
-        for (name, _kind), column in zip(_FIELDS, columns, strict=True):
-            records[name] = column
-        self._order.frombytes(cpus.astype(ORDER).tobytes())
-        by_cpu = np.argsort(cpus, kind="stable")
-        present, begins = np.unique(cpus[by_cpu], return_index=True)
-        for cpu, (begin, end) in zip(present.tolist(), pairwise([*begins.tolist(), len(cpus)]), strict=True):
-            self._append(cpu, records[by_cpu[begin:end]].tobytes())
-
-    def correct(self, cpu: int, offset: int, cache: int) -> None:
-        """Give the record at `offset` another cache."""
-        self._corrections.setdefault(cpu, []).append((offset, cache))
-        self._uncorrected += _RECORD.size
-        if self._uncorrected > _BUFFERED_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write everything that is held."""
-        import numpy as np
-
-        for cpu, buffer in self._buffers.items():
-            corrections = self._corrections.get(cpu, ())
-            if not buffer and not corrections:
-                continue
-            with steps_file(self._folder, cpu).open("r+b") as stream:
-                stream.seek(self._written[cpu])
-                stream.write(buffer)
-                for offset, cache in corrections:
-                    stream.seek(offset + _CACHE_AT)
-                    stream.write(_CACHE.pack(cache))
-            self._written[cpu] += len(buffer)
-            buffer.clear()
-        with (self._folder / "order").open("ab") as stream:
-            stream.write(np.array(self._order, ORDER).tobytes())
-        del self._order[:]
-        self._corrections.clear()
-        self._buffered = self._uncorrected = 0
 
 
 @dataclass(slots=True)
@@ -349,7 +260,7 @@ def write_steps(index: TraceIndex, places: Mapping[int, int], writer: StepWriter
             known = live.pop(pointer, None)
             if known is not None:
                 slot, cache = _freed(event, known, writer)
-                writer.append(event.cpu, _RECORD.pack(time, slot, cache, ANY_NODE, Op.FREE, 0))
+                writer.append(event.cpu, RECORD.pack(time, slot, cache, ANY_NODE, Op.FREE, 0))
             continue
         live.pop(pointer, None)
         fate = fates.get(group_key(event))
@@ -358,7 +269,7 @@ def write_steps(index: TraceIndex, places: Mapping[int, int], writer: StepWriter
         cache, by_name = fate
         if cache == LEFT_OUT and not by_name:
             continue
-        offset = writer.append(event.cpu, _RECORD.pack(time, slots, cache, event.node, Op.ALLOC, event.flags))
+        offset = writer.append(event.cpu, RECORD.pack(time, slots, cache, event.node, Op.ALLOC, event.flags))
         live[pointer] = _Open(event.cpu, offset, slots, cache, by_name) if by_name else slots * MAX_CACHES + cache
         slots += 1
     writer.flush()

@@ -163,6 +163,44 @@ WORKLOADS = st.one_of(
 )
 
 
+def _rare(allocator: str, machine: dict[str, Any], cache: dict[str, Any], **more: Any) -> dict[str, Any]:
+    workload = {"kind": "burst", "rounds": 2, **more.pop("workload")}
+    return {
+        "allocator": allocator,
+        "machine": machine,
+        "cache": [{"name": "c", "shared": 0} | cache],
+        "workload": workload,
+    } | more
+
+
+_LARGE = {"limit": 40, "batchcount": 40}
+RARE = {
+    "the last page goes to a slab, and none is left for its descriptor": _rare(
+        "2.6.34",
+        {"preset": "uma-4", "cpus": 1, "memory_mib": 63 / 256},
+        {"size": 512} | _LARGE,
+        workload={"objects": 520},
+    ),
+    "several slabs of one object each are given up by one flush": _rare(
+        "4.6", {"preset": "uma-4", "cpus": 1}, {"size": 40_000} | _LARGE, workload={"objects": 250}
+    ),
+    "cache_reap gives free slabs back": _rare(
+        "2.6.34",
+        {"preset": "numa-2x4"},
+        {"size": 4096, "limit": 8, "batchcount": 1},
+        workload={"objects": 10, "rounds": 20, "think_ns": 5e8, "barrier": True},
+    ),
+    "interrupts come within bulk calls, and while others wait": _rare(
+        "6.1",
+        {"preset": "uma-4"},
+        {"size": 256} | _LARGE,
+        workload={"objects": 200, "rounds": 3, "bulk": 64, "think_ns": 100},
+        interrupts={"mean_ns": 3000, "objects": 3, "keep": 3, "work_ns": 300},
+    ),
+}
+"""Experiments for what is next to never drawn."""
+
+
 @st.composite
 def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
     """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
@@ -233,7 +271,7 @@ class Listed:
 
 
 def random_workload(experiment: Experiment, machine: Machine, rng: random.Random) -> Workload:
-    """Programs that no preset workload has: any CPU frees, nodes and flags are asked for, sparse slots, signals, stalls."""
+    """Programs that no preset workload has: any CPU frees, nodes (or one too many), flags, sparse slots, signals, stalls."""
     cpus = machine.choose_cpus(experiment.machine.cpus or machine.n_cpus, experiment.machine.placement)
     programs: dict[int, list[Step]] = {cpu: [] for cpu in cpus}
     longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
@@ -247,7 +285,7 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         think = rng.randint(0, longest)
         if rng.random() < 0.55 or not live:
             cpu, cache = rng.choice(cpus), rng.randrange(len(experiment.cache))
-            node = rng.choice((ANY_NODE, ANY_NODE, ANY_NODE, rng.randrange(machine.n_nodes)))
+            node = rng.choice((ANY_NODE, ANY_NODE, ANY_NODE, rng.randrange(machine.n_nodes + 1)))
             flags = rng.choice((0, MAY_WAIT, MAY_WAIT, THISNODE, MAY_WAIT | THISNODE))
             programs[cpu].append((think, Op.ALLOC, cache, slot, node, flags))
             live.append((slot, cache, cpu))

@@ -66,6 +66,11 @@ def test_any_replay_has_equal_records_in_each_loop(tmp_path: Path, data: st.Data
     assert not equality.differences(point.experiment, point.machine, point.workload(replication), replication)
 
 
+@pytest.mark.parametrize("raw", equality.RARE.values(), ids=equality.RARE.keys())
+def test_what_is_next_to_never_drawn_has_equal_records(raw: dict[str, object]) -> None:
+    assert not equality.synthetic_differences(parse_experiment(raw, "rare"))
+
+
 def burst(**more: object) -> Experiment:
     """A burst on the small NUMA machine that refills, grows and flushes."""
     raw = {
