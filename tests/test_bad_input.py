@@ -235,7 +235,7 @@ SETTINGS = {
     "=3": "not of the form key=value",
     "colour=1": "e.toml: colour: unknown key",
     "engine=fast": "engine: 'fast' is not one of them; allowed: 'auto', 'reference' or 'compiled'",
-    "lock.discipline=tickets": "lock.discipline: 'tickets' is not one of them; allowed: 'tas', 'ticket', 'qspinlock' or 'cna'",
+    "lock.discipline=tickets": "lock.discipline: 'tickets' is not one of them; allowed: 'tas', 'ticket', 'qspinlock'",
     "workload.kind=brst": "'brst' is not a workload (did you mean burst?)",
     "workload=3": "workload: 3 is not allowed; allowed: a table",
     "sweep=3": "sweep: 3 is not allowed; allowed: a table",

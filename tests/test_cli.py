@@ -348,12 +348,12 @@ def test_conform_gives_the_same_records_through_compiled_code(slabdes: Slabdes) 
 def test_conform_shows_the_first_difference_and_exits_with_1(slabdes: Slabdes) -> None:
     script("one", OPS)
     recording = slabdes("conform", "scripts", "--print").out
-    script("one", OPS, recording.replace('"nodes":1', '"nodes":2'))
+    script("one", OPS, recording.replace('"nodes":1', '"nodes":2').replace('"cpus":1', '"processors":1', 1))
     done = slabdes("conform", "scripts")
     assert done.code == 1
     first, heading, ours, recorded = done.out.splitlines()
     assert first == "one: 1/2"
-    assert heading.strip() == "first difference"
+    assert heading.strip() == "first difference, in nodes, cpus, processors"
     assert '"nodes":1' in ours
     assert '"nodes":2' in recorded
     (verdict,) = json.loads(slabdes("conform", "scripts", "--json").out)

@@ -41,11 +41,11 @@ class Verdict:
         return self.difference is None and self.matched == self.total
 
     def lines(self) -> Iterator[str]:
-        """`name: matched/total`, and the first difference with both records."""
+        """`name: matched/total`, and the first difference with both records and the fields in which they differ."""
         yield f"{self.name}: {self.matched}/{self.total}"
         if self.difference is not None:
             ours, recorded = self.difference
-            yield "  first difference"
+            yield f"  first difference{_fields_that_differ(ours, recorded)}"
             yield f"    ours:     {_record_text(ours)}"
             yield f"    recorded: {_record_text(recorded)}"
 
@@ -53,6 +53,13 @@ class Verdict:
         """The same as JSON values."""
         ours, recorded = self.difference or (None, None)
         return {"name": self.name, "matched": self.matched, "total": self.total, "ours": ours, "recorded": recorded}
+
+
+def _fields_that_differ(ours: Any, recorded: Any) -> str:
+    if not (isinstance(ours, dict) and isinstance(recorded, dict)):
+        return ""
+    names = [name for name in ours | recorded if (name in ours, ours.get(name)) != (name in recorded, recorded.get(name))]
+    return f", in {', '.join(names)}"
 
 
 def _record_text(record: Any) -> str:

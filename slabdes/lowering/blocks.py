@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from slabdes.lowering.kinds import CPU, INT, KERNEL, PAIR, Kind
 from slabdes.lowering.refusal import located
 from slabdes.lowering.sources import Function
-from slabdes.lowering.trees import assign, callee_of, copied, has_wait, jumps, mark, name, stores, target
+from slabdes.lowering.trees import assign, callee_of, constant_of, copied, has_wait, jumps, kind_of, mark, name, stores, target
 
 
 @dataclass(eq=False)
@@ -228,18 +228,18 @@ class Blocks:
 
     def _with_names(self, call: ast.Call, block: Block) -> ast.Call:
         """A call whose arguments are still the same after the wait."""
-        args: list[ast.expr] = []
-        for arg in call.args:
-            if isinstance(arg, ast.Name | ast.Constant) or getattr(arg, "constant", None):
-                args.append(arg)
-                continue
-            kept = self._new("kept")
-            kind = getattr(arg, "kind", INT)
-            block.stmts.append(assign(target(kept, arg, kind), arg))
-            args.append(name(kept, arg, kind))
         made = copied(call)
-        made.args = args
+        made.args = [self._with_name(arg, block) for arg in made.args]
+        for word in made.keywords:
+            word.value = self._with_name(word.value, block)
         return made
+
+    def _with_name(self, arg: ast.expr, block: Block) -> ast.expr:
+        if isinstance(arg, ast.Name | ast.Constant) or constant_of(arg):
+            return arg
+        kept, kind = self._new("kept"), kind_of(arg)
+        block.stmts.append(assign(target(kept, arg, kind), arg))
+        return name(kept, arg, kind)
 
     def _inline(
         self, callee: Function, body: list[ast.stmt], call: ast.Call, into: ast.expr | None, block: Block

@@ -7,7 +7,6 @@ Leaves marks on the nodes: their kinds, the constants that names stand for, the 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
@@ -241,13 +240,9 @@ class _Checker:
         kinds = [self.kind(part) for part in parts]
         if not self.last:
             return
-        for op, (one, other) in zip(ops, _pairs(kinds), strict=True):
+        for op, (one, other) in zip(ops, pairwise(kinds), strict=True):
             same = isinstance(op, ast.Is | ast.IsNot)
             if isinstance(op, ast.In | ast.NotIn):
                 raise self.refuse(node, "cannot be lowered", "== joined by or")
             if not (fits(one, other) or fits(other, one)) or (same == (INT in (one, other))):
                 raise self.refuse(node, f"compares {one} with {other}", "integers with ==, < and so on, records with is")
-
-
-def _pairs(kinds: list[Kind]) -> Iterator[tuple[Kind, Kind]]:
-    yield from pairwise(kinds)

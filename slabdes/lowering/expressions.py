@@ -131,7 +131,7 @@ class Expressions:
             return self._service(f"{node.value.attr}_item", node, [self.value(node.value.value), place])
         callee = callee_of(node.value) if isinstance(node.value, ast.Call) else None
         if of.what is Is.ROW and callee is not None and isinstance(node.value, ast.Call):
-            return self._service(f"{callee.name}_item", node, [*self._arguments(callee, node.value), place])
+            return self._service(f"{callee.name}_item", node, [*self.arguments(callee, node.value), place])
         return ast.Subscript(self.value(node.value), place, ast.Load())
 
     def _service(self, name: str, at: ast.AST, args: list[ast.expr]) -> ast.expr:
@@ -139,7 +139,7 @@ class Expressions:
             ast.Name(self.needs.service(name, at, 1 + len(args)), ast.Load()), [ast.Name("run", ast.Load()), *args], []
         )
 
-    def _arguments(self, callee: Function, call: ast.Call) -> list[ast.expr]:
+    def arguments(self, callee: Function, call: ast.Call) -> list[ast.expr]:
         """Arguments of a path, a helper or a service, the kernel apart."""
         given = callee.bound(call, callee.file)
         return [self.value(given[p.name]) for p in callee.parameters if p.kind != KERNEL]
@@ -154,16 +154,16 @@ class Expressions:
             args = [self.view(arg) if kind_of(arg).what is Is.RECORD else self.value(arg) for arg in given.values()]
             return ast.Call(ast.Name(callee.name, ast.Load()), args, [])
         if isinstance(node.func, ast.Attribute) and not self.sources.is_path(callee.known.get(callee.name)):
-            return self._service(callee.name, node, self._arguments(callee, node))
+            return self._service(callee.name, node, self.arguments(callee, node))
         self.needs.helper(callee)
-        return ast.Call(ast.Name(callee.name, ast.Load()), [ast.Name("run", ast.Load()), *self._arguments(callee, node)], [])
+        return ast.Call(ast.Name(callee.name, ast.Load()), [ast.Name("run", ast.Load()), *self.arguments(callee, node)], [])
 
     def written(self, call: ast.Call) -> list[str]:
         """The call of `write_x` before that of what stands for the service `x`."""
         asked, callee = asked_of(call), callee_of(call)
         if asked is None or callee is None or not self.needs.is_service(f"write_{asked}"):
             return []
-        return [ast.unparse(self._service(f"write_{asked}", call, self._arguments(callee, call)))]
+        return [ast.unparse(self._service(f"write_{asked}", call, self.arguments(callee, call)))]
 
     def _builtin(self, node: ast.Call) -> ast.expr:
         assert isinstance(node.func, ast.Name)
@@ -177,7 +177,7 @@ class Expressions:
             return self._service(f"{rows.attr}_length", node, of)
         callee = callee_of(rows) if isinstance(rows, ast.Call) else None
         assert isinstance(rows, ast.Call) and callee is not None
-        return self._service(f"{callee.name}_length", node, self._arguments(callee, rows))
+        return self._service(f"{callee.name}_length", node, self.arguments(callee, rows))
 
     def _compare(self, node: ast.Compare) -> ast.expr:
         ops: list[ast.cmpop] = [

@@ -185,10 +185,10 @@ class _Lowering:
         frames = Frames()
         texts: list[PathText] = []
         printed: list[list[str]] = []
-        for function in sorted(paths, key=lambda f: -len(cut[f].all)):
-            blocks = cut[function].all
-            find_lives(blocks)
-        fields = {function: self._fields(frames, function, cut[function]) for function in self._largest_first(paths, cut)}
+        for blocks in cut.values():
+            find_lives(blocks.all)
+        largest_first = sorted(paths, key=lambda function: -len(cut[function].all))
+        fields = {function: self._fields(frames, function, cut[function]) for function in largest_first}
         for function in paths:
             self.file = function.file
             text = PathText(function, cut[function].all, fields[function], self.expressions(), self.plan)
@@ -201,9 +201,6 @@ class _Lowering:
         numbers = {function.name: STAGES * (self.target.first_number + place) for place, function in enumerate(paths)}
         arguments = {function.name: {p.written: fields[function][p.name] for p in function.parameters[2:]} for function in paths}
         return Lowered(self._module(paths, printed, numbers), tuple(frames.fields), numbers, arguments)
-
-    def _largest_first(self, paths: list[Function], cut: dict[Function, Blocks]) -> list[Function]:
-        return sorted(paths, key=lambda function: -len(cut[function].all))
 
     def _fields(self, frames: Frames, function: Function, blocks: Blocks) -> dict[str, str]:
         aliases = {

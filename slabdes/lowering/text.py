@@ -15,7 +15,7 @@ from slabdes.lowering.expressions import Expressions
 from slabdes.lowering.kinds import CPU, KERNEL, PAIR
 from slabdes.lowering.sources import Function
 from slabdes.lowering.statements import Statements, indented
-from slabdes.lowering.trees import callee_of, stores
+from slabdes.lowering.trees import stores
 
 STAGES = 64
 """Most stages of a path: its number times this, plus the stage, is where it goes on."""
@@ -23,7 +23,7 @@ STAGES = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known of all paths: which begin others at once, and which have frames."""
+    """What is known of all paths: which have frames, which begin others at once; and of which services the first half waits."""
 
     has_frame: Callable[[Function], bool]
     at_once: Callable[[str, str], bool]
@@ -31,7 +31,7 @@ class Plan:
 
 
 class PathText:
-    """One path on its way to text. `fields` are the frame fields of its variables, `parameters` those it begins with."""
+    """One path on its way to text. `fields` are the frame fields of its variables."""
 
     def __init__(
         self, function: Function, blocks: list[Block], fields: dict[str, str], expressions: Expressions, plan: Plan
@@ -115,7 +115,7 @@ class PathText:
         for variable, field in self.fields.items():
             if variable in to.live and variable in self.changed:
                 leave.append(f"frame.{field} = {variable}")
-        args = self._arguments(call, callee)
+        args = [ast.unparse(arg) for arg in self.expressions.arguments(callee, call)]
         given = ", ".join(["run", *args])
         go_on = self._after(to)
         if not self.plan.has_frame(callee):
@@ -132,11 +132,6 @@ class PathText:
         if to.place <= self.head.place:
             self.goes_back = True
         return [f"stage = {self.stage[to]}"]
-
-    def _arguments(self, call: ast.Call, callee: Function) -> list[str]:
-        given = callee.bound(call, callee.file)
-        assert callee_of(call) is callee
-        return [self.expressions.show(given[p.name]) for p in callee.parameters if p.kind != KERNEL]
 
     def beginning(self) -> list[str]:
         """The function that puts the path on top of a CPU's stack."""

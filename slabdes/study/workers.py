@@ -170,7 +170,8 @@ class _Crew:
         worker.pipe.close()
         code, number = worker.process.exitcode or 0, worker.task
         if code >= 0 and os.name == "posix":
-            raise CheckFailed(f"a worker process ended by itself, with exit code {code}")
+            where = 'a script is to begin its work under if __name__ == "__main__":'
+            raise CheckFailed(f"a worker process ended by itself, with exit code {code} ({where})")
         assert number is not None
         if self._attempts[number] == MAX_ATTEMPTS:
             what = f"{MAX_ATTEMPTS} worker processes were ended from outside at the same task (no memory left?)"

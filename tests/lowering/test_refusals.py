@@ -107,6 +107,15 @@ def test_constructs_beside_them_are_lowered(line: str, tmp_path: Path) -> None:
     assert "def start(run, cpu, frame)" in lower(world.target((module.__name__,), ("start",))).text
 
 
+def test_an_argument_by_name_is_kept_over_a_wait_as_one_by_place_is(tmp_path: Path) -> None:
+    texts = []
+    for argument in ("k.state.boxes[box.first]", "box=k.state.boxes[box.first]"):
+        module = written(tmp_path, f"{HEAD}    return (yield from k.asked(cpu, {argument}))\n")
+        texts.append(lower(world.target((module.__name__,), ("start",))).text.replace(module.__name__, "written"))
+    assert texts[0] == texts[1]
+    assert texts[0].count(".first") == 1
+
+
 SIGNATURES = [
     ("def start(k: Kernel, cpu: Cpu, what: float) -> Waits[int]:\n    return 1\n", "`what: float`: a parameter of no kind"),
     ("def start(k: Kernel, cpu: Cpu) -> Waits[int]:\n    return 1\n", "start does not wait as its annotation says"),

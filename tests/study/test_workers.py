@@ -69,6 +69,28 @@ def test_a_fault_of_a_task_says_where_it_happened() -> None:
         list(run_tasks([Square(1), Fail(7)], 2, lambda done: None))
 
 
+UNGUARDED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tasks import Square
+from slabdes.study.workers import run_tasks
+try:
+    list(run_tasks([Square(1), Square(2)], 2, lambda done: None))
+except Exception as error:
+    print(type(error).__name__, error)
+    sys.exit(1)
+"""
+
+
+@posix
+def test_a_script_whose_workers_begin_it_again_is_told_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    command = [sys.executable, str(tmp_path / "script.py"), str(Path(__file__).parents[1])]
+    last = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[-1]
+    assert last.startswith("CheckFailed a worker process ended by itself, with exit code 1 (")
+    assert last.endswith('under if __name__ == "__main__":)')
+
+
 PARENT = """
 import sys
 from pathlib import Path

@@ -23,6 +23,8 @@ from slabdes.workload.programs import Program, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
 from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair
 
+pytestmark = pytest.mark.slow
+
 LEVEL = 0.99
 """Of each confidence interval. The seed is the default one: an interval that fails is looked into, not drawn again."""
 REPLICATIONS = 10

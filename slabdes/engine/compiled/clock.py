@@ -24,13 +24,12 @@ from slabdes.engine.compiled.numba_tools import (
     word,
 )
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.cpu import FIXED_BITS, fold, slowed, what_word
+from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
 
-NEVER = (1 << 63) - 1
 UNKNOWN = -1
 """Stands for a horizon that has not been looked at: less than every key."""
 GO = int(Status.GO)

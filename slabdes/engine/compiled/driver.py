@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from slabdes.allocator.state import SLAB_LINES
 from slabdes.engine.compiled import codes, program
-from slabdes.engine.compiled.clock import CALLED, GO, NEVER, UNKNOWN, WAIT
+from slabdes.engine.compiled.clock import CALLED, GO, UNKNOWN, WAIT
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Status
@@ -20,6 +20,7 @@ from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, in
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab_paths import Follow, paths
 from slabdes.engine.compiled.slots import rehash
+from slabdes.engine.cpu import NEVER
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _LOG = int(Status.LOG)

@@ -44,7 +44,6 @@ _NOTHING = int(Micro.NOTHING)
 _TAKE = int(Micro.TAKE)
 _GRANTED = int(Micro.GRANTED)
 _RELEASE = int(Micro.RELEASE)
-_FINISH = int(Micro.FINISH)
 _LOCKED = int(Event.LOCKED)
 _UNLOCKED = int(Event.UNLOCKED)
 

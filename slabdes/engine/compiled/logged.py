@@ -7,10 +7,11 @@ A run's record of type LoggedRun makes numba compile the paths anew, with these 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.numba_tools import by_run, ints_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.event_log import COLUMNS, ROOM, EventLog, Logged
@@ -83,13 +84,13 @@ log_is_full = by_run(LoggedRun, _is_full, _never_full)
 """Whether Python should empty the buffers."""
 
 
-def pack_log(memory: Any) -> None:
+def pack_log(memory: Memory) -> None:
     """Make the buffers of a run."""
     for kind in Logged:
         memory.put(f"logged_{kind}", np.zeros((ROOM + _SPARE, len(COLUMNS[kind])), "i8"))
 
 
-def empty(memory: Any, log: EventLog) -> None:
+def empty(memory: Memory, log: EventLog) -> None:
     """Hand over all rows that compiled code has left."""
     for kind in Logged:
         number = memory.get(f"n_{kind}")

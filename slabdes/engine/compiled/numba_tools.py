@@ -8,9 +8,10 @@ is counted. Leaves out numba's cache (`cache`).
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence, Sequence
+from dis import get_instructions
 from inspect import get_annotations
-from types import ModuleType
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from types import FunctionType, ModuleType
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -42,6 +43,8 @@ uint64 = cast(Callable[[int], int], numba.uint64)
 OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
 _INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Nothing in Python calls an inner function: wrappers would be a third of the time to compile."""
+_SHARED: Final[set[Callable[..., Any]]] = set()
+"""Functions of plain Python that compiled code may call."""
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,12 +54,28 @@ OfRun = TypeVar("OfRun", bound=Run)
 
 def inline(python: F) -> F:
     """Compile a small function that belongs into its callers."""
-    return cast(F, _once(njit(forceinline=True, **_INNER)(python)))
+    return cast(F, _once(njit(forceinline=True, **_INNER)(_checked(python))))
 
 
 def function(python: F) -> F:
     """Compile a function that others call. Were it not said, it would be forced into them if an inline one called it first."""
-    return cast(F, _once(njit(forceinline=False, **_INNER)(python)))
+    return cast(F, _once(njit(forceinline=False, **_INNER)(_checked(python))))
+
+
+def _checked(python: Any) -> Any:
+    """A function, unless it calls plain Python that is not shared: numba would say so after a minute, and at length."""
+    code = python.__code__
+    for name in code.co_names:
+        called = python.__globals__.get(name)
+        # Fields have names, too.
+        if isinstance(called, FunctionType) and called not in _SHARED and name in _globals_of(python):
+            where = f"{code.co_filename}:{code.co_firstlineno}: {python.__name__}"
+            raise TypeError(f"{where} calls {called.__module__}.{name}, which numba_tools does not share with compiled code")
+    return python
+
+
+def _globals_of(python: Any) -> set[str]:
+    return {step.argval for step in get_instructions(python) if step.opname == "LOAD_GLOBAL"}
 
 
 def _once(dispatcher: Any) -> Any:
@@ -84,6 +103,7 @@ def by_run(
         return getattr(function, "py_func", function)
 
     overload(either, jit_options={"forceinline": True}, strict=False)(chosen)
+    _SHARED.add(either)
     return cast(Callable[Concatenate[Run, P], T], either)
 
 
@@ -180,6 +200,7 @@ def _share(module: ModuleType, *names: str) -> None:
         made = vars(module)[name]
         if callable(made) and getattr(made, "__module__", None) == module.__name__ and not isinstance(made, type):
             register_jitable(forceinline=True)(made)
+            _SHARED.add(made)
 
 
 _share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")

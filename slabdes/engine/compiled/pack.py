@@ -14,7 +14,7 @@ import numpy as np
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.pages import PagePool
-from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, Slab, SlabState
+from slabdes.allocator.state import NOBODY, SLAB_LINES, ArrayCache, CacheStats, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine import records
 from slabdes.engine.compiled.account import LEVELS
@@ -135,7 +135,7 @@ def make_room(memory: Memory, slabs: int) -> None:
     run = memory.run[0]
     slab_room = int(run["n_slabs"]) + slabs
     word_room = int(run["n_words"]) + slabs * int(run["most_objects"])
-    line_room = int(run["n_lines"]) + 2 * slabs
+    line_room = int(run["n_lines"]) + SLAB_LINES * slabs
     memory.grow("slabs", slab_room, 0)
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
@@ -165,8 +165,8 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
         bits=bits,
         leaves=leaves,
         time_limit=MAX_RUN_PS,
-        current=-1,
-        reaper=-1,
+        current=NOBODY,
+        reaper=NOBODY,
     )
     memory.put("tree", np.full(2 * leaves, np.iinfo(np.int64).max))
     memory.put("transfer", machine.transfer_ps)
@@ -344,11 +344,18 @@ def _histogram(buckets: Array, sums: Any) -> Histogram:
     )
 
 
+def unpack_slabs(memory: Memory, state: SlabState) -> dict[str, list[int]]:
+    """The fields of all slabs by name; the state gets those that compiled code has made."""
+    n_slabs = memory.get("n_slabs")
+    columns: dict[str, list[int]] = {name: memory["slabs"][name][:n_slabs].tolist() for name in names_of(Slab)}
+    for number in range(len(state.slabs), n_slabs):
+        state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
+    return columns
+
+
 def _unpack_caches(memory: Memory, state: SlabState) -> None:
     state.words[:] = memory["words"][: len(state.words)].tolist()
-    columns = {name: memory["slabs"][name][: memory.get("n_slabs")].tolist() for name in names_of(Slab)}
-    for number in range(len(state.slabs), memory.get("n_slabs")):
-        state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
+    columns = unpack_slabs(memory, state)
     for number, slab in enumerate(state.slabs):
         slab.next, slab.prev = columns["next"][number], columns["prev"][number]
         slab.inuse, slab.nodeid = columns["inuse"][number], columns["nodeid"][number]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.clock import CALLED, GO, NEVER, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
+from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
@@ -21,8 +21,7 @@ from slabdes.engine.compiled.slab_paths import path, paths
 from slabdes.engine.compiled.slots import NO_SLOT, emptied, fill, find_slot, forget_slot, is_ready, make_slot, open_barrier
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.variants import reap_time
-from slabdes.paths.outcome import Path
-from slabdes.paths.sites import LockSite
+from slabdes.engine.cpu import NEVER
 from slabdes.workload.programs import Op
 
 allocate, begin_allocate = path("allocate")
@@ -35,14 +34,12 @@ _, begin_take_interrupts = path("take_interrupts")
 _, begin_cache_reap = path("cache_reap")
 begin_bulk: Callable[[Run, Cpu], None] = paths.begin_bulk
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
-_AT_SECTION = int(LockSite.SECTION)
 _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
 _GET_PAGES, _GIVE_PAGES = int(Op.GET_PAGES), int(Op.GIVE_PAGES)
 _BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
 _SIGNAL, _AWAIT = int(Op.SIGNAL), int(Op.AWAIT)
-_HIT, _FAIL, _FREE_HIT, _SECTION_PATH = int(Path.HIT), int(Path.FAIL), int(Path.FREE_HIT), int(Path.SECTION)
 
 # Stages of a program, which is the bottom of every CPU's stack; a CPU without one begins at _IDLE.
 _NEXT, _THINK, _DO, _UNTIL_EMPTY, _ALLOCATE, _ALLOCATED, _UNTIL_FULL, _FULL, _RELEASE, _FREED = range(10)
@@ -202,7 +199,7 @@ def _timer_comes(run: Run, cpu: Cpu) -> None:
 
 @function
 def reap_turn(run: Run, cpu: Cpu, frame: Frame) -> int:
-    """One turn of the CPU's reap timer (CpuProcesses._reap)."""
+    """One turn of the CPU's reap timer (Run._reap)."""
     if frame.pc == REAP:
         cpu.clock = max(cpu.clock, cpu.reap_at)
         frame.pc = REAP + 1

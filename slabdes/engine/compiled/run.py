@@ -146,8 +146,10 @@ def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | 
             raise stalled(_blocked(memory["cpus"]))
         elif status is Status.STORM:
             raise interrupt_storm(memory.get("current"))
-        elif status is not Status.LOG:
+        elif status is Status.OVERFLOW:
             raise ran_too_long()
+        elif status is not Status.LOG:
+            raise AssertionError(f"{status!r}: nothing that a run wants of Python")
         status = Status(simulate(memory.run))
         if log is not None:
             empty(memory, log)
@@ -163,11 +165,10 @@ def _blocked(cpus: Any) -> dict[int, str]:
     """What each blocked CPU waits for."""
     from slabdes.engine.compiled.cpu_layout import Why
 
-    texts = {
+    return {
         int(cpu["number"]): AT_BARRIER
         if cpu["why"] == Why.BARRIER
         else for_slot(int(cpu["what"]), "filled" if cpu["why"] == Why.FILLED else "emptied")
         for cpu in cpus
         if cpu["blocked"]
     }
-    return texts

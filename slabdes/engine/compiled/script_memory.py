@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, Slab, SlabState
+from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled.layout import BUCKETS, L3, N_PATHS, blank, names_of
 from slabdes.engine.compiled.memory import Memory
-from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus
+from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus, unpack_slabs
 from slabdes.engine.compiled.script_layout import EventRow, ScriptRun
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
 from slabdes.units import MAX_RUN_PS
@@ -65,7 +64,6 @@ class ScriptMemory(Memory):
         histograms = (len(state.caches) + 1) * N_PATHS
         self.put("buckets", np.zeros((histograms, BUCKETS)))
         self.put("counts", no_counts(histograms))
-        self.put("policies", blank(MemPolicy, 1))
         self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))
         self.put("cpus_of_node", np.zeros(n_nodes))
@@ -83,12 +81,7 @@ class ScriptMemory(Memory):
         """Bring everything back into the state's own objects."""
         state.words[:] = self["words"][: self.get("n_words")].tolist()
         state.n_lines = self.get("n_lines")
-        n_slabs = self.get("n_slabs")
-        slabs = self["slabs"][:n_slabs]
-        columns = {name: slabs[name].tolist() for name in names_of(Slab)}
-        for number in range(len(state.slabs), n_slabs):
-            state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
-        for name, values in columns.items():
+        for name, values in unpack_slabs(self, state).items():
             for slab, value in zip(state.slabs, values, strict=True):
                 setattr(slab, name, value)
         for array, packed in zip(self.arrays, self["arrays"], strict=False):

@@ -83,6 +83,15 @@ def make_slot(run: Run, key: int) -> int:
     return place
 
 
+@inline
+def _take_over(here: Slot, there: Slot) -> None:
+    here.obj = there.obj
+    here.full_at = there.full_at
+    here.emptied = there.emptied
+    here.waiting = there.waiting
+    here.full = there.full
+
+
 @function
 def forget_slot(run: Run, place: int) -> None:
     """Hold nothing about a slot any more, if there is nothing to be held; later ones of its chain move up."""
@@ -99,11 +108,7 @@ def forget_slot(run: Run, place: int) -> None:
         if ((after - _home(run, slots[after].key)) & mask) >= ((after - hole) & mask):
             there, here = slots[after], slots[hole]
             here.key = there.key
-            here.obj = there.obj
-            here.full_at = there.full_at
-            here.emptied = there.emptied
-            here.waiting = there.waiting
-            here.full = there.full
+            _take_over(here, there)
             hole = after
         after = (after + 1) & mask
     slots[hole].key = FREE_PLACE
@@ -145,12 +150,7 @@ def rehash(run: Run, old: int, places: int) -> None:
     for place in range(places):
         there = table[place]
         if there.key != FREE_PLACE:
-            here = slots_at(run.slots)[make_slot(run, there.key)]
-            here.obj = there.obj
-            here.full_at = there.full_at
-            here.emptied = there.emptied
-            here.waiting = there.waiting
-            here.full = there.full
+            _take_over(slots_at(run.slots)[make_slot(run, there.key)], there)
 
 
 @inline

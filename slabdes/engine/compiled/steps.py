@@ -11,9 +11,7 @@ from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op
 
-_STREAM, _BURST, _MIX, _PASS, _SECTION = (
-    int(ProgramKind.STREAM), int(ProgramKind.BURST), int(ProgramKind.MIX), int(ProgramKind.PASS), int(ProgramKind.SECTION),
-)  # fmt: skip
+_BURST, _MIX, _PASS, _SECTION = map(int, (ProgramKind.BURST, ProgramKind.MIX, ProgramKind.PASS, ProgramKind.SECTION))
 _ALLOC, _FREE, _HOLD, _BARRIER = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION), int(Op.BARRIER)
 _BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
 HAVE = 0

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 import simpy
 from simpy.events import EventPriority
 
 from slabdes.allocator.pages import PagePool
-from slabdes.allocator.state import (
-    NOBODY,
-    SlabState,
-)
+from slabdes.allocator.state import NOBODY, SlabState
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.cpu import TimedCpu, fold, hold_word
 from slabdes.engine.reference.charges import ChargingKernel
@@ -33,8 +29,6 @@ from slabdes.paths.sites import LockSite
 from slabdes.paths.slab import alloc, free
 from slabdes.paths.slab.kernel import SlabKernel
 from slabdes.units import MAX_RUN_PS, PS_PER_S
-
-NOBODY_REAPS: Final = -1
 
 
 class Moment(simpy.Event):
@@ -64,7 +58,7 @@ class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
         self.pages = PagePool(machine.memory_pages, machine.n_cpus)
         self.zonelists = tuple(machine.zonelist(node) for node in range(machine.n_nodes))
         self.zone_locks: list[int] = []
-        self.reaper = NOBODY_REAPS
+        self.reaper = NOBODY
         self.gates: list[Moment | None] = [None] * machine.n_cpus
 
     # Waiting.
@@ -201,14 +195,14 @@ class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
 
     def reap_mutex_trylock(self, cpu: TimedCpu) -> Waits[bool]:
         yield from self.look(cpu)
-        if self.reaper != NOBODY_REAPS:
+        if self.reaper != NOBODY:
             return False
         self.reaper = cpu.number
         return True
 
     def reap_mutex_unlock(self, cpu: TimedCpu) -> Waits[None]:
         yield from self.look(cpu)
-        self.reaper = NOBODY_REAPS
+        self.reaper = NOBODY
 
     # Pages.
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from slabdes.allocator.state import (
     NO_LINE,
     NO_NODE,
-    OBJECT_BITS,
     SLAB_LINES,
     ArrayCache,
     KmemCache,
     KmemList3,
     SlabState,
     entry_line,
+    virt_to_slab,
 )
 from slabdes.allocator.versions import LISTS_LINE, L3Layout
 from slabdes.paths.charges import Charges, Cpu
@@ -138,7 +138,7 @@ def note_taken_from_new(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: i
 
 def note_returned(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
     """As for one object taken; a slab that goes was unlinked, which is charged like a move."""
-    slab = obj >> OBJECT_BITS
+    slab = virt_to_slab(obj)
     _touch_slab(k, cpu, slab)
     cpu.work += k.costs.slab_object
     _linked(k, cpu, l3, slab)

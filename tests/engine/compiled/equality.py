@@ -405,7 +405,3 @@ def synthetic_differences(experiment: Experiment, replication: int = 0) -> list[
     """The same for an experiment's own workload."""
     machine = machine_of(experiment)
     return differences(experiment, machine, build_synthetic(experiment, machine, replication), replication)
-
-
-SHARED = Path(__file__).parents[4] / "shared"
-"""Real traces, where they lie beside the repository."""

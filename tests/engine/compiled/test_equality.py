@@ -81,37 +81,26 @@ def burst(**more: object) -> Experiment:
     return parse_experiment(raw | more, "test")
 
 
+ROOT = Path(__file__).parents[3]
 TRACES = (
-    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "recorded", "bounded"),
-    ("traces/unix_dgram_6.18.txt.gz", ("skbuff_head_cache",), 2, "0.0001x", "open"),
-    ("kernel61/traces/8cpu_2node_local_unix4/trace.txt.gz", (), 2, "none", "traced"),
+    ("unix_dgram_6.18", ("skbuff_head_cache",), "recorded", "bounded"),
+    ("unix_dgram_6.18", ("skbuff_head_cache",), "0.0001x", "open"),
+    ("slab_6.1_8cpu_2node_unix4", (), "none", "traced"),
 )
 
 
-@pytest.mark.parametrize(("file", "caches", "copies", "think", "loop"), TRACES)
-def test_a_real_trace_has_equal_records(
-    file: str, caches: tuple[str, ...], copies: int, think: str, loop: str, tmp_path: Path
-) -> None:
-    if not (equality.SHARED / file).is_file():
-        pytest.skip("the traces are not beside the repository")
-    workload = {
-        "kind": "trace",
-        "file": str(equality.SHARED / file),
-        "caches": caches,
-        "copies": copies,
-        "think": think,
-        "loop": loop,
-    }
+@pytest.mark.parametrize(("name", "caches", "think", "loop"), TRACES)
+def test_a_real_trace_has_equal_records(name: str, caches: tuple[str, ...], think: str, loop: str, tmp_path: Path) -> None:
+    file = ROOT / "experiments" / "traces" / f"{name}.txt.gz"
+    workload = {"kind": "trace", "file": str(file), "caches": caches, "copies": 2, "think": think, "loop": loop}
     (point,) = plan(burst(machine={"preset": "xeon-2s"}, cache=[], workload=workload), tmp_path)
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 
 
 def test_a_run_from_a_real_systems_state_has_equal_records_its_counters_since_boot_included(tmp_path: Path) -> None:
-    folder = equality.SHARED / "kernel61/traces/8cpu_2node_local_unix4"
-    if not folder.is_dir():
-        pytest.skip("the traces are not beside the repository")
+    folder = ROOT / "tests/kernel61/traces/8cpu_2node_counter_quiet1"
     files = {"file": str(folder / "trace.txt.gz"), "from_dump": str(folder / "dumps.txt.gz")}
-    workload = {"kind": "trace", "caches": ("kmalloc-512", "skbuff_head_cache"), "think": "none"} | files
+    workload = {"kind": "trace", "caches": ("filp", "shmem_inode_cache"), "think": "none"} | files
     (point,) = plan(burst(allocator="6.1", cache=[], workload=workload), tmp_path)
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 

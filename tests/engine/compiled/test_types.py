@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What mypy sees of compiled code: the fields of its records, which numba would only miss when it compiles."""
+"""What is seen of compiled code before numba compiles it: the fields of its records, the functions that it calls."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 from slabdes.engine.compiled import layout
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import dtype_of
+from slabdes.engine.compiled.numba_tools import function, inline
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.fields import Word
+from slabdes.locks.disciplines import qspinlock_delay
 
 ROOT = Path(__file__).parents[3]
 COMPILED = ROOT / "slabdes" / "engine" / "compiled"
@@ -101,3 +104,19 @@ def test_what_is_no_integer_is_no_field() -> None:
     assert dtype_of(Named) == np.dtype([("number", "i8"), ("hash", "u8")])
     with pytest.raises(TypeError, match=r"Measured\.weight is .*float"):
         dtype_of(Measured)
+
+
+@pytest.mark.parametrize("made", [function, inline])
+def test_a_call_of_plain_python_that_is_not_shared_is_refused_before_anything_is_compiled(made: Callable[..., object]) -> None:
+    def calls() -> str:
+        return mypy(ROOT)
+
+    with pytest.raises(TypeError, match=r"test_types\.py:\d+: calls calls .*\.mypy, which numba_tools does not share"):
+        made(calls)
+
+
+def test_a_call_of_what_is_shared_is_not() -> None:
+    def calls(value: int) -> int:
+        return qspinlock_delay(value, 1500)
+
+    function(calls)
