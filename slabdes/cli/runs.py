@@ -123,7 +123,20 @@ def replay(
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
     ] = 1,
-    settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Of each --cache: objects of a CPU's array.")
+    ] = None,
+    batchcount: Annotated[
+        int | None, typer.Option("--batchcount", metavar="N", min=1, help="Objects moved at once, of each --cache.")
+    ] = None,
+    shared: Annotated[
+        int | None, typer.Option("--shared", metavar="N", min=0, help="Batches of a node's shared array, of each --cache.")
+    ] = None,
+    sweep: Annotated[
+        list[str],
+        typer.Option("--sweep", metavar="KEY=A,B", help="Replay with each value: copies=1,4,48, limit=60,120, or a dotted key."),
+    ] = [],  # noqa: B006 -- typer needs a list and never changes it
+    settings: SetKeys = [],  # noqa: B006 -- as above
     engine: Engine = "auto",
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
@@ -136,9 +149,11 @@ def replay(
     times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
     """
     from slabdes.config import apply_settings, parse_experiment
+    from slabdes.config.replays import add_sweeps, add_tunables, name_caches
     from slabdes.machine import is_named
 
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
+    named = [] if "all" in cache else cache
     raw: dict[str, Any] = {
         "name": printable(stem[:100]) or "trace",
         "seed": seed,
@@ -149,7 +164,7 @@ def replay(
         "workload": {
             "kind": "trace",
             "file": str(trace),
-            "caches": [] if "all" in cache else cache,
+            "caches": named,
             "copies": copies,
             "think": think,
             "cpus": cpus,
@@ -160,7 +175,10 @@ def replay(
         },
         **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
     }
+    add_tunables(raw, named, {"limit": limit, "batchcount": batchcount, "shared": shared})
+    name_caches(raw, named, (setting.partition("=")[0] for setting in settings))
     apply_settings(raw, settings)
+    add_sweeps(raw, named, sweep)
     folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
     _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
 

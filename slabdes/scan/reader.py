@@ -51,7 +51,7 @@ from slabdes.scan.rows import (
 )
 from slabdes.scan.words import WordTable
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
-from slabdes.workload.trace.lines import MAX_LINE_BYTES, Progress
+from slabdes.workload.trace.lines import Progress
 
 ROWS_AT_A_TIME: Final = 1 << 15
 """Rows of a batch (a choice: some 3 MB, and 6 MB of text)."""
@@ -146,9 +146,8 @@ class RowReader(KmemReader):
         state = self._state
         self.lines.number = int(state[NUMBER])
         line = self._data[state[ODD_BEGIN] : state[ODD_END]].tobytes()
-        if len(line) > MAX_LINE_BYTES:
-            raise self.lines.too_long()
-        if event := self.read_line(line):
+        event = self.read_line(line) if self.lines.is_read(line) else None
+        if event is not None:
             self._rows[state[ROWS]] = self._row(event)
             state[ROWS] += 1
 

@@ -65,6 +65,8 @@ LINES = (
     "[kthread]-9 [001] .... 2.0: kfree: call_site=f ptr=100",
     "  x: [9] 1.5: y-12    [004] .....  2886.040608: kfree: call_site=g+0xa4/0xc8 ptr=00000000000f22f4",
     "t-1 [000] 1.0: kfree: call_site=f ptr=100\\n\\",
+    "     trace-cmd-1    [005]     4.123456: (+12)    kfree:     call_site=f ptr=100",
+    "trace-cm-1       5d..1.     4.123456: kfree:     call_site=f ptr=100",
     "",
 )
 """A line of each form."""
@@ -245,6 +247,8 @@ def alloc(pointer: int, site: str = "f", size: int = 64) -> str:
         b"t-1 [9999] 1.0: kfree: call_site=f ptr=1\n",
         b"x" * (MAX_LINE_BYTES + 1) + b"\n",
         b"kfree: " + b"x" * (MAX_LINE_BYTES + 1) + b"\n",
+        b"x" * 9 * MAX_LINE_BYTES,
+        b"kmalloc: (" + b"x" * 9 * MAX_LINE_BYTES,
         b"t-1 [000] 17: kfree: call_site=f ptr=100",
         b"t-1 [000] 1.0: kfree: call_site=f",
         b"a line without an end",

@@ -51,11 +51,20 @@ _OPAQUE: Final = 1 << 64
 _EVENT_NAME: Final = rb"(?:kmem:)?(kmem_cache_alloc_node|kmem_cache_alloc|kmem_cache_free|kmalloc_node|kmalloc|kfree)"
 _FIELDS: Final = rb":[ \t]+(?:\([^()]*\)[ \t]+)?(?=\w+=)"
 """trace-cmd and older perf print the call site once more, in brackets, before the fields."""
-_LINE: Final = re.compile(rb"\[(\d+)\](?:[ \t]+[^\s\[\]]+)?[ \t]+(\d+)(?:\.(\d+))?:[ \t]+(?:\d+[ \t]+)?" + _EVENT_NAME + _FIELDS)
-"""[cpu], flags or none, time, perf's period or none, event. Task names stand before and may hold anything: at 15 characters none
-is long enough to look like all of this."""
+_SINCE: Final = rb"(?:\(\+\d+(?:\.\d+)?\)[ \t]+)?"
+"""trace-cmd report --ts-diff: the time since the line before."""
+_LINE: Final = re.compile(
+    rb"\[(\d+)\](?:[ \t]+[^\s\[\]]+)?[ \t]+(\d+)(?:\.(\d+))?:[ \t]+" + _SINCE + rb"(?:\d+[ \t]+)?" + _EVENT_NAME + _FIELDS
+)
+"""[cpu], flags or none, time, what --ts-diff adds or perf's period or none, event. Task names stand before and may hold anything:
+at 15 characters none is long enough to look like all of this."""
 _DUMPED: Final = re.compile(rb"[ \t](\d+)[A-Za-z.][\w.]{0,7}[ \t]+(\d+)us[ !+#*@$~]?:[ \t]+" + _EVENT_NAME + _FIELDS)
 """ftrace's latency format, in which it dumps its buffer on an oops: CPU and flags without brackets, time in us."""
+_LATENCY: Final = re.compile(
+    rb"-\d+[ \t]+(\d+)[ \t]?[A-Za-z.][\w.]{0,9}[ \t]+(\d+)\.(\d+):[ \t]+" + _SINCE + _EVENT_NAME + _FIELDS
+)
+"""The same as trace-cmd report -l prints it: task-pid, CPU and flags, time in seconds."""
+_NAMED: Final = re.compile(_EVENT_NAME + rb":[ \t]")
 _JOINED: Final = b"\\n\\"
 """What ends each line where a whole trace is a string of a script (systrace's HTML)."""
 _EVENT: Final = re.compile(rb"(?<![\w:])" + _EVENT_NAME + _FIELDS)
@@ -117,10 +126,18 @@ def _parts(line: bytes) -> Parts | None:
         return None
     if match := _LINE.search(line):
         return Parts(match.end(), *match.groups())
+    if not _NAMED.search(line):
+        return None
+    if match := _LATENCY.search(line):
+        return Parts(match.end(), *match.groups())
     if b"us" in line and (match := _DUMPED.search(line)):
         cpu, microseconds, event = match.groups()
         return Parts(match.end(), cpu, microseconds[:-6] or b"0", microseconds[-6:].rjust(6, b"0"), event)
     return None
+
+
+def _names_event(part: bytes) -> bool:
+    return _NAMED.search(part) is not None
 
 
 class KmemReader:
@@ -130,7 +147,7 @@ class KmemReader:
     """
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
-        self.lines = TraceLines(path, progress)
+        self.lines = TraceLines(path, progress, matters=_names_event)
         self.events = 0
         self.lost = 0
         """Events that the trace says were overwritten or dropped."""

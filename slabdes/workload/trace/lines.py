@@ -21,6 +21,8 @@ Progress = Callable[[int, int], None]
 
 MAX_LINE_BYTES: Final = 64 * 1024
 """Longest line accepted, bytes (assumed: ftrace prints a few hundred)."""
+_OVERLAP: Final = 256
+"""Bytes of a part that is skipped which are looked at again with the next part: more than any word that matters has."""
 CHUNK_BYTES: Final = 256 * 1024
 """Bytes taken from the file at a time (assumed)."""
 MAX_UNPACKING: Final = 100
@@ -46,12 +48,21 @@ class TraceLines:
 
     Iterating raises InputError for a file that is missing, not a regular file, empty, binary, cut or damaged gzip, or
     that has a line longer than MAX_LINE_BYTES; it says that `allowed` is. At most one chunk is held.
+
+    `matters` says whether a part of a line has something to say; longer lines without such a part are taken as empty.
     """
 
-    def __init__(self, path: Path, progress: Progress | None = None, allowed: str = TRACES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        progress: Progress | None = None,
+        allowed: str = TRACES,
+        matters: Callable[[bytes], bool] = lambda _part: True,
+    ) -> None:
         self.path = path
         self.number = 0
         self._allowed = allowed
+        self._matters = matters
         self._progress = progress
 
     def error(self, problem: str, allowed: str | None = None) -> InputError:
@@ -65,10 +76,17 @@ class TraceLines:
             for number, line in enumerate(lines, before + 1):
                 if line:
                     self.number = number
-                    if len(line) > MAX_LINE_BYTES:
-                        raise self.too_long()
-                    yield line
+                    if self.is_read(line):
+                        yield line
             self.number = before + len(lines)
+
+    def is_read(self, line: bytes) -> bool:
+        """Whether the line last given is read: not if it is too long and has nothing to say. InputError if it has."""
+        if len(line) <= MAX_LINE_BYTES:
+            return True
+        if self._matters(line):
+            raise self._too_long()
+        return False
 
     def blocks(self) -> Iterator[bytes]:
         """The same lines, as many whole ones at a time as a chunk has, joined by line ends and without the last one's.
@@ -90,7 +108,7 @@ class TraceLines:
         magic = raw.read(len(_GZIP_MAGIC))
         raw.seek(0)
         stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")) if magic == _GZIP_MAGIC else raw
-        rest = b""
+        rest, skipped = b"", b""
         first = True
         unpacked = 0
         while chunk := stream.read(CHUNK_BYTES):
@@ -104,21 +122,31 @@ class TraceLines:
             if b"\0" in chunk:
                 self.number += chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
                 raise self.error("binary data", allowed=self._allowed)
+            if skipped:
+                begun, end, chunk = chunk.partition(b"\n")
+                skipped = self._skip(skipped + begun)
+                if end:
+                    chunk, skipped = b"\n" + chunk, b""
             whole, end, rest = (rest + chunk).rpartition(b"\n")
             if end:
                 yield whole
             if len(rest) > MAX_LINE_BYTES:
-                self.number += 1
-                raise self.too_long()
+                rest, skipped = b"", self._skip(rest)
             if self._progress is not None:
                 self._progress(raw.tell(), size)
         if first:
             raise InputError(str(self.path), "empty", allowed=self._allowed)
-        if rest:
+        if rest or skipped:
             yield rest
 
-    def too_long(self) -> InputError:
-        """An InputError about the length of the line last given."""
+    def _skip(self, part: bytes) -> bytes:
+        """The end of a part of a line that is too long, which the next part is looked at with. InputError if it matters."""
+        if self._matters(part):
+            self.number += 1
+            raise self._too_long()
+        return part[-_OVERLAP:]
+
+    def _too_long(self) -> InputError:
         return self.error("too long", allowed=f"at most {MAX_LINE_BYTES} bytes a line")
 
     def _check_format(self, start: bytes) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from slabdes.allocator.gfp import MAY_WAIT, THISNODE
 from slabdes.errors import InputError
 from slabdes.workload.programs import ANY_NODE
+from slabdes.workload.trace import lines
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
 from slabdes.workload.trace.gfp import step_flags
 from slabdes.workload.trace.lines import MAX_LINE_BYTES
@@ -54,8 +55,27 @@ def refusal(path: Path) -> str:
         ),
         (f"   mkfs.ext4-664   [007]     4.773583: kmem_cache_alloc:     (g+0x42) {ALLOC_FIELDS}", 7, 4_773_583_000),
         (f"     trace-cmd-1    [005]     4.123456789: kmem_cache_alloc:     {ALLOC_FIELDS}", 5, 4_123_456_789),
+        (f"     trace-cmd-1    [005]     4.123456: (+12)    kmem_cache_alloc:     {ALLOC_FIELDS}", 5, 4_123_456_000),
+        (f"     trace-cmd-1    [005]     4.123456: (+0.000012) kmem_cache_alloc: {ALLOC_FIELDS}", 5, 4_123_456_000),
+        (f"trace-cm-1       5d..1.     4.123456: kmem_cache_alloc:     {ALLOC_FIELDS}", 5, 4_123_456_000),
+        (f"trace-cm-1      12 d..1.     4.123456: (+7)  kmem_cache_alloc:     {ALLOC_FIELDS}", 12, 4_123_456_000),
     ],
-    ids=["5flags", "4flags", "bare", "noflags", "tgid", "notgid-ns", "perf-script", "perf-period", "trace-cmd", "trace-cmd-ns"],
+    ids=[
+        "5flags",
+        "4flags",
+        "bare",
+        "noflags",
+        "tgid",
+        "notgid-ns",
+        "perf-script",
+        "perf-period",
+        "trace-cmd",
+        "trace-cmd-ns",
+        "ts-diff",
+        "ts-diff-s",
+        "latency",
+        "latency-ts-diff",
+    ],
 )
 def test_an_event_is_read_in_each_format(write_trace: WriteTrace, line: str, cpu: int, time: int) -> None:
     assert read(write_trace("# tracer: nop", "cpus=2", line)) == [
@@ -242,8 +262,9 @@ def test_an_escape_sequence_reaches_no_terminal(write_trace: WriteTrace) -> None
         (b"\x17\x08\x44tracing6\0", "a trace.dat file, which trace-cmd report turns into text"),
         (gzip.compress(b"PERFILE2\0\0", mtime=0), "a perf.data file"),
         (b"\xfd7zXZ\0\0", "an xz file"),
-        (b"x" * (MAX_LINE_BYTES + 1), "line 1: too long"),
-        (b"ok\n" + b"x" * 10 * MAX_LINE_BYTES + b"\n", "line 2: too long"),
+        (b"x" * (MAX_LINE_BYTES + 1), "no kmem event in 1 lines"),
+        (b"kfree: " + b"x" * MAX_LINE_BYTES, "line 1: too long"),
+        (b"ok\n" + b"x" * 10 * MAX_LINE_BYTES + b"kmalloc_node:\t" + b"y" * 10 * MAX_LINE_BYTES + b"\n", "line 2: too long"),
         (gzip.compress(b"ok\n" * 100_000, mtime=0)[:-20], "gzip stream is cut after line"),
         (gzip.compress(b"ok\n", mtime=0)[:3], "gzip stream is cut after line 0"),
         (b"\x1f\x8bnonsense", "damaged gzip after line 0"),
@@ -370,3 +391,30 @@ def test_a_buffer_that_was_dumped_into_the_kernels_log_is_read() -> None:
 def test_a_dumped_time_of_less_than_a_second_is_one(write_trace: WriteTrace) -> None:
     (event,) = read(write_trace("  <idle>-0    12d.h1   123us+: kmem_cache_free: call_site=f ptr=00000000a1b2c3d4"))
     assert (event.cpu, event.time) == (12, 123_000)
+
+
+@pytest.mark.parametrize("chunk", [1 << 12, 1 << 18])
+def test_long_lines_without_an_event_are_skipped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(lines, "CHUNK_BYTES", chunk)
+    long = "kmalloc kfree:x " * 20_000
+    event = "t-1 [000] 1.0: kfree: call_site=f ptr={}"
+    path = tmp_path / "trace.html"
+    path.write_text("\n".join([long, event.format(100), "", long, event.format(200), event.format("300\\n\\"), long]))
+    reader = KmemReader(path)
+    assert [(event.pointer, reader.lines.number) for event in reader] == [(0x100, 2), (0x200, 5), (0x300, 6)]
+    assert reader.lines.number == 7
+
+
+@pytest.mark.parametrize("before", [0, 100, MAX_LINE_BYTES - 3, 5 * MAX_LINE_BYTES, 300_000 - 4])
+def test_a_long_line_with_an_event_is_refused_wherever_it_stands(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "trace"
+    path.write_text(f"ok\n{'x' * before}kmem_cache_free: {'y' * MAX_LINE_BYTES}\n")
+    assert "line 2: too long" in refusal(path)
+
+
+def test_a_whole_page_of_systrace_is_read(write_trace: WriteTrace) -> None:
+    """trace-viewer's own code, minified into lines of hundreds of kilobytes, and the trace in a string of the page."""
+    code = "function(){return 'kmem_cache_alloc'}" * 9000
+    case = next(CASES.glob("08-*")).read_text().splitlines()
+    path = write_trace("<!DOCTYPE html>", "<html><head>", f"<script>{code}</script>", '<script>var linuxPerfData = "\\', *case)
+    assert [event.kind for event in read(path)] == [KmemKind.ALLOC, KmemKind.FREE] * 2
