@@ -52,7 +52,19 @@ ROOMS: dict[str, frozenset[str]] = {
     "plots": frozenset({"results", "stats"}),
     "api": frozenset({"config", "results", "study", "plots", "validation"}),
     "cli": frozenset(
-        {"api", "config", "machine", "engine.compiled", "results", "stats", "study.bench", "conformance", "validation", "plots"}
+        {
+            "api",
+            "config",
+            "machine",
+            "engine.compiled",
+            "results",
+            "stats",
+            "study.bench",
+            "study.load",
+            "conformance",
+            "validation",
+            "plots",
+        }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
     "__init__": frozenset({"api", "config", "machine", "allocator"}),

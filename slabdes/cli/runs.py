@@ -23,7 +23,7 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_error
 from slabdes.errors import InputError
 from slabdes.folders import working_path
 from slabdes.printable import printable
@@ -31,6 +31,7 @@ from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.api import Run
+    from slabdes.study.load import LoadPoint
 
 RUNS = Path("runs")
 """Where run folders go unless --out says otherwise."""
@@ -70,11 +71,16 @@ def replay(
         typer.Argument(metavar="TRACE", help="A kmem trace: ftrace, perf script or trace-cmd report text, plain or gzip."),
     ],
     machine: Annotated[
-        str, typer.Option("--machine", metavar="MACHINE", help="A preset's name, host, or a file that describes a machine.")
-    ],
+        str | None,
+        typer.Option(
+            "--machine",
+            metavar="MACHINE",
+            help="A preset's name, host, or a file that describes a machine. Default: the smallest preset with the trace's CPUs.",
+        ),
+    ] = None,
     cache: Annotated[
-        list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. `all`: every cache.")
-    ],
+        list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. Default: every cache.")
+    ] = [],  # noqa: B006 -- typer needs a list and never changes it
     copies: Annotated[
         int, typer.Option("--copies", metavar="N", min=1, help="Copies of the traced system, side by side on further CPUs.")
     ] = 1,
@@ -112,13 +118,19 @@ def replay(
         typer.Option(
             "--allocator",
             metavar="VERSION",
-            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1. Default: 2.6.34; 6.1 with --from-dump.",
+            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1. Default: the trace's nearest; 6.1 with --from-dump.",
         ),
     ] = None,
     from_dump: Annotated[
         Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
     ] = None,
     slabinfo: Slabinfo = None,
+    by_load: Annotated[
+        bool,
+        typer.Option(
+            "--by-load/--no-by-load", help="Also run it at up to 1,000 times the recorded load, and without think times."
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
@@ -151,7 +163,14 @@ def replay(
     from slabdes.config import apply_settings, parse_experiment
     from slabdes.config.replays import add_sweeps, add_tunables, name_caches
     from slabdes.machine import is_named
+    from slabdes.study.load import assumed_allocator, assumed_machine
 
+    if machine is None:
+        machine, why = assumed_machine(trace)
+        say_error(why)
+    if allocator is None and from_dump is None:
+        allocator, why = assumed_allocator(trace)
+        say_error(why)
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
     named = [] if "all" in cache else cache
     raw: dict[str, Any] = {
@@ -159,7 +178,7 @@ def replay(
         "seed": seed,
         "replications": replications,
         "engine": engine,
-        "allocator": allocator or ("2.6.34" if from_dump is None else "6.1"),
+        "allocator": allocator or "6.1",
         "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
         "workload": {
             "kind": "trace",
@@ -180,7 +199,7 @@ def replay(
     apply_settings(raw, settings)
     add_sweeps(raw, named, sweep)
     folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
-    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json)
+    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, by_load=by_load)
 
 
 def _free(folder: Path, resume: bool = False) -> Path:
@@ -195,25 +214,46 @@ def _free(folder: Path, resume: bool = False) -> Path:
     return last if resume and last is not None and not working_path(chosen).exists() else chosen
 
 
-def _simulate(experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None) -> None:
+def _simulate(
+    experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None, by_load: bool = False
+) -> None:
     from slabdes.api import simulate
     from slabdes.results.partial import is_begun
 
     hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(out) else "")
     with progress_bar() as progress:
         result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
-    _show(result, out, as_json)
+        loads = _loads(result, experiment, jobs, progress) if by_load else []
+    _show(result, out, as_json, loads)
 
 
-def _show(result: Run, out: Path, as_json: bool) -> None:
+def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadPoint]:
+    """The replay at more loads; none, and why, where that is not to be."""
+    from slabdes.study.load import MOST_OPERATIONS, answers_with_load, load_points
+
+    operations = int(result.frames.operations["count"].sum()) // result.manifest.replications
+    if answers_with_load(experiment, operations):
+        return load_points(experiment, jobs, progress)
+    if operations > MOST_OPERATIONS:
+        say_error(f"{operations:,} operations are too many to run at other loads, too: try --think 0.1x, or a --cache alone")
+    return []
+
+
+def _show(result: Run, out: Path, as_json: bool, loads: list[LoadPoint]) -> None:
     if as_json:
         from slabdes.results.text import as_plain
 
-        print_json({"folder": str(out), **as_plain(result)})
+        by_load = {"by_load": [asdict(point) for point in loads]} if loads else {}
+        print_json({"folder": str(out), **as_plain(result), **by_load})
         return
     from slabdes.results.text import WIDTH, table
 
     print_rich(table(result), WIDTH)
+    if loads:
+        from slabdes.study.load import load_sentence, load_sheet
+
+        print_sheet(load_sheet(loads))
+        say(load_sentence(loads))
     say(f"results, frames and figures: {out}")
 
 
