@@ -300,7 +300,6 @@ def test_text_that_is_not_utf_8_and_folders_are_no_experiments(slabdes: Slabdes)
 
 
 REPLAYS = {
-    "--machine numa-2x4": "Missing option '--cache'; see slabdes replay --help",
     "--cache skbuff_head --machine numa-2x4": "cache skbuff_head: not in the trace (did you mean skbuff_head_cache?)",
     "--cache all --machine numa-2x5": "machine 'numa-2x5': neither a preset (did you mean numa-2x4?) nor a file that is there",
     "--cache all --machine numa-2x4 --copies 5": "need 10 CPUs, the machine has 8; allowed: 1 to 4 copies",

@@ -41,7 +41,10 @@ def new(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages or trace.")],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file. Default: the screen.")] = None,
 ) -> None:
-    """A commented experiment file to begin with, with every key that it may have."""
+    """A commented experiment file to begin with.
+
+    It has every key that such a file may have, and runs as it is.
+    """
     from slabdes.config.starts import new_experiment
     from slabdes.files import write_new
 
@@ -56,7 +59,7 @@ def new(
 def glossary(
     word: Annotated[str, typer.Argument(metavar="WORD", help="Without: all words.")] = "",
 ) -> None:
-    """What a word means: list_lock, alien cache, hand-off, p99 and so on."""
+    """What a word means, such as list_lock or p99."""
     from slabdes.cli.glossary import words, words_like
     from slabdes.errors import InputError, nearest, shown
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -165,12 +166,13 @@ def replay(
     from slabdes.machine import is_named
     from slabdes.study.load import assumed_allocator, assumed_machine
 
+    assumed = []
     if machine is None:
         machine, why = assumed_machine(trace)
-        say_error(why)
+        assumed.append(why)
     if allocator is None and from_dump is None:
         allocator, why = assumed_allocator(trace)
-        say_error(why)
+        assumed.append(why)
     stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
     named = [] if "all" in cache else cache
     raw: dict[str, Any] = {
@@ -199,7 +201,7 @@ def replay(
     apply_settings(raw, settings)
     add_sweeps(raw, named, sweep)
     folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
-    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, by_load=by_load)
+    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, by_load=by_load, assumed=assumed)
 
 
 def _free(folder: Path, resume: bool = False) -> Path:
@@ -215,7 +217,14 @@ def _free(folder: Path, resume: bool = False) -> Path:
 
 
 def _simulate(
-    experiment: Any, out: Path, jobs: int, resume: bool, as_json: bool, where: str | None = None, by_load: bool = False
+    experiment: Any,
+    out: Path,
+    jobs: int,
+    resume: bool,
+    as_json: bool,
+    where: str | None = None,
+    by_load: bool = False,
+    assumed: Sequence[str] = (),
 ) -> None:
     from slabdes.api import simulate
     from slabdes.results.partial import is_begun
@@ -224,7 +233,7 @@ def _simulate(
     with progress_bar() as progress:
         result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
         loads = _loads(result, experiment, jobs, progress) if by_load else []
-    _show(result, out, as_json, loads)
+    _show(result, out, as_json, loads, assumed)
 
 
 def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadPoint]:
@@ -239,21 +248,25 @@ def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadP
     return []
 
 
-def _show(result: Run, out: Path, as_json: bool, loads: list[LoadPoint]) -> None:
+def _show(result: Run, out: Path, as_json: bool, loads: list[LoadPoint], assumed: Sequence[str]) -> None:
+    """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
     if as_json:
         from slabdes.results.text import as_plain
 
-        by_load = {"by_load": [asdict(point) for point in loads]} if loads else {}
-        print_json({"folder": str(out), **as_plain(result), **by_load})
+        more: dict[str, Any] = {"by_load": [asdict(point) for point in loads]} if loads else {}
+        more |= {"assumed": assumed} if assumed else {}
+        print_json({"folder": str(out), **as_plain(result), **more})
         return
     from slabdes.results.text import WIDTH, table
 
-    print_rich(table(result), WIDTH)
     if loads:
         from slabdes.study.load import load_sentence, load_sheet
 
-        print_sheet(load_sheet(loads))
         say(load_sentence(loads))
+        print_sheet(load_sheet(loads))
+    for why in assumed:
+        say(why)
+    print_rich(table(result), WIDTH)
     say(f"results, frames and figures: {out}")
 
 
