@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from slabdes.engine.compiled.cache import compiles, has_compiled
 from slabdes.files import is_regular
 from slabdes.workload.trace.index import TraceIndex, index_trace
 from slabdes.workload.trace.lines import Progress
@@ -62,4 +61,8 @@ def _is_large(path: Path) -> bool:
             size *= _PACKED if file.read(2) == b"\x1f\x8b" else 1
     except (OSError, ValueError):
         return False
-    return size >= LOAD_FROM and compiles() and (size >= COMPILE_FROM or has_compiled(_LAST_FUNCTION))
+    if size < LOAD_FROM:
+        return False
+    from slabdes.engine.compiled.cache import compiles, has_compiled
+
+    return compiles() and (size >= COMPILE_FROM or has_compiled(_LAST_FUNCTION))
