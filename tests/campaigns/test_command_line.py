@@ -33,7 +33,8 @@ def test_no_command_line_broken_at_random_crashes_or_babbles(seeds: Seeds, tmp_p
         line = line_of(SEED, number, seeds)
         # Forking is for a process without threads, which a test's is not.
         outcome = attempt(line, True, tmp_path / "try")
-        assert list(found(line, outcome)) == [], line.shown()
+        # How long it may take is for the campaign to say, on a machine that does nothing else.
+        assert [fault for fault in found(line, outcome) if not fault.startswith("over time")] == [], line.shown()
         codes.append(outcome.code)
     assert codes.count(2) > SHORT / 2  # else they would hardly have been broken
     assert 0 in codes
