@@ -508,3 +508,16 @@ def test_files_of_names_that_could_be_foreseen_are_left_alone(slabdes: Slabdes) 
     after = files_in(Path())
     assert {name: after[name] for name in before} == before
     assert sorted(entry.name for entry in Path().iterdir()) == sorted([*foreseen, "e.toml", "fig", "m.png", "m.toml", "rep"])
+
+
+def test_a_comparison_takes_a_keys_last_word_and_says_what_a_single_replication_tells(slabdes: Slabdes) -> None:
+    written(SMALL + '\n[sweep]\n"cache.size-256.limit" = [12, 60]\n')
+    assert slabdes("run", "e.toml", "--out", "swept", "--set", "replications=1").code == 0
+    full = slabdes("compare", "swept", "--by", "cache.size-256.limit").out
+    assert full.endswith(
+        "A single replication: nothing is concluded from these differences; --set replications=5 gives them intervals.\n"
+    )
+    for by in ("limit", "cache.0.limit"):
+        assert slabdes("compare", "swept", "--by", by).out.splitlines()[1:] == full.splitlines()[1:]
+    assert slabdes("run", "e.toml", "--out", "more").code == 0
+    assert "single replication" not in slabdes("compare", "more", "--by", "limit").out

@@ -339,8 +339,11 @@ def compare(
     if (second is None) == (not by):
         raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
     one = Run.load(first)
-    rows = compare_runs(one.frames, Run.load(second).frames) if second is not None else compare_by(one.frames, by)
+    other = one if second is None else Run.load(second)
+    rows = compare_runs(one.frames, other.frames) if second is not None else compare_by(one.frames, by)
     if as_json:
         print_json(comparison_frame(rows).to_dicts())
         return
     print_sheet(comparison_sheet(rows, f"{second} against {first}" if second is not None else f"{first} by {by}"))
+    if min(one.manifest.replications, other.manifest.replications) < 2:
+        say("A single replication: nothing is concluded from these differences; --set replications=5 gives them intervals.")
