@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.workload.programs import ANY_NODE
 from slabdes.workload.trace.gfp import step_flags
 from slabdes.workload.trace.lines import TRACES, Progress, TraceLines
@@ -183,8 +183,10 @@ class KmemReader:
                 self.lost += max(0, int(match[2][:18]) - int(match[1][:18]))
             return
         if _EVENT.search(line):
-            shown = self._shown(line.strip()[:60])
-            raise self.lines.error(f"kmem event without [cpu] and time: {shown!r}", allowed="task-pid [cpu] seconds: event: ...")
+            beginning = self._shown(line.strip()[:60])
+            raise self.lines.error(
+                f"kmem event without [cpu] and time: {beginning!r}", allowed="task-pid [cpu] seconds: event: ..."
+            )
         if (b"LOST" in line or b"DROPPED" in line) and (match := _LOST.search(line)):
             count = match[1] or match[2]
             self.lost += int(count[:18]) if count else 0
@@ -211,7 +213,7 @@ class KmemReader:
             KmemKind.ALLOC,
             is_kmalloc,
             pointer,
-            self._number(bytes_req, "bytes_req", 0, _OPAQUE),
+            self._number(bytes_req, "bytes_req", 0, _OPAQUE - 1),
             self._number(bytes_alloc, "bytes_alloc", 1, _OPAQUE),
             self._flags(fields.get(b"gfp_flags", b"")[:MAX_MASK]),
             self._node(fields.get(b"node", b"-1")),
@@ -226,7 +228,7 @@ class KmemReader:
                 raise self.lines.error(f"a time in {clock.value} after times in {self.clock.value}", allowed="one clock a trace")
             self.clock = clock
         if len(whole) > 20:
-            raise self.lines.error(f"time {self._shown(whole[:40])} is too great", allowed="at most 20 digits")
+            raise self.lines.error(f"time {shown(self._shown(whole), 60)} is too great", allowed="at most 20 digits")
         if fraction is None:
             return int(whole)
         return int(whole + fraction[:NS_DIGITS].ljust(NS_DIGITS, b"0"))
@@ -238,7 +240,7 @@ class KmemReader:
         except ValueError:
             value = None
         if value is None or not least <= value <= greatest:
-            raise self.lines.error(f"{what} {self._shown(text[:40])!r}", allowed=f"a number from {least} to {greatest}")
+            raise self.lines.error(f"{what} {shown(repr(self._shown(text)), 60)}", allowed=f"a number from {least} to {greatest}")
         return value
 
     def _node(self, text: bytes) -> int:

@@ -178,3 +178,14 @@ def test_an_opaque_pointer_is_the_same_each_time_however_long_it_is(write_trace:
     )
     assert events[0].pointer == events[1].pointer != events[2].pointer
     assert all(event.pointer >= 1 << 64 for event in events)
+
+
+def test_a_number_of_thousands_of_digits_is_shown_by_its_beginning_and_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    size = "9" * 6000
+    path.write_text(f"t-1 [000] 1.0: kmalloc: call_site=f ptr=100 bytes_req={size} bytes_alloc=8 gfp_flags=GFP_KERNEL\n")
+    with pytest.raises(InputError) as caught:
+        list(KmemReader(path))
+    told = str(caught.value)
+    assert "... (6,002 characters)" in told
+    assert told.endswith("allowed: a number from 0 to 18446744073709551615")
