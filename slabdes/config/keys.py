@@ -12,18 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from slabdes.config.fields import Frozen
-from slabdes.config.models import CacheConfig, Experiment, InterruptConfig, LockConfig, MachineConfig, TimingConfig
+from slabdes.config.models import TABLES, Experiment
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
-TABLES: Final[dict[str, type[Frozen]]] = {
-    "machine": MachineConfig,
-    "cache": CacheConfig,
-    "lock": LockConfig,
-    "timing": TimingConfig,
-    "interrupts": InterruptConfig,
-}
-"""Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 _UNITS: Final = {"_ns": "ns", "_mib": "MiB", "hz": "jiffies a second", "size": "bytes", "align": "bytes", "costs": "ns"}
 """By how a key ends."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
@@ -209,6 +209,16 @@ class InterruptConfig(Frozen):
     """Objects that a CPU's handlers hold at most when one ends: the oldest beyond are freed, as from a ring of buffers."""
     work_ns: Annotated[Real, Field(ge=0, le=1e9), COUNTED] = 1000.0
     """A handler's own work, entry and return included (assumed)."""
+
+
+TABLES: Final[dict[str, type[Frozen]]] = {
+    "machine": MachineConfig,
+    "cache": CacheConfig,
+    "lock": LockConfig,
+    "timing": TimingConfig,
+    "interrupts": InterruptConfig,
+}
+"""Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
 
 class Experiment(Frozen):

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slabdes.config.fields import SHOWN, Frozen
-from slabdes.config.models import CacheConfig, Experiment, InterruptConfig, LockConfig, MachineConfig, TimingConfig
+from slabdes.config.models import TABLES, Experiment
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
@@ -121,14 +121,7 @@ _ALLOWED = {
     "path_type": "a file's name, in quotes",
 }
 """What an experiment file may say where pydantic's own words are of Python."""
-_MODELS: dict[str, type[Frozen]] = {
-    "machine": MachineConfig,
-    "cache": CacheConfig,
-    "lock": LockConfig,
-    "timing": TimingConfig,
-    "interrupts": InterruptConfig,
-    **WORKLOADS,
-}
+_MODELS: dict[str, type[Frozen]] = {**TABLES, **WORKLOADS}
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

@@ -10,7 +10,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from slabdes.config.keys import TABLES, Key, experiment_keys
+from slabdes.config.keys import Key, experiment_keys
+from slabdes.config.models import TABLES
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 

@@ -12,15 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from slabdes.machine.costs import Costs, costs_table
-    from slabdes.machine.load import describe_machine, import_machine, load_machine
+    from slabdes.machine.load import describe_machine, import_machine, load_machine, presets_with
     from slabdes.machine.names import is_named, preset_names
     from slabdes.machine.topology import Machine
 
-__all__ = ["Costs", "Machine", "costs_table", "describe_machine", "import_machine", "is_named", "load_machine", "preset_names"]
+__all__ = [
+    "Costs",
+    "Machine",
+    "costs_table",
+    "describe_machine",
+    "import_machine",
+    "is_named",
+    "load_machine",
+    "preset_names",
+    "presets_with",
+]
 
 _MODULES: Final = {
     "costs": ("Costs", "costs_table"),
-    "load": ("describe_machine", "import_machine", "load_machine"),
+    "load": ("describe_machine", "import_machine", "load_machine", "presets_with"),
     "names": ("is_named", "preset_names"),
     "topology": ("Machine",),
 }

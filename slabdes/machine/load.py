@@ -46,6 +46,12 @@ def load_machine(
     return describe_machine(name_or_path).with_costs(cost_overrides).with_memory(memory_mib).build()
 
 
+def presets_with(cpus: int, nodes: int = 1) -> list[Machine]:
+    """The presets that have so many CPUs and nodes, the one of fewest CPUs first, by name where they have the same."""
+    machines = [machine for machine in map(load_machine, preset_names()) if machine.n_cpus >= cpus and machine.n_nodes >= nodes]
+    return sorted(machines, key=lambda machine: (machine.n_cpus, machine.name))
+
+
 def import_machine(name_or_path: str | Path, latencies: Path | None = None, nodes: int | None = None) -> Machine:
     """The machine of that name or file; with `latencies`, a core-to-core table (CSV) of it, its line transfers are those.
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config import Experiment, TraceWorkload, parse_experiment
-from slabdes.machine import load_machine, preset_names
+from slabdes.machine import presets_with
 from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.scan.trace import index_large
 from slabdes.study.plan import Phase
 from slabdes.study.run import run_study
-from slabdes.workload.trace.index import index_trace
 from slabdes.workload.trace.kernel import guess_kernel
 
 THINKS: Final = ("1x", "0.3x", "0.1x", "0.03x", "0.01x", "0.003x", "0.001x", "none")
@@ -72,7 +72,7 @@ def load_at(points: Sequence[LoadPoint], share: float) -> float | None:
         if point.load is None:
             break
         if point.waiting >= share:
-            if before is None or point.waiting == before[1]:
+            if before is None:
                 return point.load
             part = (share - before[1]) / (point.waiting - before[1])
             return exp(log(before[0]) + part * (log(point.load) - log(before[0])))
@@ -113,11 +113,9 @@ def _times(load: float) -> str:
 
 def assumed_machine(trace: Path) -> tuple[str, str]:
     """The machine of a replay that names none, and why: the smallest preset with the trace's CPUs; `host` if none has so many."""
-    cpus = len(index_trace(trace).events_per_cpu)
-    sizes = sorted((load_machine(name).n_cpus, name) for name in preset_names())
-    for count, name in sizes:
-        if count >= cpus:
-            return name, f"machine {name}: the smallest preset with the trace's {cpus} CPUs; --machine names another"
+    cpus = len(index_large(trace).events_per_cpu)
+    if fit := presets_with(cpus):
+        return fit[0].name, f"machine {fit[0].name}: the smallest preset with the trace's {cpus} CPUs; --machine names another"
     return "host", f"machine host: no preset has the trace's {cpus} CPUs; --machine names another"
 
 

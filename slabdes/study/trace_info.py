@@ -7,14 +7,14 @@ Leaves out tables (the command line's), and simulating anything.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from slabdes.errors import shown
 from slabdes.folders import scratch_folder
-from slabdes.machine import load_machine, preset_names
+from slabdes.machine import presets_with
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.scan.trace import load_large
 from slabdes.study.plan import Phase
@@ -187,13 +187,8 @@ def _cache(cache: TraceCache, most_live: int | None, operations: int) -> CacheIn
 
 def _machines(cpus: int, nodes: int) -> tuple[str, tuple[str, int] | None]:
     """The smallest preset with so many CPUs and nodes, and the largest, with how many copies fill it; `host` where none has."""
-    sizes = sorted((machine.n_cpus, machine.name, machine.n_nodes) for machine in _presets())
-    fit = [(count, name) for count, name, has in sizes if count >= cpus and has >= nodes]
+    fit = presets_with(cpus, nodes)
     if not fit:
         return "host", None
-    count, name = fit[-1]
-    return fit[0][1], (name, count // cpus) if count >= 2 * cpus else None
-
-
-def _presets() -> Sequence[Any]:
-    return [load_machine(name) for name in preset_names()]
+    largest = fit[-1]
+    return fit[0].name, (largest.name, largest.n_cpus // cpus) if largest.n_cpus >= 2 * cpus else None

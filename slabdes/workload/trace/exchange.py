@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from slabdes.workload.programs import Op
+from slabdes.workload.trace.caches import LEFT_OUT
+from slabdes.workload.trace.writer import FIELDS, ORDER, STEP_BYTES, order_file, read_records, steps_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +31,6 @@ _SIDES: Final = [("by", "<i2"), ("to", "<i2")]
 """Of each object: the CPU that allocates it, and the one that frees it."""
 _LINKS: Final = [("partner", "<i2"), ("before", "<i8"), ("place", "<i8"), ("turn", "<i8"), ("next", "<i8")]
 """Of each step: see `links_of`."""
-ORDER: Final = "<u2"
-"""The spool's file of order: the CPU of each record, in the trace's order."""
 
 
 FlowKey = tuple[int, int, int]
@@ -65,33 +65,28 @@ class Exchange:
     """Of all CPUs, those left out included: turns are below this."""
 
 
-def measure(folder: Path, cpus: Sequence[int], objects: int, caches: int, record: npt.DTypeLike, left_out: int) -> Exchange:
-    """Measure the spool in `folder`, whose files of `record`s have those of `cpus`, and write its links."""
+def measure(folder: Path, cpus: Sequence[int], objects: int, caches: int) -> Exchange:
+    """Measure the spool in `folder`, which has steps of `cpus`, and write its links."""
     import numpy as np
 
-    sizes = {cpu: steps_file(folder, cpu).stat().st_size // np.dtype(record).itemsize for cpu in cpus}
+    sizes = {cpu: steps_file(folder, cpu).stat().st_size // STEP_BYTES for cpu in cpus}
     bases = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
     records = sum(sizes.values())
     sides = np.memmap(folder / "sides", _SIDES, "w+", shape=(max(objects, 1),))
     sides["by"] = sides["to"] = NOBODY
     for cpu in cpus:
-        for chunk in _read_all(steps_file(folder, cpu), record):
-            kept = chunk[chunk["cache"] != left_out]
+        for chunk, _first in read_records(steps_file(folder, cpu), FIELDS, _CHUNK):
+            kept = chunk[chunk["cache"] != LEFT_OUT]
             allocated = kept["op"] == Op.ALLOC
             sides["by"][kept["slot"][allocated]] = cpu
             sides["to"][kept["slot"][~allocated]] = cpu
     links = np.memmap(folder / "links", _LINKS, "w+", shape=(max(records, 1),))
     meter = _Meter(sides, links, bases, caches, _groups(sides))
-    for chunk, where, whose in _in_order(folder, cpus, record):
-        kept = chunk["cache"] != left_out
+    for chunk, where, whose in _in_order(folder, cpus):
+        kept = chunk["cache"] != LEFT_OUT
         meter.take(chunk[kept], where[kept], whose[kept])
     links.flush()
     return Exchange(meter.flows(), tuple(meter.most_live.tolist()), bases, records)
-
-
-def steps_file(folder: Path, cpu: int) -> Path:
-    """The file of a CPU's steps."""
-    return folder / f"cpu{cpu}.steps"
 
 
 def links_of(folder: Path, base: int, first: int, count: int) -> npt.NDArray[np.void]:
@@ -120,16 +115,6 @@ def by_key(*parts: npt.NDArray[Any]) -> Iterator[tuple[tuple[int, int, int], npt
     mask = (1 << _KEY_BITS) - 1
     for key, where in zip(keys.tolist(), places, strict=False):
         yield (key >> 2 * _KEY_BITS, key >> _KEY_BITS & mask, key & mask), where
-
-
-def _read_all(path: Path, record: npt.DTypeLike) -> Iterator[npt.NDArray[np.void]]:
-    import numpy as np
-
-    dtype = np.dtype(record)
-    first = 0
-    while len(chunk := np.fromfile(path, dtype, _CHUNK, offset=first * dtype.itemsize)):
-        yield chunk
-        first += len(chunk)
 
 
 @once
@@ -161,15 +146,13 @@ def _groups(sides: npt.NDArray[np.void]) -> dict[int, int]:
     return {cpu: root(cpu) for cpu in sorted(least)}
 
 
-def _in_order(
-    folder: Path, cpus: Sequence[int], record: npt.DTypeLike
-) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]:
+def _in_order(folder: Path, cpus: Sequence[int]) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]:
     """Records in the trace's order, a chunk at a time: the records, their places in the CPUs' files, and the CPUs."""
     import numpy as np
 
-    dtype = np.dtype(record)
+    dtype = np.dtype(FIELDS)
     done = dict.fromkeys(cpus, 0)
-    for chunk in _read_all(folder / "order", ORDER):
+    for chunk, _first in read_records(order_file(folder), ORDER, _CHUNK):
         records, places = np.empty(len(chunk), dtype), np.empty(len(chunk), "i8")
         for cpu in np.unique(chunk).tolist():
             mine = np.flatnonzero(chunk == cpu)

@@ -18,11 +18,11 @@ from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from slabdes.workload.trace.caches import LEFT_OUT, Fate, GroupKey, TraceCache, group_key
 from slabdes.workload.trace.events import NO_POINTER, UNKNOWN_POINTER, Clock, KmemEvent, KmemKind, KmemReader
-from slabdes.workload.trace.exchange import Exchange, links_of, measure, steps_file
+from slabdes.workload.trace.exchange import Exchange, links_of, measure
 from slabdes.workload.trace.index import NS_PER_S, TraceIndex, index_trace, selected_caches
 from slabdes.workload.trace.lines import Progress
 from slabdes.workload.trace.think import Think, ThinkRule
-from slabdes.workload.trace.writer import FIELDS, RECORD, StepWriter
+from slabdes.workload.trace.writer import FIELDS, RECORD, StepWriter, read_records, steps_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +133,7 @@ class Spool:
 
     def _linked(self, cpu: int) -> Iterator[tuple[npt.NDArray[np.void], npt.NDArray[np.void]]]:
         """A CPU's records and their links, without those left out, a chunk at a time; no chunk is empty."""
-        for chunk, first in _read(steps_file(self.folder, cpu)):
+        for chunk, first in read_records(steps_file(self.folder, cpu), FIELDS, _CHUNK_RECORDS):
             kept = chunk["cache"] != LEFT_OUT
             if kept.any():
                 links = links_of(self.folder, self.exchange.bases[cpu], first, len(chunk))
@@ -165,7 +165,7 @@ def spool_trace(
         raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
     if not cpus:
         raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    exchange = measure(folder, writer.cpus, objects, len(chosen), FIELDS, LEFT_OUT)
+    exchange = measure(folder, writer.cpus, objects, len(chosen))
     found = tuple(index.caches[number] for number in chosen)
     return Spool(folder, index, found, cpus, objects, highest_node, node_requests, exchange)
 
@@ -203,29 +203,10 @@ def _scaled(recorded_ns: npt.NDArray[np.int64], think: Think) -> npt.NDArray[np.
 
 def _chunks(path: Path) -> Iterator[npt.NDArray[np.void]]:
     """The file's records, without those left out, a chunk at a time; no chunk is empty."""
-    for chunk, _first in _read(path):
+    for chunk, _first in read_records(path, FIELDS, _CHUNK_RECORDS):
         kept = chunk[chunk["cache"] != LEFT_OUT]
         if len(kept):
             yield kept
-
-
-def _read(path: Path) -> Iterator[tuple[npt.NDArray[np.void], int]]:
-    """The file's records, a chunk at a time, and how many were before.
-
-    Between chunks the file is closed: a run reads as many of them side by side as it has CPUs, more than may be open at once.
-    """
-    import numpy as np
-
-    record = np.dtype(FIELDS)
-    offset = 0
-    while True:
-        with path.open("rb") as stream:
-            stream.seek(offset)
-            data = stream.read(_CHUNK_RECORDS * record.itemsize)
-        if not data:
-            return
-        yield np.frombuffer(data, dtype=record), offset // record.itemsize
-        offset += len(data)
 
 
 Write = Callable[[TraceIndex, Mapping[int, int], StepWriter, "Progress | None"], int]

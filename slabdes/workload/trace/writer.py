@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Steps on their way to disk: a file of fixed-size records for each traced CPU, and one of the order in which they came.
+"""Steps on disk: a file of fixed-size records for each traced CPU, and one of the order in which they came; written and read.
 
-Leaves out what steps are made from (`spool`, `scan.steps`).
+Leaves out what steps are made from (`spool`, `scan.steps`), and what they mean.
 """
 
 from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from slabdes.workload.trace.exchange import ORDER, steps_file
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +21,37 @@ RECORD: Final = struct.Struct("<qqhhBB")
 """A step on disk: time in ns since the trace's first event, slot, cache, node, op, flags."""
 STEP_BYTES: Final = RECORD.size
 FIELDS: Final = [("time", "<i8"), ("slot", "<i8"), ("cache", "<i2"), ("node", "<i2"), ("op", "u1"), ("flags", "u1")]
+ORDER: Final = "<u2"
+"""The file of order: the CPU of each record, in the trace's order."""
 _CACHE_AT: Final = 16
 """Offset of a record's cache, bytes."""
 _CACHE: Final = struct.Struct("<h")
 _BUFFERED_BYTES: Final = 4 << 20
 """Bytes of records that all CPUs together hold before they are written (assumed)."""
+
+
+def steps_file(folder: Path, cpu: int) -> Path:
+    """The file of a CPU's steps."""
+    return folder / f"cpu{cpu}.steps"
+
+
+def order_file(folder: Path) -> Path:
+    """The file of the order of all steps."""
+    return folder / "order"
+
+
+def read_records(path: Path, record: npt.DTypeLike, count: int) -> Iterator[tuple[npt.NDArray[Any], int]]:
+    """A file's records, up to `count` at a time, and how many were before.
+
+    Between chunks the file is closed: a run reads as many of them side by side as it has CPUs, more than may be open at once.
+    """
+    import numpy as np
+
+    dtype = np.dtype(record)
+    first = 0
+    while len(chunk := np.fromfile(path, dtype, count, offset=first * dtype.itemsize)):
+        yield chunk, first
+        first += len(chunk)
 
 
 class StepWriter:
@@ -38,7 +62,7 @@ class StepWriter:
         self._buffers: dict[int, bytearray] = {}
         self._written: dict[int, int] = {}
         self._order = array("H")
-        (folder / "order").write_bytes(b"")
+        order_file(folder).write_bytes(b"")
         self._buffered = 0
         self._corrections: dict[int, list[tuple[int, int]]] = {}
         self._uncorrected = 0
@@ -102,7 +126,7 @@ class StepWriter:
                     stream.write(_CACHE.pack(cache))
             self._written[cpu] += len(buffer)
             buffer.clear()
-        with (self._folder / "order").open("ab") as stream:
+        with order_file(self._folder).open("ab") as stream:
             stream.write(np.array(self._order, ORDER).tobytes())
         del self._order[:]
         self._corrections.clear()

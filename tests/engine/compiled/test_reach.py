@@ -97,6 +97,10 @@ def run(experiment: Experiment, workload: Callable[[Machine], Workload]) -> None
         run_reference(experiment, machine, workload(machine))
 
 
+def run_synthetic(experiment: Experiment) -> None:
+    run(experiment, lambda machine: build_synthetic(experiment, machine, 0))
+
+
 def test_golden_scripts_and_random_experiments_reach_every_statement_of_the_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,8 +113,7 @@ def test_golden_scripts_and_random_experiments_reach_every_statement_of_the_path
     for log in LOGS:
         compare_log(log)
     for raw in equality.RARE.values():
-        rare = parse_experiment(raw, "rare")
-        run(rare, lambda machine, rare=rare: build_synthetic(rare, machine, 0))  # type: ignore[misc]
+        run_synthetic(parse_experiment(raw, "rare"))
 
     @settings(max_examples=MOST_EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data(), st.booleans(), st.randoms(use_true_random=False))
@@ -121,7 +124,7 @@ def test_golden_scripts_and_random_experiments_reach_every_statement_of_the_path
         if any_programs:
             run(experiment, lambda machine: equality.random_workload(experiment, machine, rng))
         else:
-            run(experiment, lambda machine: build_synthetic(experiment, machine, 0))
+            run_synthetic(experiment)
 
     draw_until_nothing_is_missing()
     assert [f"{module}: {text}" for (module, _line), text in sorted(missing.items()) if text not in NOT_REACHED] == []
