@@ -21,6 +21,7 @@ from slabdes.config import (
 from slabdes.engine.setup import cache_spec, version_of
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
+from slabdes.paths.interrupts import MOST_IN_A_ROW
 from slabdes.units import PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import known_span_ps
@@ -48,7 +49,11 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     reaps = machine.n_cpus * len(specs) * (span / REAP_PS)
     handled = 0.0
     if interrupts := experiment.interrupts:
-        handled = cpus * span / ns_to_ps(interrupts.mean_ns) * (1 + 2 * interrupts.objects)
+        mean, inner = ns_to_ps(interrupts.mean_ns), 2 * interrupts.objects
+        hold = _hold_ps(experiment, machine.costs, specs, machine.farthest_ps, cpus)
+        # Handlers that take longer than the gaps between interrupts once all CPUs' wait for one lock become a storm on each.
+        storm = ns_to_ps(interrupts.work_ns) + inner * slow * cpus * hold > mean
+        handled = cpus * max(span / mean, MOST_IN_A_ROW if storm else 0) * (1 + inner)
     return round(steps + handed + reaps + handled)
 
 

@@ -114,6 +114,11 @@ LONG: dict[str, dict[str, Any]] = {
         "workload": {"kind": "burst", "objects": 20},
     },
     "interrupts while everybody thinks": {"workload": {"kind": "mix", "operations": 200, "think_ns": 1e8}},
+    "a storm of interrupts on every CPU": {
+        "machine": {"preset": "xeon-2s", "cpus": 96},
+        "workload": {"kind": "mix", "operations": 5},
+        "interrupts": {"mean_ns": 10_000, "objects": 3, "keep": 0},
+    },
     "reaps while everybody thinks": {
         "machine": {"preset": "xeon-2s"},
         "workload": {"kind": "mix", "operations": 900, "think_ns": 9e9},

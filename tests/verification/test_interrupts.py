@@ -159,7 +159,7 @@ def test_a_source_stops_with_its_cpus_program_and_other_cpus_have_none() -> None
 
 
 def test_handlers_that_leave_no_time_for_anything_else_are_told() -> None:
-    with pytest.raises(InputError, match=r"interrupts.mean_ns: CPU 0 only handles interrupts, 10,000 in a row"):
+    with pytest.raises(InputError, match=r"interrupts.mean_ns: CPU 0 only handles interrupts, 1,000 in a row"):
         run({0: [section(0, think=MEAN)]}, experiment(interrupts=source(WORK_NS / 2)))
 
 
