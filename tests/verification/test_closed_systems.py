@@ -6,20 +6,21 @@ Leaves out the allocator: only the lock, its hand-off and the account kept of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from slabdes.config import parse_experiment
+from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.event_log import COLUMNS, EventLog, Logged, Rows
 from slabdes.engine.records import LockKind, Records
-from slabdes.engine.reference.run import run_reference
 from slabdes.machine.costs import COST_NAMES, RATIOS
 from slabdes.machine.description import Description
 from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_NS
 from slabdes.validation.theory import ticket_releases
-from slabdes.workload.programs import Program, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
 from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair
 
@@ -29,11 +30,13 @@ LEVEL = 0.99
 """Of each confidence interval. The seed is the default one: an interval that fails is looked into, not drawn again."""
 REPLICATIONS = 10
 OPERATIONS = 100_000
-"""Releases a replication, of all CPUs together and less its ends: 10^6 a point."""
+"""Releases a replication, of all CPUs together, in its window: 10^6 a point."""
 TOLERANCE = 0.005
 ENDS = 2_000
-"""Releases of a shorter run with the same seed, whose figures are taken off each longer run's. It begins exactly as the longer
-one does and runs dry as it does in distribution, so what is left has no warm-up and no end."""
+"""Releases before the window: some 40 of each CPU, after which nothing is left of a start without waiters."""
+BEYOND = 1.2
+"""What all CPUs together do, of what ends with the window. The slower ones must not end before it does."""
+_LOCK, _CPU, _ASKED, _GRANTED, _RELEASED = range(len(COLUMNS[Logged.HOLDS]))
 HOLD_NS = 100
 REPAIR_THINK_NS = 800
 TICKET_THINK_NS = 4900
@@ -63,39 +66,35 @@ def uniform_machine(cpus: int, transfer_ns: int) -> Machine:
     ).build()
 
 
-def from_one_pot(programs: Mapping[int, Program], total: int) -> dict[int, Program]:
-    """The same programs, ended when they have made `total` steps together.
-
-    With a quota for each CPU the slower ones would finish a system in which others no longer take part.
-    """
-    left = iter(range(total))
-
-    def limited(program: Program) -> Iterator[Step]:
-        for step in program():
-            if next(left, None) is None:
-                return
-            yield step
-
-    return {cpu: _bind(limited, program) for cpu, program in programs.items()}
-
-
-def _bind(limited: Callable[[Program], Iterator[Step]], program: Program) -> Program:
-    return lambda: limited(program)
-
-
 @dataclass(frozen=True)
-class Totals:
-    """What a run adds up to, in nanoseconds and CPU-nanoseconds."""
+class Window:
+    """What is seen of a run from one release to a later one, far from its start and before the first CPU ends."""
 
-    elapsed: float
+    throughput: float
+    """Releases a nanosecond."""
     at_lock: float
+    """The mean number of CPUs at the lock, its holder included."""
 
 
-def totals(records: Records, operations: int) -> Totals:
+def window(rows: Rows) -> Window:
+    """The window of a lock's holds, in the order of their releases."""
+    cpus, asked, released = rows[:, _CPU], rows[:, _ASKED], rows[:, _RELEASED]
+    begin, end = released[ENDS - 1], released[ENDS + OPERATIONS - 1]
+    last = [released[cpus == cpu].max() for cpu in np.unique(cpus)]
+    assert end < min(last), "a CPU ended within the window"
+    present = np.minimum(released, end) - np.maximum(asked, begin)
+    elapsed = int(end - begin)
+    return Window(OPERATIONS / elapsed * PS_PER_NS, int(present[present > 0].sum()) / elapsed)
+
+
+def holds(records: Records, parts: list[Rows]) -> Rows:
+    """The rows of the one lock that was taken, checked against its account."""
     (lock,) = (lock for lock in records.locks if lock.kind is LockKind.SECTION)
-    assert lock.acquisitions == lock.hold.count == operations
-    assert lock.queue_area == lock.wait.total, "Little's law: waiters over time are the sum of waits"
-    return Totals(records.elapsed / PS_PER_NS, (lock.queue_area + lock.hold.total) / PS_PER_NS)
+    rows = np.concatenate(parts)
+    assert (rows[:, _LOCK] == records.locks.index(lock)).all()
+    assert lock.acquisitions == lock.hold.count == len(rows)
+    assert lock.queue_area == lock.wait.total == int((rows[:, _GRANTED] - rows[:, _ASKED]).sum()), "Little's law"
+    return rows
 
 
 def replications(cpus: int, think_ns: int, transfer_ns: int) -> tuple[Estimate, Estimate]:
@@ -104,23 +103,24 @@ def replications(cpus: int, think_ns: int, transfer_ns: int) -> tuple[Estimate, 
         "machine": {"preset": "uma-4", "cpus": cpus},
         "lock": {"discipline": "ticket"},
         "timing": {"jitter": 0.0},
-        "workload": {"kind": "critical_section", "think_ns": think_ns, "hold_ns": HOLD_NS, "operations": ENDS + OPERATIONS},
+        "workload": {
+            "kind": "critical_section",
+            "think_ns": think_ns,
+            "hold_ns": HOLD_NS,
+            "operations": round(BEYOND * (ENDS + OPERATIONS) / cpus),
+        },
+        "log": True,
     }
     machine = uniform_machine(cpus, transfer_ns)
     experiment = parse_experiment(raw, "test")
-    throughputs, at_locks = [], []
+    seen = []
     for replication in range(REPLICATIONS):
-        endless = build_synthetic(experiment, machine, replication).programs
-
-        def measure(operations: int, programs: Mapping[int, Program] = endless, replication: int = replication) -> Totals:
-            workload = Workload(from_one_pot(programs, operations), ())
-            return totals(run_reference(experiment, machine, workload, replication), operations)
-
-        short, long = measure(ENDS), measure(ENDS + OPERATIONS)
-        elapsed = long.elapsed - short.elapsed
-        throughputs.append(OPERATIONS / elapsed)
-        at_locks.append((long.at_lock - short.at_lock) / elapsed)
-    return estimate(throughputs, LEVEL), estimate(at_locks, LEVEL)
+        parts: dict[Logged, list[Rows]] = {kind: [] for kind in Logged}
+        log = EventLog(lambda kind, some, parts=parts: parts[kind].append(some))
+        workload = build_synthetic(experiment, machine, replication)
+        records = run_compiled(experiment, machine, workload, replication, None, log)
+        seen.append(window(holds(records, parts[Logged.HOLDS])))
+    return estimate([run.throughput for run in seen], LEVEL), estimate([run.at_lock for run in seen], LEVEL)
 
 
 RecordProperty = Callable[[str, object], None]
