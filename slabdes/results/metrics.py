@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from slabdes.engine.records import SUB_BUCKET_BITS
 from slabdes.errors import InputError
 from slabdes.results.frames import OPERATIONS, SPENT_PARTS, Frames
 from slabdes.units import PS_PER_NS
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 NS_PER_S: Final = 1e9
+RESOLUTION: Final = 1 / (2 << SUB_BUCKET_BITS)
+"""A quantile is the middle of a bucket: it is known to this part of itself."""
 QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
 
 TIME_PARTS: Final = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Means over replications with Student's t intervals, and differences paired on common random numbers.
+"""Estimates over replications with Student's t intervals, and differences paired on common random numbers.
 
 Replications are independent, since their random streams are. Leaves out warm-up, and intervals from within one run.
 """
@@ -19,22 +19,32 @@ CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` replications and the half width of its confidence interval, None for one replication (not known)."""
+    """An estimate from `n` replications and the half width of its confidence interval, None for one replication (not known).
+
+    `mean` is the estimate, also where it is a percentile. The interval ends at `least` and `most`, beyond which no such value is.
+    """
 
     mean: float
     half_width: float | None
     n: int
     confidence: float
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def value(self) -> float:
+        """The estimate, whatever it estimates."""
+        return self.mean
 
     @property
     def low(self) -> float | None:
         """The interval's lower end, None if it is not known."""
-        return None if self.half_width is None else self.mean - self.half_width
+        return None if self.half_width is None else max(self.mean - self.half_width, self.least)
 
     @property
     def high(self) -> float | None:
         """The interval's upper end, None if it is not known."""
-        return None if self.half_width is None else self.mean + self.half_width
+        return None if self.half_width is None else min(self.mean + self.half_width, self.most)
 
     def contains(self, value: float) -> bool:
         """Whether the interval is known and `value` lies within it."""
@@ -52,6 +62,32 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
         return Interval(mean, None, n, confidence)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Interval(mean, half_width(deviation, n, confidence), n, confidence)
+
+
+def section_interval(
+    pooled: float,
+    sections: Sequence[float],
+    confidence: float = CONFIDENCE,
+    least: float = -math.inf,
+    most: float = math.inf,
+    resolution: float = 0.0,
+) -> Interval:
+    """The interval of `pooled`, a statistic of all replications together, from the same statistic of each one alone.
+
+    Sectioning (Asmussen and Glynn, Stochastic Simulation, 2007, III.5; for quantiles Nakayama, ACM TOMACS 24(4), 2014): the
+    interval lies around the pooled value, which is less biased than the mean of the sections' values where the statistic is a
+    percentile or a quotient of sums; their spread is taken around it, too, so that their bias widens the interval. Of a mean of
+    replications it is `mean_interval`. It is at least `resolution` to either side: as finely as values are known. Raises
+    InputError for no sections or a bad confidence.
+    """
+    if not sections:
+        raise InputError("interval", "no replications", allowed="1 or more")
+    n = len(sections)
+    if n == 1:
+        _check_confidence(confidence)
+        return Interval(pooled, None, 1, confidence, least, most)
+    deviation = math.sqrt(math.fsum((value - pooled) ** 2 for value in sections) / (n - 1))
+    return Interval(pooled, max(half_width(deviation, n, confidence), resolution), n, confidence, least, most)
 
 
 def half_width(deviation: float, n: int, confidence: float = CONFIDENCE) -> float:
