@@ -150,7 +150,11 @@ def test_a_signal_that_comes_when_all_is_done_comes_too_late(slabdes: Slabdes) -
     assert process.returncode == 0
 
 
-LONG = SWEPT.replace("objects = 150", "objects = 150\nrounds = 12").replace("[1, 2, 4]", "[1, 2, 3, 4, 5, 6, 7, 8]")
+LONG = SWEPT.replace("objects = 150", "objects = 150\nrounds = 6").replace("[1, 2, 4]", "[1, 2, 3, 4, 5, 6, 7, 8]")
+
+
+WHOLE: list[str] = []
+"""What LONG prints when nothing disturbs it."""
 
 
 def children(process: int) -> list[int]:
@@ -188,7 +192,13 @@ def test_a_signal_to_the_group_keeps_what_is_finished_and_resume_goes_on_to_the_
     assert other.code == 2
     assert "was begun with another experiment: seed was 1, is 2" in other.err
 
-    resumed, whole = (slabdes("run", "e.toml", "--out", out, "--resume", "--jobs", "1", "--json") for out in ("out", "whole"))
-    assert resumed.code == whole.code == 0
-    assert resumed.out.replace('"out"', '"whole"') == whole.out
+    resumed = slabdes("run", "e.toml", "--out", "out", "--resume", "--jobs", "1", "--json")
+    assert resumed.code == 0
+    if not WHOLE:
+        Path("whole").mkdir()
+        os.chdir("whole")
+        Path("e.toml").write_text(LONG, encoding="utf-8")
+        WHOLE.append(slabdes("run", "e.toml", "--out", "out", "--jobs", "1", "--json").out)
+        os.chdir("..")
+    assert resumed.out == WHOLE[0]
     assert not working_path(Path("out")).exists()

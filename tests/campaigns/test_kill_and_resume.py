@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 @pytest.mark.slow
 def test_killed_studies_end_with_the_same_bytes_and_nothing_is_left_lost_or_run_twice(tmp_path: Path) -> None:
-    campaign = Campaign(tmp_path, seed=1, points=8, gone_s=PATIENCE_S)
+    campaign = Campaign(tmp_path, seed=1, points=5, gone_s=PATIENCE_S)
     campaign.run(6, lambda line: None)
     assert campaign.figures.findings == []
     assert campaign.figures.kills.total() == 6
