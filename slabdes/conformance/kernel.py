@@ -56,7 +56,7 @@ class ConformanceKernel(ClocklessKernel):
         self.tokens.append(f"{_prefix(cache)}pg:{node}{'t' if thisnode else 'a'}:{answer}")
 
     def note_fallback(self, cpu: SlabCpu, cache: KmemCache, node: int) -> None:
-        self.tokens.append(f"{_prefix(cache)}fb@{node}")
+        self.tokens.append(f"fb@{node}")
 
 
 _LETTER = "PUEX"

@@ -37,6 +37,8 @@ POLICIES = {
     "preferred": PolicyKind.PREFERRED,
     "spread": PolicyKind.SPREAD,
 }
+STRAIGHT = frozenset(path for path in Path if Path.NODE_PARTIAL <= path <= Path.FALLBACK_GROW)
+"""Paths of an object that came from the lists of nodes, not through the CPU's array."""
 DEFAULT_HZ = 1000
 ROOM_EVERY = 4096
 """Allocations after which it is looked how much room slabs take."""
@@ -268,7 +270,7 @@ class ScriptRunner:
         obj = self.driver.alloc(cpu, cache, flags, node)
         self._issued.append(_Issued(cache.index, obj, obj != NO_OBJECT))
         label = cpu.path.label if obj != NO_OBJECT else Path.FAIL.label
-        if cpu.altfail and obj != NO_OBJECT:
+        if cpu.altfail and obj != NO_OBJECT and cpu.path not in STRAIGHT:
             label = f"altfail-{label}"
         record: Record = {"i": line.index, "op": "a", "cpu": cpu.number}
         if cache.index:
@@ -284,6 +286,8 @@ class ScriptRunner:
         number = self._argument(line, 1, len(self._issued) - 1)
         issued = self._issued[number]
         record: Record = {"i": line.index, "op": "f", "cpu": cpu.number, "obj": number}
+        if issued.cache:
+            record["c"] = issued.cache
         if issued.obj == NO_OBJECT:
             yield {**record, "path": "skip"}
             return
@@ -291,8 +295,6 @@ class ScriptRunner:
             raise InputError(line.where, f"object {number} has been freed already", allowed="each object once")
         issued.held = False
         cache = self.state.caches[issued.cache]
-        if cache.index:
-            record["c"] = cache.index
         placed = self._placed(issued.obj)
         self.driver.free(cpu, cache, issued.obj)
         yield {**record, **placed, **self._served(cpu, cache, cpu.path.label)}

@@ -35,7 +35,7 @@ class ClocklessKernel(ShrinkingKernel[SlabCpu]):
         self.failing_calls = 0
         self.failing_node = NO_NODE
         self.page_limit = [UNLIMITED] * state.n_nodes
-        self.pages_given = [0] * state.n_nodes
+        self.pages_out = [0] * state.n_nodes
 
     def take_tokens(self) -> str:
         """What has been done since the last call."""
@@ -76,14 +76,14 @@ class ClocklessKernel(ShrinkingKernel[SlabCpu]):
         pages = 1 << cache.gfporder
         for candidate in (node,) if thisnode else self.zonelist(node):
             limit = self.page_limit[candidate]
-            if limit == UNLIMITED or self.pages_given[candidate] + pages <= limit:
-                self.pages_given[candidate] += pages
+            if limit == UNLIMITED or self.pages_out[candidate] + pages <= limit:
+                self.pages_out[candidate] += pages
                 return candidate
         return NO_NODE
 
     def kmem_freepages(self, cpu: SlabCpu, cache: KmemCache, node: int) -> Waits[None]:
-        # A page limit counts pages given in total: the recordings' pages are always fresh.
         yield from ()
+        self.pages_out[node] -= 1 << cache.gfporder
 
     def zonelist(self, node: int) -> tuple[int, ...]:
         n = self.state.n_nodes

@@ -239,6 +239,37 @@ def test_a_failed_allocation_takes_a_number_and_its_free_is_a_skip() -> None:
     assert records[3]["obj"] == 1
 
 
+def test_a_page_limit_counts_pages_that_are_out_of_all_caches_together() -> None:
+    lines = ["machine", "cache size=4096", "cache size=4096", "tune limit=1 batchcount=1 shared=0", "pagelimit 0 2"]
+    # The slab that is destroyed makes room, also for the other cache; one over the limit gets none.
+    records = run(*lines, "a 0", "a 0", "a 0", "f 0 0", "f 0 1", "shrink", "use 0", "a 0", "a 0", "a 0")
+    paths = [record["path"] for record in records if record["op"] == "a"]
+    assert paths == ["grow", "grow", "fail", "grow", "grow", "fail"]
+
+
+def test_a_limit_below_what_is_out_gives_nothing_until_enough_has_come_back() -> None:
+    lines = ["machine", "cache size=4096", "tune limit=1 batchcount=1 shared=0", "a 0", "a 0", "pagelimit 0 1", "a 0"]
+    records = run(*lines, "f 0 0", "f 0 1", "shrink", "a 0", "a 0")
+    assert [record["path"] for record in records if record["op"] == "a"] == ["grow", "grow", "fail", "grow", "fail"]
+
+
+def test_a_skipped_free_bears_the_cache_of_the_allocation_that_failed() -> None:
+    records = run("machine", "cache size=64", "cache size=1000", "pagelimit 0 0", "a 0", "use 0", "f 0 0")
+    assert records[-1] == {"i": 2, "op": "f", "cpu": 0, "obj": 0, "c": 1, "path": "skip"}
+
+
+def test_a_fallback_bears_no_cache() -> None:
+    records = run("machine nodes=2 cpus=2", "cache size=64", "cache size=1000", "failpages 2 1", "a 1 1")
+    assert "fb@1" in records[-1]["ev"].split()
+    assert "1/pg:1t:fail" in records[-1]["ev"].split()
+
+
+@pytest.mark.parametrize(("failing", "path"), [(1, "fallback-grow"), (2, "altfail-grow"), (3, "node-grow"), (4, "fallback-grow")])
+def test_altfail_is_told_of_a_refill_and_not_of_an_object_straight_from_lists(failing: int, path: str) -> None:
+    lines = ["machine nodes=2 cpus=2", "cache size=1000", "policy preferred 1", f"failpages {failing}", "a 0"]
+    assert run(*lines)[-1]["path"] == path
+
+
 def test_tunables_that_the_kernel_refuses_change_nothing() -> None:
     for words in ("limit=0", "batchcount=0", "limit=3 batchcount=4", "shared=-1", "limit=-7"):
         records = run("machine cpus=2", "cache size=1000", f"tune {words}")

@@ -82,6 +82,13 @@ def test_a_planted_error_is_told(told: str) -> None:
     assert any(told in sentence for sentence in check_accounting(PLANTED[told]))
 
 
+@pytest.mark.parametrize("more", range(4_461_786_281_928_100, 4_461_786_281_928_140))
+def test_runs_of_hours_add_up_though_floats_of_nanoseconds_are_rounded(more: int) -> None:
+    long = with_cpu(replace(RECORDS, elapsed=RECORDS.elapsed + more), think=FIRST.think + more, end=FIRST.end + more)
+    assert check_accounting(long) == []
+    assert "the parts of its time" in " ".join(check_accounting(with_cpu(long, work=FIRST.work + 9)))
+
+
 def test_errors_in_frames_name_their_point_and_replication() -> None:
     frames = frames_of(Point(3, "m", 4), [RECORDS, PLANTED["are somewhere"]])
     (sentence,) = check_accounting(frames)

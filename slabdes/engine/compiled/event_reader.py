@@ -104,7 +104,6 @@ class EventReader:
             # Where its chain lies, the state learns when all of it is brought back.
             slabs.append(Slab(number, cache.index, cache.num, 0))
         slabs[number].serial, slabs[number].nodeid = serial, node
-        self._kernel.pages_given[node] += 1 << cache.gfporder
 
     def _slab(self, number: int) -> tuple[Slab, KmemCache, KmemList3]:
         state = self._kernel.state

@@ -122,15 +122,20 @@ class SerialDriver:
         memory.set(jiffies=kernel.now, failing_calls=kernel.failing_calls, failing_node=kernel.failing_node)
         memory["policies"][0] = (kernel.policy.n_nodes, kernel.policy.kind, kernel.policy.node)
         memory["cpus"]["reap_node"][cpu.number] = cpu.reap_node
-        memory["free_pages"][:] = [
-            PLENTY if limit == UNLIMITED else max(0, limit - given)
-            for limit, given in zip(kernel.page_limit, kernel.pages_given, strict=True)
-        ]
+        memory["free_pages"][:] = self._free_pages()
+
+    def _free_pages(self) -> list[int]:
+        """Pages that the script lets each node give away."""
+        kernel = self._kernel
+        limits = zip(kernel.page_limit, kernel.pages_out, strict=True)
+        return [PLENTY if limit == UNLIMITED else max(0, limit - out) for limit, out in limits]
 
     def _take(self, cpu: SlabCpu) -> None:
         """What the operation has changed of that, and how it went."""
         kernel, memory = self._kernel, self._memory
         kernel.failing_calls = memory.get("failing_calls")
+        for node, (before, after) in enumerate(zip(self._free_pages(), memory["free_pages"].tolist(), strict=True)):
+            kernel.pages_out[node] += before - after
         kernel.policy.node = int(memory["policies"][0]["node"])
         cpu.path = Path(memory.of_cpu(cpu.number, "path"))
 

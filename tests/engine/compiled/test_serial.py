@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from itertools import zip_longest
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -70,6 +71,46 @@ def test_page_failures_and_policies_set_between_operations_are_heard() -> None:
     records = list(ScriptRunner(make_driver=SerialDriver).run(parse_script("\n".join(lines), "s")))
     assert records == list(ScriptRunner().run(parse_script("\n".join(lines), "s")))
     assert [record["path"] for record in records if record["op"] == "a"][:2] == ["fail", "grow"]
+
+
+def random_script(seed: int) -> list[str]:
+    """Three caches, one with descriptors elsewhere, on three nodes that run out of pages, under changing policies."""
+    random = Random(seed)
+    lines = ["machine nodes=3 cpus=5 map=0,0,1,1,2"]
+    lines += ["cache size=1000 flags=MEM_SPREAD", "cache size=64", "cache size=2048", "tune limit=4 batchcount=2 shared=1"]
+    asked, held = 0, []
+    for _line in range(400):
+        cpu, node = random.randrange(5), random.randrange(3)
+        if random.random() < 0.5:
+            lines.append(f"a {cpu}" + random.choice(["", f" {node}", f" {node} thisnode", " atomic"]))
+            held.append(asked)
+            asked += 1
+        elif held and random.random() < 0.8:
+            lines.append(f"f {cpu} {held.pop(random.randrange(len(held)))}")
+        else:
+            lines.append(
+                random.choice([
+                    f"use {random.randrange(3)}", f"use {random.randrange(3)}", f"pagelimit {node} {random.randrange(12)}",
+                    f"pagelimit {node} -1", f"failpages {random.randrange(4)}", f"failpages {random.randrange(4)} {node}",
+                    f"policy {random.choice(['preferred', 'interleave', 'spread'])} {node}", "policy none", f"shrink {cpu}",
+                    f"reap {cpu}", "advance 3000",
+                ])
+            )  # fmt: skip
+    return [*lines, "dump full"]
+
+
+def test_random_scripts_of_several_caches_limits_and_policies_have_equal_records() -> None:
+    paths: set[str] = set()
+    for seed in range(12):
+        script = "\n".join(random_script(seed))
+        ours, generators = (
+            list(ScriptRunner(make_driver=make).run(parse_script(script, "s"))) for make in (SerialDriver, GeneratorDriver)
+        )
+        assert ours == generators
+        assert {cache["check"] for cache in ours[-1]["caches"]} == {"ok"}
+        paths |= {record["path"] for record in ours if "path" in record}
+    assert {"skip", "fail", "fallback-grow", "node-partial"} <= paths
+    assert any(path.startswith("altfail-") for path in paths)
 
 
 def test_a_changed_recording_does_not_match(tmp_path: Path) -> None:
