@@ -174,9 +174,9 @@ def test_on_a_computer_of_many_processors_the_default_of_jobs_is_allowed() -> No
     assert done.stdout == "256\n"
 
 
-def test_pictures_need_no_windows_however_they_are_set_up(slabdes: Slabdes) -> None:
+def test_pictures_need_no_windows_and_no_place_for_a_cache_however_they_are_set_up(slabdes: Slabdes) -> None:
     program = ["machine", "show", "uma-4"]
-    environment = os.environ | {"MPLBACKEND": "bogus"}
+    environment = os.environ | {"MPLBACKEND": "bogus", "XDG_CACHE_HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull}
     done = subprocess.run(
         [sys.executable, "-m", "slabdes", *program], capture_output=True, text=True, env=environment, check=True
     )

@@ -42,7 +42,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "scan": frozenset({"workload", "engine.compiled"}),
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
-    "study": STUDY | {"allocator.state", "allocator.tunables"},
+    "study": STUDY | {"allocator.state", "allocator.tunables", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages"},
     # The two rooms of proof.
     "conformance": frozenset(

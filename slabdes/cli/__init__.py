@@ -6,6 +6,7 @@ Heavy libraries are imported by the commands that need them, so that `slabdes --
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -101,6 +102,8 @@ def main() -> None:
     prepare_streams()
     # Pictures go into files: whatever windows are set up, or wrongly, is none of our business.
     os.environ.pop("MPLBACKEND", None)
+    # Nor where it finds no place for its cache: it takes a temporary one.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = app(prog_name="slabdes", standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
