@@ -6,7 +6,7 @@ Differences are paired by replication, so that common random numbers cancel. Lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,20 +39,13 @@ class Compared:
     difference: Interval | None
 
 
-def _in_full(key: str, varied: Sequence[str]) -> str:
-    """The one varied key that `key` stands for, or `key` itself."""
-    first, _, last = key.rpartition(".")
-    meant = [name for name in varied if name.endswith(f".{last}") and name.startswith(first.partition(".")[0])]
-    return meant[0] if key not in varied and len(meant) == 1 else key
-
-
 def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list[Compared]:
     """Compare, within one sweep, every value of `key` with its first; each label names the value compared.
 
     `key` may be a swept key's last word, or have a cache's number for its name. Raises InputError if the sweep does not vary it.
     """
     varied = [*_POINT, *frames.swept_keys()]
-    key = _in_full(key, varied)
+    key = frames.key_named(key)
     if key not in varied or frames.points[key].n_unique() < 2:
         several = [name for name in varied if frames.points[name].n_unique() > 1]
         raise InputError(
