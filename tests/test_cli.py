@@ -535,10 +535,8 @@ def test_a_comparison_takes_a_keys_last_word_and_says_what_a_single_replication_
     written(SMALL + '\n[sweep]\n"cache.size-256.limit" = [12, 60]\n')
     assert slabdes("run", "e.toml", "--out", "swept", "--set", "replications=1").code == 0
     full = slabdes("compare", "swept", "--by", "cache.size-256.limit").out
-    assert full.endswith(
-        "A single replication: nothing is concluded from these differences; --set replications=5 gives them intervals.\n"
-    )
+    assert "One replication: nothing is concluded from these differences" in full
     for by in ("limit", "cache.0.limit"):
-        assert slabdes("compare", "swept", "--by", by).out.splitlines()[1:] == full.splitlines()[1:]
+        assert slabdes("compare", "swept", "--by", by).out == full
     assert slabdes("run", "e.toml", "--out", "more").code == 0
-    assert "single replication" not in slabdes("compare", "more", "--by", "limit").out
+    assert "One replication" not in slabdes("compare", "more", "--by", "limit").out

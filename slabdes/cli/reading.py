@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slabdes.cli.options import All, Json, PointNumber, Replication, RunFolder
-from slabdes.cli.output import print_json, print_rich, print_sheet, say
+from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.errors import InputError, nearest
 from slabdes.folders import free_folder
 
 if TYPE_CHECKING:
     from slabdes.results.run import Run
+
+Where = Annotated[
+    list[str],
+    typer.Option("--where", metavar="KEY=VALUE", help="Only points with this setting, as limit=60; may be repeated."),
+]
 
 
 def show(
@@ -24,10 +29,7 @@ def show(
     point: Annotated[
         list[int], typer.Option("--point", metavar="N", min=0, help="Only this point of a sweep; may be repeated.")
     ] = [],  # noqa: B006 -- typer needs a list and never changes it
-    where: Annotated[
-        list[str],
-        typer.Option("--where", metavar="KEY=VALUE", help="Only points with this setting, as limit=60; may be repeated."),
-    ] = [],  # noqa: B006 -- as above
+    where: Where = [],  # noqa: B006 -- as above
     named: Annotated[
         list[str],
         typer.Option("--table", metavar="NAME", help="Only this table, whole: rates, times, locks ...; may be repeated."),
@@ -145,24 +147,34 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another one, compared with the first.")] = None,
     by: Annotated[str, typer.Option("--by", metavar="KEY", help="Of one sweep: compare the values of this key.")] = "",
+    where: Where = [],  # noqa: B006 -- typer needs a list and never changes it
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two sides of one sweep.
 
-    Points with the same machine, CPUs and settings are set side by side: operations a second, mean times, waiting, their
-    ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
+    Points with the same machine, CPUs and settings are set side by side: operations a second, waiting, means and percentiles,
+    their ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
     """
+    from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
     from slabdes.results.run import Run
-    from slabdes.stats.compare import compare_by, compare_runs, comparison_frame, comparison_sheet
+    from slabdes.stats.compare import compare_by, compare_runs
 
     if (second is None) == (not by):
         raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
-    one = Run.load(first)
-    other = one if second is None else Run.load(second)
-    rows = compare_runs(one.frames, other.frames) if second is not None else compare_by(one.frames, by)
+    one = _some_points(Run.load(first), (), where)
+    other = one if second is None else _some_points(Run.load(second), (), where)
+    compared = compare_by(one, by) if second is None else compare_runs(one, other, (str(first), str(second)))
     if as_json:
-        print_json(comparison_frame(rows).to_dicts())
+        print_json(compared.frame().to_dicts())
         return
-    print_sheet(comparison_sheet(rows, f"{second} against {first}" if second is not None else f"{first} by {by}"))
-    if min(one.manifest.replications, other.manifest.replications) < 2:
-        say("A single replication: nothing is concluded from these differences; --set replications=5 gives them intervals.")
+    for sentence in comparison_answer(compared):
+        say_paragraph(sentence)
+    say("")
+    for line in comparison_about(compared, str(first)):
+        say_paragraph(line)
+    say("")
+    for sheet in comparison_sheets(compared, everything):
+        print_sheet(sheet)
+    if min(compared.replications) > 1:
+        say_paragraph("±: half the 95 % interval over replications, in % of a side's figure (of a share, in points).")

@@ -298,7 +298,7 @@ def test_points_that_have_nothing_in_common_are_not_compared() -> None:
     sweep = {"machine": [{"preset": "uma-4", "cpus": 1}, {"preset": "numa-2x4", "cpus": 2}]}
     run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
     with pytest.raises(InputError, match="no point of machine uma-4 has its like at another value"):
-        compare_by(run.frames, "machine")
+        compare_by(run, "machine")
 
 
 COSTS = {"sweep": {"machine.costs.lock_op": list(range(1, 41))}, "replications": 1}
