@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slabdes.answers import screen
 from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
-from slabdes.results import text
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.study import trace_info as traces
@@ -40,7 +40,7 @@ class Run(results_run.Run):
 
     def _repr_html_(self) -> str:
         """The run's tables for a notebook."""
-        return text.html(self)
+        return screen.html(self)
 
     @staticmethod
     def load(folder: Path | str) -> Run:

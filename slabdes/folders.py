@@ -242,3 +242,15 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL in the name
         raise InputError(str(path), str(error), allowed="a folder's name") from None
+
+
+def free_folder(folder: Path, resume: bool = False) -> Path:
+    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice.
+
+    With `resume`, one that was being written goes before, and if there is none the last that was finished.
+    """
+    number, chosen, last = 1, folder, None
+    while chosen.exists() and not (resume and working_path(chosen).exists()):
+        number, last = number + 1, chosen
+        chosen = folder.with_name(f"{folder.name}-{number}")
+    return last if resume and last is not None and not working_path(chosen).exists() else chosen

@@ -50,9 +50,11 @@ ROOMS: dict[str, frozenset[str]] = {
     ),
     "validation": frozenset({"config", "machine", "engine.records", "engine.compiled", "results", "stats", "study"}),
     "plots": frozenset({"results", "stats"}),
-    "api": frozenset({"config", "results", "study", "plots", "validation"}),
+    "answers": frozenset({"results", "stats"}),
+    "api": frozenset({"answers", "config", "results", "study", "plots", "validation"}),
     "cli": frozenset(
         {
+            "answers",
             "api",
             "config",
             "machine",

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import conformance, guide, machines, measuring, runs, traces
+from slabdes.cli import conformance, guide, machines, measuring, reading, runs, traces
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error
 from slabdes.errors import InputError, SlabdesError, shown
@@ -36,10 +36,11 @@ app.add_typer(trace_app, name="trace")
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": runs.run,
     "replay": runs.replay,
-    "plot": runs.plot,
-    "slabinfo": runs.slabinfo,
-    "lock-stat": runs.lock_stat,
-    "compare": runs.compare,
+    "show": reading.show,
+    "plot": reading.plot,
+    "slabinfo": reading.slabinfo,
+    "lock-stat": reading.lock_stat,
+    "compare": reading.compare,
     "conform": conformance.conform,
     "geometry": conformance.geometry,
     "bench": measuring.bench,

@@ -15,6 +15,7 @@ EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
 MACHINE_HELP = "A preset's name, host, or a file: our TOML, hwloc XML, numactl --hardware, or a CSV of core-to-core latencies."
+All = Annotated[bool, typer.Option("--all", help="Every row of every table, of every setting.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[
     Path | None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands that run experiments and read what runs have left: run, replay, plot, slabinfo, lock-stat, compare."""
+"""Commands that run experiments: run, replay. Leaves out what reads their folders again (`reading`)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ import typer
 
 from slabdes.cli.options import (
     ALL_PROCESSORS,
+    All,
     Engine,
     Jobs,
     Json,
     Out,
-    PointNumber,
-    Replication,
     Resume,
-    RunFolder,
     SetKeys,
     Slabinfo,
 )
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_error
-from slabdes.errors import InputError
-from slabdes.folders import working_path
+from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
 
@@ -49,6 +46,7 @@ def run(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Run an experiment: tables, frames and figures.
@@ -63,7 +61,9 @@ def run(
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = load_experiment(experiment, changes, caches)
-    _simulate(loaded, out or _free(RUNS / experiment.stem, resume), jobs, resume, as_json, where=str(experiment))
+    _simulate(
+        loaded, out or free_folder(RUNS / experiment.stem, resume), jobs, resume, as_json, everything, where=str(experiment)
+    )
 
 
 def replay(
@@ -154,6 +154,7 @@ def replay(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Replay a real kmem trace on any machine.
@@ -200,20 +201,8 @@ def replay(
     name_caches(raw, named, (setting.partition("=")[0] for setting in settings))
     apply_settings(raw, settings)
     add_sweeps(raw, named, sweep)
-    folder = out or _free(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
-    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, by_load=by_load, assumed=assumed)
-
-
-def _free(folder: Path, resume: bool = False) -> Path:
-    """`folder`, or with the first number behind it that nothing holds, so that the same command can be given twice.
-
-    With `resume`, one that was being written goes before, and if there is none the last that was finished.
-    """
-    number, chosen, last = 1, folder, None
-    while chosen.exists() and not (resume and working_path(chosen).exists()):
-        number, last = number + 1, chosen
-        chosen = folder.with_name(f"{folder.name}-{number}")
-    return last if resume and last is not None and not working_path(chosen).exists() else chosen
+    folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
+    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, everything, by_load=by_load, assumed=assumed)
 
 
 def _simulate(
@@ -222,6 +211,7 @@ def _simulate(
     jobs: int,
     resume: bool,
     as_json: bool,
+    everything: bool,
     where: str | None = None,
     by_load: bool = False,
     assumed: Sequence[str] = (),
@@ -233,7 +223,7 @@ def _simulate(
     with progress_bar() as progress:
         result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
         loads = _loads(result, experiment, jobs, progress) if by_load else []
-    _show(result, out, as_json, loads, assumed)
+    _show(result, out, as_json, everything, loads, assumed)
 
 
 def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadPoint]:
@@ -248,16 +238,17 @@ def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadP
     return []
 
 
-def _show(result: Run, out: Path, as_json: bool, loads: list[LoadPoint], assumed: Sequence[str]) -> None:
+def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: list[LoadPoint], assumed: Sequence[str]) -> None:
     """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
     if as_json:
-        from slabdes.results.text import as_plain
+        from slabdes.answers.screen import as_plain
 
         more: dict[str, Any] = {"by_load": [asdict(point) for point in loads]} if loads else {}
         more |= {"assumed": assumed} if assumed else {}
         print_json({"folder": str(out), **as_plain(result), **more})
         return
-    from slabdes.results.text import WIDTH, table
+    from slabdes.answers.screen import table
+    from slabdes.results.text import WIDTH
 
     if loads:
         from slabdes.study.load import load_sentence, load_sheet
@@ -266,84 +257,5 @@ def _show(result: Run, out: Path, as_json: bool, loads: list[LoadPoint], assumed
         print_sheet(load_sheet(loads))
     for why in assumed:
         say(why)
-    print_rich(table(result), WIDTH)
+    print_rich(table(result, everything, str(out)), WIDTH)
     say(f"results, frames and figures: {out}")
-
-
-def plot(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Draw a run's figures again from its frames."""
-    from slabdes.api import Run
-    from slabdes.folders import whole_folder
-    from slabdes.results.folder import check_output
-
-    loaded = Run.load(folder)
-    target = out or _free(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
-    check_output(target)
-    with whole_folder(target) as drawn:
-        paths = [str(target / path.name) for path in loaded.plot.save(drawn)]
-    if as_json:
-        print_json(paths)
-    else:
-        say("\n".join(paths))
-
-
-def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
-    from slabdes.results.run import Run
-    from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
-
-    one = Run.load(folder).replication(point, replication)
-    rows = slabinfo_rows(one.caches, one.slabs)
-    if as_json:
-        print_json([asdict(row) for row in rows])
-    else:
-        say(slabinfo_text(rows), end="")
-
-
-def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's locks by class, as /proc/lock_stat 0.4.
-
-    Beneath each class: the functions in which waiters waited, then those that had taken the lock they waited for.
-    """
-    from slabdes.results.lock_stat import lock_classes, lock_stat_text
-    from slabdes.results.run import Run
-
-    one = Run.load(folder).replication(point, replication)
-    classes = lock_classes(one.locks, one.contention_points)
-    if as_json:
-        print_json([asdict(one) for one in classes])
-    else:
-        say(lock_stat_text(classes), end="")
-
-
-def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another one, compared with the first.")] = None,
-    by: Annotated[str, typer.Option("--by", metavar="KEY", help="Of one sweep: compare the values of this key.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Compare two runs, or two sides of one sweep.
-
-    Points with the same machine, CPUs and settings are set side by side: operations a second, mean times, waiting, their
-    ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
-    """
-    from slabdes.results.run import Run
-    from slabdes.stats.compare import compare_by, compare_runs, comparison_frame, comparison_sheet
-
-    if (second is None) == (not by):
-        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
-    one = Run.load(first)
-    other = one if second is None else Run.load(second)
-    rows = compare_runs(one.frames, other.frames) if second is not None else compare_by(one.frames, by)
-    if as_json:
-        print_json(comparison_frame(rows).to_dicts())
-        return
-    print_sheet(comparison_sheet(rows, f"{second} against {first}" if second is not None else f"{first} by {by}"))
-    if min(one.manifest.replications, other.manifest.replications) < 2:
-        say("A single replication: nothing is concluded from these differences; --set replications=5 gives them intervals.")

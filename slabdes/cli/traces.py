@@ -54,7 +54,7 @@ def _title(what: str, rows: int, of: int) -> str:
 def _caches(found: TraceInfo, rows: int) -> Sheet:
     from slabdes.results.text import Sheet, count_text, share_text
 
-    heads = ("cache", "bytes", "allocs", "frees", "traffic", "remote frees", "most live", "never freed", "CPUs", "sites")
+    heads = ("cache", "bytes", "allocs", "frees", "traffic", "freed on other CPU", "most live", "never freed", "CPUs", "sites")
     cells = [
         (
             *(cache.name, f"{cache.size}", count_text(cache.allocs), count_text(cache.frees), share_text(cache.share)),
@@ -63,7 +63,11 @@ def _caches(found: TraceInfo, rows: int) -> Sheet:
         )
         for cache in found.caches[:rows]
     ]
-    title = _title(f"caches by traffic (most live: of {found.moments} moments)", rows, len(found.caches))
+    title = _title(
+        f"caches by traffic (most live: of {found.moments} moments)",
+        rows,
+        len(found.caches),
+    )
     return Sheet(title, heads, 1, tuple(cells))
 
 

@@ -142,6 +142,13 @@ class Frames:
         """The keys that the sweep varies, in the experiment's order."""
         return [name for name in self.points.columns if name not in POINT_COLUMNS]
 
+    def key_named(self, name: str) -> str:
+        """The one column of points that `name` stands for, as a swept key's last word does, or `name` itself."""
+        known = ["machine", "cpus", *self.swept_keys()]
+        first, _, last = name.rpartition(".")
+        meant = [key for key in known if key.endswith(f".{last}") and key.startswith(first.partition(".")[0])]
+        return meant[0] if name not in known and len(meant) == 1 else name
+
     def of_points(self, points: Sequence[int]) -> Frames:
         """The frames of some points only. Raises InputError for a point that is not there."""
         import polars as pl

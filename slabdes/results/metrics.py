@@ -59,6 +59,11 @@ def quantile(histogram: pl.DataFrame, q: float) -> float:
     return float(_quantiles(grouped, ["point"], {"q": q})["q"].item())
 
 
+def quantiles(histogram: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """A row for each group of `by`, with each of QUANTILES over what the group's rows count."""
+    return _quantiles(histogram, by, QUANTILES)
+
+
 def _quantiles(histogram: pl.DataFrame, by: Sequence[str], wanted: Mapping[str, float]) -> pl.DataFrame:
     """One row for each group of `by`, one column for each of `wanted`'s quantiles, by nearest rank."""
     import polars as pl
@@ -113,8 +118,8 @@ def rates(frames: Frames) -> pl.DataFrame:
     return joined.select(
         *_RUN,
         "operations",
-        _ratio("operations", "elapsed_ns", NS_PER_S).alias("operations_per_s"),
-        _ratio("waiting", "span").alias("share_waiting"),
+        ratio("operations", "elapsed_ns", NS_PER_S).alias("operations_per_s"),
+        ratio("waiting", "span").alias("share_waiting"),
     )
 
 
@@ -142,11 +147,12 @@ def _at_work(frames: Frames) -> pl.DataFrame:
     return frames.cpus.filter(did > 0).with_columns((pl.col("end_ns") - pl.col("start_ns") - pl.col("idle_ns")).alias("span"))
 
 
-def _ratio(numerator: str, denominator: str, scale: float = 1.0) -> pl.Expr:
+def ratio(numerator: str, denominator: str | pl.Expr, scale: float = 1.0) -> pl.Expr:
     """A quotient of columns, 0 where the denominator is."""
     import polars as pl
 
-    return pl.when(pl.col(denominator) > 0).then(pl.col(numerator) * scale / pl.col(denominator)).otherwise(0.0)
+    whole = pl.col(denominator) if isinstance(denominator, str) else denominator
+    return pl.when(whole > 0).then(pl.col(numerator) * scale / whole).otherwise(0.0)
 
 
 def summary(frames: Frames) -> pl.DataFrame:
@@ -165,12 +171,11 @@ def summary(frames: Frames) -> pl.DataFrame:
         pl.col("least_ns").min().alias("min_ns"),
         pl.col("greatest_ns").max().alias("max_ns"),
     )
-    quantiles = _quantiles(frames.latency, key, QUANTILES)
     per_point = rates(frames).group_by("point").agg(pl.col("operations_per_s", "share_waiting").mean())
-    table = labels(frames).join(times, on="point").join(quantiles, on=key)
+    table = labels(frames).join(times, on="point").join(quantiles(frames.latency, key), on=key)
     table = table.join(per_point, on="point").join(_counts(frames), on=key)
     ordered = table.with_columns(
-        *_within_times(),
+        *within_times(),
         (pl.col("all") / pl.col("replications")).alias("operations"),
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
         pl.col("op").replace_strict(list(OPERATIONS), list(range(len(OPERATIONS))), return_dtype=pl.Int32).alias("order"),
@@ -226,29 +231,9 @@ def per_node(frames: Frames) -> pl.DataFrame:
     )
 
 
-def waits_for(frames: Frames) -> pl.DataFrame:
-    """Who waits for whom: a row a point, lock kind, waiter and holder, most waits first.
-
-    waits is the mean over replications, share the part of all waits for locks of that kind. `waiter` is the kernel function
-    that began to wait, `holder` the one in which the lock had last been acquired.
-    """
-    import polars as pl
-
-    key = ["point", "kind"]
-    table = frames.contention_points.group_by(*key, "waiter", "holder").agg(pl.col("count").sum())
-    table = table.join(frames.points.select("point", "replications"), on="point")
-    return table.sort(*key, "count", "waiter", "holder", descending=[False, False, True, False, False]).select(
-        *key,
-        "waiter",
-        "holder",
-        (pl.col("count") / pl.col("replications")).alias("waits"),
-        (pl.col("count") / pl.col("count").sum().over(key)).alias("share"),
-    )
-
-
 def lock_quantiles(frames: Frames) -> pl.DataFrame:
     """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns and p999_ns over all replications."""
-    return _quantiles(frames.lock_times, ["point", "node", "kind", "what"], QUANTILES)
+    return quantiles(frames.lock_times, ["point", "node", "kind", "what"])
 
 
 def ccdf(frames: Frames) -> pl.DataFrame:
@@ -298,7 +283,7 @@ def where_time_went(frames: Frames) -> pl.DataFrame:
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
     sums = _at_work(frames).group_by("point").agg(*columns, pl.col("span").sum())
     table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
-    return table.select(*labels(frames).columns, *(_ratio(part, "span").alias(part) for part in TIME_PARTS))
+    return table.select(*labels(frames).columns, *(ratio(part, "span").alias(part) for part in TIME_PARTS))
 
 
 def where_operations_went(frames: Frames) -> pl.DataFrame:
@@ -311,10 +296,10 @@ def where_operations_went(frames: Frames) -> pl.DataFrame:
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in SPENT_PARTS]
     sums = frames.spent.group_by("point", "op").agg(columns).with_columns(pl.sum_horizontal(SPENT_PARTS).alias("total"))
     table = labels(frames).join(sums, on="point").sort("point", pl.col("op").cast(pl.Enum(OPERATIONS)))
-    return table.select(*labels(frames).columns, "op", *(_ratio(part, "total").alias(part) for part in SPENT_PARTS))
+    return table.select(*labels(frames).columns, "op", *(ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
 
-def _within_times() -> list[pl.Expr]:
+def within_times() -> list[pl.Expr]:
     """QUANTILES within min_ns and max_ns: a bucket's middle may lie beyond the least and greatest time, which are exact."""
     import polars as pl
 
@@ -337,12 +322,12 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
     counts = frames.cpus.group_by("point").agg(
         pl.col("interrupts").sum().alias("handled"), pl.col("interrupts_lost").sum().alias("lost")
     )
-    times = _quantiles(frames.interrupt_times, by, QUANTILES)
+    times = quantiles(frames.interrupt_times, by)
     table = labels(frames).join(sums, on="point").join(times, on=by).join(counts, on="point").sort("point", "what")
     each = [(pl.col(name) / pl.col("replications")).alias(name) for name in ("handled", "lost")]
     return table.select(
         *labels(frames).columns, "what", (pl.col("all") / pl.col("replications")).alias("count"),
-        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *_within_times(), "max_ns", *each,
+        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *within_times(), "max_ns", *each,
     )  # fmt: skip
 
 

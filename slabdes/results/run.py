@@ -6,13 +6,13 @@ Both are read-only views of a manifest and frames. Leaves out figures: `plots.ac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabdes.errors import MAX_LINE, InputError, shown
-from slabdes.results import accounting, metrics
+from slabdes.results import accounting, breakdown, contention, metrics
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -114,8 +114,20 @@ class Run:
         return metrics.per_node(self.frames)
 
     def waits_for(self) -> pl.DataFrame:
-        """Who waits for whom, a row a point, lock kind and pair of functions; see `metrics.waits_for`."""
-        return metrics.waits_for(self.frames)
+        """Who waits for whom in time lost, a row a point, lock and pair of functions; see `contention.waits_for`."""
+        return contention.waits_for(self.frames)
+
+    def per_lock(self) -> pl.DataFrame:
+        """Lock figures and time lost, a row a point, kind, cache and node; see `contention.locks`."""
+        return contention.locks(self.frames)
+
+    def per_path(self) -> pl.DataFrame:
+        """Operations by how they were served, a row a point, operation and path; see `breakdown.paths`."""
+        return breakdown.paths(self.frames)
+
+    def per_cache(self) -> pl.DataFrame:
+        """Operations and what they cost, a row a point and cache; see `breakdown.caches`."""
+        return breakdown.caches(self.frames)
 
     def ccdf(self) -> pl.DataFrame:
         """Tail curves of latency by path; see `metrics.ccdf`."""
@@ -152,6 +164,13 @@ class Run:
         if point is None and len(numbers) > 1:
             raise InputError("point", f"none is given, and this run has {len(numbers)}", allowed=f"{numbers[0]} to {numbers[-1]}")
         return self.frames.replication(numbers[0] if point is None else point, replication)
+
+    def of_points(self, points: Sequence[int]) -> Run:
+        """The run of some of its points, which keep their numbers. Raises InputError for one that is not there."""
+        some = self.frames.of_points(points)
+        told = tuple(point for point in self.manifest.points if point["point"] in points)
+        manifest = replace(self.manifest, digest=some.digest(), points=told, warnings=tuple(some.warnings()))
+        return type(self)(manifest, some)
 
     def check(self) -> list[str]:
         """What does not add up, one sentence each; an empty list when all is well. See `accounting.check_accounting`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two sides of a comparison, point by point: the same machine, CPUs and settings, other allocator or tunable.
 
-Differences are paired by replication, so that common random numbers cancel. Leaves out which difference matters.
+Differences are paired by replication where both sides have the same seed, so that common random numbers cancel. Leaves out words.
 """
 
 from __future__ import annotations
@@ -11,27 +11,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.results import metrics
+from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import Sheet, count_text, share_text, time_text
-from slabdes.stats.intervals import CONFIDENCE, Interval, mean_interval, paired_difference
+from slabdes.results.run import Run
+from slabdes.stats.differences import Setting, difference, differences, setting_of
+from slabdes.stats.estimates import apart
+from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
 if TYPE_CHECKING:
     import polars as pl
 
-MEASURES: Final = ("operations_per_s", "alloc_mean_ns", "free_mean_ns", "share_waiting")
-"""What is compared: rates of a replication, and mean times of its allocations and frees."""
+RATES: Final = ("operations_per_s", "share_waiting")
+TIMES: Final = ("mean_ns", *metrics.QUANTILES)
+MEASURES: Final = (*RATES, *(f"{op}_{time}" for op in ("alloc", "free", "section") for time in TIMES))
+"""What is compared: rates, mean times and percentiles of an operation that both sides have."""
 _POINT: Final = ("machine", "cpus")
+Label = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One measure at one point: the means of both sides, their ratio, and the paired difference second - first.
+    """One measure of one pair of points: both sides, their ratio (None where the first is 0), and second - first.
 
-    `ratio` is None where the first side is 0, `difference` where the sides differ in replications.
+    `difference` is None where no interval of it is known and the sides differ in replications.
     """
 
-    label: Mapping[str, Any]
+    label: Label
     measure: str
     first: Interval
     second: Interval
@@ -39,20 +44,82 @@ class Compared:
     difference: Interval | None
 
 
-def _in_full(key: str, varied: Sequence[str]) -> str:
-    """The one varied key that `key` stands for, or `key` itself."""
-    first, _, last = key.rpartition(".")
-    meant = [name for name in varied if name.endswith(f".{last}") and name.startswith(first.partition(".")[0])]
-    return meant[0] if key not in varied and len(meant) == 1 else key
+@dataclass(frozen=True)
+class Pair:
+    """Two points side by side: what both have in common, which ones they are, every measure, and the locks' cost to each.
+
+    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`.
+    """
+
+    label: Label
+    points: tuple[int, int]
+    rows: tuple[Compared, ...]
+    lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
+
+    def row(self, measure: str) -> Compared | None:
+        """One measure, None where a side lacks it."""
+        return next((row for row in self.rows if row.measure == measure), None)
 
 
-def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list[Compared]:
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared: `sides` names them, `key` is what they differ by (empty for two runs), `pairs` are the points.
+
+    `differing` are other settings that differ between two runs; `left_out` points have no like on the other side; `paired`
+    says whether common random numbers cancel, `replications` how many there are on each side.
+    """
+
+    sides: tuple[str, str]
+    key: str
+    pairs: tuple[Pair, ...]
+    differing: tuple[Setting, ...]
+    left_out: int
+    paired: bool
+    replications: tuple[int, int]
+
+    def frame(self) -> pl.DataFrame:
+        """Every measure of every pair as a tidy frame; see `comparison_frame`."""
+        return comparison_frame(self.rows)
+
+    def difference(self, measure: str = MEASURES[0]) -> Interval:
+        """How much the second side exceeds the first, with its interval, where one point is compared; see MEASURES.
+
+        Raises InputError for another measure, for several points, and where no interval is known.
+        """
+        mine = [row for row in self.rows if row.measure == measure]
+        if not mine:
+            raise InputError("compare", f"no measure {shown(measure)!r}{nearest(measure, MEASURES)}", allowed=", ".join(MEASURES))
+        if len(mine) > 1:
+            raise InputError("compare", f"{len(mine)} points are compared", allowed="one, or the rows of frame()")
+        if mine[0].difference is None:
+            raise InputError("compare", "{} and {} replications".format(*self.replications), allowed="2 or more on both sides")
+        return mine[0].difference
+
+    @property
+    def rows(self) -> list[Compared]:
+        """Every measure of every pair."""
+        return [row for pair in self.pairs for row in pair.rows]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One point: what it is known by, and each measure of all replications and of each."""
+
+    point: int
+    label: dict[str, Any]
+    pooled: dict[str, float]
+    alone: dict[str, list[float]]
+    lost: dict[tuple[Any, ...], float]
+
+
+def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison:
     """Compare, within one sweep, every value of `key` with its first; each label names the value compared.
 
     `key` may be a swept key's last word, or have a cache's number for its name. Raises InputError if the sweep does not vary it.
     """
+    frames = run.frames
     varied = [*_POINT, *frames.swept_keys()]
-    key = _in_full(key, varied)
+    key = frames.key_named(key)
     if key not in varied or frames.points[key].n_unique() < 2:
         several = [name for name in varied if frames.points[name].n_unique() > 1]
         raise InputError(
@@ -63,111 +130,142 @@ def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list
     without = {key, "machine"} if key.startswith("machine.") else {key}
     if key == "machine":
         without |= {name for name in varied if name.startswith("machine.")}
-    sides = {value: _measures(frames, _points_with(frames, key, value), without) for value in values}
-    rows = [
-        row
+    without |= {"cpus", "machine.cpus"} if key in ("cpus", "machine.cpus") else set()
+    keys = [name for name in varied if name not in without]
+    sides = {value: _sides(frames, _points_with(frames, key, value), keys, {}) for value in values}
+    first = sides[values[0]]
+    pairs = [
+        pair
         for value in values[1:]
-        for row in _compare(sides[values[0]], sides[value], {key: f"{value} / {values[0]}"}, confidence)
+        for pair in _pairs(first, sides[value], {key: value} if len(values) > 2 else {}, True, confidence)
     ]
-    if not rows:
+    if not pairs:
         problem = f"no point of {key} {shown(values[0])} has its like at another value"
         raise InputError("--by", problem, allowed="a key that varies while the others stay")
-    return rows
+    names = (str(values[0]), str(values[1]) if len(values) == 2 else "others")
+    left = len(first) * (len(values) - 1) - len(pairs)
+    repeated = run.manifest.replications
+    return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated))
 
 
-def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE) -> list[Compared]:
-    """Compare two runs at the points that both have: the same machine, CPUs, and settings that both sweep.
+def compare_runs(
+    first: Run, second: Run, sides: tuple[str, str] = ("first", "second"), confidence: float = CONFIDENCE
+) -> Comparison:
+    """Compare two runs at the points that both have: the same CPUs and settings, and the same machine if any has.
 
-    Raises InputError if there is no such point, or a run has several for the same settings.
+    A setting that only one of them sweeps is taken from the other's experiment. Raises InputError for workloads of different
+    kinds, where no point has its like, and where several points of a run have the same settings.
     """
-    common = [key for key in first.swept_keys() if key in second.swept_keys()]
-    sides = [_measures(frames, frames.point_numbers(), set(), common) for frames in (first, second)]
-    rows = _compare(sides[0], sides[1], {}, confidence)
-    if not rows:
-        raise InputError("compare", "the runs have no point in common", allowed="runs with the same machine, CPUs and settings")
-    return rows
+    kinds = (first.manifest.workload, second.manifest.workload)
+    if kinds[0] != kinds[1]:
+        raise InputError("compare", f"workloads {kinds[0]} and {kinds[1]}", allowed="two runs of the same kind of workload")
+    differing = differences(first.manifest, second.manifest)
+    swept = list(dict.fromkeys([*first.frames.swept_keys(), *second.frames.swept_keys()]))
+    seeds = first.manifest.seed == second.manifest.seed
+    ways = [(*_POINT, *swept), ("cpus", *_not_of_machine(swept))]
+    ways += [()] if first.points.height == second.points.height == 1 else []
+    for keys in ways:
+        found = [_sides(run.frames, run.frames.point_numbers(), keys, run.manifest.experiment) for run in (first, second)]
+        alike = all(len(sides) == run.points.height for sides, run in zip(found, (first, second), strict=True))
+        pairs = _pairs(found[0], found[1], {}, seeds, confidence) if alike else []
+        if pairs:
+            break
+    else:
+        raise InputError("compare", "the runs have no point in common", allowed="runs with the same CPUs and settings")
+    left = len(found[0]) + len(found[1]) - 2 * len(pairs)
+    repeated = (first.manifest.replications, second.manifest.replications)
+    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds and repeated[0] == repeated[1], repeated)
 
 
-Measures = dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, list[float]]]]
-"""By a point's label values: the label, and each measure's values by replication."""
+def _not_of_machine(keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if not key.startswith("machine.")]
 
 
 def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
     return [int(row["point"]) for row in frames.points.iter_rows(named=True) if row[key] == value]
 
 
-def _measures(frames: Frames, points: list[int], without: set[str], only: list[str] | None = None) -> Measures:
-    keys = [key for key in (*_POINT, *(frames.swept_keys() if only is None else only)) if key not in without]
-    values = metrics.by_replication(frames.of_points(points))
-    result: Measures = {}
-    for row in frames.points.iter_rows(named=True):
-        if row["point"] not in points:
-            continue
-        label = {key: row[key] for key in keys}
+def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: Mapping[str, Any]) -> dict[tuple[Any, ...], _Side]:
+    """Each of these points by the values of `keys`; those that are no column are the experiment's."""
+    some = frames.of_points(points)
+    separate, whose = apart(some)
+    alone, pooled = _measures(separate), _measures(some)
+    lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
+    for row in contention.locks(some).iter_rows(named=True):
+        lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
+    result: dict[tuple[Any, ...], _Side] = {}
+    for row in some.points.iter_rows(named=True):
+        point = row["point"]
+        label = {key: row[key] if key in row else setting_of(experiment, key) for key in keys}
         place = tuple(label.values())
-        if place in result:
-            raise InputError("compare", f"several points have {label}", allowed="one point for each setting on each side")
-        mine = values.filter(point=row["point"]).sort("replication")
-        result[place] = (label, {measure: [float(value) for value in mine[measure]] for measure in MEASURES})
+        runs = [alone[number] for number, owner in enumerate(whose) if owner == point]
+        measured = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
+        result[place] = _Side(point, label, pooled[point], measured, lost[point])
     return result
 
 
-def _compare(first: Measures, second: Measures, extra: Mapping[str, Any], confidence: float) -> list[Compared]:
-    rows = []
-    for place, (label, before) in first.items():
-        if place not in second:
+def _measures(frames: Frames) -> dict[int, dict[str, float]]:
+    """Each measure that a point has."""
+    found: dict[int, dict[str, float]] = {}
+    for row in metrics.summary(frames).iter_rows(named=True):
+        mine = found.setdefault(row["point"], {rate: row[rate] for rate in RATES})
+        mine |= {f"{row['op']}_{time}": row[time] for time in TIMES if row[time] is not None}
+    return found
+
+
+def _pairs(
+    first: Mapping[tuple[Any, ...], _Side], second: Mapping[tuple[Any, ...], _Side], extra: Label, paired: bool, confidence: float
+) -> list[Pair]:
+    found = []
+    for place, before in first.items():
+        after = second.get(place)
+        if after is None:
             continue
-        after = second[place][1]
-        for measure in MEASURES:
-            one, other = mean_interval(before[measure], confidence), mean_interval(after[measure], confidence)
-            paired = len(before[measure]) == len(after[measure])
-            difference = paired_difference(before[measure], after[measure], confidence) if paired else None
-            ratio = other.mean / one.mean if one.mean else None
-            rows.append(Compared({**label, **extra}, measure, one, other, ratio, difference))
-    return rows
+        label = {**before.label, **extra}
+        rows = [
+            _compared(label, measure, before, after, paired, confidence)
+            for measure in MEASURES
+            if measure in before.pooled and measure in after.pooled
+        ]
+        found.append(Pair(label, (before.point, after.point), tuple(rows), (before.lost, after.lost)))
+    return found
 
 
-def comparison_frame(rows: list[Compared]) -> pl.DataFrame:
-    """The comparison as a tidy frame: label columns, measure, first, second, ratio, difference and its half width."""
+def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:
+    most = 1.0 if measure == "share_waiting" else float("inf")
+    coarse = metrics.RESOLUTION if measure.partition("_")[2] in metrics.QUANTILES else 0.0
+    first, second = (
+        section_interval(one.pooled[measure], one.alone[measure], confidence, 0.0, most, coarse * one.pooled[measure])
+        for one in (before, after)
+    )
+    known = coarse * max(first.value, second.value)
+    change = difference(first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence, known)
+    return Compared(label, measure, first, second, second.value / first.value if first.value else None, change)
+
+
+def comparison_frame(rows: Sequence[Compared]) -> pl.DataFrame:
+    """The comparison as a tidy frame: label columns, measure, then first, second and difference with low and high, and ratio."""
     import polars as pl
 
-    return pl.DataFrame(
-        [
-            {
-                **row.label,
-                "measure": row.measure,
-                "first": row.first.mean,
-                "second": row.second.mean,
-                "ratio": row.ratio,
-                "difference": None if row.difference is None else row.difference.mean,
-                "half_width": None if row.difference is None else row.difference.half_width,
-            }
-            for row in rows
-        ]
-    )
+    return pl.DataFrame([_plain(row) for row in rows])
 
 
-def comparison_sheet(rows: list[Compared], title: str) -> Sheet:
-    """The comparison as a table for people: a row a point and measure."""
-    heads = (*(key.rpartition(".")[2] for key in rows[0].label), "measure", "first", "second", "ratio", "difference (95 %)")
-    cells = tuple(_cells(row) for row in rows)
-    return Sheet(title, heads, len(rows[0].label) + 1, cells)
-
-
-_SHOWN: Final = {
-    "operations_per_s": ("operations/s", count_text),
-    "alloc_mean_ns": ("mean alloc", time_text),
-    "free_mean_ns": ("mean free", time_text),
-    "share_waiting": ("waiting", share_text),
-}
-
-
-def _cells(row: Compared) -> tuple[str, ...]:
-    name, text = _SHOWN[row.measure]
-    change = "-"
-    if row.difference is not None:
-        sign = "-" if row.difference.mean < 0 else "+"
-        half = row.difference.half_width
-        change = f"{sign}{text(abs(row.difference.mean))}" + ("" if half is None else f" ± {text(half)}")
-    ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
-    return (*(str(value) for value in row.label.values()), name, text(row.first.mean), text(row.second.mean), ratio, change)
+def _plain(row: Compared) -> dict[str, Any]:
+    change = row.difference
+    return {
+        **row.label,
+        "measure": row.measure,
+        "first": row.first.value,
+        "first_low": row.first.low,
+        "first_high": row.first.high,
+        "second": row.second.value,
+        "second_low": row.second.low,
+        "second_high": row.second.high,
+        "ratio": row.ratio,
+        "difference": None if change is None else change.value,
+        "low": None if change is None else change.low,
+        "high": None if change is None else change.high,
+        "half_width": None if change is None else change.half_width,
+        "level": row.first.confidence,
+        "replications": min(row.first.n, row.second.n),
+    }

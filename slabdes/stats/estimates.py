@@ -6,21 +6,28 @@ Leaves out greatest and least times, which have no interval of this kind, and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.results import metrics
+from slabdes.results import breakdown, contention, metrics
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
 if TYPE_CHECKING:
     import polars as pl
 
-Key = tuple[Any, ...]
-Estimates = Mapping[Key, Mapping[str, Interval]]
-"""By a row's key: each of its figures."""
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table of metrics, and the intervals of those of its figures that have one."""
+
+    values: Mapping[str, Any]
+    intervals: Mapping[str, Interval]
+
+    def __getitem__(self, column: str) -> Any:
+        return self.values[column]
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,21 @@ TABLES: Final = (
         counts=("count", "handled", "lost"),
     ),
     Figures(
-        "locks", metrics.per_node, ("point", "node", "kind"), ("mean_wait_ns", "mean_hold_ns"),
-        shares=("contended_share", "bounced_share"), counts=("acquisitions",),
+        "locks", contention.locks, ("point", *contention.LOCK), ("mean_wait_ns", "mean_hold_ns"),
+        shares=("lost_share", "contended_share", "bounced_share"), counts=("acquisitions", "lost_ns"),
     ),
-    Figures("waits_for", metrics.waits_for, ("point", "kind", "waiter", "holder"), shares=("share",), counts=("waits",)),
+    Figures(
+        "waits_for", contention.waits_for, ("point", *contention.PAIR), shares=("share", "lost_share"),
+        counts=("waits", "lost_ns"),
+    ),
+    Figures(
+        "paths", breakdown.paths, ("point", "op", "path"), ("mean_ns", *metrics.QUANTILES), shares=("share", "time_share"),
+        counts=("operations",),
+    ),
+    Figures(
+        "caches", breakdown.caches, ("point", "cache"), ("alloc_mean_ns", "free_mean_ns"), shares=("time_share",),
+        counts=("allocs", "frees", "refills", "grows", "remote_frees", "lost_ns"),
+    ),
 )  # fmt: skip
 """Every table of a run."""
 
@@ -73,20 +91,30 @@ def quantile(latency: pl.DataFrame, q: float, confidence: float = CONFIDENCE) ->
     return section_interval(pooled, sections, confidence, least=0.0, resolution=pooled * metrics.RESOLUTION)
 
 
-def estimates(frames: Frames, figures: Figures, confidence: float = CONFIDENCE) -> Estimates:
-    """The figures of one table, by the keys of its rows; those that a row lacks are left out."""
-    return _estimates(frames, apart(frames), figures, confidence)
+class Estimated:
+    """A run's tables with the intervals of their figures, each worked out once and when it is asked for."""
 
+    def __init__(self, frames: Frames, confidence: float = CONFIDENCE) -> None:
+        self.frames = frames
+        self.confidence = confidence
+        self._separate, self._points = apart(frames)
+        self._made: dict[str, list[Row]] = {}
 
-def interval_rows(frames: Frames, tables: Sequence[Figures] = TABLES, confidence: float = CONFIDENCE) -> list[dict[str, Any]]:
-    """Every figure of every table, a row each: table, the row's keys, measure, value, low, high, level and replications."""
-    each = apart(frames)
-    return [
-        {"table": figures.name, **dict(zip(figures.keys, key, strict=True)), "measure": measure, **plain(interval)}
-        for figures in tables
-        for key, row in _estimates(frames, each, figures, confidence).items()
-        for measure, interval in row.items()
-    ]
+    def rows(self, name: str) -> list[Row]:
+        """The rows of the table of that name in TABLES, in its order."""
+        if name not in self._made:
+            figures = next(figures for figures in TABLES if figures.name == name)
+            self._made[name] = list(_rows(self.frames, self._separate, self._points, figures, self.confidence))
+        return self._made[name]
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Every figure of every table, a row each: table, the row's keys, measure, value, low, high, level, replications."""
+        return [
+            {"table": figures.name, **{key: row[key] for key in figures.keys}, "measure": measure, **plain(interval)}
+            for figures in TABLES
+            for row in self.rows(figures.name)
+            for measure, interval in row.intervals.items()
+        ]
 
 
 def plain(interval: Interval) -> dict[str, Any]:
@@ -100,28 +128,26 @@ def plain(interval: Interval) -> dict[str, Any]:
     }
 
 
-def _estimates(frames: Frames, each: tuple[Frames, list[int]], figures: Figures, confidence: float) -> Estimates:
-    separate, points = each
-    sections: dict[int, dict[Key, dict[int, dict[str, Any]]]] = {}
-    for number, key, row in _rows(figures.table(separate), figures.keys):
-        sections.setdefault(points[number], {}).setdefault((points[number], *key[1:]), {})[number] = row
-    of_point = {point: [number for number, whose in enumerate(points) if whose == point] for point in set(points)}
-    result: dict[Key, dict[str, Interval]] = {}
-    for point, key, row in _rows(figures.table(frames), figures.keys):
-        mine = sections.get(point, {}).get(key, {})
+def _rows(frames: Frames, separate: Frames, points: Sequence[int], figures: Figures, confidence: float) -> Iterator[Row]:
+    """Each row of a table of all replications, with the intervals that the rows of `separate`, one a replication, give it."""
+    alone = {(row["point"], *_key(row, figures)): row for row in figures.table(separate).iter_rows(named=True)}
+    runs: dict[int, list[int]] = {}
+    for number, point in enumerate(points):
+        runs.setdefault(point, []).append(number)
+    for row in figures.table(frames).iter_rows(named=True):
+        mine = [alone.get((number, *_key(row, figures))) for number in runs[row["point"]]]
         found = {}
         for measure in (*figures.times, *figures.shares, *figures.counts):
-            values = _values(measure, (mine.get(number) for number in of_point[point]), measure in figures.counts)
+            values = _values(measure, mine, measure in figures.counts)
             if row[measure] is not None and values:
                 most = 1.0 if measure in figures.shares else inf
                 coarse = row[measure] * metrics.RESOLUTION if measure in metrics.QUANTILES else 0.0
                 found[measure] = section_interval(row[measure], values, confidence, 0.0, most, coarse)
-        result[key] = found
-    return result
+        yield Row(row, found)
 
 
-def _rows(table: pl.DataFrame, keys: Sequence[str]) -> list[tuple[int, Key, dict[str, Any]]]:
-    return [(row["point"], tuple(row[key] for key in keys), row) for row in table.iter_rows(named=True)]
+def _key(row: Mapping[str, Any], figures: Figures) -> tuple[Any, ...]:
+    return tuple(row[key] for key in figures.keys if key != "point")
 
 
 def _values(measure: str, rows: Iterable[Mapping[str, Any] | None], counted: bool) -> list[float]:

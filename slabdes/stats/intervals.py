@@ -107,7 +107,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     return mean_interval([after - before for before, after in zip(first, second, strict=True)], confidence)
 
 
-def t_quantile(probability: float, freedom: int) -> float:
+def t_quantile(probability: float, freedom: float) -> float:
     """The value that Student's t with `freedom` >= 1 degrees of freedom stays below with `probability` (0 to 1, both outside).
 
     Raises InputError for a probability or freedom out of range.
@@ -117,7 +117,7 @@ def t_quantile(probability: float, freedom: int) -> float:
     if not 0 < probability < 1:
         raise InputError("t quantile", f"probability {probability!r}", allowed="between 0 and 1")
     if freedom < 1:
-        raise InputError("t quantile", f"{freedom} degrees of freedom", allowed="1 or more")
+        raise InputError("t quantile", f"{freedom:g} degrees of freedom", allowed="1 or more")
     return float(stdtrit(freedom, probability))
 
 

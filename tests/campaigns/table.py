@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from tries import Files, Reader
 
+from slabdes.answers.screen import about, as_plain
+from slabdes.answers.tables import sheets, view_of
 from slabdes.config import expand, load_experiment
 from slabdes.conformance.compare import compare_script, own_records
 from slabdes.conformance.kernel_log.compare import compare_log
@@ -39,7 +41,6 @@ from slabdes.results.manifest import parse_manifest
 from slabdes.results.partial import open_partial
 from slabdes.results.run import run_of
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
-from slabdes.results.text import about, as_plain, sheets
 from slabdes.study.plan import plan
 from slabdes.validation.fit_table import read_fit_table
 from slabdes.validation.published import parse_published
@@ -396,7 +397,7 @@ def read_folder(folder: Path) -> None:
             (folder / name).write_bytes(data)
     run = run_of(*read_run(folder))
     json.dumps(as_plain(run), allow_nan=False)
-    sheets(run)
+    sheets(view_of(run))
     slabinfo_text(slabinfo_rows(run.frames.caches, run.frames.slabs))
     lock_stat_text(lock_classes(run.frames.locks, run.frames.contention_points))
     about(run)

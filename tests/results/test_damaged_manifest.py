@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from example import example_frames, example_manifest
 
+from slabdes.answers.screen import about, as_plain
+from slabdes.answers.tables import sheets, view_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine, preset_names
 from slabdes.machine.graph import layout
@@ -19,7 +21,6 @@ from slabdes.results.folder import read_run, write_frames, write_run
 from slabdes.results.layout import check_layout
 from slabdes.results.manifest import FORMAT, Manifest, parse_manifest
 from slabdes.results.run import Study, run_of
-from slabdes.results.text import about, as_plain, sheets
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -119,7 +120,7 @@ def test_a_manifest_in_which_any_value_is_another_one_is_refused_or_can_be_shown
                 run.point(0)
     for other in ODD:
         if (manifest := read(MANIFEST | {"experiment": MANIFEST["experiment"] | {"name": other}})) is not None:
-            assert sheets(run_of(manifest, FRAMES))
+            assert sheets(view_of(run_of(manifest, FRAMES)))
             json.dumps(as_plain(run_of(manifest, FRAMES)))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
-from slabdes.results import metrics
+from slabdes.results import contention, metrics
 from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
@@ -142,7 +142,7 @@ def test_lock_figures_of_a_node_are_its_locks_figures() -> None:
 def test_who_waits_for_whom_is_counted_over_all_locks_of_a_kind_and_shared_out_among_its_waits() -> None:
     records = [example_records(seed=1), example_records(seed=2)]
     frames = frames_of(Point(0, "m", 4), records)
-    table = metrics.waits_for(frames).filter(kind="list_lock")
+    table = contention.waits_for(frames).filter(kind="list_lock")
     assert table["share"].sum() == pytest.approx(1)
     assert table["waits"].to_list() == sorted(table["waits"].to_list(), reverse=True)
     row = table.filter(waiter="cache_flusharray", holder="cache_alloc_refill").row(0, named=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from example import example_frames, example_manifest, example_records
 
+from slabdes.answers.screen import html
 from slabdes.errors import InputError
 from slabdes.results.frames import Point, frames_of
 from slabdes.results.run import Run, Study, run_of
-from slabdes.results.text import html
 
 
 def test_a_run_comes_back_from_its_folder(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_what_a_run_shows_of_itself_is_one_line_and_its_html_is_escaped() -> Non
     page = html(run)
     assert "<script>" not in page and "<b>" not in page and "<img" not in page
     assert "&lt;script&gt;" in page and "&lt;b&gt;&amp;" in page
-    assert page.count("<table>") == 5
+    assert page.count("<table>") == 7
 
 
 def test_all_frames_are_at_hand_under_their_names() -> None:

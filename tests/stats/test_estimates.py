@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 from example import example_frames
 
 from slabdes.results import metrics
-from slabdes.stats.estimates import TABLES, apart, estimates, interval_rows, quantile
+from slabdes.stats.estimates import TABLES, Estimated, apart, quantile
 from slabdes.stats.intervals import mean_interval, section_interval
 
 FRAMES = example_frames((2, 4), ("a",), replications=3)
@@ -58,7 +59,7 @@ def test_each_replication_becomes_a_point_of_its_own() -> None:
 
 
 def test_every_figure_of_every_table_has_its_interval() -> None:
-    rows = interval_rows(FRAMES)
+    rows = Estimated(FRAMES).plain()
     told = {(row["table"], row["measure"]) for row in rows}
     for figures in TABLES:
         if figures.name == "interrupts":  # the example has none
@@ -74,12 +75,9 @@ def test_every_figure_of_every_table_has_its_interval() -> None:
 
 def test_rates_have_the_interval_of_their_mean_and_a_row_that_a_replication_lacks_counts_as_none() -> None:
     rates = metrics.rates(FRAMES).filter(point=1)["operations_per_s"].to_list()
-    (figures,) = (table for table in TABLES if table.name == "rates")
-    assert estimates(FRAMES, figures)[(1,)]["operations_per_s"].half_width == pytest.approx(mean_interval(rates).half_width)
+    (row,) = (row for row in Estimated(FRAMES).rows("rates") if row["point"] == 1)
+    assert row.intervals["operations_per_s"].half_width == pytest.approx(mean_interval(rates).half_width)
     points = FRAMES.contention_points
     once = points.filter((pl.col("replication") > 0) | (pl.col("waiter") != points["waiter"][0]))
-    from dataclasses import replace
-
-    (figures,) = (table for table in TABLES if table.name == "waits_for")
-    for row in estimates(replace(FRAMES, contention_points=once), figures).values():
-        assert row["waits"].n == 3
+    for row in Estimated(replace(FRAMES, contention_points=once)).rows("waits_for"):
+        assert row.intervals["waits"].n == 3

@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from commands import small_experiment
 
 from slabdes.allocator.state import CacheStats
+from slabdes.answers.tables import sheets, view_of
 from slabdes.config import CacheFlag, parse_experiment
 from slabdes.engine.setup import recorded_state
 from slabdes.errors import InputError
 from slabdes.results.manifest import parse_manifest
 from slabdes.results.run import Study
-from slabdes.results.text import sheets
 from slabdes.stats.compare import compare_by
 from slabdes.study.plan import PlannedPoint, plan
 from slabdes.study.run import run_study
@@ -289,7 +289,7 @@ def test_more_cpus_than_files_may_be_open_are_replayed(trace: Path, tmp_path: Pa
 def test_tables_that_a_sweep_sets_as_a_whole_are_told_apart_by_their_keys(sweep: dict[str, Any], columns: list[str]) -> None:
     run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
     assert run.frames.swept_keys() == columns
-    assert len(sheets(run)) > 1
+    assert len(sheets(view_of(run))) > 1
     single = run.point(1) if isinstance(run, Study) else run
     assert single.points.height == 1
 
@@ -298,7 +298,7 @@ def test_points_that_have_nothing_in_common_are_not_compared() -> None:
     sweep = {"machine": [{"preset": "uma-4", "cpus": 1}, {"preset": "numa-2x4", "cpus": 2}]}
     run = run_study(parse_experiment(small_experiment(objects=20) | {"sweep": sweep, "replications": 1}, "test"))
     with pytest.raises(InputError, match="no point of machine uma-4 has its like at another value"):
-        compare_by(run.frames, "machine")
+        compare_by(run, "machine")
 
 
 COSTS = {"sweep": {"machine.costs.lock_op": list(range(1, 41))}, "replications": 1}

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a run says in a few sentences: what limits, who waits behind whom, how sure that is, and what it does not tell.
+
+All of it is made from the run's own figures. Leaves out what a replay says of its load (`study.load`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, share_interval, spread_text
+from slabdes.answers.tables import View
+from slabdes.results import metrics
+from slabdes.results.text import count_text, share_text, time_text
+from slabdes.stats.estimates import Row
+from slabdes.stats.intervals import Interval, paired_difference
+
+LITTLE: Final = 0.01
+"""A share of time that is not worth a sentence (assumed)."""
+MOST_LOCKS: Final = 3
+MOST_SERIES: Final = 3
+WIDE: Final = 0.2
+"""An interval of more than this part of its figure to either side is told as wide (assumed)."""
+FEW: Final = 10
+"""A percentile that fewer operations exceed is hardly known, whatever its interval (assumed)."""
+PARTS: Final = {
+    "think": "thinking, outside the allocator",
+    "slot_wait": "waiting for objects that another CPU hands over",
+    "partner_wait": "waiting for the other side of the exchange",
+    "line": "waiting for cache lines",
+    "local_memory": "waiting for memory",
+    "remote_memory": "waiting for another node's memory",
+    "pages": "the page allocator",
+    "first_touch": "the first touch of objects",
+    "work": "the paths' own work",
+}
+"""What the parts of a CPU's time are, but for locks."""
+
+
+def answer(view: View) -> list[str]:
+    """Two to five sentences, made from the figures."""
+    point = view.most_waiting()
+    told = [_range(view)] if len(view.points) > 1 else []
+    return [*told, _limits(view, point), *_behind(view, point), _sure(view, point), _not_told(view)]
+
+
+def _row(view: View, table: str, point: int) -> Row:
+    return next(row for row in view.figures.rows(table) if row["point"] == point)
+
+
+def _rate(row: Row) -> str:
+    return f"{count(row, 'operations_per_s')} operations/s"
+
+
+def _range(view: View) -> str:
+    """How throughput goes along a sweep: by CPUs for each series, or from the least setting to the best."""
+    rows = view.figures.rows("rates")
+    if view.run.points["cpus"].n_unique() > 1 and "cpus" in (metrics.x_key(view.run.frames), *label_keys(view.run.frames)):
+        keys = [key for key in metrics.series_keys(view.run.frames) if key != "cpus"]
+        series: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            series.setdefault(tuple(row[key] for key in keys), []).append(row)
+        if all(len({row["cpus"] for row in mine}) == len(mine) > 1 for mine in series.values()):
+            told = [_along(name, mine) for name, mine in list(series.items())[:MOST_SERIES]]
+            rest = f"; {len(series) - MOST_SERIES} more are in the table" if len(series) > MOST_SERIES else ""
+            return f"{'; '.join(told)}{rest}."
+    return _best(view, rows)
+
+
+def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
+    """One series by CPUs: its first, its best and its last point."""
+    ordered = sorted(rows, key=lambda row: int(row["cpus"]))
+    first, last = ordered[0], ordered[-1]
+    best = max(ordered, key=lambda row: float(row["operations_per_s"]))
+    called = f"{' '.join(map(str, name))}: " if name else ""
+    begin = f"{called}{_rate(first)} on {first['cpus']} CPU{'s' * (first['cpus'] != 1)}"
+    top = (
+        f", most on {best['cpus']} ({count(best, 'operations_per_s')})"
+        if best["point"] not in (first["point"], last["point"])
+        else ""
+    )
+    return f"{begin}{top}, {count(last, 'operations_per_s')} on {last['cpus']}"
+
+
+def _best(view: View, rows: Sequence[Row]) -> str:
+    frames = view.run.frames
+    ordered = sorted(rows, key=lambda row: float(row["operations_per_s"]))
+    least, best = ordered[0], ordered[-1]
+    told = f"Of {len(rows)} settings {point_name(frames, best['point'])} is the fastest, with {_rate(best)}"
+    if least["operations_per_s"]:
+        ratio = best["operations_per_s"] / least["operations_per_s"]
+        told += f", {ratio:.2f} times the slowest, {point_name(frames, least['point'])}"
+    return f"{told}; {_distinct(view, ordered)}."
+
+
+def _distinct(view: View, ordered: Sequence[Row]) -> str:
+    """Whether the best is told from the next by more than chance, paired by replication."""
+    behind, best = ordered[-2:]
+    values = metrics.rates(view.run.frames).sort("replication")
+    lower, upper = (values.filter(point=row["point"])["operations_per_s"].to_list() for row in (behind, best))
+    if len(lower) != len(upper) or len(lower) < 2:
+        return "from one replication, it is not known whether by chance"
+    gap = paired_difference(lower, upper)
+    name = f"the next, {point_name(view.run.frames, behind['point'])}" if len(ordered) > 2 else "the other"
+    if gap.low is not None and gap.low > 0:
+        return f"that is {_gap(gap)} more than {name}"
+    return f"it is not told from {name}: their difference lies within its interval"
+
+
+def _gap(gap: Interval) -> str:
+    return f"{count_text(gap.value)} {spread_text(gap)}".strip()
+
+
+def _limits(view: View, point: int) -> str:
+    rate, spent = _row(view, "rates", point), _row(view, "time", point)
+    name = point_name(view.run.frames, point)
+    where = f"With {name}, where they wait most, CPUs" if name else "CPUs"
+    waiting = share(rate, "share_waiting")
+    if rate["share_waiting"] < LITTLE:
+        parts = sorted(PARTS, key=lambda part: -float(spent[part]))
+        rest = " and ".join(f"{PARTS[part]} ({share(spent, part)})" for part in parts[:2] if spent[part] > 0)
+        where = f"Even with {name}, where they wait most, CPUs" if name else "CPUs"
+        return f"{where} hardly wait for locks ({waiting} of their time, {_rate(rate)}); it goes to {rest or 'nothing'}."
+    locks = [row for row in view.figures.rows("locks") if row["point"] == point and row["lost_share"] > 0]
+    told = f"{where} spend {waiting} of their time waiting for locks ({_rate(rate)}){f', {_lost(locks)}' if locks else ''}"
+    others = [part for part in ("partner_wait", "slot_wait") if spent[part] >= LITTLE]
+    return told + "".join(f"; {share(spent, part)} goes to {PARTS[part]}" for part in others) + "."
+
+
+def _lost(locks: Sequence[Row]) -> str:
+    """Which locks the time is lost to: the greatest ones, until most of it is told."""
+    total = sum(row["lost_ns"] for row in locks)
+    named: list[str] = []
+    told = 0.0
+    for row in locks[:MOST_LOCKS]:
+        if told >= 0.9:
+            break
+        named.append(f"{share_text(row['lost_share'])} of it to {lock_name(row)}")
+        told += row["lost_share"]
+    return f"{time_text(total)} of CPU time a replication: {listed(named)}"
+
+
+def _behind(view: View, point: int) -> Iterator[str]:
+    """Who waits behind whom, where waiting is worth it; and the path on which allocations and frees lose their time."""
+    pairs = [row for row in view.figures.rows("waits_for") if row["point"] == point]
+    if pairs and _row(view, "rates", point)["share_waiting"] >= LITTLE:
+        first = pairs[0]
+        told = f"Most is lost by {first['waiter']} waiting behind {first['holder']} ({share_text(first['lost_share'])})"
+        if first["waiter"] == first["holder"]:
+            told = f"Most is lost by CPUs in {first['waiter']} waiting behind each other ({share_text(first['lost_share'])})"
+        if len(pairs) > 1 and pairs[1]["lost_share"] >= LITTLE:
+            told += f", then by {pairs[1]['waiter']} behind {pairs[1]['holder']} ({share_text(pairs[1]['lost_share'])})"
+    else:
+        told = ""
+    paths = [row for row in view.figures.rows("paths") if row["point"] == point]
+    if len(paths) > 1:
+        dearest = max(paths, key=lambda row: float(row["time_share"]))
+        of_all = f"{share_text(dearest['time_share'])} of the time of all operations"
+        path = f"goes to {dearest['op']}s by path {dearest['path']}, {share_text(dearest['share'])} of {dearest['op']}s"
+        told = f"{told}; {of_all} {path}" if told else f"{of_all[0].upper()}{of_all[1:]} {path}"
+    if told:
+        yield f"{told}."
+
+
+def _sure(view: View, point: int) -> str:
+    """What the replications say, and the percentile that is known least."""
+    repeated = view.run.manifest.replications
+    if repeated < 2:
+        return "One replication: how far these figures are chance is not known (replications = 5 gives intervals)."
+    rows = [row for row in view.figures.rows("summary") if row["point"] == point]
+    told = [
+        f"p99 of {row['op']} is {time_text(row['p99_ns'])} {spread_text(row.intervals.get('p99_ns'))}".strip() for row in rows
+    ]
+    name = point_name(view.run.frames, point)
+    wide = [
+        f"{head} of {row['op']}" + (f" ({spread_text(row.intervals[column])})" if column != "p99_ns" else "")
+        for row in rows
+        for column, head in (("p99_ns", "p99"), ("p999_ns", "p99.9"))
+        if _is_wide(row, column)
+    ]
+    rest = f"; too uncertain to quote: {', '.join(wide)}" if wide else ""
+    return f"From {repeated} replications, 95 % intervals (±): {', '.join(told)}{f' with {name}' if name else ''}{rest}."
+
+
+def _is_wide(row: Row, column: str) -> bool:
+    interval = row.intervals.get(column)
+    return interval is not None and interval.half_width is not None and interval.half_width > WIDE * interval.value
+
+
+def _not_told(view: View) -> str:
+    """What not to conclude from this."""
+    told = [*_few(view), *_assumed(view), *_settings(view)]
+    return f"Not to be concluded: {'; '.join(told)}."
+
+
+def _few(view: View) -> Iterator[str]:
+    """Percentiles that a handful of operations decide."""
+    repeated = view.run.manifest.replications
+    few = {
+        row["op"]
+        for row in view.figures.rows("summary")
+        if row["operations"] * repeated * (1 - metrics.QUANTILES["p999_ns"]) < FEW
+    }
+    if few:
+        yield f"anything from p99.9 of {listed(sorted(few))}, which fewer than {FEW} operations exceed"
+
+
+def _assumed(view: View) -> Iterator[str]:
+    """Machines whose costs are partly assumed: what depends on them is no measurement."""
+    told = []
+    for name, machine in view.run.manifest.machines.items():
+        costs = machine.get("costs")
+        if not isinstance(costs, list):
+            continue
+        sources = [str(cost.get("source", "")) for cost in costs if isinstance(cost, dict)]
+        guessed = sum(source.startswith("assumed") for source in sources)
+        if guessed:
+            told.append(f"{guessed} of {len(sources)} on {name}")
+    if told:
+        yield f"exact times, as costs are assumed ({', '.join(told[:2])}{' ...' if len(told) > 2 else ''})"
+
+
+def _settings(view: View) -> Iterator[str]:
+    """What was held fixed."""
+    workload = view.run.manifest.workload
+    if workload == "trace":
+        yield "anything at another load than this, which think times alone decide"
+    elif len(view.points) == 1:
+        yield f"anything of another workload, machine or setting than this {workload.replace('_', ' ') or 'one'}"
+    else:
+        yield "anything between or beyond these settings"
+
+
+def interval_text(value: float, interval: Interval | None) -> str:
+    """A share for a sentence, with points."""
+    return share_interval(value, interval)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a comparison says: which side is faster and by how much, where the difference lies, what not to conclude; then tables.
+
+Differences of shares are in percentage points. Leaves out how they are computed (`stats.compare`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, spread_text
+from slabdes.errors import shown
+from slabdes.results.contention import LOCK
+from slabdes.results.text import NOTHING, Sheet, count_text, time_text
+from slabdes.stats.compare import TIMES, Compared, Comparison, Pair
+from slabdes.stats.differences import Setting
+from slabdes.stats.intervals import Interval
+
+MOST_PAIRS: Final = 2
+"""Pairs of points of which every measure is shown (assumed: a screen)."""
+MOST_SETTINGS: Final = 4
+_TIME_NAMES: Final = dict(zip(TIMES, ("mean", "p50", "p99", "p99.9"), strict=True))
+_HIGHER_IS_BETTER: Final = ("operations_per_s",)
+SINGLE: Final = "One replication: nothing is concluded from these differences; --set replications=5 gives intervals."
+
+
+def measure_name(measure: str) -> str:
+    """What tables and sentences call a measure."""
+    if measure == "operations_per_s":
+        return "operations/s"
+    if measure == "share_waiting":
+        return "CPU time waiting"
+    op, _, time = measure.partition("_")
+    return f"{op} {_TIME_NAMES[time]}"
+
+
+def value_text(measure: str, interval: Interval) -> str:
+    """One side's figure with its interval."""
+    if measure == "share_waiting":
+        return share_interval(interval.value, interval)
+    text = count_text if measure == "operations_per_s" else time_text
+    return f"{text(interval.value)} {spread_text(interval)}".strip()
+
+
+def change_text(row: Compared) -> str:
+    """The difference with half its interval: `+20.5 M ±5.88 M`, `-20.8 ±2.0 points`."""
+    change = row.difference
+    if change is None:
+        return NOTHING
+    if row.measure == "share_waiting":
+        half = "" if change.half_width is None else f" ±{points_digits(change.half_width)}"
+        return f"{change.value * 100:+.1f}{half} points"
+    text = count_text if row.measure == "operations_per_s" else time_text
+    sign = "" if not change.value else "-" if change.value < 0 else "+"
+    return f"{sign}{text(abs(change.value))}" + ("" if change.half_width is None else f" ±{text(change.half_width)}")
+
+
+def verdict(row: Compared) -> int:
+    """1 where the second side is better by more than chance, -1 where it is worse, 0 where that is not told."""
+    change = row.difference
+    if change is None or change.low is None or change.high is None or change.low <= 0 <= change.high:
+        return 0
+    return 1 if (change.low > 0) == (row.measure in _HIGHER_IS_BETTER) else -1
+
+
+def comparison_answer(compared: Comparison) -> list[str]:
+    """Two to five sentences, made from the figures."""
+    pair = focus(compared)
+    return [_which(compared, pair), *_where(compared, pair), *_times(pair), _not_told(compared)]
+
+
+def focus(compared: Comparison) -> Pair:
+    """The pair whose rates differ most, in proportion."""
+
+    def size(pair: Pair) -> float:
+        row = pair.row("operations_per_s")
+        ratio = row.ratio if row is not None and row.ratio else 1.0
+        return max(ratio, 1 / ratio)
+
+    return max(compared.pairs, key=size)
+
+
+def _which(compared: Comparison, pair: Pair) -> str:
+    row = pair.row("operations_per_s")
+    assert row is not None
+    first, second = side_names(compared, pair)
+    rates = f"{value_text(row.measure, row.second)} operations/s against {value_text(row.measure, row.first)}"
+    ratio = "" if row.ratio is None else f", {row.ratio:.2f} times as many"
+    name = _name(compared, pair)
+    at = f" with {name}" if name else ""
+    if len(compared.pairs) == 1:
+        if not verdict(row):
+            return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
+        return f"{second} is {'faster' if verdict(row) > 0 else 'slower'} than {first}{at}: {rates}{ratio} ({change_text(row)})."
+    found = [verdict(one) for mine in compared.pairs if (one := mine.row("operations_per_s")) is not None]
+    words = ((1, "faster"), (-1, "slower"), (0, "not told apart"))
+    counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
+    several = len({side_names(compared, mine)[1] for mine in compared.pairs}) > 1
+    told = f"{'The others are' if several else f'{second} is'} {listed(counted)} of {len(found)} points, against {first}"
+    return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
+
+
+def _where(compared: Comparison, pair: Pair) -> Iterator[str]:
+    """What waiting does, and which lock that is."""
+    row = pair.row("share_waiting")
+    if row is None or not max(row.first.value, row.second.value):
+        return
+    before_text, after_text = (value_text(row.measure, side) for side in (row.first, row.second))
+    there = "There waiting" if len(compared.pairs) > 1 else "Waiting"
+    told = f"{there} for locks goes from {before_text} to {after_text} of CPU time"
+    told += f" ({change_text(row)}{'' if verdict(row) else ', not told from chance'})"
+    locks = {lock: (pair.lost[0].get(lock, 0.0), pair.lost[1].get(lock, 0.0)) for lock in {**pair.lost[0], **pair.lost[1]}}
+    lock, (before, after) = max(locks.items(), key=lambda item: abs(item[1][1] - item[1][0]), default=(None, (0.0, 0.0)))
+    if lock is not None and before != after:
+        name = lock_name(dict(zip(LOCK, lock, strict=True)))
+        told += f"; most of the change is at {name}: {time_text(before)} lost to it a replication, then {time_text(after)}"
+    yield f"{told}."
+
+
+def _times(pair: Pair) -> Iterator[str]:
+    """Which times are better and worse by more than chance."""
+    for sign, word in ((1, "Shorter"), (-1, "Longer")):
+        rows = [row for row in pair.rows if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
+        if rows:
+            told = [_change(row) for row in rows[:4]]
+            yield f"{word}: {listed([*told, f'{len(rows) - 4} more'] if len(rows) > 4 else told)}."
+
+
+def _change(row: Compared) -> str:
+    return f"{measure_name(row.measure)} {time_text(row.first.value)} to {time_text(row.second.value)}"
+
+
+def _not_told(compared: Comparison) -> str:
+    """What not to conclude."""
+    if min(compared.replications) < 2:
+        return SINGLE
+    told = []
+    differing = [setting for setting in compared.differing if setting.key not in ("seed", "replications")]
+    if len(differing) > 1:
+        told.append("what each of the settings that differ does")
+    if any(setting.key.startswith(("machine.preset", "machine.file")) for setting in differing):
+        told.append("anything but what the machines make of it")
+    if compared.left_out:
+        told.append(f"anything of {compared.left_out} points that have no like on the other side")
+    told.append("a difference whose interval holds 0")
+    return f"Not to be concluded: {'; '.join(told)}."
+
+
+def comparison_about(compared: Comparison, run: str = "") -> list[str]:
+    """What the sides are and what else differs between them, a line each."""
+    if compared.key:
+        other = "every value" if compared.sides[1] == "others" else compared.sides[1]
+        return [f"{run or 'one run'}, by {compared.key}: {other} against {compared.sides[0]}; paired by replication"]
+    lines = [f"first: {compared.sides[0]}; second: {compared.sides[1]}"]
+    if compared.differing:
+        some = [_setting(setting) for setting in compared.differing[:MOST_SETTINGS]]
+        rest = f", and {len(compared.differing) - MOST_SETTINGS} more" if len(compared.differing) > MOST_SETTINGS else ""
+        lines.append(f"they differ in {'; '.join(some)}{rest}")
+    else:
+        lines.append("their settings are the same")
+    if not compared.paired:
+        lines.append("warning: seeds or replications differ, so nothing cancels: intervals are wider than they need be")
+    if any(setting.key in ("machine.preset", "machine.file") or "itself" in setting.key for setting in compared.differing):
+        lines.append("warning: the machines differ")
+    return lines
+
+
+def _setting(setting: Setting) -> str:
+    return f"{setting.key} ({_plain(setting.first)}, then {_plain(setting.second)})"
+
+
+def _plain(value: Any) -> str:
+    """A setting's value as it would be typed."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={entry}" for key, entry in value.items()) or "none"
+    return shown(value)
+
+
+def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sheet]:
+    """Every measure of each pair; of many pairs, the rates of each and every measure of the one that differs most."""
+    if everything or len(compared.pairs) <= MOST_PAIRS:
+        return [_sheet(compared, compared.pairs, "both sides", None)]
+    pair = focus(compared)
+    title = f"where they differ most: {_name(compared, pair)} (--all shows every point)"
+    return [
+        _sheet(compared, compared.pairs, "operations/s", ("operations_per_s",)),
+        _sheet(compared, compared.pairs, "share of CPU time waiting for locks", ("share_waiting",)),
+        _sheet(compared, [pair], title, None),
+    ]
+
+
+def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Sequence[str] | None) -> Sheet:
+    keys = _keys(compared) if len(pairs) > 1 else []
+    several = measures is None or len(measures) > 1
+    rows = [
+        (*(_plain(row.label[key]) for key in keys), *([measure_name(row.measure)] if several else []), *_cells(row))
+        for pair in pairs
+        for row in pair.rows
+        if measures is None or row.measure in measures
+    ]
+    heads = (*short(keys), *(["measure"] if several else []), *_heads(compared), "ratio", "difference")
+    return Sheet(title, heads, len(keys) + several, tuple(rows))
+
+
+def _cells(row: Compared) -> Sequence[str]:
+    ratio = NOTHING if row.ratio is None else f"{row.ratio:.3f}"
+    return value_text(row.measure, row.first), value_text(row.measure, row.second), ratio, change_text(row)
+
+
+def _heads(compared: Comparison) -> tuple[str, str]:
+    if not compared.key:
+        return ("first", "second")
+    word = short([compared.key])[0]
+    return f"{word} {compared.sides[0]}", f"{word} {compared.sides[1]}" if compared.sides[1] != "others" else "this one"
+
+
+def side_names(compared: Comparison, pair: Pair) -> tuple[str, str]:
+    """What sentences call the sides of a pair."""
+    if not compared.key:
+        return compared.sides
+    word = short([compared.key])[0]
+    return f"{word} {compared.sides[0]}", f"{word} {_plain(pair.label.get(compared.key, compared.sides[1]))}"
+
+
+def _keys(compared: Comparison) -> list[str]:
+    """The label columns that tell pairs apart."""
+    labels = [pair.label for pair in compared.pairs]
+    varying = [key for key in labels[0] if len({str(label[key]) for label in labels}) > 1]
+    doubles = {"machine": ("machine.preset", "machine.file"), "cpus": ("machine.cpus",)}
+    return [key for key in varying if not any(key in of and first in varying for first, of in doubles.items())]
+
+
+def _name(compared: Comparison, pair: Pair) -> str:
+    """What tells a pair from the others: `48 CPUs`, `limit 60`."""
+    keys = _keys(compared)
+    words: list[str] = []
+    for word, key in zip(short(keys), keys, strict=True):
+        cell = _plain(pair.label[key])
+        if word == "CPUs":
+            cell += f" CPU{'s' * (cell != '1')}"
+        words.append(cell if key in ("machine", "cpus") else f"{word} {cell}")
+    return ", ".join(words)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Figures with their intervals as text, and what points and locks are called: one way for sentences and tables alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any, Final
+
+from slabdes.results import metrics
+from slabdes.results.frames import Frames
+from slabdes.results.text import NOTHING, count_text, share_text, time_text
+from slabdes.stats.estimates import Row
+from slabdes.stats.intervals import Interval
+
+MOST_PERCENT: Final = 999
+_SAME_AS: Final = ("machine.preset", "machine.file")
+"""Keys that say what the machine's name says."""
+
+
+def spread_text(interval: Interval | None) -> str:
+    """Half an interval in per cent of its figure, rounded up; nothing where it is not known or has no width.
+
+    >>> spread_text(Interval(200.0, 3.0, 5, 0.95)), spread_text(Interval(200.0, None, 1, 0.95))
+    ('±2%', '')
+    """
+    if interval is None or not interval.half_width or not interval.value:
+        return ""
+    percent = ceil(100 * interval.half_width / abs(interval.value))
+    return f"±{percent}%" if percent <= MOST_PERCENT else f"±>{MOST_PERCENT}%"
+
+
+def figure(row: Row, column: str, text: Callable[[float | None], str]) -> str:
+    """A figure of a row with its interval: `12.9 µs ±3%`."""
+    return f"{text(row[column])} {spread_text(row.intervals.get(column))}".strip()
+
+
+def time(row: Row, column: str) -> str:
+    """A time with its interval."""
+    return figure(row, column, time_text)
+
+
+def count(row: Row, column: str) -> str:
+    """A count or rate with its interval."""
+    return figure(row, column, count_text)
+
+
+def share(row: Row, column: str) -> str:
+    """A share with half its interval in percentage points: `76.5 ±1.2 %`."""
+    return share_interval(row[column], row.intervals.get(column))
+
+
+def share_interval(value: float | None, interval: Interval | None) -> str:
+    """A share that may have an interval."""
+    half = None if interval is None else interval.half_width
+    if value is None or not half or value < _LEAST_SHARE:
+        return share_text(value)
+    return f"{value * 100:.1f} ±{points_digits(half)} %"
+
+
+_LEAST_SHARE: Final = 0.001
+
+
+def points_digits(share: float) -> str:
+    """A width in percentage points, rounded up to a tenth; in whole points from 10 on.
+
+    >>> points_digits(0.0123), points_digits(0.00001), points_digits(0.2)
+    ('1.3', '0.1', '20')
+    """
+    tenths = ceil(round(share * 1000, 6))
+    return f"{tenths / 10:.1f}" if tenths < 100 else f"{ceil(tenths / 10)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def lock_name(row: Row | Mapping[str, Any], node: bool = True) -> str:
+    """What kernel people call it: the cache, the lock, the node.
+
+    >>> lock_name({"kind": "list_lock", "cache": "filp", "node": 1})
+    'filp list_lock node 1'
+    """
+    words = [row["cache"], row["kind"].removesuffix(" lock") if row["kind"] != "section lock" else "the lock"]
+    if node and row["node"] >= 0:
+        words.append(f"node {row['node']}")
+    return " ".join(word for word in words if word)
+
+
+def label_keys(frames: Frames) -> list[str]:
+    """The columns of `points` that tell a run's points apart in its tables: what varies, and nothing twice."""
+    if frames.points.height < 2:
+        return []
+    varying = [metrics.x_key(frames), *metrics.series_keys(frames)]
+    named = frames.points["machine"].n_unique() > 1 and not any(
+        key.startswith("machine.") and key not in _SAME_AS for key in varying
+    )
+    keys = [name for name in ("machine", "cpus", *frames.swept_keys()) if name in varying or (name == "machine" and named)]
+    return [key for key in keys if not (named and key in _SAME_AS)]
+
+
+def short(keys: Sequence[str]) -> tuple[str, ...]:
+    """What label columns are called: a dotted key's last word, unless two end alike."""
+    last = [key.rpartition(".")[2] for key in keys]
+    named = (key if last.count(word) > 1 else word for key, word in zip(keys, last, strict=True))
+    return tuple("CPUs" if key == "cpus" else key for key in named)
+
+
+def labels_by_point(frames: Frames, keys: Sequence[str]) -> dict[int, tuple[str, ...]]:
+    """Each point's cells in label columns."""
+    return {
+        row["point"]: tuple(NOTHING if row[key] is None else str(row[key]) for key in keys)
+        for row in frames.points.iter_rows(named=True)
+    }
+
+
+def point_name(frames: Frames, point: int) -> str:
+    """What a sentence calls a point: `limit 12, batchcount 6`, `xeon-2s, 8 CPUs`; nothing for the only one.
+
+    A value that is a number stands behind its key, but for CPUs; a name stands alone.
+    """
+    keys = label_keys(frames)
+    words = []
+    for key, word, cell in zip(keys, short(keys), labels_by_point(frames, keys)[point], strict=True):
+        alone = key in ("machine", *_SAME_AS, "lock.discipline")
+        words.append(f"{cell} CPU{'s' * (cell != '1')}" if word in ("CPUs", "cpus") else cell if alone else f"{word} {cell}")
+    return ", ".join(words)

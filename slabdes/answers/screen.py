@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A run as people see it first: the answer in sentences, where it comes from, tables, warnings; and as plain values.
+
+For a terminal 100 columns wide, for a notebook, and for programs. Leaves out colour as the only carrier of meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from slabdes.answers.answer import answer
+from slabdes.answers.figures import short
+from slabdes.answers.tables import View, sheets, view_of
+from slabdes.errors import MAX_LINE, shown
+from slabdes.results.run import Run
+from slabdes.results.text import WIDTH, html_table, plain_text, rich_table
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+
+
+def about(run: Run) -> list[str]:
+    """Where the run comes from, a printable line each: workload and machine, replications and seed, digest."""
+    times = run.manifest.replications
+    repeated = f"{times} replication{'s' if times != 1 else ''}"
+    only = run.points.row(0, named=True) if run.points.height == 1 else {}
+    kept = [key for key in run.frames.swept_keys() if key in only]
+    setting = "".join(f", {word} {only[key]}" for word, key in zip(short(kept), kept, strict=True))
+    lines = (
+        f"{shown(run.manifest.name)}: {run.manifest.workload or 'several workloads'} on {_machines(run)}{setting}",
+        f"{repeated} of seed {run.manifest.seed}; engine {run.manifest.engine}",
+        f"digest {run.digest}",
+    )
+    return [shown(line, 2 * MAX_LINE) for line in lines]
+
+
+def _machines(run: Run) -> str:
+    """Each machine, and how much of it is used."""
+    told = []
+    for name in dict.fromkeys(run.points["machine"].to_list()):
+        points = run.points.filter(machine=name)
+        fewest, most = points.select(fewest=points["cpus"].min(), most=points["cpus"].max()).row(0)
+        used = f"{most}" if fewest == most else f"{fewest} to {most}"
+        told.append(f"{shown(name)} ({used}{_part(run, name, most)})")
+    return shown(", ".join(told), MAX_LINE)
+
+
+def _part(run: Run, name: str, most: int) -> str:
+    """Of how many CPUs and nodes, as far as the manifest says; the nodes are those of the point with the most CPUs."""
+    machine = run.manifest.machines.get(name, {})
+    cpus, nodes = machine.get("cpus"), machine.get("nodes")
+    if not isinstance(cpus, int) or not isinstance(nodes, list):
+        return f" CPU{'s' * (most != 1)}"
+    point = run.points.filter(machine=name).sort("cpus", descending=True)["point"][0]
+    mine = run.cpus.filter(point=point)
+    did = mine.select(sum(mine[column] for column in ("allocs", "frees", "skipped", "sections"))).to_series() > 0
+    used = mine.filter(did)["node"].n_unique()
+    if most == cpus:
+        return " CPUs, all of it"
+    how = "workload.cpus" if run.manifest.workload == "trace" else "machine.placement"
+    return f" of {cpus} CPUs, {used} of {len(nodes)} node{'s' * (len(nodes) != 1)}; {how} places them"
+
+
+def warnings(run: Run) -> list[str]:
+    """What the run warns of, a printable line each."""
+    return [f"warning: {shown(warning, MAX_LINE)}" for warning in run.warnings]
+
+
+def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
+    """What is said once beneath the tables: what ± is, or that it is not known; and where other settings and rows are seen."""
+    if view.run.manifest.replications > 1:
+        yield "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+    else:
+        yield "±: not known from one replication."
+    if view.everything:
+        return
+    if len(view.points) > 1:
+        keys = [key for key in ("machine", "cpus", *view.run.frames.swept_keys()) if view.run.points[key].n_unique() > 1]
+        example = f", --where {short(keys[:1])[0]}={view.run.points[keys[0]][0]}" if keys else ""
+        shown_one = f"Point {view.most_waiting()} is shown where room is for one"
+        yield f"{shown_one}; slabdes show {folder} --point N{example} or --all shows others."
+    else:
+        yield f"slabdes show {folder} --all shows every row."
+
+
+def answer_text(view: View) -> str:
+    """The answer for a terminal, a line or two a sentence."""
+    return "\n".join(fill(sentence, WIDTH) for sentence in answer(view))
+
+
+def table(run: Run, everything: bool = False, folder: str = "RUN") -> Group:
+    """Everything for a terminal: the answer, where it comes from, the tables, warnings; `folder` is where the run lies."""
+    from rich.console import Group
+
+    view = view_of(run, everything)
+    parts: list[RenderableType] = [plain_text(answer_text(view)), plain_text("")]
+    parts += [plain_text("\n".join(fill(line, WIDTH) for line in about(run))), plain_text("")]
+    parts += [rich_table(sheet) for sheet in sheets(view)]
+    parts += [plain_text(fill(remark, WIDTH)) for remark in remarks(view, folder)]
+    parts += [plain_text(warning, "yellow") for warning in warnings(run)]
+    return Group(*parts)
+
+
+def as_plain(run: Run) -> dict[str, Any]:
+    """The run for a program: plain JSON values, times in ns, a list of rows for each table, and every figure's interval."""
+    manifest = run.manifest
+    view = view_of(run)
+    return {
+        "name": manifest.name,
+        "answer": answer(view),
+        "digest": run.digest,
+        "engine": manifest.engine,
+        "seed": manifest.seed,
+        "replications": manifest.replications,
+        "points": run.points.to_dicts(),
+        "summary": run.summary().to_dicts(),
+        "locks": run.per_lock().to_dicts(),
+        "waits_for": run.waits_for().to_dicts(),
+        "paths": run.per_path().to_dicts(),
+        "caches": run.per_cache().to_dicts(),
+        "time": run.where_time_went().to_dicts(),
+        "operations_time": run.where_operations_went().to_dicts(),
+        "interrupts": run.interrupt_summary().to_dicts(),
+        "intervals": view.figures.plain(),
+        "warnings": list(run.warnings),
+    }
+
+
+def html(run: Run) -> str:
+    """The same for a notebook; HTML in which every text is escaped."""
+    view = view_of(run)
+    parts = [f"<p>{escape(' '.join(answer(view)))}</p>", f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
+    parts += [html_table(sheet) for sheet in sheets(view)]
+    parts += [f"<p>{escape(remark)}</p>" for remark in remarks(view)]
+    if run.warnings:
+        parts.append(f"<ul>{''.join(f'<li>{escape(warning)}</li>' for warning in warnings(run))}</ul>")
+    return "\n".join(parts)

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A run's tables: rates, times, what the allocator did, where time went, paths, caches, locks, who waits for whom, interrupts.
+
+A sweep's long tables show one setting and name it in their title. Leaves out how a table is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from slabdes.answers.figures import count, figure, label_keys, labels_by_point, lock_name, point_name, share, short, time
+from slabdes.results import metrics
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
+from slabdes.results.run import Run
+from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.stats.estimates import Estimated, Row
+
+MOST_POINTS: Final = 12
+"""Settings of which a table shows all (assumed: a screen)."""
+MOST_ROWS: Final = 6
+"""Rows of paths, caches, locks and waits (assumed: what is read)."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
+
+    run: Run
+    figures: Estimated
+    everything: bool = False
+
+    @property
+    def points(self) -> list[int]:
+        """All points."""
+        return self.run.frames.point_numbers()
+
+    def most_waiting(self) -> int:
+        """The point whose CPUs spend the greatest part of their time waiting for locks; the first of equals."""
+        return int(max(self.figures.rows("rates"), key=lambda row: float(row["share_waiting"]))["point"])
+
+
+def view_of(run: Run, everything: bool = False) -> View:
+    """A run as tables and sentences look at it."""
+    return View(run, Estimated(run.frames), everything)
+
+
+def sheets(view: View) -> list[Sheet]:
+    """The run's tables; none without rows."""
+    return [sheet for sheet in (make(view) for make in TABLES.values()) if sheet.rows]
+
+
+Cells = Callable[[Row], Sequence[str]]
+
+
+def _sheet(
+    view: View, what: str, rows: Sequence[Row], heads: Sequence[str], names: int, cells: Cells, points: Sequence[int] = ()
+) -> Sheet:
+    """A table whose rows are of several points, or of `points` alone, which the title then names."""
+    one = len(view.points) > 1 and len(points) == 1
+    keys = [] if one else label_keys(view.run.frames)
+    labels = labels_by_point(view.run.frames, keys)
+    shown = [row for row in rows if not points or row["point"] in points]
+    title = what
+    if one:
+        title += f": {point_name(view.run.frames, points[0])} (point {points[0]}; --point N shows others)"
+    elif points and len(points) < len(view.points):
+        title += f": {len(points)} of {len(view.points)} settings"
+    body = tuple((*labels[row["point"]], *cells(row)) for row in shown)
+    return Sheet(title, (*short(keys), *heads), len(keys) + names, body)
+
+
+def _some(view: View) -> list[int]:
+    """The points of tables with a few rows a point: all of them, or a spread."""
+    return view.points if view.everything else metrics.spread(view.points, MOST_POINTS)
+
+
+def _one(view: View) -> list[int]:
+    """The points of tables with many rows a point: all of them, or the one that waits most."""
+    return view.points if view.everything or len(view.points) == 1 else [view.most_waiting()]
+
+
+def _first(view: View, rows: Sequence[Row], points: Sequence[int]) -> tuple[list[Row], str]:
+    """The first rows, and what a title says of those left out."""
+    mine = [row for row in rows if row["point"] in points]
+    if view.everything or len(mine) <= MOST_ROWS:
+        return mine, ""
+    return mine[:MOST_ROWS], f", {MOST_ROWS} of {len(mine)} rows"
+
+
+def rates_sheet(view: View) -> Sheet:
+    """Operations a second, and the parts of the CPUs' time that are waiting, a row a point."""
+    spent = {row["point"]: row for row in view.figures.rows("time")}
+    waits = {"slot_wait": "for objects", "partner_wait": "for the other side"}
+    other = {part: head for part, head in waits.items() if any(row[part] for row in spent.values())}
+
+    def cells(row: Row) -> Sequence[str]:
+        mine = spent[row["point"]]
+        rest = (share(mine, part) for part in (*other, "think"))
+        return count(row, "operations_per_s"), share(row, "share_waiting"), *rest
+
+    heads = ("operations/s", "waiting for locks", *other.values(), "thinking")
+    return _sheet(view, "rates, and shares of the CPUs' time", view.figures.rows("rates"), heads, 0, cells)
+
+
+def times_sheet(view: View) -> Sheet:
+    """Latencies, a row a point and operation."""
+
+    def cells(row: Row) -> Sequence[str]:
+        return row["op"], *(time(row, name) for name in ("mean_ns", *metrics.QUANTILES)), time_text(row["max_ns"])
+
+    heads = ("op", "mean", "p50", "p99", "p99.9", "max")
+    return _sheet(view, "how long operations take", view.figures.rows("summary"), heads, 1, cells, _some(view))
+
+
+def spent_sheet(view: View) -> Sheet:
+    """Where the time of operations went; parts that are nowhere are left out."""
+    rows = view.figures.rows("operations_time")
+    parts = [part for part in SPENT_HEADS if any(row[part] for row in rows)]
+    heads = ("op", *(SPENT_HEADS[part] for part in parts))
+
+    def cells(row: Row) -> Sequence[str]:
+        return row["op"], *(share(row, part) for part in parts)
+
+    return _sheet(view, "where the time of operations goes", rows if parts else (), heads, 1, cells, _one(view))
+
+
+SPENT_HEADS: Final = {
+    "lock_wait": "waiting",
+    "handoff": "hand-off",
+    "line": "lines",
+    "local_memory": "memory",
+    "remote_memory": "remote",
+    "pages": "pages",
+    "first_touch": "touch",
+    "work": "work",
+    "interrupts": "interrupts",
+}
+"""Short heads of the parts of Spent, in the order of the table."""
+
+
+def counts_sheet(view: View) -> Sheet:
+    """What the allocator did, a row a point; no rows without an allocator."""
+    by_op = {(row["point"], row["op"]): row for row in view.figures.rows("summary") if row["op"] != "section"}
+    rows = [
+        by_op.get((point, "alloc")) or by_op[point, "free"]
+        for point in _some(view)
+        if {(point, "alloc"), (point, "free")} & {*by_op}
+    ]
+
+    def cells(row: Row) -> Iterator[str]:
+        alloc, free = (by_op.get((row["point"], op)) for op in ("alloc", "free"))
+        for of in (alloc, free):
+            yield "0" if of is None else count_text(of["operations"])
+        yield "0" if free is None else count(free, "remote_frees")
+        for name in ("refills", "grows", "retries", "failed"):
+            yield "0" if alloc is None else count(alloc, name)
+
+    heads = ("allocs", "frees", "other node", "refills", "grows", "retries", "failed")
+    means = "means of a replication; " if view.run.manifest.replications > 1 else ""
+    title = f"what the allocator does ({means}other node: frees of another node's objects)"
+    return _sheet(view, title, rows, heads, 0, lambda row: tuple(cells(row)), _some(view))
+
+
+def paths_sheet(view: View) -> Sheet:
+    """How operations were served, those that took most time first."""
+    points = _one(view)
+    rows, rest = _first(view, view.figures.rows("paths"), points)
+
+    def cells(row: Row) -> Sequence[str]:
+        part = (
+            share(row, "share"),
+            time(row, "mean_ns"),
+            time(row, "p99_ns"),
+            time_text(row["max_ns"]),
+            share(row, "time_share"),
+        )
+        return row["op"], row["path"], *part
+
+    heads = ("op", "path", "of its op", "mean", "p99", "max", "of all time")
+    return _sheet(view, f"operations by path{rest}", rows, heads, 2, cells, points)
+
+
+def caches_sheet(view: View) -> Sheet:
+    """What caches cost, where there are several."""
+    points = _one(view)
+    rows, rest = _first(view, view.figures.rows("caches"), points)
+    several = len({row["cache"] for row in rows}) > 1
+
+    def cells(row: Row) -> Sequence[str]:
+        times = (time(row, "alloc_mean_ns"), time(row, "free_mean_ns"), time(row, "lost_ns"), share(row, "time_share"))
+        counts = (count_text(row["allocs"]), count(row, "grows"), count_text(row["remote_frees"]))
+        return row["cache"], *counts, *times
+
+    heads = ("cache", "allocs", "grows", "other node", "mean alloc", "mean free", "lost to its locks", "of all time")
+    return _sheet(view, f"operations by cache{rest}", rows if several else (), heads, 1, cells, points)
+
+
+def locks_sheet(view: View) -> Sheet:
+    """Locks by cache and node, those that cost most time first; no rows where no lock was taken."""
+    points = _one(view)
+    rows, rest = _first(view, view.figures.rows("locks"), points)
+
+    def cells(row: Row) -> Sequence[str]:
+        waits = (time(row, "mean_wait_ns"), time_text(row["max_wait_ns"]), time(row, "mean_hold_ns"))
+        bounced = (share(row, "bounced_share"), time_text(row["max_hold_ns"])) if view.everything else ()
+        lost = (share_text(row["lost_share"]),)
+        return lock_name(row), count_text(row["acquisitions"]), share(row, "contended_share"), *waits, *bounced, *lost
+
+    wide = ("bounced", "max hold") if view.everything else ()
+    heads = ("lock", "taken", "contended", "mean wait", "max wait", "mean hold", *wide, "of time lost")
+    return _sheet(view, f"locks{rest}", rows, heads, 1, cells, points)
+
+
+def waits_sheet(view: View) -> Sheet:
+    """Who waits for whom in time lost; no rows where nobody waited for a lock."""
+    points = _one(view)
+    rows, rest = _first(view, view.figures.rows("waits_for"), points)
+
+    def cells(row: Row) -> Sequence[str]:
+        lost = (figure(row, "lost_ns", time_text), share_text(row["lost_share"]))
+        return lock_name(row, node=False), row["waiter"], row["holder"], count_text(row["waits"]), *lost
+
+    heads = ("lock", "waiting in", "for one taken in", "waits", "time lost", "share")
+    total = sum(row["lost_ns"] for row in view.figures.rows("waits_for") if row["point"] in points)
+    of = f"share of {time_text(total)} of CPU time" if len(points) == 1 else "share: of the setting's"
+    return _sheet(view, f"who waits for whom ({of}{rest})", rows, heads, 3, cells, points)
+
+
+def interrupts_sheet(view: View) -> Sheet:
+    """How long interrupts were off and had to wait; no rows without a source of interrupts."""
+    names = {IRQS_OFF: "off at a time", IRQ_WAIT: "waited for"}
+    rows = [row for row in view.figures.rows("interrupts") if row["handled"]]
+
+    def cells(row: Row) -> Sequence[str]:
+        times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
+        lost = count(row, "lost") if row["what"] == IRQ_WAIT else ""
+        return names[row["what"]], count_text(row["count"]), *times, time_text(row["max_ns"]), lost
+
+    heads = ("interrupts", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
+    return _sheet(view, "interrupts", rows, heads, 1, cells, _some(view))
+
+
+TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
+    "rates": rates_sheet,
+    "times": times_sheet,
+    "counts": counts_sheet,
+    "spent": spent_sheet,
+    "paths": paths_sheet,
+    "caches": caches_sheet,
+    "locks": locks_sheet,
+    "waits": waits_sheet,
+    "interrupts": interrupts_sheet,
+}
+"""Every table by the name that `slabdes show --table` takes."""

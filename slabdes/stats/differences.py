@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What differs between two runs: the settings of their experiments, and a statistic of both sides with its interval.
+
+Leaves out which difference matters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from slabdes.results.manifest import Manifest
+from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval, t_quantile
+
+_NOT_ASKED: Final = ("name", "sweep", "engine", "log", "debug")
+"""Keys of an experiment that change no result."""
+_FILES: Final = ("workload.file", "workload.from_dump", "slabinfo", "machine.file")
+"""Keys whose contents are compared, not their names."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key that two runs have different values for, None where it is not set."""
+
+    key: str
+    first: Any
+    second: Any
+
+
+def setting_of(experiment: Mapping[str, Any], key: str) -> Any:
+    """An experiment's value of a dotted key, None where it has none. Caches go by number or name."""
+    here: Any = experiment
+    words = key.split(".")
+    for word in words:
+        if isinstance(here, list):
+            named = [entry for entry in here if isinstance(entry, Mapping) and entry.get("name") == word]
+            numbered = [here[int(word)]] if word.isdecimal() and int(word) < len(here) else []
+            found = named or numbered
+            here = found[0] if found else None
+        else:
+            here = here.get(word) if isinstance(here, Mapping) else None
+    return here
+
+
+def differences(first: Manifest, second: Manifest) -> list[Setting]:
+    """Keys of the experiments that differ, but for those that either sweeps; then files, machines and versions of slabdes."""
+    swept = {*_many(first), *_many(second)}
+    one, other = _settings(first), _settings(second)
+    keys = [key for key in dict.fromkeys([*one, *other]) if key not in swept and not _below(key, swept)]
+    found = [Setting(key, one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)]
+    changed = [setting for setting in found if setting.key not in _FILES]
+    return [*changed, *_files(first, second, found), *_machines(first, second), *_versions(first, second)]
+
+
+def _many(manifest: Manifest) -> list[str]:
+    sweep = manifest.experiment.get("sweep")
+    return [key for key, values in sweep.items() if len(values) > 1] if isinstance(sweep, Mapping) else []
+
+
+def _below(key: str, swept: set[str]) -> bool:
+    return any(key.startswith(f"{above}.") for above in swept)
+
+
+def _settings(manifest: Manifest) -> dict[str, Any]:
+    """The resolved experiment under dotted keys; a sweep of a single value is that value."""
+    flat = dict(_flat({key: value for key, value in manifest.experiment.items() if key not in _NOT_ASKED}))
+    sweep = manifest.experiment.get("sweep")
+    for key, values in sweep.items() if isinstance(sweep, Mapping) else ():
+        if len(values) == 1:
+            flat[key] = values[0]
+    return flat
+
+
+def _flat(value: Mapping[str, Any] | list[Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    pairs = value.items() if isinstance(value, Mapping) else ((str(number), entry) for number, entry in enumerate(value))
+    for key, entry in pairs:
+        if isinstance(entry, Mapping) or (isinstance(entry, list) and any(isinstance(one, Mapping) for one in entry)):
+            yield from _flat(entry, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", entry
+
+
+def _files(first: Manifest, second: Manifest, found: Sequence[Setting]) -> Iterator[Setting]:
+    """Files whose contents differ, or, where these are not known, their names."""
+    sums = [manifest.provenance.get("read") for manifest in (first, second)]
+    for setting in found:
+        if setting.key not in _FILES:
+            continue
+        one, other = (
+            read.get(str(name)) if isinstance(read, Mapping) else None
+            for read, name in zip(sums, (setting.first, setting.second), strict=True)
+        )
+        if one is None or one != other:
+            yield setting
+
+
+def _machines(first: Manifest, second: Manifest) -> Iterator[Setting]:
+    """Machines of one name that are not the same."""
+    for name in first.machines:
+        if name in second.machines:
+            one, other = (manifest.machines[name].get("digest") for manifest in (first, second))
+            if one != other:
+                yield Setting(f"the machine {name} itself", "one description", "another")
+
+
+def _versions(first: Manifest, second: Manifest) -> Iterator[Setting]:
+    if first.slabdes != second.slabdes:
+        yield Setting("slabdes", first.slabdes, second.slabdes)
+
+
+def difference(
+    first: float,
+    ones: Sequence[float],
+    second: float,
+    others: Sequence[float],
+    paired: bool,
+    confidence: float = CONFIDENCE,
+    resolution: float = 0.0,
+) -> Interval | None:
+    """How much a statistic of the second side exceeds the first's, from those of each replication; None without an interval.
+
+    Paired by replication where common random numbers cancel; else by Welch's method (Biometrika 34, 1947), both sides' spreads
+    taken around the pooled values as `section_interval` does.
+    """
+    change = second - first
+    if paired and len(ones) == len(others) and ones:
+        changes = [after - before for before, after in zip(ones, others, strict=True)]
+        return section_interval(change, changes, confidence, resolution=resolution)
+    if min(len(ones), len(others)) < 2:
+        return None
+    parts = [_variance(value, values) / len(values) for value, values in ((first, ones), (second, others))]
+    spread = sum(parts)
+    n = min(len(ones), len(others))
+    if not spread:
+        return Interval(change, resolution, n, confidence)
+    freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ones, others), strict=True))
+    half = t_quantile((1 + confidence) / 2, freedom) * math.sqrt(spread)
+    return Interval(change, max(half, resolution), n, confidence)
+
+
+def _variance(around: float, values: Sequence[float]) -> float:
+    return math.fsum((value - around) ** 2 for value in values) / (len(values) - 1)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Comparisons in words: which side, by how much, where, what else differs, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from example import example_frames, example_manifest
+
+from slabdes.answers.comparison import (
+    SINGLE,
+    change_text,
+    comparison_about,
+    comparison_answer,
+    comparison_sheets,
+    side_names,
+    verdict,
+)
+from slabdes.errors import InputError
+from slabdes.results.run import Run, run_of
+from slabdes.stats.compare import Compared, compare_by, compare_runs
+from slabdes.stats.differences import difference, differences, setting_of
+from slabdes.stats.intervals import Interval
+
+
+def run_with(machine: str = "xeon-2s", replications: int = 3, **settings: Any) -> Run:
+    frames = example_frames((1, 8), (machine,), replications=replications)
+    manifest = example_manifest(frames)
+    experiment = {"seed": 1, "machine": {"preset": machine}, "cache": [{"name": "filp", "limit": 12}], **settings}
+    return run_of(replace(manifest, seed=experiment["seed"], experiment=manifest.experiment | experiment), frames)
+
+
+def row(value: float, half: float | None, measure: str = "operations_per_s") -> Compared:
+    side = Interval(1.0, None, 1, 0.95)
+    return Compared({}, measure, side, side, 1.0, Interval(value, half, 3, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("one", "text", "told"),
+    [
+        (row(2e7, 5.88e6), "+20.0 M ±5.88 M", 1),
+        (row(-2e7, 5.88e6), "-20.0 M ±5.88 M", -1),
+        (row(2.0, 3.0), "+2 ±3", 0),
+        (row(2.0, None), "+2", 0),
+        (row(-0.208, 0.0201, "share_waiting"), "-20.8 ±2.1 points", 1),
+        (row(-0.00001, 0.00001, "share_waiting"), "-0.0 ±0.1 points", 0),
+        (row(40.7, 30.0, "free_p99_ns"), "+40.7 ns ±30.0 ns", -1),
+    ],
+)
+def test_a_difference_has_its_sign_unit_and_interval_and_shares_are_in_points(one: Compared, text: str, told: int) -> None:
+    assert change_text(one) == text
+    assert verdict(one) == told
+
+
+def test_a_comparison_names_its_sides_and_every_percentile_and_prints_no_python() -> None:
+    compared = compare_runs(run_with(), run_with(cache=[{"name": "filp", "limit": 60}]), ("runs/a", "runs/b"))
+    assert comparison_about(compared) == ["first: runs/a; second: runs/b", "they differ in cache.0.limit (12, then 60)"]
+    words = " ".join([*comparison_answer(compared), *comparison_about(compared)])
+    cells = [cell for sheet in comparison_sheets(compared) for line in sheet.rows for cell in line]
+    measures = [cell for cell in cells if cell.split()[0] in ("alloc", "free")]
+    assert set(measures) == {f"{op} {what}" for op in ("alloc", "free") for what in ("mean", "p50", "p99", "p99.9")}
+    assert not {"{", "[", "None"} & {*words, *cells} and "None" not in words
+    assert 2 <= len(comparison_answer(compared)) <= 5
+
+
+def test_other_seeds_and_several_settings_that_differ_are_warned_of() -> None:
+    compared = compare_runs(run_with(), run_with(seed=2, cache=[{"name": "filp", "limit": 60, "batchcount": 9}]))
+    about = comparison_about(compared)
+    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (not set, then 9)" in about[1]
+    assert any("nothing cancels" in line for line in about)
+    assert "what each of the settings that differ does" in comparison_answer(compared)[-1]
+    assert not compared.paired
+
+
+def test_machines_are_compared_with_a_warning_where_the_points_match() -> None:
+    compared = compare_runs(run_with(), run_with("opteron-8n"))
+    assert len(compared.pairs) == 2
+    assert "warning: the machines differ" in comparison_about(compared)
+
+
+def test_single_replications_conclude_nothing() -> None:
+    compared = compare_runs(run_with(replications=1), run_with(replications=1))
+    assert comparison_answer(compared)[-1] == SINGLE
+    assert all(not verdict(one) for one in compared.rows)
+
+
+@pytest.mark.parametrize(
+    ("compare", "said"),
+    [
+        (lambda: compare_runs(run_with(), run_with(workload={"kind": "burst"})), "workloads mix and burst; allowed: two runs of"),
+        (lambda: compare_by(run_with(), "seed"), "'seed' does not vary in this run"),
+        (lambda: compare_by(run_with(), "limit"), "'limit' does not vary in this run"),
+    ],
+)
+def test_what_is_not_comparable_is_refused_in_one_line(compare: Callable[[], object], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        compare()
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_value_of_a_key_is_compared_with_the_first() -> None:
+    frames = example_frames((1, 2, 8), replications=3)
+    compared = compare_by(run_of(example_manifest(frames), frames), "cpus")
+    assert [side_names(compared, pair) for pair in compared.pairs] == [("CPUs 1", "CPUs 2"), ("CPUs 1", "CPUs 8")]
+    assert compared.rows[0].difference is not None and compared.paired
+
+
+def test_a_setting_of_one_cache_is_found_by_name_and_number() -> None:
+    experiment = {"cache": [{"name": "filp", "limit": 12}]}
+    assert [setting_of(experiment, key) for key in ("cache.filp.limit", "cache.0.limit", "cache.1.limit", "x.y")] == [
+        12,
+        12,
+        None,
+        None,
+    ]
+
+
+def test_an_equal_run_differs_in_nothing() -> None:
+    assert differences(run_with().manifest, run_with().manifest) == []
+    compared = compare_runs(run_with(), run_with())
+    assert "their settings are the same" in comparison_about(compared)
+    assert all(one.difference is not None and one.difference.value == 0 for one in compared.rows)
+
+
+def test_unpaired_differences_follow_welch_by_hand() -> None:
+    # Means 2 and 6, variances 1 and 4, three each: half is t(2.94) * sqrt(5 / 3); freedom (5/3)^2 / ((1/3)^2/2 + (4/3)^2/2).
+    change = difference(2.0, [1, 2, 3], 6.0, [4, 6, 8], paired=False)
+    assert change is not None and change.value == 4
+    assert change.half_width == pytest.approx(3.217 * (5 / 3) ** 0.5, rel=0.005)
+    assert difference(2.0, [2], 6.0, [4, 8], paired=False) is None
