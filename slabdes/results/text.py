@@ -338,13 +338,14 @@ def _plain(text: str, style: str = "") -> Text:
 def html(run: Run) -> str:
     """The same for a notebook; HTML in which every text is escaped."""
     parts = [f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
-    parts += [_html_table(sheet) for sheet in sheets(run)]
+    parts += [html_table(sheet) for sheet in sheets(run)]
     if run.warnings:
         parts.append(f"<ul>{''.join(f'<li>{escape(warning)}</li>' for warning in warnings(run))}</ul>")
     return "\n".join(parts)
 
 
-def _html_table(sheet: Sheet) -> str:
+def html_table(sheet: Sheet) -> str:
+    """One sheet as HTML in which every text is escaped."""
     aligned = ["left" if number < sheet.names else "right" for number in range(len(sheet.heads))]
 
     def line(tag: str, cells: Sequence[str]) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.results.text import WIDTH, Sheet, count_text, html_table, rich_table, share_text, time_text
 from slabdes.stats.intervals import CONFIDENCE, Interval, mean_interval, paired_difference
 
 if TYPE_CHECKING:
@@ -37,6 +38,44 @@ class Compared:
     second: Interval
     ratio: float | None
     difference: Interval | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two sides differ in, a row a point and measure; printed, and shown in a notebook, as a table."""
+
+    rows: tuple[Compared, ...]
+    title: str
+
+    def frame(self) -> pl.DataFrame:
+        """The rows as a tidy frame; see `comparison_frame`."""
+        return comparison_frame(list(self.rows))
+
+    def difference(self, measure: str = MEASURES[0]) -> Interval:
+        """How much the second side exceeds the first, with its interval, where one point is compared; see MEASURES.
+
+        Raises InputError for another measure, for several points, and for sides of different replications.
+        """
+        mine = [row for row in self.rows if row.measure == measure]
+        if not mine:
+            raise InputError("compare", f"no measure {shown(measure)!r}{nearest(measure, MEASURES)}", allowed=", ".join(MEASURES))
+        if len(mine) > 1:
+            raise InputError("compare", f"{len(mine)} points are compared", allowed="one, or the rows of frame()")
+        if mine[0].difference is None:
+            sides = f"{mine[0].first.n} and {mine[0].second.n} replications"
+            raise InputError("compare", sides, allowed="as many on both sides")
+        return mine[0].difference
+
+    def __str__(self) -> str:
+        """The table."""
+        from rich.console import Console
+
+        text = StringIO()
+        Console(file=text, width=WIDTH, highlight=False).print(rich_table(comparison_sheet(list(self.rows), self.title)))
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+    def _repr_html_(self) -> str:
+        return html_table(comparison_sheet(list(self.rows), self.title))
 
 
 def _in_full(key: str, varied: Sequence[str]) -> str:
@@ -75,11 +114,15 @@ def compare_by(frames: Frames, key: str, confidence: float = CONFIDENCE) -> list
     return rows
 
 
-def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE) -> list[Compared]:
+def compare_runs(first: Frames, second: Frames, confidence: float = CONFIDENCE, single: bool = False) -> list[Compared]:
     """Compare two runs at the points that both have: the same machine, CPUs, and settings that both sweep.
 
-    Raises InputError if there is no such point, or a run has several for the same settings.
+    With `single`, two runs of one point each are compared whatever they differ in. Raises InputError if there is no such
+    point, or a run has several for the same settings.
     """
+    if single and first.points.height == second.points.height == 1:
+        one, other = (_measures(frames, frames.point_numbers(), set(_POINT), []) for frames in (first, second))
+        return _compare(one, other, {}, confidence)
     common = [key for key in first.swept_keys() if key in second.swept_keys()]
     sides = [_measures(frames, frames.point_numbers(), set(), common) for frames in (first, second)]
     rows = _compare(sides[0], sides[1], {}, confidence)
