@@ -8,24 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers import screen
 from slabdes.config import Experiment, load_experiment, parse_experiment
+from slabdes.errors import InputError, nearest, shown
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
+from slabdes.results.pandas import to_pandas
+from slabdes.stats import compare as stats_compare
+from slabdes.stats.estimates import quantile
+from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.stats.scaling import scaling
 from slabdes.study import trace_info as traces
 from slabdes.study.plan import Phase
 from slabdes.study.run import run_study
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from slabdes.validation.fit import Fit
     from slabdes.validation.report import Report
 
 TraceInfo = traces.TraceInfo
+Source = results_run.Run | Path | str
+"""A run, or the folder that it lies in."""
+TABLES: Final = (
+    "summary", "per_node", "per_lock", "per_path", "per_cache", "waits_for", "ccdf", "where_time_went", "where_operations_went",
+    "interrupt_summary",
+)  # fmt: skip
+"""The methods of a run that make tables."""
 FIGURES = "figures"
 """Where in a run folder the figures lie."""
 
@@ -42,14 +57,67 @@ class Run(results_run.Run):
         """The run's tables for a notebook."""
         return screen.html(self)
 
+    def replication(self, point: int | None = None, replication: int = 0) -> Run:
+        """One replication of `point`, or of the only point, as a run of its own. Raises InputError for what is not there."""
+        return _with_plots(super().replication(point, replication))
+
+    def quantile(
+        self,
+        q: float,
+        op: str | None = None,
+        *,
+        path: str | None = None,
+        cache: str | None = None,
+        point: int | None = None,
+        confidence: float = CONFIDENCE,
+    ) -> Interval:
+        """The time in ns that a share `q` of operations does not exceed, with its interval over replications.
+
+        Of all operations, or of those of one `op` ("alloc", "free"), `path` or `cache`. Raises InputError for what is not there.
+        """
+        latency = self.frames.of_points([self.point_number(point)]).latency
+        for name, wanted in (("op", op), ("path", path), ("cache", cache)):
+            known = latency[name].unique().sort().to_list()
+            if wanted is not None and wanted not in known:
+                raise InputError(name, f"{shown(wanted)!r} is not in this run{nearest(wanted, known)}", allowed=", ".join(known))
+            latency = latency if wanted is None else latency.filter(latency[name] == wanted)
+        return quantile(latency, q, confidence)
+
+    def to_pandas(self, what: str = "summary") -> Any:
+        """A frame or a table as a `pandas.DataFrame`: "latency", "locks", "summary", "per_node" and so on.
+
+        Raises InputError for another name, and, with what to install, where there is no pandas.
+        """
+        frames = dict(self.frames.items())
+        if what not in frames and what not in TABLES:
+            names = (*frames, *TABLES)
+            raise InputError("to_pandas", f"no frame {shown(what)!r}{nearest(what, names)}", allowed=", ".join(names))
+        return to_pandas(frames[what] if what in frames else getattr(self, what)())
+
     @staticmethod
     def load(folder: Path | str) -> Run:
         """Read a run folder, as a Study if it is a sweep's. Raises InputError, in one line, if it is not one."""
         return _with_plots(results_run.Run.load(folder))
 
 
+class Comparison(stats_compare.Comparison):
+    """What two sides differ in, in words and tables when printed or shown: see `slabdes.stats.compare.Comparison`."""
+
+    def __str__(self) -> str:
+        """The answer, what is compared, and the tables, 100 columns wide."""
+        return screen.comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return screen.comparison_html(self)
+
+
 class Study(results_run.Study, Run):
     """The results of a sweep, with `plot`: see `slabdes.results.run.Study`."""
+
+    def scaling(self, confidence: float = CONFIDENCE) -> pl.DataFrame:
+        """Throughput and waiting, a row a point, with the half widths of their intervals (null for one replication)."""
+        return scaling(self.frames, confidence)
 
     def point(self, number: int) -> Run:
         """One point as a run of its own. Raises InputError if there is none."""
@@ -103,6 +171,34 @@ def sweep(
     raw["sweep"] = {**raw.get("sweep", {}), **(over or {})}
     run = simulate(parse_experiment(raw, "sweep"), **options)
     return Study(run.manifest, run.frames)
+
+
+def compare(first: Source, second: Source | None = None, *, by: str = "", confidence: float = CONFIDENCE) -> Comparison:
+    """What `second` changes against `first`: rates, times and waiting, paired by replication.
+
+    Each is a Run, a Study or a run folder; their points with the same machine, CPUs and settings are set side by side, or, if
+    both have a single point, just these. With `by`, one study's values of that key are compared. Raises InputError.
+    """
+    if (second is None) == (not by):
+        raise InputError("compare", "give a second run or by", allowed='compare(a, b), or compare(study, by="cache.0.limit")')
+    one = _run_of(first)
+    if second is None:
+        compared = stats_compare.compare_by(one, by, confidence)
+    else:
+        other = _run_of(second)
+        sides = (_side(one), _side(other))
+        compared = stats_compare.compare_runs(one, other, sides if sides[0] != sides[1] else ("first", "second"), confidence)
+    return Comparison(**vars(compared))
+
+
+def _side(run: results_run.Run) -> str:
+    """What a run is called: its name, and the settings of its only point."""
+    keys = run.frames.swept_keys() if run.points.height == 1 else []
+    return ", ".join((run.manifest.name, *(f"{key} {shown(run.points[key].item())}" for key in keys)))
+
+
+def _run_of(source: Source) -> results_run.Run:
+    return source if isinstance(source, results_run.Run) else Run.load(source)
 
 
 def trace_info(trace: Path | str, *, progress: Phase | None = None) -> TraceInfo:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import readme
 
+import slabdes
 from slabdes.cli import app
 from slabdes.config import parse_experiment
 from slabdes.machine import load_machine
@@ -35,6 +37,16 @@ def test_a_console_example_prints_what_the_readme_shows(block: readme.Block, tmp
 def test_a_python_example_prints_what_the_readme_shows(program: readme.Block, printed: readme.Block, tmp_path: Path) -> None:
     assert printed.language == "text"
     assert readme.ran(program, tmp_path) == printed.body
+
+
+def test_examples_import_nothing_but_slabdes_itself_and_what_is_not_ours() -> None:
+    notebooks = "".join(path.read_text(encoding="utf-8") for path in (readme.ROOT / "notebooks").glob("*.ipynb"))
+    programs = "".join(program.body for program, _printed in PYTHON)
+    assert "import slabdes" in programs
+    assert "import slabdes" in notebooks
+    assert re.findall(r"(?:from|import) slabdes\.[\w.]+", TEXT + notebooks) == []
+    used = set(re.findall(r"\bslabdes\.(\w+)\(", programs + notebooks))
+    assert used <= set(slabdes.__all__)
 
 
 def test_the_readme_has_examples_of_each_kind() -> None:
@@ -64,8 +76,6 @@ def test_the_two_commands_are_one_line_each_and_use_only_what_is_in_the_checkout
 
 
 def test_every_experiment_and_file_that_the_readme_names_is_there() -> None:
-    import re
-
     named = set(re.findall(r"`((?:experiments|slabdes|notebooks|tests)/[\w./-]+)`", TEXT))
     assert named
     assert [name for name in sorted(named) if not (readme.ROOT / name).exists()] == []

@@ -51,7 +51,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "validation": frozenset({"config", "machine", "engine.records", "engine.compiled", "results", "stats", "study"}),
     "plots": frozenset({"results", "stats"}),
     "answers": frozenset({"results", "stats"}),
-    "api": frozenset({"answers", "config", "results", "study", "plots", "validation"}),
+    "api": frozenset({"answers", "config", "results", "stats", "study", "plots", "validation"}),
     "cli": frozenset(
         {
             "answers",
@@ -69,7 +69,7 @@ ROOMS: dict[str, frozenset[str]] = {
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
-    "__init__": frozenset({"api", "config", "machine", "allocator"}),
+    "__init__": frozenset({"api", "config", "machine", "allocator", "results", "stats"}),
     "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from io import StringIO
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
 from slabdes.answers.figures import short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table
+from slabdes.stats.compare import Comparison
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -138,3 +141,23 @@ def html(run: Run) -> str:
     if run.warnings:
         parts.append(f"<ul>{''.join(f'<li>{escape(warning)}</li>' for warning in warnings(run))}</ul>")
     return "\n".join(parts)
+
+
+def comparison_text(compared: Comparison) -> str:
+    """A comparison for a terminal: the answer, what is compared, tables."""
+    from rich.console import Console
+
+    text = StringIO()
+    console = Console(file=text, width=WIDTH, highlight=False, color_system=None)
+    for sheet in comparison_sheets(compared):
+        console.print(rich_table(sheet))
+    told = [fill(sentence, WIDTH) for sentence in comparison_answer(compared)]
+    told += ["", *(fill(line, WIDTH) for line in comparison_about(compared)), ""]
+    return "\n".join([*told, *(line.rstrip() for line in text.getvalue().splitlines())])
+
+
+def comparison_html(compared: Comparison) -> str:
+    """The same for a notebook; HTML in which every text is escaped."""
+    parts = [f"<p>{escape(' '.join(comparison_answer(compared)))}</p>"]
+    parts.append(f"<p>{'<br>'.join(escape(line) for line in comparison_about(compared))}</p>")
+    return "\n".join([*parts, *(html_table(sheet) for sheet in comparison_sheets(compared))])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from slabdes.config.arrays import plain
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment, TimingRule
 from slabdes.config.refusals import validate
@@ -51,9 +52,9 @@ def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
 
 
 def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
-    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error."""
+    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error. It may hold arrays."""
     check_plain(raw, where)
-    experiment = validate(raw, where)
+    experiment = validate(plain(raw), where)
     for _point in expand(experiment, where):
         pass
     return experiment

@@ -7,7 +7,8 @@ Leaves out experiments that answer a question: those are in `experiments/`.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from slabdes.config.keys import Key, experiment_keys
@@ -24,6 +25,8 @@ _CHOSEN: Final[dict[str, str]] = {
     "workload.file": '"trace.txt"',
 }
 """What a new file says in place of a default."""
+_CHOSEN_OF_KIND: Final[dict[str, dict[str, str]]] = {"trace": {"allocator": '"6.1"'}}
+"""The same for one kind of workload. A trace is mostly of a kernel of today, and `slabdes replay` takes its nearest, too."""
 _EXAMPLES: Final[dict[str, str]] = {
     "switches": '["unlocked_look"]',
     "slabinfo": '"slabinfo.txt"',
@@ -68,7 +71,7 @@ def new_experiment(kind: str) -> str:
     lines = [
         *_comment(about),
         *_comment("Run it: slabdes run FILE. Keys behind a # say their default, or an example; take the # away to change one."),
-        *_table("", (key for key in keys if "." not in key.path and key is not sweep)),
+        *_table("", (key for key in keys if "." not in key.path and key is not sweep), chosen=_CHOSEN_OF_KIND.get(kind, {})),
         *_table("machine", keys),
         *_table("cache", keys, commented=kind in _WITHOUT_CACHES),
         *_table("workload", (key for key in keys if key.workload == kind)),
@@ -83,8 +86,11 @@ def new_experiment(kind: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(name: str, keys: Iterable[Key], commented: bool = False) -> Iterator[str]:
+def _table(
+    name: str, keys: Iterable[Key], commented: bool = False, chosen: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """A table's header and its keys, each under what it means."""
+    chosen = {**_CHOSEN, **chosen}
     before = {"": "", "cache": "cache.NAME."}.get(name, f"{name}.")
     if name:
         header = f"[[{name}]]" if name == "cache" else f"[{name}]"
@@ -94,8 +100,8 @@ def _table(name: str, keys: Iterable[Key], commented: bool = False) -> Iterator[
             continue
         unit = f", {key.unit}" if key.unit else ""
         yield from ("", *_comment(f"{key.meaning} ({key.type}{unit})"))
-        value = _CHOSEN.get(key.path) or _EXAMPLES.get(key.path) or key.default
-        given = not commented and (key.path in _CHOSEN or key.path == "workload.kind")
+        value = chosen.get(key.path) or _EXAMPLES.get(key.path) or key.default
+        given = not commented and (key.path in chosen or key.path == "workload.kind")
         line = f"{key.path.removeprefix(before)} = {key.type if key.path == 'workload.kind' else value}"
         yield line if given else f"# {line}"
 

@@ -22,6 +22,7 @@ MAX_NODES: Final = 256
 MIN_DISTANCE: Final = 10
 MAX_DISTANCE: Final = 254
 UNREACHABLE: Final = 255
+TAKEN_AS_FARTHEST: Final = f"{UNREACHABLE}, unreachable, is taken as {MAX_DISTANCE}, the greatest there is"
 """What a SLIT entry may be (ACPI: 10 is local, 0 to 9 are reserved, 255 means unreachable)."""
 REMOTE_DISTANCE: Final = 20
 """The kernel's REMOTE_DISTANCE: what it assumes between nodes when firmware gives no SLIT."""
@@ -161,3 +162,8 @@ def _memory(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_MEMORY_MIB:
         raise InputError(where, f"{shown(value, 40)} is not a memory size", allowed=f"0 to {MAX_MEMORY_MIB:.0f} MiB")
     return float(value)
+
+
+def reachable(distance: int) -> int:
+    """A distance of a SLIT as a machine can have it (TAKEN_AS_FARTHEST)."""
+    return MAX_DISTANCE if distance == UNREACHABLE else distance

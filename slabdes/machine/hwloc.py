@@ -14,7 +14,16 @@ from xml.parsers import expat
 
 from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError, shown
-from slabdes.machine.description import MAX_DISTANCE, MAX_NODES, MIN_DISTANCE, Description, check_size
+from slabdes.machine.description import (
+    MAX_DISTANCE,
+    MAX_NODES,
+    MIN_DISTANCE,
+    TAKEN_AS_FARTHEST,
+    UNREACHABLE,
+    Description,
+    check_size,
+    reachable,
+)
 from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
 
 MAX_ELEMENTS: Final = 1 << 16
@@ -89,6 +98,7 @@ class _Reader:
         self.allowed_cpus = self.allowed_nodes = self.complete_cpus = -1
         self.core_of_cpu: dict[int, tuple[str, int]] = {}
         self.nodes_of_cpu: dict[int, int] = {}
+        self.package_of_cpu: dict[int, int] = {}
         self.shared: set[int] = set()
         self.nodes: dict[int, _Node] = {}
         self.matrices: list[_Matrix] = []
@@ -166,6 +176,7 @@ class _Reader:
             inside = next((serial for _tag, above, serial in reversed(self._open) if above == "Core"), None)
             self.core_of_cpu[cpu] = ("PU", cpu) if inside is None else ("Core", inside)
             self.nodes_of_cpu[cpu] = self._set(attributes, "complete_nodeset", 0)
+            self.package_of_cpu[cpu] = next((serial for _tag, above, serial in self._open if above == "Package"), 0)
         elif (SHARED_CACHE.fullmatch(kind) and attributes.get("subtype") != "MemorySideCache") or (
             kind == "Group" and attributes.get("subtype") == "Cluster"
         ):
@@ -286,7 +297,10 @@ def _described(reader: _Reader, where: str, name: str) -> Description:
 
 
 def _nodes(reader: _Reader, cores: Mapping[int, object]) -> dict[int, SurveyedNode]:
-    """The nodes that have memory or CPUs to use, and those that lack in the file but have CPUs in it, without memory."""
+    """The nodes that have memory or CPUs to use, and those that lack in the file but have CPUs in it, without memory.
+
+    CPUs of which the file says no node at all get one a package, behind all others.
+    """
     found: dict[int, SurveyedNode] = {}
     covered, usable = 0, bit_set(cores)
     for node in reader.nodes.values():
@@ -299,6 +313,10 @@ def _nodes(reader: _Reader, cores: Mapping[int, object]) -> dict[int, SurveyedNo
         home = next(members(max(reader.nodes_of_cpu[cpu], 0)), None)
         if not covered >> cpu & 1 and home is not None and home not in reader.nodes:
             found[home] = SurveyedNode(found[home].cpus | 1 << cpu if home in found else 1 << cpu, 0.0)
+    unsaid = [cpu for cpu in cores if not any(node.cpus >> cpu & 1 for node in found.values())]
+    packages = dict.fromkeys(reader.package_of_cpu[cpu] for cpu in sorted(unsaid))
+    for extra, package in enumerate(packages, max((*found, *reader.nodes), default=-1) + 1):
+        found[extra] = SurveyedNode(bit_set(cpu for cpu in unsaid if reader.package_of_cpu[cpu] == package), 0.0)
     return found
 
 
@@ -318,7 +336,8 @@ def _slit(
         size = matrix.size
         pairs = {(a, b): matrix.values[row * size + column] for row, a in enumerate(ids) for column, b in enumerate(ids)}
         kept = {(a, b): value for (a, b), value in pairs.items() if a in nodes and b in nodes}
-        return {(a, b): value for (a, b), value in kept.items() if a is not None and b is not None}, ()
+        notes = (("distances", TAKEN_AS_FARTHEST),) if UNREACHABLE in kept.values() else ()
+        return {(a, b): reachable(value) for (a, b), value in kept.items() if a is not None and b is not None}, notes
     if reader.matrices and len(nodes) > 1:
         return None, (("distances", "only a user's, which is no SLIT; the kernel's own default, 10 and 20, assumed"),)
     return None, ()
@@ -326,7 +345,7 @@ def _slit(
 
 def _reads_as_slit(matrix: _Matrix) -> bool:
     diagonal = matrix.values[:: matrix.size + 1]
-    return set(diagonal) == {MIN_DISTANCE} and all(MIN_DISTANCE <= value <= MAX_DISTANCE for value in matrix.values)
+    return set(diagonal) == {MIN_DISTANCE} and all(MIN_DISTANCE <= reachable(value) <= MAX_DISTANCE for value in matrix.values)
 
 
 def _clock(reader: _Reader) -> Clock | None:

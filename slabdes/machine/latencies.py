@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from slabdes.errors import InputError
 from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, default_distances
-from slabdes.machine.latency_table import Entries, read_entries
+from slabdes.machine.latency_table import Entries, prompt_lines, read_entries
+from slabdes.machine.prompts import left_out_source
 from slabdes.units import ns_to_ps
 
 Matrix = tuple[tuple[int, ...], ...]
@@ -77,7 +78,7 @@ def describe_latencies(text: str, where: str, name: str, nodes: int | None = Non
         memory_mib=(ASSUMED_MEMORY_MIB,) * nodes,
         distances=default_distances(nodes),
         transfer_ps=matrix,
-        sources=(*notes, _measured(name)),
+        sources=(*notes, *_measured(name, text)),
     )
 
 
@@ -92,8 +93,10 @@ def with_latencies(machine: Description, text: str, where: str, name: str) -> De
         raise InputError(where, f"{len(matrix)} CPUs, but {machine.name} has {cpus}", allowed="a table of the same machine")
     others = tuple((key, source) for key, source in machine.sources if key != "transfer_ns")
     source = f"{machine.source}; line transfers from {name}"
-    return replace(machine, transfer_ps=matrix, source=source, sources=(*others, _measured(name)))
+    return replace(machine, transfer_ps=matrix, source=source, sources=(*others, *_measured(name, text)))
 
 
-def _measured(name: str) -> tuple[str, str]:
-    return "transfer_ns", f"{name}: measured core-to-core latency, one way; both directions of a pair get their mean"
+def _measured(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    prompts = prompt_lines(text)
+    measured = "transfer_ns", f"{name}: measured core-to-core latency, one way; both directions of a pair get their mean"
+    return (measured, left_out_source(prompts)) if prompts else (measured,)

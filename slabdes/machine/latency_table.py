@@ -17,6 +17,7 @@ from typing import Final
 from slabdes.config import MAX_CPUS
 from slabdes.errors import InputError, shown
 from slabdes.machine.costs import MAX_COST_NS, check_counted
+from slabdes.machine.prompts import is_prompt
 
 NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
 BLANKS: Final = frozenset({"", "-", "--", "x", "*", "nan", "na", "n/a", "null", "none"})
@@ -54,12 +55,22 @@ def read_entries(text: str, where: str) -> Entries:
     return _of_square(rows, where)
 
 
+def prompt_lines(text: str) -> list[int]:
+    """Numbers of the lines before and after a table that are a shell's prompt, which are left out of it."""
+    lines = text.removeprefix("\ufeff").rstrip("\r\n ").split("\n")
+    places = [place for place, line in enumerate(lines) if line.strip()]
+    ends = dict.fromkeys((*places[:1], *places[-1:]))
+    return [place + 1 for place in ends if is_prompt(lines[place], "cat")]
+
+
 def _lines(text: str, where: str) -> tuple[list[tuple[int, str]], bool]:
     """The lines that are part of the table, with their numbers; and whether a console's prose was left out around them."""
     text = text.removeprefix("\ufeff").rstrip("\r\n ")
+    prompted = set(prompt_lines(text))
     if text.count("\n") >= MAX_LINES:
         raise InputError(where, f"{text.count(chr(10)) + 1} lines", allowed=f"2 to {MAX_CPUS} rows, one a CPU, or a line a pair")
-    lines = [(number, line.rstrip("\r ")) for number, line in enumerate(text.split("\n"), 1) if not COMMENT.match(line)]
+    told = ((number, line.rstrip("\r ")) for number, line in enumerate(text.split("\n"), 1) if number not in prompted)
+    lines = [(number, line) for number, line in told if not COMMENT.match(line)]
     if not DEVIATION.search(text):
         return lines, False
     table = [(number, line) for number, line in lines if line.strip() and not re.search(r"[^\d.,\s|]", DEVIATION.sub(" ", line))]

@@ -19,11 +19,14 @@ from slabdes.machine.description import (
     ASSUMED_MEMORY_MIB,
     MAX_DISTANCE,
     MIN_DISTANCE,
+    TAKEN_AS_FARTHEST,
     UNREACHABLE,
     Description,
     check_size,
     default_distances,
+    reachable,
 )
+from slabdes.machine.prompts import is_prompt, left_out_source
 
 AVAILABLE: Final = re.compile(r"available: (\d{1,9}) nodes?\b")
 CPUS: Final = re.compile(r"node (\d{1,9}) cpus:((?:,?\s*+\d{1,9}(?:-\d{1,9})?)*+),?(?:\s+\(\d+\))?$")
@@ -31,7 +34,6 @@ MORE_CPUS: Final = re.compile(r"(?:,?\s*+\d{1,9}(?:-\d{1,9})?)++,?(?:\s+\(\d+\))
 """A list of CPUs that a mail program has wrapped."""
 MAX_DIGITS: Final = 9
 """Of a CPU's number, before it is made one: a line may hold any number of digits without a blank between."""
-PROMPT: Final = re.compile(r"(?:\[?\w[\w.-]*@\S.*|[\w/~.-]*)[#$%>](?:\s*numactl\b.*)?$")
 NO_NUMA: Final = "No NUMA available on this system"
 MEMORY: Final = re.compile(r"node (\d{1,9}) (size|free): (?:(\d{1,12}) MB|<not available>)$")
 DISTANCES: Final = "node distances:"
@@ -129,7 +131,7 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
         reading.last_node = node
     elif match := MEMORY.match(line):
         if match[2] == "size":
-            _read_size(reading, number, int(match[1]), float(match[3] or 0))
+            _read_size(reading, number, int(match[1]), None if match[3] is None else float(match[3]))
     elif line == DISTANCES:
         reading.in_table = True
     elif line == NO_DISTANCES:
@@ -141,14 +143,14 @@ def _read_line(reading: _Reading, number: int, line: str) -> None:
     elif reading.in_table and (match := ROW.match(line)):
         row = [int(distance) for distance in match[2].split()]
         reading.unreachable |= UNREACHABLE in row
-        _read_row(reading, number, int(match[1]), tuple(MAX_DISTANCE if one == UNREACHABLE else one for one in row))
+        _read_row(reading, number, int(match[1]), tuple(map(reachable, row)))
     elif line.startswith(NO_NUMA):
         allowed = "`host` on that computer, what `lstopo --of xml` says there, or a preset such as uma-8"
         reading.fail(number, "that computer has no NUMA, so that numactl tells nothing of it", allowed)
     elif wrapped is not None and MORE_CPUS.match(line):
         reading.cpus[wrapped] += _cpus(reading, number, line)
         reading.last_node = wrapped
-    elif PROMPT.match(line):
+    elif is_prompt(line, "numactl"):
         reading.left_out.append(number)
     else:
         reading.fail(number, f"{shown(line, 60)!r} is not a line of numactl --hardware", allowed=KNOWN_LINES)
@@ -163,10 +165,12 @@ def _cpus(reading: _Reading, number: int, text: str) -> Iterator[int]:
         yield from range(int(first), int(last or first) + 1)
 
 
-def _read_size(reading: _Reading, number: int, node: int, mib: float) -> None:
-    if node in reading.sizes:
+def _read_size(reading: _Reading, number: int, node: int, mib: float | None) -> None:
+    """A node's size; None where the kernel would not tell it, which is not the same as none."""
+    if node in reading.size_lines:
         reading.fail(number, f"the size of node {node} again")
-    reading.sizes[node] = mib
+    if mib is not None:
+        reading.sizes[node] = mib
     reading.size_lines[node] = number
 
 
@@ -194,7 +198,7 @@ def _node_ids(reading: _Reading) -> tuple[int, ...]:
         reading.fail(
             reading.last_line, f"the text ends with the CPUs of {len(ids)} nodes, but announces {reading.announced} (cut off?)"
         )
-    for node in reading.sizes:
+    for node in reading.size_lines:
         if node not in reading.cpus:
             reading.fail(reading.size_lines[node], f"a size for node {node}, which has no `node {node} cpus:` line")
     return ids
@@ -254,9 +258,9 @@ def _sources(reading: _Reading, ids: tuple[int, ...]) -> tuple[tuple[str, str], 
     if unsized:
         sources.append(("memory_mib", f"node {_listed(unsized)}: size not told, {ASSUMED_MEMORY_MIB:g} MiB assumed"))
     if reading.unreachable:
-        sources.append(("distances", f"{UNREACHABLE}, unreachable, is taken as {MAX_DISTANCE}, the greatest there is"))
+        sources.append(("distances", TAKEN_AS_FARTHEST))
     if reading.left_out:
-        sources.append(("left out", f"line {_listed(reading.left_out)}: what a terminal printed beside"))
+        sources.append(left_out_source(reading.left_out))
     if not reading.rows:
         sources.append(("distances", "not told; the kernel's own default, 10 and 20, assumed"))
     return tuple(sources)

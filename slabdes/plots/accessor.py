@@ -24,8 +24,18 @@ class RunPlots:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def ccdf(self, points: Sequence[int] | None = None) -> Figure:
-        """Latency tails by path; `points` of a sweep, default each machine's one with its most CPUs."""
+    def ccdf(
+        self, points: Sequence[int] | None = None, *, beside: Run | Sequence[Run] = (), labels: Sequence[str] | None = None
+    ) -> Figure:
+        """Latency tails by path; `points` of a sweep, default each machine's one with its most CPUs.
+
+        With `beside`, another run or several: this run and these on one axis, a line each, called by `labels` (this one first).
+        """
+        others = list(beside) if isinstance(beside, Sequence) else [beside]
+        if others:
+            from slabdes.plots.beside import beside_figure
+
+            return beside_figure([self._run, *others], labels)
         from slabdes.plots.latency import ccdf_figure
 
         return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points))

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 _MARKS_A_CURVE: Final = 7
-_ROOM_BELOW: Final = 0.5
+ROOM_BELOW: Final = 0.5
 """The share axis ends at this much of the rarest operation's share."""
-_LEAST_NS: Final = 0.001
+LEAST_NS: Final = 0.001
 """The engine's clock counts picoseconds."""
 _PER_CENT: Final = 100.0
-_NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
+NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
 
 
 def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -46,12 +46,12 @@ def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = N
     lowest = float(curves["at_least"].to_numpy().min())
     times = curves["latency_ns"].to_numpy()
     # An operation that costs nothing has no place on a log axis: it is shown at the clock's step.
-    span = (max(float(times.min()), _LEAST_NS), max(float(times.max()), _LEAST_NS))
+    span = (max(float(times.min()), LEAST_NS), max(float(times.max()), LEAST_NS))
     for row, point in zip(panels, chosen, strict=True):
         for axes, op in zip(row, ops, strict=True):
-            _panel(axes, curves.filter(_is(point, op)), lowest * _ROOM_BELOW, span)
+            _panel(axes, curves.filter(_is(point, op)), lowest * ROOM_BELOW, span)
             label = f", {style.point_label(frames, point, _told_apart(frames))}" if len(chosen) > 1 else ""
-            axes.set_title(f"{_NAMES[op]}{label}", fontsize=10)
+            axes.set_title(f"{NAMES[op]}{label}", fontsize=10)
             axes.set_xlabel("latency (simulated time)")
         row[0].set_ylabel("share that takes at least so long")
     return figure
@@ -68,10 +68,7 @@ def _is(point: int, op: str) -> pl.Expr:
 
 
 def _panel(axes: Axes, curves: pl.DataFrame, floor: float, span_ns: tuple[float, float]) -> None:
-    axes.set_yscale("log")
-    style.grid(axes)
-    style.time_axis(axes, "x", *span_ns)
-    axes.yaxis.set_major_formatter(lambda share, _position: f"{share * _PER_CENT:g} %")
+    log_axes(axes, span_ns)
     if not curves.height:
         style.say(axes, "None at this point.")
         return
@@ -88,12 +85,25 @@ def _panel(axes: Axes, curves: pl.DataFrame, floor: float, span_ns: tuple[float,
     style.legend_beside(axes)
 
 
+def log_axes(axes: Axes, span_ns: tuple[float, float]) -> None:
+    """Shares of operations along y, times of `span_ns` along x."""
+    axes.set_yscale("log")
+    style.grid(axes)
+    style.time_axis(axes, "x", *span_ns)
+    axes.yaxis.set_major_formatter(lambda share, _position: f"{share * _PER_CENT:g} %")
+
+
 def _curve(axes: Axes, curves: pl.DataFrame, path: str, look: dict[str, Any], floor: float) -> None:
     import polars as pl
 
     curve = curves.filter(pl.col("path") == path).sort("latency_ns")
-    times, shares = curve["latency_ns"].clip(_LEAST_NS).to_list(), curve["at_least"].to_list()
+    label = f"{path} ({share_text(curve['at_least'][0])})" if path != metrics.ALL_PATHS else "all paths"
+    draw_curve(axes, curve, label, look, floor)
+
+
+def draw_curve(axes: Axes, curve: pl.DataFrame, label: str, look: dict[str, Any], floor: float) -> None:
+    """One line: the rows of one path of `metrics.ccdf`, by time."""
+    times, shares = curve["latency_ns"].clip(LEAST_NS).to_list(), curve["at_least"].to_list()
     # Each share holds back to the time before; after the last time, nothing is left.
-    label = f"{path} ({share_text(shares[0])})" if path != metrics.ALL_PATHS else "all paths"
     marks = sorted({round(step * (len(times) - 1) / (_MARKS_A_CURVE - 1)) for step in range(_MARKS_A_CURVE)})
     axes.plot([*times, times[-1]], [*shares, floor], drawstyle="steps-pre", markevery=marks, label=label, **look)

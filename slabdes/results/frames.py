@@ -168,7 +168,10 @@ class Frames:
         if replication not in known:
             raise InputError("replication", f"{replication} is not in this run", allowed=_ranges(known))
         one = {name: frame.filter(pl.col("replication") == replication) for name, frame in of_point.items() if name != "points"}
-        return Frames(points=of_point.points, **one)
+        elapsed, digest = one["runs"].select("elapsed_ns", "digest").row(0)
+        alone = {"elapsed_ns": elapsed, "digest": digest_of([digest]), "replications": 1}
+        columns = (pl.lit(value, of_point.points.schema[name]).alias(name) for name, value in alone.items())
+        return Frames(points=of_point.points.with_columns(*columns), **one)
 
     def renumbered(self, point: int) -> Frames:
         """The frames of a run of one point, with its number changed to `point`."""

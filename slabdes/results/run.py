@@ -158,12 +158,30 @@ class Run:
         one = self.replication(point, replication)
         return lock_stat_text(lock_classes(one.locks, one.contention_points))
 
-    def replication(self, point: int | None = None, replication: int = 0) -> Frames:
-        """The frames of one replication of `point`, or of the only point. Raises InputError for what is not there."""
+    def replication(self, point: int | None = None, replication: int = 0) -> Run:
+        """One replication of `point`, or of the only point, as a run of its own. Raises InputError for what is not there."""
+        frames = self.frames.replication(self.point_number(point), replication)
+        return Run(replace(self._manifest_of(frames), replications=1), frames)
+
+    def point_number(self, point: int | None) -> int:
+        """`point`, or the only point where none is given. Raises InputError where there are several."""
         numbers = self.frames.point_numbers()
         if point is None and len(numbers) > 1:
             raise InputError("point", f"none is given, and this run has {len(numbers)}", allowed=f"{numbers[0]} to {numbers[-1]}")
-        return self.frames.replication(numbers[0] if point is None else point, replication)
+        return numbers[0] if point is None else point
+
+    def _manifest_of(self, single: Frames) -> Manifest:
+        """The manifest of a part of this run that has one point."""
+        settings = {key: single.points[key].item() for key in single.swept_keys()}
+        number, machines = single.points["point"].item(), single.points["machine"].to_list()
+        return replace(
+            self.manifest,
+            experiment=self.manifest.experiment | {"sweep": {key: [value] for key, value in settings.items()}},
+            digest=single.digest(),
+            machines={name: machine for name, machine in self.manifest.machines.items() if name in machines},
+            points=tuple(point for point in self.manifest.points if point["point"] == number),
+            warnings=tuple(single.warnings()),
+        )
 
     def of_points(self, points: Sequence[int]) -> Run:
         """The run of some of its points, which keep their numbers. Raises InputError for one that is not there."""
@@ -205,18 +223,9 @@ class Study(Run):
     def point(self, number: int) -> Run:
         """One point as a run of its own, with the digest that it has when run alone. Raises InputError if there is none."""
         frames = self.frames.of_points([number])
-        single = frames.renumbered(0)
-        settings = {key: single.points[key].item() for key in single.swept_keys()}
-        machines = single.points["machine"].to_list()
-        manifest = replace(
-            self.manifest,
-            experiment=self.manifest.experiment | {"sweep": {key: [value] for key, value in settings.items()}},
-            digest=single.digest(),
-            machines={name: machine for name, machine in self.manifest.machines.items() if name in machines},
-            points=tuple(point | {"point": 0} for point in self.manifest.points if point["point"] == number),
-            warnings=tuple(single.warnings()),
-        )
-        return Run(manifest, single)
+        manifest, single = self._manifest_of(frames), frames.renumbered(0)
+        points = tuple(point | {"point": 0} for point in manifest.points)
+        return Run(replace(manifest, digest=single.digest(), points=points), single)
 
 
 def run_of(manifest: Manifest, frames: Frames) -> Run:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from slabdes.config.keys import experiment_keys
 from slabdes.config.starts import new_experiment
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, SlabdesError
+from slabdes.study.trace_info import guess_kernel
+
+TRACE = Path(__file__).parents[1] / "kernel61/traces/1cpu_local_fork1/trace.txt.gz"
 
 
 def lines_of(kind: str) -> list[str]:
@@ -55,9 +59,13 @@ def test_what_stands_in_comments_is_allowed(kind: str) -> None:
     if kind == "trace":
         # What a trace does not take: it is placed by its workload, and begins with its dump's own caches.
         del raw["machine"]["cpus"], raw["cache"]
-        raw["allocator"] = "6.1"
     raw["switches"] = []
     assert parse_experiment(raw, "opened").workload.kind == kind
+
+
+def test_a_replays_file_begins_with_the_allocator_that_replay_takes_of_a_trace_of_today() -> None:
+    assert parse_experiment(tomllib.loads(new_experiment("trace")), "new").allocator == guess_kernel(TRACE).allocator
+    assert parse_experiment(tomllib.loads(new_experiment("burst")), "new").allocator == "2.6.34"
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest() -> None:

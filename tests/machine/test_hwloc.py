@@ -75,6 +75,11 @@ def test_cpus_of_no_node_at_all_get_one_without_memory() -> None:
     assert (machine.node_ids, machine.node_of_cpu, machine.memory_mib()) == ((0, 1), (0, 1, 1), (64.0, 0.0))
 
 
+def test_cpus_of_no_node_at_all_stay_apart_by_package() -> None:
+    machine = read(xml(package([[0]], numa(0, 0)) + package([[1], [2]]) + package([[3], [4]])))
+    assert (machine.node_ids, machine.node_of_cpu, machine.memory_mib()) == ((0, 1, 2), (0, 1, 1, 2, 2), (64.0, 0.0, 0.0))
+
+
 def test_cpus_without_a_core_object_are_cores_of_their_own() -> None:
     pus = "".join(tag("PU", os_index=cpu, cpuset=cpus(cpu)) for cpu in range(3))
     assert read(xml(numa(0, 0, 1, 2) + pus)).core_of_cpu == (0, 1, 2)
@@ -162,6 +167,14 @@ def test_a_users_matrix_counts_if_it_reads_as_a_slit() -> None:
     machine = read(xml(body, after=matrix([0, 1], [85, 140, 140, 85], kind=6)))  # ns, not distances
     assert machine.distances == ((10, 20), (20, 10))
     assert "no SLIT" in dict(machine.sources)["distances"]
+
+
+@pytest.mark.parametrize("kind", [5, 6])
+def test_a_node_out_of_reach_is_as_far_as_a_node_can_be_and_said_so(kind: int) -> None:
+    body = package([[0]], numa(0, 0)) + package([[1]], numa(1, 1))
+    machine = read(xml(body, after=matrix([0, 1], [10, 255, 255, 10], kind=kind)))
+    assert machine.distances == ((10, 254), (254, 10))
+    assert dict(machine.sources)["distances"] == "255, unreachable, is taken as 254, the greatest there is"
 
 
 def test_indexes_may_be_hwlocs_own_numbers() -> None:

@@ -85,6 +85,18 @@ def test_on_a_topology_the_table_gives_the_transfers_and_the_topology_the_rest()
     assert "t.csv" in dict(machine.sources)["transfer_ns"]
 
 
+@pytest.mark.parametrize("prompt", ["$", "[root@box ~]# ", "user@host:~/runs$"])
+def test_a_shells_prompt_around_a_table_is_left_out_and_said(prompt: str) -> None:
+    table = "0,41\n41,0\n"
+    told = describe_latencies(table + prompt, "t", "t.csv")
+    assert told.transfer_ps == describe_latencies(table, "t", "t.csv").transfer_ps
+    assert dict(told.sources)["left out"] == "line 3: what a terminal printed beside"
+    before = describe_latencies(f"{prompt.strip()} cat t.csv\n{table}", "t", "t.csv")
+    assert dict(before.sources)["left out"].startswith("line 1:")
+    with pytest.raises(InputError):
+        describe_latencies(f"0,41\n{prompt}x\n41,0\n", "t", "t.csv")
+
+
 def test_a_table_of_another_number_of_cpus_is_one_line() -> None:
     with pytest.raises(InputError, match=r"t.csv: 3 CPUs, but two has 4; allowed: a table of the same machine"):
         with_latencies(parse_numactl(NUMACTL, "two", "two"), "\n1\n1,1\n", "t.csv", "t.csv")

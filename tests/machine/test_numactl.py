@@ -103,9 +103,14 @@ def test_a_node_without_a_size_line_gets_an_assumed_size_and_says_so() -> None:
     assert "node 1: size not told" in dict(machine.sources)["memory_mib"]
 
 
-def test_a_size_that_is_not_available_is_a_memoryless_node() -> None:
-    text = NUMACTL.replace("size: 200 MB", "size: <not available>")
-    assert parse_numactl(text, "two", "two").build().memory_pages == (25600, 0)
+def test_a_size_that_is_not_available_is_unknown_and_assumed_and_one_of_0_is_no_memory() -> None:
+    machine = parse_numactl(NUMACTL.replace("size: 200 MB", "size: <not available>"), "two", "two").build()
+    assert machine.memory_pages == (25600, 4096 * 256)
+    assert "node 1: size not told" in dict(machine.sources)["memory_mib"]
+    assert parse_numactl(NUMACTL.replace("size: 200 MB", "size: 0 MB"), "two", "two").build().memory_pages == (25600, 0)
+    twice = NUMACTL.replace("size: 200 MB", "size: <not available>\nnode 1 size: 200 MB")
+    with pytest.raises(InputError, match="the size of node 1 again"):
+        parse_numactl(twice, "two", "two")
 
 
 def test_a_kernel_without_distances_gets_the_kernels_own_default() -> None:
