@@ -24,17 +24,23 @@ class RunPlots:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def ccdf(self, points: Sequence[int] | None = None) -> Figure:
-        """Latency tails by path; `points` of a sweep, default each machine's one with its most CPUs."""
+    def ccdf(self, points: Sequence[int] | None = None, confidence: float = 0.95) -> Figure:
+        """Latency tails by path, with bands; `points` of a sweep, default all, or each setting's one with its most CPUs."""
         from slabdes.plots.latency import ccdf_figure
 
-        return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+        return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points), confidence)
 
-    def scaling(self, confidence: float = 0.95) -> Figure:
-        """Throughput and waiting along the sweep."""
+    def tails(self, confidence: float = 0.95) -> Figure:
+        """Latency tails of a sweep's points side by side, over all paths."""
+        from slabdes.plots.tails import tails_figure
+
+        return tails_figure(self._run.frames, self._run.manifest, confidence)
+
+    def scaling(self, confidence: float = 0.95, *, log: bool = False) -> Figure:
+        """Throughput and waiting along the sweep; with `log` on logarithmic axes."""
         from slabdes.plots.scaling import scaling_figure
 
-        return scaling_figure(self._run.frames, self._run.manifest, confidence)
+        return scaling_figure(self._run.frames, self._run.manifest, confidence, log=log)
 
     def nodes(self, points: Sequence[int] | None = None) -> Figure:
         """Lock waits and holds by node; `points` as for `ccdf`."""
@@ -59,8 +65,9 @@ class RunPlots:
             raise InputError("machine", f"no drawing of {wanted!r} in this run", allowed=", ".join(drawn) or "none is kept")
         return machine_figure(machines[wanted]["layout"])
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write all figures as PNG files into `folder` and return their paths."""
+    def save(self, folder: Path | str, points: Sequence[int] | None = None, *, log: bool = False) -> list[Path]:
+        """Write all figures as PNG files into `folder` and return their paths; `points` as for `ccdf`, `log` as for `scaling`."""
         from slabdes.plots.save import save_figures
 
-        return save_figures(self._run.frames, self._run.manifest, Path(folder))
+        chosen = None if points is None else list(points)
+        return save_figures(self._run.frames, self._run.manifest, Path(folder), chosen, log)
