@@ -96,6 +96,10 @@ def plot(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
     ] = None,
+    points: Annotated[
+        list[int], typer.Option("--point", metavar="N", min=0, help="Latency and locks of this point; may be repeated.")
+    ] = [],  # noqa: B006 -- typer needs a list and never changes it
+    log: Annotated[bool, typer.Option("--log", help="Throughput of a sweep on logarithmic axes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Draw a run's figures again from its frames."""
@@ -107,7 +111,7 @@ def plot(
     target = out or free_folder(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
     with whole_folder(target) as drawn:
-        paths = [str(target / path.name) for path in loaded.plot.save(drawn)]
+        paths = [str(target / path.name) for path in loaded.plot.save(drawn, points or None, log=log)]
     if as_json:
         print_json(paths)
     else:

@@ -25,9 +25,14 @@ class RunPlots:
         self._run = run
 
     def ccdf(
-        self, points: Sequence[int] | None = None, *, beside: Run | Sequence[Run] = (), labels: Sequence[str] | None = None
+        self,
+        points: Sequence[int] | None = None,
+        confidence: float = 0.95,
+        *,
+        beside: Run | Sequence[Run] = (),
+        labels: Sequence[str] | None = None,
     ) -> Figure:
-        """Latency tails by path; `points` of a sweep, default each machine's one with its most CPUs.
+        """Latency tails by path, with bands; `points` of a sweep, default all, or each setting's one with its most CPUs.
 
         With `beside`, another run or several: this run and these on one axis, a line each, called by `labels` (this one first).
         """
@@ -35,16 +40,22 @@ class RunPlots:
         if others:
             from slabdes.plots.beside import beside_figure
 
-            return beside_figure([self._run, *others], labels)
+            return beside_figure([self._run, *others], labels, confidence)
         from slabdes.plots.latency import ccdf_figure
 
-        return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+        return ccdf_figure(self._run.frames, self._run.manifest, None if points is None else list(points), confidence)
 
-    def scaling(self, confidence: float = 0.95) -> Figure:
-        """Throughput and waiting along the sweep."""
+    def tails(self, confidence: float = 0.95) -> Figure:
+        """Latency tails of a sweep's points side by side, over all paths."""
+        from slabdes.plots.tails import tails_figure
+
+        return tails_figure(self._run.frames, self._run.manifest, confidence)
+
+    def scaling(self, confidence: float = 0.95, *, log: bool = False) -> Figure:
+        """Throughput and waiting along the sweep; with `log` on logarithmic axes."""
         from slabdes.plots.scaling import scaling_figure
 
-        return scaling_figure(self._run.frames, self._run.manifest, confidence)
+        return scaling_figure(self._run.frames, self._run.manifest, confidence, log=log)
 
     def nodes(self, points: Sequence[int] | None = None) -> Figure:
         """Lock waits and holds by node; `points` as for `ccdf`."""
@@ -69,8 +80,9 @@ class RunPlots:
             raise InputError("machine", f"no drawing of {wanted!r} in this run", allowed=", ".join(drawn) or "none is kept")
         return machine_figure(machines[wanted]["layout"])
 
-    def save(self, folder: Path | str) -> list[Path]:
-        """Write all figures as PNG files into `folder` and return their paths."""
+    def save(self, folder: Path | str, points: Sequence[int] | None = None, *, log: bool = False) -> list[Path]:
+        """Write all figures as PNG files into `folder` and return their paths; `points` as for `ccdf`, `log` as for `scaling`."""
         from slabdes.plots.save import save_figures
 
-        return save_figures(self._run.frames, self._run.manifest, Path(folder))
+        chosen = None if points is None else list(points)
+        return save_figures(self._run.frames, self._run.manifest, Path(folder), chosen, log)

@@ -11,49 +11,48 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.errors import InputError
 from slabdes.plots import style
-from slabdes.plots.latency import LEAST_NS, NAMES, ROOM_BELOW, draw_curve, log_axes
+from slabdes.plots.curves import NAMES, Scale, banded, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS
+from slabdes.stats.bands import ccdf_bands
+from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from slabdes.results.run import Run
 
-MOST_RUNS: Final = 8
-"""Lines that can be told apart."""
+_PANEL_IN: Final = 6.6
+_DRAWN_IN: Final = 4.6
 
 
-def beside_figure(runs: Sequence[Run], labels: Sequence[str] | None = None) -> Figure:
-    """The runs' tails, told apart by `labels` (default: first, second, ...). Raises InputError for what cannot be drawn."""
+def beside_figure(runs: Sequence[Run], labels: Sequence[str] | None = None, confidence: float = CONFIDENCE) -> Figure:
+    """The runs' tails with bands, told apart by `labels` (default: run 1, run 2, ...). Raises InputError."""
     import polars as pl
 
     named = list(labels) if labels is not None else [f"run {number + 1}" for number in range(len(runs))]
-    if not 1 <= len(runs) <= MOST_RUNS or len(named) != len(runs):
-        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {MOST_RUNS} runs, a label each")
+    if not 1 <= len(runs) <= style.MOST_LINES or len(named) != len(runs):
+        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {style.MOST_LINES} runs, a label each")
     for run in runs:
         run.point_number(None)
-    curves = [metrics.ccdf(run.frames).filter(pl.col("path") == metrics.ALL_PATHS) for run in runs]
+    curves = [ccdf_bands(run.frames, confidence).filter(pl.col("path") == metrics.ALL_PATHS) for run in runs]
     together = pl.concat(curves)
     ops = [op for op in OPERATIONS if op in together["op"].to_list()]
-    figure = style.new_figure(5.6 * max(len(ops), 1) + 0.4, 4.9)
-    style.caption(figure, "Latency: share of operations that take at least so long", runs[0].manifest, runs[0].frames)
+    figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 4.9)
+    what = f"Latency: share of operations that take at least so long{banded(runs[0].frames, confidence)}"
+    style.caption(figure, what, runs[0].manifest, runs[0].frames)
     if not ops:
         style.say(figure.add_subplot(), "No operation was recorded.")
         return figure
-    times = together["latency_ns"].to_numpy()
-    span = (max(float(times.min()), LEAST_NS), max(float(times.max()), LEAST_NS))
-    floor = float(together["at_least"].to_numpy().min()) * ROOM_BELOW
+    scale = Scale(together)
     (panels,) = figure.subplots(1, len(ops), squeeze=False, sharex=True, sharey=True)
     for axes, op in zip(panels, ops, strict=True):
-        log_axes(axes, span)
-        for number, (label, curve) in enumerate(zip(named, curves, strict=True)):
-            mine = curve.filter(pl.col("op") == op).sort("latency_ns")
+        scale.apply(axes)
+        for number, (label, rows) in enumerate(zip(named, curves, strict=True)):
+            mine = rows.filter(pl.col("op") == op)
             if mine.height:
-                draw_curve(axes, mine, label, style.line_style(number), floor)
-        axes.set_ylim(floor, 1.5)
-        axes.set_title(NAMES[op], fontsize=10)
-        axes.set_xlabel("latency (simulated time)")
+                curve(axes, mine, label, style.line_style(number), scale.floor)
+        style.panel_title(axes, NAMES[op], _DRAWN_IN)
         style.legend_beside(axes)
     panels[0].set_ylabel("share that takes at least so long")
     return figure

@@ -37,8 +37,6 @@ _SIDE_IN: Final = 4.4
 """Width of the panels at the right."""
 _LEGEND_IN: Final = 1.7
 """Width of a legend's entry."""
-_TITLE_CHARACTER_IN: Final = 0.085
-"""Width of a character of the title, inches (measured at 10 points)."""
 _LINE_LOOKS: Final = (
     {"color": "#000000", "linewidth": 2.0},
     {"color": "#0072B2", "linewidth": 1.2, "linestyle": "--"},
@@ -63,8 +61,7 @@ def machine_figure(layout: Mapping[str, Any]) -> Figure:
     cores = sum(len(node["cores"]) for node in nodes)
     counted = (len(nodes), "NUMA node"), (cores, "core"), (layout["cpus"], "CPU")
     about = ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for count, what in counted)
-    lines = [f"{layout['name']}: {about}", *_wrapped(layout["source"], int(width / _TITLE_CHARACTER_IN), 2)]
-    figure.suptitle("\n".join(style.plain(line) for line in lines), fontsize=10)
+    style.title(figure, f"{layout['name']}: {about}", layout["source"])
     drawing, beside = figure.subfigures(1, 2, squeeze=False, width_ratios=(drawn, _SIDE_IN))[0]
     _draw(drawing.subplots(), layout, where, box, texts, int(drawn / _LEGEND_IN))
     panels = [panel for panel in (_slit if len(nodes) > 1 else None, _transfers if layout["transfers"] else None) if panel]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.plots import style
+from slabdes.plots.choice import choose, told_apart
 from slabdes.results import metrics
 from slabdes.results.frames import LockKind
 
@@ -27,14 +28,15 @@ _ROOM: Final = 0.6
 _PANELS: Final = (("wait", "wait of a contended acquisition"), ("hold", "hold of an acquisition"))
 _NO_NODE: Final = "no node"
 _NODES_LABELLED: Final = 16
-_TAIL: Final[dict[str, Any]] = {"linestyle": "", "marker": "_", "markersize": 9, "color": "#555555", "markeredgewidth": 2.0}
+_PANEL_IN: Final = 4.6
+_TO_TAIL: Final[dict[str, Any]] = {"linewidth": 1.2, "linestyle": (0, (1, 2))}
+"""From a mean to its percentile: dotted and without a cap, so that nobody takes it for an error bar."""
 
 
 def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
-    """A row a point (default: each machine's one with its most CPUs), a panel for waits and one for holds, by lock kind."""
-    chosen = metrics.focus_points(frames) if points is None else points
+    """A row a point (see `choice`), a panel for waits and one for holds, by lock kind."""
+    chosen, limited = choose(frames, points)
     shown = frames.of_points(chosen)
-    limited = style.some(len(chosen), frames.points.height, "points") if len(chosen) >= metrics.MOST_FOCUS else ""
     table = metrics.per_node(shown).join(_tails(shown), on=["point", "node", "kind"], how="left")
     figure = style.new_figure(11.0, 1.4 + 3.2 * len(chosen))
     style.caption(figure, f"Locks by node: mean and 99th percentile{limited}", manifest, shown)
@@ -43,13 +45,13 @@ def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = 
         return figure
     kinds = [kind for kind in LockKind if kind.label in table["kind"].to_list()]
     panels = figure.subplots(len(chosen), len(_PANELS), squeeze=False)
-    told = list(dict.fromkeys(["machine", metrics.x_key(frames), *metrics.series_keys(frames)]))
+    spans = {what: _span(table, what) for what, _title in _PANELS}
     for row, point in zip(panels, chosen, strict=True):
         of_point = table.filter(_at(point))
-        label = f", {style.point_label(frames, point, told)}" if len(chosen) > 1 else ""
+        label = f", {style.point_label(frames, point, told_apart(frames))}" if len(chosen) > 1 else ""
         for axes, (what, title) in zip(row, _PANELS, strict=True):
-            axes.set_title(f"{title}{label}", fontsize=10)
-            _panel(axes, of_point, kinds, what)
+            style.panel_title(axes, f"{title}{label}", _PANEL_IN)
+            _panel(axes, of_point, kinds, what, spans[what])
     _legend(figure, kinds)
     return figure
 
@@ -71,7 +73,14 @@ def _tails(frames: Frames) -> pl.DataFrame:
     return split[1].join(split[0], on=["point", "node", "kind"], how="left")
 
 
-def _panel(axes: Axes, table: pl.DataFrame, kinds: list[LockKind], what: str) -> None:
+def _span(table: pl.DataFrame, what: str) -> tuple[float, float]:
+    """The least and the greatest time of waits or holds, at all points: their panels have one scale."""
+    both = (*table[f"mean_{what}_ns"].to_list(), *table[f"{what}_p99_ns"].to_list())
+    times = [time for time in both if time is not None and time > 0]
+    return min(times, default=1.0), max(times, default=1.0)
+
+
+def _panel(axes: Axes, table: pl.DataFrame, kinds: list[LockKind], what: str, span_ns: tuple[float, float]) -> None:
     import polars as pl
 
     mean, tail = f"mean_{what}_ns", f"{what}_p99_ns"
@@ -88,12 +97,11 @@ def _panel(axes: Axes, table: pl.DataFrame, kinds: list[LockKind], what: str) ->
         x = [place[node] + (number - (len(kinds) - 1) / 2) * width for node in rows["node"].to_list()]
         means, tails = rows[mean].to_list(), rows[tail].to_list()
         # The line joins the two whichever is greater: a few very long times may lift a mean above the 99th percentile.
-        axes.vlines(x, means, tails, color=_look(kind)["color"], linewidth=1.5)
-        axes.plot(x, tails, **_TAIL)
+        axes.vlines(x, means, tails, color=_look(kind)["color"], **_TO_TAIL)
+        axes.plot(x, tails, **_look(kind), markerfacecolor="white")
         axes.plot(x, means, **_look(kind))
     style.grid(axes, "y")
-    times = [time for time in (*shown[mean].to_list(), *shown[tail].to_list()) if time > 0]
-    style.time_axis(axes, "y", min(times), max(times))
+    style.time_axis(axes, "y", *span_ns)
     axes.set_ylabel("simulated time")
     axes.set_xlabel("NUMA node of the lock")
     step = -(-len(nodes) // _NODES_LABELLED)
@@ -116,5 +124,6 @@ def _legend(figure: Figure, kinds: list[LockKind]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], label=f"{kind.label}, mean", **_look(kind)) for kind in kinds]
-    handles.append(Line2D([], [], label="99th percentile", **_TAIL))
+    open_mark: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7, "color": "#555555", "markerfacecolor": "white"}
+    handles.append(Line2D([], [], label="open mark: 99th percentile", **open_mark))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import DPI
+from slabdes.plots.tails import tails_figure
 from slabdes.plots.time_shares import time_figure
 from slabdes.results import metrics
 
@@ -32,21 +34,36 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 
-def save_figures(frames: Frames, manifest: Manifest, folder: Path) -> list[Path]:
-    """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` (of a sweep) and `machine-NAME.png` into `folder`.
+Progress = Callable[[int, int], None]
+"""Told how many figures are drawn, and of how many."""
 
-    Of many machines some are drawn.
 
+def save_figures(
+    frames: Frames,
+    manifest: Manifest,
+    folder: Path,
+    points: list[int] | None = None,
+    log: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
+
+    Of many machines some are drawn, of a sweep what `choice` says, or `points`; with `log`, throughput on logarithmic axes.
     The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
     """
     written = []
+    drawn = _figures(frames, manifest, points, log)
     with input_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in _figures(frames, manifest):
+        for number, (name, figure) in enumerate(drawn.items()):
+            if progress is not None:
+                progress(number, len(drawn))
             path = folder / f"{name}.png"
             with _nothing_said():
-                figure.savefig(path, dpi=DPI)
+                figure().savefig(path, dpi=DPI)
             written.append(path)
+    if progress is not None:
+        progress(len(drawn), len(drawn))
     return written
 
 
@@ -74,16 +91,21 @@ def _nothing_said() -> Iterator[None]:
         yield
 
 
-def _figures(frames: Frames, manifest: Manifest) -> Iterator[tuple[str, Figure]]:
-    yield "latency", ccdf_figure(frames, manifest)
-    yield "nodes", nodes_figure(frames, manifest)
-    yield "time", time_figure(frames, manifest)
+def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: bool) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure that the run has, by the file's name without its ending."""
+    drawn: dict[str, Callable[[], Figure]] = {
+        "latency": lambda: ccdf_figure(frames, manifest, points),
+        "nodes": lambda: nodes_figure(frames, manifest, points),
+        "time": lambda: time_figure(frames, manifest),
+    }
     if frames.points.height > 1:
-        yield "scaling", scaling_figure(frames, manifest)
+        drawn["scaling"] = lambda: scaling_figure(frames, manifest, log=log)
+        drawn["tails"] = lambda: tails_figure(frames, manifest)
     taken: set[str] = set()
-    drawn = [name for name, machine in manifest.machines.items() if "layout" in machine]
-    for name in metrics.spread(drawn, metrics.MOST_FOCUS):
-        yield _file_name(f"machine-{name}", taken), machine_figure(manifest.machines[name]["layout"])
+    kept = [name for name, machine in manifest.machines.items() if "layout" in machine]
+    for name in metrics.spread(kept, metrics.MOST_FOCUS):
+        drawn[_file_name(f"machine-{name}", taken)] = partial(machine_figure, manifest.machines[name]["layout"])
+    return drawn
 
 
 def _file_name(name: str, taken: set[str]) -> str:

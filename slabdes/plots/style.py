@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from slabdes.errors import shown
+from slabdes.plots.fit import width_in, wrapped
 from slabdes.results.text import NOTHING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
     from slabdes.results.frames import Frames
     from slabdes.results.manifest import Manifest
@@ -27,6 +29,13 @@ COLOURS: Final = ("#000000", "#0072B2", "#D55E00", "#CC79A7", "#7CC4EE", "#7B1E3
 """From Okabe and Ito's colour-blind-safe palette (2008), with two tones moved so that all differ in grey as well."""
 LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d")
+_LOOK_OF: Final = {
+    ("allocator", "2.6.34"): 3, ("allocator", "4.6"): 0, ("allocator", "4.7"): 1, ("allocator", "6.1"): 2,
+    ("discipline", "qspinlock"): 0, ("discipline", "ticket"): 2, ("discipline", "tas"): 3, ("discipline", "cna"): 1,
+}  # fmt: skip
+"""What looks the same wherever it is drawn: kernels and locks."""
+WAITING: Final = "#D55E00"
+"""Of time spent waiting for locks."""
 FAINT: Final = "#CCCCCC"
 """Of grid lines."""
 
@@ -34,10 +43,27 @@ DPI: Final = 150
 NOTEBOOK_DPI: Final = 72
 """Dots an inch in notebooks, as matplotlib's own inline backend has it: a figure fits the page's width."""
 _LEGEND_SIZE: Final = 8
-_CHARACTER_IN: Final = 0.068
-_KEY_IN: Final = 0.65
-"""Widths of a legend's character and of its key with the space around, inches (measured at 8 points)."""
+_KEY_IN: Final = 0.75
+"""Width of a legend's key with the space around, inches (measured at 8 points)."""
+_ENTRY_IN: Final = 2.5
+"""Width that a legend's text is wrapped to."""
 _TITLE_SIZE: Final = 10
+PANEL_TITLE_SIZE: Final = 10
+_MARGIN_IN: Final = 0.4
+"""Of a title, left and right together."""
+_TICK_SIZE: Final = 10
+_TICK_IN: Final = 1.6
+_TICK_LINES: Final = 3
+_CHARACTERS_ALONG: Final = 40
+"""Of ticks side by side under a panel (measured at 10 points, 4 inches)."""
+MOST_LINES: Final = 8
+"""Of a panel: more are told apart by nobody, and go into panels of their own."""
+LEAST_TOP: Final = 5.0
+"""Per cent that an axis of shares has at least: a tiny share looks tiny."""
+_BELOW_ZERO: Final = 0.03
+_ABOVE: Final = 0.08
+"""Parts of an axis that are left free below zero and above the greatest value, so that no mark sits on an edge."""
+_BESIDE_DECADES: Final = 0.06
 _DECADE: Final = 10
 _FEW_DECADES: Final = 2
 _MOST_CHARACTERS: Final = 200
@@ -72,16 +98,45 @@ def line_style(number: int) -> dict[str, Any]:
     }
 
 
+def point_style(frames: Frames, point: int, keys: Sequence[str], number: int) -> dict[str, Any]:
+    """`line_style` of a point: of its value, if that alone tells points apart and has a look of its own, else of `number`."""
+    if len(keys) != 1:
+        return line_style(number)
+    value = frames.points.row(frames.point_numbers().index(point), named=True)[keys[0]]
+    return line_style(_LOOK_OF.get((keys[0].rpartition(".")[2], str(value)), number))
+
+
 def caption(figure: Figure, what: str, manifest: Manifest, frames: Frames) -> None:
-    """Title a figure: what it shows, then workload, machine, CPUs, replications and seed of `frames`."""
+    """Title a figure: what it shows, then workload, machines, CPUs, replications and seed of `frames`."""
     points = frames.points
-    machines = list(dict.fromkeys(points["machine"].to_list()))
     counts = sorted(set(points["cpus"].to_list()))
     cpus = f"{counts[0]} CPU{'s' if counts[0] != 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} CPUs"
     times = sorted(set(points["replications"].to_list()))
     repeated = f"{times[-1]} replication{'s' if times[-1] != 1 else ''}"
-    about = (manifest.workload or "several workloads", ", ".join(machines), cpus, repeated, f"seed {manifest.seed}")
-    figure.suptitle(f"{plain(what)}\n{plain(' · '.join(about))}", fontsize=_TITLE_SIZE)
+    about = (manifest.workload or "several workloads", _machines(frames), cpus, repeated, f"seed {manifest.seed}")
+    title(figure, what, " · ".join(about))
+
+
+def _machines(frames: Frames) -> str:
+    names = list(dict.fromkeys(frames.points["machine"].to_list()))
+    more = len(names) - MOST_LINES
+    return ", ".join(map(plain, names[:MOST_LINES])) + (f" and {more} more machines" if more > 0 else "")
+
+
+def title(figure: Figure, *lines: str) -> None:
+    """Lines above a figure, wrapped to its width."""
+    room = figure.get_figwidth() - _MARGIN_IN
+    figure.suptitle("\n".join(wrapped(plain(line), _TITLE_SIZE, room) for line in lines), fontsize=_TITLE_SIZE)
+
+
+def panel_title(axes: Axes, text: str, inches: float) -> None:
+    """A title above a panel, wrapped to so many inches."""
+    axes.set_title(wrapped(text, PANEL_TITLE_SIZE, inches), fontsize=PANEL_TITLE_SIZE)
+
+
+def tick_text(value: object) -> str:
+    """A value at an axis: as it is, in a few short lines."""
+    return wrapped(plain(str(value)), _TICK_SIZE, _TICK_IN, _TICK_LINES)
 
 
 def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
@@ -118,18 +173,43 @@ def plain(text: str) -> str:
     return "\n".join(shown(line, _MOST_CHARACTERS).replace("$", r"\$") for line in text.split("\n"))
 
 
-def legend_below(figure: Figure, axes: Axes) -> None:
+def legend_below(figure: Figure | SubFigure, axes: Axes) -> None:
     """The legend of one panel, below all panels, outside the data, in as many columns as fit; none without entries."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
-        entry_in = _KEY_IN + max(len(name) for name in names) * _CHARACTER_IN
-        columns = max(1, min(len(names), int(figure.get_figwidth() / entry_in)))
-        figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=_LEGEND_SIZE, frameon=False)
+        room = figure.bbox.width / figure.dpi - _MARGIN_IN
+        texts = [wrapped(name, _LEGEND_SIZE, room - _KEY_IN) for name in names]
+        entry_in = _KEY_IN + max(width_in(line, _LEGEND_SIZE) for text in texts for line in text.split("\n"))
+        columns = max(1, min(len(names), int(room / entry_in)))
+        figure.legend(handles, texts, loc="outside lower center", ncols=columns, fontsize=_LEGEND_SIZE, frameon=False)
 
 
 def legend_beside(axes: Axes) -> None:
     """A panel's legend at its right, outside the data."""
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=_LEGEND_SIZE, frameon=False, borderaxespad=0.0)
+    handles, names = axes.get_legend_handles_labels()
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    axes.legend(handles, [_entry(name) for name in names], fontsize=_LEGEND_SIZE, frameon=False, **place)
+
+
+def legend_of_stack(figure: Figure, axes: Axes) -> None:
+    """The legend of one panel at the figure's right, in the order of its bars: what is on top stands on top."""
+    handles, names = axes.get_legend_handles_labels()
+    place: dict[str, Any] = {"loc": "outside right center", "frameon": False}
+    figure.legend(handles[::-1], [_entry(name) for name in names[::-1]], fontsize=_LEGEND_SIZE, **place)
+
+
+def _entry(name: str) -> str:
+    return wrapped(name, _LEGEND_SIZE, _ENTRY_IN)
+
+
+def share_axis(axes: Axes, top: float) -> None:
+    """The y axis of shares in per cent up to `top`, or to LEAST_TOP if that is less."""
+    zero_axis(axes, max(top, LEAST_TOP))
+
+
+def zero_axis(axes: Axes, top: float) -> None:
+    """A linear y axis from zero to `top`, with room for marks at both."""
+    axes.set_ylim(-_BELOW_ZERO * top, (1 + _ABOVE) * top)
 
 
 def grid(axes: Axes, axis: Any = "both") -> None:
@@ -145,21 +225,23 @@ def say(axes: Axes, text: str) -> None:
 
 
 def time_axis(axes: Axes, axis: str, low_ns: float, high_ns: float) -> None:
-    """Make `axis` a log axis over the whole decades around these times, labelled with times that have their unit."""
-    low, high = math.floor(math.log10(low_ns)), math.ceil(math.log10(high_ns))
-    # One decade at least, and then more labels than its ends'.
-    high = max(high, low + 1)
+    """Make `axis` a log axis with room around these times, labelled with times that have their unit."""
+    low, high = math.log10(low_ns), math.log10(high_ns)
+    # One decade at least, so that there are labels.
+    wider = max(0.0, 1.0 - (high - low)) / 2
+    beside = _BESIDE_DECADES * max(high - low, 1.0)
+    limits = (10.0 ** (low - wider - beside), 10.0 ** (high + wider + beside))
     steps = (1, 2, 5) if high - low <= _FEW_DECADES else (1,)
+    chosen = axes.xaxis if axis == "x" else axes.yaxis
     if axis == "x":
         axes.set_xscale("log")
-        axes.set_xlim(10.0**low, 10.0**high)
+        axes.set_xlim(*limits)
     else:
         axes.set_yscale("log")
-        axes.set_ylim(10.0**low, 10.0**high)
-    chosen = axes.xaxis if axis == "x" else axes.yaxis
+        axes.set_ylim(*limits)
     chosen.set_major_locator(LogLocator(base=10, subs=steps, numticks=_MANY))
     chosen.set_major_formatter(FuncFormatter(lambda value, _position: time_label(value)))
-    chosen.set_minor_formatter(NullFormatter())
+    chosen.set_minor_locator(NullLocator())
 
 
 def time_label(nanoseconds: float) -> str:
@@ -168,6 +250,13 @@ def time_label(nanoseconds: float) -> str:
         if abs(nanoseconds) >= scale:
             return f"{nanoseconds / scale:g} {unit}"
     return f"{nanoseconds:g} ns"
+
+
+def word_ticks(axes: Axes, places: Sequence[float], values: Sequence[object]) -> None:
+    """Words along x, turned where they are long or many."""
+    texts = [tick_text(value) for value in values]
+    turned = len(texts) * max(len(line) for text in texts for line in text.split("\n")) > _CHARACTERS_ALONG
+    axes.set_xticks(places, texts, rotation=30 if turned else 0, ha="right" if turned else "center")
 
 
 def cpu_axis(axes: Axes, values: Sequence[float]) -> None:

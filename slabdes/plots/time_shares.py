@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.plots import style
+from slabdes.plots.choice import OTHERS
 from slabdes.results import metrics
+from slabdes.results.text import share_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,27 +22,37 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 LOOKS: Final = {
-    "work": ("own work", "#0072B2", ""),
-    "first_touch": ("first touch, cold descriptors", "#7CC4EE", "..."),
+    "work": ("the rest of operations", "#0072B2", ""),
+    "first_touch": ("of objects and cold descriptors", "#7CC4EE", "..."),
     "pages": ("page allocator", "#F0E442", "xx"),
     "local_memory": ("lines from the node's memory", "#009E73", "--"),
-    "remote_memory": ("lines from other nodes' memory", "#66C2A5", "oo"),
-    "line": ("other CPUs' cache lines", "#E8A33D", "\\\\\\"),
-    "lock_wait": ("waiting for locks", "#D55E00", "///"),
-    "handoff": ("handing locks over", "#882255", "ooo"),
-    "slot_wait": ("waiting for objects", "#CC79A7", "++"),
+    "remote_memory": ("lines from other nodes' memory", "#8FD8BF", "oo"),
+    "line": ("lines that other CPUs wrote last", "#E8A33D", "\\\\\\"),
+    "lock_wait": ("waiting for locks", style.WAITING, "///"),
+    "handoff": ("handing locks over", "#B07AA1", "||"),
+    "slot_wait": ("waiting for objects", "#F2C4DE", "++"),
     "partner_wait": ("waiting for the other side", "#B8B8B8", "**"),
-    "think": ("thinking, between operations", "#F2F2F2", ""),
+    "think": ("between operations", "#F2F2F2", ""),
 }
-"""Each part's name, colour and hatching, from the bottom of a bar to its top."""
+"""What each part is, its colour and its hatching, from the bottom of a bar to its top; no two look alike in grey."""
 _PER_CENT: Final = 100.0
 _BAR: Final = 0.75
 _HARDLY_BUSY: Final = 0.1
 """Where CPUs think for all but this share of their time, thinking is not drawn: nothing else would be seen."""
+_LEAST_TOP: Final = style.LEAST_TOP / 100
 _MOST_PANELS: Final = 9
 _MOST_BARS: Final = 40
 """Of a panel: more would be told apart by nobody."""
+_MOST_TOLD: Final = 10
+"""Bars with their share written above."""
 _HEADROOM: Final = 1.15
+_PANEL_IN: Final = 4.3
+_LEGEND_IN: Final = 2.6
+
+
+def name_of(part: str) -> str:
+    """A part's name as tables and JSON have it: `lock wait` is lock_wait."""
+    return part.replace("_", " ")
 
 
 def time_figure(frames: Frames, manifest: Manifest) -> Figure:
@@ -51,24 +63,24 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     series = metrics.spread(every, _MOST_PANELS)
     columns = min(len(series), 3)
     rows = -(-len(series) // columns)
-    figure = style.new_figure(max(6.0, 4.4 * columns + 0.6), 1.8 + 3.2 * rows)
+    figure = style.new_figure(_PANEL_IN * columns + _LEGEND_IN, max(1.0 + 3.2 * rows, 4.2))
     present = [part for part in LOOKS if shares[part].to_numpy().max() > 0]
     busy = max(sum(row[part] for part in present if part != "think") for row in shares.iter_rows(named=True))
     hardly_busy = 0 < busy < _HARDLY_BUSY
     if hardly_busy:
         present.remove("think")
-    rest = "; the rest: thinking, between operations" if hardly_busy else ""
-    limited = style.some(len(series), len(every), "lines of the sweep")
+    rest = f"; the rest, at least {share_text(1 - busy)}: think, between operations" if hardly_busy else ""
+    limited = f"{style.some(len(series), len(every), 'settings')} ({OTHERS})" if len(series) < len(every) else ""
     style.caption(figure, f"Where the CPUs' time went{rest}{limited}", manifest, frames)
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes, table in zip(panels, series, strict=False):
-        _panel(axes, table, along, present, busy * _HEADROOM if hardly_busy else 1.0)
+        _panel(axes, table, along, present, max(busy * _HEADROOM, _LEAST_TOP) if hardly_busy else 1.0)
         if keys:
-            axes.set_title(style.point_label(frames, table["point"][0], keys), fontsize=10)
+            style.panel_title(axes, style.point_label(frames, table["point"][0], keys), _PANEL_IN - 0.9)
     for axes in panels[len(series) :]:
         axes.remove()
     if present:
-        style.legend_below(figure, panels[0])
+        style.legend_of_stack(figure, panels[0])
     return figure
 
 
@@ -77,18 +89,20 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
         style.say(axes, "No CPU did anything.")
         return
     table = table.sort(along) if table[along].dtype.is_numeric() else table
-    if table.height > _MOST_BARS:
+    if (of := table.height) > _MOST_BARS:
         table = table[metrics.spread(range(table.height), _MOST_BARS)]
-        axes.text(0.5, 1.0, f"{_MOST_BARS} of all points", ha="center", va="bottom", fontsize=7, transform=axes.transAxes)
-    names = [str(value) for value in table[along].to_list()]
+        axes.text(0.5, 1.0, f"{_MOST_BARS} of {of} points", ha="center", va="bottom", fontsize=7, transform=axes.transAxes)
     base = [0.0] * table.height
     for part in present:
-        label, colour, hatch = LOOKS[part]
+        meaning, colour, hatch = LOOKS[part]
         heights = [share * _PER_CENT for share in table[part].to_list()]
         look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
-        axes.bar(range(table.height), heights, _BAR, bottom=base, label=label, **look)
+        axes.bar(range(table.height), heights, _BAR, bottom=base, label=f"{name_of(part)}: {meaning}", **look)
         base = [below + height for below, height in zip(base, heights, strict=True)]
-    axes.set_xticks(range(table.height), [style.plain(name) for name in names], rotation=30 if max(map(len, names)) > 5 else 0)
+    if top < 1.0 and table.height <= _MOST_TOLD:
+        for bar, height in enumerate(base):
+            axes.text(bar, height, share_text(height / _PER_CENT), ha="center", va="bottom", fontsize=8)
+    style.word_ticks(axes, range(table.height), table[along].to_list())
     # A lone bar would fill the panel.
     room = 0.7 if table.height > 1 else 1.5
     axes.set_xlim(-room, table.height - 1 + room)

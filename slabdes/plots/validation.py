@@ -44,7 +44,7 @@ def validation_figure(target: Mapping[str, Any]) -> Figure:
     height = lines * (_ROWS_IN + (_EXTRA_FOR_NAMES_IN if named else 0.0)) + 1.1
     figure = style.new_figure(max(6.4, columns * _PANEL_IN + 0.6), height)
     verdict = "" if not target["checks"] else "; tolerances kept" if target["holds"] else "; NOT all tolerances kept"
-    figure.suptitle(style.plain(f"{target['title']}: measured and simulated{verdict}"), fontsize=10)
+    style.title(figure, f"{target['title']}: measured and simulated{verdict}")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (name, series) in zip(panels, families.items(), strict=False):
         _panel(axes, name, series, target)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import slabdes
+from slabdes.results import metrics
 
 
 def of_think_time(think_ns: float) -> slabdes.Run:
@@ -11,13 +12,30 @@ def of_think_time(think_ns: float) -> slabdes.Run:
     return slabdes.simulate({"machine": {"preset": "uma-4"}, "cache": [{"name": "c", "size": 256}], "workload": workload})
 
 
-def test_where_cpus_hardly_do_anything_the_little_is_drawn_large_and_thinking_is_named_in_the_title() -> None:
+def test_where_cpus_hardly_do_anything_thinking_is_named_in_the_title_and_a_tiny_share_looks_tiny() -> None:
     figure = of_think_time(1e6).plot.time()
     (axes,) = figure.axes
-    assert axes.get_ylim()[1] < 1
-    assert "the rest: thinking" in figure.get_suptitle()
+    assert axes.get_ylim() == (0, 5)
+    assert "the rest, at least" in figure.get_suptitle()
     tallest = max(bar.get_y() + bar.get_height() for bar in axes.patches)
-    assert axes.get_ylim()[1] / 2 < tallest < axes.get_ylim()[1]
+    assert 0 < tallest < 0.1
+    assert [text.get_text() for text in axes.texts] == ["<0.1 %"]
+
+
+def test_a_small_share_is_drawn_larger_than_it_is_and_the_axis_says_so() -> None:
+    (axes,) = of_think_time(2000).plot.time().axes
+    tallest = max(bar.get_y() + bar.get_height() for bar in axes.patches)
+    assert 5 < tallest < axes.get_ylim()[1] < 12
+
+
+def test_the_legend_has_the_order_of_the_bars_and_the_names_of_the_tables() -> None:
+    figure = of_think_time(10).plot.time()
+    (axes,) = figure.axes
+    (legend,) = figure.legends
+    bars = [container.get_label().partition(":")[0] for container in axes.containers]
+    shown = [text.get_text().partition(":")[0] for text in legend.get_texts()]
+    assert shown == bars[::-1]
+    assert {name.replace(" ", "_") for name in shown} <= set(metrics.TIME_PARTS)
 
 
 def test_otherwise_every_bar_goes_to_a_hundred_per_cent() -> None:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which points of a sweep a figure shows that has much about each, and what its title says of the others.
+
+All of them where CPUs do not vary; else each setting's one with its most CPUs. Leaves out what is drawn of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from slabdes.results import metrics
+
+if TYPE_CHECKING:
+    from slabdes.results.frames import Frames
+
+MOST_POINTS: Final = 8
+"""Points of a figure with much about each (assumed: a page)."""
+OTHERS: Final = "others: slabdes plot RUN --point N"
+
+
+def choose(frames: Frames, points: Sequence[int] | None) -> tuple[list[int], str]:
+    """The points to show, as asked for if they are, and what the title is to add where that is not all of them."""
+    if points is not None:
+        return list(points), ""
+    every = sorted(frames.point_numbers())
+    most_cpus = frames.points["cpus"].n_unique() > 1
+    found = _with_most_cpus(frames) if most_cpus else every
+    chosen = metrics.spread(found, MOST_POINTS)
+    if len(chosen) == len(every):
+        return chosen, ""
+    which = ", those with the most CPUs" if most_cpus and len(chosen) == len(found) else ""
+    return chosen, f"; {len(chosen)} of {len(every)} points{which} ({OTHERS})"
+
+
+def _with_most_cpus(frames: Frames) -> list[int]:
+    """Of each setting that the sweep tells apart beside CPUs, the first point with its most CPUs."""
+    import polars as pl
+
+    keys = metrics.series_keys(frames)
+    ordered = frames.points.sort("cpus", "point", descending=[True, False])
+    if not keys:
+        return [int(ordered["point"][0])]
+    best = ordered.group_by(keys, maintain_order=True).agg(pl.col("point").first())
+    return sorted(best["point"].to_list())
+
+
+def told_apart(frames: Frames) -> list[str]:
+    """The columns that name a point among all points: the machine only where the others do not tell it."""
+    along, series = metrics.x_key(frames), metrics.series_keys(frames)
+    named = list(dict.fromkeys([*(key for key in series if key == "machine"), along, *series]))
+    unsaid = frames.points.select({"machine", *named}).n_unique() > frames.points.select(named).n_unique()
+    return ["machine", *named] if unsaid else named

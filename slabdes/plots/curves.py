@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tail curves on log axes: the share of operations that take at least so long, with bands where there are intervals.
+
+Leaves out which curves share a panel: `latency` has paths side by side, `tails` a sweep's points.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from matplotlib.ticker import NullLocator
+
+from slabdes.plots import style
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
+
+    from slabdes.results.frames import Frames
+
+NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
+"""Of operations."""
+_MARKS_A_CURVE: Final = 7
+_ROOM_BELOW: Final = 0.5
+"""The share axis ends at this much of the rarest operation's share."""
+_LEAST_NS: Final = 0.001
+"""The engine's clock counts picoseconds."""
+_PER_CENT: Final = 100.0
+_TOP: Final = 1.5
+_BAND: Final = 0.22
+"""How much of what lies behind it a band hides."""
+
+
+class Scale:
+    """The axes that all panels of a figure share."""
+
+    def __init__(self, curves: pl.DataFrame) -> None:
+        times = curves["latency_ns"].to_numpy()
+        # An operation that costs nothing has no place on a log axis: it is shown at the clock's step.
+        self.span_ns = (max(float(times.min()), _LEAST_NS), max(float(times.max()), _LEAST_NS))
+        self.floor = float(curves["at_least"].to_numpy().min()) * _ROOM_BELOW
+
+    def apply(self, axes: Axes) -> None:
+        """Give a panel these axes."""
+        axes.set_yscale("log")
+        style.grid(axes)
+        style.time_axis(axes, "x", *self.span_ns)
+        axes.yaxis.set_major_formatter(lambda share, _position: f"{share * _PER_CENT:g} %")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(self.floor, _TOP)
+        axes.set_xlabel("latency (simulated time)")
+
+
+def curve(axes: Axes, rows: pl.DataFrame, label: str, look: dict[str, Any], floor: float) -> None:
+    """One curve from rows of `ccdf_bands`, and its band if it has one."""
+    rows = rows.sort("latency_ns")
+    times, shares = rows["latency_ns"].clip(_LEAST_NS).to_list(), rows["at_least"].to_list()
+    marks = sorted({round(step * (len(times) - 1) / (_MARKS_A_CURVE - 1)) for step in range(_MARKS_A_CURVE)})
+    # Each share holds back to the time before; after the last time, nothing is left.
+    axes.plot([*times, times[-1]], [*shares, floor], drawstyle="steps-pre", markevery=marks, label=label, **look)
+    low, high = rows["low"].to_list(), rows["high"].to_list()
+    if None not in low and low != high:
+        ends = ([max(end, floor) for end in low], [max(end, floor) for end in high])
+        axes.fill_between(times, *ends, step="pre", color=look["color"], alpha=_BAND, linewidth=0)
+
+
+def banded(frames: Frames, confidence: float) -> str:
+    """What a title says of bands, where there are any."""
+    repeated = int(frames.points["replications"].to_numpy().max()) > 1
+    return f"; bands: {confidence:.0%} intervals over replications" if repeated else ""
