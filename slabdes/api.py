@@ -253,5 +253,5 @@ def fit(
     return found
 
 
-def _draw_figures(frames: Frames, manifest: Manifest, folder: Path) -> None:
-    save_figures(frames, manifest, folder / FIGURES)
+def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+    save_figures(frames, manifest, folder / FIGURES, progress=progress)

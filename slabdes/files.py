@@ -189,7 +189,8 @@ def write_new(path: Path, content: str | bytes) -> None:
     except FileExistsError:
         raise InputError(str(path), "is there already", allowed) from None
     except (OSError, ValueError) as error:
-        raise InputError(str(path), getattr(error, "strerror", None) or str(error), allowed) from None
+        where = f"{allowed}, where you may write: --out ~/{path.name}"
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error), where) from None
 
 
 def int_of(text: str, where: str, base: int = 10) -> int:

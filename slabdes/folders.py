@@ -92,11 +92,15 @@ def working_folder(target: Path) -> Iterator[WorkingFolder]:
     path = working_path(target)
     made = [folder for folder in path.parents if not folder.exists()]
     try:
-        with input_errors(path):
-            lock = _held(path)
+        lock = _held(path)
     except InputError:
         _remove_new(made)
         raise
+    except (OSError, ValueError) as error:
+        _remove_new(made)
+        why = f"{getattr(error, 'filename', None) or path}: {getattr(error, 'strerror', None) or error}"
+        problem = f"no folder can be made there ({why})"
+        raise InputError(str(target), problem, allowed=f"one where you may write: --out ~/{target.name}") from None
     try:
         working = WorkingFolder(path, _resolved(target))
         with input_errors(path):

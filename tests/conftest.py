@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""For all tests: what hypothesis draws may take its time, since a busy machine is no fault."""
+"""For all tests: what hypothesis draws and commands do may take its time, since a busy machine is no fault."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from hypothesis import settings
 
 settings.register_profile("slabdes", deadline=None)
 settings.load_profile("slabdes")
+# What a command says of itself once it takes long would make tests depend on time.
+os.environ["SLABDES_PROGRESS"] = "off"
 
 
 @pytest.fixture(scope="session", autouse=True)

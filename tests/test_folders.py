@@ -254,3 +254,12 @@ def test_a_scratch_folder_that_was_just_being_made_goes(base: Path) -> None:
     with scratch_folder():
         pass
     assert names(base) == []
+
+
+def test_where_no_folder_can_be_made_the_error_says_what_to_type(tmp_path: Path) -> None:
+    too_long = "x" * 250  # with the working folder's ending, longer than a name may be
+    with pytest.raises(InputError) as caught, whole_folder(tmp_path / "new" / too_long):
+        pass
+    assert "no folder can be made there" in caught.value.problem
+    assert str(caught.value.allowed).startswith("one where you may write: --out ~/xxx")
+    assert names(tmp_path) == []

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slabdes.printable import json_text, plain_for, printable
+from slabdes.printable import escaped, json_text, plain_for, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 """Halves of characters too."""
@@ -39,3 +41,18 @@ def test_json_has_no_nan() -> None:
 def test_a_terminal_without_a_character_gets_what_stands_for_it_or_its_escape() -> None:
     wrong = UnicodeEncodeError("ascii", "µ─é\U0001f600", 0, 4, "")
     assert plain_for(wrong) == (r"u-\xe9\U0001f600", 4)
+
+
+def test_every_character_that_we_print_ourselves_has_something_to_stand_for_it() -> None:
+    """Of all text in the package but docstrings and what goes into figures."""
+    package = Path(__file__).parents[1] / "slabdes"
+    for path in sorted(package.rglob("*.py")):
+        if "plots" in path.parts:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        said_of = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said_of:
+                for letter in {letter for letter in node.value if letter.isprintable() and not letter.isascii()}:
+                    stands = plain_for(UnicodeEncodeError("ascii", letter, 0, 1, ""))[0]
+                    assert stands.isascii() and stands != escaped(letter), (path.name, letter)

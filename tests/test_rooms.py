@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"errors", "files", "folders", "printable", "signals", "units", "streams"})
-"""Errors, files, folders, printable text, signals, units and random streams import no room, and every room may import them."""
+LEAVES = frozenset({"activity", "errors", "files", "folders", "printable", "signals", "units", "streams"})
+"""What shows activity, errors, files, folders, printable text, signals, units and random streams import no room; every room may
+import them."""
 BELOW_ENGINE = frozenset({"config", "machine", "allocator", "locks", "paths", "paths.slab", "workload"})
 STUDY = frozenset({"config", "machine", "engine", "engine.reference", "engine.compiled", "results", "workload", "scan"})
 ROOMS: dict[str, frozenset[str]] = {
+    "activity": frozenset({"printable"}),
     "printable": frozenset(),
     "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),

@@ -17,7 +17,7 @@ import typer
 
 from slabdes.cli import conformance, guide, machines, measuring, reading, runs, traces
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
-from slabdes.cli.output import fail, prepare_streams, say_error
+from slabdes.cli.output import fail, prepare_streams, say_error, watched
 from slabdes.errors import InputError, SlabdesError, shown
 from slabdes.signals import line
 
@@ -106,7 +106,8 @@ def main() -> None:
     # Nor where it finds no place for its cache: it takes a temporary one.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
-        code = app(prog_name="slabdes", standalone_mode=False)
+        with watched(_command_name(sys.argv[1:])):
+            code = app(prog_name="slabdes", standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
         sys.stdout.flush()
     except SlabdesError as error:
@@ -131,6 +132,12 @@ def main() -> None:
         message = shown(" ".join(error.format_message().split()), _MOST_USAGE)
         fail(f"{message.rstrip('.')}{_as_a_key(error)}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command_name(arguments: list[str]) -> str:
+    """What the command is called that these arguments begin with."""
+    words = arguments[:2] if arguments[:1] in (["machine"], ["trace"]) else arguments[:1]
+    return " ".join(("slabdes", *(word for word in words if not word.startswith("-"))))
 
 
 def _as_a_key(error: Any) -> str:

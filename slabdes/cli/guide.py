@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from slabdes.cli.options import Json
-from slabdes.cli.output import print_json, say, say_paragraph
+from slabdes.cli.output import print_json, print_told, say, say_paragraph
 
 
 def keys(
@@ -38,16 +38,24 @@ def keys(
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages or trace.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages or trace. Without: a list."),
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file. Default: the screen.")] = None,
 ) -> None:
     """A commented experiment file to begin with.
 
     It has every key that such a file may have, and runs as it is.
     """
-    from slabdes.config.starts import new_experiment
+    from slabdes.config.starts import kinds, new_experiment
     from slabdes.files import write_new
 
+    if not kind:
+        print_told(
+            "kinds of workload: slabdes new KIND prints a file to begin with", [(name, "", what) for name, what in kinds()]
+        )
+        return
     text = new_experiment(kind)
     if out is None:
         say(text, end="")

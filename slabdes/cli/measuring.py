@@ -42,13 +42,12 @@ def bench(
     scenarios = _named_ones("--scenario", Scenario, scenario)
     parts = (Part.SPEED,) if quick and not part else _named_ones("--part", Part, part)
     with progress_bar() as progress:
-        tell = progress or (lambda _what, _done, _total: None)
         if trace is not None:
-            measured = bench_reading(trace, tell)
+            measured = bench_reading(trace, progress)
         elif operations is not None:
-            measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, tell)
+            measured = bench_long(_operations(operations), tuple(cpus) or (LONG_CPUS,), scenarios, progress)
         else:
-            measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=tell)
+            measured = bench(parts, tuple(cpus) or CPUS, scenarios, rounds, QUICK if quick else None, tell=progress)
     if as_json:
         print_json(measured, indent=None)
         return

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from slabdes.activity import Activity
 from slabdes.errors import shown
 from slabdes.printable import json_text, plain_for, printable
 
@@ -47,13 +48,32 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=_ERRORS)
 
 
+_watched: list[Activity] = []
+"""What shows that a command is at work, until something else is seen."""
+
+
+@contextmanager
+def watched(name: str) -> Iterator[None]:
+    """Show on the error stream that the command `name` is at work, if it takes long."""
+    with Activity(sys.stderr, name) as activity:
+        _watched[:] = [activity]
+        yield
+
+
+def _hush() -> None:
+    for activity in _watched:
+        activity.hush()
+
+
 def say(text: str, end: str = "\n") -> None:
     """Lines for a person."""
+    _hush()
     print(printable(text), end=end)
 
 
 def say_error(text: str) -> None:
     """A line on the error stream, now."""
+    _hush()
     print(printable(text), file=sys.stderr, flush=True)
 
 
@@ -76,6 +96,7 @@ def print_sheet(sheet: Sheet) -> None:
 
 def print_rich(what: RenderableType, width: int) -> None:
     """Something rich can draw, `width` columns wide where there is no terminal to ask."""
+    _hush()
     _console(sys.stdout, width).print(what)
 
 
@@ -103,12 +124,13 @@ def say_paragraph(text: str, indent: int = 0) -> None:
 
 def print_json(value: Any, indent: int | None = 2) -> None:
     """JSON, for a person to read as well; in one line without an indent. What is not a finite number is null."""
+    _hush()
     print(json_text(_finite(value), indent=indent, ascii_only=not _is_unicode(sys.stdout)))
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar with an estimate on the terminal's error stream, none where that is no terminal; remarks on it in a line each."""
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with an estimate on the terminal's error stream, one line where that is none; remarks on it in a line each."""
     with _remarks(), _bar() as report:
         yield report
 
@@ -132,14 +154,27 @@ def _remarks() -> Iterator[None]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
     if not sys.stderr.isatty():
-        yield None
+        yield _told
         return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console(sys.stderr, TABLE_WIDTH), transient=True) as bar:
+    turning = SpinnerColumn("dots" if _is_unicode(sys.stderr) else "line")
+    columns = (turning, TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    console = _console(sys.stderr, TABLE_WIDTH)
+    _hush()
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+        # There also where nothing is told for a while: it turns until the end.
+        bar.add_task("at work", total=None)
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int) -> None:
@@ -148,6 +183,11 @@ def _bar() -> Iterator[Callable[[str, int, int], None] | None]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield report
+
+
+def _told(what: str, done: int, total: int) -> None:
+    for activity in _watched:
+        activity.report(what, done, total)
 
 
 def fail(line: str, code: int) -> NoReturn:

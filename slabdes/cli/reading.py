@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slabdes.cli.options import All, Json, PointNumber, Replication, RunFolder
-from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
 from slabdes.errors import InputError, nearest
 from slabdes.folders import free_folder
 
@@ -96,9 +96,12 @@ def plot(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
     ] = None,
-    points: Annotated[
+    point: Annotated[
         list[int], typer.Option("--point", metavar="N", min=0, help="Latency and locks of this point; may be repeated.")
     ] = [],  # noqa: B006 -- typer needs a list and never changes it
+    where: Annotated[
+        list[str], typer.Option("--where", metavar="KEY=VALUE", help="Likewise, of points with this setting, as limit=60.")
+    ] = [],  # noqa: B006 -- as above
     log: Annotated[bool, typer.Option("--log", help="Throughput of a sweep on logarithmic axes.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -108,10 +111,12 @@ def plot(
     from slabdes.results.folder import check_output
 
     loaded = Run.load(folder)
+    points = sorted(_some_points(loaded, point, where).frames.point_numbers()) if point or where else None
     target = out or free_folder(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
-    with whole_folder(target) as drawn:
-        paths = [str(target / path.name) for path in loaded.plot.save(drawn, points or None, log=log)]
+    with progress_bar() as progress, whole_folder(target) as drawn:
+        saved = loaded.plot.save(drawn, points, log=log, progress=progress)
+    paths = [str(target / path.name) for path in saved]
     if as_json:
         print_json(paths)
     else:

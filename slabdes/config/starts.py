@@ -58,6 +58,13 @@ _WITHOUT_CACHES: Final = ("critical_section", "pages", "trace")
 _WIDTH: Final = 100
 
 
+def kinds() -> list[tuple[str, str]]:
+    """Every kind of workload, and in a sentence what it does."""
+    return [
+        (kind, " ".join((model.__doc__ or "").split("\n\n")[0].split()).replace("`", "")) for kind, model in WORKLOADS.items()
+    ]
+
+
 def new_experiment(kind: str) -> str:
     """A commented experiment file that runs as it is (a trace's once it names a trace). InputError for an unknown kind.
 

@@ -6,7 +6,7 @@ Each call draws a new Figure from the saved frames. Leaves out saving: `save.sav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,9 +80,19 @@ class RunPlots:
             raise InputError("machine", f"no drawing of {wanted!r} in this run", allowed=", ".join(drawn) or "none is kept")
         return machine_figure(machines[wanted]["layout"])
 
-    def save(self, folder: Path | str, points: Sequence[int] | None = None, *, log: bool = False) -> list[Path]:
-        """Write all figures as PNG files into `folder` and return their paths; `points` as for `ccdf`, `log` as for `scaling`."""
+    def save(
+        self,
+        folder: Path | str,
+        points: Sequence[int] | None = None,
+        *,
+        log: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> list[Path]:
+        """Write all figures as PNG files into `folder` and return their paths; `points` as for `ccdf`, `log` as for `scaling`.
+
+        `progress` hears (what, done, total).
+        """
         from slabdes.plots.save import save_figures
 
         chosen = None if points is None else list(points)
-        return save_figures(self._run.frames, self._run.manifest, Path(folder), chosen, log)
+        return save_figures(self._run.frames, self._run.manifest, Path(folder), chosen, log, progress)

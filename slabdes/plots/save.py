@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.files import write_new
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 
-Progress = Callable[[int, int], None]
-"""Told how many figures are drawn, and of how many."""
+DRAWING: Final = "drawing"
+Progress = Callable[[str, int, int], None]
+"""Told that figures are drawn, how many are, and of how many."""
 
 
 def save_figures(
@@ -57,13 +58,13 @@ def save_figures(
         folder.mkdir(parents=True, exist_ok=True)
         for number, (name, figure) in enumerate(drawn.items()):
             if progress is not None:
-                progress(number, len(drawn))
+                progress(DRAWING, number, len(drawn))
             path = folder / f"{name}.png"
             with _nothing_said():
                 figure().savefig(path, dpi=DPI)
             written.append(path)
     if progress is not None:
-        progress(len(drawn), len(drawn))
+        progress(DRAWING, len(drawn), len(drawn))
     return written
 
 

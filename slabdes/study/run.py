@@ -32,13 +32,13 @@ from slabdes.study.plan import Phase, PlannedPoint, plan
 from slabdes.study.workers import run_tasks
 from slabdes.workload.programs import Workload
 
-Draw = Callable[[Frames, Manifest, Path], object]
-"""Adds to a run folder before it has its name."""
+Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
+"""Adds to a run folder before it has its name, and tells how far it is."""
 
 COMPILED_FROM = 500_000
 """Operations, and what costs as much, of a study from which `auto` compiles: below, the reference is done before (DESIGN)."""
 SIMULATING = "simulating"
-COMPILING = "compiling the engine for this machine; kept for next time"
+COMPILING = "compiling the engine for this machine: about half a minute, kept for next time"
 
 
 Progress = Callable[[int], None]
@@ -170,7 +170,7 @@ def run_study(
             run = study.run(working.new(), partial)
             with input_errors(out):
                 folder = working.new()
-                fill_run(folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place))
+                fill_run(folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place, phase))
                 working.publish(folder)
         except BaseException:
             if not partial.done:
@@ -192,11 +192,11 @@ def _finished(study: _Study, out: Path, resume: bool) -> Run | None:
     return run_of(*read_run(out)) if resume else None
 
 
-def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path) -> None:
+def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path, phase: Phase | None) -> None:
     if log.exists():
         add_log(log, folder)
     if draw is not None:
-        draw(run.frames, run.manifest, folder)
+        draw(run.frames, run.manifest, folder, phase)
 
 
 class _Study:

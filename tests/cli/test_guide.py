@@ -43,6 +43,14 @@ def test_an_unknown_key_or_word_or_kind_is_refused_in_one_line(slabdes: Slabdes)
     assert "did you mean burst?" in said_in_one_line(slabdes("new", "bursts"))
 
 
+def test_new_without_a_kind_lists_the_kinds_with_what_each_does(slabdes: Slabdes) -> None:
+    told = slabdes("new")
+    assert told.code == 0
+    for kind in ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace"):
+        (line,) = (line for line in told.out.splitlines() if line.startswith(f"{kind} "))
+        assert len(line.split()) > 5
+
+
 def test_new_writes_a_file_that_runs_and_leaves_one_that_is_there(slabdes: Slabdes) -> None:
     told = slabdes("new", "mix", "--out", "m.toml")
     assert told.out == "written: m.toml; run it: slabdes run m.toml\n"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Something to see of whatever takes long: a mark that turns on a terminal, one line where none watches, none of what is quick.
+
+Drawn by a thread of its own, for native code may keep the main thread for long. Leaves out bars: the command line has those.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from typing import Final, TextIO
+
+from slabdes.printable import printable
+
+AFTER_S: Final = 1.0
+"""What is done before has nothing said of it (a choice: within 2 s of a command, with its start)."""
+TURN_S: Final = 0.2
+SWITCH: Final = "SLABDES_PROGRESS"
+"""Environment variable: `off` has nothing drawn."""
+_MARKS: Final = "|/-\\"
+_MOST: Final = 100
+_PER_CENT: Final = 100
+_CLEAR: Final = "\r\x1b[K"
+
+
+class Activity:
+    """A context in which `stream` shows what is done, as `report` was told last, until `hush`."""
+
+    def __init__(self, stream: TextIO, name: str, after_s: float = AFTER_S) -> None:
+        self._stream, self._name, self._after = stream, name, after_s
+        self._doing = "at work"
+        self._quiet = threading.Event()
+        self._lock = threading.Lock()
+        self._drawn = False
+
+    def __enter__(self) -> Activity:
+        if os.environ.get(SWITCH) == "off":
+            self._quiet.set()
+        else:
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.hush()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """So much of something is done."""
+        part = f", {_PER_CENT * done // total} %" if 0 < done < total else ""
+        self._doing = f"{what}{part}"
+
+    def hush(self) -> None:
+        """Draw nothing from now on, and leave nothing behind on a terminal: something else is seen."""
+        with self._lock:
+            self._quiet.set()
+            if self._drawn:
+                self._draw(_CLEAR)
+                self._drawn = False
+
+    def _watch(self) -> None:
+        if self._quiet.wait(self._after):
+            return
+        if not self._stream.isatty():
+            with self._lock:
+                if not self._quiet.is_set():
+                    self._draw(f"{self._text()}\n")
+            return
+        turn = 0
+        while True:
+            with self._lock:
+                if self._quiet.is_set():
+                    return
+                self._drawn = True
+                self._draw(f"{_CLEAR}{_MARKS[turn % len(_MARKS)]} {self._text()}")
+            turn += 1
+            self._quiet.wait(TURN_S)
+
+    def _text(self) -> str:
+        return printable(f"{self._name}: {self._doing}".replace("\n", " "))[:_MOST]
+
+    def _draw(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # a stream that was closed, or that nobody reads any more
+            self._stream.write(text)
+            self._stream.flush()
