@@ -254,4 +254,4 @@ def fit(
 
 
 def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
-    save_figures(frames, manifest, folder / FIGURES, progress=progress)
+    save_figures(frames, manifest, folder / FIGURES, progress)

@@ -95,4 +95,4 @@ class RunPlots:
         from slabdes.plots.save import save_figures
 
         chosen = None if points is None else list(points)
-        return save_figures(self._run.frames, self._run.manifest, Path(folder), chosen, log, progress)
+        return save_figures(self._run.frames, self._run.manifest, Path(folder), progress, chosen, log=log)

@@ -43,9 +43,10 @@ def save_figures(
     frames: Frames,
     manifest: Manifest,
     folder: Path,
-    points: list[int] | None = None,
-    log: bool = False,
     progress: Progress | None = None,
+    points: list[int] | None = None,
+    *,
+    log: bool = False,
 ) -> list[Path]:
     """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
 
