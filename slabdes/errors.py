@@ -109,7 +109,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("batchcont", ["limit", "batchcount"])
     ' (did you mean batchcount?)'
     """
+    close = nearest_of(word, known)
+    return f" (did you mean {shown(close)}?)" if close else ""
+
+
+def nearest_of(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The one of `known` that an unknown `word` is near to, at least `cutoff` of 1, or an empty string."""
     if len(word) > MAX_SHOWN:  # comparing takes the product of both lengths
         return ""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {shown(match[0])}?)" if match else ""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return match[0] if match else ""

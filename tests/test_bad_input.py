@@ -190,7 +190,9 @@ SETTINGS = {
     ".=1": "'.' has an empty part; allowed: keys with dots between them, as machine.cpus",
     "cache..limit=1": "'cache..limit' has an empty part",
     "sweep={''=[1]}": "sweep: '' has an empty part",
-    "obj-cts=1": "e.toml: obj-cts: unknown key; allowed: name, seed",
+    "obj-cts=1": "e.toml: obj-cts: unknown key (did you mean workload.objects?); allowed: name, seed",
+    "batchcount=9": "e.toml: batchcount: unknown key (did you mean cache.NAME.batchcount?)",
+    "preset=9": "e.toml: preset: unknown key (did you mean machine.preset?)",
     "workload.think-ns=3": "e.toml: workload.think-ns: unknown key (did you mean think_ns?); allowed: kind, objects",
     "machine.costs.lock-op=3": "costs.lock-op: not a cost (did you mean lock_op?)",
     "machine.costs.lock-op='a'": "e.toml: machine.costs.lock-op: 'a' is not allowed; allowed: a number",
@@ -308,6 +310,8 @@ REPLAYS = {
     "--cache all --machine numa-2x4 --cpus 0:1": "traced CPU 1 is not in the map",
     "--cache all --machine numa-2x4 --cpus 0:1,1:99": "workload.cpus: ",
     "--cache all --machine numa-2x4 --cpus wide": "workload.cpus: ",
+    "--cache skbuff_head_cache --sweep batchcout=3": "--sweep batchcout: unknown key (did you mean batchcount?); allowed: limit,",
+    "--sweep cache.skbuff_head_cache.limt=3": "limt=3: cache.0.limt: unknown key (did you mean limit?)",
     "--cache all --machine numa-2x4 --seed -1": "Invalid value for '--seed'",
 }
 

@@ -63,7 +63,7 @@ def _part(run: Run, name: str, most: int) -> str:
     used = mine.filter(did)["node"].n_unique()
     if most == cpus:
         return " CPUs, all of it"
-    how = "workload.cpus" if run.manifest.workload == "trace" else "machine.placement"
+    how = "--cpus" if run.manifest.workload == "trace" else "machine.placement"
     return f" of {cpus} CPUs, {used} of {len(nodes)} node{'s' * (len(nodes) != 1)}; {how} places them"
 
 

@@ -103,12 +103,12 @@ def validate(
     Figures that nobody here has seen measured are marked blind. Exits 1 if a target misses a tolerance that was stated.
     """
     from slabdes.api import validate as run_targets
-    from slabdes.validation.report import lines, sheets
+    from slabdes.validation.report import lines, sheets, verdict
 
     with progress_bar() as progress:
         report = run_targets(*targets, without=without, out=out, jobs=jobs, progress=progress)
     if as_json:
-        print_json(report.plain())
+        print_json(report.plain() | {"verdict": verdict(report)})
     else:
         for one in report.targets:
             say("\n".join(lines(one)))
@@ -117,6 +117,7 @@ def validate(
             say("")
         if out is not None:
             say(f"report and charts: {out}")
+        say("\n".join(verdict(report)))
     if not report.holds:
         raise typer.Exit(EXIT_CHECK)
 

@@ -22,7 +22,7 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_error
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_error, say_paragraph
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
@@ -253,9 +253,9 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: list[L
     if loads:
         from slabdes.study.load import load_sentence, load_sheet
 
-        say(load_sentence(loads))
+        say_paragraph(load_sentence(loads))
         print_sheet(load_sheet(loads))
     for why in assumed:
-        say(why)
+        say_paragraph(why)
     print_rich(table(result, everything, str(out)), WIDTH)
     say(f"results, frames and figures: {out}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -80,8 +81,14 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
             point = validate(raw, where)
         except InputError:
             # Once more, to say at which point.
-            point = validate(raw, f"{where}: sweep {shown(settings)}" if keys else where)
+            point = validate(raw, f"{where}: sweep {_told(settings)}" if keys else where)
         yield settings, point
+
+
+def _told(settings: Mapping[str, Any]) -> str:
+    """Settings as they are typed: `cache.0.limit=60, workload.think=none`."""
+    said = (f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items())
+    return shown(", ".join(said))
 
 
 def apply_settings(raw: dict[str, Any], settings: Iterable[str]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from slabdes.config.fields import SHOWN, Frozen
+from slabdes.config.keys import experiment_keys
 from slabdes.config.models import TABLES, Experiment
 from slabdes.config.workloads import WORKLOADS
-from slabdes.errors import InputError, nearest, shown
+from slabdes.errors import InputError, nearest, nearest_of, shown
 
 
 def validate(raw: Mapping[str, Any], where: str) -> Experiment:
@@ -31,7 +32,7 @@ def _first_error(first: Any, where: str) -> InputError:
     match first["type"]:
         case "extra_forbidden":
             known = _known_keys(first["loc"][:-1])
-            return InputError(place, f"unknown key{nearest(str(first['loc'][-1]), known)}", allowed=", ".join(known))
+            return InputError(place, f"unknown key{_meant(str(first['loc'][-1]), known)}", allowed=", ".join(known))
         case "missing":
             return InputError(place, "missing")
         case "value_error":
@@ -62,6 +63,19 @@ def _first_error(first: Any, where: str) -> InputError:
         case _:
             allowed = _ALLOWED.get(first["type"], first["msg"])
             return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
+
+
+_CLOSE = 0.8
+"""How near a key of another table must be to be named (assumed)."""
+
+
+def _meant(word: str, known: list[str]) -> str:
+    """The key that an unknown one is near to: one of another table if it is called so, else one of its own, else any."""
+    paths = {key.path.rpartition(".")[2]: key.path for key in experiment_keys()}
+    if word not in paths and (own := nearest(word, known)):
+        return own
+    close = nearest_of(word, paths, _CLOSE)
+    return f" (did you mean {paths[close]}?)" if close else ""
 
 
 def _written(location: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from slabdes.errors import InputError, shown
+from slabdes.config.models import Experiment
+from slabdes.errors import InputError, nearest, shown
 from slabdes.files import NotToml, toml_of
 
 _TUNABLES: Final = ("limit", "batchcount", "shared")
@@ -53,6 +54,11 @@ def add_sweeps(raw: dict[str, Any], names: Sequence[str], sweeps: Iterable[str])
 
 
 def _dotted(key: str, names: Sequence[str]) -> str:
+    short = [*_TUNABLES, *_SHORT]
+    if "." not in key and key not in short and key not in Experiment.model_fields:
+        raise InputError(
+            f"--sweep {shown(key)}", f"unknown key{nearest(key, short)}", allowed=f"{', '.join(short)}, or a dotted key"
+        )
     if key not in _TUNABLES:
         return _SHORT.get(key, key)
     if len(names) != 1:

@@ -28,6 +28,9 @@ MOST_OPERATIONS: Final = 1_000_000
 """Of one replication, so that all loads together take a minute at most (assumed)."""
 
 
+LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time; one replication each)"
+
+
 @dataclass(frozen=True)
 class LoadPoint:
     """A replay at one load, in multiples of the recorded one; None without think times. Shares are of CPUs' time at work."""
@@ -104,7 +107,7 @@ def load_sheet(points: Sequence[LoadPoint]) -> Sheet:
         )
         for point in points
     )
-    return Sheet("the answer by load", ("load", "op/s", "alloc", "free", "waiting", "other side"), 1, tuple(rows))
+    return Sheet(LOAD_TITLE, ("load", "operations/s", "mean alloc", "mean free", "for locks", "other side"), 1, tuple(rows))
 
 
 def _times(load: float) -> str:

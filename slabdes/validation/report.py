@@ -7,20 +7,23 @@ Leaves out drawing: charts are made from the plain values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 from slabdes.config import TimingRule
 from slabdes.errors import InputError, nearest
 from slabdes.printable import json_text
-from slabdes.results.text import NOTHING, Sheet, share_text
+from slabdes.results.text import NOTHING, WIDTH, Sheet, share_text
 from slabdes.validation.simulate import Progress, simulate_all
 from slabdes.validation.target import Check, Outcome, Row, Target
 from slabdes.validation.targets import TARGETS
 
 REPORT: Final = "report.json"
+MOST_VERDICT: Final = 10
+"""Lines of the verdict."""
 BLIND: Final = "blind"
 FITTED: Final = "calibrated on"
 PREDICTED: Final = "predicted"
@@ -138,6 +141,43 @@ def lines(report: TargetReport) -> tuple[str, ...]:
         *(f"assumed: {text}" for text in target.assumed),
         *(f"note: {text}" for text in report.outcome.notes),
     )
+
+
+def verdict(report: Report) -> list[str]:
+    """The last word, of MOST_VERDICT lines at most: which targets miss what, which hold, and what nobody has checked."""
+    checked = [one for one in report.targets if one.outcome.checks]
+    missed = [one for one in checked if not one.holds]
+    first = f"verdict: {len(checked) - len(missed)} of {len(checked)} target{'s' * (len(checked) != 1)} with tolerances hold"
+    details = [
+        f"MISSES: {one.target.name}: {check.what}: {check.found}; allowed: {check.allowed}"
+        for one in missed
+        for check in one.outcome.checks
+        if not check.holds
+    ]
+    rest = list(_rest(report, checked))
+    told = _wrapped([first, *details, *rest])
+    if len(told) <= MOST_VERDICT:
+        return told
+    # Every target by name comes before what it misses.
+    return _wrapped([first, f"MISSES: {', '.join(one.target.name for one in missed)}", *rest])[:MOST_VERDICT]
+
+
+def _rest(report: Report, checked: Sequence[TargetReport]) -> Iterator[str]:
+    held = [one.target.name for one in checked if one.holds]
+    if held:
+        yield f"holds: {', '.join(held)}"
+    unchecked = [one.target.name for one in report.targets if not one.outcome.checks]
+    if unchecked:
+        yield f"no tolerance is stated: {', '.join(unchecked)}"
+    rows = [row for one in report.targets for row in one.outcome.rows]
+    counted = {kind: sum(status(row) == kind for row in rows) for kind in (PREDICTED, FITTED, BLIND)}
+    yield f"figures: {counted[PREDICTED]} predicted, {counted[FITTED]} that costs were calibrated on, {counted[BLIND]} blind"
+    if report.left_out:
+        yield f"without: {', '.join(rule.value for rule in report.left_out)}"
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    return [part for line in lines for part in wrap(line, WIDTH, subsequent_indent="  ")]
 
 
 def sheets(report: TargetReport) -> tuple[Sheet, ...]:

@@ -42,6 +42,8 @@ def test_validate_prints_tables_writes_report_and_charts_and_exits_0_where_toler
     assert told.code == 0, told.out
     assert "measured: SLAB bulk alloc+free" in told.out
     assert "calibrated on" in told.out and "predicted" in told.out
+    verdict = told.out.splitlines()[told.out.splitlines().index("verdict: 1 of 1 target with tolerances hold") :]
+    assert len(verdict) <= 10 and "holds: fast_paths" in verdict
     report = json.loads(Path("out/report.json").read_text(encoding="utf-8"))
     assert [target["name"] for target in report["targets"]] == ["fast_paths"]
     assert Path("out/fast_paths.png").read_bytes().startswith(b"\x89PNG")
@@ -54,8 +56,10 @@ def test_a_missed_tolerance_exits_1_and_json_says_which(slabdes: Slabdes) -> Non
     # On one CPU's paths nothing is cold: bursts of 80 MB of objects are far dearer than simulated.
     told = slabdes("validate", "one_cpu", "--json", "--jobs", "1")
     assert told.code == 1
-    (target,) = json.loads(told.out)["targets"]
+    result = json.loads(told.out)
+    (target,) = result["targets"]
     assert not target["holds"]
+    assert any(line.startswith("MISSES: one_cpu: ") for line in result["verdict"])
     assert [check["holds"] for check in target["checks"]].count(False) > 0
 
 
