@@ -27,10 +27,10 @@ class RunPlots:
     def ccdf(
         self,
         points: Sequence[int] | None = None,
-        confidence: float = 0.95,
         *,
         beside: Run | Sequence[Run] = (),
         labels: Sequence[str] | None = None,
+        confidence: float = 0.95,
     ) -> Figure:
         """Latency tails by path, with bands; `points` of a sweep, default all, or each setting's one with its most CPUs.
 

@@ -22,25 +22,27 @@ if TYPE_CHECKING:
 
     from slabdes.results.run import Run
 
+MOST_RUNS: Final = style.MOST_LINES
 _PANEL_IN: Final = 6.6
 _DRAWN_IN: Final = 4.6
 
 
 def beside_figure(runs: Sequence[Run], labels: Sequence[str] | None = None, confidence: float = CONFIDENCE) -> Figure:
-    """The runs' tails with bands, told apart by `labels` (default: run 1, run 2, ...). Raises InputError."""
+    """The runs' tails, told apart by `labels` (default: first, second, ...). Raises InputError for what cannot be drawn."""
     import polars as pl
 
     named = list(labels) if labels is not None else [f"run {number + 1}" for number in range(len(runs))]
-    if not 1 <= len(runs) <= style.MOST_LINES or len(named) != len(runs):
-        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {style.MOST_LINES} runs, a label each")
+    if not 1 <= len(runs) <= MOST_RUNS or len(named) != len(runs):
+        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {MOST_RUNS} runs, a label each")
     for run in runs:
         run.point_number(None)
     curves = [ccdf_bands(run.frames, confidence).filter(pl.col("path") == metrics.ALL_PATHS) for run in runs]
     together = pl.concat(curves)
     ops = [op for op in OPERATIONS if op in together["op"].to_list()]
-    figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 4.9)
-    what = f"Latency: share of operations that take at least so long{banded(runs[0].frames, confidence)}"
-    style.caption(figure, what, runs[0].manifest, runs[0].frames)
+    of_runs = list(dict.fromkeys(style.about(run.manifest, run.frames) for run in runs))
+    figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 4.6 + 0.2 * len(of_runs))
+    bands = next((text for run in runs if (text := banded(run.frames, confidence))), "")
+    style.title(figure, f"Latency: share of operations that take at least so long{bands}", *of_runs)
     if not ops:
         style.say(figure.add_subplot(), "No operation was recorded.")
         return figure
@@ -51,7 +53,7 @@ def beside_figure(runs: Sequence[Run], labels: Sequence[str] | None = None, conf
         for number, (label, rows) in enumerate(zip(named, curves, strict=True)):
             mine = rows.filter(pl.col("op") == op)
             if mine.height:
-                curve(axes, mine, label, style.line_style(number), scale.floor)
+                curve(axes, mine, style.plain(label), style.line_style(number), scale.floor)
         style.panel_title(axes, NAMES[op], _DRAWN_IN)
         style.legend_beside(axes)
     panels[0].set_ylabel("share that takes at least so long")

@@ -107,14 +107,19 @@ def point_style(frames: Frames, point: int, keys: Sequence[str], number: int) ->
 
 
 def caption(figure: Figure, what: str, manifest: Manifest, frames: Frames) -> None:
-    """Title a figure: what it shows, then workload, machines, CPUs, replications and seed of `frames`."""
+    """Title a figure: what it shows, then what it is about."""
+    title(figure, what, about(manifest, frames))
+
+
+def about(manifest: Manifest, frames: Frames) -> str:
+    """Workload, machines, CPUs, replications and seed of `frames`, in a line."""
     points = frames.points
     counts = sorted(set(points["cpus"].to_list()))
     cpus = f"{counts[0]} CPU{'s' if counts[0] != 1 else ''}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} CPUs"
     times = sorted(set(points["replications"].to_list()))
     repeated = f"{times[-1]} replication{'s' if times[-1] != 1 else ''}"
-    about = (manifest.workload or "several workloads", _machines(frames), cpus, repeated, f"seed {manifest.seed}")
-    title(figure, what, " · ".join(about))
+    parts = (manifest.workload or "several workloads", _machines(frames), cpus, repeated, f"seed {manifest.seed}")
+    return " · ".join(parts)
 
 
 def _machines(frames: Frames) -> str:
