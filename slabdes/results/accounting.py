@@ -103,7 +103,7 @@ def _cpus(run: dict[str, pl.DataFrame]) -> Iterator[str]:
 
 
 def _operations(run: dict[str, pl.DataFrame]) -> Iterator[str]:
-    counted: dict[str, int] = dict(run["operations"].group_by("op").agg(_sum("count")).iter_rows())
+    counted: dict[str, int] = dict(run["operations"].group_by("op", maintain_order=True).agg(_sum("count")).iter_rows())
     for op, name in (("alloc", "allocs"), ("free", "frees"), ("section", "sections")):
         done = run["cpus"][name].sum()
         if counted.get(op, 0) != done:

@@ -23,7 +23,7 @@ def paths(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     key = ["point", "op", "path"]
-    sums = frames.operations.group_by(key).agg(
+    sums = frames.operations.group_by(key, maintain_order=True).agg(
         pl.col("count", "total_ns").sum(),
         pl.col("least_ns").min().alias("min_ns"),
         pl.col("greatest_ns").max().alias("max_ns"),
@@ -51,7 +51,7 @@ def caches(frames: Frames) -> pl.DataFrame:
 
     key = ["point", "cache"]
     of = {op: pl.col("op") == op for op in ("alloc", "free")}
-    operations = frames.operations.filter(pl.col("cache") != NO_CACHE).group_by(key).agg(
+    operations = frames.operations.filter(pl.col("cache") != NO_CACHE).group_by(key, maintain_order=True).agg(
         pl.col("total_ns").sum().alias("time"),
         *(pl.col("count").filter(is_op).sum().alias(f"{op}s") for op, is_op in of.items()),
         *(
@@ -59,10 +59,10 @@ def caches(frames: Frames) -> pl.DataFrame:
             for op, is_op in of.items()
         ),
     )  # fmt: skip
-    counts = frames.caches.group_by("point", pl.col("name").alias("cache")).agg(
+    counts = frames.caches.group_by("point", pl.col("name").alias("cache"), maintain_order=True).agg(
         pl.col("refills").sum(), pl.col("grown").sum().alias("grows"), pl.col("node_frees").sum().alias("remote_frees")
     )
-    lost = frames.locks.group_by(key).agg(pl.col("wait_total_ns").sum().alias("lost_ns"))
+    lost = frames.locks.group_by(key, maintain_order=True).agg(pl.col("wait_total_ns").sum().alias("lost_ns"))
     rows = operations.join(counts, on=key, how="left").join(lost, on=key, how="left")
     rows = rows.join(frames.points.select("point", "replications"), on="point")
     means = [pl.col(name).fill_null(0) / pl.col("replications") for name in ("refills", "grows", "remote_frees", "lost_ns")]

@@ -27,7 +27,7 @@ def locks(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     summed = ["acquisitions", "contended", "bounces", "wait_total_ns", "hold_total_ns"]
-    table = frames.locks.group_by("point", *LOCK).agg(
+    table = frames.locks.group_by("point", *LOCK, maintain_order=True).agg(
         pl.col(summed).sum(), pl.col("wait_max_ns").max().alias("max_wait_ns"), pl.col("hold_max_ns").max().alias("max_hold_ns")
     )
     taken, waited = pl.col("acquisitions"), pl.col("contended") > 0
@@ -63,7 +63,7 @@ def waits_for(frames: Frames) -> pl.DataFrame:
     lock = ["point", "replication", "lock"]
     points = frames.contention_points.join(frames.locks.select(*lock, "wait_total_ns"), on=lock, how="left")
     points = points.with_columns((pl.col("wait_total_ns") * pl.col("count") / pl.col("count").sum().over(lock)).alias("lost"))
-    table = points.group_by("point", *PAIR).agg(pl.col("count", "lost").sum())
+    table = points.group_by("point", *PAIR, maintain_order=True).agg(pl.col("count", "lost").sum())
     rows = table.join(frames.points.select("point", "replications"), on="point")
     down = [False, True, True, *(False for _ in PAIR)]
     return (

@@ -85,7 +85,7 @@ def _cumulated(histogram: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 
     return (
         histogram.filter(pl.col("count") > 0)
-        .group_by([*by, "low_ns", "high_ns"])
+        .group_by([*by, "low_ns", "high_ns"], maintain_order=True)
         .agg(pl.col("count").sum())
         .sort([*by, "low_ns"])
         .with_columns(
@@ -108,10 +108,10 @@ def rates(frames: Frames) -> pl.DataFrame:
     """
     import polars as pl
 
-    operations = frames.operations.group_by(_RUN).agg(pl.col("count").sum().alias("operations"))
+    operations = frames.operations.group_by(_RUN, maintain_order=True).agg(pl.col("count").sum().alias("operations"))
     spans = (
         _at_work(frames)
-        .group_by(_RUN)
+        .group_by(_RUN, maintain_order=True)
         .agg((pl.col("lock_wait_ns") + pl.col("handoff_ns")).sum().alias("waiting"), pl.col("span").sum())
     )
     joined = frames.runs.join(operations, on=_RUN, how="left").join(spans, on=_RUN, how="left").fill_null(0).sort(_RUN)
@@ -129,7 +129,7 @@ def by_replication(frames: Frames) -> pl.DataFrame:
 
     means = (
         frames.operations.filter(pl.col("op").is_in(["alloc", "free"]))
-        .group_by(*_RUN, "op")
+        .group_by(*_RUN, "op", maintain_order=True)
         .agg((pl.col("total_ns").sum() / pl.col("count").sum()).alias("mean"))
     )
     table = rates(frames)
@@ -165,13 +165,13 @@ def summary(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     key = ["point", "op"]
-    times = frames.operations.group_by(key).agg(
+    times = frames.operations.group_by(key, maintain_order=True).agg(
         pl.col("count").sum().alias("all"),
         pl.col("total_ns").sum(),
         pl.col("least_ns").min().alias("min_ns"),
         pl.col("greatest_ns").max().alias("max_ns"),
     )
-    per_point = rates(frames).group_by("point").agg(pl.col("operations_per_s", "share_waiting").mean())
+    per_point = rates(frames).group_by("point", maintain_order=True).agg(pl.col("operations_per_s", "share_waiting").mean())
     table = labels(frames).join(times, on="point").join(quantiles(frames.latency, key), on=key)
     table = table.join(per_point, on="point").join(_counts(frames), on=key)
     ordered = table.with_columns(
@@ -191,10 +191,10 @@ def _counts(frames: Frames) -> pl.DataFrame:
 
     key = ["point", "op"]
     replications = frames.points.select("point", "replications")
-    caches = frames.caches.group_by("point").agg(
+    caches = frames.caches.group_by("point", maintain_order=True).agg(
         pl.col("refills", "retries").sum(), pl.col("grown").sum().alias("grows"), pl.col("node_frees").sum().alias("remote_frees")
     )
-    failed = frames.cpus.group_by("point").agg(pl.col("failed").sum())
+    failed = frames.cpus.group_by("point", maintain_order=True).agg(pl.col("failed").sum())
     table = frames.operations.select(key).unique().join(replications, on="point")
     table = table.join(caches, on="point", how="left").join(failed, on="point", how="left")
     columns = []
@@ -214,7 +214,7 @@ def per_node(frames: Frames) -> pl.DataFrame:
 
     key = ["point", "node", "kind"]
     summed = ["acquisitions", "contended", "bounces", "wait_total_ns", "hold_total_ns"]
-    table = frames.locks.group_by(key).agg(
+    table = frames.locks.group_by(key, maintain_order=True).agg(
         pl.col(summed).sum(), pl.col("wait_max_ns").max().alias("max_wait_ns"), pl.col("hold_max_ns").max().alias("max_hold_ns")
     )
     table = table.filter(pl.col("acquisitions") > 0).join(frames.points.select("point", "replications"), on="point")
@@ -269,7 +269,11 @@ def scaling(frames: Frames) -> pl.DataFrame:
 
     names = ("operations_per_s", "share_waiting")
     spread = [pl.col(name).mean() for name in names] + [pl.col(name).std(ddof=1).alias(f"{name}_sd") for name in names]
-    table = labels(frames).join(rates(frames).group_by("point").agg(spread), on="point", how="left").sort("point")
+    table = (
+        labels(frames)
+        .join(rates(frames).group_by("point", maintain_order=True).agg(spread), on="point", how="left")
+        .sort("point")
+    )
     return table.select(*labels(frames).columns, *(column for name in names for column in (name, f"{name}_sd")))
 
 
@@ -281,7 +285,7 @@ def where_time_went(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
-    sums = _at_work(frames).group_by("point").agg(*columns, pl.col("span").sum())
+    sums = _at_work(frames).group_by("point", maintain_order=True).agg(*columns, pl.col("span").sum())
     table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
     return table.select(*labels(frames).columns, *(ratio(part, "span").alias(part) for part in TIME_PARTS))
 
@@ -294,7 +298,11 @@ def where_operations_went(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in SPENT_PARTS]
-    sums = frames.spent.group_by("point", "op").agg(columns).with_columns(pl.sum_horizontal(SPENT_PARTS).alias("total"))
+    sums = (
+        frames.spent.group_by("point", "op", maintain_order=True)
+        .agg(columns)
+        .with_columns(pl.sum_horizontal(SPENT_PARTS).alias("total"))
+    )
     table = labels(frames).join(sums, on="point").sort("point", pl.col("op").cast(pl.Enum(OPERATIONS)))
     return table.select(*labels(frames).columns, "op", *(ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
@@ -315,11 +323,11 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     by = ["point", "what"]
-    sums = frames.interrupts.filter(pl.col("count") > 0).group_by(by).agg(
+    sums = frames.interrupts.filter(pl.col("count") > 0).group_by(by, maintain_order=True).agg(
         pl.col("count").sum().alias("all"), pl.col("total_ns").sum(),
         pl.col("least_ns").min().alias("min_ns"), pl.col("greatest_ns").max().alias("max_ns"),
     )  # fmt: skip
-    counts = frames.cpus.group_by("point").agg(
+    counts = frames.cpus.group_by("point", maintain_order=True).agg(
         pl.col("interrupts").sum().alias("handled"), pl.col("interrupts_lost").sum().alias("lost")
     )
     times = quantiles(frames.interrupt_times, by)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import pathlib
 from math import ceil
 
 import polars as pl
@@ -217,3 +219,12 @@ def test_figures_run_along_cpus_or_else_along_what_varies() -> None:
 def test_machines_are_told_apart_even_if_each_has_its_own_cpu_count() -> None:
     parts = [frames_of(Point(i, name, cpus), [example_records(cpus)]) for i, (name, cpus) in enumerate([("a", 2), ("b", 4)])]
     assert metrics.series_keys(concat_frames(parts)) == ["machine"]
+
+
+def test_rows_are_summed_in_their_order_so_that_the_same_frames_give_the_same_digits() -> None:
+    # Threads of Polars add parts of a group in whatever order they end in, unless the order is to be kept.
+    package = pathlib.Path(metrics.__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "group_by":
+                assert "maintain_order" in [keyword.arg for keyword in node.keywords], f"{path.name}:{node.lineno}"
