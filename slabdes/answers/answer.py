@@ -150,7 +150,7 @@ def _behind(view: View, point: int) -> Iterator[str]:
         if first["waiter"] == first["holder"]:
             told = f"Most is lost by CPUs in {first['waiter']} waiting behind each other ({share_text(first['lost_share'])})"
         if len(pairs) > 1 and pairs[1]["lost_share"] >= LITTLE:
-            told += f", then by {pairs[1]['waiter']} behind {pairs[1]['holder']} ({share_text(pairs[1]['lost_share'])})"
+            told += f", then by {_behind_whom(pairs[1])} ({share_text(pairs[1]['lost_share'])})"
     else:
         told = ""
     paths = [row for row in view.figures.rows("paths") if row["point"] == point]
@@ -161,6 +161,12 @@ def _behind(view: View, point: int) -> Iterator[str]:
         told = f"{told}; {of_all} {path}" if told else f"{of_all[0].upper()}{of_all[1:]} {path}"
     if told:
         yield f"{told}."
+
+
+def _behind_whom(pair: Row) -> str:
+    if pair["waiter"] == pair["holder"]:
+        return f"CPUs in {pair['waiter']} behind each other"
+    return f"{pair['waiter']} behind {pair['holder']}"
 
 
 def _sure(view: View, point: int) -> str:
@@ -197,18 +203,17 @@ def _not_told(view: View) -> str:
 def _few(view: View) -> Iterator[str]:
     """Percentiles that a handful of operations decide."""
     repeated = view.run.manifest.replications
-    few = {
-        row["op"]
-        for row in view.figures.rows("summary")
-        if row["operations"] * repeated * (1 - metrics.QUANTILES["p999_ns"]) < FEW
-    }
+    rows = view.figures.rows("summary")
+    few = [row for row in rows if row["operations"] * repeated * (1 - metrics.QUANTILES["p999_ns"]) < FEW]
     if few:
-        yield f"anything from p99.9 of {listed(sorted(few))}, which fewer than {FEW} operations exceed"
+        ops = listed(sorted({row["op"] for row in few}))
+        where = "" if len(few) == len(rows) else " at settings of few operations"
+        yield f"anything from p99.9 of {ops}{where}, which fewer than {FEW} operations exceed"
 
 
 def _assumed(view: View) -> Iterator[str]:
     """Machines whose costs are partly assumed: what depends on them is no measurement."""
-    told = []
+    told: dict[str, None] = {}
     for name, machine in view.run.manifest.machines.items():
         costs = machine.get("costs")
         if not isinstance(costs, list):
@@ -216,9 +221,9 @@ def _assumed(view: View) -> Iterator[str]:
         sources = [str(cost.get("source", "")) for cost in costs if isinstance(cost, dict)]
         guessed = sum(source.startswith("assumed") for source in sources)
         if guessed:
-            told.append(f"{guessed} of {len(sources)} on {name}")
+            told[f"{guessed} of {len(sources)} on {name.partition(' (')[0]}"] = None
     if told:
-        yield f"exact times, as costs are assumed ({', '.join(told[:2])}{' ...' if len(told) > 2 else ''})"
+        yield f"exact times, as costs are assumed ({', '.join([*told][:2])}{' ...' if len(told) > 2 else ''})"
 
 
 def _settings(view: View) -> Iterator[str]:

@@ -6,13 +6,13 @@ Differences of shares are in percentage points. Leaves out how they are computed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, spread_text
 from slabdes.errors import shown
 from slabdes.results.contention import LOCK
-from slabdes.results.text import NOTHING, Sheet, count_text, time_text
+from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
 from slabdes.stats.compare import TIMES, Compared, Comparison, Pair
 from slabdes.stats.differences import Setting
 from slabdes.stats.intervals import Interval
@@ -171,16 +171,8 @@ def _setting(setting: Setting) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A setting's value as it would be typed."""
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "none"
-    if isinstance(value, Mapping):
-        return " ".join(f"{key}={entry}" for key, entry in value.items()) or "none"
-    return shown(value)
+    """A setting's value as people read it."""
+    return "not set" if value is None else shown(setting_text(value))
 
 
 def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sheet]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import NOTHING, count_text, share_text, time_text
+from slabdes.results.text import count_text, setting_text, share_text, time_text
 from slabdes.stats.estimates import Row
 from slabdes.stats.intervals import Interval
 
@@ -113,10 +113,7 @@ def short(keys: Sequence[str]) -> tuple[str, ...]:
 
 def labels_by_point(frames: Frames, keys: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """Each point's cells in label columns."""
-    return {
-        row["point"]: tuple(NOTHING if row[key] is None else str(row[key]) for key in keys)
-        for row in frames.points.iter_rows(named=True)
-    }
+    return {row["point"]: tuple(setting_text(row[key]) for key in keys) for row in frames.points.iter_rows(named=True)}
 
 
 def point_name(frames: Frames, point: int) -> str:

@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from io import StringIO
+from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
-from slabdes.answers.figures import short
+from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results.run import Run
-from slabdes.results.text import WIDTH, html_table, plain_text, rich_table
+from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
 from slabdes.stats.compare import Comparison
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
+
+
+MOST_MACHINES = 3
 
 
 def about(run: Run) -> list[str]:
@@ -31,7 +35,7 @@ def about(run: Run) -> list[str]:
     repeated = f"{times} replication{'s' if times != 1 else ''}"
     only = run.points.row(0, named=True) if run.points.height == 1 else {}
     kept = [key for key in run.frames.swept_keys() if key in only]
-    setting = "".join(f", {word} {only[key]}" for word, key in zip(short(kept), kept, strict=True))
+    setting = "".join(f", {word} {setting_text(only[key])}" for word, key in zip(short(kept), kept, strict=True))
     lines = (
         f"{shown(run.manifest.name)}: {run.manifest.workload or 'several workloads'} on {_machines(run)}{setting}",
         f"{repeated} of seed {run.manifest.seed}; engine {run.manifest.engine}",
@@ -48,7 +52,7 @@ def _machines(run: Run) -> str:
         fewest, most = points.select(fewest=points["cpus"].min(), most=points["cpus"].max()).row(0)
         used = f"{most}" if fewest == most else f"{fewest} to {most}"
         told.append(f"{shown(name)} ({used}{_part(run, name, most)})")
-    return shown(", ".join(told), MAX_LINE)
+    return shown(", ".join(told) if len(told) <= MOST_MACHINES else f"{', '.join(told[:MOST_MACHINES])} ...", MAX_LINE)
 
 
 def _part(run: Run, name: str, most: int) -> str:
@@ -62,7 +66,7 @@ def _part(run: Run, name: str, most: int) -> str:
     did = mine.select(sum(mine[column] for column in ("allocs", "frees", "skipped", "sections"))).to_series() > 0
     used = mine.filter(did)["node"].n_unique()
     if most == cpus:
-        return " CPUs, all of it"
+        return " CPUs, all that it has"
     how = "--cpus" if run.manifest.workload == "trace" else "machine.placement"
     return f" of {cpus} CPUs, {used} of {len(nodes)} node{'s' * (len(nodes) != 1)}; {how} places them"
 
@@ -81,8 +85,8 @@ def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
     if view.everything:
         return
     if len(view.points) > 1:
-        keys = [key for key in ("machine", "cpus", *view.run.frames.swept_keys()) if view.run.points[key].n_unique() > 1]
-        example = f", --where {short(keys[:1])[0]}={view.run.points[keys[0]][0]}" if keys else ""
+        keys = label_keys(view.run.frames)
+        example = f", --where {short(keys[:1])[0]}={quote(setting_text(view.run.points[keys[0]][0]))}" if keys else ""
         shown_one = f"Point {view.most_waiting()} is shown where room is for one"
         yield f"{shown_one}; slabdes show {folder} --point N{example} or --all shows others."
     else:

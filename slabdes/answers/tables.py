@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from slabdes.answers.figures import count, figure, label_keys, labels_by_point, lock_name, point_name, share, short, time
 from slabdes.results import metrics
@@ -19,6 +19,8 @@ from slabdes.stats.estimates import Estimated, Row
 
 MOST_POINTS: Final = 12
 """Settings of which a table shows all (assumed: a screen)."""
+MOST_SOME: Final = 8
+"""Settings that such a table shows of more, each series' first and last among them (assumed)."""
 MOST_ROWS: Final = 6
 """Rows of paths, caches, locks and waits (assumed: what is read)."""
 
@@ -66,14 +68,22 @@ def _sheet(
     if one:
         title += f": {point_name(view.run.frames, points[0])} (point {points[0]}; --point N shows others)"
     elif points and len(points) < len(view.points):
-        title += f": {len(points)} of {len(view.points)} settings"
+        title += f": {len(points)} of {len(view.points)} settings (--point N shows others)"
     body = tuple((*labels[row["point"]], *cells(row)) for row in shown)
     return Sheet(title, (*short(keys), *heads), len(keys) + names, body)
 
 
 def _some(view: View) -> list[int]:
     """The points of tables with a few rows a point: all of them, or a spread."""
-    return view.points if view.everything else metrics.spread(view.points, MOST_POINTS)
+    if view.everything or len(view.points) <= MOST_POINTS:
+        return view.points
+    keys = [key for key in metrics.series_keys(view.run.frames) if key in view.run.points.columns]
+    series: dict[tuple[Any, ...], list[int]] = {}
+    for row in view.run.points.iter_rows(named=True):
+        series.setdefault(tuple(row[key] for key in keys), []).append(row["point"])
+    each = max(2, MOST_SOME // len(series))
+    chosen = sorted(point for points in series.values() for point in metrics.spread(points, each))
+    return metrics.spread(chosen, MOST_POINTS)
 
 
 def _one(view: View) -> list[int]:
@@ -123,7 +133,15 @@ def spent_sheet(view: View) -> Sheet:
     def cells(row: Row) -> Sequence[str]:
         return row["op"], *(share(row, part) for part in parts)
 
-    return _sheet(view, "where the time of operations goes", rows if parts else (), heads, 1, cells, _one(view))
+    return _sheet(
+        view,
+        "where the time of operations goes (shares of their time, not of the CPUs')",
+        rows if parts else (),
+        heads,
+        1,
+        cells,
+        _one(view),
+    )
 
 
 SPENT_HEADS: Final = {
@@ -230,16 +248,16 @@ def waits_sheet(view: View) -> Sheet:
 
 def interrupts_sheet(view: View) -> Sheet:
     """How long interrupts were off and had to wait; no rows without a source of interrupts."""
-    names = {IRQS_OFF: "off at a time", IRQ_WAIT: "waited for"}
+    names = {IRQS_OFF: "off", IRQ_WAIT: "wait"}
     rows = [row for row in view.figures.rows("interrupts") if row["handled"]]
 
     def cells(row: Row) -> Sequence[str]:
         times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
-        lost = count(row, "lost") if row["what"] == IRQ_WAIT else ""
+        lost = count_text(row["lost"]) if row["what"] == IRQ_WAIT else ""
         return names[row["what"]], count_text(row["count"]), *times, time_text(row["max_ns"]), lost
 
-    heads = ("interrupts", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
-    return _sheet(view, "interrupts", rows, heads, 1, cells, _some(view))
+    heads = ("", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
+    return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {

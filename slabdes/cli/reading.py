@@ -62,6 +62,7 @@ def _some_points(run: Run, numbers: Sequence[int], settings: Sequence[str]) -> R
     import polars as pl
 
     from slabdes.answers.figures import short
+    from slabdes.results.text import setting_text
 
     chosen = run.points
     for setting in settings:
@@ -74,9 +75,11 @@ def _some_points(run: Run, numbers: Sequence[int], settings: Sequence[str]) -> R
                 f"no setting of this run{nearest(word, [*keys, *short(keys)])}",
                 allowed=_settings(run, keys),
             )
-        chosen = chosen.filter(pl.Series([str(entry) == value for entry in chosen[key].to_list()], dtype=pl.Boolean))
+        chosen = chosen.filter(
+            pl.Series([value in (str(entry), setting_text(entry)) for entry in chosen[key].to_list()], dtype=pl.Boolean)
+        )
         if not chosen.height:
-            values = dict.fromkeys(map(str, run.points[key].to_list()))
+            values = dict.fromkeys(map(setting_text, run.points[key].to_list()))
             raise InputError(f"--where {setting}", "no point has it", allowed=f"{word} = {', '.join(values)}")
     if not numbers and not settings:
         return run
@@ -88,7 +91,12 @@ def _some_points(run: Run, numbers: Sequence[int], settings: Sequence[str]) -> R
 
 
 def _settings(run: Run, keys: Sequence[str]) -> str:
-    return ", ".join(f"{key}={run.points[key][0]}" for key in keys if run.points[key].n_unique() > 1) or "nothing varies"
+    from slabdes.results.text import setting_text
+
+    return (
+        ", ".join(f"{key}={setting_text(run.points[key][0])}" for key in keys if run.points[key].n_unique() > 1)
+        or "nothing varies"
+    )
 
 
 def plot(

@@ -6,7 +6,9 @@ Leaves out which tables there are (`answers`), and anything that a program shoul
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -87,6 +89,26 @@ def share_text(share: float | None) -> str:
     if 0 < share < _LEAST_SHARE:
         return "<0.1 %"
     return f"{share * 100:.1f} %" if share else "0 %"
+
+
+def setting_text(value: object) -> str:
+    """A setting's value as people read it, lists and tables without marks; those may be given as JSON.
+
+    >>> setting_text([1.0, 8.0]), setting_text("[60, 120]"), setting_text({"limit": 60}), setting_text(None), setting_text(True)
+    ('1 8', '60 120', 'limit=60', '-', 'true')
+    """
+    if value is None:
+        return NOTHING
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        with suppress(ValueError, RecursionError):
+            return setting_text(json.loads(value))
+    if isinstance(value, list | tuple):
+        return " ".join(map(setting_text, value)) or NOTHING
+    if isinstance(value, dict):
+        return " ".join(f"{key}={setting_text(entry)}" for key, entry in value.items()) or NOTHING
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _digits(value: float) -> str:

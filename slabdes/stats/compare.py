@@ -14,6 +14,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
+from slabdes.results.text import setting_text
 from slabdes.stats.differences import Setting, difference, differences, setting_of
 from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
@@ -142,7 +143,7 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison
     if not pairs:
         problem = f"no point of {key} {shown(values[0])} has its like at another value"
         raise InputError("--by", problem, allowed="a key that varies while the others stay")
-    names = (str(values[0]), str(values[1]) if len(values) == 2 else "others")
+    names = (setting_text(values[0]), setting_text(values[1]) if len(values) == 2 else "others")
     left = len(first) * (len(values) - 1) - len(pairs)
     repeated = run.manifest.replications
     return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from slabdes.machine.topology import Machine
+from slabdes.results.text import setting_text
 
 _PLACES: Final = ("machine.preset", "machine.file", "machine.cpus", "machine.placement")
 """Keys that choose a machine or a part of it, and do not change it."""
@@ -44,7 +45,7 @@ def name_apart(points: Sequence[tuple[Mapping[str, Any], Machine]]) -> list[Mach
 
 def _told(name: str, settings: Mapping[str, Any]) -> str:
     parts = [
-        f"{key.removeprefix('machine.').removeprefix('costs.')} {str(value)[:_SHOWN]}"
+        f"{key.removeprefix('machine.').removeprefix('costs.')} {setting_text(value)[:_SHOWN]}"
         for key, value in settings.items()
         if key.startswith("machine.") and key not in _PLACES
     ]

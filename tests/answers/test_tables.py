@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import polars as pl
 import pytest
 from example import example_frames, example_manifest, example_records, section_records
 from rich.console import Console
@@ -104,5 +106,16 @@ def test_a_long_table_of_a_sweep_names_the_one_setting_that_it_shows_and_how_to_
 
 def test_a_sweep_of_many_settings_says_how_many_of_them_a_table_shows() -> None:
     frames = example_frames(tuple(range(1, 15)))
-    assert "12 of 14 settings" in sheet("times", frames).title
+    assert "8 of 14 settings" in sheet("times", frames).title
+    assert {"1", "14"} < {row[0] for row in sheet("times", frames).rows}
     assert len(sheet("rates", frames).rows) == 14
+
+
+def test_settings_that_are_lists_and_tables_are_shown_without_python_s_marks() -> None:
+    frames = example_frames((4,))
+    swept = frames.points.with_columns(
+        pl.Series("machine.memory_mib", ["[1.0, 8.0]"]), pl.Series("cache", ['[{"name": "filp", "limit": 9}]'])
+    )
+    text = printed(replace(frames, points=swept))
+    assert ", memory_mib 1 8, cache name=filp limit=9" in text
+    assert "[1.0" not in text and "{" not in text
