@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Something to see of whatever takes long: a mark that turns on a terminal, one line where none watches, none of what is quick.
+"""Something to see of whatever takes long: a mark that turns on a terminal, a line where none watches, none of what is quick.
 
 Drawn by a thread of its own, for native code may keep the main thread for long. Leaves out bars: the command line has those.
 """
@@ -33,6 +33,7 @@ class Activity:
         self._quiet = threading.Event()
         self._lock = threading.Lock()
         self._drawn = False
+        self._due = True
 
     def __enter__(self) -> Activity:
         if os.environ.get(SWITCH) == "off":
@@ -45,9 +46,11 @@ class Activity:
         self.hush()
 
     def report(self, what: str, done: int, total: int) -> None:
-        """So much of something is done."""
+        """So much of something is done. What is one piece, as compiling, is said when it begins: it may take long."""
         part = f", {_PER_CENT * done // total} %" if 0 < done < total else ""
         self._doing = f"{what}{part}"
+        if (done, total) == (0, 1):
+            self._due = True
 
     def hush(self) -> None:
         """Draw nothing from now on, and leave nothing behind on a terminal: something else is seen."""
@@ -60,18 +63,18 @@ class Activity:
     def _watch(self) -> None:
         if self._quiet.wait(self._after):
             return
-        if not self._stream.isatty():
-            with self._lock:
-                if not self._quiet.is_set():
-                    self._draw(f"{self._text()}\n")
-            return
+        terminal = self._stream.isatty()
         turn = 0
         while True:
             with self._lock:
                 if self._quiet.is_set():
                     return
-                self._drawn = True
-                self._draw(f"{_CLEAR}{_MARKS[turn % len(_MARKS)]} {self._text()}")
+                if terminal:
+                    self._drawn = True
+                    self._draw(f"{_CLEAR}{_MARKS[turn % len(_MARKS)]} {self._text()}")
+                elif self._due:
+                    self._due = False
+                    self._draw(f"{self._text()}\n")
             turn += 1
             self._quiet.wait(TURN_S)
 

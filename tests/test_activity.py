@@ -20,13 +20,14 @@ class Stream(io.StringIO):
     def __init__(self, terminal: bool, times: int = 1) -> None:
         super().__init__()
         self._terminal, self._left = terminal, times
-        self.came = threading.Event()
+        self.began, self.came = threading.Event(), threading.Event()
 
     def isatty(self) -> bool:
         return self._terminal
 
     def flush(self) -> None:
         self._left -= 1
+        self.began.set()
         if self._left <= 0:
             self.came.set()
 
@@ -56,6 +57,17 @@ def test_on_a_terminal_a_mark_turns_and_leaves_nothing_behind() -> None:
     assert len(set(marks[:3])) == 3
     assert "slabdes plot: at work" in seen and seen.endswith("\r\x1b[K")
     assert stream.getvalue() == seen
+
+
+def test_what_is_done_in_one_piece_is_said_when_it_begins() -> None:
+    stream = Stream(terminal=False, times=2)
+    with Activity(stream, "slabdes run", after_s=0.0) as activity:
+        activity.report("reading t.txt", 1, 2)
+        assert stream.began.wait(LONG_S)
+        activity.report("compiling", 0, 1)
+        assert stream.came.wait(LONG_S)
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("slabdes run: ") and second == "slabdes run: compiling"
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -45,6 +45,7 @@ _LINE_LOOKS: Final = (
 )
 """Lines of the nearest distance, the second, the third and all further ones."""
 
+_OPEN: Final[dict[str, Any]] = {"markersize": 4.5, "markerfacecolor": "white"}
 _ROUND: Final = "round,pad=0,rounding_size=0.08"
 
 
@@ -193,10 +194,13 @@ def _transfers(axes: Axes, layout: Mapping[str, Any]) -> None:
         for kind in kinds
     ]
     middles = [kind["median_ns"] for kind in kinds]
-    spread = [[middle - kind["min_ns"] for middle, kind in zip(middles, kinds, strict=True)]]
-    spread.append([kind["max_ns"] - middle for middle, kind in zip(middles, kinds, strict=True)])
-    varies = any(below or above for below, above in zip(*spread, strict=True))
-    axes.barh(names, middles, color="#7CC4EE", edgecolor="black", linewidth=0.6, xerr=spread if varies else None, capsize=3)
+    ends = [(kind["min_ns"], kind["max_ns"]) for kind in kinds]
+    varies = any(low < high for low, high in ends)
+    axes.barh(names, middles, color="#7CC4EE", edgecolor="black", linewidth=0.6)
+    for row, (low, high) in enumerate(ends):
+        # Open marks without caps: the least and the greatest are no error bars.
+        if low < high:
+            axes.plot((low, high), (row, row), color="black", linewidth=1.2, linestyle=(0, (1, 2)), marker="o", **_OPEN)
     widest = max(kind["max_ns"] for kind in kinds)
     for row, (middle, kind) in enumerate(zip(middles, kinds, strict=True)):
         axes.text(kind["max_ns"] + widest * 0.03, row, time_text(middle), va="center", fontsize=8)
@@ -205,7 +209,7 @@ def _transfers(axes: Axes, layout: Mapping[str, Any]) -> None:
     axes.set_xlim(0, widest * 1.3 or 1.0)
     axes.set_xlabel("time (ns)")
     axes.tick_params(axis="y", labelsize=8)
-    axes.set_title("one cache-line transfer" + (": median, least to greatest" if varies else ""), fontsize=9)
+    axes.set_title("one cache-line transfer" + (": median; marks: least and greatest" if varies else ""), fontsize=9)
     style.grid(axes, "x")
 
 

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 LOOKS: Final = {
-    "work": ("the rest of operations", "#0072B2", ""),
-    "first_touch": ("of objects and cold descriptors", "#7CC4EE", "..."),
-    "pages": ("page allocator", "#F0E442", "xx"),
-    "local_memory": ("lines from the node's memory", "#009E73", "--"),
-    "remote_memory": ("lines from other nodes' memory", "#8FD8BF", "oo"),
-    "line": ("lines that other CPUs wrote last", "#E8A33D", "\\\\\\"),
-    "lock_wait": ("waiting for locks", style.WAITING, "///"),
-    "handoff": ("handing locks over", "#B07AA1", "||"),
-    "slot_wait": ("waiting for objects", "#F2C4DE", "++"),
-    "partner_wait": ("waiting for the other side", "#B8B8B8", "**"),
-    "think": ("between operations", "#F2F2F2", ""),
+    "work": ("work: the rest of operations", "#0072B2", ""),
+    "first_touch": ("touch: of objects, cold descriptors", "#7CC4EE", "..."),
+    "pages": ("pages: page allocator", "#F0E442", "xx"),
+    "local_memory": ("memory: the node's own", "#009E73", "--"),
+    "remote_memory": ("remote: other nodes' memory", "#8FD8BF", "oo"),
+    "line": ("lines: written last elsewhere", "#E8A33D", "\\\\\\"),
+    "lock_wait": ("waiting: for locks", style.WAITING, "///"),
+    "handoff": ("hand-off: of locks", "#B07AA1", "||"),
+    "slot_wait": ("for objects: waiting", "#F2C4DE", "++"),
+    "partner_wait": ("for the other side: waiting", "#B8B8B8", "**"),
+    "think": ("thinking: between operations", "#F2F2F2", ""),
 }
-"""What each part is, its colour and its hatching, from the bottom of a bar to its top; no two look alike in grey."""
+"""Each part's name in tables and what it is, its colour and hatching, from a bar's bottom up; no two look alike in grey."""
 _PER_CENT: Final = 100.0
 _BAR: Final = 0.75
 _HARDLY_BUSY: Final = 0.1
@@ -48,11 +48,6 @@ _MOST_TOLD: Final = 10
 _HEADROOM: Final = 1.15
 _PANEL_IN: Final = 4.3
 _LEGEND_IN: Final = 2.6
-
-
-def name_of(part: str) -> str:
-    """A part's name as tables and JSON have it: `lock wait` is lock_wait."""
-    return part.replace("_", " ")
 
 
 def time_figure(frames: Frames, manifest: Manifest) -> Figure:
@@ -69,7 +64,7 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     hardly_busy = 0 < busy < _HARDLY_BUSY
     if hardly_busy:
         present.remove("think")
-    rest = f"; the rest, at least {share_text(1 - busy)}: think, between operations" if hardly_busy else ""
+    rest = f"; the rest, at least {share_text(1 - busy)}: thinking, between operations" if hardly_busy else ""
     limited = f"{style.some(len(series), len(every), 'settings')} ({OTHERS})" if len(series) < len(every) else ""
     style.caption(figure, f"Where the CPUs' time went{rest}{limited}", manifest, frames)
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -97,7 +92,7 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
         meaning, colour, hatch = LOOKS[part]
         heights = [share * _PER_CENT for share in table[part].to_list()]
         look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
-        axes.bar(range(table.height), heights, _BAR, bottom=base, label=f"{name_of(part)}: {meaning}", **look)
+        axes.bar(range(table.height), heights, _BAR, bottom=base, label=f"{meaning} ({part})", **look)
         base = [below + height for below, height in zip(base, heights, strict=True)]
     if top < 1.0 and table.height <= _MOST_TOLD:
         for bar, height in enumerate(base):

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import slabdes
+from slabdes.answers.tables import SPENT_HEADS
+from slabdes.plots.time_shares import LOOKS
 from slabdes.results import metrics
 
 
@@ -28,14 +30,22 @@ def test_a_small_share_is_drawn_larger_than_it_is_and_the_axis_says_so() -> None
     assert 5 < tallest < axes.get_ylim()[1] < 12
 
 
-def test_the_legend_has_the_order_of_the_bars_and_the_names_of_the_tables() -> None:
+def test_the_legend_has_the_order_of_the_bars() -> None:
     figure = of_think_time(10).plot.time()
     (axes,) = figure.axes
     (legend,) = figure.legends
-    bars = [container.get_label().partition(":")[0] for container in axes.containers]
-    shown = [text.get_text().partition(":")[0] for text in legend.get_texts()]
-    assert shown == bars[::-1]
-    assert {name.replace(" ", "_") for name in shown} <= set(metrics.TIME_PARTS)
+    shown = [" ".join(text.get_text().split()) for text in legend.get_texts()]
+    assert shown == [container.get_label() for container in axes.containers][::-1]
+    assert len(shown) > 3
+
+
+def test_a_part_has_the_name_of_the_tables_and_that_of_json() -> None:
+    for part, (meaning, _colour, _hatch) in LOOKS.items():
+        assert part not in SPENT_HEADS or meaning.startswith(f"{SPENT_HEADS[part]}:")
+    named = {
+        text.partition("(")[2].rstrip(")") for text in (c.get_label() for c in of_think_time(10).plot.time().axes[0].containers)
+    }
+    assert named <= set(metrics.TIME_PARTS) and "work" in named
 
 
 def test_otherwise_every_bar_goes_to_a_hundred_per_cent() -> None:
