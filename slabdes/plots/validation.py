@@ -124,7 +124,7 @@ def _scales(
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(0, max(values, default=1.0) * 1.25)
+        style.zero_axis(axes, max(values, default=1.0) * 1.15)
     labels = {row["x"]: row["label"] for rows in series.values() for row in rows if row["label"]}
     if labels and len(labels) <= _LABELLED_MOST:
         axes.set_xticks(list(labels), [style.plain(text) for text in labels.values()], rotation=60, ha="right")
