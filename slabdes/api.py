@@ -38,7 +38,7 @@ Source = results_run.Run | Path | str
 """A run, or the folder that it lies in."""
 TABLES: Final = (
     "summary", "per_node", "per_lock", "per_path", "per_cache", "waits_for", "ccdf", "where_time_went", "where_operations_went",
-    "interrupt_summary",
+    "interrupt_summary", "reap_summary",
 )  # fmt: skip
 """The methods of a run that make tables."""
 FIGURES = "figures"

@@ -52,6 +52,8 @@ class Version:
     `pages_after_unlock`: slabs are destroyed when no lock is held any more; otherwise where they are given up.
     `shrink_locks_empty_shared`: shrink takes list_lock even for an empty shared array.
     `tune_locks_twice`: tuning takes a node's list_lock once for free_limit and once for the shared array.
+    `reap_drains_all_aliens`: a reap turn drains every alien cache of its node, waiting for their locks, as before the reap node
+    (2.6.16, from reading; an experiment's switch over any version). Otherwise one, if its lock is free.
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
     `free_alien_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a remote free, for pages
     of an order above 0, and for those given back.
@@ -67,6 +69,7 @@ class Version:
     pages_after_unlock: bool = False
     shrink_locks_empty_shared: bool = False
     tune_locks_twice: bool = False
+    reap_drains_all_aliens: bool = False
     free_alien_function: str = "cache_free_alien"
     rmqueue_function: str = "buffered_rmqueue"
     free_pages_function: str = "free_one_page"

@@ -131,6 +131,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "time": run.where_time_went().to_dicts(),
         "operations_time": run.where_operations_went().to_dicts(),
         "interrupts": run.interrupt_summary().to_dicts(),
+        "reaping": run.reap_summary().to_dicts(),
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
     }

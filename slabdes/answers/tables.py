@@ -260,6 +260,17 @@ def interrupts_sheet(view: View) -> Sheet:
     return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
+def reaping_sheet(view: View) -> Sheet:
+    """How long turns of the reap timers took and what they gave back; no rows where a run ends before the first."""
+
+    def cells(row: Row) -> Sequence[str]:
+        times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
+        return "cache_reap", count(row, "turns"), *times, time_text(row["max_ns"]), count(row, "reaped")
+
+    heads = ("reaping", "turns", "mean", "p50", "p99", "p99.9", "max", "slabs given back")
+    return _sheet(view, "reaping", view.figures.rows("reaping"), heads, 1, cells, _some(view))
+
+
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "rates": rates_sheet,
     "times": times_sheet,
@@ -270,5 +281,6 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "locks": locks_sheet,
     "waits": waits_sheet,
     "interrupts": interrupts_sheet,
+    "reaping": reaping_sheet,
 }
 """Every table by the name that `slabdes show --table` takes."""

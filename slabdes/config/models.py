@@ -238,6 +238,8 @@ class Experiment(Frozen):
     """Changes of the 2016 series, each on its own."""
     noaliencache: Truth = False
     """As the kernel's boot option: no alien caches."""
+    reap_drains_all_aliens: Truth = False
+    """A turn of cache_reap drains every alien cache of its CPU's node, as kernels did before each turn took one node's."""
     slabinfo: FileName | None = None
     """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
     debug: Truth = False

@@ -59,6 +59,7 @@ def make_records(
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
+        reap_turns=_merged(cpu.reap_turns for cpu in cpus),
         warnings=(*workload.warnings, *told),
     )
 

@@ -79,7 +79,7 @@ class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "spent", "was",
-        *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
+        *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off", "reap_turns",
         *fields_of(Program),
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
         # Interrupts.
         self.irq_at = NEVER
         self.irq_words: Iterator[int] = iter(())
-        self.irqs_off, self.irq_wait = Histogram(), Histogram()
+        self.irqs_off, self.irq_wait, self.reap_turns = Histogram(), Histogram(), Histogram()
         # The program.
         self.in_bulk = False
 

@@ -252,7 +252,8 @@ class Records:
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
     `spent` says where the time of each path that occurred went, all caches together. `irqs_off` counts how long interrupts
     were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
-    that was handled had waited for them to be on.
+    that was handled had waited for them to be on. `reap_turns`: how long each turn of the reap timer took that was not given up,
+    all CPUs together, waiting for locks and interrupts included.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
@@ -267,3 +268,4 @@ class Records:
     irqs_off: Histogram
     irq_wait: Histogram
     warnings: tuple[str, ...]
+    reap_turns: Histogram = field(default_factory=Histogram)

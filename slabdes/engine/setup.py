@@ -7,6 +7,7 @@ Leaves out time: engines give the locks and lines that are numbered here a meani
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from slabdes.streams import Purpose, below, mix64, stream_key
 
 def version_of(experiment: Experiment) -> Version:
     """The allocator that an experiment asks for."""
-    return with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
+    version = with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
+    return replace(version, reap_drains_all_aliens=True) if experiment.reap_drains_all_aliens else version
 
 
 def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:

@@ -72,7 +72,7 @@ def _histograms(records: Records) -> Iterator[str]:
     named = {f"latency of cache {cache}, path {path.label}": one for (cache, path), one in records.latency.items()}
     for lock in records.locks:
         named |= {f"wait of {lock.name}": lock.wait, f"hold of {lock.name}": lock.hold}
-    named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait}
+    named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait, "reap turns": records.reap_turns}
     for name, histogram in named.items():
         yield from (f"{name}: {problem}" for problem in _histogram(histogram))
 

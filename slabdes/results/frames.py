@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 IRQS_OFF: Final = "off"
 IRQ_WAIT: Final = "wait"
+REAP_TURN: Final = "reap"
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
@@ -108,8 +109,9 @@ class Frames:
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
     `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
     `lock_times` (a row a bucket of a kind, cache and node); `contention_points` (a row a lock and pair of functions: how many
-    waits began in `waiter` after `holder` had been the last to acquire the lock); `interrupts` (two rows: how long they were
-    `off` at a time, how long those handled had to `wait`) and `interrupt_times` (a row a bucket of these); `cpus`, `caches`,
+    waits began in `waiter` after `holder` had been the last to acquire the lock); `interrupts` (how long they were `off` at a
+    time, how long those handled had to `wait`, how long turns of cache_reap took, `reap`) and `interrupt_times` (a row a bucket
+    of these); `cpus`, `caches`,
     `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
     elapsed_ns is the mean over replications).
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
@@ -258,7 +260,7 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
         which = (*key, lock.name, lock.kind.label, names[lock.cache], lock.node)
         rows["contention_points"] += [(*which, point.waiter, point.holder, point.count) for point in lock.points]
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
-    for what, histogram in ((IRQS_OFF, records.irqs_off), (IRQ_WAIT, records.irq_wait)):
+    for what, histogram in ((IRQS_OFF, records.irqs_off), (IRQ_WAIT, records.irq_wait), (REAP_TURN, records.reap_turns)):
         sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
         rows["interrupts"].append((*key, what, *sums))
         rows["interrupt_times"] += [(*key, what, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabdes.errors import MAX_LINE, InputError, shown
-from slabdes.results import accounting, breakdown, contention, metrics
+from slabdes.results import accounting, breakdown, contention, metrics, reaping
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -140,6 +140,10 @@ class Run:
     def interrupt_summary(self) -> pl.DataFrame:
         """How long interrupts were off and had to wait; see `metrics.interrupt_summary`."""
         return metrics.interrupt_summary(self.frames)
+
+    def reap_summary(self) -> pl.DataFrame:
+        """How often CPUs reaped, how long that took and what it gave back; see `reaping.reap_summary`."""
+        return reaping.reap_summary(self.frames)
 
     def where_operations_went(self) -> pl.DataFrame:
         """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.results import breakdown, contention, metrics
+from slabdes.results import breakdown, contention, metrics, reaping
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
@@ -57,6 +57,7 @@ TABLES: Final = (
         "interrupts", metrics.interrupt_summary, ("point", "what"), ("mean_ns", *metrics.QUANTILES),
         counts=("count", "handled", "lost"),
     ),
+    Figures("reaping", reaping.reap_summary, ("point",), ("mean_ns", *metrics.QUANTILES), counts=("turns", "reaped")),
     Figures(
         "locks", contention.locks, ("point", *contention.LOCK), ("mean_wait_ns", "mean_hold_ns"),
         shares=("lost_share", "contended_share", "bounced_share"), counts=("acquisitions", "lost_ns"),

@@ -15,7 +15,8 @@ from slabdes.engine.compiled.run_layout import Run
 
 LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
-IRQS_OFF, IRQ_WAIT = 0, 1
+IRQS_OFF, IRQ_WAIT, REAP_TURN = 0, 1, 2
+N_TIMES = 3
 """The histograms of interrupts."""
 
 
@@ -94,6 +95,12 @@ def count_irqs_off(run: Run, cpu: Cpu, time: int) -> None:
 def count_irq_wait(run: Run, cpu: Cpu, time: int) -> None:
     """An interrupt has waited for so long."""
     add(run.irq_buckets, run.irq_counts, IRQ_WAIT, time)
+
+
+@function
+def count_reap_turn(run: Run, cpu: Cpu, time: int) -> None:
+    """A turn of the reap timer has taken so long."""
+    add(run.irq_buckets, run.irq_counts, REAP_TURN, time)
 
 
 @inline

@@ -17,7 +17,7 @@ from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY, SLAB_LINES, ArrayCache, CacheStats, KmemCache, Slab, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine import records
-from slabdes.engine.compiled.account import LEVELS
+from slabdes.engine.compiled.account import LEVELS, N_TIMES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import (
     BUCKETS,
@@ -196,6 +196,7 @@ def pack_version(memory: Memory, version: Version) -> None:
         trim_after_batch=version.trim_after_batch,
         shrink_locks_empty_shared=version.shrink_locks_empty_shared,
         tune_locks_twice=version.tune_locks_twice,
+        reap_drains_all_aliens=version.reap_drains_all_aliens,
         pages_after_unlock=version.pages_after_unlock,
         line_of_list_lock=version.layout.list_lock,
         line_of_free_objects=version.layout.free_objects,
@@ -276,8 +277,8 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     packed["frame0"] = np.arange(n_cpus) * depth
     packed["irq_at"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
-    memory.put("irq_buckets", np.zeros((2, BUCKETS)))
-    memory.put("irq_counts", no_counts(2))
+    memory.put("irq_buckets", np.zeros((N_TIMES, BUCKETS)))
+    memory.put("irq_counts", no_counts(N_TIMES))
     memory.put("rings", [])
     memory.put("policies", blank(MemPolicy, 1))
     return packed
@@ -300,8 +301,8 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in of_cpu:
             setattr(cpu, name, int(packed[name]))
-    cpus[0].irqs_off, cpus[0].irq_wait = (
-        _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(2, -1), memory["irq_counts"], strict=True)
+    cpus[0].irqs_off, cpus[0].irq_wait, cpus[0].reap_turns = (
+        _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(N_TIMES, -1), memory["irq_counts"], strict=True)
     )
     # Compiled code counts all CPUs together: records add them up anyway.
     totals = memory["counts"]["total"].reshape(-1, N_PATHS).sum(axis=0)

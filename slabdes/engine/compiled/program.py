@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
+from slabdes.engine.compiled.account import count_reap_turn
 from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
@@ -203,11 +204,15 @@ def reap_turn(run: Run, cpu: Cpu, frame: Frame) -> int:
     if frame.pc == REAP:
         cpu.clock = max(cpu.clock, cpu.reap_at)
         frame.pc = REAP + 1
+        frame.i = cpu.clock
         begin_cache_reap(run, cpu, run.hz)
         return CALLED
+    taken = cpu.ret
     cpu.reap_at = reap_time(run, cpu)
     set_timer(cpu)
     settle(run, cpu)
+    if taken:
+        count_reap_turn(run, cpu, cpu.clock - frame.i)
     end_of_path(cpu, 0)
     return GO
 

@@ -88,6 +88,7 @@ class Version:
     pages_after_unlock: int
     shrink_locks_empty_shared: int
     tune_locks_twice: int
+    reap_drains_all_aliens: int
     line_of_list_lock: int
     line_of_free_objects: int
     line_of_colour_next: int

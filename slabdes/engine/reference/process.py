@@ -221,9 +221,11 @@ class Run:
             cpu.clock = when
 
     def _reap(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.clock = max(cpu.clock, self._reap_time(cpu))
-        yield from self._path(cache_reap(self.kernel, cpu, self.kernel.settings.hz))
+        start = cpu.clock = max(cpu.clock, self._reap_time(cpu))
+        taken = yield from self._path(cache_reap(self.kernel, cpu, self.kernel.settings.hz))
         cpu.settle()
+        if taken:
+            cpu.reap_turns.add(cpu.clock - start)
 
     # Objects on their way between CPUs.
 

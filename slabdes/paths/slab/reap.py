@@ -22,14 +22,19 @@ from slabdes.paths.slab.free import __drain_alien_cache, free_block, slab_destro
 from slabdes.paths.slab.kernel import Cpu, SlabKernel
 
 
-def cache_reap(k: SlabKernel[Cpu], cpu: Cpu, hz: int) -> Waits[None]:
-    """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn."""
-    if (yield from k.reap_mutex_trylock(cpu)):
+def cache_reap(k: SlabKernel[Cpu], cpu: Cpu, hz: int) -> Waits[bool]:
+    """One turn of a CPU's reap timer over all caches, newest first; sets `cpu.reap_due` to the next turn.
+
+    Whether it was taken: while another CPU reaps, it is given up.
+    """
+    taken = yield from k.reap_mutex_trylock(cpu)
+    if taken:
         for cache in reversed(k.state.caches):
             yield from reap_cache(k, cpu, cache, hz)
         yield from k.reap_mutex_unlock(cpu)
         cpu.reap_node = (cpu.reap_node + 1) % k.state.n_nodes
     cpu.reap_due = following_reap(cpu.number, k.jiffies(cpu), hz)
+    return taken
 
 
 def reap_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits[None]:
@@ -37,7 +42,10 @@ def reap_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, hz: int) -> Waits
     l3 = cache.nodelists[cpu.node]
     k.note_reap(cpu)
     yield from k.look(cpu)
-    yield from reap_alien(k, cpu, cache, l3)
+    if k.version.reap_drains_all_aliens:
+        yield from drain_alien_cache(k, cpu, cache, l3)
+    else:
+        yield from reap_alien(k, cpu, cache, l3)
     yield from drain_array(k, cpu, cache, l3, cache.array[cpu.number], force=False)
     yield from k.look(cpu)
     now = k.jiffies(cpu)
@@ -60,6 +68,18 @@ def reap_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) ->
         doomed = yield from __drain_alien_cache(k, cpu, cache, alien, cpu.reap_node)
         yield from k.spin_unlock(cpu, alien.lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
+
+
+def drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
+    """Send all of a node's alien caches home."""
+    if not l3.alien:
+        return
+    for node, alien in enumerate(l3.alien):
+        if alien:
+            yield from k.spin_lock(cpu, alien.lock, LockSite.DRAINALIENS)
+            doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
+            yield from k.spin_unlock(cpu, alien.lock)
+            yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def drain_array(

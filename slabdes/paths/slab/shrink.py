@@ -11,9 +11,9 @@ from slabdes.allocator.transitions import NO_SLAB, has_used_slabs
 from slabdes.allocator.tunables import free_limit
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slab.free import __drain_alien_cache, free_block, slabs_destroy
+from slabdes.paths.slab.free import free_block, slabs_destroy
 from slabdes.paths.slab.kernel import Cpu, ShrinkingKernel, SlabKernel
-from slabdes.paths.slab.reap import drain_array, drain_freelist
+from slabdes.paths.slab.reap import drain_alien_cache, drain_array, drain_freelist
 
 
 def kmem_cache_shrink(k: ShrinkingKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
@@ -42,18 +42,6 @@ def do_drain(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     ac.avail = 0
     yield from k.spin_unlock(cpu, l3.list_lock)
     yield from slabs_destroy(k, cpu, cache, doomed)
-
-
-def drain_alien_cache(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3) -> Waits[None]:
-    """Send all of a node's alien caches home."""
-    if not l3.alien:
-        return
-    for node, alien in enumerate(l3.alien):
-        if alien:
-            yield from k.spin_lock(cpu, alien.lock, LockSite.DRAINALIENS)
-            doomed = yield from __drain_alien_cache(k, cpu, cache, alien, node)
-            yield from k.spin_unlock(cpu, alien.lock)
-            yield from slabs_destroy(k, cpu, cache, doomed)
 
 
 def do_tune_cpucache(

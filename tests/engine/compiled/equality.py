@@ -215,6 +215,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         "allocator": draw(st.sampled_from(AllocatorVersion)),
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
+        "reap_drains_all_aliens": draw(st.booleans()),
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
