@@ -24,12 +24,12 @@ def reap_summary(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     is_turn = (pl.col("what") == REAP_TURN) & (pl.col("count") > 0)
-    sums = frames.interrupts.filter(is_turn).group_by("point").agg(
+    sums = frames.interrupts.filter(is_turn).group_by("point", maintain_order=True).agg(
         pl.col("count").sum().alias("all"), pl.col("total_ns").sum(),
         pl.col("least_ns").min().alias("min_ns"), pl.col("greatest_ns").max().alias("max_ns"),
     )  # fmt: skip
     times = quantiles(frames.interrupt_times.filter(pl.col("what") == REAP_TURN), ["point"])
-    slabs = frames.caches.group_by("point").agg(pl.col("reaped").sum().alias("slabs"))
+    slabs = frames.caches.group_by("point", maintain_order=True).agg(pl.col("reaped").sum().alias("slabs"))
     table = labels(frames).join(sums, on="point").join(times, on="point").join(slabs, on="point", how="left").sort("point")
     each = ((pl.col("all"), "turns"), (pl.col("slabs").fill_null(0), "reaped"))
     return table.select(
