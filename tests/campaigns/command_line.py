@@ -41,6 +41,8 @@ MAX_SECONDS: Final = 10
 MAX_WALL_SECONDS: Final = 300
 """For so long nothing hangs, whoever else keeps the processors busy."""
 MAX_BYTES: Final = 2 << 30
+QUIET: Final = {"SLABDES_PROGRESS": "off"}
+"""How fast the machine is decides whether it is said that a command is at work."""
 AT_WORK_SECONDS: Final = 3
 """Processor time for which a simulation is left at work."""
 TOLD_EVERY_S: Final = 15
@@ -188,7 +190,7 @@ def started(line: Line, folder: Path, out: int, err: int) -> int:
     process = subprocess.Popen(
         [sys.executable.encode(), b"-m", b"slabdes", *line.arguments],
         cwd=folder,
-        env={**os.environ, **line.environment},
+        env={**os.environ, **QUIET, **line.environment},
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
@@ -207,7 +209,7 @@ def forked(line: Line, scratch: Path, out: Any, err: Any) -> int:
     try:
         os.setsid()
         os.chdir(scratch / "here")
-        os.environ.update(line.environment)
+        os.environ.update({**QUIET, **line.environment})
         for number, stream in ((1, out), (2, err)):
             os.dup2(stream.fileno(), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -246,7 +248,8 @@ def ended(main: Callable[[], None]) -> int:
 
 
 def told_when_at_work(mark: Path) -> None:
-    """Have the file `mark` be there while tasks run or are compiled; benches and validations, of minutes, are not begun."""
+    """Have the file `mark` be there while tasks run, are compiled, or are drawn; benches and validations are not begun."""
+    import slabdes.api
     import slabdes.engine.compiled.run
     import slabdes.study.bench
     import slabdes.study.run
@@ -254,6 +257,7 @@ def told_when_at_work(mark: Path) -> None:
     import slabdes.validation.simulate
 
     run_tasks, prepare = slabdes.study.run.run_tasks, slabdes.engine.compiled.run.prepare
+    save_figures = slabdes.api.save_figures
 
     def marked(*given: Any) -> Iterator[Any]:
         mark.touch()
@@ -265,11 +269,18 @@ def told_when_at_work(mark: Path) -> None:
         prepare(*given)
         mark.unlink()
 
+    def drawn(*given: Any, **more: Any) -> Any:
+        mark.touch()
+        saved = save_figures(*given, **more)
+        mark.unlink()
+        return saved
+
     def not_begun(*_given: Any, **_more: Any) -> Any:
         raise SystemExit(0)
 
     slabdes.study.run.run_tasks = slabdes.validation.simulate.run_tasks = marked  # type: ignore[assignment]  # a stand-in
     slabdes.engine.compiled.run.prepare = slabdes.validation.simulate.prepare = compiled
+    slabdes.api.save_figures = drawn
     slabdes.study.bench.bench = slabdes.study.bench.bench_long = not_begun
     slabdes.validation.report.validate = not_begun
 
@@ -358,6 +369,14 @@ def is_json(data: bytes) -> bool:
     return True
 
 
+def tried(line: Line, from_the_start: bool, scratch: Path) -> Outcome:
+    """A try; one from the start that takes long is made again where it is seen what it is at."""
+    outcome = attempt(line, from_the_start, scratch)
+    if from_the_start and (outcome.over_time or outcome.seconds > MAX_SECONDS):
+        return attempt(line, False, scratch)
+    return outcome
+
+
 Result = tuple[int, Outcome, list[str]]
 
 
@@ -367,7 +386,7 @@ def worked(seed: int, numbers: range, seeds: Seeds, send: Callable[[Result | Non
         with tempfile.TemporaryDirectory(prefix="slabdes-campaign-") as place:
             for number in numbers:
                 line = line_of(seed, number, seeds)
-                outcome = attempt(line, is_from_the_start(seed, number), Path(place) / "try")
+                outcome = tried(line, is_from_the_start(seed, number), Path(place) / "try")
                 send((number, outcome, list(found(line, outcome))))
     finally:
         send(None)
@@ -449,7 +468,7 @@ def once(seed: int, number: int, seeds: Seeds) -> int:
     """One try again, with all that it printed."""
     line = line_of(seed, number, seeds)
     with tempfile.TemporaryDirectory(prefix="slabdes-campaign-") as place:
-        outcome = attempt(line, is_from_the_start(seed, number), Path(place) / "try")
+        outcome = tried(line, is_from_the_start(seed, number), Path(place) / "try")
     print(line.shown())
     print(ascii(outcome.out.decode("utf-8", "replace"))[:3000].replace("\\n", "\n"))
     print(outcome.err.decode("utf-8", "backslashreplace"))
