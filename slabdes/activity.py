@@ -7,8 +7,10 @@ Drawn by a thread of its own, for native code may keep the main thread for long.
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, TextIO
 
 from slabdes.printable import printable
@@ -24,11 +26,25 @@ _PER_CENT: Final = 100
 _CLEAR: Final = "\r\x1b[K"
 
 
+Report = Callable[[str, int, int], None]
+"""Told what is done, how much of it, and of how much."""
+
+
+@contextmanager
+def seen(report: Report | None, name: str = "slabdes") -> Iterator[Report]:
+    """`report` itself, or, where nobody is to be told, what shows on the error stream that Python is at work."""
+    if report is not None or sys.stderr is None:
+        yield report or (lambda _what, _done, _total: None)
+        return
+    with Activity(sys.stderr, name) as activity:
+        yield activity.report
+
+
 class Activity:
     """A context in which `stream` shows what is done, as `report` was told last, until `hush`."""
 
-    def __init__(self, stream: TextIO, name: str, after_s: float = AFTER_S) -> None:
-        self._stream, self._name, self._after = stream, name, after_s
+    def __init__(self, stream: TextIO, name: str, after_s: float | None = None) -> None:
+        self._stream, self._name, self._after = stream, name, AFTER_S if after_s is None else after_s
         self._doing = "at work"
         self._quiet = threading.Event()
         self._lock = threading.Lock()

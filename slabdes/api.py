@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.activity import seen
 from slabdes.answers import screen
 from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.errors import InputError, nearest, shown
@@ -149,14 +150,17 @@ def simulate(
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
     With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
-    and points; `resume` goes on after an interruption. `progress` hears (what, done, total). `where` begins
-    errors about the experiment; by default the file's name, where a file is given. Raises SlabdesError.
+    and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes long shows
+    on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the experiment; by
+    default the file's name, where a file is given. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
-    return _with_plots(run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=progress, draw=_draw_figures, where=where))
+    with seen(progress) as phase:
+        run = run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=phase, draw=_draw_figures, where=where)
+    return _with_plots(run)
 
 
 def sweep(
@@ -203,7 +207,8 @@ def _run_of(source: Source) -> results_run.Run:
 
 def trace_info(trace: Path | str, *, progress: Phase | None = None) -> TraceInfo:
     """What is in a kmem trace: caches, CPUs, load, what is lost, and what to run next. Raises InputError, in one line."""
-    return traces.trace_info(Path(trace), progress)
+    with seen(progress) as report:
+        return traces.trace_info(Path(trace), report)
 
 
 def validate(
@@ -227,10 +232,11 @@ def validate(
     chosen(targets)
     rules = [rule_of(name) for name in without]
     if out is None:
-        return run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+        with seen(progress) as tell:
+            return run_targets(targets, left_out=rules, jobs=jobs, progress=tell)
     check_output(Path(out))
-    with whole_folder(Path(out)) as temporary:
-        report = run_targets(targets, left_out=rules, jobs=jobs, progress=progress)
+    with whole_folder(Path(out)) as temporary, seen(progress) as tell:
+        report = run_targets(targets, left_out=rules, jobs=jobs, progress=tell)
         save_report(report.plain(), temporary, save_validation)
     return report
 
@@ -247,7 +253,8 @@ def fit(
 
     path = None if out is None else check_new(Path(out))
     read = read_fit_table(Path(table))
-    found = fit_table(read, jobs, progress)
+    with seen(progress) as tell:
+        found = fit_table(read, jobs, tell)
     if path is not None:
         write_fitted(path, fitted_machine(read, found, command or f"slabdes fit {Path(table).name}"))
     return found

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from slabdes.activity import SWITCH, Activity
+from slabdes.activity import SWITCH, Activity, seen
 
 LONG_S = 60.0
 """What no test waits for, but where something is broken."""
@@ -91,3 +91,20 @@ def test_names_that_a_terminal_would_act_on_are_escaped_and_a_stream_that_is_clo
     stream.close()
     with Activity(stream, "slabdes replay", after_s=LONG_S):
         pass
+
+
+def test_whoever_is_told_hears_it_and_the_error_stream_shows_it_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    with seen(lambda what, _done, _total: heard.append(what)) as report:
+        report("simulating", 0, 2)
+    stream = Stream(terminal=False)
+    monkeypatch.setattr("slabdes.activity.AFTER_S", 0.0)
+    monkeypatch.setattr("sys.stderr", stream)
+    with seen(None) as report:
+        report("drawing", 0, 2)
+        assert stream.came.wait(LONG_S)
+    assert heard == ["simulating"]
+    assert stream.getvalue().startswith("slabdes: ")
+    monkeypatch.setattr("sys.stderr", None)
+    with seen(None) as report:
+        report("drawing", 1, 2)
