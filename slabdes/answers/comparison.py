@@ -46,20 +46,32 @@ def value_text(measure: str, interval: Interval) -> str:
 def change_text(row: Compared) -> str:
     """The difference with half its interval: `+20.5 M ±5.88 M`, `-20.8 ±2.0 points`."""
     change = row.difference
-    if change is None:
-        return NOTHING
     if row.measure == "share_waiting":
         half = "" if change.half_width is None else f" ±{points_digits(change.half_width)}"
-        return f"{change.value * 100:+.1f}{half} points"
+        return f"{change.value * 100:+.1f}{half} points" if change.value else f"0{half} points"
     text = count_text if row.measure == "operations_per_s" else time_text
     sign = "" if not change.value else "-" if change.value < 0 else "+"
     return f"{sign}{text(abs(change.value))}" + ("" if change.half_width is None else f" ±{text(change.half_width)}")
 
 
+def ratio_text(ratio: float | None) -> str:
+    """A ratio with three decimals; one that is large without.
+
+    >>> ratio_text(1.0654), ratio_text(23628.3), ratio_text(None)
+    ('1.065', '23,628', '-')
+    """
+    if ratio is None:
+        return NOTHING
+    return f"{ratio:.3f}" if ratio < _LARGE else f"{ratio:,.0f}"
+
+
+_LARGE: Final = 100.0
+
+
 def verdict(row: Compared) -> int:
     """1 where the second side is better by more than chance, -1 where it is worse, 0 where that is not told."""
     change = row.difference
-    if change is None or change.low is None or change.high is None or change.low <= 0 <= change.high:
+    if change.low is None or change.high is None or change.low <= 0 <= change.high:
         return 0
     return 1 if (change.low > 0) == (row.measure in _HIGHER_IS_BETTER) else -1
 
@@ -67,6 +79,8 @@ def verdict(row: Compared) -> int:
 def comparison_answer(compared: Comparison) -> list[str]:
     """Two to five sentences, made from the figures."""
     pair = focus(compared)
+    if all(not one.difference.value for one in compared.rows):
+        return [_which(compared, pair)]
     return [_which(compared, pair), *_where(compared, pair), *_times(pair), _not_told(compared)]
 
 
@@ -86,10 +100,14 @@ def _which(compared: Comparison, pair: Pair) -> str:
     assert row is not None
     first, second = side_names(compared, pair)
     rates = f"{value_text(row.measure, row.second)} operations/s against {value_text(row.measure, row.first)}"
-    ratio = "" if row.ratio is None else f", {row.ratio:.2f} times as many"
+    if all(not one.difference.value for one in compared.rows):
+        return f"{second} and {first} do not differ in any figure."
+    ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times as many"
     name = _name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:
+        if row.difference.half_width is None:
+            return f"{second} against {first}{at}: {rates}{ratio} ({change_text(row)}); whether by chance is not known."
         if not verdict(row):
             return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
         return f"{second} is {'faster' if verdict(row) > 0 else 'slower'} than {first}{at}: {rates}{ratio} ({change_text(row)})."
@@ -202,8 +220,7 @@ def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Se
 
 
 def _cells(row: Compared) -> Sequence[str]:
-    ratio = NOTHING if row.ratio is None else f"{row.ratio:.3f}"
-    return value_text(row.measure, row.first), value_text(row.measure, row.second), ratio, change_text(row)
+    return value_text(row.measure, row.first), value_text(row.measure, row.second), ratio_text(row.ratio), change_text(row)
 
 
 def _heads(compared: Comparison) -> tuple[str, str]:

@@ -6,7 +6,7 @@ For a terminal 100 columns wide, for a notebook, and for programs. Leaves out co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from io import StringIO
 from shlex import quote
@@ -98,13 +98,16 @@ def answer_text(view: View) -> str:
     return "\n".join(fill(sentence, WIDTH) for sentence in answer(view))
 
 
-def table(run: Run, everything: bool = False, folder: str = "RUN") -> Group:
-    """Everything for a terminal: the answer, where it comes from, the tables, warnings; `folder` is where the run lies."""
+def table(run: Run, everything: bool = False, folder: str = "RUN", assumed: Sequence[str] = ()) -> Group:
+    """Everything for a terminal: the answer, where it comes from, the tables, warnings; `folder` is where the run lies.
+
+    `assumed` is what was taken for granted for it.
+    """
     from rich.console import Group
 
     view = view_of(run, everything)
     parts: list[RenderableType] = [plain_text(answer_text(view)), plain_text("")]
-    parts += [plain_text("\n".join(fill(line, WIDTH) for line in about(run))), plain_text("")]
+    parts += [plain_text("\n".join(fill(line, WIDTH) for line in (*about(run), *assumed))), plain_text("")]
     parts += [rich_table(sheet) for sheet in sheets(view)]
     parts += [plain_text(fill(remark, WIDTH)) for remark in remarks(view, folder)]
     parts += [plain_text(warning, "yellow") for warning in warnings(run)]

@@ -205,13 +205,15 @@ def caches_sheet(view: View) -> Sheet:
     points = _one(view)
     rows, rest = _first(view, view.figures.rows("caches"), points)
     several = len({row["cache"] for row in rows}) > 1
+    elsewhere = any(row["remote_frees"] for row in rows)
 
     def cells(row: Row) -> Sequence[str]:
-        times = (time(row, "alloc_mean_ns"), time(row, "free_mean_ns"), time(row, "lost_ns"), share(row, "time_share"))
-        counts = (count_text(row["allocs"]), count(row, "grows"), count_text(row["remote_frees"]))
-        return row["cache"], *counts, *times
+        times = (time(row, "alloc_mean_ns"), time(row, "free_mean_ns"), time(row, "lost_ns"), share_text(row["time_share"]))
+        remote = (count_text(row["remote_frees"]),) if elsewhere else ()
+        return row["cache"], count_text(row["allocs"]), *remote, count(row, "grows"), *times
 
-    heads = ("cache", "allocs", "grows", "other node", "mean alloc", "mean free", "lost to its locks", "of all time")
+    other = ("other node",) if elsewhere else ()
+    heads = ("cache", "allocs", *other, "grows", "mean alloc", "mean free", "lost to locks", "of time")
     return _sheet(view, f"operations by cache{rest}", rows if several else (), heads, 1, cells, points)
 
 

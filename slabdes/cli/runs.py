@@ -255,7 +255,5 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: list[L
 
         say_paragraph(load_sentence(loads))
         print_sheet(load_sheet(loads))
-    for why in assumed:
-        say_paragraph(why)
-    print_rich(table(result, everything, str(out)), WIDTH)
+    print_rich(table(result, everything, str(out), assumed), WIDTH)
     say(f"results, frames and figures: {out}")

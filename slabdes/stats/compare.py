@@ -32,17 +32,14 @@ Label = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Compared:
-    """One measure of one pair of points: both sides, their ratio (None where the first is 0), and second - first.
-
-    `difference` is None where no interval of it is known and the sides differ in replications.
-    """
+    """One measure of one pair of points: both sides, their ratio (None where the first is 0), and second - first."""
 
     label: Label
     measure: str
     first: Interval
     second: Interval
     ratio: float | None
-    difference: Interval | None
+    difference: Interval
 
 
 @dataclass(frozen=True)
@@ -85,15 +82,13 @@ class Comparison:
     def difference(self, measure: str = MEASURES[0]) -> Interval:
         """How much the second side exceeds the first, with its interval, where one point is compared; see MEASURES.
 
-        Raises InputError for another measure, for several points, and where no interval is known.
+        Raises InputError for another measure, and for several points.
         """
         mine = [row for row in self.rows if row.measure == measure]
         if not mine:
             raise InputError("compare", f"no measure {shown(measure)!r}{nearest(measure, MEASURES)}", allowed=", ".join(MEASURES))
         if len(mine) > 1:
             raise InputError("compare", f"{len(mine)} points are compared", allowed="one, or the rows of frame()")
-        if mine[0].difference is None:
-            raise InputError("compare", "{} and {} replications".format(*self.replications), allowed="2 or more on both sides")
         return mine[0].difference
 
     @property
@@ -263,10 +258,10 @@ def _plain(row: Compared) -> dict[str, Any]:
         "second_low": row.second.low,
         "second_high": row.second.high,
         "ratio": row.ratio,
-        "difference": None if change is None else change.value,
-        "low": None if change is None else change.low,
-        "high": None if change is None else change.high,
-        "half_width": None if change is None else change.half_width,
+        "difference": change.value,
+        "low": change.low,
+        "high": change.high,
+        "half_width": change.half_width,
         "level": row.first.confidence,
         "replications": min(row.first.n, row.second.n),
     }

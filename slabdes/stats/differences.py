@@ -118,8 +118,8 @@ def difference(
     paired: bool,
     confidence: float = CONFIDENCE,
     resolution: float = 0.0,
-) -> Interval | None:
-    """How much a statistic of the second side exceeds the first's, from those of each replication; None without an interval.
+) -> Interval:
+    """How much a statistic of the second side exceeds the first's, from those of each replication.
 
     Paired by replication where common random numbers cancel; else by Welch's method (Biometrika 34, 1947), both sides' spreads
     taken around the pooled values as `section_interval` does.
@@ -128,11 +128,11 @@ def difference(
     if paired and len(ones) == len(others) and ones:
         changes = [after - before for before, after in zip(ones, others, strict=True)]
         return section_interval(change, changes, confidence, resolution=resolution)
-    if min(len(ones), len(others)) < 2:
-        return None
+    n = min(len(ones), len(others))
+    if n < 2:
+        return Interval(change, None, n, confidence)
     parts = [_variance(value, values) / len(values) for value, values in ((first, ones), (second, others))]
     spread = sum(parts)
-    n = min(len(ones), len(others))
     if not spread:
         return Interval(change, resolution, n, confidence)
     freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ones, others), strict=True))
