@@ -44,6 +44,8 @@ class BurstWorkload(Frozen):
 
     A call that fails to allocate an object goes on with the next, where the kernel gives all back.
     """
+    bulk_of: Literal["both", "alloc", "free"] = "both"
+    """Which side is in bulk calls; the other is a call an object."""
     barrier: Truth = False
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
     own_caches: Truth = False
@@ -70,6 +72,8 @@ class ProducerConsumerWorkload(Frozen):
     kind: Literal["producer_consumer"]
     objects: Count = 10_000
     """Objects that each pair passes on."""
+    opposite: Truth = False
+    """Whether every other pair passes its objects the other way, and pairs take one cache after the other instead of all."""
     window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
     """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0

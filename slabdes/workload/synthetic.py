@@ -64,7 +64,8 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
             if config.own_caches and len(caches) < count:
                 raise InputError("workload.own_caches", f"{len(caches)} for {count} CPUs", allowed="a cache for each CPU")
             programs = {cpu: Burst(config, len(caches), slot) for slot, cpu in enumerate(cpus)}
-            steps = 2 * (config.objects + 2 * _bulk_calls(config)) * config.rounds * count
+            calls = _bulk_calls(config, Op.ALLOC) + _bulk_calls(config, Op.FREE)
+            steps = 2 * (config.objects + calls) * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
         case MixWorkload():
             programs = {cpu: Mix(config, len(caches), slot, key(cpu)) for slot, cpu in enumerate(cpus)}
@@ -72,9 +73,9 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
         case ProducerConsumerWorkload():
             pairs = pair_up(cpus, machine)
             programs = {
-                cpu: PassObjects(config, len(caches), op, pair, key(cpu))
+                cpu: PassObjects(config, *_caches_of(config, pair, len(caches)), op, pair, key(cpu))
                 for pair, both in enumerate(pairs)
-                for cpu, op in zip(both, (Op.ALLOC, Op.FREE), strict=True)
+                for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
             warnings = _pair_warnings(pairs, machine)
             return Workload(programs, caches, windowed=True, operations=config.objects * count, warnings=warnings)
@@ -93,7 +94,8 @@ def known_span_ps(experiment: Experiment) -> int:
     config = experiment.workload
     match config:
         case BurstWorkload():
-            return 2 * (_bulk_calls(config) or config.objects) * config.rounds * ns_to_ps(config.think_ns)
+            thoughts = sum(_bulk_calls(config, op) or config.objects for op in (Op.ALLOC, Op.FREE))
+            return thoughts * config.rounds * ns_to_ps(config.think_ns)
         case MixWorkload():
             return config.operations * ns_to_ps(config.think_ns)
         case ProducerConsumerWorkload():
@@ -105,9 +107,15 @@ def known_span_ps(experiment: Experiment) -> int:
     raise AssertionError(f"{config.kind} is not synthetic")
 
 
-def _bulk_calls(config: BurstWorkload) -> int:
-    """Bulk calls that it takes to allocate all objects of a round; 0 if each object has a call of its own."""
-    return -(-config.objects // config.bulk) if config.bulk else 0
+def bulk_size(config: BurstWorkload, op: Op) -> int:
+    """Objects of a bulk call of this side; 0 where each object has a call of its own."""
+    return config.bulk if config.bulk_of in ("both", op.name.lower()) else 0
+
+
+def _bulk_calls(config: BurstWorkload, op: Op) -> int:
+    """Bulk calls that this side of a round takes; 0 if each object has a call of its own."""
+    size = bulk_size(config, op)
+    return -(-config.objects // size) if size else 0
 
 
 def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
@@ -130,6 +138,11 @@ def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
 def _on_one_node(pairs: Sequence[tuple[int, int]], machine: Machine) -> int:
     """How many pairs have both CPUs on one node."""
     return sum(machine.node_of_cpu[one] == machine.node_of_cpu[other] for one, other in pairs)
+
+
+def _caches_of(config: ProducerConsumerWorkload, pair: int, n_caches: int) -> tuple[int, int]:
+    """The first of the caches that a pair goes round, and how many they are."""
+    return (pair % n_caches, 1) if config.opposite else (0, n_caches)
 
 
 def _pair_warnings(pairs: Sequence[tuple[int, int]], machine: Machine) -> tuple[str, ...]:
@@ -166,14 +179,15 @@ class Burst:
         think = ns_to_ps(config.think_ns)
         base = self.owner << SLOT_BITS
         first, n_caches = (self.owner, 1) if config.own_caches else (0, self.n_caches)
-        size = config.bulk or 1
+        bulk = bulk_size(config, op)
+        size = bulk or 1
         for call, begin in enumerate(range(0, config.objects, size)):
             cache = first + call % n_caches
-            if config.bulk:
+            if bulk:
                 yield begin_bulk(think)
             for slot in range(begin, min(begin + size, config.objects)):
-                yield 0 if config.bulk else think, op, cache, base + slot, ANY_NODE, flags
-            if config.bulk:
+                yield 0 if bulk else think, op, cache, base + slot, ANY_NODE, flags
+            if bulk:
                 yield end_bulk()
 
 
@@ -212,6 +226,7 @@ class PassObjects:
     """The program of a producer (`op` ALLOC) or a consumer (FREE) of pair `pair`, its draws from the stream at `key`."""
 
     config: ProducerConsumerWorkload
+    first: int
     n_caches: int
     op: Op
     pair: int
@@ -225,7 +240,7 @@ class PassObjects:
         base = self.pair << SLOT_BITS
         for number in range(config.objects):
             slot = number % config.window
-            yield think(), self.op, slot % self.n_caches, base + slot, ANY_NODE, flags
+            yield think(), self.op, self.first + slot % self.n_caches, base + slot, ANY_NODE, flags
 
 
 @dataclass(frozen=True)

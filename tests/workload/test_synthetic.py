@@ -114,3 +114,28 @@ def test_cpus_with_caches_of_their_own_use_no_other() -> None:
 def test_too_few_caches_for_one_each_are_told() -> None:
     with pytest.raises(InputError, match=r"^workload.own_caches: 2 for 3 CPUs; allowed: a cache for each CPU$"):
         steps(2, cpus=3, own_caches=True)
+
+
+@pytest.mark.parametrize(("side", "bulk"), [("alloc", Op.ALLOC), ("free", Op.FREE)])
+def test_bulk_calls_may_be_on_one_side_only(side: str, bulk: Op) -> None:
+    (program,) = steps(1, objects=5, bulk=2, bulk_of=side)
+    inside, by_op = False, {Op.ALLOC: 0, Op.FREE: 0}
+    for _think, name, _cache, _slot in program:
+        op = Op[name]
+        inside = op is Op.BEGIN_BULK or (inside and op is not Op.END_BULK)
+        if op in by_op:
+            by_op[op] += inside
+    assert by_op == {Op.ALLOC: 5 * (bulk is Op.ALLOC), Op.FREE: 5 * (bulk is Op.FREE)}
+    assert known_span_ps(experiment(kind="burst", objects=5, bulk=2, bulk_of=side, think_ns=1)) == (3 + 5) * 1000
+
+
+def test_opposite_pairs_send_caches_of_their_own_both_ways() -> None:
+    on = machine(0, 0, 1, 1)
+    raw = {"kind": "producer_consumer", "objects": 3, "opposite": True}
+    caches = [{"name": name, "size": 64} for name in "ab"]
+    both = parse_experiment({"machine": {"preset": "uma-4"}, "cache": caches, "workload": raw}, "test")
+    told: dict[int, dict[Op, int]] = {}
+    for cpu, program in build_synthetic(both, on, 0).programs.items():
+        ((op, cache),) = {(Op(step[1]), step[2]) for step in program()}
+        told.setdefault(cache, {})[op] = on.node_of_cpu[cpu]
+    assert told == {0: {Op.ALLOC: 0, Op.FREE: 1}, 1: {Op.ALLOC: 1, Op.FREE: 0}}

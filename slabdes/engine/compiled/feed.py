@@ -17,7 +17,7 @@ from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
 from slabdes.units import ns_to_ps
 from slabdes.workload.programs import Op, Program, Workload
-from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects
+from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects, bulk_size
 from slabdes.workload.trace.replay import TraceProgram
 
 _FIELDS = len(names_of(Step))
@@ -158,7 +158,8 @@ def _pack_burst(memory: Memory, programs: Programs) -> bool:
     memory.set(
         objects=config.objects,
         rounds=config.rounds,
-        bulk=config.bulk,
+        bulk_alloc=bulk_size(config, Op.ALLOC),
+        bulk_free=bulk_size(config, Op.FREE),
         has_barrier=config.barrier,
         burst_think=ns_to_ps(config.think_ns),
     )
@@ -196,6 +197,8 @@ def _pack_pass(memory: Memory, programs: Programs) -> bool:
         record["draw_key"] = program.key
         record["base"] = program.pair << SLOT_BITS
         record["phase"] = Op.ALLOC if program.op is Op.ALLOC else Op.FREE
+        record["cache0"] = program.first
+        memory.set(n_caches=program.n_caches)
     _think(memory, config.think, config.think_ns)
     memory.set(objects=config.objects, window=config.window)
     return _table(memory, (len(programs) + 1) // 2, config.window)

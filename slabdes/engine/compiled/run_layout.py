@@ -135,7 +135,8 @@ class Workload:
     objects: int
     rounds: int
     n_caches: int
-    bulk: int
+    bulk_alloc: int
+    bulk_free: int
     has_barrier: int
     burst_think: int
     think_mean: int

@@ -88,14 +88,15 @@ def _burst(run: Run, cpu: Cpu) -> int:
             cpu.round += 1
     if cpu.round == run.rounds:
         return END
-    if run.bulk and not cpu.call_end:
-        cpu.call_end = min(cpu.index + run.bulk, run.objects)
+    bulk = run.bulk_free if cpu.phase & 2 else run.bulk_alloc
+    if bulk and not cpu.call_end:
+        cpu.call_end = min(cpu.index + bulk, run.objects)
         return _set(cpu, run.burst_think, _BEGIN_BULK, NO_CACHE, 0, 0)
     slot = cpu.index
     cache = cpu.cache0 + cpu.turn
     cpu.index += 1
     think = run.burst_think
-    if run.bulk:
+    if bulk:
         think = 0
     else:
         _next_cache(run, cpu)
@@ -103,7 +104,7 @@ def _burst(run: Run, cpu: Cpu) -> int:
         _set(cpu, think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
     else:
         _set(cpu, think, _FREE, cache, cpu.base + slot, 0)
-    if run.bulk:
+    if bulk:
         cpu.alike = cpu.call_end - slot
     elif run.n_caches == 1:
         cpu.alike = run.objects - slot
@@ -164,7 +165,7 @@ def _pass(run: Run, cpu: Cpu) -> int:
         cpu.index = 0
     think = _think(run, cpu)
     flags = MAY_WAIT if cpu.phase == _ALLOC else 0
-    return _set(cpu, think, cpu.phase, slot % run.n_caches, cpu.base + slot, flags)
+    return _set(cpu, think, cpu.phase, cpu.cache0 + slot % run.n_caches, cpu.base + slot, flags)
 
 
 @function

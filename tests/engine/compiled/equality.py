@@ -120,6 +120,7 @@ WORKLOADS = st.one_of(
             "rounds": st.integers(1, 4),
             "think_ns": st.sampled_from((0, 100, 2e6)),
             "bulk": st.sampled_from((0, 0, 1, 7, 64)),
+            "bulk_of": st.sampled_from(("both", "alloc", "free")),
             "own_caches": st.sampled_from((False, False, False, True)),
             "barrier": st.booleans(),
         }
@@ -138,6 +139,7 @@ WORKLOADS = st.one_of(
             "kind": st.just("producer_consumer"),
             "objects": st.sampled_from((100, 600)),
             "window": st.sampled_from((1, 7, 64)),
+            "opposite": st.booleans(),
             "think_ns": st.sampled_from((0, 100, 2e7)),
             "think": st.sampled_from(ThinkKind),
         }
