@@ -145,6 +145,7 @@ def lay_out(folder: Path, line: Line) -> None:
             file.write(data)
     for name, what in line.places.items():
         path = os.path.join(root, os.fsencode(name))  # noqa: PTH118 -- likewise
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 -- likewise
         if what == FOLDER:
             os.makedirs(path, exist_ok=True)  # noqa: PTH103 -- likewise
         elif what == PIPE:
@@ -430,6 +431,8 @@ def results(seed: int, tries: int, workers: int, seeds: Seeds) -> Iterator[Resul
             yield result
     for process in processes:
         process.join()
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a worker of the campaign failed: not all tries were made")
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from command_line import Outcome, attempt, found, line_of, seeds_from_a_process, warm_up
+import command_line
+from command_line import Outcome, attempt, found, line_of, results, seeds_from_a_process, warm_up
 from lines import Line, Seeds
 
 SEED = 3
@@ -74,3 +75,12 @@ def test_what_a_command_must_not_do_is_found(outcome: Outcome, environment: dict
     line = Line((b"run", b"e.toml", b"--json"), {}, environment=environment)
     assert list(found(line, FINE)) == []
     assert [fault.startswith(kind) for fault in found(line, outcome)] == [True]
+
+
+def test_a_campaign_whose_worker_fails_does_not_end_well(seeds: Seeds, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_given: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(command_line, "tried", fails)
+    with pytest.raises(RuntimeError, match="not all tries were made"):
+        list(results(1, 4, 2, seeds))
