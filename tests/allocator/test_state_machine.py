@@ -27,7 +27,6 @@ from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.conformance.kernel import ConformanceKernel
 from slabdes.engine.clockless import UNLIMITED
 from slabdes.engine.records import Path
-from slabdes.paths.kernel import Waits
 from slabdes.paths.slab.alloc import cache_grow_begin, kmem_cache_alloc, kmem_cache_alloc_node
 from slabdes.paths.slab.free import kmem_cache_free
 from slabdes.paths.slab.kernel import SlabCpu
@@ -42,18 +41,6 @@ NUMBERS = st.integers(0, 1 << 20)
 """Choices among things whose number depends on the system: taken modulo it."""
 ANY_CACHE = st.sampled_from(tuple(SIZES))
 FLAGS = st.sampled_from((MAY_WAIT, 0, MAY_WAIT | THISNODE))
-
-
-class PageCountingKernel(ConformanceKernel):
-    """Counts the pages that come back. A limit still counts pages given in total, as the recordings do."""
-
-    def __init__(self, state: SlabState, policy: MemPolicy) -> None:
-        super().__init__(state, policy)
-        self.pages_returned = [0] * state.n_nodes
-
-    def kmem_freepages(self, cpu: SlabCpu, cache: KmemCache, node: int) -> Waits[None]:
-        self.pages_returned[node] += 1 << cache.gfporder
-        yield from ()
 
 
 class AllocatorMachine(RuleBasedStateMachine):
@@ -72,7 +59,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     def boot(self, nodes: list[int], spare_nodes: int, aliens: bool, tunables: list[Tunables | None]) -> None:
         self.state = SlabState(nodes, max(nodes) + 1 + spare_nodes, use_alien_caches=aliens)
         self.policy = MemPolicy(self.state.n_nodes)
-        self.kernel = PageCountingKernel(self.state, self.policy)
+        self.kernel = ConformanceKernel(self.state, self.policy)
         self.held: dict[int, set[int]] = {GENERAL: set(), BIG: set(), FEW: set()}
         self.on_each_node = range(self.state.n_nodes)
         for index, size in SIZES.items():
@@ -106,7 +93,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     def allocate_with_little_memory(self, cpu: int, node: int, more: int, flags: int, cache: int) -> object:
         kernel = self.kernel
         limits = kernel.page_limit
-        kernel.page_limit = [given + (at == self.node(node)) * more for at, given in enumerate(kernel.pages_given)]
+        kernel.page_limit = [out + (at == self.node(node)) * more for at, out in enumerate(kernel.pages_out)]
         taken = self.take(cache, self.cpu(cpu), None, flags, 8)
         kernel.page_limit = limits
         return taken
@@ -202,7 +189,7 @@ class AllocatorMachine(RuleBasedStateMachine):
     @rule(node=NUMBERS, more=st.integers(0, 4) | st.none())
     def limit_pages(self, node: int, more: int | None) -> None:
         place = self.node(node)
-        self.kernel.page_limit[place] = UNLIMITED if more is None else self.kernel.pages_given[place] + more
+        self.kernel.page_limit[place] = UNLIMITED if more is None else self.kernel.pages_out[place] + more
 
     @rule(kind=st.sampled_from(PolicyKind), node=NUMBERS)
     def set_policy(self, kind: PolicyKind, node: int) -> None:
@@ -219,16 +206,16 @@ class AllocatorMachine(RuleBasedStateMachine):
         kernel, big = self.kernel, self.caches[BIG]
         # One page more for the slab on its node, none anywhere for a slab of descriptors.
         kernel.failing_calls = 0
-        kernel.page_limit = [given + (at == place) for at, given in enumerate(kernel.pages_given)]
+        kernel.page_limit = [out + (at == place) for at, out in enumerate(kernel.pages_out)]
         l3 = big.nodelists[place]
-        before = (l3.free_objects, big.stats.grown, sum(kernel.pages_given) - sum(kernel.pages_returned))
+        before = (l3.free_objects, big.stats.grown, sum(kernel.pages_out))
         # No layout that keeps descriptors outside has two colours, so that this needs an invented number of them.
         real_colour, big.colour = big.colour, 5
         real_next, l3.colour_next = l3.colour_next, 3
         assert kernel.finish(cache_grow_begin(kernel, context, big, MAY_WAIT | THISNODE, place)) == NO_SLAB
         assert l3.colour_next == 4
         big.colour, l3.colour_next = real_colour, real_next
-        assert (l3.free_objects, big.stats.grown, sum(kernel.pages_given) - sum(kernel.pages_returned)) == before
+        assert (l3.free_objects, big.stats.grown, sum(kernel.pages_out)) == before
         kernel.page_limit = [UNLIMITED] * self.state.n_nodes
 
     def general_is_exhausted(self) -> bool:
@@ -264,7 +251,7 @@ class AllocatorMachine(RuleBasedStateMachine):
                 for number in self.slabs_of(index)
                 if self.state.slabs[number].nodeid == node
             )
-            assert self.kernel.pages_given[node] - self.kernel.pages_returned[node] == under
+            assert self.kernel.pages_out[node] == under
 
     def teardown(self) -> None:
         if not hasattr(self, "state"):
@@ -276,7 +263,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         for cache in (BIG, FEW, GENERAL):
             assert self.kernel.finish(kmem_cache_shrink(self.kernel, self.kernel.cpus[0], self.caches[cache])) == 0
         self.every_invariant_holds()
-        assert self.kernel.pages_given == self.kernel.pages_returned
+        assert not any(self.kernel.pages_out)
         assert all(cache.slabs_created == cache.slabs_destroyed for cache in self.caches)
 
 
