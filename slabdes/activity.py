@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
@@ -18,6 +19,8 @@ from slabdes.printable import printable
 AFTER_S: Final = 1.0
 """What is done before has nothing said of it (a choice: within 2 s of a command, with its start)."""
 TURN_S: Final = 0.2
+AGAIN_S: Final = 30.0
+"""Where no terminal watches, what is done by then is said again, if it is something else."""
 SWITCH: Final = "SLABDES_PROGRESS"
 """Environment variable: `off` has nothing drawn."""
 _MARKS: Final = "|/-\\"
@@ -43,7 +46,8 @@ def seen(report: Report | None, name: str = "slabdes") -> Iterator[Report]:
 class Activity:
     """A context in which `stream` shows what is done, as `report` was told last, until `hush`."""
 
-    def __init__(self, stream: TextIO, name: str, after_s: float | None = None) -> None:
+    def __init__(self, stream: TextIO, name: str, after_s: float | None = None, again_s: float = AGAIN_S) -> None:
+        self._again = again_s
         self._stream, self._name, self._after = stream, name, AFTER_S if after_s is None else after_s
         self._doing = "at work"
         self._quiet = threading.Event()
@@ -80,7 +84,7 @@ class Activity:
         if self._quiet.wait(self._after):
             return
         terminal = self._stream.isatty()
-        turn = 0
+        turn, said, last = 0, "", time.monotonic()
         while True:
             with self._lock:
                 if self._quiet.is_set():
@@ -88,9 +92,10 @@ class Activity:
                 if terminal:
                     self._drawn = True
                     self._draw(f"{_CLEAR}{_MARKS[turn % len(_MARKS)]} {self._text()}")
-                elif self._due:
+                elif self._due or (time.monotonic() - last >= self._again and self._text() != said):
                     self._due = False
-                    self._draw(f"{self._text()}\n")
+                    last, said = time.monotonic(), self._text()
+                    self._draw(f"{said}\n")
             turn += 1
             self._quiet.wait(TURN_S)
 

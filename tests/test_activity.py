@@ -47,6 +47,17 @@ def test_where_no_terminal_watches_one_line_says_what_is_done() -> None:
     assert stream.getvalue() == "slabdes run: simulating, 25 %\n"
 
 
+def test_where_no_terminal_watches_it_is_said_again_how_far_it_is() -> None:
+    stream = Stream(terminal=False, times=2)
+    activity = Activity(stream, "slabdes run", after_s=0.0, again_s=0.0)
+    activity.report("simulating", 1, 4)
+    with activity:
+        assert stream.began.wait(LONG_S)
+        activity.report("simulating", 2, 4)
+        assert stream.came.wait(LONG_S)
+    assert stream.getvalue() == "slabdes run: simulating, 25 %\nslabdes run: simulating, 50 %\n"
+
+
 def test_on_a_terminal_a_mark_turns_and_leaves_nothing_behind() -> None:
     stream = Stream(terminal=True, times=3)
     with Activity(stream, "slabdes plot", after_s=0.0) as activity:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from slabdes.config import CacheFlag, Discipline, Experiment, ThinkKind, expand, load_experiment, parse_experiment
+from slabdes.config.files import apply_settings
 from slabdes.errors import InputError
 
 GOOD = """
@@ -298,3 +299,10 @@ def test_any_setting_is_applied_or_told_in_one_line(tmp_path_factory: pytest.Tem
         load_experiment(path, [setting])
     except InputError as error:
         assert len(str(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["sweep.machine.cpus", 'sweep."machine.cpus"'])
+def test_a_sweep_is_set_by_the_key_that_it_varies(key: str) -> None:
+    told: dict[str, Any] = {"sweep": {"machine.cpus": [1, 2, 4], "cache.0.limit": [60, 120]}}
+    apply_settings(told, [f"{key}=[1, 8]"])
+    assert told == {"sweep": {"machine.cpus": [1, 8], "cache.0.limit": [60, 120]}}

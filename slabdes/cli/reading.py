@@ -12,7 +12,7 @@ import typer
 
 from slabdes.cli.options import All, Json, PointNumber, Replication, RunFolder
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
-from slabdes.errors import InputError, nearest
+from slabdes.errors import InputError, nearest, shown
 from slabdes.folders import free_folder
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def show(
     elif named:
         view = view_of(run, everything=True)
         for name in named:
-            print_sheet(TABLES[name](view))
+            sheet = TABLES[name](view)
+            print_sheet(sheet)
+            if not sheet.rows:
+                say(f"Nothing of this kind happened in {shown(str(folder))}.")
     else:
         print_rich(table(run, everything, str(folder)), WIDTH)
 

@@ -129,6 +129,9 @@ def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
         )
     if len(parts) > MAX_DEPTH:
         raise InputError(where, f"a key of {len(parts):,} parts", allowed=f"at most {MAX_DEPTH}")
+    if parts[0] == "sweep" and len(parts) > 1:
+        # The keys of this table have dots themselves.
+        parts = ["sweep", dotted.partition(".")[2].strip('"')]
     place: Any = raw
     for part in parts[:-1]:
         place = _step(place, part, where)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.files import check_place, read_text
-from slabdes.folders import input_errors, whole_folder
+from slabdes.folders import input_errors, whole_folder, working_path
 from slabdes.results.frames import ADDED_LATER, POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
@@ -102,7 +102,9 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
         problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
-        raise InputError(str(folder), problem, allowed="a folder that slabdes run wrote")
+        begun = working_path(folder)
+        kept = f"; {begun.name} beside it has not ended: the same command with --resume goes on" if begun.is_dir() else ""
+        raise InputError(str(folder), f"{problem}{kept}", allowed="a folder that slabdes run wrote")
     text = read_text(path, MAX_MANIFEST, "the manifest of a slabdes run")
     manifest = parse_manifest(text, str(path))
     sums = _read_sums(folder / FRAMES / SUMS)

@@ -31,6 +31,13 @@ class Interval:
     least: float = -math.inf
     most: float = math.inf
 
+    def __str__(self) -> str:
+        """The estimate with the interval's ends, in the estimate's unit."""
+        times = f"{self.n} replication{'s' if self.n != 1 else ''}"
+        if self.low is None or self.high is None:
+            return f"{self.mean:.6g} (no interval of {times})"
+        return f"{self.mean:.6g} ({self.low:.6g} to {self.high:.6g}, {self.confidence:.0%} of {times})"
+
     @property
     def value(self) -> float:
         """The estimate, whatever it estimates."""

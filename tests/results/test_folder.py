@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slabdes.errors import InputError
+from slabdes.folders import working_path
 from slabdes.results.folder import check_output, read_run, write_run
 from slabdes.results.frames import ADDED_LATER
 from slabdes.results.manifest import FORMAT
@@ -181,3 +182,11 @@ def test_no_flipped_byte_of_a_frame_gives_a_traceback(tmp_path: Path, data: st.D
         read_run(folder)
     except InputError as error:
         assert "\n" not in str(error)
+
+
+def test_a_study_that_has_not_ended_is_told_where_its_run_is_looked_for(tmp_path: Path) -> None:
+    working_path(tmp_path / "out").mkdir()
+    with pytest.raises(
+        InputError, match=r"out: no such folder; out\.partial beside it has not ended: the same command with --resume"
+    ):
+        read_run(tmp_path / "out")

@@ -75,3 +75,8 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
             mean_interval([1], confidence)
     with pytest.raises(InputError, match="0 degrees of freedom"):
         t_quantile(0.9, 0)
+
+
+def test_an_interval_is_printed_with_its_ends() -> None:
+    assert str(mean_interval([4.0, 5.0, 6.0])) == "5 (2.51586 to 7.48414, 95% of 3 replications)"
+    assert str(mean_interval([4.0])) == "4 (no interval of 1 replication)"
