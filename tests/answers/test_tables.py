@@ -11,6 +11,7 @@ import pytest
 from example import example_frames, example_manifest, example_records, section_records
 from rich.console import Console
 
+from slabdes.answers.answer import answer
 from slabdes.answers.screen import as_plain, table
 from slabdes.answers.tables import TABLES, Sheet, sheets, view_of
 from slabdes.results.frames import Frames, Point, frames_of
@@ -119,3 +120,10 @@ def test_settings_that_are_lists_and_tables_are_shown_without_python_s_marks() -
     text = printed(replace(frames, points=swept))
     assert ", memory_mib 1 8, cache name=filp limit=9" in text
     assert "[1.0" not in text and "{" not in text
+
+
+@pytest.mark.parametrize(("workload", "said"), [("trace", True), ("producer_consumer", True), ("burst", False)])
+def test_where_objects_pass_between_cpus_it_is_said_that_contention_is_found_too_little(workload: str, said: bool) -> None:
+    manifest = example_manifest(SWEEP)
+    run = run_of(replace(manifest, experiment={**manifest.experiment, "workload": {"kind": workload}}), SWEEP)
+    assert ("validate finds too little of it" in answer(view_of(run))[-1]) is said
