@@ -183,6 +183,12 @@ RARE = {
         {"size": 512} | _LARGE,
         workload={"objects": 520},
     ),
+    "others take a slab of one object before the CPU without memory that has had it made": _rare(
+        "2.6.34",
+        {"preset": "numa-2x4", "memory_mib": [0, 64]},
+        {"size": 4096, "limit": 1, "batchcount": 1},
+        workload={"objects": 60},
+    ),
     "several slabs of one object each are given up by one flush": _rare(
         "4.6", {"preset": "uma-4", "cpus": 1}, {"size": 40_000} | _LARGE, workload={"objects": 250}
     ),
