@@ -174,18 +174,17 @@ class Burst:
                     yield barrier()
 
     def _calls(self, op: Op, flags: int) -> Iterator[Step]:
-        """All objects once, from one cache after the other: a call each, or in bulk calls."""
+        """All objects once, so many as a bulk call has from one cache after the other: a call each, or in bulk calls."""
         config = self.config
         think = ns_to_ps(config.think_ns)
         base = self.owner << SLOT_BITS
         first, n_caches = (self.owner, 1) if config.own_caches else (0, self.n_caches)
         bulk = bulk_size(config, op)
-        size = bulk or 1
-        for call, begin in enumerate(range(0, config.objects, size)):
+        for call, begin in enumerate(range(0, config.objects, config.bulk or 1)):
             cache = first + call % n_caches
             if bulk:
                 yield begin_bulk(think)
-            for slot in range(begin, min(begin + size, config.objects)):
+            for slot in range(begin, min(begin + (config.bulk or 1), config.objects)):
                 yield 0 if bulk else think, op, cache, base + slot, ANY_NODE, flags
             if bulk:
                 yield end_bulk()

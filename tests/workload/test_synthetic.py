@@ -139,3 +139,10 @@ def test_opposite_pairs_send_caches_of_their_own_both_ways() -> None:
         ((op, cache),) = {(Op(step[1]), step[2]) for step in program()}
         told.setdefault(cache, {})[op] = on.node_of_cpu[cpu]
     assert told == {0: {Op.ALLOC: 0, Op.FREE: 1}, 1: {Op.ALLOC: 1, Op.FREE: 0}}
+
+
+@pytest.mark.parametrize("side", ["both", "alloc", "free"])
+def test_what_a_burst_frees_is_of_the_cache_that_it_was_allocated_from(side: str) -> None:
+    (program,) = steps(3, objects=11, bulk=3, bulk_of=side)
+    taken, freed = ({slot: cache for _think, op, cache, slot in program if op == what} for what in ("ALLOC", "FREE"))
+    assert taken == freed == {slot: slot // 3 % 3 for slot in range(11)}

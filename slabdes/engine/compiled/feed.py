@@ -160,6 +160,7 @@ def _pack_burst(memory: Memory, programs: Programs) -> bool:
         rounds=config.rounds,
         bulk_alloc=bulk_size(config, Op.ALLOC),
         bulk_free=bulk_size(config, Op.FREE),
+        of_one_cache=config.bulk or 1,
         has_barrier=config.barrier,
         burst_think=ns_to_ps(config.think_ns),
     )

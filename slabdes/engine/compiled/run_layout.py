@@ -137,6 +137,7 @@ class Workload:
     n_caches: int
     bulk_alloc: int
     bulk_free: int
+    of_one_cache: int
     has_barrier: int
     burst_think: int
     think_mean: int

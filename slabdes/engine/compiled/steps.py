@@ -95,10 +95,8 @@ def _burst(run: Run, cpu: Cpu) -> int:
     slot = cpu.index
     cache = cpu.cache0 + cpu.turn
     cpu.index += 1
-    think = run.burst_think
-    if bulk:
-        think = 0
-    else:
+    think = 0 if bulk else run.burst_think
+    if not bulk and cpu.index % run.of_one_cache == 0:
         _next_cache(run, cpu)
     if cpu.phase == 0:
         _set(cpu, think, _ALLOC, cache, cpu.base + slot, MAY_WAIT)
