@@ -172,7 +172,7 @@ def apart(frames: Frames) -> tuple[Frames, list[int]]:
     )
 
     def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
-        numbered = frame.join(order, on=["point", "replication"], maintain_order="left")
+        numbered = frame.with_row_index("at").join(order, on=["point", "replication"]).sort("at").drop("at")
         changed = numbered.with_columns(pl.col("number").alias("point"), pl.lit(0, pl.UInt32).alias("replication"))
         return changed.drop("number")
 
