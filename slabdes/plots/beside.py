@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from slabdes.results.run import Run
 
-MOST_RUNS: Final = style.MOST_LINES
 _PANEL_IN: Final = 6.6
 _DRAWN_IN: Final = 4.6
 
@@ -32,8 +31,8 @@ def beside_figure(runs: Sequence[Run], labels: Sequence[str] | None = None, conf
     import polars as pl
 
     named = list(labels) if labels is not None else [f"run {number + 1}" for number in range(len(runs))]
-    if not 1 <= len(runs) <= MOST_RUNS or len(named) != len(runs):
-        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {MOST_RUNS} runs, a label each")
+    if not 1 <= len(runs) <= style.MOST_LINES or len(named) != len(runs):
+        raise InputError("ccdf", f"{len(runs)} runs, {len(named)} labels", allowed=f"1 to {style.MOST_LINES} runs, a label each")
     for run in runs:
         run.point_number(None)
     curves = [ccdf_bands(run.frames, confidence).filter(pl.col("path") == metrics.ALL_PATHS) for run in runs]

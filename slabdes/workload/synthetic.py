@@ -179,12 +179,12 @@ class Burst:
         think = ns_to_ps(config.think_ns)
         base = self.owner << SLOT_BITS
         first, n_caches = (self.owner, 1) if config.own_caches else (0, self.n_caches)
-        bulk = bulk_size(config, op)
-        for call, begin in enumerate(range(0, config.objects, config.bulk or 1)):
+        bulk, of_one_cache = bulk_size(config, op), config.bulk or 1
+        for call, begin in enumerate(range(0, config.objects, of_one_cache)):
             cache = first + call % n_caches
             if bulk:
                 yield begin_bulk(think)
-            for slot in range(begin, min(begin + (config.bulk or 1), config.objects)):
+            for slot in range(begin, min(begin + of_one_cache, config.objects)):
                 yield 0 if bulk else think, op, cache, base + slot, ANY_NODE, flags
             if bulk:
                 yield end_bulk()
