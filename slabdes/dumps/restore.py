@@ -8,7 +8,7 @@ what dumps do not tell: colour offsets of empty lists, touched of alien arrays, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slabdes.allocator.create import kmem_cache_create
@@ -98,6 +98,11 @@ def _check_room(dump: Dump, state: SlabState, wanted: Sequence[str]) -> None:
     check_room(state, len(wanted), len(wanted) * arrays_of_cache(state), places, dump.where)
 
 
+def known_names(dump: Dump, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` that the dump has, maybe in another spelling."""
+    return tuple(name for name in names if any(known in dump.caches for known in spellings(name)))
+
+
 def _wanted(dump: Dump, holders: Holders, names: Sequence[str] | None) -> list[str]:
     """The caches to create, in order."""
     # A dump lists caches as cache_chain has them: the newest first.
@@ -105,15 +110,15 @@ def _wanted(dump: Dump, holders: Holders, names: Sequence[str] | None) -> list[s
         wanted = list(reversed(tuple(dump.caches)))
     else:
         wanted = list(dict.fromkeys(next((known for known in spellings(name) if known in dump.caches), name) for name in names))
-    known_names = set(wanted)
+    created = set(wanted)
     for name in wanted:
         if name not in dump.caches:
             problem = f"no cache {name!r}{nearest(name, dump.caches)}"
             raise InputError(dump.where, problem, allowed=f"one of its {len(dump.caches)}")
         holder = holders.of(name)
-        if holder and holder not in known_names:
+        if holder and holder not in created:
             wanted.append(holder)
-            known_names.add(holder)
+            created.add(holder)
     return wanted
 
 

@@ -6,7 +6,7 @@ Leaves out time: engines give the locks and lines that are numbered here a meani
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switche
 from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import Dump
-from slabdes.dumps.restore import Restored, restore
+from slabdes.dumps.restore import Restored, known_names, restore
 from slabdes.errors import InputError
 from slabdes.files import stamp
 from slabdes.machine.topology import Machine
@@ -78,6 +78,15 @@ def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[Cache
         return None
     dump = _first_dump(config.from_dump, stamp(config.from_dump))
     return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=[cache.name for cache in caches])
+
+
+def recorded_caches(dump: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `names` that the file `dump` shows. InputError if it shows none of them."""
+    first = _first_dump(dump, stamp(dump))
+    known = known_names(first, names)
+    if not known:
+        raise InputError(first.where, "none of the trace's caches", allowed=f"a dump with {names[0]}" if names else None)
+    return known
 
 
 @lru_cache(maxsize=2)

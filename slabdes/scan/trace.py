@@ -6,7 +6,7 @@ Results are the same either way. Leaves out both ways (`workload.trace`, `index`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,17 @@ def index_large(path: Path, progress: Progress | None = None) -> TraceIndex:
     return _index(path, progress)[0]
 
 
-def load_large(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
-    """The same as `load_trace`, likewise."""
+def load_large(
+    path: Path,
+    caches: Sequence[str],
+    folder: Path,
+    progress: Progress | None = None,
+    chosen: Callable[[Sequence[str]], Sequence[str]] | None = None,
+) -> Spool:
+    """The same as `load_trace`, likewise. `chosen` says which of the trace's caches to take where none is named."""
     index, in_rows = _index(path, half(progress, 0))
+    if chosen is not None and not caches:
+        caches = chosen([cache.name for cache in index.caches])
     if not in_rows:
         return spool_trace(index, caches, folder, half(progress, 1))
     from slabdes.scan.steps import write_rows

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, version_of
-from slabdes.errors import InputError
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_caches, recorded_state, version_of
+from slabdes.errors import InputError, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
 from slabdes.scan.trace import load_large
@@ -29,6 +29,7 @@ from slabdes.workload.trace.replay import known_span_ps as trace_span_ps
 from slabdes.workload.trace.replay import overlaid, trace_workload
 from slabdes.workload.trace.spool import Spool
 
+_SpoolKey = tuple[Path, tuple[str, ...], Path | None]
 Phase = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
@@ -77,7 +78,7 @@ def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[Pla
     if tasks > MAX_TASKS:
         raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
     machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
-    spools: dict[tuple[Path, tuple[str, ...]], Spool] = {}
+    spools: dict[_SpoolKey, Spool] = {}
     slabinfos: dict[Path, Slabinfo] = {}
     points = []
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
@@ -161,21 +162,36 @@ def machine_of(experiment: Experiment) -> Machine:
     return machine
 
 
-def _spool_of(
-    experiment: Experiment, spools: dict[tuple[Path, tuple[str, ...]], Spool], folder: Path, phase: Phase | None
-) -> Spool | None:
+def _spool_of(experiment: Experiment, spools: dict[_SpoolKey, Spool], folder: Path, phase: Phase | None) -> Spool | None:
     config = experiment.workload
     if not isinstance(config, TraceWorkload):
         return None
-    key = (config.file, config.caches)
+    dump = config.from_dump if not config.caches else None
+    key = (config.file, config.caches, dump)
     if key not in spools:
 
         def report(done: int, total: int) -> None:
             if phase is not None:
                 phase(f"reading {config.file.name}", done, total)
 
-        spools[key] = load_large(config.file, config.caches, folder / f"spool{len(spools)}", report)
+        spools[key] = load_large(config.file, config.caches, folder / f"spool{len(spools)}", report, _known_in(dump))
     return spools[key]
+
+
+def _known_in(dump: Path | None) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """What chooses, of all caches of a trace, those that begin as a dump shows them."""
+    return None if dump is None else lambda names: recorded_caches(dump, names)
+
+
+def _without_dump(config: TraceWorkload, spool: Spool) -> tuple[str, ...]:
+    """What to say where a replay of all caches leaves some out, since the dump lacks them."""
+    taken = {cache.name for cache in spool.caches}
+    left = [cache.name for cache in spool.index.caches if cache.name not in taken]
+    if config.from_dump is None or config.caches or not left:
+        return ()
+    listed = ", ".join(shown(name, 40) for name in left[:4]) + (", ..." if len(left) > 4 else "")
+    are = "cache of the trace is" if len(left) == 1 else "caches of the trace are"
+    return (f"{len(left)} {are} not in {config.from_dump.name} and left out: {listed}",)
 
 
 def _drawn(experiment: Experiment, machine: Machine, spool: Spool | None, replication: int) -> Workload:
@@ -191,7 +207,9 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, sla
     """The first replication, its caches as the experiment, the slabinfo file (each read once) and the dump have them."""
     workload = _drawn(experiment, machine, spool, 0)
     if isinstance(experiment.workload, TraceWorkload):
-        workload = replace(workload, caches=overlaid(workload.caches, experiment.cache))
+        assert spool is not None
+        caches = overlaid(workload.caches, experiment.cache)
+        workload = replace(workload, caches=caches, warnings=(*workload.warnings, *_without_dump(experiment.workload, spool)))
     if experiment.slabinfo is not None:
         if experiment.slabinfo not in slabinfos:
             slabinfos[experiment.slabinfo] = read_slabinfo(experiment.slabinfo)
