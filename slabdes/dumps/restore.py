@@ -59,6 +59,7 @@ def restore(
     names: Sequence[str] | None = None,
     jiffies: int = 0,
     descriptors: bool = True,
+    counters: bool = True,
 ) -> Restored:
     """The state that `dump` shows, as the allocator of 6.1 has it.
 
@@ -69,7 +70,7 @@ def restore(
     by default all, oldest first, so that reap walks them as the kernel does; kmalloc-1024 also means kmalloc-1k.
     `jiffies`: the moment to restore to (next_reap counts from it). With `descriptors`, off-slab caches take descriptors from
     their kmalloc cache, and each of their slabs has one of its objects in use (which one, dumps do not tell);
-    without, the caller sees to it.
+    without, the caller sees to it. Without `counters`, statistics begin here instead of with the recorded system.
 
     Raises InputError for a dump that contradicts itself, or a name that it lacks.
     """
@@ -79,7 +80,7 @@ def restore(
     holders = Holders(dump)
     wanted = _wanted(dump, holders, names)
     _check_room(dump, state, wanted)
-    restorer = _Restorer(dump, state, jiffies, holders)
+    restorer = _Restorer(dump, state, jiffies, holders, counters)
     for name in wanted:
         restorer.cache(dump.caches[name])
     if descriptors:
@@ -125,7 +126,8 @@ def _wanted(dump: Dump, holders: Holders, names: Sequence[str] | None) -> list[s
 class _Restorer:
     """One state while its caches are filled."""
 
-    def __init__(self, dump: Dump, state: SlabState, jiffies: int, holders: Holders) -> None:
+    def __init__(self, dump: Dump, state: SlabState, jiffies: int, holders: Holders, counters: bool) -> None:
+        self.counters = counters
         self.dump = dump
         self.holders = holders
         self.descriptors: dict[int, int] = {}
@@ -155,13 +157,14 @@ class _Restorer:
         geometry = replace(recorded.geometry, slabp_cache=self.holders.of(recorded.name))
         cache = kmem_cache_create(self.state, CacheSpec(recorded.name, geometry, tunables), self.jiffies)
         self.caches[recorded.name] = cache
-        cache.stats = _stats(recorded)
+        cache.stats = _stats(recorded) if self.counters else CacheStats()
         for node, l3 in zip(recorded.nodes, cache.nodelists, strict=False):
             self._node(recorded, cache, l3, node)
         self._left_out += sum(len(node.slabs) for node in recorded.nodes[self.state.n_nodes :])
         self._arrays(recorded, cache)
         active = sum(self.state.slabs[slab].inuse for l3 in cache.nodelists for slab in slabs_of(self.state, l3))
         cache.stats.num_active = active
+        cache.stats.high_mark = cache.stats.high_mark if self.counters else active
         for node, l3 in zip(recorded.nodes, cache.nodelists, strict=False):
             here = self.cpus_of_node[l3.node]
             same = here == self.dumped_cpus_of_node[l3.node]

@@ -77,7 +77,8 @@ def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[Cache
     if not isinstance(config, TraceWorkload) or config.from_dump is None:
         return None
     dump = _first_dump(config.from_dump, stamp(config.from_dump))
-    return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=[cache.name for cache in caches])
+    names = [cache.name for cache in caches]
+    return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=names, counters=False)
 
 
 def recorded_caches(dump: Path, names: Sequence[str]) -> tuple[str, ...]:

@@ -85,9 +85,11 @@ def _compared(
     for counter, name in COUNTERS.items():
         was, now = _counter(before, name), _counter(after, name)
         mark = name == "high_mark"
-        if not mark or now < _WRAPPED:
-            first = 0 if mark else was
-            yield Compared(trace, record.name, operations, loop, counter, now - first, getattr(record, name) - first)
+        mine = getattr(record, name)
+        if not mark:
+            yield Compared(trace, record.name, operations, loop, counter, now - was, mine)
+        elif now < _WRAPPED:
+            yield Compared(trace, record.name, operations, loop, counter, now, max(was, mine))
 
 
 def _counter(cache: CacheDump, name: str) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import slabdes
@@ -25,6 +26,18 @@ def test_all_caches_are_those_that_the_dump_has_too() -> None:
     assert "not in dumps.txt.gz" in told
     assert "alloc_vmap_area" in told
     assert {"kmalloc-1k", "vm_area_struct"} <= set(run.caches["name"])
+
+
+def test_counters_are_the_runs_own_and_not_those_since_the_recorded_system_booted() -> None:
+    run = slabdes.simulate(experiment(caches=["kmalloc-1k", "vm_area_struct"]))
+    cache = run.caches.sum().row(0, named=True)
+    row = {
+        (row["op"], row["path"]): row["count"]
+        for row in run.operations.group_by("op", "path").agg(count=pl.col("count").sum()).to_dicts()
+    }
+    allocs = sum(count for (op, _path), count in row.items() if op == "alloc")
+    assert cache["allochit"] + cache["allocmiss"] == allocs
+    assert cache["grown"] == row.get(("alloc", "grow"), 0)
 
 
 def test_a_cache_that_is_named_and_not_in_the_dump_is_still_refused() -> None:
