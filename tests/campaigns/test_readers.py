@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from readers import run
 from table import READERS
-from tries import Campaign, Reader, lay_out
+from tries import Campaign, Figures, Reader, TooLong, lay_out
 
 from slabdes.errors import SlabdesError
 
@@ -47,6 +47,18 @@ def test_what_a_reader_must_not_do_is_found(fault: Callable[[], Any], kind: str,
     ((_name, found), three) = next(iter(findings.kinds.items()))
     assert found.startswith(kind)
     assert len(three) == figures.findings == 3
+
+
+@pytest.mark.parametrize(("late", "findings"), [(1, 0), (2, 1)])
+def test_a_try_that_was_too_long_once_is_made_again_and_twice_is_a_finding(late: int, findings: int, tmp_path: Path) -> None:
+    tries = iter(range(10))
+
+    def read(_folder: Path) -> None:
+        if next(tries) < late:
+            raise TooLong
+
+    found = Campaign([], 1, tmp_path).attempt(Reader("slow", read, lambda: [{"file": b"seed"}]), 0, figures := Figures(), None)
+    assert (found is not None, figures.tries, figures.findings) == (bool(findings), 1, findings)
 
 
 class BadMessage(SlabdesError):
