@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, share_interval, spread_text
 from slabdes.answers.tables import View
+from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.stats.estimates import Row
@@ -39,10 +40,11 @@ PARTS: Final = {
 
 
 def answer(view: View) -> list[str]:
-    """Two to five sentences, made from the figures."""
+    """Two to five sentences, made from the figures, and one on a trace's times where its header tells how they were taken."""
     point = view.most_waiting()
     told = [_range(view)] if len(view.points) > 1 else []
-    return [*told, _limits(view, point), *_behind(view, point), _sure(view, point), _not_told(view)]
+    times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
+    return [*told, _limits(view, point), *_behind(view, point), _sure(view, point), *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:

@@ -39,8 +39,8 @@ class Manifest:
     """What a run folder says about itself; all of it plain JSON.
 
     `experiment`: resolved, as JSON. `engine`: the one that ran. `machines`: each machine's description by name, with its drawing
-    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `provenance`: host, date, wall_s,
-    and `read`, the SHA-256 of every input, by file, and of slabdes's sources.
+    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `times`: a sentence a trace on how
+    its times were taken. `provenance`: host, date, wall_s, and `read`, the SHA-256 of every input and of the sources.
     """
 
     experiment: dict[str, Any]
@@ -51,6 +51,7 @@ class Manifest:
     machines: dict[str, dict[str, Any]]
     points: tuple[dict[str, Any], ...]
     warnings: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
     slabdes: str = ""
     python: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
@@ -83,6 +84,7 @@ def make_manifest(
     wall_s: float | None = None,
     read: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
+    times: tuple[str, ...] = (),
 ) -> Manifest:
     """The manifest of `frames`, which `experiment` (resolved, as JSON) left on `engine`; records' warnings follow `warnings`.
 
@@ -103,6 +105,7 @@ def make_manifest(
         machines={name: dict(machine) for name, machine in machines.items()},
         points=points,
         warnings=tuple(dict.fromkeys([*warnings, *frames.warnings()])),
+        times=times,
         slabdes=version_of("slabdes"),
         python=platform.python_version(),
         libraries={name: version_of(name) for name in LIBRARIES},

@@ -26,10 +26,12 @@ from slabdes.scan.rows import (
     LINE,
     NAME,
     NO_OBJECT,
+    NODE,
     OBJECT,
     TIME,
     WHAT,
 )
+from slabdes.workload.programs import ANY_NODE
 from slabdes.workload.trace import index as plain
 from slabdes.workload.trace.caches import MAX_OBJECT_BYTES, CacheLearner
 from slabdes.workload.trace.events import MAX_CPU
@@ -62,6 +64,11 @@ def _count(tally: Tally, rows: Table) -> None:
     cpus, counts = np.unique(rows[:, CPU], return_counts=True)
     for cpu, count in zip(cpus.tolist(), counts.tolist(), strict=True):
         tally.per_cpu[cpu] += count
+    asking = rows[rows[:, NODE] != ANY_NODE]
+    if len(asking):
+        pairs, times_asked = np.unique(asking[:, (CPU, NODE)], axis=0, return_counts=True)
+        for (cpu, node), count in zip(pairs.tolist(), times_asked.tolist(), strict=True):
+            tally.asked[cpu, node] += count
     tally.no_object += int((has_object == NO_OBJECT).sum())
     tally.hidden += int((has_object == HIDDEN_OBJECT).sum())
     allocated = (has_object == HAS_OBJECT) & (rows[:, WHAT] == IS_ALLOC)

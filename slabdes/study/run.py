@@ -237,6 +237,7 @@ class _Study:
             machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
+            times=_times(points),
         )
         return run_of(manifest, frames)
 
@@ -251,7 +252,9 @@ class _Study:
         counts = (self._experiment.seed, self._experiment.replications, "", "")
         read = {"read": self.inputs.plain()}
         try:
-            manifest_bytes(Manifest(self._described, *counts, dict(machines), tuple(told), warnings, provenance=read))
+            manifest_bytes(
+                Manifest(self._described, *counts, dict(machines), tuple(told), warnings, _times(points), provenance=read)
+            )
         except InputError as error:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None
@@ -283,6 +286,12 @@ class _Study:
                 partial.save(task.point.index, task.replication, records, task.log)
             together.add(task.point, task.replication, records)
         return together.frames()
+
+
+def _times(points: Sequence[PlannedPoint]) -> tuple[str, ...]:
+    """What traces' headers show of how their times were taken."""
+    indexes = [point.spool.index for point in points if point.spool is not None]
+    return tuple(dict.fromkeys(filter(None, (index.recording.of_times(index.clock) for index in indexes))))
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:

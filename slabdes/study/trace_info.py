@@ -68,6 +68,8 @@ class TraceInfo:
     asked_nodes: Mapping[int, int]
     warnings: tuple[str, ...]
     moments: int
+    times: str
+    """A sentence on how its times were taken, as far as its header shows."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able, with sentences and commands."""
@@ -75,9 +77,11 @@ class TraceInfo:
         return plain | {"sentences": self.sentences(), "commands": self.commands()}
 
     def sentences(self) -> list[str]:
-        """Two to five sentences made from the numbers."""
+        """Two to six sentences made from the numbers."""
         told = [self._what(), self._traffic()]
         told += [self._load()] if self.span_s else ["Its clock counts events, so nothing is known of load and think times."]
+        if self.times:
+            told.append(f"{self.times}.")
         if self.asked_nodes:
             nodes = ", ".join(map(str, list(self.asked_nodes)[:8])) + (", ..." if len(self.asked_nodes) > 8 else "")
             told.append(f"{count_text(sum(self.asked_nodes.values()))} allocations ask for a node by its number ({nodes}).")
@@ -166,6 +170,7 @@ def _info(spool: Spool, found: Survey, kernel: KernelGuess) -> TraceInfo:
         asked_nodes=found.asked_nodes,
         warnings=index.warnings,
         moments=found.moments,
+        times=index.recording.of_times(index.clock),
     )
 
 

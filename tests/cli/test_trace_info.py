@@ -90,6 +90,17 @@ def test_commands_can_be_pasted_and_name_presets_that_are_there(tmp_path: Path) 
         assert machine.n_nodes >= 2
 
 
+def test_how_times_were_taken_is_told_here_and_in_a_replays_answer(
+    slabdes: Slabdes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, "# cpudesc : QEMU TCG CPU version 2.5+", alloc(0x100), free(0x100))
+    words = "are those of an emulated machine, as its header shows (cpudesc : QEMU TCG CPU version 2.5+)"
+    assert words in slabdes("trace", "info", path).out
+    done = slabdes("replay", path, "--no-by-load", "--engine", "reference", "--json")
+    assert any(words in sentence for sentence in json.loads(done.out)["answer"])
+
+
 def test_a_first_command_runs_as_it_stands(slabdes: Slabdes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, alloc(0x100), free(0x100))

@@ -16,9 +16,11 @@ from typing import Final
 
 from slabdes.errors import InputError, nearest
 from slabdes.files import stamp
+from slabdes.workload.programs import ANY_NODE
 from slabdes.workload.trace.caches import MAX_LISTED, MAX_OBJECT_BYTES, CacheLearner, Fate, GroupKey, TraceCache
 from slabdes.workload.trace.events import MAX_CPU, NO_POINTER, UNKNOWN_POINTER, Clock, KmemKind, KmemReader
 from slabdes.workload.trace.lines import Progress
+from slabdes.workload.trace.recording import Recording, recording_of
 
 MAX_LIVE_OBJECTS: Final = 1 << 24
 """Objects allocated at one moment that are followed (assumed: about 2 GB of memory)."""
@@ -62,6 +64,10 @@ class TraceIndex:
     """Allocations larger than any simulated cache's objects: left out of a replay."""
     warnings: tuple[str, ...]
     fates: Mapping[GroupKey, Fate] = field(repr=False)
+    recording: Recording
+    """What its header shows of how it was recorded."""
+    asked: Mapping[tuple[int, int], int] = field(repr=False)
+    """By CPU and node, how many of the CPU's allocations ask for the node by its number."""
     fingerprint: tuple[int, ...] = field(repr=False)
     """Size in bytes and time of modification, ns: what the second pass checks."""
 
@@ -97,6 +103,7 @@ class Tally:
     """Counts in the making; those of the same names are explained in TraceIndex."""
 
     per_cpu: Counter[int] = field(default_factory=Counter)
+    asked: Counter[tuple[int, int]] = field(default_factory=Counter)
     least: int = 0
     greatest: int = 0
     freed_never_allocated: int = 0
@@ -149,6 +156,8 @@ def index_of(reader: KmemReader, learner: CacheLearner, tally: Tally, live: int,
         too_large=tally.too_large,
         warnings=_warnings(reader, tally, live),
         fates=fates,
+        recording=recording_of(path),
+        asked=dict(sorted(tally.asked.items())),
         fingerprint=fingerprint,
     )
 
@@ -170,6 +179,8 @@ def _read(reader: KmemReader, learner: CacheLearner) -> tuple[Tally, int]:
         tally.least = min(tally.least, event.time)
         tally.greatest = max(tally.greatest, event.time)
         learner.named |= event.name != ""
+        if event.node != ANY_NODE:
+            tally.asked[event.cpu, event.node] += 1
         pointer = event.pointer
         if pointer == NO_POINTER:
             tally.no_object += 1
