@@ -25,8 +25,8 @@ from slabdes.stats.estimates import quantile
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.scaling import scaling
 from slabdes.study import trace_info as traces
-from slabdes.study.plan import Phase
 from slabdes.study.run import run_study
+from slabdes.study.spools import Phase, Spools
 
 if TYPE_CHECKING:
     import polars as pl
@@ -146,20 +146,21 @@ def simulate(
     resume: bool = False,
     progress: Phase | None = None,
     where: str | None = None,
+    spools: Spools | None = None,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
     With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
     and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes long shows
     on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the experiment; by
-    default the file's name, where a file is given. Raises SlabdesError.
+    default the file's name, where a file is given. `spools` has traces that were read before. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
     with seen(progress) as phase:
-        run = run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=phase, draw=_draw_figures, where=where)
+        run = run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=phase, draw=_draw_figures, where=where, spools=spools)
     return _with_plots(run)
 
 

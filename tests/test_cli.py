@@ -317,8 +317,10 @@ def test_a_replay_of_a_trace_alone_says_what_it_takes_and_answers_by_load(slabde
     assert "machine " in done.out and "the smallest preset with the trace's " in done.out
     assert "allocator " in done.out and "the trace seems to be of a kernel " in done.out
     assert "the answer by load" in done.out
-    loads = json.loads(slabdes("replay", trace, "--json").out)["by_load"]
-    assert [row["load"] for row in loads][:3] == [1, 1 / 0.3, 10] and loads[-1]["load"] is None
+    plain = json.loads(slabdes("replay", trace, "--json").out)
+    assert [row["load"] for row in plain["by_load"]][:3] == [1, 1 / 0.3, 10] and plain["by_load"][-1]["load"] is None
+    assert plain["by_load"][0]["intervals"]["waiting"]["replications"] == plain["by_load_of"]["replications"] == 5
+    assert plain["answer"][0].startswith("At the recorded load CPUs spend ")
     plain = slabdes("replay", trace, "--machine", "numa-2x4", "--allocator", "4.7", "--no-by-load")
     assert (plain.err, "by load" in plain.out) == ("", False)
 

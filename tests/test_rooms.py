@@ -65,6 +65,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "stats",
             "study.bench",
             "study.load",
+            "study.spools",
             "conformance",
             "validation",
             "plots",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says in a few sentences: what limits, who waits behind whom, how sure that is, and what it does not tell.
 
-All of it is made from the run's own figures. Leaves out what a replay says of its load (`study.load`).
+All of it is made from the run's own figures. Leaves out what a replay says of its load (`loads`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, share_interval, spread_text
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
@@ -243,8 +243,3 @@ def _settings(view: View) -> Iterator[str]:
         yield f"anything of another workload, machine or setting than this {workload.replace('_', ' ') or 'one'}"
     else:
         yield "anything between or beyond these settings"
-
-
-def interval_text(value: float, interval: Interval | None) -> str:
-    """A share for a sentence, with points."""
-    return share_interval(value, interval)

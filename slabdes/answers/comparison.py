@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, spread_text
+from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, value_text
 from slabdes.errors import shown
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
@@ -35,12 +35,11 @@ def measure_name(measure: str) -> str:
     return f"{op} {_TIME_NAMES[time]}"
 
 
-def value_text(measure: str, interval: Interval) -> str:
+def side_text(measure: str, interval: Interval) -> str:
     """One side's figure with its interval."""
     if measure == "share_waiting":
         return share_interval(interval.value, interval)
-    text = count_text if measure == "operations_per_s" else time_text
-    return f"{text(interval.value)} {spread_text(interval)}".strip()
+    return value_text(interval, count_text if measure == "operations_per_s" else time_text)
 
 
 def change_text(row: Compared) -> str:
@@ -99,7 +98,7 @@ def _which(compared: Comparison, pair: Pair) -> str:
     row = pair.row("operations_per_s")
     assert row is not None
     first, second = side_names(compared, pair)
-    rates = f"{value_text(row.measure, row.second)} operations/s against {value_text(row.measure, row.first)}"
+    rates = f"{side_text(row.measure, row.second)} operations/s against {side_text(row.measure, row.first)}"
     if all(not one.difference.value for one in compared.rows):
         return f"{second} and {first} do not differ in any figure."
     ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times as many"
@@ -124,7 +123,7 @@ def _where(compared: Comparison, pair: Pair) -> Iterator[str]:
     row = pair.row("share_waiting")
     if row is None or not max(row.first.value, row.second.value):
         return
-    before_text, after_text = (value_text(row.measure, side) for side in (row.first, row.second))
+    before_text, after_text = (side_text(row.measure, side) for side in (row.first, row.second))
     there = "There waiting" if len(compared.pairs) > 1 else "Waiting"
     told = f"{there} for locks goes from {before_text} to {after_text} of CPU time"
     told += f" ({change_text(row)}{'' if verdict(row) else ', not told from chance'})"
@@ -220,7 +219,7 @@ def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Se
 
 
 def _cells(row: Compared) -> Sequence[str]:
-    return value_text(row.measure, row.first), value_text(row.measure, row.second), ratio_text(row.ratio), change_text(row)
+    return side_text(row.measure, row.first), side_text(row.measure, row.second), ratio_text(row.ratio), change_text(row)
 
 
 def _heads(compared: Comparison) -> tuple[str, str]:

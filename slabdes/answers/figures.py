@@ -35,6 +35,11 @@ def figure(row: Row, column: str, text: Callable[[float | None], str]) -> str:
     return f"{text(row[column])} {spread_text(row.intervals.get(column))}".strip()
 
 
+def value_text(value: Interval, text: Callable[[float | None], str]) -> str:
+    """An estimate with its interval, likewise."""
+    return f"{text(value.value)} {spread_text(value)}".strip()
+
+
 def time(row: Row, column: str) -> str:
     """A time with its interval."""
     return figure(row, column, time_text)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +22,15 @@ from slabdes.cli.options import (
     SetKeys,
     Slabinfo,
 )
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_error, say_paragraph
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.api import Run
-    from slabdes.study.load import LoadPoint
+    from slabdes.stats.loads import ByLoad
+    from slabdes.study.spools import Spools
 
 RUNS = Path("runs")
 """Where run folders go unless --out says otherwise."""
@@ -61,9 +62,10 @@ def run(
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = load_experiment(experiment, changes, caches)
-    _simulate(
-        loaded, out or free_folder(RUNS / experiment.stem, resume), jobs, resume, as_json, everything, where=str(experiment)
-    )
+    folder = out or free_folder(RUNS / experiment.stem, resume)
+    with _at_work(folder) as progress:
+        result = _simulated(loaded, folder, jobs, resume, progress, where=str(experiment))
+    _show(result, folder, as_json, everything, None, ())
 
 
 def replay(
@@ -129,9 +131,14 @@ def replay(
     by_load: Annotated[
         bool,
         typer.Option(
-            "--by-load/--no-by-load", help="Also run it at up to 1,000 times the recorded load, and without think times."
+            "--by-load/--no-by-load",
+            help="Also run it at up to 1,000 times the recorded load, and without think times: three times or more each, on as "
+            "much of the trace as takes a minute at most on two CPUs.",
         ),
     ] = True,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="At these loads, too, run the whole trace, however long it takes.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
@@ -164,96 +171,106 @@ def replay(
     """
     from slabdes.config import apply_settings, parse_experiment
     from slabdes.config.replays import add_sweeps, add_tunables, name_caches
+    from slabdes.folders import scratch_folder
     from slabdes.machine import is_named
+    from slabdes.study.spools import Spools
+
+    with scratch_folder() as scratch:
+        spools = Spools(scratch)
+        machine, allocator, assumed = _assumed(trace, machine, allocator or ("6.1" if from_dump else None), spools)
+        stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
+        named = [] if "all" in cache else cache
+        raw: dict[str, Any] = {
+            "name": printable(stem[:100]) or "trace",
+            "seed": seed,
+            "replications": replications,
+            "engine": engine,
+            "allocator": allocator,
+            "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
+            "workload": {
+                "kind": "trace",
+                "file": str(trace),
+                "caches": named,
+                "copies": copies,
+                "think": think,
+                "cpus": cpus,
+                **({"nodes": nodes} if nodes else {}),
+                "loop": loop,
+                **({} if in_flight is None else {"in_flight": in_flight}),
+                **({} if from_dump is None else {"from_dump": str(from_dump)}),
+            },
+            **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
+        }
+        add_tunables(raw, named, {"limit": limit, "batchcount": batchcount, "shared": shared})
+        name_caches(raw, named, (setting.partition("=")[0] for setting in settings))
+        apply_settings(raw, settings)
+        add_sweeps(raw, named, sweep)
+        folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
+        experiment = parse_experiment(raw, "replay")
+        with _at_work(folder) as progress:
+            result = _simulated(experiment, folder, jobs, resume, progress, spools=spools)
+            loads = _loads(result, experiment, spools, whole, jobs, progress) if by_load else None
+    _show(result, folder, as_json, everything, loads, assumed)
+
+
+def _assumed(trace: Path, machine: str | None, allocator: str | None, spools: Spools) -> tuple[str, str, list[str]]:
+    """Machine and allocator of a replay, and why, of those that are not named."""
     from slabdes.study.load import assumed_allocator, assumed_machine
 
-    assumed = []
+    told = []
     if machine is None:
-        machine, why = assumed_machine(trace)
-        assumed.append(why)
-    if allocator is None and from_dump is None:
+        machine, why = assumed_machine(trace, spools)
+        told.append(why)
+    if allocator is None:
         allocator, why = assumed_allocator(trace)
-        assumed.append(why)
-    stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
-    named = [] if "all" in cache else cache
-    raw: dict[str, Any] = {
-        "name": printable(stem[:100]) or "trace",
-        "seed": seed,
-        "replications": replications,
-        "engine": engine,
-        "allocator": allocator or "6.1",
-        "machine": {"preset": machine} if is_named(machine) or not Path(machine).exists() else {"file": machine},
-        "workload": {
-            "kind": "trace",
-            "file": str(trace),
-            "caches": named,
-            "copies": copies,
-            "think": think,
-            "cpus": cpus,
-            **({"nodes": nodes} if nodes else {}),
-            "loop": loop,
-            **({} if in_flight is None else {"in_flight": in_flight}),
-            **({} if from_dump is None else {"from_dump": str(from_dump)}),
-        },
-        **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
-    }
-    add_tunables(raw, named, {"limit": limit, "batchcount": batchcount, "shared": shared})
-    name_caches(raw, named, (setting.partition("=")[0] for setting in settings))
-    apply_settings(raw, settings)
-    add_sweeps(raw, named, sweep)
-    folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
-    _simulate(parse_experiment(raw, "replay"), folder, jobs, resume, as_json, everything, by_load=by_load, assumed=assumed)
+        told.append(why)
+    return machine, allocator, told
 
 
-def _simulate(
-    experiment: Any,
-    out: Path,
-    jobs: int,
-    resume: bool,
-    as_json: bool,
-    everything: bool,
-    where: str | None = None,
-    by_load: bool = False,
-    assumed: Sequence[str] = (),
-) -> None:
-    from slabdes.api import simulate
+@contextmanager
+def _at_work(out: Path) -> Iterator[Any]:
+    """Progress, and what to type where a run is interrupted."""
     from slabdes.results.partial import is_begun
 
     hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(out) else "")
     with progress_bar() as progress:
-        result = simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, where=where)
-        loads = _loads(result, experiment, jobs, progress) if by_load else []
-    _show(result, out, as_json, everything, loads, assumed)
+        yield progress
 
 
-def _loads(result: Run, experiment: Any, jobs: int, progress: Any) -> list[LoadPoint]:
-    """The replay at more loads; none, and why, where that is not to be."""
-    from slabdes.study.load import MOST_OPERATIONS, answers_with_load, load_points
+def _simulated(experiment: Any, out: Path, jobs: int, resume: bool, progress: Any, **more: Any) -> Run:
+    from slabdes.api import simulate
 
-    operations = int(result.frames.operations["count"].sum()) // result.manifest.replications
-    if answers_with_load(experiment, operations):
-        return load_points(experiment, jobs, progress)
-    if operations > MOST_OPERATIONS:
-        say_error(f"{operations:,} operations are too many to run at other loads, too: try --think 0.1x, or a --cache alone")
-    return []
+    return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
 
 
-def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: list[LoadPoint], assumed: Sequence[str]) -> None:
+def _loads(result: Run, experiment: Any, spools: Spools, whole: bool, jobs: int, progress: Any) -> ByLoad | None:
+    """The replay at more loads; none where that is not to be."""
+    from slabdes.stats.loads import ByLoad, load_point
+    from slabdes.study.load import answers_with_load, run_loads
+
+    if not answers_with_load(experiment):
+        return None
+    loads = run_loads(result, experiment, spools, whole, jobs, progress)
+    points = tuple(load_point(load, frames) for load, frames in loads.frames)
+    return ByLoad(points, loads.plan.replications, loads.plan.first or loads.plan.operations, loads.plan.operations)
+
+
+def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad | None, assumed: Sequence[str]) -> None:
     """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
-    if as_json:
-        from slabdes.answers.screen import as_plain
-
-        more: dict[str, Any] = {"by_load": [asdict(point) for point in loads]} if loads else {}
-        more |= {"assumed": assumed} if assumed else {}
-        print_json({"folder": str(out), **as_plain(result), **more})
-        return
-    from slabdes.answers.screen import table
+    from slabdes.answers.loads import load_answer, load_remark, load_sheet
+    from slabdes.answers.screen import as_plain, table
     from slabdes.results.text import WIDTH
 
-    if loads:
-        from slabdes.study.load import load_sentence, load_sheet
-
-        say_paragraph(load_sentence(loads))
+    if as_json:
+        told = as_plain(result)
+        if loads is not None:
+            told = {**told, "answer": [*load_answer(loads), *told["answer"]], **loads.plain()}
+        print_json({"folder": str(out), **told, **({"assumed": assumed} if assumed else {})})
+        return
+    if loads is not None:
+        say_paragraph(" ".join(load_answer(loads)))
         print_sheet(load_sheet(loads))
+        say_paragraph(load_remark(loads))
+        say("")
     print_rich(table(result, everything, str(out), assumed), WIDTH)
     say(f"results, frames and figures: {out}")

@@ -42,6 +42,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
     "workload.caches": '["skbuff_head_cache"]',
+    "workload.first": "100000",
     "workload.nodes": '"2:0,3:1"',
     "workload.in_flight": "1000",
     "workload.from_dump": '"dump.txt"',

@@ -123,6 +123,8 @@ class TraceWorkload(Frozen):
     """ftrace, perf script or trace-cmd report text, plain or gzip."""
     caches: tuple[Name, ...] = ()
     """Names of the caches to replay; none means all of the trace."""
+    first: Count | None = None
+    """Operations of these caches, in the trace's order, that are replayed: the first so many; all if not given."""
     copies: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] = 1
     """Copies of the traced system, side by side on further CPUs."""
     think: str = Field(

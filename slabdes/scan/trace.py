@@ -6,7 +6,8 @@ Results are the same either way. Leaves out both ways (`workload.trace`, `index`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,38 +27,42 @@ _LAST_FUNCTION: Final = "make_steps"
 
 def index_large(path: Path, progress: Progress | None = None) -> TraceIndex:
     """The same as `index_trace`, in a fraction of the time where the trace is large."""
-    return _index(path, progress)[0]
+    return read_index(path, progress).index
 
 
-def load_large(
-    path: Path,
-    caches: Sequence[str],
-    folder: Path,
-    progress: Progress | None = None,
-    chosen: Callable[[Sequence[str]], Sequence[str]] | None = None,
-) -> Spool:
-    """The same as `load_trace`, likewise. `chosen` says which of the trace's caches to take where none is named."""
-    index, in_rows = _index(path, half(progress, 0))
-    if chosen is not None and not caches:
-        caches = chosen([cache.name for cache in index.caches])
-    if not in_rows:
-        return spool_trace(index, caches, folder, half(progress, 1))
+def load_large(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
+    """The same as `load_trace`, likewise."""
+    return spool_large(read_index(path, half(progress, 0)), caches, folder, half(progress, 1))
+
+
+@dataclass(frozen=True)
+class ReadIndex:
+    """The index of a trace, and whether rows can hold its events."""
+
+    index: TraceIndex
+    in_rows: bool
+
+
+def spool_large(read: ReadIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
+    """The same as `spool_trace`, likewise."""
+    if not read.in_rows:
+        return spool_trace(read.index, caches, folder, progress)
     from slabdes.scan.steps import write_rows
 
-    return spool_trace(index, caches, folder, half(progress, 1), write_rows)
+    return spool_trace(read.index, caches, folder, progress, write_rows)
 
 
-def _index(path: Path, progress: Progress | None) -> tuple[TraceIndex, bool]:
-    """The index of a trace, and whether rows can hold its events."""
+def read_index(path: Path, progress: Progress | None = None) -> ReadIndex:
+    """The index of a trace, for `spool_large`."""
     if _is_large(path):
         from slabdes.scan.index import index_rows
         from slabdes.scan.reader import NotInNumbers
 
         try:
-            return index_rows(path, progress), True
+            return ReadIndex(index_rows(path, progress), True)
         except NotInNumbers:
             pass
-    return index_trace(path, progress), False
+    return ReadIndex(index_trace(path, progress), False)
 
 
 def _is_large(path: Path) -> bool:

@@ -6,20 +6,20 @@ Leaves out running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, geometry_of, recorded_caches, recorded_state, version_of
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, version_of
 from slabdes.errors import InputError, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
-from slabdes.scan.trace import load_large
 from slabdes.study.effort import effort
 from slabdes.study.memory import check_machines
 from slabdes.study.names import name_apart
+from slabdes.study.spools import Phase, Spools
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload
 from slabdes.workload.slabinfo import Slabinfo, read_slabinfo
@@ -28,10 +28,6 @@ from slabdes.workload.synthetic import known_span_ps as synthetic_span_ps
 from slabdes.workload.trace.replay import known_span_ps as trace_span_ps
 from slabdes.workload.trace.replay import overlaid, trace_workload
 from slabdes.workload.trace.spool import Spool
-
-_SpoolKey = tuple[Path, tuple[str, ...], Path | None]
-Phase = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +56,34 @@ class PlannedPoint:
 
 
 def plan(experiment: Experiment, folder: Path, phase: Phase | None = None, where: str | None = None) -> list[PlannedPoint]:
-    """Every point of `experiment`, ready to run; traces are spooled into `folder`, each once.
+    """Every point of `experiment`, ready to run; traces are spooled into `folder`, each once. See `plan_with`."""
+    return plan_with(experiment, Spools(folder), phase, where)
+
+
+def plan_with(experiment: Experiment, spools: Spools, phase: Phase | None = None, where: str | None = None) -> list[PlannedPoint]:
+    """Every point of `experiment`, ready to run, with traces as others may have read them.
 
     Raises InputError for whatever the machine, the caches or the trace cannot do; it begins with `where`, the experiment's file.
     """
     try:
-        return _plan(experiment, folder, phase)
+        return _plan(experiment, spools, phase)
     except InputError as error:
         if where is None:
             raise
         raise InputError(f"{where}: {error.where}", error.problem, error.allowed) from None
 
 
-def _plan(experiment: Experiment, folder: Path, phase: Phase | None) -> list[PlannedPoint]:
+def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[PlannedPoint]:
     expanded = [(dict(_flat(settings)), point) for settings, point in expand(experiment)]
     tasks = sum(point.replications for _settings, point in expanded)
     if tasks > MAX_TASKS:
         raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
     machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
-    spools: dict[_SpoolKey, Spool] = {}
     slabinfos: dict[Path, Slabinfo] = {}
     points = []
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
-        spool = _spool_of(point, spools, folder, phase)
+        config = point.workload
+        spool = spools.spool(config, phase) if isinstance(config, TraceWorkload) else None
         _check_span(point, spool)
         workload = _workload(point, machine, spool, slabinfos)
         _check_caches(point, workload.caches, machine)
@@ -160,27 +161,6 @@ def machine_of(experiment: Experiment) -> Machine:
             "machine.cpus", f"{config.cpus}, the machine {machine.name} has {machine.n_cpus}", allowed=f"1 to {machine.n_cpus}"
         )
     return machine
-
-
-def _spool_of(experiment: Experiment, spools: dict[_SpoolKey, Spool], folder: Path, phase: Phase | None) -> Spool | None:
-    config = experiment.workload
-    if not isinstance(config, TraceWorkload):
-        return None
-    dump = config.from_dump if not config.caches else None
-    key = (config.file, config.caches, dump)
-    if key not in spools:
-
-        def report(done: int, total: int) -> None:
-            if phase is not None:
-                phase(f"reading {config.file.name}", done, total)
-
-        spools[key] = load_large(config.file, config.caches, folder / f"spool{len(spools)}", report, _known_in(dump))
-    return spools[key]
-
-
-def _known_in(dump: Path | None) -> Callable[[Sequence[str]], Sequence[str]] | None:
-    """What chooses, of all caches of a trace, those that begin as a dump shows them."""
-    return None if dump is None else lambda names: recorded_caches(dump, names)
 
 
 def _without_dump(config: TraceWorkload, spool: Spool) -> tuple[str, ...]:

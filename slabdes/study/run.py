@@ -28,7 +28,8 @@ from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
-from slabdes.study.plan import Phase, PlannedPoint, plan
+from slabdes.study.plan import PlannedPoint, plan_with
+from slabdes.study.spools import Phase, Spools
 from slabdes.study.workers import run_tasks
 from slabdes.workload.programs import Workload
 
@@ -149,15 +150,17 @@ def run_study(
     phase: Phase | None = None,
     draw: Draw | None = None,
     where: str | None = None,
+    spools: Spools | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
     With `out` they are also written there, with what `draw` adds; finished replications are kept beside it until then, and
     `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work.
-    `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for.
-    Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
+    `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for. `spools` has
+    traces that others read, too. Raises InputError for bad input before anything is simulated, Stalled for programs that wait
+    for each other.
     """
-    study = _Study(experiment, jobs, phase, where)
+    study = _Study(experiment, jobs, phase, where, spools)
     if out is None:
         with scratch_folder() as folder:
             return study.run(folder, None)
@@ -202,7 +205,8 @@ def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path, phase: 
 class _Study:
     """One study, from what it reads to its results."""
 
-    def __init__(self, experiment: Experiment, jobs: int, phase: Phase | None, where: str | None) -> None:
+    def __init__(self, experiment: Experiment, jobs: int, phase: Phase | None, where: str | None, spools: Spools | None) -> None:
+        self._spools = spools
         self._began = time.monotonic()
         self._experiment, self._jobs, self._phase, self._where = experiment, jobs, phase, where
         self._described = experiment.model_dump(mode="json")
@@ -217,7 +221,7 @@ class _Study:
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
-        points = plan(self._experiment, folder, self._phase, self._where)
+        points = plan_with(self._experiment, self._spools or Spools(folder), self._phase, self._where)
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")

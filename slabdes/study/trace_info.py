@@ -17,7 +17,7 @@ from slabdes.folders import scratch_folder
 from slabdes.machine import presets_with
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.scan.trace import load_large
-from slabdes.study.plan import Phase
+from slabdes.study.spools import Phase
 from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.trace.caches import TraceCache
 from slabdes.workload.trace.kernel import KernelGuess, guess_kernel

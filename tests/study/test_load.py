@@ -1,51 +1,69 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The answer of a replay by load: between which loads waiting reaches a mark, in numbers that can be worked out by hand."""
+"""How much of a replay is run at each load: replications as effort lets, then less of the trace, unless all is wanted."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from slabdes.config import parse_experiment
-from slabdes.study.load import LoadPoint, answers_with_load, load_at, load_sentence, load_sheet
+from slabdes.scan import trace as scan_trace
+from slabdes.study.load import MOST_EFFORT, THINKS, LoadPlan, answers_with_load, plan_loads, run_loads
+from slabdes.study.plan import PlannedPoint, plan
+from slabdes.study.run import run_study
+from slabdes.study.spools import Spools
+
+EACH = MOST_EFFORT // len(THINKS)
+"""Effort of one replication at each load with which all is used up."""
 
 
-def points(*loads_and_waiting: tuple[float | None, float]) -> list[LoadPoint]:
-    return [LoadPoint(load, 1e6, 10.0, 20.0, waiting, 0.25) for load, waiting in loads_and_waiting]
+@pytest.fixture
+def planned(tmp_path: Path) -> PlannedPoint:
+    trace = tmp_path / "t.txt"
+    fields = "call_site=f bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL name=x"
+    trace.write_text("\n".join(f"t-1 [{n % 2}] 1.{n:06d}: kmem_cache_alloc: ptr={n + 1:x}00 {fields}" for n in range(60)))
+    raw = {"machine": {"preset": "uma-4"}, "workload": {"kind": "trace", "file": str(trace)}, "engine": "reference"}
+    (point,) = plan(parse_experiment(raw, "test"), tmp_path / "spools")
+    return point
 
 
-RISING = points((1, 0.0), (10, 0.2), (100, 0.6), (None, 0.8))
+def test_replications_are_as_many_as_effort_lets_and_three_at_least(planned: PlannedPoint) -> None:
+    found = [plan_loads(replace(planned, effort=effort), False) for effort in (1, EACH // 4, EACH // 3)]
+    assert found == [LoadPlan(times, None, 60) for times in (5, 4, 3)]
 
 
-def test_a_mark_between_two_loads_is_where_waiting_rises_evenly_with_the_loads_logarithm() -> None:
-    # Half-way from 0 to 20 % is half-way from 1 to 10 in the logarithm; three quarters from 20 to 60 % likewise.
-    assert load_at(RISING, 0.1) == pytest.approx(10**0.5)
-    assert load_at(RISING, 0.5) == pytest.approx(10**1.75)
+def test_where_all_loads_take_too_long_the_begin_of_the_trace_is_run_or_all_of_it_if_that_is_wanted(
+    planned: PlannedPoint,
+) -> None:
+    large = replace(planned, effort=EACH)
+    assert plan_loads(large, False) == LoadPlan(3, 20, 60)
+    assert plan_loads(large, True) == LoadPlan(3, None, 60)
+    assert plan_loads(replace(planned, effort=10**15), False).first == 1
 
 
-def test_a_mark_that_is_reached_at_once_or_only_without_think_times_has_no_load_in_between() -> None:
-    assert load_at(points((1, 0.7), (10, 0.9)), 0.5) == 1
-    assert load_at(points((1, 0.0), (10, 0.3), (None, 0.9)), 0.5) is None
+def test_a_load_that_was_run_often_enough_is_not_run_again_and_the_trace_is_read_once(
+    planned: PlannedPoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    index = scan_trace.index_trace
+    monkeypatch.setattr(scan_trace, "index_trace", lambda path, progress=None: read.append(path) or index(path, progress))
+    spools = Spools(tmp_path)
+    for replications, kept in ((5, True), (1, False)):
+        experiment = planned.experiment.model_copy(update={"replications": replications})
+        run = run_study(experiment, spools=spools)
+        loads = run_loads(run, experiment, spools, whole=False)
+        assert [load for load, _frames in loads.frames][:2] == [1.0, 1 / 0.3]
+        assert (loads.frames[0][1] is run.frames) == kept
+        assert loads.frames[0][1].digest() == run_study(experiment.model_copy(update={"replications": 5}), spools=spools).digest
+    assert len(read) == 1
 
 
-def test_the_sentence_tells_the_recorded_load_and_each_mark() -> None:
-    told = load_sentence(RISING)
-    assert told.startswith(
-        "At the recorded load CPUs spend 0 % of their time waiting for locks, 10.0 % at 3.2x that load, 50.0 % at 56x"
-    )
-    assert "0.6 % where they do not think at all" in load_sentence(points((1, 0.0), (10, 0.003), (None, 0.006)))
-
-
-def test_the_table_has_a_row_a_load_with_waiting_for_locks_and_for_the_other_side_apart() -> None:
-    sheet = load_sheet(RISING)
-    assert [row[0] for row in sheet.rows] == ["1.0x", "10x", "100x", "no think"]
-    assert sheet.rows[1][-2:] == ("20.0 %", "25.0 %")
-
-
-def test_only_a_single_replay_with_think_times_that_is_not_too_long_is_run_at_more_loads() -> None:
+def test_only_a_single_replay_with_think_times_is_run_at_more_loads() -> None:
     workload = {"kind": "trace", "file": "t.txt"}
     machine = {"machine": {"preset": "uma-4"}}
-    assert answers_with_load(parse_experiment(machine | {"workload": workload}, "test"), 1000)
-    assert not answers_with_load(parse_experiment(machine | {"workload": workload}, "test"), 10**9)
-    assert not answers_with_load(parse_experiment(machine | {"workload": workload | {"think": "none"}}, "test"), 1000)
+    assert answers_with_load(parse_experiment(machine | {"workload": workload}, "test"))
+    assert not answers_with_load(parse_experiment(machine | {"workload": workload | {"think": "none"}}, "test"))
     swept = machine | {"workload": workload, "sweep": {"workload.copies": [1, 2]}}
-    assert not answers_with_load(parse_experiment(swept, "test"), 1000)
+    assert not answers_with_load(parse_experiment(swept, "test"))

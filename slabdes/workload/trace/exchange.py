@@ -82,7 +82,7 @@ def measure(folder: Path, cpus: Sequence[int], objects: int, caches: int) -> Exc
             sides["to"][kept["slot"][~allocated]] = cpu
     links = np.memmap(folder / "links", _LINKS, "w+", shape=(max(records, 1),))
     meter = _Meter(sides, links, bases, caches, _groups(sides))
-    for chunk, where, whose in _in_order(folder, cpus):
+    for chunk, where, whose in in_order(folder, cpus):
         kept = chunk["cache"] != LEFT_OUT
         meter.take(chunk[kept], where[kept], whose[kept])
     links.flush()
@@ -146,7 +146,7 @@ def _groups(sides: npt.NDArray[np.void]) -> dict[int, int]:
     return {cpu: root(cpu) for cpu in sorted(least)}
 
 
-def _in_order(folder: Path, cpus: Sequence[int]) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]:
+def in_order(folder: Path, cpus: Sequence[int]) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]]:
     """Records in the trace's order, a chunk at a time: the records, their places in the CPUs' files, and the CPUs."""
     import numpy as np
 

@@ -127,6 +127,7 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
         operations=spool.operations * config.copies,
         warnings=(
             *spool.index.warnings,
+            *_cut_warnings(config),
             *_loop_warnings(config, think),
             *node_warnings(spool, config.copies, onto, machine.n_nodes),
             *split,
@@ -164,6 +165,11 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
         said = {key: getattr(change, key) for key in change.model_fields_set - {"size"}}
         by_name[change.name] = found.model_copy(update=said)
     return tuple(by_name.values())
+
+
+def _cut_warnings(config: TraceWorkload) -> tuple[str, ...]:
+    """What to say where a part of the trace is replayed."""
+    return () if config.first is None else (f"of the trace no more than the first {config.first:,} operations are replayed",)
 
 
 def _loop_warnings(config: TraceWorkload, think: Think) -> tuple[str, ...]:

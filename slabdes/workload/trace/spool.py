@@ -158,16 +158,30 @@ def spool_trace(
         folder.mkdir(parents=True, exist_ok=True)
         writer = StepWriter(folder)
         objects = (write or write_steps)(index, {number: place for place, number in enumerate(chosen)}, writer, progress)
-        cpus, highest_node, node_requests = _survey(folder, writer.cpus)
     except struct.error:  # a time outside those of the first pass
         raise changed(index) from None
     except OSError as error:
-        raise InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder") from None
-    if not cpus:
-        raise InputError(str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB")
-    exchange = measure(folder, writer.cpus, objects, len(chosen))
-    found = tuple(index.caches[number] for number in chosen)
-    return Spool(folder, index, found, cpus, objects, highest_node, node_requests, exchange)
+        raise cannot_spool(folder, error) from None
+    return spool_in(folder, index, [index.caches[number] for number in chosen], writer.cpus, objects)
+
+
+def spool_in(folder: Path, index: TraceIndex, caches: Sequence[TraceCache], cpus: Sequence[int], objects: int) -> Spool:
+    """The spool whose steps lie in `folder`, with slots of objects below `objects`. Raises InputError if it has none."""
+    try:
+        parts, highest_node, node_requests = _survey(folder, cpus)
+        if not parts:
+            raise InputError(
+                str(index.path), "no step of a slab cache to replay", allowed="traces with allocations of at most 4 MiB"
+            )
+        exchange = measure(folder, cpus, objects, len(caches))
+    except OSError as error:
+        raise cannot_spool(folder, error) from None
+    return Spool(folder, index, tuple(caches), parts, objects, highest_node, node_requests, exchange)
+
+
+def cannot_spool(folder: Path, error: OSError) -> InputError:
+    """What is said of a folder that a trace's steps cannot be written to."""
+    return InputError(str(folder), f"cannot spool the trace: {error.strerror or error}", allowed="a writable folder")
 
 
 def load_trace(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a replay says of its load: waiting as a function of it, and the loads at which it reaches a mark, with their intervals.
+
+Leaves out how loads are chosen and run (`study.load`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slabdes.answers.figures import listed, share_interval, value_text
+from slabdes.results.text import NOTHING, Sheet, count_text, share_text, time_text
+from slabdes.stats.loads import MARKS, ByLoad, Crossing
+
+LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
+
+
+def load_answer(loads: ByLoad) -> list[str]:
+    """The answer as a function of load, how sure it is and of what; a sentence each."""
+    recorded, most = loads.points[0].waiting, loads.points[-1].waiting
+    told = [f"At the recorded load CPUs spend {share_interval(recorded.value, recorded)} of their time waiting for locks"]
+    crossings = loads.crossings()
+    told += [f"{share_text(one.share)} at {_crossing(one)}" for one in crossings if one.load > 1]
+    if len(crossings) < len(MARKS):
+        told.append(f"{share_interval(most.value, most)} where they do not think at all")
+    part = (
+        f"the first {loads.operations:,} of its {loads.of:,} operations (--whole runs all)" if loads.operations < loads.of else ""
+    )
+    sure = f"95 % intervals of {loads.replications} replications" if loads.replications > 1 else "one replication"
+    return [
+        f"{listed(told)}: {sure}{f' of {part}' if part else ''}.",
+        "Nothing but think times tells the load: do not quote one of these without it.",
+    ]
+
+
+def _crossing(one: Crossing) -> str:
+    """A load with its interval: `60x that load (57x to 63x)`."""
+    ends = " (not in every replication)" if one.replications > 1 else ""
+    if one.low is not None and one.high is not None:
+        ends = f" ({load_text(one.low)} to {load_text(one.high)})"
+    return f"{load_text(one.load)} that load{ends}"
+
+
+def load_text(load: float) -> str:
+    """A multiple of the recorded load.
+
+    >>> load_text(3.26), load_text(1000.4)
+    ('3.3x', '1,000x')
+    """
+    return f"{load:,.0f}x" if load >= 9.5 else f"{load:.1f}x"
+
+
+def load_sheet(loads: ByLoad) -> Sheet:
+    """A row a load."""
+    rows = tuple(
+        (
+            "no think" if point.load is None else load_text(point.load),
+            value_text(point.operations_per_s, count_text),
+            *(NOTHING if mean is None else value_text(mean, time_text) for mean in (point.alloc_mean_ns, point.free_mean_ns)),
+            share_interval(point.waiting.value, point.waiting),
+            share_interval(point.partner_wait.value, point.partner_wait),
+        )
+        for point in loads.points
+    )
+    return Sheet(LOAD_TITLE, ("load", "operations/s", "mean alloc", "mean free", "for locks", "other side"), 1, rows)
+
+
+def load_remark(loads: ByLoad) -> str:
+    """What the table's figures are, beneath it."""
+    between = "between two loads waiting is taken to rise evenly with the load's logarithm"
+    return f"±: half the 95 % interval over {loads.replications} replications; {between}." if loads.replications > 1 else ""
