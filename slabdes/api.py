@@ -39,7 +39,7 @@ Source = results_run.Run | Path | str
 """A run, or the folder that it lies in."""
 TABLES: Final = (
     "summary", "per_node", "per_lock", "per_path", "per_cache", "waits_for", "ccdf", "where_time_went", "where_operations_went",
-    "interrupt_summary", "reap_summary",
+    "interrupt_summary", "reap_summary", "upkeep_summary", "per_upkeep",
 )  # fmt: skip
 """The methods of a run that make tables."""
 FIGURES = "figures"

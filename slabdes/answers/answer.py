@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
@@ -25,6 +25,7 @@ WIDE: Final = 0.2
 """An interval of more than this part of its figure to either side is told as wide (assumed)."""
 FEW: Final = 10
 """A percentile that fewer operations exceed is hardly known, whatever its interval (assumed)."""
+UPKEEP_TURNS: Final = {"reap": "Turns of cache_reap"}
 PARTS: Final = {
     "think": "thinking, outside the allocator",
     "slot_wait": "waiting for objects that another CPU hands over",
@@ -44,7 +45,8 @@ def answer(view: View) -> list[str]:
     point = view.most_waiting()
     told = [_range(view)] if len(view.points) > 1 else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
-    return [*told, _limits(view, point), *_behind(view, point), _sure(view, point), *times, _not_told(view)]
+    behind = [*_behind(view, point), *_upkeep(view, point)]
+    return [*told, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:
@@ -163,6 +165,22 @@ def _behind(view: View, point: int) -> Iterator[str]:
         told = f"{told}; {of_all} {path}" if told else f"{of_all[0].upper()}{of_all[1:]} {path}"
     if told:
         yield f"{told}."
+
+
+def _upkeep(view: View, point: int) -> Iterator[str]:
+    """What turns of upkeep take and hold, where others lose much behind them, altogether or one of them."""
+    slow = [row["p999_ns"] for row in view.figures.rows("summary") if row["point"] == point]
+    for row in (row for row in view.figures.rows("upkeep") if row["point"] == point):
+        locks = [lock for lock in view.figures.rows("upkeep_locks") if (lock["point"], lock["upkeep"]) == (point, row["upkeep"])]
+        lost = sum(lock["lost_share"] for lock in locks)
+        longest = max((lock["max_wait_ns"] or 0.0 for lock in locks), default=0.0)
+        if lost >= LITTLE or any(longest >= time for time in slow):
+            held = max(locks, key=lambda lock: float(lock["held_ns"]))
+            yield (
+                f"{UPKEEP_TURNS[row['upkeep']]} ({count(row, 'turns')}, {time(row, 'mean_ns')} each) hold locks for "
+                f"{time(row, 'held_ns')} of that, {lock_name(held)} for up to {time_text(held['max_hold_ns'])} at a time; waits "
+                f"behind them take {time(row, 'lost_ns')} ({share_text(lost)} of the time lost), up to {time_text(longest)} each."
+            )
 
 
 def _behind_whom(pair: Row) -> str:

@@ -135,6 +135,8 @@ def as_plain(run: Run) -> dict[str, Any]:
         "operations_time": run.where_operations_went().to_dicts(),
         "interrupts": run.interrupt_summary().to_dicts(),
         "reaping": run.reap_summary().to_dicts(),
+        "upkeep": run.upkeep_summary().to_dicts(),
+        "upkeep_locks": run.per_upkeep().to_dicts(),
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
     }

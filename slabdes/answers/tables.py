@@ -262,15 +262,37 @@ def interrupts_sheet(view: View) -> Sheet:
     return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
-def reaping_sheet(view: View) -> Sheet:
-    """How long turns of the reap timers took and what they gave back; no rows where a run ends before the first."""
+UPKEEP: Final = {"reap": "cache_reap"}
+"""What turns of upkeep are called in tables and sentences, by their labels in frames."""
+
+
+def upkeep_sheet(view: View) -> Sheet:
+    """How long turns of upkeep took, what they hold and give back; no rows where a run ends before the first."""
+    rows = view.figures.rows("upkeep")
+    reaped = any(row["reaped"] is not None for row in rows)
 
     def cells(row: Row) -> Sequence[str]:
-        times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
-        return "cache_reap", count(row, "turns"), *times, time_text(row["max_ns"]), count(row, "reaped")
+        times = (time(row, "mean_ns"), time(row, "p99_ns"), time_text(row["max_ns"]), time(row, "held_ns"), time(row, "lost_ns"))
+        return UPKEEP[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
 
-    heads = ("reaping", "turns", "mean", "p50", "p99", "p99.9", "max", "slabs given back")
-    return _sheet(view, "reaping", view.figures.rows("reaping"), heads, 1, cells, _some(view))
+    back = ("slabs back",) if reaped else ()
+    heads = ("upkeep", "turns", "mean", "p99", "max", "holds locks", "others wait", *back)
+    title = "upkeep (holds locks: in a turn, all together; others wait: behind that, all together)"
+    return _sheet(view, title, rows, heads, 1, cells, _some(view))
+
+
+def upkeep_locks_sheet(view: View) -> Sheet:
+    """Which locks turns of upkeep hold, how long, and who waits behind that; no rows where a run ends before the first."""
+    points = _one(view)
+    rows, rest = _first(view, view.figures.rows("upkeep_locks"), points)
+
+    def cells(row: Row) -> Sequence[str]:
+        holds = (time(row, "turn_ns"), count_text(row["holds"]), time_text(row["max_hold_ns"]))
+        waits = (count_text(row["waits"]), time_text(row["max_wait_ns"]), share_text(row["lost_share"]))
+        return UPKEEP[row["upkeep"]], lock_name(row), *holds, *waits
+
+    heads = ("upkeep", "lock", "held a turn", "holds", "longest", "waits", "longest", "of time lost")
+    return _sheet(view, f"locks held for upkeep, and waits of others behind that{rest}", rows, heads, 2, cells, points)
 
 
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
@@ -283,6 +305,7 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "locks": locks_sheet,
     "waits": waits_sheet,
     "interrupts": interrupts_sheet,
-    "reaping": reaping_sheet,
+    "upkeep": upkeep_sheet,
+    "upkeep_locks": upkeep_locks_sheet,
 }
 """Every table by the name that `slabdes show --table` takes."""

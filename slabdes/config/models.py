@@ -245,7 +245,7 @@ class Experiment(Frozen):
     debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     log: Truth = False
-    """Keep every operation and every hold of a lock in the run folder: see `results/event_log`. Takes time and disk."""
+    """Keep every operation, hold of a lock and turn of upkeep in the run folder: see `results/event_log`. Takes time and disk."""
     machine: MachineConfig
     cache: Annotated[tuple[CacheConfig, ...], Field(max_length=MAX_CACHES)] = ()
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""

@@ -24,6 +24,8 @@ from slabdes.engine.records import (
     Records,
     SlabRecord,
     Spent,
+    Upkeep,
+    UpkeepAtLock,
 )
 from slabdes.engine.timed import TimedLock
 from slabdes.paths.outcome import Path
@@ -59,7 +61,7 @@ def make_records(
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
-        reap_turns=_merged(cpu.reap_turns for cpu in cpus),
+        turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
         warnings=(*workload.warnings, *told),
     )
 
@@ -118,7 +120,16 @@ def _lock_record(state: SlabState, lock: TimedLock, version: Version, node_ids: 
         hold=lock.hold,
         queue_area=lock.area_of_the_granted(),
         points=tuple(_contention_points(lock, version)),
+        upkeep=tuple(_upkeep(lock)),
     )
+
+
+def _upkeep(lock: TimedLock) -> Iterator[UpkeepAtLock]:
+    for upkeep in Upkeep:
+        hold, behind = lock.held_in[upkeep], lock.behind[upkeep]
+        if hold.count or behind.count:
+            sums = (hold.count, hold.total, hold.greatest, behind.count, behind.total, behind.greatest)
+            yield UpkeepAtLock(upkeep, *sums)
 
 
 def _contention_points(lock: TimedLock, version: Version) -> Iterator[ContentionPoint]:

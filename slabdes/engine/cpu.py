@@ -12,9 +12,8 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.fields import Account, Clock, Interrupts, Program, fields_of
 from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
-from slabdes.paths.charges import ClockedCpu
-from slabdes.paths.outcome import Path
-from slabdes.paths.slab.kernel import SlabCpu
+from slabdes.paths.outcome import Path, Upkeep
+from slabdes.paths.slab.upkeep import UpkeepCpu
 from slabdes.streams import MASK64
 
 # The digest. Two runs are the same if each CPU did the same operations at the same times, and each lock was held by the same
@@ -73,14 +72,14 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
 _INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Program))
 
 
-class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
+class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Program):
     """A SlabCpu with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "spent", "was",
-        *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off", "reap_turns",
-        *fields_of(Program),
+        *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
+        *fields_of(Program), "turns",
     )  # fmt: skip
 
     def __init__(
@@ -102,9 +101,10 @@ class TimedCpu(SlabCpu, ClockedCpu, Clock, Account, Interrupts, Program):
         # Interrupts.
         self.irq_at = NEVER
         self.irq_words: Iterator[int] = iter(())
-        self.irqs_off, self.irq_wait, self.reap_turns = Histogram(), Histogram(), Histogram()
-        # The program.
+        self.irqs_off, self.irq_wait = Histogram(), Histogram()
+        # The program, and turns of upkeep by Upkeep.
         self.in_bulk = False
+        self.turns = [Histogram() for _upkeep in Upkeep]
 
     # The clock.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The canonical event log, kept only when asked for: a row an operation and a row a hold of a lock, streamed in chunks.
+"""The canonical event log, kept only when asked for: a row an operation, a hold of a lock, a turn of upkeep, streamed in chunks.
 
-The digest of a run folds exactly these rows: each CPU's operations and each lock's holds, in their order. Both engines
+The digest of a run folds exactly the first two: each CPU's operations and each lock's holds, in their order. Both engines
 write the same ones. Leaves out where chunks go: a sink takes them as they fill up.
 """
 
@@ -19,19 +19,21 @@ ROOM: Final = 1 << 16
 
 
 class Logged(StrEnum):
-    """The two kinds of rows."""
+    """The kinds of rows."""
 
     OPERATIONS = "operations"
     HOLDS = "holds"
+    TURNS = "turns"
 
 
 COLUMNS: Final = {
     Logged.OPERATIONS: ("cpu", "start_ps", "end_ps", "cache", "path", "object"),
     Logged.HOLDS: ("lock", "cpu", "asked_ps", "granted_ps", "released_ps"),
+    Logged.TURNS: ("cpu", "start_ps", "end_ps", "upkeep", "taken"),
 }
 """Each kind's columns, 64-bit integers. `path` is a records.Path; `object` is its slab's number << 12 | index, -1 for none, and a
 section's hold in picoseconds; `cache` and `lock` are indexes, -1 for a section's cache; `asked_ps` is `granted_ps` if nobody
-held the lock."""
+held the lock. `upkeep` is a records.Upkeep, `taken` 0 for a turn that was given up at once."""
 
 Rows = Any
 """An array of 64-bit integers, (rows, columns of the kind)."""
@@ -41,7 +43,8 @@ Sink = Callable[[Logged, "np.ndarray[Any, Any]"], None]
 class EventLog:
     """One replication's log. The sink gets rows of a kind when there are `room` of them and what is left at the end.
 
-    Each CPU's operations and each lock's holds come in their order. Of a kind that never occurred the sink gets no rows, once.
+    Each CPU's operations, each lock's holds and each CPU's turns come in their order. Of a kind that never occurred the sink gets
+    no rows, once.
     """
 
     def __init__(self, sink: Sink, room: int = ROOM) -> None:
@@ -59,6 +62,10 @@ class EventLog:
     def hold(self, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
         """A lock was released."""
         self._add(Logged.HOLDS, (lock, cpu, asked, granted, released))
+
+    def turn(self, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
+        """A turn of upkeep has ended."""
+        self._add(Logged.TURNS, (cpu, start, end, upkeep, int(taken)))
 
     def _add(self, kind: Logged, row: tuple[int, ...]) -> None:
         rows = self._rows[kind]

@@ -77,12 +77,13 @@ class Interrupts:
 
 
 class Program:
-    """What a CPU's program has under way: a bulk call, `blocks` of pages of its own."""
+    """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep."""
 
     __slots__ = ()
 
     in_bulk: bool
     blocks: int
+    upkeep: int
 
 
 def fields_of(*records: type) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
 from slabdes.paths.outcome import Path as Path
+from slabdes.paths.outcome import Upkeep as Upkeep
 
 SUB_BUCKET_BITS: Final = 7
 """Each power of two is cut into 2**7 buckets, so a bucket is at most 1/128 = 0.8 % wide."""
@@ -101,6 +102,22 @@ class ContentionPoint:
 
 
 @dataclass(frozen=True)
+class UpkeepAtLock:
+    """One lock in all turns of one kind of upkeep: holds, and waits that began while such a turn had acquired it last.
+
+    Times in picoseconds; waits as in LockRecord.wait, whoever else they waited for beside.
+    """
+
+    upkeep: Upkeep
+    holds: int
+    held: int
+    longest_hold: int
+    waits: int
+    waited: int
+    longest_wait: int
+
+
+@dataclass(frozen=True)
 class LockRecord:
     """One lock over a run. `cache` is -1 for locks of no cache; `other` is the node that an alien lock's objects go to.
 
@@ -109,7 +126,7 @@ class LockRecord:
     lock_stat's: waits that began, and acquisitions made, when another CPU had acquired the lock last. They differ from
     `bounces` where the line travels without the lock. `queue_area` is the number of waiters integrated over time, in
     waiter-picoseconds: Little's law says it equals `wait.total`. `points` are all waits that began, also those that the run's
-    end cut off, by the kernel's functions.
+    end cut off, by the kernel's functions. `upkeep` has those kinds that held it.
     """
 
     name: str
@@ -126,6 +143,7 @@ class LockRecord:
     hold: Histogram
     queue_area: int = 0
     points: tuple[ContentionPoint, ...] = ()
+    upkeep: tuple[UpkeepAtLock, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,7 +270,7 @@ class Records:
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
     `spent` says where the time of each path that occurred went, all caches together. `irqs_off` counts how long interrupts
     were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
-    that was handled had waited for them to be on. `reap_turns`: how long each turn of the reap timer took that was not given up,
+    that was handled had waited for them to be on. `turns`: how long each turn of a kind of upkeep took that was not given up,
     all CPUs together, waiting for locks and interrupts included.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
@@ -268,4 +286,4 @@ class Records:
     irqs_off: Histogram
     irq_wait: Histogram
     warnings: tuple[str, ...]
-    reap_turns: Histogram = field(default_factory=Histogram)
+    turns: dict[Upkeep, Histogram] = field(default_factory=dict)

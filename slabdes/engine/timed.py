@@ -27,6 +27,7 @@ from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
+from slabdes.paths.outcome import Upkeep
 from slabdes.paths.sites import LockSite
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
@@ -50,15 +51,18 @@ class TimedLock(SpinLock):
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
     `posted`: the dearest write to a neighbour on a list. `points`: waits begun, by the site of who waits and of who has acquired
-    the lock last (lock_stat's contention points).
+    the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of upkeep, and waits that began
+    behind them, by Upkeep.
     """
 
     __slots__ = (
         "acquisitions",
+        "behind",
         "bounces",
         "cache",
         "contended",
         "digest",
+        "held_in",
         "hold",
         "kind",
         "node",
@@ -82,6 +86,8 @@ class TimedLock(SpinLock):
         self.points: Counter[tuple[LockSite, LockSite]] = Counter()
         self.wait = Histogram()
         self.hold = Histogram()
+        self.held_in = [Histogram() for _upkeep in Upkeep]
+        self.behind = [Histogram() for _upkeep in Upkeep]
         self.digest = 0
         self.since = 0
         self.toll = 0

@@ -36,18 +36,19 @@ class SpinLock:
 
     `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
     `acquired_by` is the CPU that acquired it last and `acquired_from` the site it did so from: the kernel's
-    lock_stat keeps both with each lock. FREE before the first.
+    lock_stat keeps both with each lock. FREE before the first. `acquired_in` is what upkeep that CPU was at, 0 for none.
     """
 
     __slots__ = (
-        "acq_bounces", "acquired_by", "acquired_from", "changed_at", "con_bounces", "drawn", "granted_at", "handoff", "holder",
-        "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
+        "acq_bounces", "acquired_by", "acquired_from", "acquired_in", "changed_at", "con_bounces", "drawn", "granted_at",
+        "handoff", "holder", "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.holder = FREE
         self.acquired_by = self.acquired_from = FREE
+        self.acquired_in = 0
         self.con_bounces = self.acq_bounces = 0
         self.granted_at = 0
         self.waiters: list[int] = []
@@ -119,9 +120,10 @@ def count_contention(lock: Any, cpu: int) -> None:
         lock.con_bounces += 1
 
 
-def count_acquisition(lock: Any, cpu: int, site: int) -> None:
+def count_acquisition(lock: Any, cpu: int, site: int, upkeep: int) -> None:
     """`cpu` has the lock, from `site`: acq-bounces count acquisitions after another CPU's (lock_acquired)."""
     if lock.acquired_by != cpu and lock.acquired_by != FREE:
         lock.acq_bounces += 1
     lock.acquired_by = cpu
     lock.acquired_from = site
+    lock.acquired_in = upkeep

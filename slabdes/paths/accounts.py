@@ -33,6 +33,10 @@ class Accounts(ABC, Generic[Cpu]):
         """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
 
     @abstractmethod
+    def count_turn(self, cpu: Cpu, what: int, start: int, taken: bool) -> None:
+        """Record a turn of an Upkeep that began at `start` and ends now, unless it was given up at once."""
+
+    @abstractmethod
     def count_irqs_off(self, cpu: Cpu, time: int) -> None:
         """Interrupts were off for so long."""
 

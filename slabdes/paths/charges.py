@@ -20,7 +20,7 @@ class ClockedCpu(CpuContext):
     `clock` may run ahead of the simulation's. `work` and `page_work` collect local work that it has yet to live through.
     `blocks` of pages are held by its program itself. `alloc_hit` and `free_hit` are what its program's hits cost.
     `irqs_off_depth` counts the reasons for interrupts to be off, since `irqs_off_at`; they went on at `irqs_on_at`; the next
-    comes at `irq_at`.
+    comes at `irq_at`. `upkeep` says what it does for the caches now, an Upkeep.
     """
 
     __slots__ = ()
@@ -44,6 +44,7 @@ class ClockedCpu(CpuContext):
     irqs_on_at: int
     interrupts: int
     interrupts_lost: int
+    upkeep: int
 
 
 Cpu = TypeVar("Cpu", bound=ClockedCpu)

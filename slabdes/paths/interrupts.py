@@ -15,6 +15,7 @@ from slabdes.paths.accounts import disable_irqs, enable_irqs
 from slabdes.paths.charges import Cpu
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import OperatingKernel, allocate, give_back
+from slabdes.paths.outcome import Upkeep
 
 MOST_IN_A_ROW: Final = 1_000
 """Interrupts that a CPU may handle without anything in between (assumed): more, and it will never get on.
@@ -140,6 +141,8 @@ def _handle(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
         cpu.interrupts_lost += 1
         k.next_interrupt(cpu)
     path = cpu.path
+    upkeep = cpu.upkeep
+    cpu.upkeep = Upkeep.NONE
     began = cpu.clock
     k.remember_accounts(cpu)
     disable_irqs(k, cpu)
@@ -154,3 +157,4 @@ def _handle(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
     k.account_for_interrupt(cpu, began)
     enable_irqs(k, cpu, cpu.clock)
     cpu.path = path
+    cpu.upkeep = upkeep

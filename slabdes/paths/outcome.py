@@ -62,6 +62,18 @@ class Operation(IntEnum):
         return self.name.lower()
 
 
+class Upkeep(IntEnum):
+    """What a CPU does for the caches beside operations; `NONE` while it does operations."""
+
+    NONE = 0
+    REAP = 1
+
+    @property
+    def label(self) -> str:
+        """`reap`, as frames and tables call it."""
+        return self.name.lower()
+
+
 _LABELS: Final = {
     Path.HIT: "hit",
     Path.SHARED: "shared",

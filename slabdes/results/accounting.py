@@ -72,7 +72,8 @@ def _histograms(records: Records) -> Iterator[str]:
     named = {f"latency of cache {cache}, path {path.label}": one for (cache, path), one in records.latency.items()}
     for lock in records.locks:
         named |= {f"wait of {lock.name}": lock.wait, f"hold of {lock.name}": lock.hold}
-    named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait, "reap turns": records.reap_turns}
+    named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait}
+    named |= {f"turns of {upkeep.label}": times for upkeep, times in records.turns.items()}
     for name, histogram in named.items():
         yield from (f"{name}: {problem}" for problem in _histogram(histogram))
 
@@ -155,6 +156,7 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         if _differ([area], [waited]):
             yield f"{name}: {_ps(area)} waiter-picoseconds in its queue, but waits of {_ps(waited)} ps (Little's law)"
     yield from _contention_points(run)
+    yield from _upkeep(run)
     waits = run["locks"]["wait_total_ns"].to_list()
     told = [time for part in ("lock_wait_ns", "handoff_ns") for time in run["cpus"][part]]
     if _differ(waits, told):
@@ -174,6 +176,23 @@ def _contention_points(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     unfinished = begun.total() - run["locks"]["contended"].sum()
     if unfinished > run["cpus"].height:
         yield f"{unfinished} waits for locks began and did not end, but there are {run['cpus'].height} CPUs"
+
+
+def _upkeep(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    """Holds and waits of upkeep are some of their lock's: no more, and no longer."""
+    of = ("kind", "cache", "node", "other")
+    locks = {tuple(row[name] for name in of): row for row in _rows(run["locks"])}
+    some: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in _rows(run["upkeep_locks"]):
+        some.setdefault(tuple(row[name] for name in of), []).append(row)
+    for key, rows in some.items():
+        lock = locks[key]
+        for part, whole in (("holds", "acquisitions"), ("waits", "contended")):
+            if (told := sum(row[part] for row in rows)) > lock[whole]:
+                yield f"{lock['lock']}: upkeep tells {told} {part}, the lock {lock[whole]} {whole}"
+        for part, whole in (("held_total_ns", "hold_total_ns"), ("wait_total_ns", "wait_total_ns")):
+            if (took := _total(row[part] for row in rows)) > _ps(lock[whole]):
+                yield f"{lock['lock']}: upkeep's {part} are {took} ps, the lock's {whole} {_ps(lock[whole])}"
 
 
 def _lock_times(run: dict[str, pl.DataFrame]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def _link_or_copy(frm: str, to: str) -> None:
 
 
 def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0) -> pl.LazyFrame:
-    """A run folder's log of one replication as a lazy Polars frame: `kind` is `operations` or `holds`; times in picoseconds.
+    """A run folder's log of one replication as a lazy Polars frame: `kind` is `operations`, `holds` or `turns`; times in ps.
 
     Rows of each CPU, and of each lock, are in their order. Raises InputError if the run has no such log.
     """

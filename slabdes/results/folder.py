@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.errors import InputError
 from slabdes.files import check_place, read_text
 from slabdes.folders import input_errors, whole_folder, working_path
-from slabdes.results.frames import ADDED_LATER, POINT_COLUMNS, Frames, schema
+from slabdes.results.frames import ADDED_LATER, FRAMES_ADDED_LATER, POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
@@ -196,6 +196,8 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     import polars as pl
 
     if not path.is_file():
+        if name in FRAMES_ADDED_LATER and path.name not in sums:
+            return pl.DataFrame(schema=schema(name))
         raise InputError(str(path), "missing: the run folder is not complete")
     try:
         _check_sum(path, sums)

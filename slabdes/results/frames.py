@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation, Records, Spent, bucket_bounds
+from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation, Records, Spent, UpkeepAtLock, bucket_bounds
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
 from slabdes.engine.records import Path as Path  # likewise the paths
+from slabdes.engine.records import Upkeep as Upkeep  # and the kinds of upkeep
 from slabdes.errors import InputError
 from slabdes.printable import printable
 from slabdes.units import ps_to_ns
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 IRQS_OFF: Final = "off"
 IRQ_WAIT: Final = "wait"
-REAP_TURN: Final = "reap"
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
@@ -74,6 +74,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "contention_points": {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "waiter": "text", "holder": "text", "count": "count",
     },
+    "upkeep_locks": {
+        "upkeep": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
+        "holds": "count", "held_total_ns": "ns", "held_max_ns": "ns",
+        "waits": "count", "wait_total_ns": "ns", "wait_max_ns": "ns",
+    },
     "interrupts": {"what": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns"},
     "interrupt_times": {"what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
     "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
@@ -87,6 +92,8 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns"))
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks",))
+"""Frames that runs of earlier versions lack: they have no rows there."""
 
 POINT_COLUMNS: Final = ("point", "machine", "cpus", "replications", "elapsed_ns", "digest")
 """The columns of `points` that every run has; each swept key has one more, named by the key with its dots."""
@@ -109,10 +116,10 @@ class Frames:
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
     `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
     `lock_times` (a row a bucket of a kind, cache and node); `contention_points` (a row a lock and pair of functions: how many
-    waits began in `waiter` after `holder` had been the last to acquire the lock); `interrupts` (how long they were `off` at a
-    time, how long those handled had to `wait`, how long turns of cache_reap took, `reap`) and `interrupt_times` (a row a bucket
-    of these); `cpus`, `caches`,
-    `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
+    waits began in `waiter` after `holder` had been the last to acquire the lock); `upkeep_locks` (a row a kind of upkeep and
+    lock: its holds, and waits behind them); `interrupts` (how long they were `off` at a time, how long those handled had to
+    `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
+    `caches`, `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
     elapsed_ns is the mean over replications).
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
@@ -123,6 +130,7 @@ class Frames:
     locks: pl.DataFrame
     lock_times: pl.DataFrame
     contention_points: pl.DataFrame
+    upkeep_locks: pl.DataFrame
     interrupts: pl.DataFrame
     interrupt_times: pl.DataFrame
     cpus: pl.DataFrame
@@ -259,8 +267,10 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
         rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
         which = (*key, lock.name, lock.kind.label, names[lock.cache], lock.node)
         rows["contention_points"] += [(*which, point.waiter, point.holder, point.count) for point in lock.points]
+        rows["upkeep_locks"] += [(*key, *_upkeep_row(lock, names[lock.cache], one)) for one in lock.upkeep]
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
-    for what, histogram in ((IRQS_OFF, records.irqs_off), (IRQ_WAIT, records.irq_wait), (REAP_TURN, records.reap_turns)):
+    turns = {upkeep.label: times for upkeep, times in records.turns.items()}
+    for what, histogram in ({IRQS_OFF: records.irqs_off, IRQ_WAIT: records.irq_wait} | turns).items():
         sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
         rows["interrupts"].append((*key, what, *sums))
         rows["interrupt_times"] += [(*key, what, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
@@ -278,6 +288,12 @@ def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
     times = (wait.total, wait.least, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
     counts = (lock.acquisitions, lock.contended, lock.bounces, lock.con_bounces, lock.acq_bounces)
     return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
+
+
+def _upkeep_row(lock: LockRecord, cache: str, one: UpkeepAtLock) -> tuple[Any, ...]:
+    held = (one.holds, ps_to_ns(one.held), ps_to_ns(one.longest_hold))
+    waited = (one.waits, ps_to_ns(one.waited), ps_to_ns(one.longest_wait))
+    return (one.upkeep.label, lock.kind.label, cache, lock.node, lock.other, *held, *waited)
 
 
 def _lock_times(locks: Iterable[LockRecord], names: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:

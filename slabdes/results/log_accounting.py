@@ -20,11 +20,13 @@ def check_log(rows: Mapping[Logged, np.ndarray[Any, Any]]) -> list[str]:
 
     Holds: asked <= granted <= released, and a lock is granted when it was released before. Operations of a CPU: none ends
     before it starts or before the one ahead of it in the log; two have no time in common, unless one lies within the other, as
-    an interrupt handler's do. Neither does a hold share a part of an operation's time: it is all within, or none of it is.
+    an interrupt handler's do. Neither do a hold, an operation and a turn share a part of their times: one is all within the
+    other, or none of it is.
     """
     holds = rows[Logged.HOLDS].tolist()
     operations = rows[Logged.OPERATIONS].tolist()
-    return [*_holds(holds), *_operations(operations), *_holds_in_operations(holds, operations)]
+    turns = rows[Logged.TURNS].tolist()
+    return [*_holds(holds), *_operations(operations), *_holds_within(holds, operations, turns)]
 
 
 def _holds(holds: Iterable[list[int]]) -> Iterator[str]:
@@ -58,9 +60,9 @@ def _nest(spans: list[tuple[int, int]], start: int, end: int) -> Iterator[str]:
     spans.append((start, end))
 
 
-def _holds_in_operations(holds: Iterable[list[int]], operations: Iterable[list[int]]) -> Iterator[str]:
+def _holds_within(holds: Iterable[list[int]], operations: Iterable[list[int]], turns: Iterable[list[int]]) -> Iterator[str]:
     spans = [(cpu, released, -asked) for _lock, cpu, asked, _granted, released in holds]
-    spans += [(cpu, end, -start) for cpu, start, end, *_what in operations]
+    spans += [(cpu, end, -start) for cpu, start, end, *_what in (*operations, *turns)]
     lived: dict[int, list[tuple[int, int]]] = {}
     for cpu, end, start in sorted(spans):
         yield from (f"CPU {cpu}, with its holds: {sentence}" for sentence in _nest(lived.setdefault(cpu, []), -start, end))

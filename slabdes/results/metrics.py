@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from slabdes.engine.records import SUB_BUCKET_BITS
 from slabdes.errors import InputError
-from slabdes.results.frames import OPERATIONS, REAP_TURN, SPENT_PARTS, Frames
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, SPENT_PARTS, Frames
 from slabdes.units import PS_PER_NS
 
 if TYPE_CHECKING:
@@ -323,7 +323,8 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     by = ["point", "what"]
-    sums = frames.interrupts.filter((pl.col("count") > 0) & (pl.col("what") != REAP_TURN)).group_by(by, maintain_order=True).agg(
+    are = (pl.col("count") > 0) & pl.col("what").is_in([IRQS_OFF, IRQ_WAIT])
+    sums = frames.interrupts.filter(are).group_by(by, maintain_order=True).agg(
         pl.col("count").sum().alias("all"), pl.col("total_ns").sum(),
         pl.col("least_ns").min().alias("min_ns"), pl.col("greatest_ns").max().alias("max_ns"),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabdes.errors import MAX_LINE, InputError, shown
-from slabdes.results import accounting, breakdown, contention, metrics, reaping
+from slabdes.results import accounting, breakdown, contention, metrics, upkeep
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -71,13 +71,18 @@ class Run:
         return self.frames.contention_points
 
     @property
+    def upkeep_locks(self) -> pl.DataFrame:
+        """A row a kind of upkeep and lock: its holds, and waits of others behind them."""
+        return self.frames.upkeep_locks
+
+    @property
     def interrupts(self) -> pl.DataFrame:
-        """How long interrupts were off, and how long those handled waited: exact count, total, least and greatest time."""
+        """How long interrupts were off, those handled waited and turns of upkeep took: exact count, total, least and greatest."""
         return self.frames.interrupts
 
     @property
     def interrupt_times(self) -> pl.DataFrame:
-        """Histograms of how long interrupts were off at a time, and of how long they had to wait."""
+        """Histograms of how long interrupts were off at a time, of how long they had to wait, and of turns of upkeep."""
         return self.frames.interrupt_times
 
     @property
@@ -142,8 +147,16 @@ class Run:
         return metrics.interrupt_summary(self.frames)
 
     def reap_summary(self) -> pl.DataFrame:
-        """How often CPUs reaped, how long that took and what it gave back; see `reaping.reap_summary`."""
-        return reaping.reap_summary(self.frames)
+        """How often CPUs reaped, how long that took and what it gave back; see `upkeep.reap_summary`."""
+        return upkeep.reap_summary(self.frames)
+
+    def upkeep_summary(self) -> pl.DataFrame:
+        """The same for every kind of upkeep; see `upkeep.turns`."""
+        return upkeep.turns(self.frames)
+
+    def per_upkeep(self) -> pl.DataFrame:
+        """What turns of upkeep hold, and who waits behind them, a row a point, kind of upkeep and lock; see `upkeep.locks`."""
+        return upkeep.locks(self.frames)
 
     def where_operations_went(self) -> pl.DataFrame:
         """Shares of the time of operations, a row a point and operation; see `metrics.where_operations_went`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.results import breakdown, contention, metrics, reaping
+from slabdes.results import breakdown, contention, metrics, upkeep
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
@@ -57,7 +57,14 @@ TABLES: Final = (
         "interrupts", metrics.interrupt_summary, ("point", "what"), ("mean_ns", *metrics.QUANTILES),
         counts=("count", "handled", "lost"),
     ),
-    Figures("reaping", reaping.reap_summary, ("point",), ("mean_ns", *metrics.QUANTILES), counts=("turns", "reaped")),
+    Figures(
+        "upkeep", upkeep.turns, ("point", "upkeep"), ("mean_ns", *metrics.QUANTILES, "held_ns"),
+        counts=("turns", "reaped", "lost_ns"),
+    ),
+    Figures(
+        "upkeep_locks", upkeep.locks, ("point", *upkeep.KEY), ("mean_hold_ns", "turn_ns", "mean_wait_ns"), shares=("lost_share",),
+        counts=("holds", "held_ns", "waits", "lost_ns"),
+    ),
     Figures(
         "locks", contention.locks, ("point", *contention.LOCK), ("mean_wait_ns", "mean_hold_ns"),
         shares=("lost_share", "contended_share", "bounced_share"), counts=("acquisitions", "lost_ns"),

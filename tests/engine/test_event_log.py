@@ -67,7 +67,7 @@ def test_the_digest_is_that_of_the_logged_rows(engine: Callable[..., Records], m
         assert all(some.dtype == np.int64 and some.shape[1] == len(COLUMNS[kind]) for some in rows[kind])
         # Only the last part is smaller than what was asked for.
         assert all(len(some) >= 100 for some in rows[kind][:-1])
-        assert sum(len(some) for some in rows[kind]) > 100
+        assert sum(len(some) for some in rows[kind]) > 100 or kind is Logged.TURNS
     holds = np.concatenate(rows[Logged.HOLDS])
     assert len(holds) == sum(lock.acquisitions for lock in records.locks)
     assert (holds[:, 2] <= holds[:, 3]).all()

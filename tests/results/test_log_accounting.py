@@ -16,8 +16,12 @@ from slabdes.workload.synthetic import build_synthetic
 Row = tuple[int, ...]
 
 
-def check(holds: list[Row] = [], operations: list[tuple[int, int, int]] = []) -> list[str]:  # noqa: B006  # never changed
-    rows = {Logged.HOLDS: holds, Logged.OPERATIONS: [(*times, 0, 0, 0) for times in operations]}
+Times = tuple[int, int, int]
+
+
+def check(holds: list[Row] = [], operations: list[Times] = [], turns: list[Times] = []) -> list[str]:  # noqa: B006  # never changed
+    others = {Logged.OPERATIONS: [(*times, 0, 0, 0) for times in operations], Logged.TURNS: [(*times, 1, 1) for times in turns]}
+    rows = {Logged.HOLDS: holds} | others
     return check_log({kind: np.array(some, "i8").reshape(-1, len(COLUMNS[kind])) for kind, some in rows.items()})
 
 
@@ -28,7 +32,9 @@ GOOD = (
     {"operations": [(0, 4, 5), (0, 6, 7), (0, 1, 9), (0, 9, 10)]},
     {"holds": [(0, 1, 2, 4, 6)], "operations": [(1, 1, 6), (1, 6, 7)]},
     # In a reap, between two operations.
-    {"holds": [(0, 1, 2, 4, 6)], "operations": [(1, 1, 2), (1, 6, 7)]},
+    {"holds": [(0, 1, 2, 4, 6)], "operations": [(1, 1, 2), (1, 6, 7)], "turns": [(1, 2, 6)]},
+    # A handler in the middle of a reap.
+    {"holds": [(0, 1, 2, 4, 6)], "operations": [(1, 3, 4)], "turns": [(1, 2, 9)]},
 )
 
 
@@ -45,6 +51,10 @@ BAD = (
     ({"operations": [(3, 5, 9), (3, 7, 12)]}, "CPU 3: from 5 to 9 ps, and from 7 to 12 at the same time"),
     (
         {"holds": [(0, 1, 5, 5, 9)], "operations": [(1, 6, 12)]},
+        "CPU 1, with its holds: from 5 to 9 ps, and from 6 to 12 at the same time",
+    ),
+    (
+        {"operations": [(1, 6, 12)], "turns": [(1, 5, 9)]},
         "CPU 1, with its holds: from 5 to 9 ps, and from 6 to 12 at the same time",
     ),
 )

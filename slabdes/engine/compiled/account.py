@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from slabdes.engine.compiled.clock import add
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import Spent
-from slabdes.engine.compiled.numba_tools import function, inline, spent_at
+from slabdes.engine.compiled.layout import N_UPKEEPS, Spent
+from slabdes.engine.compiled.logged import log_turn
+from slabdes.engine.compiled.numba_tools import counts_at, function, inline, spent_at
 from slabdes.engine.compiled.run_layout import Run
 
 LEVELS = 3
 """Accounts that can be remembered at once: of an operation, of a handler that interrupts it, of the handler's operation."""
-IRQS_OFF, IRQ_WAIT, REAP_TURN = 0, 1, 2
-N_TIMES = 3
-"""The histograms of interrupts."""
+IRQS_OFF, IRQ_WAIT = 0, 1
+N_TIMES = 2 + N_UPKEEPS
+"""The histograms of interrupts, and behind them those of turns, by Upkeep."""
+HELD_IN, BEHIND = 0, 1
+"""What is summed up of a lock and a kind of upkeep: its turns' holds, and waits behind them."""
 
 
 @inline
@@ -98,9 +101,20 @@ def count_irq_wait(run: Run, cpu: Cpu, time: int) -> None:
 
 
 @function
-def count_reap_turn(run: Run, cpu: Cpu, time: int) -> None:
-    """A turn of the reap timer has taken so long."""
-    add(run.irq_buckets, run.irq_counts, REAP_TURN, time)
+def count_turn(run: Run, cpu: Cpu, what: int, start: int, taken: bool) -> None:
+    """A turn of an Upkeep ends now, unless it was given up at once."""
+    if taken:
+        add(run.irq_buckets, run.irq_counts, 2 + what, cpu.clock - start)
+    log_turn(run, cpu.number, start, cpu.clock, what, taken)
+
+
+@function
+def count_upkeep(run: Run, which: int, lock: int, upkeep: int, time: int) -> None:
+    """A hold of a lock in a turn of an Upkeep, or a wait behind one, has ended."""
+    counts = counts_at(run.upkeep_counts)[(2 * lock + which) * N_UPKEEPS + upkeep]
+    counts.count += 1
+    counts.total += time
+    counts.greatest = max(counts.greatest, time)
 
 
 @inline

@@ -66,12 +66,16 @@ class Micro(IntEnum):
 
 
 class AtLock:
-    """A lock that the CPU takes, waits for or releases, from which site, since when; who waits behind it. `micro` is a Micro."""
+    """A lock that the CPU takes, waits for or releases, from which site, since when, behind what upkeep; who waits behind it.
+
+    `micro` is a Micro.
+    """
 
     micro: int
     lock: int
     site: int
     asked: int
+    behind: int
     next_waiter: int
 
 

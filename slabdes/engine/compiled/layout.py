@@ -16,9 +16,10 @@ import numpy as np
 
 from slabdes.engine.fields import UNSIGNED, Word, fields_of
 from slabdes.engine.records import SUB_BUCKET_BITS
-from slabdes.paths.outcome import Path
+from slabdes.paths.outcome import Path, Upkeep
 
 N_PATHS: Final = len(Path)
+N_UPKEEPS: Final = len(Upkeep)
 BUCKETS: Final = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS
 """Room for every bucket of a 63-bit value."""
 Array = np.ndarray[Any, Any]
@@ -124,6 +125,7 @@ class Lock(Queue, LockAccount):
     granted_at: int
     acquired_by: int
     acquired_from: int
+    acquired_in: int
     since: int
     toll: int
     relinked: int

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.compiled.account import irqs_go_off, irqs_go_on
+from slabdes.engine.compiled.account import BEHIND, HELD_IN, count_upkeep, irqs_go_off, irqs_go_on
 from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
     GO,
@@ -136,6 +136,7 @@ def _take(run: Run, cpu: Cpu) -> int:
         return GO
     cpu.asked = cpu.clock
     count_contention(held, cpu.number)
+    cpu.behind = held.acquired_in
     ints_at(run.lock_points)[(cpu.lock * N_SITES + cpu.site) * N_SITES + held.acquired_from] += 1
     _queue_changes(held, cpu.clock)
     if held.waiters:
@@ -173,7 +174,7 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
     held.granted_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
-    count_acquisition(held, cpu.number, cpu.site)
+    count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
     owner = ints_at(run.owner)[held.line]
     fetch_line(run, cpu, held.line)
     if owner != cpu.number and owner != NOBODY:
@@ -213,10 +214,12 @@ def _granted(run: Run, cpu: Cpu) -> None:
     held.waiters -= 1
     held.holder = cpu.number
     held.granted_at = now
-    count_acquisition(held, cpu.number, cpu.site)
+    count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
     held.contended += 1
     waited = now - cpu.asked
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock, waited)
+    if cpu.behind:
+        count_upkeep(run, BEHIND, cpu.lock, cpu.behind, waited)
     held.since = cpu.asked
     cpu.clock = now
     cpu.lock_wait += waited - held.handoff
@@ -236,6 +239,8 @@ def _release(run: Run, cpu: Cpu) -> None:
     held = locks_at(run.locks)[cpu.lock]
     now = cpu.clock
     add(run.lock_buckets, run.lock_counts, 2 * cpu.lock + 1, now - held.granted_at)
+    if cpu.upkeep:
+        count_upkeep(run, HELD_IN, cpu.lock, cpu.upkeep, now - held.granted_at)
     log_hold(run, cpu.lock, cpu.number, held.since, held.granted_at, now)
     what = uint64(hold_word(cpu.number, held.granted_at))
     held.digest = fold(held.digest, uint64(held.since), uint64(now), what)

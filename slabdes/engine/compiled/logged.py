@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The event log in compiled code: rows in two buffers that Python empties. A run without a log is compiled without all this.
+"""The event log in compiled code: rows in buffers that Python empties. A run without a log is compiled without all this.
 
 A run's record of type LoggedRun makes numba compile the paths anew, with these parts. Leaves out what a row means
 (`engine/event_log`).
@@ -24,6 +24,8 @@ class LoggedRun(Run):
     n_operations: int
     logged_holds: int
     n_holds: int
+    logged_turns: int
+    n_turns: int
 
 
 STEPS_BETWEEN_EMPTYINGS: Final = 1 << 10
@@ -33,6 +35,7 @@ _SPARE: Final = _ROWS_OF_A_STEP * STEPS_BETWEEN_EMPTYINGS
 """Rows that there is room for beyond ROOM."""
 _OPERATION_BYTES: Final = 8 * len(COLUMNS[Logged.OPERATIONS])
 _HOLD_BYTES: Final = 8 * len(COLUMNS[Logged.HOLDS])
+_TURN_BYTES: Final = 8 * len(COLUMNS[Logged.TURNS])
 
 
 def _log_operation(run: LoggedRun, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
@@ -72,8 +75,26 @@ log_hold = by_run(LoggedRun, _log_hold, _no_hold)
 """Log a hold of a lock, if there is a log."""
 
 
+def _log_turn(run: LoggedRun, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
+    row = ints_at(run.logged_turns + _TURN_BYTES * run.n_turns)
+    run.n_turns += 1
+    row[0] = cpu
+    row[1] = start
+    row[2] = end
+    row[3] = upkeep
+    row[4] = taken
+
+
+def _no_turn(run: Run, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
+    pass
+
+
+log_turn = by_run(LoggedRun, _log_turn, _no_turn)
+"""Log a turn of upkeep, if there is a log."""
+
+
 def _is_full(run: LoggedRun) -> bool:
-    return run.n_operations >= ROOM or run.n_holds >= ROOM
+    return run.n_operations >= ROOM or run.n_holds >= ROOM or run.n_turns >= ROOM
 
 
 def _never_full(run: Run) -> bool:

@@ -23,6 +23,7 @@ from slabdes.engine.compiled.layout import (
     BUCKETS,
     L3,
     N_PATHS,
+    N_UPKEEPS,
     Array,
     Cache,
     Counts,
@@ -51,7 +52,8 @@ from slabdes.units import MAX_RUN_PS
 
 SPARE_SLABS = 1024
 """Slabs that there is room for at the start; room doubles as it is needed."""
-_FRAMES = 10
+NO_BUCKETS = np.zeros(0)
+_FRAMES = 11
 _FRAMES_OF_A_DESCRIPTOR = 8
 """Paths that can be under way at once on a CPU, and as many again for each cache that descriptors' descriptors come from."""
 
@@ -121,6 +123,7 @@ def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     memory.put("lock_buckets", np.zeros((2 * len(lines), BUCKETS)))
     memory.put("lock_counts", no_counts(2 * len(lines)))
     memory.put("lock_points", np.zeros((len(lines), N_SITES, N_SITES)))
+    memory.put("upkeep_counts", blank(Counts, 2 * len(lines) * N_UPKEEPS))
 
 
 def no_counts(histograms: int) -> Array:
@@ -288,6 +291,7 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     """Bring what records are made from back into the objects that the run began with."""
     _unpack_caches(memory, state)
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
+    upkeep = memory["upkeep_counts"].reshape(len(locks), 2, N_UPKEEPS)
     of_lock, of_cpu = fields_of(LockAccount), fields_of(Clock, Account, Interrupts)
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
         for name in of_lock:
@@ -298,10 +302,11 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
             lock.points[LockSite(waiter), LockSite(holder)] = int(points[waiter, holder])
         lock.wait = _histogram(buckets[2 * number], counts[2 * number])
         lock.hold = _histogram(buckets[2 * number + 1], counts[2 * number + 1])
+        lock.held_in, lock.behind = ([_histogram(NO_BUCKETS, sums) for sums in kinds] for kinds in upkeep[number])
     for cpu, packed in zip(cpus, memory["cpus"], strict=True):
         for name in of_cpu:
             setattr(cpu, name, int(packed[name]))
-    cpus[0].irqs_off, cpus[0].irq_wait, cpus[0].reap_turns = (
+    cpus[0].irqs_off, cpus[0].irq_wait, *cpus[0].turns = (
         _histogram(one, sums) for one, sums in zip(memory["irq_buckets"].reshape(N_TIMES, -1), memory["irq_counts"], strict=True)
     )
     # Compiled code counts all CPUs together: records add them up anyway.

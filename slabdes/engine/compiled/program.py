@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.account import count_reap_turn
-from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, settle, unschedule
+from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, unschedule
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
@@ -32,7 +31,7 @@ take_block, begin_take_block = path("take_block")
 give_block, begin_give_block = path("give_block")
 end_bulk, begin_end_bulk = path("end_bulk")
 _, begin_take_interrupts = path("take_interrupts")
-_, begin_cache_reap = path("cache_reap")
+_, begin_reap_turn = path("reap_turn")
 begin_bulk: Callable[[Run, Cpu], None] = paths.begin_bulk
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
 _FINISH = int(Micro.FINISH)
@@ -204,15 +203,10 @@ def reap_turn(run: Run, cpu: Cpu, frame: Frame) -> int:
     if frame.pc == REAP:
         cpu.clock = max(cpu.clock, cpu.reap_at)
         frame.pc = REAP + 1
-        frame.i = cpu.clock
-        begin_cache_reap(run, cpu, run.hz)
+        begin_reap_turn(run, cpu, run.hz)
         return CALLED
-    taken = cpu.ret
     cpu.reap_at = reap_time(run, cpu)
     set_timer(cpu)
-    settle(run, cpu)
-    if taken:
-        count_reap_turn(run, cpu, cpu.clock - frame.i)
     end_of_path(cpu, 0)
     return GO
 

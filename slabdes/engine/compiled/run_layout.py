@@ -37,6 +37,7 @@ class Addresses:
     lock_buckets: int
     lock_counts: int
     lock_points: int
+    upkeep_counts: int
     buckets: int
     counts: int
     spent: int

@@ -24,18 +24,18 @@ from slabdes.errors import InputError
 from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
-from slabdes.paths.charges import ClockedCpu, Tolls
+from slabdes.paths.charges import Tolls
 from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slab import prices
-from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
-from slabdes.paths.slab.prices import SlabCharges
+from slabdes.paths.slab.kernel import ShrinkingKernel
+from slabdes.paths.slab.upkeep import UpkeepCpu, UpkeepKernel
 
 
-class _Cpu(SlabCpu, ClockedCpu):
+class _Cpu(UpkeepCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(ShrinkingKernel[_Cpu], SlabCharges[_Cpu], InterruptedKernel[_Cpu]):
+class _Kernel(ShrinkingKernel[_Cpu], UpkeepKernel[_Cpu], InterruptedKernel[_Cpu]):
     """All that paths and prices ask for."""
 
 
@@ -56,6 +56,7 @@ SLAB: Final = Target(
         "slabdes.paths.slab.free",
         "slabdes.paths.slab.reap",
         "slabdes.paths.slab.shrink",
+        "slabdes.paths.slab.upkeep",
         "slabdes.paths.slab.prices",
         "slabdes.paths.pages",
         "slabdes.paths.operations",
@@ -101,6 +102,7 @@ SLAB: Final = Target(
         "kmem_cache_alloc_node",
         "kmem_cache_free",
         "cache_reap",
+        "reap_turn",
     ),
     rest=("reap_cache", "kmem_cache_shrink", "do_drain", "do_tune_cpucache"),
     helpers=("begin_bulk",),

@@ -107,6 +107,12 @@ class ChargingKernel(prices.SlabCharges[TimedCpu], InterruptedKernel[TimedCpu]):
     def count(self, cpu: TimedCpu, cache: int, path: Path, start: int, what: int) -> None:
         cpu.count(cache, path, start, what)
 
+    def count_turn(self, cpu: TimedCpu, what: int, start: int, taken: bool) -> None:
+        if taken:
+            cpu.turns[what].add(cpu.clock - start)
+        if cpu.log is not None:
+            cpu.log.turn(cpu.number, start, cpu.clock, what, taken)
+
     def count_irqs_off(self, cpu: TimedCpu, time: int) -> None:
         cpu.irqs_off.add(time)
 

@@ -27,7 +27,7 @@ from slabdes.paths.accounts import disable_irqs, enable_irqs
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slab import alloc, free
-from slabdes.paths.slab.kernel import SlabKernel
+from slabdes.paths.slab.upkeep import UpkeepKernel
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 
 
@@ -46,7 +46,7 @@ class Moment(simpy.Event):
         self.callbacks.append(lambda _event: action())
 
 
-class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
+class TimedKernel(ChargingKernel, UpkeepKernel[TimedCpu]):
     """A Kernel on SimPy's clock. `locks` are all locks by number, `gates` what each CPU waits for at the moment."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
@@ -103,14 +103,17 @@ class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
             return
         asked = cpu.clock
         count_contention(record, cpu.number)
+        upkeep = record.acquired_in
         record.points[site, LockSite(record.acquired_from)] += 1
         record.join(cpu.number, asked)
         yield self.new_gate(cpu)
         now = self.now
         record.grant(now)
-        count_acquisition(record, cpu.number, site)
+        count_acquisition(record, cpu.number, site, cpu.upkeep)
         record.contended += 1
         record.wait.add(now - asked)
+        if upkeep:
+            record.behind[upkeep].add(now - asked)
         record.since = asked
         cpu.clock = now
         cpu.lock_wait += now - asked - record.handoff
@@ -142,7 +145,7 @@ class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
         record.since = cpu.clock
         record.retry = None
         self._set_toll(cpu, record)
-        count_acquisition(record, cpu.number, site)
+        count_acquisition(record, cpu.number, site, cpu.upkeep)
         owner = self.lines.owner[record.line]
         self.fetch(cpu, record.line)
         if owner not in (cpu.number, NOBODY):
@@ -168,6 +171,8 @@ class TimedKernel(ChargingKernel, SlabKernel[TimedCpu]):
         now = cpu.clock
         held = now - record.granted_at
         record.hold.add(held)
+        if cpu.upkeep:
+            record.held_in[cpu.upkeep].add(held)
         record.digest = fold(record.digest, record.since, now, hold_word(cpu.number, record.granted_at))
         if cpu.log is not None:
             cpu.log.hold(lock, cpu.number, record.since, record.granted_at, now)

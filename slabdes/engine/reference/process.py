@@ -40,7 +40,7 @@ from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import allocate, give_back, give_block, hold_section, take_block
 from slabdes.paths.outcome import Path
-from slabdes.paths.slab.reap import cache_reap
+from slabdes.paths.slab.upkeep import reap_turn
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
@@ -221,11 +221,8 @@ class Run:
             cpu.clock = when
 
     def _reap(self, cpu: TimedCpu) -> Waits[None]:
-        start = cpu.clock = max(cpu.clock, self._reap_time(cpu))
-        taken = yield from self._path(cache_reap(self.kernel, cpu, self.kernel.settings.hz))
-        cpu.settle()
-        if taken:
-            cpu.reap_turns.add(cpu.clock - start)
+        cpu.clock = max(cpu.clock, self._reap_time(cpu))
+        yield from self._path(reap_turn(self.kernel, cpu, self.kernel.settings.hz))
 
     # Objects on their way between CPUs.
 
