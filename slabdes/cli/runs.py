@@ -91,8 +91,14 @@ def replay(
         str, typer.Option("--think", metavar="HOW", help="Times between operations: recorded, none, or a factor such as 0.1x.")
     ] = "recorded",
     cpus: Annotated[
-        str, typer.Option("--cpus", metavar="RULE", help="Traced CPUs onto the machine's: compact, spread, 1:1, or 0:0,1:24.")
-    ] = "compact",
+        str,
+        typer.Option(
+            "--cpus",
+            metavar="RULE",
+            help="Traced CPUs onto the machine's. nodes: those of one traced node on one node, as far as that is known; 0-3/4-7: "
+            "the same, if the trace does not tell. Or compact, spread, 1:1, or a map: 0:0,1:24.",
+        ),
+    ] = "nodes",
     nodes: Annotated[
         str,
         typer.Option("--nodes", metavar="MAP", help="Machine nodes for those that allocations ask for by number: 2:0,3:1."),
@@ -177,7 +183,7 @@ def replay(
 
     with scratch_folder() as scratch:
         spools = Spools(scratch)
-        machine, allocator, assumed = _assumed(trace, machine, allocator or ("6.1" if from_dump else None), spools)
+        machine, allocator, assumed = _assumed(trace, from_dump, machine, allocator, spools)
         stem = trace.name.partition(".")[0] if trace.name.startswith(".") else trace.name.removesuffix(".gz").removesuffix(".txt")
         named = [] if "all" in cache else cache
         raw: dict[str, Any] = {
@@ -213,13 +219,16 @@ def replay(
     _show(result, folder, as_json, everything, loads, assumed)
 
 
-def _assumed(trace: Path, machine: str | None, allocator: str | None, spools: Spools) -> tuple[str, str, list[str]]:
+def _assumed(
+    trace: Path, from_dump: Path | None, machine: str | None, allocator: str | None, spools: Spools
+) -> tuple[str, str, list[str]]:
     """Machine and allocator of a replay, and why, of those that are not named."""
     from slabdes.study.load import assumed_allocator, assumed_machine
 
     told = []
+    allocator = allocator or ("6.1" if from_dump else None)
     if machine is None:
-        machine, why = assumed_machine(trace, spools)
+        machine, why = assumed_machine(trace, spools, from_dump)
         told.append(why)
     if allocator is None:
         allocator, why = assumed_allocator(trace)

@@ -133,8 +133,9 @@ class TraceWorkload(Frozen):
         json_schema_extra={"allowed": "recorded, none, or a factor such as 0.1x"},
     )
     """Times between operations: as recorded, none, or recorded ones times a factor."""
-    cpus: Name = "compact"
-    """`compact`, `spread`, `1:1`, or a map such as `0:0,1:24`."""
+    cpus: Name = "nodes"
+    """Which CPUs play the traced ones. `nodes`: those that were on one node are on one, as far as the trace or a dump tells, and
+    the others as with `compact`; `0-3/4-7`: the same where one knows better; `compact`, `spread`, `1:1`, or a map: `0:0,1:24`."""
     nodes: str = Field(
         default="",
         pattern=r"^([0-9]{1,4}:[0-9]{1,4}(,[0-9]{1,4}:[0-9]{1,4})*)?$",

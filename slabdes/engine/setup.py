@@ -90,6 +90,19 @@ def recorded_caches(dump: Path, names: Sequence[str]) -> tuple[str, ...]:
     return known
 
 
+def recorded_nodes(experiment: Experiment) -> tuple[int, ...] | None:
+    """The node of each CPU of the system that the experiment's dump is of; None without one."""
+    config = experiment.workload
+    if not isinstance(config, TraceWorkload) or config.from_dump is None:
+        return None
+    return nodes_of_dump(config.from_dump)
+
+
+def nodes_of_dump(dump: Path) -> tuple[int, ...]:
+    """The node of each CPU of the system that the file `dump` is of."""
+    return _first_dump(dump, stamp(dump)).node_of_cpu
+
+
 @lru_cache(maxsize=2)
 def _first_dump(path: Path, _state: tuple[int, ...]) -> Dump:
     return read_dumps(path)[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config import Experiment, TraceWorkload, parse_experiment
+from slabdes.engine.setup import nodes_of_dump
 from slabdes.machine import presets_with
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
@@ -19,6 +20,7 @@ from slabdes.study.plan import PlannedPoint, plan_with
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
 from slabdes.workload.trace.kernel import guess_kernel
+from slabdes.workload.trace.nodes import nodes_needed
 
 THINKS: Final = ("1x", "0.3x", "0.1x", "0.03x", "0.01x", "0.003x", "0.001x", "none")
 """From the recorded load to a thousand times it, about three to the next; then as fast as can be."""
@@ -86,12 +88,19 @@ def _times(think: str) -> float | None:
     return None if think == "none" else 1 / float(think[:-1])
 
 
-def assumed_machine(trace: Path, spools: Spools) -> tuple[str, str]:
-    """The machine of a replay that names none, and why: the smallest preset with the trace's CPUs; `host` if none has so many."""
-    cpus = len(spools.index(trace).events_per_cpu)
-    if fit := presets_with(cpus):
-        return fit[0].name, f"machine {fit[0].name}: the smallest preset with the trace's {cpus} CPUs; --machine names another"
-    return "host", f"machine host: no preset has the trace's {cpus} CPUs; --machine names another"
+def assumed_machine(trace: Path, spools: Spools, dump: Path | None = None) -> tuple[str, str]:
+    """The machine of a replay that names none, and why: the smallest preset with the CPUs and nodes of the trace, or of the dump.
+
+    `host` if none has so many.
+    """
+    index = spools.index(trace)
+    recorded = None if dump is None else nodes_of_dump(dump)
+    cpus, nodes = max(len(index.events_per_cpu), len(recorded or ())), nodes_needed(index, recorded)
+    whose = "trace's" if recorded is None else "dump's"
+    has = f"the {whose} {cpus} CPUs" + (f" and {nodes} nodes" if nodes > 1 else "")
+    if fit := presets_with(cpus, nodes):
+        return fit[0].name, f"machine {fit[0].name}: the smallest preset with {has}; --machine names another"
+    return "host", f"machine host: no preset has {has}; --machine names another"
 
 
 def assumed_allocator(trace: Path) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, geometry_of, recorded_state, version_of
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, version_of
 from slabdes.errors import InputError, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -179,7 +179,8 @@ def _drawn(experiment: Experiment, machine: Machine, spool: Spool | None, replic
     config = experiment.workload
     if isinstance(config, TraceWorkload):
         assert spool is not None
-        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication)
+        nodes = recorded_nodes(experiment)
+        return trace_workload(config, machine, spool, seed=experiment.seed, replication=replication, nodes=nodes)
     return build_synthetic(experiment, machine, replication)
 
 

@@ -21,6 +21,7 @@ from slabdes.study.spools import Phase
 from slabdes.units import PS_PER_NS, PS_PER_S
 from slabdes.workload.trace.caches import TraceCache
 from slabdes.workload.trace.kernel import KernelGuess, guess_kernel
+from slabdes.workload.trace.nodes import TracedNodes, traced_nodes
 from slabdes.workload.trace.replay import ASSUMED_STEP_NS
 from slabdes.workload.trace.spool import Spool
 from slabdes.workload.trace.survey import CpuLoad, Survey, survey
@@ -68,6 +69,8 @@ class TraceInfo:
     asked_nodes: Mapping[int, int]
     warnings: tuple[str, ...]
     moments: int
+    nodes: TracedNodes
+    """Which nodes its CPUs were on, as far as that shows."""
     times: str
     """A sentence on how its times were taken, as far as its header shows."""
 
@@ -77,11 +80,13 @@ class TraceInfo:
         return plain | {"sentences": self.sentences(), "commands": self.commands()}
 
     def sentences(self) -> list[str]:
-        """Two to six sentences made from the numbers."""
+        """Two to seven sentences made from the numbers."""
         told = [self._what(), self._traffic()]
         told += [self._load()] if self.span_s else ["Its clock counts events, so nothing is known of load and think times."]
         if self.times:
             told.append(f"{self.times}.")
+        if len(set(self.nodes.of_cpu.values())) > 1:
+            told.append(f"It was on several nodes: {self.nodes.told(self.cpus)}, {self.nodes.why}.")
         if self.asked_nodes:
             nodes = ", ".join(map(str, list(self.asked_nodes)[:8])) + (", ..." if len(self.asked_nodes) > 8 else "")
             told.append(f"{count_text(sum(self.asked_nodes.values()))} allocations ask for a node by its number ({nodes}).")
@@ -129,7 +134,8 @@ class TraceInfo:
         """What to run next."""
         file = shlex.quote(self.file)
         busiest = shlex.quote(self.caches[0].name)
-        small, large = _machines(len(self.cpus), max(self.asked_nodes, default=0) + 1)
+        nodes = 1 + max((*self.nodes.of_cpu.values(), *self.asked_nodes), default=0)
+        small, large = _machines(len(self.cpus), nodes)
         version = f"--allocator {self.kernel.allocator}"
         told = [f"slabdes replay {file} --cache all --machine {small} {version}"]
         if large:
@@ -170,6 +176,7 @@ def _info(spool: Spool, found: Survey, kernel: KernelGuess) -> TraceInfo:
         asked_nodes=found.asked_nodes,
         warnings=index.warnings,
         moments=found.moments,
+        nodes=traced_nodes(index),
         times=index.recording.of_times(index.clock),
     )
 

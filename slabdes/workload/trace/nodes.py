@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The nodes that a trace's allocations ask for by number, on a machine: which stands for which, and what is said of the others.
+"""The nodes of a trace: which its allocations ask for by number, which stand for them, and which its CPUs were on, if that shows.
 
-Leaves out which node a traced CPU was on, since traces do not say.
+Leaves out where its CPUs are put (`placing`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,83 @@ import numpy.typing as npt
 
 from slabdes.errors import InputError
 from slabdes.workload.programs import ANY_NODE
+from slabdes.workload.trace.index import TraceIndex
 from slabdes.workload.trace.spool import Spool
 
 _SHOWN: Final = 8
 """Nodes listed (assumed)."""
+
+
+@dataclass(frozen=True)
+class TracedNodes:
+    """The node of each traced CPU of which it is known, and how it is."""
+
+    of_cpu: Mapping[int, int] = field(default_factory=dict)
+    why: str = ""
+    guessed: bool = False
+    """Whether nothing but requests tells it."""
+    same_numbers: bool = False
+    """Whether CPUs keep their numbers on a machine that has them on the same nodes: its state is by these."""
+
+    def groups(self, cpus: Iterable[int]) -> dict[int, list[int]]:
+        """Those of `cpus` that were on a node, by node."""
+        found: dict[int, list[int]] = {}
+        for cpu in cpus:
+            if cpu in self.of_cpu:
+                found.setdefault(self.of_cpu[cpu], []).append(cpu)
+        return dict(sorted(found.items()))
+
+    def told(self, cpus: Iterable[int]) -> str:
+        """Which of `cpus` were on which node."""
+        groups = list(self.groups(cpus).items())
+        listed = ", ".join(f"{ranges(some)} on node {node}" for node, some in groups[:_SHOWN])
+        return f"CPUs {listed}{', ...' if len(groups) > _SHOWN else ''}"
+
+
+UNKNOWN: Final = TracedNodes()
+
+
+def traced_nodes(index: TraceIndex, recorded: Sequence[int] | None = None) -> TracedNodes:
+    """The nodes of a trace's CPUs, as a dump of the same system (`recorded`) or the trace's header has them.
+
+    Where neither tells, a CPU is taken to have been on the node that more than half of its requests by number are for: most who
+    ask want their own node's memory.
+    """
+    if recorded is not None:
+        return TracedNodes(dict(enumerate(recorded)), "as the dump has them", same_numbers=True)
+    if index.recording.node_of_cpu:
+        return TracedNodes(index.recording.node_of_cpu, "as its header lists them")
+    by_cpu: dict[int, dict[int, int]] = {}
+    for (cpu, node), count in index.asked.items():
+        by_cpu.setdefault(cpu, {})[node] = count
+    found = {}
+    for cpu, counts in by_cpu.items():
+        node = max(counts, key=counts.__getitem__)
+        if 2 * counts[node] > sum(counts.values()):
+            found[cpu] = node
+    return TracedNodes(found, "as most of their allocations ask that ask for a node by its number", guessed=True)
+
+
+def nodes_needed(index: TraceIndex, recorded: Sequence[int] | None = None) -> int:
+    """Nodes that a machine has to have for a trace: those of its CPUs, as far as known, and those that it asks for."""
+    known = traced_nodes(index, recorded).of_cpu
+    return 1 + max((*known.values(), *(node for _cpu, node in index.asked)), default=0)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers as lists of CPUs are written.
+
+    >>> ranges([0, 1, 2, 5, 7, 8])
+    '0-2,5,7-8'
+    """
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    shown = ",".join("-".join(map(str, part)) for part in parts[:_SHOWN])
+    return f"{shown},..." if len(parts) > _SHOWN else shown
 
 
 def parse_nodes(rule: str, n_nodes: int) -> dict[int, int]:
@@ -77,16 +151,6 @@ def node_warnings(spool: Spool, copies: int, onto: Mapping[int, int], n_nodes: i
             f"{copies} copies they keep it, wherever the copy runs"
         )
     return tuple(told)
-
-
-def split_warnings(spool: Spool, node_of_cpus: Sequence[int], n_nodes: int) -> tuple[str, ...]:
-    """What to say where a trace of several nodes, as far as it shows, is replayed on one; `node_of_cpus`: of a copy's CPUs."""
-    if spool.highest_node < 1 or n_nodes == 1 or len(node_of_cpus) == 1 or len(set(node_of_cpus)) > 1:
-        return ()
-    return (
-        f"{spool.index.path}: allocations ask for several nodes, so its CPUs were on several; all {len(node_of_cpus)} are on "
-        f"node {node_of_cpus[0]} here, and what the split costs is lost: --cpus spread, or a map of CPUs, keeps it",
-    )
 
 
 def _ask(count: int) -> str:

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A spooled trace on a machine: which CPU plays which traced CPU, how copies stand side by side, and their phases.
 
-Leaves out which node a traced CPU was on, since traces do not say; `nodes` has what becomes of explicit `node=` requests.
+Leaves out which nodes a trace's CPUs were on and its allocations ask for (`nodes`), and which CPUs play them (`placing`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.config import CacheConfig, Placement, TraceWorkload
+from slabdes.config import CacheConfig, TraceWorkload
 from slabdes.errors import InputError, nearest
 from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.units import PS_PER_NS
 from slabdes.workload.programs import Recorded, Step, Workload
 from slabdes.workload.trace.loops import Bounded, Loop, in_turn
-from slabdes.workload.trace.nodes import node_warnings, parse_nodes, renumbered, split_warnings
+from slabdes.workload.trace.nodes import node_warnings, parse_nodes, renumbered, traced_nodes
+from slabdes.workload.trace.placing import ReplayMachine, parse_groups, place_copies, split_warnings
 from slabdes.workload.trace.spool import Spool
 from slabdes.workload.trace.think import Think, ThinkRule
 
@@ -28,34 +28,8 @@ PHASE_DIVISOR: Final = 100
 """A copy begins within this part of the trace's length: 1 % (assumed; enough that copies do not go in step)."""
 ASSUMED_STEP_NS: Final = 100
 """Nanoseconds a step is taken to last where there are no think times to tell the trace's length by (assumed)."""
-_MAP: Final = re.compile(r"\d{1,9}:\d{1,9}(,\d{1,9}:\d{1,9})*")
-_ONE_TO_ONE: Final = "1:1"
 _SHOWN: Final = 8
 """CPUs listed in an error (assumed)."""
-_RULES: Final = "compact, spread, 1:1, or a map such as 0:0,1:24"
-
-
-class ReplayMachine(Protocol):
-    """What replay needs to know of a machine."""
-
-    @property
-    def n_cpus(self) -> int:
-        """CPUs, numbered from 0."""
-        ...
-
-    @property
-    def n_nodes(self) -> int:
-        """Nodes, numbered from 0."""
-        ...
-
-    @property
-    def node_of_cpu(self) -> Sequence[int]:
-        """The node of each CPU."""
-        ...
-
-    def choose_cpus(self, count: int, placement: Placement) -> Sequence[int]:
-        """`count` different CPUs in the order in which they are to be used."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -102,15 +76,25 @@ class TraceProgram:
                 yield columns
 
 
-def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, *, seed: int, replication: int) -> Workload:
+def trace_workload(
+    config: TraceWorkload,
+    machine: ReplayMachine,
+    spool: Spool,
+    *,
+    seed: int,
+    replication: int,
+    nodes: Sequence[int] | None = None,
+) -> Workload:
     """The programs of `config.copies` copies of the spooled trace on `machine`. One spool serves any number of calls.
 
+    `nodes`: the node of each traced CPU, where a dump tells it.
     Copy k uses slots from k times the spool's on and starts with a phase of its own (copy 0 with none). Raises
     InputError where the machine has too few CPUs, or a map of CPUs or nodes does not fit.
     """
     onto = parse_nodes(config.nodes, machine.n_nodes)
     think = Think.parse(config.think, "workload.think")
-    homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine)
+    known = parse_groups(config.cpus) if "/" in config.cpus else traced_nodes(spool.index, nodes)
+    homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine, known, onto)
     programs: dict[int, TraceProgram] = {}
     for copy, home in enumerate(homes):
         phase = phase_ps(spool, think, seed=seed, replication=replication, copy=copy)
@@ -118,7 +102,7 @@ def trace_workload(config: TraceWorkload, machine: ReplayMachine, spool: Spool, 
             programs[cpu] = TraceProgram(
                 spool, traced, think, copy * spool.slots, phase, onto, Loop(config.loop), config.in_flight
             )
-    split = split_warnings(spool, [machine.node_of_cpu[cpu] for cpu in homes[0].values()], machine.n_nodes)
+    split = split_warnings(spool, known, config.cpus, homes, machine)
     arrivals = any(program.arrivals for program in programs.values())
     return Workload(
         programs=dict(sorted(programs.items())),
@@ -193,64 +177,3 @@ def phase_ps(spool: Spool, think: Think, *, seed: int, replication: int, copy: i
         length = think.scaled(spool.span_ns)
     word = next(words(stream_key(seed, replication, copy, Purpose.PHASE)))
     return below(word, length // PHASE_DIVISOR + 1)
-
-
-def place_copies(traced: Sequence[int], copies: int, rule: str, machine: ReplayMachine) -> list[dict[int, int]]:
-    """For each copy, the machine CPU of each of the CPUs `traced`.
-
-    `compact` and `spread`: the machine lists CPUs in that order, and each copy takes the next ones for its traced CPUs in
-    ascending order. `1:1` or a map places copy 0; copy k is moved up by k times the smallest stride at which no two copies
-    share a CPU.
-    """
-    needed = len(traced) * copies
-    if needed > machine.n_cpus:
-        problem = f"{len(traced)} traced CPUs x {copies} copies need {needed} CPUs, the machine has {machine.n_cpus}"
-        most = machine.n_cpus // len(traced)
-        fewer = f"1 to {most} copies, or " if most else ""
-        raise InputError("workload.copies", problem, allowed=f"{fewer}a machine with at least {needed} CPUs")
-    if rule in (Placement.COMPACT, Placement.SPREAD):
-        order = machine.choose_cpus(needed, Placement(rule))
-        return [dict(zip(traced, order[copy * len(traced) :], strict=False)) for copy in range(copies)]
-    first = {cpu: cpu for cpu in traced} if rule == _ONE_TO_ONE else _parse_map(rule, traced)
-    _check_homes(first, rule, machine)
-    stride = _stride(sorted(first.values()), copies)
-    homes = [first]
-    for copy in range(1, copies):
-        homes.append({cpu: home + copy * stride for cpu, home in first.items()})
-        _check_homes(homes[copy], rule, machine, f" (copy {copy}, moved up by {copy * stride})")
-    return homes
-
-
-def _check_homes(placed: Mapping[int, int], rule: str, machine: ReplayMachine, shifted: str = "") -> None:
-    for cpu, home in placed.items():
-        if home >= machine.n_cpus:
-            problem = f"{rule[:80]}: traced CPU {cpu} would be CPU {home}{shifted}"
-            raise InputError("workload.cpus", problem, f"CPUs 0 to {machine.n_cpus - 1} of this machine")
-
-
-def _parse_map(rule: str, traced: Sequence[int]) -> dict[int, int]:
-    text = rule.replace(" ", "")
-    if not _MAP.fullmatch(text):
-        raise InputError("workload.cpus", f"{rule[:80]!r}", allowed=_RULES)
-    pairs = [(int(cpu), int(home)) for cpu, _, home in (pair.partition(":") for pair in text.split(","))]
-    mapped = dict(pairs)
-    listed = ", ".join(str(cpu) for cpu in traced[:_SHOWN]) + (", ..." if len(traced) > _SHOWN else "")
-    if len(mapped) != len(pairs):
-        raise InputError("workload.cpus", f"{rule[:80]}: a traced CPU is there twice", allowed=_RULES)
-    if len(set(mapped.values())) != len(mapped):
-        raise InputError("workload.cpus", f"{rule[:80]}: two traced CPUs share one of the machine", allowed="different CPUs")
-    if set(mapped) != set(traced):
-        wrong = min(set(mapped) ^ set(traced))
-        problem = "has no step of the chosen caches" if wrong in mapped else "is not in the map"
-        allowed = f"each of the traced CPUs {listed}"
-        raise InputError("workload.cpus", f"{rule[:80]}: traced CPU {wrong} {problem}", allowed)
-    return mapped
-
-
-def _stride(homes: Sequence[int], copies: int) -> int:
-    """The smallest shift at which `copies` copies of the ascending CPUs `homes` share none."""
-    distances = {later - earlier for index, earlier in enumerate(homes) for later in homes[index + 1 :]}
-    stride = 1
-    while any(distance % stride == 0 and distance // stride < copies for distance in distances):
-        stride += 1
-    return stride

@@ -19,7 +19,7 @@ from slabdes.workload.trace import lines
 from slabdes.workload.trace import spool as spool_module
 from slabdes.workload.trace.events import KmemEvent, KmemReader
 from slabdes.workload.trace.index import index_trace
-from slabdes.workload.trace.replay import place_copies
+from slabdes.workload.trace.placing import place_copies
 from slabdes.workload.trace.spool import load_trace, spool_trace
 from slabdes.workload.trace.think import Think
 

@@ -12,7 +12,8 @@ import pytest
 from slabdes.config import Placement, TraceWorkload
 from slabdes.errors import InputError
 from slabdes.workload.programs import Workload
-from slabdes.workload.trace.replay import ASSUMED_STEP_NS, place_copies, trace_workload
+from slabdes.workload.trace.placing import place_copies
+from slabdes.workload.trace.replay import ASSUMED_STEP_NS, trace_workload
 from slabdes.workload.trace.spool import Spool, load_trace
 
 WriteTrace = Callable[..., Path]
@@ -69,6 +70,11 @@ def test_a_copys_programs_have_objects_and_a_phase_of_their_own(spool: Spool) ->
     assert [(step[0], step[3]) for step in steps[3]] == [(100_000_000 + phase, 5)]
     assert [cache.name for cache in workload.caches] == ["x"]
     assert (workload.operations, workload.windowed, workload.warnings) == (6, False, spool.index.warnings)
+    (told,) = set(replay(spool).warnings) - set(spool.index.warnings)
+    assert told.endswith(
+        "does not tell which nodes its CPUs were on, so a split over nodes may be lost: they are on node 0 here; "
+        "--cpus 3/5 says which were together"
+    )
 
 
 def test_a_program_can_be_run_again_from_its_start(spool: Spool) -> None:
@@ -127,9 +133,9 @@ def test_cpus_are_placed_by_the_rule(rule: str, copies: int, homes: list[dict[in
         ("3:0,5:1,4:2", 1, "traced CPU 4 has no step of the chosen caches"),
         ("3:0,5:0", 1, "two traced CPUs share one of the machine"),
         ("3:0,3:1", 1, "a traced CPU is there twice"),
-        ("everywhere", 1, "'everywhere'; allowed: compact, spread, 1:1, or a map such as 0:0,1:24"),
-        ("3-0", 1, "'3-0'; allowed: compact"),
-        ("", 1, "''; allowed: compact"),
+        ("everywhere", 1, "'everywhere'; allowed: nodes, compact, spread, 1:1, a map such as 0:0,1:24, or CPUs of"),
+        ("3-0", 1, "'3-0'; allowed: nodes, compact"),
+        ("", 1, "''; allowed: nodes, compact"),
     ],
 )
 def test_a_placement_that_does_not_fit_is_refused(rule: str, copies: int, why: str) -> None:
@@ -187,9 +193,11 @@ def test_a_trace_of_several_nodes_on_one_is_said_to_lose_its_split(write_trace: 
     fields = "call_site=f bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
     path = write_trace(*(f"t-1 [{cpu:03d}] 1.0: kmalloc_node: ptr={cpu + 1}00 {fields} node={cpu % 2}" for cpu in range(4)))
     spool = load_trace(path, (), tmp_path / "spool")
-    (told,) = [warning for warning in replay(spool).warnings if "split" in warning]
-    assert told.endswith("all 4 are on node 0 here, and what the split costs is lost: --cpus spread, or a map of CPUs, keeps it")
+    (told,) = [warning for warning in replay(spool, cpus="compact").warnings if "split" in warning]
+    assert "its CPUs were on 2 nodes (CPUs 0,2 on node 0, 1,3 on node 1), as most of their allocations ask" in told
+    assert told.endswith("on node 0 here, and what the split costs is lost; to keep it: --cpus nodes, the default")
     assert [warning for warning in replay(spool, cpus="spread").warnings if "split" in warning] == []
+    assert [warning for warning in replay(spool).warnings if "split" in warning] == []
 
 
 @pytest.mark.parametrize("rule", ["2", "2:", "a:0", "2:0,", "2:0 3:1", "-1:0"])
