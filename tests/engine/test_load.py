@@ -75,7 +75,7 @@ def test_bounded_holds_the_producer_back_and_says_that_the_consumer_is_saturated
 
 
 def test_a_load_that_is_carried_is_not_warned_of(tmp_path: Path) -> None:
-    records = replayed(tmp_path, loop="bounded", think="10x")
+    records = replayed(tmp_path, loop="bounded", think="10x", cpus="compact")
     assert records.warnings == ()
 
 
