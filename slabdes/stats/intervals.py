@@ -60,12 +60,12 @@ class Interval:
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The mean of `values`, one a replication, with its t interval. Raises InputError for no values or a bad confidence."""
-    if not values:
+    if len(values) == 0:
         raise InputError("interval", "no replications", allowed="1 or more")
     n = len(values)
     mean = math.fsum(values) / n
     if n == 1:
-        _check_confidence(confidence)
+        check_confidence(confidence)
         return Interval(mean, None, n, confidence)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Interval(mean, half_width(deviation, n, confidence), n, confidence)
@@ -87,11 +87,11 @@ def section_interval(
     replications it is `mean_interval`. It is at least `resolution` to either side: as finely as values are known. Raises
     InputError for no sections or a bad confidence.
     """
-    if not sections:
+    if len(sections) == 0:
         raise InputError("interval", "no replications", allowed="1 or more")
     n = len(sections)
     if n == 1:
-        _check_confidence(confidence)
+        check_confidence(confidence)
         return Interval(pooled, None, 1, confidence, least, most)
     deviation = math.sqrt(math.fsum((value - pooled) ** 2 for value in sections) / (n - 1))
     return Interval(pooled, max(half_width(deviation, n, confidence), resolution), n, confidence, least, most)
@@ -99,7 +99,7 @@ def section_interval(
 
 def half_width(deviation: float, n: int, confidence: float = CONFIDENCE) -> float:
     """The half width of the interval of a mean of `n` >= 2 values whose sample standard deviation is `deviation`."""
-    _check_confidence(confidence)
+    check_confidence(confidence)
     return t_quantile((1 + confidence) / 2, n - 1) * deviation / math.sqrt(n)
 
 
@@ -128,6 +128,7 @@ def t_quantile(probability: float, freedom: float) -> float:
     return float(stdtrit(freedom, probability))
 
 
-def _check_confidence(confidence: float) -> None:
+def check_confidence(confidence: float) -> None:
+    """Raise InputError for a confidence that is not between 0 and 1, both outside."""
     if not 0 < confidence < 1:
         raise InputError("confidence", f"{confidence!r}", allowed="between 0 and 1, such as 0.95")

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""When there are replications enough, and what several judgements at once are worth.
+
+Sequential stopping by relative precision, and Holm's correction. Leaves out who runs the replications.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from slabdes.errors import InputError
+from slabdes.stats.intervals import Interval, half_width, mean_interval
+
+FEWEST: Final = 5
+"""Replications before the first look: stopping as soon as an interval happens to be narrow would bias what is found."""
+_GROWTH: Final = 2
+"""An early variance is not trusted with more than doubling the replications."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Replicate until intervals are at most `relative` of their values to either side, from `fewest` to `most` replications.
+
+    Raises InputError for a precision that is not above 0, and for fewer than 2 replications.
+    """
+
+    relative: float
+    most: int
+    fewest: int = FEWEST
+
+    def __post_init__(self) -> None:
+        """Refuse what can never be reached or told."""
+        if not 0 < self.relative < math.inf:
+            raise InputError("precision", f"{self.relative!r}", allowed="above 0, such as 0.02 or 2%")
+        if not 2 <= self.fewest <= self.most:
+            raise InputError(
+                "precision", f"{self.fewest} to {self.most} replications", allowed="at least 2, and no fewer at most"
+            )
+
+    def reached(self, interval: Interval) -> bool:
+        """Whether an interval is as narrow as asked for."""
+        half = interval.half_width
+        return half is not None and interval.n >= self.fewest and half <= self.relative * abs(interval.value)
+
+    def more(self, intervals: Sequence[Interval]) -> int:
+        """How many replications to add now, so that all intervals get there; 0 if they are, or if there are `most`.
+
+        All intervals are of the same replications. The number is what the spread so far asks for (Law, Simulation Modeling and
+        Analysis, 5th ed. 2015, 9.4.1), but no more than doubles them.
+        """
+        n = min((interval.n for interval in intervals), default=0)
+        if n < self.fewest:
+            return self.fewest - n
+        return max((self._lacking(interval, min(_GROWTH * n, self.most)) for interval in intervals), default=0)
+
+    def _lacking(self, interval: Interval, cap: int) -> int:
+        """The replications, up to `cap` in all, with which an interval of the same spread would be narrow enough."""
+        n, half, aim = interval.n, interval.half_width, self.relative * abs(interval.value)
+        if half is None or self.reached(interval) or cap <= n:
+            return max(cap - n, 0) if half is None else 0
+        deviation = half / half_width(1.0, n, interval.confidence)
+        return (
+            bisect_left(range(n + 1, cap), True, key=lambda wanted: half_width(deviation, wanted, interval.confidence) <= aim) + 1
+        )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """What each of several p values is worth where all are looked at together, in their order (Holm, Scand. J. Statist. 6, 1979).
+
+    Calling those at most 0.05 different errs anywhere in at most 5 % of cases, whatever they have to do with each other.
+    """
+    result = [0.0] * len(p_values)
+    worst = 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        worst = max(worst, min(p_values[at] * (len(p_values) - rank), 1.0))
+        result[at] = worst
+    return result
+
+
+def p_value(differences: Sequence[float]) -> float:
+    """How often the mean of such differences would be this far from 0 if the true one were 0: Student's paired test, two-sided.
+
+    1 for a single difference, which says nothing. Raises InputError for none.
+    """
+    from scipy.special import stdtr
+
+    interval = mean_interval(differences)
+    if interval.half_width is None:
+        return 1.0
+    error = interval.half_width / half_width(1.0, interval.n) / math.sqrt(interval.n)
+    if error == 0:
+        return 0.0 if interval.value else 1.0
+    return float(2 * stdtr(interval.n - 1, -abs(interval.value) / error))
