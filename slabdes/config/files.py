@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +12,7 @@ from slabdes.config.arrays import plain
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment, TimingRule
 from slabdes.config.refusals import validate
+from slabdes.config.sweeps import SWEEPS, combinations, count
 from slabdes.errors import InputError, shown
 from slabdes.files import MAX_DEPTH, NotToml, check_plain, read_text, toml_of
 
@@ -66,14 +65,14 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
 
     Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
     """
-    base = experiment.model_dump(mode="json", exclude={"sweep"}, exclude_unset=True)
-    keys = list(experiment.sweep)
-    points, size = math.prod(map(len, experiment.sweep.values())), _size(base) + len(keys)
+    base = experiment.model_dump(mode="json", exclude={"sweep", "zip"}, exclude_unset=True)
+    swept = (experiment.sweep, experiment.zip)
+    keys = [*experiment.sweep, *experiment.zip]
+    points, size = count(*swept), _size(base) + len(keys)
     if points > 1 and points * size > MAX_VALUES:
         allowed = f"at most {MAX_VALUES:,} values, all points together: fewer points or caches, or several experiments"
         raise InputError(f"{where}: sweep", f"{points:,} points of {size:,} values", allowed=allowed)
-    for values in itertools.product(*experiment.sweep.values()):
-        settings = dict(zip(keys, values, strict=True))
+    for settings in combinations(*swept):
         raw = _deep_copy(base)
         for key, value in settings.items():
             _put(raw, key, _deep_copy(value), f"{where}: sweep")
@@ -114,9 +113,10 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         table = toml_of(f"value = {text}", f"--set {key}")
     except NotToml:
         table = {}
-    swept = raw.get("sweep")
-    if isinstance(swept, dict):
-        swept.pop(key, None)
+    for name in SWEEPS:
+        swept = raw.get(name)
+        if isinstance(swept, dict):
+            swept.pop(key, None)
     # Text that goes on behind its value with lines of its own is not one.
     _put(raw, key, table["value"] if set(table) == {"value"} else text, f"--set {setting}")
 
@@ -129,9 +129,9 @@ def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:
         )
     if len(parts) > MAX_DEPTH:
         raise InputError(where, f"a key of {len(parts):,} parts", allowed=f"at most {MAX_DEPTH}")
-    if parts[0] == "sweep" and len(parts) > 1:
-        # The keys of this table have dots themselves.
-        parts = ["sweep", dotted.partition(".")[2].strip('"')]
+    if parts[0] in SWEEPS and len(parts) > 1:
+        # The keys of these tables have dots themselves.
+        parts = [parts[0], dotted.partition(".")[2].strip('"')]
     place: Any = raw
     for part in parts[:-1]:
         place = _step(place, part, where)

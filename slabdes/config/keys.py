@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from slabdes.config.fields import Frozen
 from slabdes.config.models import TABLES, Experiment
+from slabdes.config.sweeps import SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
@@ -36,14 +37,15 @@ class Key:
 
 def experiment_keys() -> list[Key]:
     """All of them, in the order of a file: the top ones, then table by table, then workload by workload."""
-    tables = {"sweep", "workload", *TABLES}
+    tables = {*SWEEPS, "workload", *TABLES}
     found = [*_keys(Experiment, "", "", tables)]
     for name, model in TABLES.items():
         found += _keys(model, "cache.NAME." if name == "cache" else f"{name}.", "")
     for kind, model in WORKLOADS.items():
         found += _keys(model, "workload.", kind)
-    sweep = Experiment.model_fields["sweep"].description
-    return [*found, Key("sweep", "", "table of lists, by key", "", "none", _line(sweep))]
+    for name in SWEEPS:
+        found.append(Key(name, "", "table of lists, by key", "", "none", _line(Experiment.model_fields[name].description)))
+    return found
 
 
 def keys_below(prefix: str) -> list[Key]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
@@ -17,7 +17,6 @@ from slabdes.config.fields import (
     MAX_CACHES,
     MAX_CPUS,
     MAX_OBJECT_SIZE,
-    MAX_POINTS,
     FileName,
     Frozen,
     Name,
@@ -25,6 +24,7 @@ from slabdes.config.fields import (
     Truth,
     sorted_set,
 )
+from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.workloads import TraceWorkload, Workload
 
 
@@ -254,8 +254,11 @@ class Experiment(Frozen):
     interrupts: InterruptConfig | None = None
     """None unless given."""
     workload: Workload
-    sweep: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    """Dotted keys to lists of values: every combination is a point."""
+    sweep: Lists = Field(default_factory=dict)
+    """Dotted keys to lists of values, or to a range, { from = 8, to = 120, step = 8 } or { from = 1, to = 64, points = 7, log =
+    true }: every combination is a point."""
+    zip: Lists = Field(default_factory=dict)
+    """Likewise, lists of one length that go side by side: their first values together, then their second ones, and so on."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -263,13 +266,7 @@ class Experiment(Frozen):
         for name, times in names.items():
             if times > 1:
                 raise ValueError(f"cache name {name!r} is given {times} times; allowed: once")
-        for key, values in self.sweep.items():
-            if not values:
-                raise ValueError(f"sweep {key} has no values; allowed: a list of at least one")
-        points = 1
-        for values in self.sweep.values():
-            if (points := points * len(values)) > MAX_POINTS:
-                raise ValueError(f"sweep has more than {MAX_POINTS} points; allowed: at most {MAX_POINTS}")
+        check_sweeps(self.sweep, self.zip)
         if self.workload.kind == "trace":
             self._check_trace(self.workload)
         if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:

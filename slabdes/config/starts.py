@@ -13,6 +13,7 @@ from typing import Final
 
 from slabdes.config.keys import Key, experiment_keys
 from slabdes.config.models import TABLES
+from slabdes.config.sweeps import SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
@@ -74,12 +75,12 @@ def new_experiment(kind: str) -> str:
     if kind not in WORKLOADS:
         raise InputError(f"kind {shown(kind)}", f"there is none{nearest(kind, WORKLOADS)}", allowed=", ".join(WORKLOADS))
     keys = experiment_keys()
-    (sweep,) = (key for key in keys if key.path == "sweep")
+    sweep, together = (next(key for key in keys if key.path == name) for name in SWEEPS)
     about = " ".join((WORKLOADS[kind].__doc__ or "").split())
     lines = [
         *_comment(about),
         *_comment("Run it: slabdes run FILE. Keys behind a # say their default, or an example; take the # away to change one."),
-        *_table("", (key for key in keys if "." not in key.path and key is not sweep), chosen=_CHOSEN_OF_KIND.get(kind, {})),
+        *_table("", (key for key in keys if _is_top(key.path)), chosen=_CHOSEN_OF_KIND.get(kind, {})),
         *_table("machine", keys),
         *_table("cache", keys, commented=kind in _WITHOUT_CACHES),
         *_table("workload", (key for key in keys if key.workload == kind)),
@@ -87,11 +88,20 @@ def new_experiment(kind: str) -> str:
         *_comment(sweep.meaning),
         "# [sweep]",
         f"# {_SWEEPS[kind]}",
+        "",
+        *_comment(together.meaning),
+        "# [zip]",
+        '# "machine.preset" = ["numa-2x4", "numa-4x8"]',
+        '# "seed" = [1, 2]',
     ]
     for name in TABLES:
         if name not in ("machine", "cache"):
             lines += _table(name, keys, commented=name == "interrupts")
     return "\n".join(lines) + "\n"
+
+
+def _is_top(path: str) -> bool:
+    return "." not in path and path not in SWEEPS
 
 
 def _table(

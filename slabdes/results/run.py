@@ -193,7 +193,7 @@ class Run:
         number, machines = single.points["point"].item(), single.points["machine"].to_list()
         return replace(
             self.manifest,
-            experiment=self.manifest.experiment | {"sweep": {key: [value] for key, value in settings.items()}},
+            experiment=self.manifest.experiment | {"sweep": {key: [value] for key, value in settings.items()}, "zip": {}},
             digest=single.digest(),
             machines={name: machine for name, machine in self.manifest.machines.items() if name in machines},
             points=tuple(point for point in self.manifest.points if point["point"] == number),

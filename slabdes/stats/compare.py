@@ -126,7 +126,8 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison
     without = {key, "machine"} if key.startswith("machine.") else {key}
     if key == "machine":
         without |= {name for name in varied if name.startswith("machine.")}
-    without |= {"cpus", "machine.cpus"} if key in ("cpus", "machine.cpus") else set()
+    # A key that is zipped with this one, and the CPUs that machine.cpus sets, go with it.
+    without |= {name for name in varied if metrics.same_grouping(frames.points, name, key)}
     keys = [name for name in varied if name not in without]
     sides = {value: _sides(frames, _points_with(frames, key, value), keys, {}) for value in values}
     first = sides[values[0]]

@@ -14,7 +14,8 @@ from typing import Any, Final
 from slabdes.results.manifest import Manifest
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval, t_quantile
 
-_NOT_ASKED: Final = ("name", "sweep", "engine", "log", "debug")
+_SWEEPS: Final = ("sweep", "zip")
+_NOT_ASKED: Final = ("name", *_SWEEPS, "engine", "log", "debug")
 """Keys of an experiment that change no result."""
 _FILES: Final = ("workload.file", "workload.from_dump", "slabinfo", "machine.file")
 """Keys whose contents are compared, not their names."""
@@ -54,9 +55,14 @@ def differences(first: Manifest, second: Manifest) -> list[Setting]:
     return [*changed, *_files(first, second, found), *_machines(first, second), *_versions(first, second)]
 
 
+def _swept(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    for name in _SWEEPS:
+        table = manifest.experiment.get(name)
+        yield from table.items() if isinstance(table, Mapping) else ()
+
+
 def _many(manifest: Manifest) -> list[str]:
-    sweep = manifest.experiment.get("sweep")
-    return [key for key, values in sweep.items() if len(values) > 1] if isinstance(sweep, Mapping) else []
+    return [key for key, values in _swept(manifest) if len(values) > 1]
 
 
 def _below(key: str, swept: set[str]) -> bool:
@@ -66,8 +72,7 @@ def _below(key: str, swept: set[str]) -> bool:
 def _settings(manifest: Manifest) -> dict[str, Any]:
     """The resolved experiment under dotted keys; a sweep of a single value is that value."""
     flat = dict(_flat({key: value for key, value in manifest.experiment.items() if key not in _NOT_ASKED}))
-    sweep = manifest.experiment.get("sweep")
-    for key, values in sweep.items() if isinstance(sweep, Mapping) else ():
+    for key, values in _swept(manifest):
         if len(values) == 1:
             flat[key] = values[0]
     return flat
