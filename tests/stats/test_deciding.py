@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.stats.deciding import FEWEST, Precision, holm, p_value
+from slabdes.stats.deciding import FEWEST, Looks, Outcome, Precision, holm, p_value
 from slabdes.stats.intervals import Interval, mean_interval
 
 
@@ -77,3 +77,71 @@ def test_a_paired_test_is_student_s() -> None:
     # Of 2, 3, 4 the mean is 3 and the deviation 1: t = 3 sqrt(3) = 5.196 with 2 degrees of freedom.
     assert p_value([2.0, 3.0, 4.0]) == pytest.approx(0.03509, abs=1e-5)
     assert (p_value([1.0]), p_value([1.0, 1.0]), p_value([0.0, 0.0])) == (1.0, 0.0, 1.0)
+
+
+def differing(random: np.random.Generator, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Differences of two sides that are equal: skew as latencies are, each for itself."""
+    return random.exponential(1.0, count) - random.exponential(1.0, count)
+
+
+def looked_at(looks: Looks, random: np.random.Generator, effect: float) -> tuple[Outcome, int]:
+    """What paired differences of two skew sides, of deviation 1 each, come to, and after how many replications."""
+    values: list[float] = []
+    for count in looks.replications:
+        values.extend(effect + differing(random, count - len(values)))
+        outcome = looks.outcome(mean_interval(values, looks.level), first=10.0)
+        if outcome is not Outcome.OPEN:
+            break
+    return outcome, count
+
+
+def test_equal_sides_are_called_different_in_at_most_one_of_twenty_cases() -> None:
+    random = np.random.default_rng(19)
+    found = [looked_at(Looks(most=160), random, 0.0)[0] for _ in range(2_000)]
+    wrong = sum(outcome in (Outcome.HIGHER, Outcome.LOWER) for outcome in found)
+    print(f"{wrong / 20:.2f} % of equal sides called different, {found.count(Outcome.OPEN) / 20:.0f} % left open")
+    assert wrong <= 120  # Binomial(2000, 0.05): 100, give or take two standard deviations of 10
+    at_every_look = sum(naively(random) for _ in range(2_000))
+    print(f"{at_every_look / 20:.1f} % with intervals of 95 % at every look")
+    assert wrong < at_every_look / 2
+
+
+def naively(random: np.random.Generator) -> bool:
+    """Whether someone who looks as often with intervals of 95 % calls equal sides different."""
+    values: list[float] = []
+    for count in Looks(most=160).replications:
+        values.extend(differing(random, count - len(values)))
+        if not mean_interval(values).contains(0.0):
+            return True
+    return False
+
+
+def test_a_difference_that_is_there_is_found_with_few_replications_if_it_is_large() -> None:
+    random = np.random.default_rng(23)
+    large, small = ([looked_at(Looks(most=640), random, effect) for _ in range(200)] for effect in (2.0, 0.4))
+    assert sum(outcome is Outcome.HIGHER for outcome, _count in (*large, *small)) >= 395
+    assert np.mean([count for _outcome, count in large]) < 15 < np.mean([count for _outcome, count in small])
+
+
+def test_a_difference_that_does_not_matter_is_alike_though_it_is_there() -> None:
+    random = np.random.default_rng(29)
+    found = [looked_at(Looks(most=640, indifference=0.1), random, 0.1)[0] for _ in range(200)]  # 1 % of 10, where 10 % matter
+    # Else it was found to be there before it was found to be small.
+    assert found.count(Outcome.ALIKE) >= 180
+    assert found.count(Outcome.ALIKE) + found.count(Outcome.HIGHER) == 200
+
+
+def test_sides_that_do_not_differ_at_all_are_alike_at_the_first_look() -> None:
+    assert Looks(most=20).outcome(mean_interval([0.0, 0.0]), 10.0) is Outcome.ALIKE
+    assert Looks(most=20).outcome(mean_interval([0.0]), 10.0) is Outcome.OPEN
+
+
+def test_looks_double_up_to_the_most() -> None:
+    assert Looks(most=50).replications == [5, 10, 20, 40, 50]
+    assert Looks(most=50).level == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize(("most", "indifference"), [(4, 0.0), (10, -0.1), (10, float("inf"))])
+def test_looks_that_decide_nothing_are_refused(most: int, indifference: float) -> None:
+    with pytest.raises(InputError):
+        Looks(most, indifference)
