@@ -6,7 +6,7 @@ Leaves out running it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class PlannedPoint:
     caches: tuple[CacheConfig, ...]
     warnings: tuple[str, ...]
 
+    def replicated(self, more: int) -> PlannedPoint:
+        """The same point with so many more replications."""
+        replications = self.experiment.replications + more
+        return replace(self, experiment=self.experiment.model_copy(update={"replications": replications}))
+
     def workload(self, replication: int) -> Workload:
         """The programs of one replication, on the caches."""
         drawn = _drawn(self.experiment, self.machine, self.spool, replication)
@@ -75,9 +80,7 @@ def plan_with(experiment: Experiment, spools: Spools, phase: Phase | None = None
 
 def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[PlannedPoint]:
     expanded = [(dict(_flat(settings)), point) for settings, point in expand(experiment)]
-    tasks = sum(point.replications for _settings, point in expanded)
-    if tasks > MAX_TASKS:
-        raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
+    check_tasks(point for _settings, point in expanded)
     machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
     slabinfos: dict[Path, Slabinfo] = {}
     points = []
@@ -92,6 +95,13 @@ def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[P
         size = (len(workload.programs), workload.operations, effort(point, machine, workload))
         points.append(PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings))
     return points
+
+
+def check_tasks(points: Iterable[Experiment]) -> None:
+    """Raise InputError for more runs than a study may have, every replication of every point."""
+    tasks = sum(point.replications for point in points)
+    if tasks > MAX_TASKS:
+        raise InputError("replications", f"{tasks} runs, all points together", allowed=f"at most {MAX_TASKS}")
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
-from slabdes.study.plan import PlannedPoint, plan_with
+from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.workers import run_tasks
 from slabdes.workload.programs import Workload
@@ -44,6 +44,8 @@ COMPILING = "compiling the engine for this machine: about half a minute, kept fo
 
 Progress = Callable[[int], None]
 """Told now and then how many operations are done."""
+Until = Callable[[Frames], int]
+"""Sees the replications of every point so far, and says how many to add to each; 0 when they are enough."""
 
 
 class Engine(Protocol):
@@ -151,19 +153,24 @@ def run_study(
     draw: Draw | None = None,
     where: str | None = None,
     spools: Spools | None = None,
+    until: Until | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
     With `out` they are also written there, with what `draw` adds; finished replications are kept beside it until then, and
     `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work.
     `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for. `spools` has
-    traces that others read, too. Raises InputError for bad input before anything is simulated, Stalled for programs that wait
-    for each other.
+    traces that others read, too. With `until`, the experiment's replications are where it begins: more are added as long as that
+    asks for some. Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
     """
-    study = _Study(experiment, jobs, phase, where, spools)
+    study = _Study(experiment, jobs, phase, where, spools, until)
     if out is None:
         with scratch_folder() as folder:
-            return study.run(folder, None)
+            if until is None:
+                return study.run(folder, None)
+            # Replications are kept from one round to the next.
+            with working_folder(folder / "rounds") as working:
+                return study.run(working.new(), open_partial(working, study.identity, resume=False))
     if finished := _finished(study, out, resume):
         return finished
     check_output(out)
@@ -205,10 +212,18 @@ def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path, phase: 
 class _Study:
     """One study, from what it reads to its results."""
 
-    def __init__(self, experiment: Experiment, jobs: int, phase: Phase | None, where: str | None, spools: Spools | None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        jobs: int,
+        phase: Phase | None,
+        where: str | None,
+        spools: Spools | None,
+        until: Until | None,
+    ) -> None:
         self._spools = spools
         self._began = time.monotonic()
-        self._experiment, self._jobs, self._phase, self._where = experiment, jobs, phase, where
+        self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
         self.inputs = Inputs([point for _settings, point in expand(experiment)])
 
@@ -225,25 +240,44 @@ class _Study:
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
-        effort = sum(point.effort * point.experiment.replications for point in points)
-        engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
-        check_bounds(points, engines, self._jobs, self._where)
-        if partial is not None:
-            check_disk(points, partial.done, partial.working.path, self._where)
         machines = described(point.machine for point in points)
         self._check_manifest(points, machines)
-        _prepare(points, engines, self._phase)
-        frames = concat_frames(self._run_points(points, engines, folder, partial))
+        frames, engines = self._replicated(points, folder, partial)
         manifest = make_manifest(
             frames,
             self._described,
-            "+".join(sorted(set(engines.values()))),
+            "+".join(sorted(engines)),
             machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
             times=_times(points),
         )
         return run_of(manifest, frames)
+
+    def _replicated(
+        self, points: Sequence[PlannedPoint], folder: Path, partial: Partial | None
+    ) -> tuple[Frames, set[EngineName]]:
+        """The frames of every point, with as many replications as are wanted, and the engines that ran them."""
+        used: set[EngineName] = set()
+        while True:
+            engines = self._engines(points, partial)
+            _prepare(points, engines, self._phase)
+            frames = concat_frames(self._run_points(points, engines, folder, partial))
+            used |= set(engines.values())
+            more = 0 if self._until is None else self._until(frames)
+            if not more:
+                return frames, used
+            points = [point.replicated(more) for point in points]
+            check_tasks(point.experiment for point in points)
+
+    def _engines(self, points: Sequence[PlannedPoint], partial: Partial | None) -> Mapping[int, EngineName]:
+        """The engine of each point. Raises InputError for a study that is too large."""
+        effort = sum(point.effort * point.experiment.replications for point in points)
+        engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
+        check_bounds(points, engines, self._jobs, self._where)
+        if partial is not None:
+            check_disk(points, partial.done, partial.working.path, self._where)
+        return engines
 
     def _check_manifest(self, points: Sequence[PlannedPoint], machines: Mapping[str, dict[str, Any]]) -> None:
         """Raise InputError if the manifest that is to come would be too large to be read: nothing but digests is missing."""
