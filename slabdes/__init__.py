@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
-    from slabdes.api import Comparison, Run, Study, TraceInfo, compare, fit, simulate, sweep, trace_info, validate
+    from slabdes.api import Comparison, Run, Study, TraceInfo, compare, decide, fit, simulate, sweep, trace_info, validate
     from slabdes.config import Experiment, load_experiment
     from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled
     from slabdes.machine import Machine, load_machine, preset_names
     from slabdes.results.pandas import to_pandas
     from slabdes.stats.intervals import Interval
+    from slabdes.study.decide import Decided
 
 __all__ = [
-    "simulate", "sweep", "compare", "trace_info", "validate", "fit", "to_pandas",
-    "Run", "Study", "Comparison", "Interval", "TraceInfo", "Experiment", "load_experiment",
+    "simulate", "sweep", "compare", "decide", "trace_info", "validate", "fit", "to_pandas",
+    "Run", "Study", "Comparison", "Decided", "Interval", "TraceInfo", "Experiment", "load_experiment",
     "Machine", "load_machine", "preset_names", "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
     "SlabdesError", "InputError", "CheckFailed", "Stalled",
 ]  # fmt: skip
@@ -32,13 +33,16 @@ __all__ = [
 _ROOMS = {
     "slabdes.allocator.geometry": ("Geometry", "kmem_cache_geometry"),
     "slabdes.allocator.state": ("KmemCache", "KmemList3", "Slab", "SlabState"),
-    "slabdes.api": ("Comparison", "Run", "Study", "TraceInfo", "compare", "fit", "simulate", "sweep", "trace_info", "validate"),
+    "slabdes.api": (
+        "Comparison", "Run", "Study", "TraceInfo", "compare", "decide", "fit", "simulate", "sweep", "trace_info", "validate",
+    ),
     "slabdes.config": ("Experiment", "load_experiment"),
     "slabdes.errors": ("CheckFailed", "InputError", "SlabdesError", "Stalled"),
     "slabdes.machine": ("Machine", "load_machine", "preset_names"),
     "slabdes.results.pandas": ("to_pandas",),
     "slabdes.stats.intervals": ("Interval",),
-}
+    "slabdes.study.decide": ("Decided",),
+}  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 

@@ -21,10 +21,13 @@ from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
 from slabdes.stats import compare as stats_compare
+from slabdes.stats.deciding import Looks
 from slabdes.stats.estimates import quantile
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.scaling import scaling
+from slabdes.study import decide as deciding
 from slabdes.study import trace_info as traces
+from slabdes.study.decide import MOST, Decided
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
 
@@ -194,6 +197,31 @@ def compare(first: Source, second: Source | None = None, *, by: str = "", confid
         sides = (_side(one), _side(other))
         compared = stats_compare.compare_runs(one, other, sides if sides[0] != sides[1] else ("first", "second"), confidence)
     return Comparison(**vars(compared))
+
+
+def decide(
+    experiment: Experiment | Mapping[str, Any] | Path | str,
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    measure: str = "operations/s",
+    *,
+    by: float = 0.0,
+    most: int = MOST,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    progress: Phase | None = None,
+) -> Decided:
+    """Which of two settings of an experiment is better, by dotted keys: replicated until that is decided, or `most` times.
+
+    `measure`: operations/s, waiting, or a time such as alloc.p99. `by` is the difference that does not matter, as a share of
+    the first side. Both sides see the same random numbers. The rest is as in `simulate`. Raises SlabdesError.
+    """
+    looks = Looks(most, by)
+    folder = None if out is None else Path(out)
+    with seen(progress) as phase:
+        options = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
+        return deciding.decide(experiment_of(experiment), first, second, deciding.measure_of(measure), looks, **options)
 
 
 def _side(run: results_run.Run) -> str:

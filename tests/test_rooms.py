@@ -44,7 +44,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "scan": frozenset({"workload", "engine.compiled"}),
     "results": frozenset({"engine.records", "engine.event_log"}),
     "stats": frozenset({"results"}),
-    "study": STUDY | {"allocator.state", "allocator.tunables", "paths.interrupts"},
+    "study": STUDY | {"stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages"},
     # The two rooms of proof.
     "conformance": frozenset(
@@ -64,6 +64,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "results",
             "stats",
             "study.bench",
+            "study.decide",
             "study.load",
             "study.spools",
             "conformance",
@@ -72,7 +73,7 @@ ROOMS: dict[str, frozenset[str]] = {
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
-    "__init__": frozenset({"api", "config", "machine", "allocator", "results", "stats"}),
+    "__init__": frozenset({"api", "config", "machine", "allocator", "results", "stats", "study.decide"}),
     "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or

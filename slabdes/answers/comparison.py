@@ -21,7 +21,8 @@ MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
 _TIME_NAMES: Final = dict(zip(TIMES, ("mean", "p50", "p99", "p99.9"), strict=True))
-_HIGHER_IS_BETTER: Final = ("operations_per_s",)
+HIGHER_IS_BETTER: Final = ("operations_per_s",)
+"""Of times and waiting, less is better."""
 SINGLE: Final = "One replication: nothing is concluded from these differences; --set replications=5 gives intervals."
 
 
@@ -72,7 +73,7 @@ def verdict(row: Compared) -> int:
     change = row.difference
     if change.low is None or change.high is None or change.low <= 0 <= change.high:
         return 0
-    return 1 if (change.low > 0) == (row.measure in _HIGHER_IS_BETTER) else -1
+    return 1 if (change.low > 0) == (row.measure in HIGHER_IS_BETTER) else -1
 
 
 def comparison_answer(compared: Comparison) -> list[str]:
@@ -80,7 +81,7 @@ def comparison_answer(compared: Comparison) -> list[str]:
     pair = focus(compared)
     if all(not one.difference.value for one in compared.rows):
         return [_which(compared, pair)]
-    return [_which(compared, pair), *_where(compared, pair), *_times(pair), _not_told(compared)]
+    return [_which(compared, pair), *lock_sentence(compared, pair), *_times(pair), _not_told(compared)]
 
 
 def focus(compared: Comparison) -> Pair:
@@ -118,7 +119,7 @@ def _which(compared: Comparison, pair: Pair) -> str:
     return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
 
 
-def _where(compared: Comparison, pair: Pair) -> Iterator[str]:
+def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
     """What waiting does, and which lock that is."""
     row = pair.row("share_waiting")
     if row is None or not max(row.first.value, row.second.value):

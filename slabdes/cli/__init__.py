@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import conformance, guide, machines, measuring, reading, runs, traces
+from slabdes.cli import comparing, conformance, guide, machines, measuring, reading, runs, traces
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error, watched
 from slabdes.errors import InputError, SlabdesError, shown
@@ -40,7 +40,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "plot": reading.plot,
     "slabinfo": reading.slabinfo,
     "lock-stat": reading.lock_stat,
-    "compare": reading.compare,
+    "compare": comparing.compare,
     "conform": conformance.conform,
     "geometry": conformance.geometry,
     "bench": measuring.bench,

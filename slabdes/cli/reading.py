@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands that read what runs have left: show, plot, slabinfo, lock-stat, compare. Leaves out running anything."""
+"""Commands that read what runs have left: show, plot, slabinfo, lock-stat. Leaves out running anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slabdes.cli.options import All, Json, PointNumber, Replication, RunFolder
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError, nearest, shown
 from slabdes.folders import free_folder
 
@@ -46,7 +46,7 @@ def show(
     for name in named:
         if name not in TABLES:
             raise InputError(f"--table {name}", f"no table of a run{nearest(name, TABLES)}", allowed=", ".join(TABLES))
-    run = _some_points(Run.load(folder), point, where)
+    run = some_points(Run.load(folder), point, where)
     if as_json:
         print_json(as_plain(run))
     elif named:
@@ -60,7 +60,7 @@ def show(
         print_rich(table(run, everything, str(folder)), WIDTH)
 
 
-def _some_points(run: Run, numbers: Sequence[int], settings: Sequence[str]) -> Run:
+def some_points(run: Run, numbers: Sequence[int], settings: Sequence[str]) -> Run:
     """The run at the points of those numbers and settings; all of it where neither is said."""
     import polars as pl
 
@@ -122,7 +122,7 @@ def plot(
     from slabdes.results.folder import check_output
 
     loaded = Run.load(folder)
-    points = sorted(_some_points(loaded, point, where).frames.point_numbers()) if point or where else None
+    points = sorted(some_points(loaded, point, where).frames.point_numbers()) if point or where else None
     target = out or free_folder(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
     with progress_bar() as progress, whole_folder(target) as drawn:
@@ -161,40 +161,3 @@ def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replica
         print_json([asdict(one) for one in classes])
     else:
         say(lock_stat_text(classes), end="")
-
-
-def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another one, compared with the first.")] = None,
-    by: Annotated[str, typer.Option("--by", metavar="KEY", help="Of one sweep: compare the values of this key.")] = "",
-    where: Where = [],  # noqa: B006 -- typer needs a list and never changes it
-    everything: All = False,
-    as_json: Json = False,
-) -> None:
-    """Compare two runs, or two sides of one sweep.
-
-    Points with the same machine, CPUs and settings are set side by side: operations a second, waiting, means and percentiles,
-    their ratio, and the difference with its 95 % interval, paired by replication on common random numbers.
-    """
-    from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
-    from slabdes.results.run import Run
-    from slabdes.stats.compare import compare_by, compare_runs
-
-    if (second is None) == (not by):
-        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
-    one = _some_points(Run.load(first), (), where)
-    other = one if second is None else _some_points(Run.load(second), (), where)
-    compared = compare_by(one, by) if second is None else compare_runs(one, other, (str(first), str(second)))
-    if as_json:
-        print_json(compared.frame().to_dicts())
-        return
-    for sentence in comparison_answer(compared):
-        say_paragraph(sentence)
-    say("")
-    for line in comparison_about(compared, str(first)):
-        say_paragraph(line)
-    say("")
-    for sheet in comparison_sheets(compared, everything):
-        print_sheet(sheet)
-    if min(compared.replications) > 1:
-        say_paragraph("±: half the 95 % interval over replications, in % of a side's figure (of a share, in points).")

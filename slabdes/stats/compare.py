@@ -174,6 +174,12 @@ def compare_runs(
     return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds and repeated[0] == repeated[1], repeated)
 
 
+def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE) -> Pair:
+    """Two points of one study side by side, paired by replication. Raises InputError for one that is not there."""
+    before, after = (next(iter(_sides(frames, [point], (), {}).values())) for point in points)
+    return Pair({}, points, _rows(before, after, {}, True, confidence), (before.lost, after.lost))
+
+
 def _not_of_machine(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if not key.startswith("machine.")]
 
@@ -219,13 +225,15 @@ def _pairs(
         if after is None:
             continue
         label = {**before.label, **extra}
-        rows = [
-            _compared(label, measure, before, after, paired, confidence)
-            for measure in MEASURES
-            if measure in before.pooled and measure in after.pooled
-        ]
-        found.append(Pair(label, (before.point, after.point), tuple(rows), (before.lost, after.lost)))
+        rows = _rows(before, after, label, paired, confidence)
+        found.append(Pair(label, (before.point, after.point), rows, (before.lost, after.lost)))
     return found
+
+
+def _rows(before: _Side, after: _Side, label: Label, paired: bool, confidence: float) -> tuple[Compared, ...]:
+    """Every measure that both sides have."""
+    both = (measure for measure in MEASURES if measure in before.pooled and measure in after.pooled)
+    return tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
 
 
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:

@@ -87,12 +87,16 @@ def p_value(differences: Sequence[float]) -> float:
 
     1 for a single difference, which says nothing. Raises InputError for none.
     """
+    return p_value_of(mean_interval(differences))
+
+
+def p_value_of(interval: Interval) -> float:
+    """The same of a difference's t interval, from its width."""
     from scipy.special import stdtr
 
-    interval = mean_interval(differences)
     if interval.half_width is None:
         return 1.0
-    error = interval.half_width / half_width(1.0, interval.n) / math.sqrt(interval.n)
+    error = interval.half_width / half_width(1.0, interval.n, interval.confidence) / math.sqrt(interval.n)
     if error == 0:
         return 0.0 if interval.value else 1.0
     return float(2 * stdtr(interval.n - 1, -abs(interval.value) / error))

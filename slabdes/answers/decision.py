@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a decision says: which of two settings is better, by how much, how sure that is, what it took, and why.
+
+Leaves out how it was come to (`study.decide`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+from typing import Final
+
+from slabdes.answers.answer import LITTLE, PARTS
+from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, ratio_text, side_text
+from slabdes.answers.figures import listed
+from slabdes.results.text import Sheet, share_text, time_text
+from slabdes.stats.causes import Causes, Share
+from slabdes.stats.compare import Compared, Comparison
+from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
+
+MOST_CAUSES: Final = 3
+_PARTS: Final = PARTS | {"lock_wait": "waiting for locks", "handoff": "the hand-over of locks"}
+_OPERATIONS: Final = {"alloc": "an allocation", "free": "a free", "section": "a critical section"}
+ERROR: Final = 0.05
+"""What a measure is called different at, all measures together."""
+
+
+def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks: Looks, causes: Causes) -> list[str]:
+    """Which side has more of the measure and by how much, what it took, why, and what not to conclude."""
+    row = compared.pairs[0].row(measure)
+    assert row is not None
+    told = [_which(compared, row, outcome, looks), _cost(compared, looks)]
+    told += [*_why(causes, measure), *lock_sentence(compared, compared.pairs[0])] if outcome is not Outcome.ALIKE else []
+    return [*told, _not_told(compared, outcome, looks)]
+
+
+def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) -> str:
+    first, second = compared.sides
+    values = f"{side_text(row.measure, row.second)} against {side_text(row.measure, row.first)}"
+    name = measure_name(row.measure)
+    by = _relative(row)
+    if outcome is Outcome.ALIKE:
+        if not row.difference.value and not row.difference.half_width:
+            return f"{second} and {first} do not differ in {name}: {values}."
+        return f"{second} and {first} do not differ in {name} by more than {share_text(looks.indifference)}: {values}, {by}."
+    if outcome is Outcome.OPEN:
+        return f"It is not decided whether {second} or {first} is better in {name}: {values}, {by}."
+    better = (outcome is Outcome.HIGHER) == (row.measure in HIGHER_IS_BETTER)
+    return f"{second} is {'better' if better else 'worse'} than {first} in {name}: {values}, {by}."
+
+
+def _relative(row: Compared) -> str:
+    """The difference in per cent of the first side, with its interval; a share's in points."""
+    change = row.difference
+    if row.measure == "share_waiting" or not row.first.value or change.low is None or change.high is None:
+        return f"a difference of {change_text(row)}"
+    low, value, high = (100 * part / row.first.value for part in (change.low, change.value, change.high))
+    return f"{value:+.1f} % (between {low:+.1f} and {high:+.1f} %)"
+
+
+def _cost(compared: Comparison, looks: Looks) -> str:
+    n, looks_at = compared.replications[0], looks.replications
+    made = sum(count <= n for count in looks_at)
+    told = f"It took {n} replications of each side on common random numbers, in {made} look{'s' * (made != 1)}"
+    rarely = f"all {len(looks_at)} looks together err in at most {share_text(1 - looks.confidence)} of cases"
+    return f"{told}; intervals are of {share_text(looks.level)}, so that {rarely}."
+
+
+def _why(causes: Causes, measure: str) -> Iterator[str]:
+    """What an operation's mean time changes by: percentiles have no parts."""
+    op = measure.partition("_")[0]
+    mean = causes.mean
+    if not mean.change:
+        return
+    who = _OPERATIONS.get(op, "an operation")
+    told = f"Why: {who} takes {_change(mean.change)} on average ({time_text(mean.first)}, then {time_text(mean.second)})"
+    parts = [f"{_change(part.change)} is {_PARTS[part.name]}" for part in _worth(causes.parts, mean)]
+    paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(causes.paths, mean)]
+    yield f"{told}; {listed(parts)}; by path, {listed(paths)}."
+
+
+def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:
+    """Those that change by more than little of the mean, the largest."""
+    least = LITTLE * max(mean.first, mean.second)
+    return [share for share in shares[:MOST_CAUSES] if abs(share.change) >= least] or list(shares[:1])
+
+
+def _change(nanoseconds: float) -> str:
+    return f"{time_text(abs(nanoseconds))} {'more' if nanoseconds > 0 else 'less'}"
+
+
+def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:
+    if outcome is Outcome.OPEN:
+        more = f"--most {2 * compared.replications[0]} looks once more, --by 5% asks for no smaller difference"
+        return f"Not to be concluded: that the sides are alike; {more}."
+    return "Not to be concluded: the same of other settings, machines or loads, or of a real machine where validate finds us off."
+
+
+def decision_sheet(compared: Comparison) -> Sheet:
+    """Every measure of both sides, those that differ most in proportion first; `sure` is told after Holm's correction."""
+    rows = sorted(compared.rows, key=lambda row: -_effect(row))
+    worth = holm([p_value_of(row.difference) for row in rows])
+    cells = (
+        (
+            measure_name(row.measure),
+            side_text(row.measure, row.first),
+            side_text(row.measure, row.second),
+            ratio_text(row.ratio),
+            change_text(row),
+            "yes" if p <= ERROR else "no",
+        )
+        for row, p in zip(rows, worth, strict=True)
+    )
+    heads = ("measure", *compared.sides, "ratio", "difference", "differs")
+    title = (
+        f"every measure, by the size of the difference (differs: by more than chance, all together at {share_text(ERROR)}, Holm)"
+    )
+    return Sheet(title, heads, 1, tuple(cells))
+
+
+def _effect(row: Compared) -> float:
+    low, high = sorted((row.first.value, row.second.value))
+    return 0.0 if low == high else high / low if low else inf

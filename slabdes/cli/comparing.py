@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that compares: two runs, two sides of one sweep, or two settings of an experiment, replicated until decided.
+
+Leaves out what is said of them (`answers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys
+from slabdes.cli.output import print_json, print_sheet, progress_bar, say, say_paragraph
+from slabdes.cli.reading import Where, some_points
+from slabdes.cli.runs import RUNS
+from slabdes.errors import InputError, shown
+from slabdes.folders import free_folder
+from slabdes.signals import hint
+
+if TYPE_CHECKING:
+    from slabdes.study.decide import Decided
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN|EXPERIMENT.toml", help="A run folder, or an experiment to be run.")],
+    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another run, compared with the first.")] = None,
+    by: Annotated[
+        str,
+        typer.Option("--by", metavar="KEY|5%", help="Of one sweep: compare this key's values. Of an experiment: what matters."),
+    ] = "",
+    settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
+    others: Annotated[
+        list[str], typer.Option("--vs", metavar="KEY=VALUE", help="An experiment's second side, beside --set; may be repeated.")
+    ] = [],  # noqa: B006 -- as above
+    measure: Annotated[
+        str, typer.Option("--decide", metavar="MEASURE", help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...")
+    ] = "operations/s",
+    most: Annotated[
+        int | None, typer.Option("--most", metavar="N", min=5, help="Replications of each side, at most; 160.")
+    ] = None,
+    where: Where = [],  # noqa: B006 -- as above
+    everything: All = False,
+    out: Out = None,
+    jobs: Jobs = ALL_PROCESSORS,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, two sides of one sweep, or two settings of an experiment.
+
+    Runs: points with the same machine, CPUs and settings are set side by side, paired by replication. An experiment with --set
+    and --vs: both sides are replicated on common random numbers until it is decided which is better in --decide, or that they
+    differ by less than --by; it says why.
+    """
+    if first.suffix == ".toml" or others:
+        if second is not None or where:
+            given = "a second run" if second is not None else "--where"
+            raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
+        _decide(first, settings, others, measure, _share(by), most, out, jobs, resume, as_json)
+        return
+    if settings:
+        raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
+    from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
+    from slabdes.results.run import Run
+    from slabdes.stats.compare import compare_by, compare_runs
+
+    if (second is None) == (not by):
+        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
+    one = some_points(Run.load(first), (), where)
+    other = one if second is None else some_points(Run.load(second), (), where)
+    compared = compare_by(one, by) if second is None else compare_runs(one, other, (str(first), str(second)))
+    if as_json:
+        print_json(compared.frame().to_dicts())
+        return
+    for sentence in comparison_answer(compared):
+        say_paragraph(sentence)
+    say("")
+    for line in comparison_about(compared, str(first)):
+        say_paragraph(line)
+    say("")
+    for sheet in comparison_sheets(compared, everything):
+        print_sheet(sheet)
+    if min(compared.replications) > 1:
+        say_paragraph("±: half the 95 % interval over replications, in % of a side's figure (of a share, in points).")
+
+
+def _share(text: str) -> float:
+    """A share as people type it: 5%, 0.05; nothing is 0. Raises InputError for anything else."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number or "0") / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise InputError("--by", f"{shown(text)!r}", allowed="with an experiment a share that does not matter, such as 5%")
+    return value
+
+
+def _decide(
+    path: Path,
+    settings: list[str],
+    others: list[str],
+    measure: str,
+    by: float,
+    most: int,
+    out: Path | None,
+    jobs: int,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from slabdes.api import decide
+    from slabdes.config import load_experiment
+    from slabdes.results.partial import is_begun
+
+    if not others:
+        raise InputError("compare", "there is no second side", allowed="--set KEY=VALUE --vs KEY=OTHER")
+    folder = out or free_folder(RUNS / f"{path.stem}-decided", resume)
+    hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(folder) else "")
+    loaded, vs = load_experiment(path, settings), load_experiment(path, [*settings, *others])
+    with progress_bar() as progress:
+        decided = decide(
+            loaded,
+            _said(loaded, others),
+            _said(vs, others),
+            measure,
+            by=by,
+            most=most,
+            out=folder,
+            jobs=jobs,
+            resume=resume,
+            progress=progress,
+        )
+    _show(decided, folder, as_json)
+
+
+def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
+    """What an experiment has under the keys that settings name."""
+    from slabdes.stats.differences import setting_of
+
+    told = experiment.model_dump(mode="json")
+    return {key: setting_of(told, key) for key in (setting.partition("=")[0].strip() for setting in settings)}
+
+
+def _show(decided: Decided, folder: Path, as_json: bool) -> None:
+    from slabdes.answers.decision import decision_answer, decision_sheet
+    from slabdes.stats.causes import causes
+
+    op = decided.measure.partition("_")[0]
+    why = causes(decided.run.frames, decided.pair.points, op if op in ("alloc", "free", "section") else None)
+    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks, why)
+    if as_json:
+        rows = decided.compared.frame().to_dicts()
+        print_json({"folder": str(folder), "answer": told, "outcome": decided.outcome.value, "measures": rows})
+        return
+    for sentence in told:
+        say_paragraph(sentence)
+    say("")
+    print_sheet(decision_sheet(decided.compared))
+    say(f"results, frames and figures of both sides: {folder}")

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs two settings of one experiment on common random numbers until it is decided which is better in one measure.
+
+Both are points of one study, so the run folder, --resume and workers are a study's. Leaves out words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from slabdes.config import Experiment, parse_experiment
+from slabdes.errors import InputError, nearest, shown
+from slabdes.results.frames import Frames
+from slabdes.results.run import Run
+from slabdes.results.text import setting_text
+from slabdes.stats.compare import MEASURES, Comparison, Pair, compare_points
+from slabdes.stats.deciding import Looks, Outcome
+from slabdes.stats.differences import Setting, setting_of
+from slabdes.study.run import run_study
+
+POINTS: Final = (0, 1)
+MOST: Final = 160
+"""Replications of each side where nobody says more: six looks (a choice)."""
+_SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
+_TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "p999": "p999_ns"}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Both sides, every measure of theirs at `looks.level`, and what they come to in `measure`."""
+
+    run: Run
+    compared: Comparison
+    measure: str
+    outcome: Outcome
+    looks: Looks
+
+    @property
+    def pair(self) -> Pair:
+        """The two points."""
+        return self.compared.pairs[0]
+
+
+def measure_of(name: str) -> str:
+    """A measure by the name that users give it: `alloc.p99`, `free.mean`, `operations/s`, `waiting`, or as frames have it."""
+    op, dot, time = name.partition(".")
+    found = _SHORT.get(name, f"{op}_{_TIMES.get(time, '')}" if dot else name)
+    if found not in MEASURES:
+        known = [*_SHORT, *(f"{op}.{time}" for op in ("alloc", "free", "section") for time in ("mean", "p50", "p99", "p99.9"))]
+        raise InputError(f"--decide {shown(name)}", f"no measure{nearest(name, known)}", allowed=", ".join(known))
+    return found
+
+
+def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any]) -> Experiment:
+    """An experiment of two points, `first` and `second` by dotted keys; what only one side says is the experiment's on the other.
+
+    Raises InputError for an experiment that is swept already, and for sides without a difference.
+    """
+    if experiment.sweep or experiment.zip:
+        swept = ", ".join([*experiment.sweep, *experiment.zip])
+        raise InputError(
+            "compare", f"the experiment sweeps {shown(swept, 80)}", allowed="one setting: --set KEY=VALUE ends a sweep"
+        )
+    told = experiment.model_dump(mode="json")
+    sides = [{key: side.get(key, setting_of(told, key)) for key in dict.fromkeys([*first, *second])} for side in (first, second)]
+    differing = {key: [value, sides[1][key]] for key, value in sides[0].items() if value != sides[1][key]}
+    if not differing:
+        raise InputError("compare", "both sides have the same settings", allowed="--set KEY=VALUE --vs KEY=OTHER")
+    raw = experiment.model_dump(mode="json", exclude_unset=True)
+    return parse_experiment(raw | {"zip": differing}, "compare")
+
+
+@dataclass
+class _Until:
+    """Looks at the sides at their next number of replications."""
+
+    measure: str
+    looks: Looks
+    outcome: Outcome = field(default=Outcome.OPEN, init=False)
+
+    def __call__(self, frames: Frames) -> int:
+        """How many replications are to be added."""
+        row = compare_points(frames, POINTS, self.looks.level).row(self.measure)
+        if row is None:
+            known = compare_points(frames, POINTS).rows
+            raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in known))
+        self.outcome = self.looks.outcome(row.difference, row.first.value)
+        n = row.first.n
+        return next((count - n for count in self.looks.replications if count > n), 0) if self.outcome is Outcome.OPEN else 0
+
+
+def decide(
+    experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any], measure: str, looks: Looks, **options: Any
+) -> Decided:
+    """Replicate both sides until it is decided which has more of `measure`, or there are `looks.most` replications.
+
+    `options` are those of `run_study`. Raises InputError for sides that cannot be run, and a measure that they do not have.
+    """
+    sides = sides_of(experiment, first, second).model_copy(update={"replications": looks.fewest})
+    until = _Until(measure, looks)
+    run = run_study(sides, until=until, **options)
+    settings = tuple(Setting(key, *values) for key, values in sides.zip.items())
+    repeated = run.manifest.replications
+    pair = compare_points(run.frames, POINTS, looks.level)
+    row = pair.row(measure)
+    assert row is not None
+    compared = Comparison(_names(settings), "", (pair,), settings, 0, True, (repeated, repeated))
+    return Decided(run, compared, measure, looks.outcome(row.difference, row.first.value), looks)
+
+
+def _names(settings: Sequence[Setting]) -> tuple[str, str]:
+    """What the sides are called: by the last words of their keys, `limit 60, batchcount 30`."""
+    first, second = (
+        ", ".join(
+            f"{setting.key.rpartition('.')[2]} {'by default' if value is None else setting_text(value)}"
+            for setting, value in side
+        )
+        for side in ([(one, one.first) for one in settings], [(one, one.second) for one in settings])
+    )
+    return first, second
