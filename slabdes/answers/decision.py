@@ -15,7 +15,7 @@ from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sente
 from slabdes.answers.figures import listed
 from slabdes.results.text import Sheet, share_text, time_text
 from slabdes.stats.causes import Causes, Share
-from slabdes.stats.compare import Compared, Comparison
+from slabdes.stats.compare import Compared, Comparison, resolution_of
 from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
 
 MOST_CAUSES: Final = 3
@@ -40,9 +40,9 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
     name = measure_name(row.measure)
     by = _relative(row)
     if outcome is Outcome.ALIKE:
-        if not row.difference.value and not row.difference.half_width:
-            return f"{second} and {first} do not differ in {name}: {values}."
-        return f"{second} and {first} do not differ in {name} by more than {share_text(looks.indifference)}: {values}, {by}."
+        least = max(looks.indifference, resolution_of(row.measure))
+        more = f" by more than {share_text(least)}" if least and row.difference.half_width else ""
+        return f"{second} and {first} do not differ in {name}{more}: {values}, {by}."
     if outcome is Outcome.OPEN:
         return f"It is not decided whether {second} or {first} is better in {name}: {values}, {by}."
     better = (outcome is Outcome.HIGHER) == (row.measure in HIGHER_IS_BETTER)

@@ -38,9 +38,7 @@ def compare(
     measure: Annotated[
         str, typer.Option("--decide", metavar="MEASURE", help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...")
     ] = "operations/s",
-    most: Annotated[
-        int | None, typer.Option("--most", metavar="N", min=5, help="Replications of each side, at most; 160.")
-    ] = None,
+    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="Likewise: replications of each side, at most.")] = 160,
     where: Where = [],  # noqa: B006 -- as above
     everything: All = False,
     out: Out = None,

@@ -236,9 +236,14 @@ def _rows(before: _Side, after: _Side, label: Label, paired: bool, confidence: f
     return tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
 
 
+def resolution_of(measure: str) -> float:
+    """How finely a measure is known, as a share of it: percentiles come from a histogram."""
+    return metrics.RESOLUTION if measure.partition("_")[2] in metrics.QUANTILES else 0.0
+
+
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:
     most = 1.0 if measure == "share_waiting" else float("inf")
-    coarse = metrics.RESOLUTION if measure.partition("_")[2] in metrics.QUANTILES else 0.0
+    coarse = resolution_of(measure)
     first, second = (
         section_interval(one.pooled[measure], one.alone[measure], confidence, 0.0, most, coarse * one.pooled[measure])
         for one in (before, after)

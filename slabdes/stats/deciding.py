@@ -147,11 +147,14 @@ class Looks:
         """The confidence of the interval at each look."""
         return 1 - (1 - self.confidence) / len(self.replications)
 
-    def outcome(self, difference: Interval, first: float) -> Outcome:
-        """What the interval of a difference at a look, made with `level`, says; `first` is the first side's value."""
-        matters = self.indifference * abs(first)
+    def outcome(self, difference: Interval, first: float, resolution: float = 0.0) -> Outcome:
+        """What the interval of a difference at a look, made with `level`, says.
+
+        `first` is the first side's value; `resolution` is how finely values are known, as a share of it: no less can matter.
+        """
         if difference.low is None or difference.high is None:
             return Outcome.OPEN
-        if (difference.low, difference.high) == (0, 0) or (-matters < difference.low and difference.high < matters):
+        matters = max(self.indifference, resolution) * abs(first)
+        if -matters <= difference.low and difference.high <= matters:
             return Outcome.ALIKE
         return Outcome.HIGHER if difference.low > 0 else Outcome.LOWER if difference.high < 0 else Outcome.OPEN

@@ -6,7 +6,7 @@ Both are points of one study, so the run folder, --resume and workers are a stud
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
-from slabdes.stats.compare import MEASURES, Comparison, Pair, compare_points
+from slabdes.stats.compare import MEASURES, Compared, Comparison, Pair, compare_points, resolution_of
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.differences import Setting, setting_of
 from slabdes.study.run import run_study
@@ -72,6 +72,11 @@ def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[s
     return parse_experiment(raw | {"zip": differing}, "compare")
 
 
+def outcome_of(row: Compared, looks: Looks) -> Outcome:
+    """What a measure of both sides comes to."""
+    return looks.outcome(row.difference, max(row.first.value, row.second.value), resolution_of(row.measure))
+
+
 @dataclass
 class _Until:
     """Looks at the sides at their next number of replications."""
@@ -86,7 +91,7 @@ class _Until:
         if row is None:
             known = compare_points(frames, POINTS).rows
             raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in known))
-        self.outcome = self.looks.outcome(row.difference, row.first.value)
+        self.outcome = outcome_of(row, self.looks)
         n = row.first.n
         return next((count - n for count in self.looks.replications if count > n), 0) if self.outcome is Outcome.OPEN else 0
 
@@ -107,16 +112,14 @@ def decide(
     row = pair.row(measure)
     assert row is not None
     compared = Comparison(_names(settings), "", (pair,), settings, 0, True, (repeated, repeated))
-    return Decided(run, compared, measure, looks.outcome(row.difference, row.first.value), looks)
+    return Decided(run, compared, measure, outcome_of(row, looks), looks)
 
 
 def _names(settings: Sequence[Setting]) -> tuple[str, str]:
     """What the sides are called: by the last words of their keys, `limit 60, batchcount 30`."""
-    first, second = (
-        ", ".join(
-            f"{setting.key.rpartition('.')[2]} {'by default' if value is None else setting_text(value)}"
-            for setting, value in side
-        )
-        for side in ([(one, one.first) for one in settings], [(one, one.second) for one in settings])
-    )
-    return first, second
+
+    def name(side: Callable[[Setting], Any]) -> str:
+        values = ("by default" if side(one) is None else setting_text(side(one)) for one in settings)
+        return ", ".join(f"{one.key.rpartition('.')[2]} {value}" for one, value in zip(settings, values, strict=True))
+
+    return name(lambda one: one.first), name(lambda one: one.second)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Two settings of an experiment, replicated until it is decided which is better."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import slabdes
+from slabdes.answers.decision import decision_answer, decision_sheet
+from slabdes.config import parse_experiment
+from slabdes.errors import InputError
+from slabdes.stats.causes import causes
+from slabdes.stats.deciding import Looks, Outcome
+from slabdes.study.decide import decide, measure_of
+
+BASE: dict[str, Any] = {
+    "engine": "reference",
+    "machine": {"preset": "numa-2x4"},
+    "cache": [{"name": "a", "size": 256, "limit": 20}],
+    "workload": {"kind": "mix", "operations": 60, "live": 20},
+}
+LIMIT = "cache.0.limit"
+
+
+@pytest.fixture(scope="module")
+def larger() -> slabdes.Decided:
+    return slabdes.decide(BASE, {LIMIT: 4}, {LIMIT: 60}, "alloc.mean", most=20)
+
+
+def sentences(decided: slabdes.Decided) -> list[str]:
+    why = causes(decided.run.frames, decided.pair.points, "alloc")
+    return decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks, why)
+
+
+def test_a_large_difference_is_decided_at_the_first_look_and_told_with_its_interval_and_cause(larger: slabdes.Decided) -> None:
+    assert (larger.outcome, larger.run.manifest.replications) == (Outcome.LOWER, 5)
+    row = larger.pair.row("alloc_mean_ns")
+    assert row is not None
+    assert row.difference.confidence == pytest.approx(1 - 0.05 / 3)  # looks at 5, 10 and 20
+    which, cost, why, *_lock, _not = sentences(larger)
+    assert which.startswith("limit 60 is better than limit 4 in alloc mean: ")
+    assert f"{100 * row.difference.value / row.first.value:+.1f} %" in which
+    assert "5 replications of each side" in cost
+    assert "1 look;" in cost
+    assert why.startswith("Why: an allocation takes ")
+
+
+def test_parts_and_paths_add_up_to_the_difference_of_the_means(larger: slabdes.Decided) -> None:
+    found = causes(larger.run.frames, larger.pair.points, "alloc")
+    row = larger.pair.row("alloc_mean_ns")
+    assert row is not None
+    assert (found.mean.first, found.mean.second) == pytest.approx((row.first.value, row.second.value))
+    assert sum(part.change for part in found.parts) == pytest.approx(row.difference.value)
+    assert sum(path.change for path in found.paths) == pytest.approx(row.difference.value)
+
+
+def test_the_sides_are_points_of_one_study_that_can_be_run_again(larger: slabdes.Decided) -> None:
+    assert larger.run.manifest.experiment["zip"] == {LIMIT: [4, 60]}
+    again = slabdes.simulate(larger.run.manifest.experiment | {"replications": larger.run.manifest.replications})
+    assert again.digest == larger.run.digest
+
+
+def test_every_measure_is_told_the_largest_difference_first(larger: slabdes.Decided) -> None:
+    sheet = decision_sheet(larger.compared)
+    ratios = [max(float(row[3].replace(",", "")), 1 / float(row[3].replace(",", ""))) for row in sheet.rows]
+    assert ratios == sorted(ratios, reverse=True)
+    assert {row[0] for row in sheet.rows} >= {"operations/s", "alloc p99", "free mean", "CPU time waiting"}
+    assert {row[-1] for row in sheet.rows} <= {"yes", "no"}
+
+
+def test_a_setting_that_changes_nothing_is_alike_at_once() -> None:
+    decided = slabdes.decide(BASE, {"name": "one"}, {"name": "other"}, "alloc.p99", most=20)
+    assert (decided.outcome, decided.run.manifest.replications) == (Outcome.ALIKE, 5)
+    assert sentences(decided)[0].startswith("name other and name one do not differ in alloc p99 by more than 0.4 %: ")
+
+
+def test_what_is_open_is_replicated_more_and_said_to_be_open() -> None:
+    # Another seed changes nothing but chance.
+    decided = slabdes.decide(BASE, {"seed": 1}, {"seed": 2}, "alloc.mean", most=20)
+    assert (decided.outcome, decided.run.manifest.replications) == (Outcome.OPEN, 20)
+    which, cost, *_, last = sentences(decided)
+    assert which.startswith("It is not decided whether seed 2 or seed 1 is better")
+    assert "20 replications of each side on common random numbers, in 3 looks" in cost
+    assert "--most 40" in last
+
+
+def test_a_difference_that_does_not_matter_ends_the_search() -> None:
+    decided = slabdes.decide(BASE, {"seed": 1}, {"seed": 2}, "alloc.p50", by=0.5, most=20)
+    assert decided.outcome is Outcome.ALIKE
+    assert "do not differ in alloc p50 by more than 50.0 %" in sentences(decided)[0]
+
+
+def test_it_is_gone_on_with_after_an_interruption(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def interrupt(_what: str, done: int, total: int) -> None:
+        seen.append((done, total))
+        if total > 9_000 and done > total * 0.8:  # of the second round
+            raise KeyboardInterrupt
+
+    def again(**options: Any) -> slabdes.Decided:
+        sides: Any = ({"seed": 1}, {"seed": 2})
+        return decide(parse_experiment(BASE, "base"), *sides, "alloc_mean_ns", Looks(10), out=tmp_path / "run", **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        again(phase=interrupt)
+    with pytest.raises(InputError, match="finished replications of this experiment"):
+        again()
+    seen.clear()
+    gone_on = again(resume=True, phase=lambda _what, done, total: seen.append((done, total)))
+    assert seen[0][0] == seen[0][1]  # the first round is not run again
+    assert gone_on.run.digest == slabdes.decide(BASE, {"seed": 1}, {"seed": 2}, "alloc.mean", most=10).run.digest
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["replications"] == 10
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [({LIMIT: 4}, {LIMIT: 4}, "both sides have the same settings"), ({LIMIT: 20}, {}, "both sides have the same settings")],
+)
+def test_sides_that_cannot_be_told_apart_are_refused(first: dict[str, Any], second: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        slabdes.decide(BASE, first, second)
+
+
+def test_a_sweep_is_no_side() -> None:
+    with pytest.raises(InputError, match="the experiment sweeps seed"):
+        slabdes.decide(BASE | {"sweep": {"seed": [1, 2]}}, {LIMIT: 4}, {LIMIT: 8})
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("operations/s", "operations_per_s"),
+        ("waiting", "share_waiting"),
+        ("alloc.p99.9", "alloc_p999_ns"),
+        ("free.p50", "free_p50_ns"),
+    ],
+)
+def test_measures_have_short_names(name: str, measure: str) -> None:
+    assert measure_of(name) == measure
+
+
+def test_an_unknown_measure_is_told_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"no measure \(did you mean alloc\.p99\?\)"):
+        measure_of("alloc.p98")
+    with pytest.raises(InputError, match="neither side has section_mean_ns"):
+        slabdes.decide(BASE, {LIMIT: 4}, {LIMIT: 8}, "section.mean")
+
+
+def test_looks_use_what_is_left_to_error_up_only_once() -> None:
+    assert Looks(20).level == pytest.approx(1 - 0.05 / 3)
