@@ -9,16 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from slabdes.config import EngineName, Experiment, expand
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
-from slabdes.errors import InputError, tell
+from slabdes.errors import InputError
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
-from slabdes.machine.topology import Machine
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
@@ -26,73 +24,19 @@ from slabdes.results.manifest import Manifest, counting_versions, make_manifest,
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
+from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.workers import run_tasks
-from slabdes.workload.programs import Workload
 
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
 """Adds to a run folder before it has its name, and tells how far it is."""
 
-COMPILED_FROM = 500_000
-"""Operations, and what costs as much, of a study from which `auto` compiles: below, the reference is done before (DESIGN)."""
 SIMULATING = "simulating"
-COMPILING = "compiling the engine for this machine: about half a minute, kept for next time"
-
-
-Progress = Callable[[int], None]
-"""Told now and then how many operations are done."""
 Until = Callable[[Frames], int]
 """Sees the replications of every point so far, and says how many to add to each; 0 when they are enough."""
-
-
-class Engine(Protocol):
-    """Simulates one replication."""
-
-    def __call__(
-        self,
-        experiment: Experiment,
-        machine: Machine,
-        workload: Workload,
-        replication: int,
-        progress: Progress | None,
-        log: EventLog | None,
-        /,
-    ) -> Records:
-        """Its records; the log, if there is one, is told of each operation and each hold of a lock."""
-        ...
-
-
-def _run_reference(
-    experiment: Experiment,
-    machine: Machine,
-    workload: Workload,
-    replication: int,
-    progress: Progress | None,
-    log: EventLog | None,
-) -> Records:
-    from slabdes.engine.reference.run import run_reference
-
-    return run_reference(experiment, machine, workload, replication, progress, log)
-
-
-def _run_compiled(
-    experiment: Experiment,
-    machine: Machine,
-    workload: Workload,
-    replication: int,
-    progress: Progress | None,
-    log: EventLog | None,
-) -> Records:
-    from slabdes.engine.compiled.run import run_compiled
-
-    return run_compiled(experiment, machine, workload, replication, progress, log)
-
-
-ENGINES: Mapping[EngineName, Engine] = {EngineName.REFERENCE: _run_reference, EngineName.COMPILED: _run_compiled}
-"""The engines that there are, by the name that an experiment gives. All give the same records; each is imported when it runs."""
 
 
 @dataclass(frozen=True)
@@ -116,31 +60,6 @@ class Task:
         log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
         workload = point.workload(self.replication)
         return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log)
-
-
-def engine_of(experiment: Experiment, effort: int) -> EngineName:
-    """The engine that runs an experiment of a study that costs the reference so much (`study/effort`).
-
-    `auto` compiles large studies, but not what only the reference can do, such as checking invariants.
-    """
-    if experiment.engine is not EngineName.AUTO:
-        return experiment.engine
-    if effort < COMPILED_FROM:
-        return EngineName.REFERENCE
-    from slabdes.engine.compiled.run import why_not
-
-    return EngineName.COMPILED if why_not(experiment) is None else EngineName.REFERENCE
-
-
-@cache
-def compiled_or_reference() -> EngineName:
-    """The engine that runs where compiled code is wanted: the reference, told in a line, where nothing can be compiled."""
-    from slabdes.engine.compiled.cache import compiles
-
-    if compiles():
-        return EngineName.COMPILED
-    tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference engine runs instead, with the same results")
-    return EngineName.REFERENCE
 
 
 def run_study(
@@ -261,7 +180,7 @@ class _Study:
         used: set[EngineName] = set()
         while True:
             engines = self._engines(points, partial)
-            _prepare(points, engines, self._phase)
+            prepare_engines(points, engines, self._phase)
             frames = concat_frames(self._run_points(points, engines, folder, partial))
             used |= set(engines.values())
             more = 0 if self._until is None else self._until(frames)
@@ -273,7 +192,7 @@ class _Study:
     def _engines(self, points: Sequence[PlannedPoint], partial: Partial | None) -> Mapping[int, EngineName]:
         """The engine of each point. Raises InputError for a study that is too large."""
         effort = sum(point.effort * point.experiment.replications for point in points)
-        engines = _that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
+        engines = that_can_run(points, {point.index: engine_of(point.experiment, effort) for point in points})
         check_bounds(points, engines, self._jobs, self._where)
         if partial is not None:
             check_disk(points, partial.done, partial.working.path, self._where)
@@ -367,37 +286,6 @@ class _Together:
         records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
         self._frames[point.index] = _point_frames(point, [(run | records)[number] for number in numbers])
         self._run.pop(point.index, None)
-
-
-def _that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> Mapping[int, EngineName]:
-    """The engines as asked for, or the reference where nothing can be compiled. Raises InputError for what one cannot do."""
-    compiled = _compiled(points, engines)
-    if not compiled:
-        return engines
-    from slabdes.engine.compiled.run import refuse_what_it_cannot
-
-    for experiment in compiled:
-        refuse_what_it_cannot(experiment)
-    return engines if compiled_or_reference() is EngineName.COMPILED else dict.fromkeys(engines, EngineName.REFERENCE)
-
-
-def _prepare(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
-    """Have compiled code at hand, where it is needed, before processes are started that would each compile it."""
-    compiled = _compiled(points, engines)
-    if not compiled:
-        return
-    from slabdes.engine.compiled.run import prepare
-
-    def say(done: int) -> None:
-        if phase is not None:
-            phase(COMPILING, done, 1)
-
-    for logged in sorted({experiment.log for experiment in compiled}):
-        prepare(say, logged)
-
-
-def _compiled(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> list[Experiment]:
-    return [point.experiment for point in points if engines[point.index] is EngineName.COMPILED]
 
 
 def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:

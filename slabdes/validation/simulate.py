@@ -14,8 +14,9 @@ from slabdes.engine.compiled.run import prepare
 from slabdes.engine.records import Records
 from slabdes.folders import scratch_folder
 from slabdes.study.bounds import check_bounds
+from slabdes.study.engines import compiled_or_reference
 from slabdes.study.plan import plan
-from slabdes.study.run import Task, compiled_or_reference
+from slabdes.study.run import Task
 from slabdes.study.workers import run_tasks
 
 Results = Mapping[str, tuple[Records, ...]]

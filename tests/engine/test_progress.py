@@ -17,8 +17,8 @@ from slabdes.engine.reference import process
 from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.study.effort import effort
+from slabdes.study.engines import COMPILED_FROM, engine_of
 from slabdes.study.plan import machine_of
-from slabdes.study.run import COMPILED_FROM, engine_of
 from slabdes.workload.synthetic import build_synthetic
 
 Engine = Callable[..., Records]

@@ -22,6 +22,7 @@ from slabdes.errors import InputError, Stalled
 from slabdes.folders import working_path
 from slabdes.results.journal import Journal
 from slabdes.results.partial import JOURNAL
+from slabdes.study import engines
 from slabdes.study import run as study_run
 from slabdes.study.plan import machine_of, plan
 from slabdes.study.run import run_study
@@ -100,7 +101,7 @@ def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_ag
     out, swept = tmp_path / "out", experiment(**SWEEP)
     whole = run_study(swept)
     # Two replications a point: the fifth is the first of the third point, which is interrupted in its second.
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(5))
+    monkeypatch.setitem(engines.ENGINES, EngineName.REFERENCE, Interrupting(5))
     with pytest.raises(KeyboardInterrupt):
         run_study(swept, out=out)
     assert finished(out) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
@@ -110,7 +111,7 @@ def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_ag
         run_study(experiment(seed=2, **SWEEP), out=out, resume=True)
     assert len(finished(out)) == 5
     # Three replications are left, and no more are asked for.
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(3))
+    monkeypatch.setitem(engines.ENGINES, EngineName.REFERENCE, Interrupting(3))
     assert run_study(swept, out=out, resume=True).digest == whole.digest
     assert list(tmp_path.iterdir()) == [out]
 
@@ -119,7 +120,7 @@ def test_finished_replications_are_kept_when_a_run_is_interrupted_and_not_run_ag
 def test_a_study_is_not_gone_on_with_after_an_upgrade(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, swept = tmp_path / "out", experiment(**SWEEP)
     versions = study_run.counting_versions()
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(1))
+    monkeypatch.setitem(engines.ENGINES, EngineName.REFERENCE, Interrupting(1))
     with pytest.raises(KeyboardInterrupt):
         run_study(swept, out=out)
     monkeypatch.setattr(study_run, "counting_versions", lambda: versions | {name: "99"})
@@ -131,7 +132,7 @@ def test_a_study_is_not_gone_on_with_after_an_upgrade(name: str, tmp_path: Path,
 
 
 def test_an_interruption_before_the_first_replication_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(study_run.ENGINES, EngineName.REFERENCE, Interrupting(0))
+    monkeypatch.setitem(engines.ENGINES, EngineName.REFERENCE, Interrupting(0))
     with pytest.raises(KeyboardInterrupt):
         run_study(experiment(**SWEEP), out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -20,8 +20,9 @@ from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
 from slabdes.locks.disciplines import DISCIPLINES, LockRules
 from slabdes.paths.charges import ClockRules
-from slabdes.study import run as study_run
-from slabdes.study.run import COMPILED_FROM, engine_of, run_study
+from slabdes.study import engines
+from slabdes.study.engines import COMPILED_FROM, engine_of
+from slabdes.study.run import run_study
 
 RAW = {
     "machine": {"preset": "uma-4"},
@@ -64,11 +65,11 @@ def test_what_only_the_reference_can_do_is_refused_before_anything_runs() -> Non
 def test_where_nothing_can_be_compiled_the_reference_runs_and_that_is_told_once(
     engine: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(study_run, "COMPILED_FROM", 1)
+    monkeypatch.setattr(engines, "COMPILED_FROM", 1)
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    study_run.compiled_or_reference.cache_clear()
+    engines.compiled_or_reference.cache_clear()
     run = run_study(parse_experiment(RAW | {"engine": engine, "sweep": {"machine.cpus": (1, 2)}}, "test"))
-    study_run.compiled_or_reference.cache_clear()
+    engines.compiled_or_reference.cache_clear()
     assert run.manifest.engine == "reference"
     (line,) = caplog.messages
     assert line.startswith("slabdes: NUMBA_DISABLE_JIT is set")
