@@ -107,14 +107,12 @@ def decision_sheet(compared: Comparison) -> Sheet:
             side_text(row.measure, row.second),
             ratio_text(row.ratio),
             change_text(row),
-            "yes" if p <= ERROR else "no",
+            "yes" if p <= ERROR and not row.difference.contains(0.0) else "no",
         )
         for row, p in zip(rows, worth, strict=True)
     )
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
-    title = (
-        f"every measure, by the size of the difference (differs: by more than chance, all together at {share_text(ERROR)}, Holm)"
-    )
+    title = f"every measure, the largest difference first (differs: {share_text(ERROR)} of error in all, Holm)"
     return Sheet(title, heads, 1, tuple(cells))
 
 
