@@ -18,6 +18,7 @@ from slabdes.results.text import setting_text
 from slabdes.stats.differences import Setting, difference, differences, setting_of
 from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
+from slabdes.stats.split import Split, splits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,13 +47,15 @@ class Compared:
 class Pair:
     """Two points side by side: what both have in common, which ones they are, every measure, and the locks' cost to each.
 
-    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`.
+    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of
+    operations was spent on.
     """
 
     label: Label
     points: tuple[int, int]
     rows: tuple[Compared, ...]
     lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
+    spent: tuple[Split, Split]
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -106,6 +109,7 @@ class _Side:
     pooled: dict[str, float]
     alone: dict[str, list[float]]
     lost: dict[tuple[Any, ...], float]
+    spent: Split
 
 
 def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison:
@@ -189,6 +193,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
+    spent = splits(some)
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
         point = row["point"]
@@ -196,7 +201,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
         place = tuple(label.values())
         runs = [alone[number] for number, owner in enumerate(whose) if owner == point]
         measured = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
-        result[place] = _Side(point, label, pooled[point], measured, lost[point])
+        result[place] = _Side(point, label, pooled[point], measured, lost[point], spent[point])
     return result
 
 
@@ -223,7 +228,8 @@ def _pairs(
             for measure in MEASURES
             if measure in before.pooled and measure in after.pooled
         ]
-        found.append(Pair(label, (before.point, after.point), tuple(rows), (before.lost, after.lost)))
+        sides = (before.point, after.point), tuple(rows), (before.lost, after.lost), (before.spent, after.spent)
+        found.append(Pair(label, *sides))
     return found
 
 
