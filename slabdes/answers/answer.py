@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from slabdes.answers.causes import bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
@@ -41,11 +42,11 @@ PARTS: Final = {
 
 
 def answer(view: View) -> list[str]:
-    """Two to five sentences, made from the figures, and one on a trace's times where its header tells how they were taken."""
+    """Two to six sentences, made from the figures, and those on a replayed trace that the manifest has."""
     point = view.most_waiting()
     told = [_range(view)] if len(view.points) > 1 else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
-    behind = [*_behind(view, point), *_upkeep(view, point)]
+    behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
     return [*told, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
 
 
@@ -181,6 +182,21 @@ def _upkeep(view: View, point: int) -> Iterator[str]:
                 f"{time(row, 'held_ns')} of that, {lock_name(held)} for up to {time_text(held['max_hold_ns'])} at a time; waits "
                 f"behind them take {time(row, 'lost_ns')} ({share_text(lost)} of the time lost), up to {time_text(longest)} each."
             )
+
+
+def _bunched(view: View, point: int) -> Iterator[str]:
+    """Why the lock that costs most is contended more often than it is held."""
+    manifest = view.run.manifest
+    together = "CPUs come for it in bursts, at the same time"
+    if manifest.workload == "burst":
+        together = "CPUs come for it at the same time, as their bursts begin together"
+    elif manifest.workload == "trace":
+        row = view.run.points.filter(point=point).row(0, named=True)
+        if row.get("workload.copies", manifest.experiment["workload"].get("copies", 1)) > 1:
+            together = "CPUs come for it in bursts, and those of all copies at nearly the same time"
+    locks = [row for row in view.figures.rows("locks") if row["point"] == point and row["lost_share"] > 0]
+    if locks and (told := bunched(locks[0], together)):
+        yield told
 
 
 def _behind_whom(pair: Row) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, value_text
 from slabdes.errors import shown
 from slabdes.results.contention import LOCK
@@ -77,11 +78,11 @@ def verdict(row: Compared) -> int:
 
 
 def comparison_answer(compared: Comparison) -> list[str]:
-    """Two to five sentences, made from the figures."""
+    """Two to six sentences, made from the figures."""
     pair = focus(compared)
     if all(not one.difference.value for one in compared.rows):
         return [_which(compared, pair)]
-    return [_which(compared, pair), *lock_sentence(compared, pair), *_times(pair), _not_told(compared)]
+    return [_which(compared, pair), *lock_sentence(compared, pair), *_times(pair), *_opposed(pair), _not_told(compared)]
 
 
 def focus(compared: Comparison) -> Pair:
@@ -143,6 +144,18 @@ def _times(pair: Pair) -> Iterator[str]:
         if rows:
             told = [_change(row) for row in rows[:4]]
             yield f"{word}: {listed([*told, f'{len(rows) - 4} more'] if len(rows) > 4 else told)}."
+
+
+def _opposed(pair: Pair) -> Iterator[str]:
+    """Why a mean time moves against waiting, where both do by more than chance."""
+    waiting = pair.row("share_waiting")
+    for op in ("alloc", "free"):
+        mean = pair.row(f"{op}_mean_ns")
+        if waiting is None or mean is None or not verdict(waiting) * verdict(mean):
+            continue
+        if told := opposed(op, *pair.spent, waiting.difference.value):
+            yield told
+            return
 
 
 def _change(row: Compared) -> str:

@@ -6,10 +6,13 @@ Leaves out how loads are chosen and run (`study.load`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, share_interval, value_text
 from slabdes.results.text import NOTHING, Sheet, count_text, share_text, time_text
+from slabdes.stats.intervals import Interval
 from slabdes.stats.loads import MARKS, ByLoad, Crossing
 
 LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
@@ -29,8 +32,23 @@ def load_answer(loads: ByLoad) -> list[str]:
     sure = f"95 % intervals of {loads.replications} replications" if loads.replications > 1 else "one replication"
     return [
         f"{listed(told)}: {sure}{f' of {part}' if part else ''}.",
+        *_opposed(loads),
         "Nothing but think times tells the load: do not quote one of these without it.",
     ]
+
+
+def _opposed(loads: ByLoad) -> Iterator[str]:
+    """Why a mean time is less where CPUs wait most, if it is, by more than chance."""
+    first, most = loads.points[0], max(loads.points, key=lambda point: point.waiting.value)
+    for op in ("alloc", "free"):
+        before, after = getattr(first, f"{op}_mean_ns"), getattr(most, f"{op}_mean_ns")
+        if before and after and _less(after, before) and _less(first.waiting, most.waiting):
+            yield opposed(op, first.split, most.split, most.waiting.value - first.waiting.value)
+            return
+
+
+def _less(one: Interval, other: Interval) -> bool:
+    return one.high is not None and other.low is not None and one.high < other.low
 
 
 def _crossing(one: Crossing) -> str:

@@ -224,11 +224,13 @@ def locks_sheet(view: View) -> Sheet:
 
     def cells(row: Row) -> Sequence[str]:
         waits = (time(row, "mean_wait_ns"), time_text(row["max_wait_ns"]), time(row, "mean_hold_ns"))
-        bounced = (share(row, "bounced_share"), time_text(row["max_hold_ns"])) if view.everything else ()
+        bounced = (
+            (share(row, "busy_share"), share(row, "bounced_share"), time_text(row["max_hold_ns"])) if view.everything else ()
+        )
         lost = (share_text(row["lost_share"]),)
         return lock_name(row), count_text(row["acquisitions"]), share(row, "contended_share"), *waits, *bounced, *lost
 
-    wide = ("bounced", "max hold") if view.everything else ()
+    wide = ("busy", "bounced", "max hold") if view.everything else ()
     heads = ("lock", "taken", "contended", "mean wait", "max wait", "mean hold", *wide, "of time lost")
     return _sheet(view, f"locks{rest}", rows, heads, 1, cells, points)
 

@@ -85,7 +85,14 @@ def replay(
         list[str], typer.Option("--cache", metavar="NAME", help="Replay this cache only; may be repeated. Default: every cache.")
     ] = [],  # noqa: B006 -- typer needs a list and never changes it
     copies: Annotated[
-        int, typer.Option("--copies", metavar="N", min=1, help="Copies of the traced system, side by side on further CPUs.")
+        int,
+        typer.Option(
+            "--copies",
+            metavar="N",
+            min=1,
+            help="Copies of the traced system, side by side on further CPUs. Each begins by chance within the first 1 % of the "
+            "trace's length, so that bursts of the trace come in all of them at nearly the same time.",
+        ),
     ] = 1,
     think: Annotated[
         str, typer.Option("--think", metavar="HOW", help="Times between operations: recorded, none, or a factor such as 0.1x.")

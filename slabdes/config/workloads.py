@@ -126,7 +126,7 @@ class TraceWorkload(Frozen):
     first: Count | None = None
     """Operations of these caches, in the trace's order, that are replayed: the first so many; all if not given."""
     copies: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] = 1
-    """Copies of the traced system, side by side on further CPUs."""
+    """Copies of the traced system, side by side on further CPUs; each begins by chance within 1 % of the trace's length."""
     think: str = Field(
         default="recorded",
         pattern=r"^(recorded|none|[0-9]+(\.[0-9]+)?x)$",

@@ -21,28 +21,40 @@ PAIR: Final = ("kind", "cache", "waiter", "holder")
 def locks(frames: Frames) -> pl.DataFrame:
     """A row a point and lock, most time lost first: LOCK, lost_ns, lost_share (of what all locks cost the point), acquisitions.
 
-    Then contended_share and bounced_share, mean_wait_ns and max_wait_ns over contended acquisitions (null without any),
-    mean_hold_ns and max_hold_ns. lost_ns and acquisitions are means over replications. Locks never taken have no row.
+    Then contended_share, bounced_share, and busy_share: the part of the run's time that it was held or handed over (of several
+    locks a mean; hand-over is timed all locks together, and theirs by contended acquisitions). mean_wait_ns and max_wait_ns are
+    over contended acquisitions (null without any), mean_hold_ns and max_hold_ns over all. lost_ns and acquisitions are means over
+    replications. Locks never taken have no row.
     """
     import polars as pl
 
     summed = ["acquisitions", "contended", "bounces", "wait_total_ns", "hold_total_ns"]
-    table = frames.locks.group_by("point", *LOCK, maintain_order=True).agg(
-        pl.col(summed).sum(), pl.col("wait_max_ns").max().alias("max_wait_ns"), pl.col("hold_max_ns").max().alias("max_hold_ns")
+    timed = frames.locks.join(frames.runs.select("point", "replication", "elapsed_ns"), on=["point", "replication"], how="left")
+    table = timed.group_by("point", *LOCK, maintain_order=True).agg(
+        pl.col(*summed, "elapsed_ns").sum(),
+        pl.col("wait_max_ns").max().alias("max_wait_ns"),
+        pl.col("hold_max_ns").max().alias("max_hold_ns"),
     )
     taken, waited = pl.col("acquisitions"), pl.col("contended") > 0
     rows = table.filter(taken > 0).join(frames.points.select("point", "replications"), on="point")
+    handed = frames.cpus.group_by("point", maintain_order=True).agg(pl.col("handoff_ns").sum())
+    part = pl.col("handoff_ns") * pl.col("contended") / pl.col("contended").sum().over("point")
     return (
-        rows.with_columns(pl.col("wait_total_ns").sum().over("point").alias("all"))
+        rows.join(handed, on="point", how="left")
+        .with_columns(
+            pl.col("wait_total_ns").sum().over("point").alias("all"),
+            (pl.col("hold_total_ns") + pl.when(waited).then(part).otherwise(0.0)).alias("busy"),
+        )
         .sort("point", "wait_total_ns", *LOCK, descending=[False, True, False, False, False])
         .select(
             "point",
             *LOCK,
             (pl.col("wait_total_ns") / pl.col("replications")).alias("lost_ns"),
-            _part("wait_total_ns").alias("lost_share"),
+            _quotient("wait_total_ns", "all").alias("lost_share"),
             (taken / pl.col("replications")).alias("acquisitions"),
             (pl.col("contended") / taken).alias("contended_share"),
             (pl.col("bounces") / taken).alias("bounced_share"),
+            _quotient("busy", "elapsed_ns").alias("busy_share"),
             pl.when(waited).then(pl.col("wait_total_ns") / pl.col("contended")).alias("mean_wait_ns"),
             pl.when(waited).then(pl.col("max_wait_ns")),
             (pl.col("hold_total_ns") / taken).alias("mean_hold_ns"),
@@ -75,12 +87,12 @@ def waits_for(frames: Frames) -> pl.DataFrame:
             (pl.col("count") / pl.col("replications")).alias("waits"),
             (pl.col("count") / pl.col("count").sum().over("point", "kind")).alias("share"),
             (pl.col("lost") / pl.col("replications")).alias("lost_ns"),
-            _part("lost").alias("lost_share"),
+            _quotient("lost", "all").alias("lost_share"),
         )
     )
 
 
-def _part(column: str) -> pl.Expr:
+def _quotient(column: str, whole: str) -> pl.Expr:
     import polars as pl
 
-    return pl.when(pl.col("all") > 0).then(pl.col(column) / pl.col("all")).otherwise(0.0)
+    return pl.when(pl.col(whole) > 0).then(pl.col(column) / pl.col(whole)).otherwise(0.0)

@@ -39,8 +39,8 @@ class Manifest:
     """What a run folder says about itself; all of it plain JSON.
 
     `experiment`: resolved, as JSON. `engine`: the one that ran. `machines`: each machine's description by name, with its drawing
-    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `times`: a sentence a trace on how
-    its times were taken. `provenance`: host, date, wall_s, and `read`, the SHA-256 of every input and of the sources.
+    under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `times`: sentences on replayed
+    traces, as on how their times were taken. `provenance`: host, date, wall_s, and `read`, the SHA-256 of inputs and sources.
     """
 
     experiment: dict[str, Any]

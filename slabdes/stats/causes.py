@@ -6,13 +6,19 @@ Parts add up to the mean, and so do paths. Leaves out percentiles, which no part
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slabdes.results import metrics
 from slabdes.results.frames import SPENT_PARTS, Frames
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+Split = Mapping[str, Mapping[str, float]]
+"""Of each operation, ns of its mean time that each of SPENT_PARTS takes."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +73,13 @@ def _by_path(rows: pl.DataFrame, count: int) -> dict[str, float]:
 def _ranked(first: dict[str, float], second: dict[str, float]) -> tuple[Share, ...]:
     shares = (Share(name, first.get(name, 0.0), second.get(name, 0.0)) for name in dict.fromkeys([*first, *second]))
     return tuple(sorted(shares, key=lambda share: -abs(share.change)))
+
+
+def splits(frames: Frames) -> dict[int, Split]:
+    """Each point's."""
+    means = {(row["point"], row["op"]): row["mean_ns"] for row in metrics.summary(frames).iter_rows(named=True)}
+    found: dict[int, dict[str, Mapping[str, float]]] = {point: {} for point in frames.point_numbers()}
+    for row in metrics.where_operations_went(frames).iter_rows(named=True):
+        mean = means[row["point"], row["op"]]
+        found[row["point"]][row["op"]] = {part: row[part] * mean for part in SPENT_PARTS}
+    return dict(found)

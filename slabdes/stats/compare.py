@@ -15,6 +15,7 @@ from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
+from slabdes.stats.causes import Split, splits
 from slabdes.stats.differences import Setting, difference, differences, setting_of
 from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
@@ -46,13 +47,15 @@ class Compared:
 class Pair:
     """Two points side by side: what both have in common, which ones they are, every measure, and the locks' cost to each.
 
-    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`.
+    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of
+    operations was spent on.
     """
 
     label: Label
     points: tuple[int, int]
     rows: tuple[Compared, ...]
     lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
+    spent: tuple[Split, Split]
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -106,6 +109,7 @@ class _Side:
     pooled: dict[str, float]
     alone: dict[str, list[float]]
     lost: dict[tuple[Any, ...], float]
+    spent: Split
 
 
 def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison:
@@ -177,7 +181,7 @@ def compare_runs(
 def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE) -> Pair:
     """Two points of one study side by side, paired by replication. Raises InputError for one that is not there."""
     before, after = (next(iter(_sides(frames, [point], (), {}).values())) for point in points)
-    return Pair({}, points, _rows(before, after, {}, True, confidence), (before.lost, after.lost))
+    return _pair({}, before, after, True, confidence)
 
 
 def _not_of_machine(keys: Sequence[str]) -> list[str]:
@@ -196,6 +200,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
+    spent = splits(some)
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
         point = row["point"]
@@ -203,7 +208,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
         place = tuple(label.values())
         runs = [alone[number] for number, owner in enumerate(whose) if owner == point]
         measured = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
-        result[place] = _Side(point, label, pooled[point], measured, lost[point])
+        result[place] = _Side(point, label, pooled[point], measured, lost[point], spent[point])
     return result
 
 
@@ -225,15 +230,15 @@ def _pairs(
         if after is None:
             continue
         label = {**before.label, **extra}
-        rows = _rows(before, after, label, paired, confidence)
-        found.append(Pair(label, (before.point, after.point), rows, (before.lost, after.lost)))
+        found.append(_pair(label, before, after, paired, confidence))
     return found
 
 
-def _rows(before: _Side, after: _Side, label: Label, paired: bool, confidence: float) -> tuple[Compared, ...]:
-    """Every measure that both sides have."""
+def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: float) -> Pair:
+    """Two points with every measure that both have."""
     both = (measure for measure in MEASURES if measure in before.pooled and measure in after.pooled)
-    return tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
+    rows = tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
+    return Pair(label, (before.point, after.point), rows, (before.lost, after.lost), (before.spent, after.spent))
 
 
 def resolution_of(measure: str) -> float:

@@ -67,7 +67,7 @@ TABLES: Final = (
     ),
     Figures(
         "locks", contention.locks, ("point", *contention.LOCK), ("mean_wait_ns", "mean_hold_ns"),
-        shares=("lost_share", "contended_share", "bounced_share"), counts=("acquisitions", "lost_ns"),
+        shares=("lost_share", "contended_share", "bounced_share", "busy_share"), counts=("acquisitions", "lost_ns"),
     ),
     Figures(
         "waits_for", contention.waits_for, ("point", *contention.PAIR), shares=("share", "lost_share"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
+from slabdes.stats.causes import Split, splits
 from slabdes.stats.estimates import Estimated, plain
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
@@ -32,6 +33,8 @@ class LoadPoint:
     partner_wait: Interval
     alone: tuple[float, ...]
     """The waiting of each replication."""
+    split: Split
+    """What the time of operations is spent on."""
 
     def plain(self) -> dict[str, Any]:
         """Plain values, and their intervals by name."""
@@ -93,6 +96,7 @@ def load_point(load: float | None, frames: Frames) -> LoadPoint:
         rate.intervals["share_waiting"],
         spent.intervals["partner_wait"],
         tuple(metrics.rates(frames)["share_waiting"].to_list()),
+        next(iter(splits(frames).values())),
     )
 
 

@@ -29,6 +29,7 @@ from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
+from slabdes.study.told import about_traces
 from slabdes.study.workers import run_tasks
 
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
@@ -169,7 +170,7 @@ class _Study:
             machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
-            times=_times(points),
+            times=about_traces(points),
         )
         return run_of(manifest, frames)
 
@@ -210,7 +211,7 @@ class _Study:
         read = {"read": self.inputs.plain()}
         try:
             manifest_bytes(
-                Manifest(self._described, *counts, dict(machines), tuple(told), warnings, _times(points), provenance=read)
+                Manifest(self._described, *counts, dict(machines), tuple(told), warnings, about_traces(points), provenance=read)
             )
         except InputError as error:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
@@ -243,12 +244,6 @@ class _Study:
                 partial.save(task.point.index, task.replication, records, task.log)
             together.add(task.point, task.replication, records)
         return together.frames()
-
-
-def _times(points: Sequence[PlannedPoint]) -> tuple[str, ...]:
-    """What traces' headers show of how their times were taken."""
-    indexes = [point.spool.index for point in points if point.spool is not None]
-    return tuple(dict.fromkeys(filter(None, (index.recording.of_times(index.clock) for index in indexes))))
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:

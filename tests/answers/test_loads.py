@@ -13,7 +13,7 @@ def point(load: float | None, *waiting: float) -> LoadPoint:
         return Interval(value, half if len(waiting) > 1 else None, len(waiting), 0.95)
 
     mean = figure(sum(waiting) / len(waiting), 0.012)
-    return LoadPoint(load, figure(1e6, 2e4), figure(10.0, 0.5), None, mean, figure(0.25, 0.02), waiting)
+    return LoadPoint(load, figure(1e6, 2e4), figure(10.0, 0.5), None, mean, figure(0.25, 0.02), waiting, {})
 
 
 ALONE = ByLoad((point(1, 0.0), point(10, 0.2), point(100, 0.6), point(None, 0.8)), 1, 500, 500)

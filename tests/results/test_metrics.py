@@ -141,6 +141,14 @@ def test_lock_figures_of_a_node_are_its_locks_figures() -> None:
     assert row["max_hold_ns"] == lock.hold.greatest / 1000
 
 
+def test_a_lock_is_busy_while_it_is_held_and_handed_over() -> None:
+    records = example_records()
+    table = contention.locks(frames_of(Point(0, "m", 4), [records])).filter(kind="list_lock", node=0)
+    lock = records.locks[0]
+    handed = sum(cpu.handoff for cpu in records.cpus) * lock.contended / sum(other.contended for other in records.locks)
+    assert table["busy_share"].item() == pytest.approx((lock.hold.total + handed) / records.elapsed)
+
+
 def test_who_waits_for_whom_is_counted_over_all_locks_of_a_kind_and_shared_out_among_its_waits() -> None:
     records = [example_records(seed=1), example_records(seed=2)]
     frames = frames_of(Point(0, "m", 4), records)

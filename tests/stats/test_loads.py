@@ -13,7 +13,7 @@ from slabdes.stats.loads import LoadPoint, crossing
 
 def point(load: float | None, *waiting: float) -> LoadPoint:
     mean = Interval(sum(waiting) / len(waiting), None, len(waiting), 0.95)
-    return LoadPoint(load, Interval(1e6, None, 1, 0.95), None, None, mean, mean, waiting)
+    return LoadPoint(load, Interval(1e6, None, 1, 0.95), None, None, mean, mean, waiting, {})
 
 
 def loads(*loads_and_waiting: tuple[float | None, float]) -> list[LoadPoint]:

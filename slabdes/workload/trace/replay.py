@@ -171,9 +171,14 @@ def phase_ps(spool: Spool, think: Think, *, seed: int, replication: int, copy: i
     """
     if copy == 0:
         return 0
+    word = next(words(stream_key(seed, replication, copy, Purpose.PHASE)))
+    return below(word, latest_ps(spool, think) + 1)
+
+
+def latest_ps(spool: Spool, think: Think) -> int:
+    """Picoseconds by which a copy starts late at most."""
     if think.rule is ThinkRule.NONE:
         length = max(part.steps for part in spool.cpus.values()) * ASSUMED_STEP_NS * PS_PER_NS
     else:
         length = think.scaled(spool.span_ns)
-    word = next(words(stream_key(seed, replication, copy, Purpose.PHASE)))
-    return below(word, length // PHASE_DIVISOR + 1)
+    return length // PHASE_DIVISOR
