@@ -23,6 +23,8 @@ class ThinkKind(StrEnum):
 
 Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
+Bulk = Annotated[int, Strict(), Field(ge=0, le=10**12)]
+BulkOf = Literal["both", "alloc", "free"]
 
 
 class BurstWorkload(Frozen):
@@ -39,12 +41,12 @@ class BurstWorkload(Frozen):
     """How often it allocates and frees them all."""
     think_ns: Nanoseconds = 0.0
     """Before each operation, or each bulk call."""
-    bulk: Annotated[int, Strict(), Field(ge=0, le=10**12)] = 0
+    bulk: Bulk = 0
     """Objects of a bulk call (kmem_cache_alloc_bulk, kmem_cache_free_bulk), of one cache each; 0: a call an object.
 
     A call that fails to allocate an object goes on with the next, where the kernel gives all back.
     """
-    bulk_of: Literal["both", "alloc", "free"] = "both"
+    bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""
     barrier: Truth = False
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
@@ -61,9 +63,14 @@ class MixWorkload(Frozen):
     live: Count = 200
     """Objects that a CPU holds, give or take."""
     think_ns: Nanoseconds = 100.0
-    """Before each operation, the mean."""
+    """Before each operation, or each bulk call, the mean."""
     think: ThinkKind = ThinkKind.EXPONENTIAL
     """How think times vary around their mean."""
+    bulk: Bulk = 0
+    """Objects of a bulk call, of one cache each, as of a burst: as many are allocated, or freed if there are, before the next
+    choice between the two. 0: a call an object."""
+    bulk_of: BulkOf = "both"
+    """Which side is in bulk calls; the other is a call an object, as many on end."""
 
 
 class ProducerConsumerWorkload(Frozen):
@@ -77,9 +84,14 @@ class ProducerConsumerWorkload(Frozen):
     window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
     """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0
-    """Before each operation of either side, the mean."""
+    """Before each operation, or each bulk call, of either side, the mean."""
     think: ThinkKind = ThinkKind.EXPONENTIAL
     """How think times vary around their mean."""
+    bulk: Bulk = 0
+    """Objects of a bulk call, of one cache each, as of a burst, at most `window`: its CPU waits before it until there is room, or
+    until the objects are there. 0: a call an object."""
+    bulk_of: BulkOf = "both"
+    """Which side is in bulk calls; the other is a call an object."""
 
 
 class CriticalSectionWorkload(Frozen):

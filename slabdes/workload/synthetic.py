@@ -7,7 +7,7 @@ A program knows which of its slots it has filled, not what the allocator made of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slabdes.allocator.gfp import MAY_WAIT
@@ -31,13 +31,17 @@ from slabdes.workload.programs import (
     Program,
     Step,
     Workload,
+    await_signal,
     barrier,
     begin_bulk,
     end_bulk,
     get_pages,
     give_pages,
     section,
+    signal,
 )
+
+BulkWorkload = BurstWorkload | MixWorkload | ProducerConsumerWorkload
 
 
 def build_synthetic(experiment: Experiment, machine: Machine, replication: int) -> Workload:
@@ -64,13 +68,15 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
             if config.own_caches and len(caches) < count:
                 raise InputError("workload.own_caches", f"{len(caches)} for {count} CPUs", allowed="a cache for each CPU")
             programs = {cpu: Burst(config, len(caches), slot) for slot, cpu in enumerate(cpus)}
-            calls = _bulk_calls(config, Op.ALLOC) + _bulk_calls(config, Op.FREE)
+            calls = sum(_bulk_calls(config, op, config.objects) for op in _SIDES)
             steps = 2 * (config.objects + calls) * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
         case MixWorkload():
             programs = {cpu: Mix(config, len(caches), slot, key(cpu)) for slot, cpu in enumerate(cpus)}
-            return Workload(programs, caches, operations=config.operations * count)
+            return Workload(programs, caches, operations=(config.operations + _mix_calls(config)) * count)
         case ProducerConsumerWorkload():
+            if config.bulk > config.window:
+                raise InputError("workload.bulk", f"{config.bulk} with window {config.window}", allowed=f"0 to {config.window}")
             pairs = pair_up(cpus, machine)
             programs = {
                 cpu: PassObjects(config, *_caches_of(config, pair, len(caches)), op, pair, key(cpu))
@@ -78,7 +84,8 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
                 for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
             warnings = _pair_warnings(pairs, machine)
-            return Workload(programs, caches, windowed=True, operations=config.objects * count, warnings=warnings)
+            steps = (2 * config.objects + _pair_calls(config)) * count // 2
+            return Workload(programs, caches, windowed=True, operations=steps, warnings=warnings)
         case CriticalSectionWorkload():
             programs = {cpu: CriticalSection(config, key(cpu)) for cpu in cpus}
             return Workload(programs, caches, operations=config.operations * count)
@@ -94,12 +101,13 @@ def known_span_ps(experiment: Experiment) -> int:
     config = experiment.workload
     match config:
         case BurstWorkload():
-            thoughts = sum(_bulk_calls(config, op) or config.objects for op in (Op.ALLOC, Op.FREE))
+            thoughts = sum(_bulk_calls(config, op, config.objects) or config.objects for op in _SIDES)
             return thoughts * config.rounds * ns_to_ps(config.think_ns)
         case MixWorkload():
-            return config.operations * ns_to_ps(config.think_ns)
+            each = {Op.ALLOC: config.operations - config.operations // 2, Op.FREE: config.operations // 2}
+            return sum(_bulk_calls(config, op, some) or some for op, some in each.items()) * ns_to_ps(config.think_ns)
         case ProducerConsumerWorkload():
-            return config.objects * ns_to_ps(config.think_ns)
+            return max(_bulk_calls(config, op, config.objects) or config.objects for op in _SIDES) * ns_to_ps(config.think_ns)
         case CriticalSectionWorkload():
             return config.operations * (ns_to_ps(config.think_ns) + ns_to_ps(config.hold_ns))
         case PagesWorkload():
@@ -107,15 +115,40 @@ def known_span_ps(experiment: Experiment) -> int:
     raise AssertionError(f"{config.kind} is not synthetic")
 
 
-def bulk_size(config: BurstWorkload, op: Op) -> int:
+_SIDES = (Op.ALLOC, Op.FREE)
+
+
+def bulk_size(config: BulkWorkload, op: Op) -> int:
     """Objects of a bulk call of this side; 0 where each object has a call of its own."""
     return config.bulk if config.bulk_of in ("both", op.name.lower()) else 0
 
 
-def _bulk_calls(config: BurstWorkload, op: Op) -> int:
-    """Bulk calls that this side of a round takes; 0 if each object has a call of its own."""
+def _bulk_calls(config: BulkWorkload, op: Op, objects: int) -> int:
+    """Bulk calls that this side takes for so many objects; 0 if each object has a call of its own."""
     size = bulk_size(config, op)
-    return -(-config.objects // size) if size else 0
+    return -(-objects // size) if size else 0
+
+
+def _mix_calls(config: MixWorkload) -> int:
+    """About how many steps of a CPU begin or end bulk calls: half of all operations are of each side, if all calls are full."""
+    return 2 * sum(_bulk_calls(config, op, (config.operations + 1) // 2) for op in _SIDES)
+
+
+def _pair_calls(config: ProducerConsumerWorkload) -> int:
+    """Steps of a pair that begin or end bulk calls, or tell the other side what such a call waits for."""
+    allocs, frees = (_bulk_calls(config, op, config.objects) for op in _SIDES)
+    waits = (max(config.objects - 1 - config.window, -1) // config.bulk + 1) if allocs else 0
+    return 3 * allocs + waits + 4 * frees
+
+
+def _in_one_call(op: Op, cache: int, slots: Iterable[int], flags: int, think: Callable[[], int], bulk: bool) -> Iterator[Step]:
+    """Objects of one cache on end, in one bulk call or in a call each."""
+    if bulk:
+        yield begin_bulk(think())
+    for slot in slots:
+        yield 0 if bulk else think(), op, cache, slot, ANY_NODE, flags
+    if bulk:
+        yield end_bulk()
 
 
 def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
@@ -179,15 +212,10 @@ class Burst:
         think = ns_to_ps(config.think_ns)
         base = self.owner << SLOT_BITS
         first, n_caches = (self.owner, 1) if config.own_caches else (0, self.n_caches)
-        bulk, of_one_cache = bulk_size(config, op), config.bulk or 1
+        bulk, of_one_cache = bulk_size(config, op) > 0, config.bulk or 1
         for call, begin in enumerate(range(0, config.objects, of_one_cache)):
-            cache = first + call % n_caches
-            if bulk:
-                yield begin_bulk(think)
-            for slot in range(begin, min(begin + of_one_cache, config.objects)):
-                yield 0 if bulk else think, op, cache, base + slot, ANY_NODE, flags
-            if bulk:
-                yield end_bulk()
+            slots = range(base + begin, base + min(begin + of_one_cache, config.objects))
+            yield from _in_one_call(op, first + call % n_caches, slots, flags, lambda: think, bulk)
 
 
 @dataclass(frozen=True)
@@ -201,6 +229,31 @@ class Mix:
 
     def __call__(self) -> Iterator[Step]:
         """Allocate with probability 1 - live / (2 * target), so that the live set hovers around its target."""
+        return self._in_bulk() if self.config.bulk else self._singly()
+
+    def _in_bulk(self) -> Iterator[Step]:
+        """The same where each choice is for as many objects as a bulk call has, of one cache."""
+        config = self.config
+        draws = words(self.key)
+        think = _time(config.think, ns_to_ps(config.think_ns), draws)
+        live: list[list[int]] = [[] for _cache in range(self.n_caches)]
+        spare = [self.owner << SLOT_BITS | slot for slot in range(2 * config.live + config.bulk - 1, -1, -1)]
+        left = config.operations
+        while left:
+            held = sum(map(len, live))
+            op = Op.ALLOC if below(next(draws), 2 * config.live) >= held else Op.FREE
+            if op is Op.ALLOC:
+                cache = below(next(draws), self.n_caches)
+                slots = [spare.pop() for _object in range(min(config.bulk, left))]
+                live[cache] += slots
+            else:
+                cache = _cache_at(live, below(next(draws), held))
+                slots = [_taken(live[cache], draws) for _object in range(min(config.bulk, left, len(live[cache])))]
+                spare += slots
+            left -= len(slots)
+            yield from _in_one_call(op, cache, slots, MAY_WAIT if op is Op.ALLOC else 0, think, bulk_size(config, op) > 0)
+
+    def _singly(self) -> Iterator[Step]:
         config = self.config
         draws = words(self.key)
         think = _time(config.think, ns_to_ps(config.think_ns), draws)
@@ -233,6 +286,37 @@ class PassObjects:
 
     def __call__(self) -> Iterator[Step]:
         """Go round the window's slots."""
+        return self._in_bulk() if self.config.bulk else self._singly()
+
+    def _in_bulk(self) -> Iterator[Step]:
+        """The same, as many objects of one cache on end as a bulk call has: before one, wait until the other side is so far.
+
+        A side that has no bulk calls waits object by object, and tells the other when it is done with as many.
+        """
+        config = self.config
+        think = _time(config.think, ns_to_ps(config.think_ns), words(self.key))
+        mine, other = ((bulk_size(config, op) > 0) for op in (self.op, Op.FREE if self.op is Op.ALLOC else Op.ALLOC))
+        base, awaited = self.pair << SLOT_BITS, -1
+        for call, begin in enumerate(range(0, config.objects, config.bulk)):
+            end = min(begin + config.bulk, config.objects)
+            needed = call if self.op is Op.FREE else (end - 1 - config.window) // config.bulk
+            thought = think
+            if mine and needed > awaited:
+                awaited = needed
+                yield await_signal(think(), self._signal(needed, Op.ALLOC if self.op is Op.FREE else Op.FREE))
+                thought = _nothing
+            slots = [base + number % config.window for number in range(begin, end)]
+            cache, flags = self.first + call % self.n_caches, MAY_WAIT if self.op is Op.ALLOC else 0
+            yield from _in_one_call(self.op, cache, slots, flags, thought, mine)
+            if other:
+                yield signal(self._signal(call, self.op))
+
+    def _signal(self, call: int, told_by: Op) -> int:
+        """The slot in which a side tells that it is done with a call's objects; no more than a window's are told ahead."""
+        window = self.config.window
+        return (self.pair << SLOT_BITS) + window * (2 + (told_by is Op.FREE)) + call % window
+
+    def _singly(self) -> Iterator[Step]:
         config = self.config
         think = _time(config.think, ns_to_ps(config.think_ns), words(self.key))
         flags = MAY_WAIT if self.op is Op.ALLOC else 0
@@ -274,6 +358,27 @@ class Pages:
                     yield step
                 if config.barrier:
                     yield barrier()
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _cache_at(live: Sequence[Sequence[int]], chosen: int) -> int:
+    """The cache of the object number `chosen` of all, cache by cache."""
+    for cache, slots in enumerate(live):
+        if chosen < len(slots):
+            return cache
+        chosen -= len(slots)
+    raise AssertionError("no object has that number")
+
+
+def _taken(slots: list[int], draws: Iterator[int]) -> int:
+    """One of the slots at random, taken out; the last takes its place."""
+    chosen = below(next(draws), len(slots))
+    slot, slots[chosen] = slots[chosen], slots[-1]
+    slots.pop()
+    return slot
 
 
 def _time(kind: ThinkKind, mean: int, draws: Iterator[int]) -> Callable[[], int]:

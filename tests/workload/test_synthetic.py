@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -63,7 +64,11 @@ def test_a_machine_of_one_node_has_nothing_to_warn_of() -> None:
         ({"kind": "burst", "objects": 10, "rounds": 3, "think_ns": 5}, 300),
         ({"kind": "burst", "objects": 10, "rounds": 3, "think_ns": 5, "bulk": 4}, 90),
         ({"kind": "mix", "operations": 7, "think_ns": 2}, 14),
+        ({"kind": "mix", "operations": 20, "think_ns": 2, "bulk": 5}, 8),
+        ({"kind": "mix", "operations": 20, "think_ns": 2, "bulk": 5, "bulk_of": "free"}, 24),
         ({"kind": "producer_consumer", "objects": 7, "think_ns": 2}, 14),
+        ({"kind": "producer_consumer", "objects": 7, "think_ns": 2, "bulk": 3}, 6),
+        ({"kind": "producer_consumer", "objects": 7, "think_ns": 2, "bulk": 3, "bulk_of": "free"}, 14),
         ({"kind": "critical_section", "operations": 7, "think_ns": 2, "hold_ns": 3}, 35),
     ],
 )
@@ -81,7 +86,7 @@ def steps(caches: int, cpus: int = 1, **workload: Any) -> list[list[tuple[int, s
     parsed = parse_experiment(raw, "test")
     workload_ = build_synthetic(parsed, machine_of(parsed), 0)
     made = [list(program()) for program in workload_.programs.values()]
-    assert workload_.operations == sum(map(len, made))
+    assert workload_.operations == sum(map(len, made)) or workload.get("kind") == "mix"
     return [
         [(think // 1000, Op(op).name, cache, slot & ((1 << SLOT_BITS) - 1)) for think, op, cache, slot, _node, _flags in program]
         for program in made
@@ -146,3 +151,89 @@ def test_what_a_burst_frees_is_of_the_cache_that_it_was_allocated_from(side: str
     (program,) = steps(3, objects=11, bulk=3, bulk_of=side)
     taken, freed = ({slot: cache for _think, op, cache, slot in program if op == what} for what in ("ALLOC", "FREE"))
     assert taken == freed == {slot: slot // 3 % 3 for slot in range(11)}
+
+
+Steps = list[tuple[int, str, int, int]]
+
+
+def in_calls(program: Steps) -> Iterator[tuple[bool, list[tuple[str, int, int]]]]:
+    """What is allocated or freed in each bulk call, and each single call; a bulk call does nothing else and has one cache."""
+    call: list[tuple[str, int, int]] | None = None
+    for think, op, cache, slot in program:
+        if op == "BEGIN_BULK":
+            call = []
+        elif op == "END_BULK":
+            assert call and len({(op, cache) for op, cache, _slot in call}) == 1
+            yield True, call
+            call = None
+        elif call is not None:
+            assert think == 0
+            call.append((op, cache, slot))
+        elif op in ("ALLOC", "FREE"):
+            yield False, [(op, cache, slot)]
+    assert call is None
+
+
+@pytest.mark.parametrize("side", ["both", "alloc", "free"])
+@pytest.mark.parametrize("caches", [1, 3])
+def test_a_mix_in_bulk_calls_holds_about_as_many_objects_and_frees_what_it_holds(side: str, caches: int) -> None:
+    (program,) = steps(caches, kind="mix", operations=4003, live=40, bulk=7, bulk_of=side)
+    held: dict[int, int] = {}
+    most, done, sizes = 0, 0, set()
+    for in_bulk, call in in_calls(program):
+        assert in_bulk == (side in ("both", call[0][0].lower()))
+        sizes.add(len(call)) if in_bulk else None
+        for op, cache, slot in call:
+            done += 1
+            if op == "ALLOC":
+                assert slot not in held
+                held[slot] = cache
+            else:
+                assert held.pop(slot) == cache
+        most = max(most, len(held))
+    assert done == 4003
+    assert max(sizes) == 7
+    assert 40 < most < 2 * 40 + 7
+
+
+@pytest.mark.parametrize("side", ["both", "alloc", "free"])
+@pytest.mark.parametrize(("bulk", "window"), [(1, 1), (3, 3), (3, 7), (5, 7), (7, 64)])
+def test_pairs_in_bulk_calls_pass_every_object_once_whichever_side_runs_ahead(side: str, bulk: int, window: int) -> None:
+    programs = steps(2, cpus=2, kind="producer_consumer", objects=23, bulk=bulk, bulk_of=side, window=window)
+    calls = [list(in_calls(program)) for program in programs]
+    for number, op in enumerate(("ALLOC", "FREE")):
+        assert {in_bulk for in_bulk, _call in calls[number]} == {side in ("both", op.lower())}
+    passed = [[(cache, slot) for _bulk, call in mine for _op, cache, slot in call] for mine in calls]
+    assert passed[0] == passed[1]
+    assert len(passed[0]) == 23
+    for order in ((0, 1), (1, 0)):
+        assert most_in_flight(programs, order, window) <= window
+
+
+def most_in_flight(programs: list[Steps], order: tuple[int, int], window: int) -> int:
+    """Let each CPU go on as far as it can, in turn, to the end: how many objects are in flight at most. Every wait ends."""
+    at, most = [0, 0], 0
+    full: set[int] = set()
+    while any(at[cpu] < len(programs[cpu]) for cpu in order):
+        before = tuple(at)
+        for cpu in order:
+            inside = False
+            while at[cpu] < len(programs[cpu]):
+                _think, op, _cache, slot = programs[cpu][at[cpu]]
+                inside = op == "BEGIN_BULK" or (inside and op != "END_BULK")
+                if (op in ("FREE", "AWAIT") and slot not in full) or (op in ("ALLOC", "SIGNAL") and slot in full):
+                    assert not inside, "a bulk call waits for nothing"
+                    break
+                if op in ("FREE", "AWAIT"):
+                    full.remove(slot)
+                elif op in ("ALLOC", "SIGNAL"):
+                    full.add(slot)
+                    most = max(most, sum(other < window for other in full))
+                at[cpu] += 1
+        assert before != tuple(at), "both wait"
+    return most
+
+
+def test_a_bulk_call_of_more_objects_than_a_window_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^workload.bulk: 8 with window 7; allowed: 0 to 7$"):
+        steps(1, cpus=2, kind="producer_consumer", bulk=8, window=7)

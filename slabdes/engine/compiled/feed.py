@@ -112,9 +112,9 @@ def _pack_synthetic(memory: Memory, workload: Workload) -> bool:
     match first:
         case Burst():
             packed = _pack_burst(memory, programs)
-        case Mix():
+        case Mix() if not first.config.bulk:
             packed = _pack_mix(memory, programs)
-        case PassObjects():
+        case PassObjects() if not first.config.bulk:
             packed = _pack_pass(memory, programs)
         case CriticalSection():
             packed = _pack_section(memory, programs)

@@ -132,6 +132,8 @@ WORKLOADS = st.one_of(
             "live": st.sampled_from((1, 20, 200)),
             "think_ns": st.sampled_from((0, 100, 5e3, 2e7)),
             "think": st.sampled_from(ThinkKind),
+            "bulk": st.sampled_from((0, 0, 0, 1, 7, 64)),
+            "bulk_of": st.sampled_from(("both", "alloc", "free")),
         }
     ),
     st.fixed_dictionaries(
@@ -142,8 +144,10 @@ WORKLOADS = st.one_of(
             "opposite": st.booleans(),
             "think_ns": st.sampled_from((0, 100, 2e7)),
             "think": st.sampled_from(ThinkKind),
+            "bulk": st.sampled_from((0, 0, 0, 1, 5, 64)),
+            "bulk_of": st.sampled_from(("both", "alloc", "free")),
         }
-    ),
+    ).map(lambda raw: raw | {"bulk": min(raw["bulk"], raw["window"])}),
     st.fixed_dictionaries(
         {
             "kind": st.just("critical_section"),
