@@ -39,9 +39,9 @@ LAYOUT_6_1: Final = L3Layout(list_lock=0, free_objects=1, colour_next=1)
 """list_lock, list heads and total_slabs come first."""
 
 
-@dataclass(frozen=True)
-class Version:
-    """One kernel's allocator.
+@dataclass(frozen=True, kw_only=True)
+class Switches:
+    """What some kernels do and others do not, each looked at in one place. An experiment may turn on those that it has a key for.
 
     `unlocked_look`: a refill looks without the lock whether there is anything, and otherwise grows at once.
     `private_slab`: objects are taken from a new slab before it is inserted, so nobody else can take it.
@@ -54,14 +54,8 @@ class Version:
     `tune_locks_twice`: tuning takes a node's list_lock once for free_limit and once for the shared array.
     `reap_drains_all_aliens`: a reap turn drains every alien cache of its node, waiting for their locks, as before the reap node
     (2.6.16, from reading; an experiment's switch over any version). Otherwise one, if its lock is free.
-    `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
-    `free_alien_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a remote free, for pages
-    of an order above 0, and for those given back.
     """
 
-    name: str
-    free_list: FreeList
-    layout: L3Layout
     unlocked_look: bool = False
     private_slab: bool = False
     unlocked_colour: bool = False
@@ -70,6 +64,20 @@ class Version:
     shrink_locks_empty_shared: bool = False
     tune_locks_twice: bool = False
     reap_drains_all_aliens: bool = False
+
+
+@dataclass(frozen=True)
+class Version(Switches):
+    """One kernel's allocator.
+
+    `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
+    `free_alien_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a remote free, for pages
+    of an order above 0, and for those given back.
+    """
+
+    name: str
+    free_list: FreeList
+    layout: L3Layout
     free_alien_function: str = "cache_free_alien"
     rmqueue_function: str = "buffered_rmqueue"
     free_pages_function: str = "free_one_page"

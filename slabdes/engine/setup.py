@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
@@ -17,21 +18,26 @@ from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
-from slabdes.allocator.versions import VERSIONS, FreeList, Version, with_switches
+from slabdes.allocator.versions import VERSIONS, FreeList, Switches, Version, with_switches
 from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import Dump
 from slabdes.dumps.restore import Restored, known_names, restore
+from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
 from slabdes.files import stamp
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, mix64, stream_key
 
+SWITCHES: Final = tuple(name for name in fields_of(Switches) if name in Experiment.model_fields)
+"""What differs between kernels, and an experiment may turn on over any of them by a key of the same name."""
+
 
 def version_of(experiment: Experiment) -> Version:
     """The allocator that an experiment asks for."""
     version = with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
-    return replace(version, reap_drains_all_aliens=True) if experiment.reap_drains_all_aliens else version
+    asked: dict[str, Any] = {name: True for name in SWITCHES if getattr(experiment, name)}
+    return replace(version, **asked)
 
 
 def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from slabdes.allocator.create import kmem_cache_create
@@ -24,7 +26,7 @@ from slabdes.config import CacheConfig, parse_experiment
 from slabdes.conformance.kernel_log.kernel import LogKernel
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
-from slabdes.engine.setup import geometry_of
+from slabdes.engine.setup import SWITCHES, geometry_of, version_of
 from slabdes.errors import InputError
 from slabdes.machine import load_machine
 from slabdes.paths.kernel import Waits
@@ -68,6 +70,14 @@ def first_allocation(version: Version) -> list[LockSite]:
 @pytest.mark.parametrize(("version", "acquisitions"), list(zip(SERIES, ACQUISITIONS, strict=True)), ids=SERIES_2016_IDS)
 def test_each_switch_of_the_2016_series_saves_a_growing_refill_one_acquisition(version: Version, acquisitions: int) -> None:
     assert len(first_allocation(version)) == acquisitions
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("allocator", VERSIONS)
+def test_an_experiments_key_turns_the_switch_of_its_name_on_over_any_version(allocator: str, name: str) -> None:
+    asked = {"machine": {"preset": "uma-4"}, "workload": {"kind": "pages"}, "allocator": allocator}
+    assert version_of(parse_experiment(asked, "test")) == VERSIONS[allocator]
+    assert version_of(parse_experiment(asked | {name: True}, "test")) == replace(VERSIONS[allocator], **{name: True})
 
 
 def test_a_growing_refill_takes_the_lock_for_lists_colour_insertion_and_retry_in_2_6_34() -> None:

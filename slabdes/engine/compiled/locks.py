@@ -158,8 +158,8 @@ def _comes_late(run: Run, cpu: Cpu, held: Lock) -> bool:
 
 @function
 def _draw(run: Run, cpu: Cpu) -> int:
-    """A random number for a race with those who wait for a lock; 0 if there is none (TimedKernel._draw)."""
-    if not run.lock_races:
+    """A random number for a race with those who wait for a lock that is not queued; 0 if there is none (TimedKernel._draw)."""
+    if not run.lock_races or not run.unqueued:
         return 0
     cpu.race_key += GAMMA_WORD
     return int64(mix64(cpu.race_key) >> _RACE_SHIFT)
@@ -249,19 +249,19 @@ def _release(run: Run, cpu: Cpu) -> None:
         return
     row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
     held.before = FREE
+    drawn = _draw(run, cpu)
     if run.tas:
-        _find_nearest(run, row, held, _draw(run, cpu))
+        _find_nearest(run, row, held, drawn)
     elif run.cna:
         _find_on_node(run, cpu.node, held, now)
     winner = held.first if held.before == FREE else cpus_at(run.cpus)[held.before].next_waiter
     to_winner = row[winner]
     held.next = winner
-    held.holder = winner
+    held.holder = FREE if run.unqueued else winner
     held.handoff = qspinlock_delay(to_winner, run.handoff_milli)
     if run.ticket:
         held.handoff = ticket_delay(to_winner, _to_all(run, row, held))
     elif run.tas:
-        held.holder = FREE
         held.handoff = to_winner
     schedule(run, winner, now + held.handoff)
 

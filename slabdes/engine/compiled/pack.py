@@ -15,7 +15,7 @@ import numpy as np
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY, SLAB_LINES, ArrayCache, CacheStats, KmemCache, Slab, SlabState
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import L3Layout, Switches, Version
 from slabdes.engine import records
 from slabdes.engine.compiled.account import LEVELS, N_TIMES
 from slabdes.engine.compiled.cpu_layout import Cpu
@@ -184,27 +184,16 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
 
 
 def pack_discipline(memory: Memory, discipline: Discipline) -> None:
-    """How contended locks are handed over: one flag. `run.why_not` has refused a discipline that compiled code does not know."""
+    """How contended locks are handed over. `run.why_not` has refused a discipline that compiled code does not know."""
     flags = {name: DISCIPLINES[name] is discipline for name in fields_of(Disciplines)}
     assert sum(flags.values()) == 1, discipline
-    memory.set(**flags)
+    memory.set(unqueued=not discipline.queued, **flags)
 
 
 def pack_version(memory: Memory, version: Version) -> None:
-    """The policies of a kernel version."""
-    memory.set(
-        unlocked_look=version.unlocked_look,
-        private_slab=version.private_slab,
-        unlocked_colour=version.unlocked_colour,
-        trim_after_batch=version.trim_after_batch,
-        shrink_locks_empty_shared=version.shrink_locks_empty_shared,
-        tune_locks_twice=version.tune_locks_twice,
-        reap_drains_all_aliens=version.reap_drains_all_aliens,
-        pages_after_unlock=version.pages_after_unlock,
-        line_of_list_lock=version.layout.list_lock,
-        line_of_free_objects=version.layout.free_objects,
-        line_of_colour_next=version.layout.colour_next,
-    )
+    """The switches of a kernel version, and its lines."""
+    memory.set(**{name: getattr(version, name) for name in fields_of(Switches)})
+    memory.set(**{f"line_of_{name}": getattr(version.layout, name) for name in fields_of(L3Layout)})
 
 
 def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = ()) -> tuple[list[ArrayCache], int]:

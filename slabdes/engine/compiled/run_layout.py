@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
 
 
@@ -79,17 +80,9 @@ class Costs:
     reap_base: int
 
 
-class Version:
-    """A kernel's policies (allocator.versions), and on which line of a kmem_list3 its fields lie."""
+class Layout:
+    """On which line of a kmem_list3 its fields lie (allocator.versions.L3Layout)."""
 
-    unlocked_look: int
-    private_slab: int
-    unlocked_colour: int
-    trim_after_batch: int
-    pages_after_unlock: int
-    shrink_locks_empty_shared: int
-    tune_locks_twice: int
-    reap_drains_all_aliens: int
     line_of_list_lock: int
     line_of_free_objects: int
     line_of_colour_next: int
@@ -104,9 +97,13 @@ class Disciplines:
     cna: int
 
 
-class Rules(Version, Disciplines):
-    """What else an experiment says of locks and of time (locks.disciplines.LockRules, paths.charges.ClockRules)."""
+class Rules(Switches, Layout, Disciplines):
+    """The kernel version, and what an experiment says of locks and of time (LockRules, ClockRules).
 
+    `unqueued`: the discipline is not queued (locks.disciplines.Discipline): a contended lock is free once it is released.
+    """
+
+    unqueued: int
     handoff_milli: int
     cna_threshold: int
     lock_races: int

@@ -14,12 +14,14 @@ import numpy as np
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
+from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.kept_code import write_whole
 from slabdes.engine.compiled.layout import Frame, names_of
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
 from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
@@ -120,7 +122,7 @@ SLAB: Final = Target(
         "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
     },
     stand_for={name: name for name in _STAND_FOR},
-    renamed={f"L3Layout.{name}": f"line_of_{name}" for name in ("list_lock", "free_objects", "colour_next")}
+    renamed={f"L3Layout.{name}": f"line_of_{name}" for name in fields_of(L3Layout)}
     | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
     first_number=codes.N_PATHS,
 )

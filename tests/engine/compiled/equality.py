@@ -30,6 +30,7 @@ from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
+from slabdes.engine.setup import SWITCHES
 from slabdes.errors import InputError, SlabdesError
 from slabdes.machine import describe_machine
 from slabdes.machine.costs import COST_NAMES, RATIOS
@@ -227,7 +228,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         "allocator": draw(st.sampled_from(AllocatorVersion)),
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
-        "reap_drains_all_aliens": draw(st.booleans()),
+        **{name: draw(st.booleans()) for name in SWITCHES},
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),

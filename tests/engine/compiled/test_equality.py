@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import equality
@@ -25,6 +26,7 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.reference import kernel as reference_kernel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
+from slabdes.locks.disciplines import DISCIPLINES
 from slabdes.machine.costs import Costs
 from slabdes.paths.slab import alloc, free, prices
 from slabdes.study.plan import machine_of, plan
@@ -122,6 +124,16 @@ def test_an_interrupt_storm_is_told_in_the_same_words() -> None:
     with pytest.raises(InputError, match="only handles interrupts"):
         run_compiled(experiment, machine, workload)
     assert not equality.differences(experiment, machine, workload)
+
+
+@pytest.mark.parametrize("queued", [True, False])
+@pytest.mark.parametrize("name", DISCIPLINES)
+def test_any_discipline_may_be_queued_or_not_and_both_engines_do_so(
+    name: str, queued: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DISCIPLINES, name, replace(DISCIPLINES[name], queued=queued))  # type: ignore[arg-type]
+    experiment = burst(allocator="6.1", lock={"discipline": name}, interrupts={"mean_ns": 5000.0})
+    assert not equality.synthetic_differences(experiment)
 
 
 def _plant(monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object) -> None:

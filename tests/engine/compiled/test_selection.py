@@ -6,15 +6,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numba
 import pytest
 
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import LINUX_2_6_34, Switches, Version
 from slabdes.config import Discipline, EngineName, parse_experiment
 from slabdes.engine.compiled import entries, run_layout
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.pack import pack_version
 from slabdes.engine.fields import fields_of
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
@@ -124,16 +126,20 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.
-        Version: {
-            "name", "free_list", "layout", "shrink_locks_empty_shared", "tune_locks_twice", "free_alien_function",
-            "rmqueue_function", "free_pages_function",
-        },
-    }  # fmt: skip
+        Version: {"name", "free_list", "layout", "free_alien_function", "rmqueue_function", "free_pages_function"},
+    }
     under_another_name = {"races": "lock_races"}
     for rules, known in elsewhere.items():
         names = {under_another_name.get(field.name, field.name) for field in fields(rules)} - known
         assert names <= set(fields_of(run_layout.Rules)), rules.__name__
     assert set(run_layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
+
+
+@pytest.mark.parametrize("name", fields_of(Switches))
+def test_every_switch_of_a_version_reaches_compiled_memory(name: str) -> None:
+    memory = Memory()
+    pack_version(memory, replace(LINUX_2_6_34, **{name: True}))
+    assert [switch for switch in fields_of(Switches) if memory.get(switch)] == [name]
 
 
 def test_a_study_on_the_reference_loads_no_numba() -> None:
