@@ -187,16 +187,9 @@ def compare(first: Source, second: Source | None = None, *, by: str = "", confid
     Each is a Run, a Study or a run folder; their points with the same machine, CPUs and settings are set side by side, or, if
     both have a single point, just these. With `by`, one study's values of that key are compared. Raises InputError.
     """
-    if (second is None) == (not by):
-        raise InputError("compare", "give a second run or by", allowed='compare(a, b), or compare(study, by="cache.0.limit")')
-    one = _run_of(first)
-    if second is None:
-        compared = stats_compare.compare_by(one, by, confidence)
-    else:
-        other = _run_of(second)
-        sides = (_side(one), _side(other))
-        compared = stats_compare.compare_runs(one, other, sides if sides[0] != sides[1] else ("first", "second"), confidence)
-    return Comparison(**vars(compared))
+    one, other = _run_of(first), None if second is None else _run_of(second)
+    sides = ("first", "second") if other is None or _side(one) == _side(other) else (_side(one), _side(other))
+    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence)))
 
 
 def decide(

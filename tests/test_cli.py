@@ -542,3 +542,5 @@ def test_a_comparison_takes_a_keys_last_word_and_says_what_a_single_replication_
         assert slabdes("compare", "swept", "--by", by).out == full
     assert slabdes("run", "e.toml", "--out", "more").code == 0
     assert "One replication" not in slabdes("compare", "more", "--by", "limit").out
+    plain = json.loads(slabdes("compare", "more", "--by", "limit", "--json").out)
+    assert plain["answer"][0].startswith("limit 60 ") and plain["measures"]

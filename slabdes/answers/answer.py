@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from slabdes.answers.causes import bunched
-from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.results import metrics
 from slabdes.results.text import count_text, share_text, time_text
+from slabdes.stats.differences import ratio
 from slabdes.stats.estimates import Row
 from slabdes.stats.intervals import Interval, paired_difference
 
@@ -94,16 +95,21 @@ def _best(view: View, rows: Sequence[Row]) -> str:
     least, best = ordered[0], ordered[-1]
     told = f"Of {len(rows)} settings {point_name(frames, best['point'])} is the fastest, with {_rate(best)}"
     if least["operations_per_s"]:
-        ratio = best["operations_per_s"] / least["operations_per_s"]
-        told += f", {ratio:.2f} times the slowest, {point_name(frames, least['point'])}"
+        times = ratio_text(ratio(*_rates(view, least), *_rates(view, best), paired=True))
+        told += f", {times} times the slowest, {point_name(frames, least['point'])}"
     return f"{told}; {_distinct(view, ordered)}."
+
+
+def _rates(view: View, row: Row) -> tuple[float, list[float]]:
+    """A point's operations a second, and those of each replication."""
+    each = metrics.rates(view.run.frames).filter(point=row["point"]).sort("replication")
+    return row["operations_per_s"], each["operations_per_s"].to_list()
 
 
 def _distinct(view: View, ordered: Sequence[Row]) -> str:
     """Whether the best is told from the next by more than chance, paired by replication."""
     behind, best = ordered[-2:]
-    values = metrics.rates(view.run.frames).sort("replication")
-    lower, upper = (values.filter(point=row["point"])["operations_per_s"].to_list() for row in (behind, best))
+    lower, upper = (_rates(view, row)[1] for row in (behind, best))
     if len(lower) != len(upper) or len(lower) < 2:
         return "from one replication, it is not known whether by chance"
     gap = paired_difference(lower, upper)

@@ -7,13 +7,14 @@ Differences of shares are in percentage points. Leaves out how they are computed
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any, Final
 
 from slabdes.answers.causes import opposed
-from slabdes.answers.figures import listed, lock_name, points_digits, share_interval, short, value_text
+from slabdes.answers.figures import listed, lock_name, points_digits, ratio_text, share_interval, short, value_text
 from slabdes.errors import shown
 from slabdes.results.contention import LOCK
-from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
+from slabdes.results.text import Sheet, count_text, setting_text, time_text
 from slabdes.stats.compare import TIMES, Compared, Comparison, Pair
 from slabdes.stats.differences import Setting
 from slabdes.stats.intervals import Interval
@@ -25,6 +26,8 @@ _TIME_NAMES: Final = dict(zip(TIMES, ("mean", "p50", "p99", "p99.9"), strict=Tru
 HIGHER_IS_BETTER: Final = ("operations_per_s",)
 """Of times and waiting, less is better."""
 SINGLE: Final = "One replication: nothing is concluded from these differences; --set replications=5 gives intervals."
+
+SPREAD: Final = "±: half the 95 % interval over replications, in % of a side's figure or of a ratio (of a share, in points)."
 
 
 def measure_name(measure: str) -> str:
@@ -55,20 +58,6 @@ def change_text(row: Compared) -> str:
     return f"{sign}{text(abs(change.value))}" + ("" if change.half_width is None else f" ±{text(change.half_width)}")
 
 
-def ratio_text(ratio: float | None) -> str:
-    """A ratio with three decimals; one that is large without.
-
-    >>> ratio_text(1.0654), ratio_text(23628.3), ratio_text(None)
-    ('1.065', '23,628', '-')
-    """
-    if ratio is None:
-        return NOTHING
-    return f"{ratio:.3f}" if ratio < _LARGE else f"{ratio:,.0f}"
-
-
-_LARGE: Final = 100.0
-
-
 def verdict(row: Compared) -> int:
     """1 where the second side is better by more than chance, -1 where it is worse, 0 where that is not told."""
     change = row.difference
@@ -90,8 +79,8 @@ def focus(compared: Comparison) -> Pair:
 
     def size(pair: Pair) -> float:
         row = pair.row("operations_per_s")
-        ratio = row.ratio if row is not None and row.ratio else 1.0
-        return max(ratio, 1 / ratio)
+        ratio = row.ratio.value if row is not None and row.ratio is not None else 1.0
+        return max(ratio, 1 / ratio) if ratio else inf
 
     return max(compared.pairs, key=size)
 

@@ -11,8 +11,8 @@ from math import inf
 from typing import Final
 
 from slabdes.answers.answer import LITTLE, PARTS
-from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, ratio_text, side_text
-from slabdes.answers.figures import listed
+from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, side_text
+from slabdes.answers.figures import listed, ratio_text
 from slabdes.results.text import Sheet, share_text, time_text
 from slabdes.stats.causes import Causes, Share
 from slabdes.stats.compare import Compared, Comparison, resolution_of

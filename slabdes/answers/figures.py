@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import count_text, setting_text, share_text, time_text
+from slabdes.results.text import NOTHING, count_text, setting_text, share_text, time_text
 from slabdes.stats.estimates import Row
 from slabdes.stats.intervals import Interval
 
@@ -63,6 +63,18 @@ def share_interval(value: float | None, interval: Interval | None) -> str:
     return f"{value * 100:.1f} ±{points_digits(half)} %"
 
 
+def ratio_text(ratio: Interval | None) -> str:
+    """A ratio with three decimals, one that is large without, and half its interval.
+
+    >>> ratio_text(Interval(1.0654, 0.02, 5, 0.95)), ratio_text(Interval(23628.3, None, 1, 0.95)), ratio_text(None)
+    ('1.065 ±2%', '23,628', '-')
+    """
+    if ratio is None:
+        return NOTHING
+    return value_text(ratio, lambda value: f"{value:.3f}" if value is None or value < _LARGE else f"{value:,.0f}")
+
+
+_LARGE: Final = 100.0
 _LEAST_SHARE: Final = 0.001
 
 

@@ -14,7 +14,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
+from slabdes.answers.comparison import SPREAD, comparison_about, comparison_answer, comparison_sheets
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
@@ -153,17 +153,35 @@ def html(run: Run) -> str:
     return "\n".join(parts)
 
 
+def comparison_table(compared: Comparison, everything: bool = False, folder: str = "") -> Group:
+    """A comparison for a terminal: the answer, what is compared, tables; `folder` is where the one run lies, if it is one."""
+    from rich.console import Group
+
+    told = [fill(sentence, WIDTH) for sentence in comparison_answer(compared)]
+    told += ["", *(fill(line, WIDTH) for line in comparison_about(compared, folder)), ""]
+    parts: list[RenderableType] = [plain_text(line) for line in told]
+    parts += [rich_table(sheet) for sheet in comparison_sheets(compared, everything)]
+    if min(compared.replications) > 1:
+        parts.append(plain_text(fill(SPREAD, WIDTH)))
+    return Group(*parts)
+
+
+def comparison_plain(compared: Comparison) -> dict[str, Any]:
+    """The comparison for a program: what it says, what is compared, and every measure of each pair of points."""
+    return {
+        "answer": comparison_answer(compared),
+        "about": comparison_about(compared),
+        "measures": compared.frame().to_dicts(),
+    }
+
+
 def comparison_text(compared: Comparison) -> str:
-    """A comparison for a terminal: the answer, what is compared, tables."""
+    """The same as text."""
     from rich.console import Console
 
     text = StringIO()
-    console = Console(file=text, width=WIDTH, highlight=False, color_system=None)
-    for sheet in comparison_sheets(compared):
-        console.print(rich_table(sheet))
-    told = [fill(sentence, WIDTH) for sentence in comparison_answer(compared)]
-    told += ["", *(fill(line, WIDTH) for line in comparison_about(compared)), ""]
-    return "\n".join([*told, *(line.rstrip() for line in text.getvalue().splitlines())])
+    Console(file=text, width=WIDTH, highlight=False, color_system=None).print(comparison_table(compared))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def comparison_html(compared: Comparison) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys
-from slabdes.cli.output import print_json, print_sheet, progress_bar, say, say_paragraph
+from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS
 from slabdes.errors import InputError, shown
@@ -60,28 +60,18 @@ def compare(
         return
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
-    from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets
+    from slabdes.answers.screen import comparison_plain, comparison_table
     from slabdes.results.run import Run
-    from slabdes.stats.compare import compare_by, compare_runs
+    from slabdes.results.text import WIDTH
+    from slabdes.stats import compare as comparing
 
-    if (second is None) == (not by):
-        raise InputError("compare", "give a second run or --by", allowed="compare RUN RUN, or compare RUN --by allocator")
     one = some_points(Run.load(first), (), where)
-    other = one if second is None else some_points(Run.load(second), (), where)
-    compared = compare_by(one, by) if second is None else compare_runs(one, other, (str(first), str(second)))
+    other = None if second is None else some_points(Run.load(second), (), where)
+    compared = comparing.compare(one, other, by, (str(first), str(second)))
     if as_json:
-        print_json(compared.frame().to_dicts())
-        return
-    for sentence in comparison_answer(compared):
-        say_paragraph(sentence)
-    say("")
-    for line in comparison_about(compared, str(first)):
-        say_paragraph(line)
-    say("")
-    for sheet in comparison_sheets(compared, everything):
-        print_sheet(sheet)
-    if min(compared.replications) > 1:
-        say_paragraph("±: half the 95 % interval over replications, in % of a side's figure (of a share, in points).")
+        print_json(comparison_plain(compared))
+    else:
+        print_rich(comparison_table(compared, everything, str(first)), WIDTH)
 
 
 def _share(text: str) -> float:

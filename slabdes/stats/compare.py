@@ -16,7 +16,7 @@ from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
 from slabdes.stats.causes import Split, splits
-from slabdes.stats.differences import Setting, difference, differences, setting_of
+from slabdes.stats.differences import Setting, difference, differences, ratio, setting_of
 from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
@@ -33,13 +33,13 @@ Label = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Compared:
-    """One measure of one pair of points: both sides, their ratio (None where the first is 0), and second - first."""
+    """One measure of one pair of points: both sides, second / first (None where the first is 0), and second - first."""
 
     label: Label
     measure: str
     first: Interval
     second: Interval
-    ratio: float | None
+    ratio: Interval | None
     difference: Interval
 
 
@@ -110,6 +110,15 @@ class _Side:
     alone: dict[str, list[float]]
     lost: dict[tuple[Any, ...], float]
     spent: Split
+
+
+def compare(
+    first: Run, second: Run | None, by: str, sides: tuple[str, str] = ("first", "second"), confidence: float = CONFIDENCE
+) -> Comparison:
+    """Compare two runs, or the values of a key of one. Raises InputError where both are given, or neither."""
+    if (second is None) == (not by):
+        raise InputError("compare", "give a second run or by", allowed="two runs, or one run and by, such as cache.0.limit")
+    return compare_by(first, by, confidence) if second is None else compare_runs(first, second, sides, confidence)
 
 
 def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison:
@@ -254,12 +263,12 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
         for one in (before, after)
     )
     known = coarse * max(first.value, second.value)
-    change = difference(first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence, known)
-    return Compared(label, measure, first, second, second.value / first.value if first.value else None, change)
+    sides = (first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence)
+    return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known))
 
 
 def comparison_frame(rows: Sequence[Compared]) -> pl.DataFrame:
-    """The comparison as a tidy frame: label columns, measure, then first, second and difference with low and high, and ratio."""
+    """The comparison as a tidy frame: label columns, measure, then first, second, ratio and difference with low and high."""
     import polars as pl
 
     return pl.DataFrame([_plain(row) for row in rows])
@@ -276,7 +285,9 @@ def _plain(row: Compared) -> dict[str, Any]:
         "second": row.second.value,
         "second_low": row.second.low,
         "second_high": row.second.high,
-        "ratio": row.ratio,
+        "ratio": None if row.ratio is None else row.ratio.value,
+        "ratio_low": None if row.ratio is None else row.ratio.low,
+        "ratio_high": None if row.ratio is None else row.ratio.high,
         "difference": change.value,
         "low": change.low,
         "high": change.high,

@@ -145,5 +145,34 @@ def difference(
     return Interval(change, max(half, resolution), n, confidence)
 
 
+def ratio(
+    first: float,
+    ones: Sequence[float],
+    second: float,
+    others: Sequence[float],
+    paired: bool,
+    confidence: float = CONFIDENCE,
+    resolution: float = 0.0,
+) -> Interval | None:
+    """How many times the first side's statistic the second's is; None where the first's is 0.
+
+    Its interval is that of the logarithms' difference, taken to either side as it is upwards, where it is wider. `resolution` is
+    the part of themselves that statistics are known to. A replication with 0 has no logarithm: then the interval is not known.
+    """
+    if not first:
+        return None
+    value = second / first
+    if not value or min(*ones, *others, second) <= 0:
+        return Interval(value, None, min(len(ones), len(others)), confidence, least=0.0)
+    logs = [math.log(one) for one in ones], [math.log(one) for one in others]
+    change = difference(math.log(first), logs[0], math.log(second), logs[1], paired, confidence, resolution)
+    half = None if change.half_width is None else value * math.expm1(min(change.half_width, MOST_LOG))
+    return Interval(value, half, change.n, confidence, least=0.0)
+
+
+MOST_LOG: Final = 100.0
+"""Of a ratio's half interval: whatever is wider is not known at all."""
+
+
 def _variance(around: float, values: Sequence[float]) -> float:
     return math.fsum((value - around) ** 2 for value in values) / (len(values) - 1)

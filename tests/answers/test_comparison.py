@@ -19,10 +19,12 @@ from slabdes.answers.comparison import (
     side_names,
     verdict,
 )
+from slabdes.answers.figures import ratio_text
+from slabdes.answers.screen import comparison_plain
 from slabdes.errors import InputError
 from slabdes.results.run import Run, run_of
 from slabdes.stats.compare import Compared, compare_by, compare_runs
-from slabdes.stats.differences import difference, differences, setting_of
+from slabdes.stats.differences import difference, differences, ratio, setting_of
 from slabdes.stats.intervals import Interval
 
 
@@ -35,7 +37,7 @@ def run_with(machine: str = "xeon-2s", replications: int = 3, operations: int = 
 
 def row(value: float, half: float | None, measure: str = "operations_per_s") -> Compared:
     side = Interval(1.0, None, 1, 0.95)
-    return Compared({}, measure, side, side, 1.0, Interval(value, half, 3, 0.95))
+    return Compared({}, measure, side, side, side, Interval(value, half, 3, 0.95))
 
 
 @pytest.mark.parametrize(
@@ -131,3 +133,21 @@ def test_unpaired_differences_follow_welch_by_hand() -> None:
     assert change.value == 4
     assert change.half_width == pytest.approx(3.217 * (5 / 3) ** 0.5, rel=0.005)
     assert difference(2.0, [2], 6.0, [4, 8], paired=False) == Interval(4.0, None, 1, 0.95)
+
+
+def test_a_ratios_interval_is_that_of_its_logarithm_and_not_known_with_a_zero() -> None:
+    # Ratios 2 and 8 around 4: logarithms an ln 2 to either side, so half is t(1) * ln 2 * sqrt(2 / 1) / sqrt(2).
+    found = ratio(1.0, [1, 1], 4.0, [2, 8], paired=True)
+    assert found is not None and found.half_width is not None
+    assert found.value == 4
+    assert found.half_width == pytest.approx(4 * (2**12.706 - 1), rel=1e-3)
+    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999%")
+    assert ratio(0.0, [0, 0], 1.0, [1, 1], paired=True) is None
+    assert ratio(1.0, [0, 2], 1.0, [1, 1], paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
+
+
+def test_a_comparison_for_programs_has_its_sentences_and_ratios_their_intervals() -> None:
+    told = comparison_plain(compare_runs(run_with(), run_with(operations=300)))
+    assert told["answer"][0].startswith("second ")
+    mean = next(row for row in told["measures"] if row["measure"] == "alloc_mean_ns")
+    assert mean["ratio_low"] < mean["ratio"] < mean["ratio_high"]
