@@ -21,13 +21,16 @@ from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
 from slabdes.stats import compare as stats_compare
-from slabdes.stats.deciding import Looks
+from slabdes.stats.deciding import Looks, Precision
 from slabdes.stats.estimates import quantile
 from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.stats.measures import measure_of
 from slabdes.stats.scaling import scaling
 from slabdes.study import decide as deciding
 from slabdes.study import trace_info as traces
 from slabdes.study.decide import MOST, Decided
+from slabdes.study.precise import MOST as MOST_REPLICATIONS
+from slabdes.study.precise import UntilPrecise
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
 
@@ -150,20 +153,28 @@ def simulate(
     progress: Phase | None = None,
     where: str | None = None,
     spools: Spools | None = None,
+    precision: float | None = None,
+    measures: Sequence[str] = ("operations/s",),
+    most: int = MOST_REPLICATIONS,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
     With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
     and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes long shows
     on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the experiment; by
-    default the file's name, where a file is given. `spools` has traces that were read before. Raises SlabdesError.
+    default the file's name, where a file is given. `spools` has traces that were read before. With `precision`, replications are
+    added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either side at every
+    point, or there are `most` of them. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
+    until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
+    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": _draw_figures, "where": where}
     with seen(progress) as phase:
-        run = run_study(loaded, out=folder, jobs=jobs, resume=resume, phase=phase, draw=_draw_figures, where=where, spools=spools)
+        begun = loaded if until is None else until.begun(loaded)
+        run = run_study(begun, phase=phase, spools=spools, until=until, **options)
     return _with_plots(run)
 
 
@@ -214,7 +225,7 @@ def decide(
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
         options = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
-        return deciding.decide(experiment_of(experiment), first, second, deciding.measure_of(measure), looks, **options)
+        return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
 
 
 def _side(run: results_run.Run) -> str:

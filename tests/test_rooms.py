@@ -66,6 +66,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.bench",
             "study.decide",
             "study.load",
+            "study.precise",
             "study.spools",
             "conformance",
             "validation",

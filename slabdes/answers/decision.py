@@ -12,11 +12,13 @@ from typing import Final
 
 from slabdes.answers.answer import LITTLE, PARTS
 from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, side_text
-from slabdes.answers.figures import listed, ratio_text
+from slabdes.answers.figures import listed, point_name, ratio_text
+from slabdes.results.frames import Frames
 from slabdes.results.text import Sheet, share_text, time_text
 from slabdes.stats.causes import Causes, Share
 from slabdes.stats.compare import Compared, Comparison, resolution_of
 from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
+from slabdes.stats.intervals import Interval
 
 MOST_CAUSES: Final = 3
 _PARTS: Final = PARTS | {"lock_wait": "waiting for locks", "handoff": "the hand-over of locks"}
@@ -119,3 +121,12 @@ def decision_sheet(compared: Comparison) -> Sheet:
 def _effect(row: Compared) -> float:
     low, high = sorted((row.first.value, row.second.value))
     return 0.0 if low == high else high / low if low else inf
+
+
+def precision_line(frames: Frames, measure: str, point: int, interval: Interval, reached: bool, asked: float) -> str:
+    """How precisely a measure is known at the point where it is known least."""
+    name = point_name(frames, point)
+    where = f" with {name}" if name else ""
+    told = f"{measure_name(measure)} {side_text(measure, interval)}{where}"
+    known = f"known to {share_text(asked)} at every point" if reached else f"not known to {share_text(asked)}"
+    return f"{told}: {known}, with {interval.n} replications"

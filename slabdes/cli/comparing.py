@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys
+from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys, share_of
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS
-from slabdes.errors import InputError, shown
+from slabdes.errors import InputError
 from slabdes.folders import free_folder
 from slabdes.signals import hint
 
@@ -56,7 +56,7 @@ def compare(
         if second is not None or where:
             given = "a second run" if second is not None else "--where"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
-        _decide(first, settings, others, measure, _share(by), most, out, jobs, resume, as_json)
+        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, as_json)
         return
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
@@ -72,18 +72,6 @@ def compare(
         print_json(comparison_plain(compared))
     else:
         print_rich(comparison_table(compared, everything, str(first)), WIDTH)
-
-
-def _share(text: str) -> float:
-    """A share as people type it: 5%, 0.05; nothing is 0. Raises InputError for anything else."""
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        value = float(number or "0") / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise InputError("--by", f"{shown(text)!r}", allowed="with an experiment a share that does not matter, such as 5%")
-    return value
 
 
 def _decide(

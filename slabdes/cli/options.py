@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from slabdes.errors import InputError, shown
+
 EXIT_CHECK = 1
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -41,3 +43,15 @@ PointNumber = Annotated[
 Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
 ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)
+
+
+def share_of(text: str, where: str) -> float:
+    """A share as people type it: 5%, 0.05. Raises InputError, which begins with `where`, for anything else."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise InputError(where, f"{shown(text)!r}", allowed="a share, such as 5% or 0.05")
+    return value

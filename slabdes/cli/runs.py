@@ -21,6 +21,7 @@ from slabdes.cli.options import (
     Resume,
     SetKeys,
     Slabinfo,
+    share_of,
 )
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
 from slabdes.folders import free_folder
@@ -44,6 +45,13 @@ def run(
         list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
     ] = [],  # noqa: B006 -- as above
     engine: Engine = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", metavar="2%", help="Add replications until half an interval is at most this share.")
+    ] = "",
+    measures: Annotated[
+        list[str], typer.Option("--measure", metavar="MEASURE", help="With --precision: of operations/s, waiting, alloc.p99 ...")
+    ] = ["operations/s"],  # noqa: B006 -- as above
+    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="With --precision: replications at most.")] = 100,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
@@ -63,9 +71,12 @@ def run(
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = load_experiment(experiment, changes, caches)
     folder = out or free_folder(RUNS / experiment.stem, resume)
+    asked: dict[str, Any] = {}
+    if precision:
+        asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
     with _at_work(folder) as progress:
-        result = _simulated(loaded, folder, jobs, resume, progress, where=str(experiment))
-    _show(result, folder, as_json, everything, None, ())
+        result = _simulated(loaded, folder, jobs, resume, progress, where=str(experiment), **asked)
+    _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
 
 def replay(
@@ -241,6 +252,20 @@ def _assumed(
         allocator, why = assumed_allocator(trace)
         told.append(why)
     return machine, allocator, told
+
+
+def _known(result: Run, precision: float, measures: Sequence[str], most: int) -> list[str]:
+    """Whether the precision asked for was reached, a line a measure."""
+    from slabdes.answers.decision import precision_line
+    from slabdes.stats.deciding import Precision
+    from slabdes.stats.measures import measure_of
+    from slabdes.study.precise import UntilPrecise
+
+    until = UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
+    return [
+        precision_line(result.frames, known.measure, known.point, known.interval, known.reached, precision)
+        for known in until.known(result.frames)
+    ]
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
-from slabdes.errors import InputError, nearest, shown
+from slabdes.errors import InputError, shown
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
-from slabdes.stats.compare import MEASURES, Compared, Comparison, Pair, compare_points, resolution_of
+from slabdes.stats.compare import Compared, Comparison, Pair, compare_points, resolution_of
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.differences import Setting, setting_of
 from slabdes.study.run import run_study
@@ -23,8 +23,6 @@ from slabdes.study.run import run_study
 POINTS: Final = (0, 1)
 MOST: Final = 160
 """Replications of each side where nobody says more: six looks (a choice)."""
-_SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
-_TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "p999": "p999_ns"}
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,6 @@ class Decided:
     def pair(self) -> Pair:
         """The two points."""
         return self.compared.pairs[0]
-
-
-def measure_of(name: str) -> str:
-    """A measure by the name that users give it: `alloc.p99`, `free.mean`, `operations/s`, `waiting`, or as frames have it."""
-    op, dot, time = name.partition(".")
-    found = _SHORT.get(name, f"{op}_{_TIMES.get(time, '')}" if dot else name)
-    if found not in MEASURES:
-        known = [*_SHORT, *(f"{op}.{time}" for op in ("alloc", "free", "section") for time in ("mean", "p50", "p99", "p99.9"))]
-        raise InputError(f"--decide {shown(name)}", f"no measure{nearest(name, known)}", allowed=", ".join(known))
-    return found
 
 
 def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any]) -> Experiment:

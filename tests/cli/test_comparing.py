@@ -53,7 +53,7 @@ def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) 
         (("e.toml", "--vs", "cache.a.limit=20"), "both sides have the same settings"),
         (
             ("e.toml", *SIDES, "--by", "often"),
-            "--by: 'often'; allowed: with an experiment a share that",
+            "--by: 'often'; allowed: a share, such as 5% or 0.05",
         ),
         (("e.toml", *SIDES, "--by", "-1%"), "--by: '-1%'"),
         (("e.toml", *SIDES, "--decide", "alloc.p98"), "no measure (did you mean alloc.p99?)"),

@@ -15,7 +15,8 @@ from slabdes.config import parse_experiment
 from slabdes.errors import InputError
 from slabdes.stats.causes import causes
 from slabdes.stats.deciding import Looks, Outcome
-from slabdes.study.decide import decide, measure_of
+from slabdes.stats.measures import measure_of
+from slabdes.study.decide import decide
 
 BASE: dict[str, Any] = {
     "engine": "reference",

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs an experiment with as many replications as measures take to be known as precisely as is asked for.
+
+Every point of a sweep has the same number of them, so that points stay paired. Leaves out words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from slabdes.config import Experiment
+from slabdes.errors import InputError
+from slabdes.results.frames import Frames
+from slabdes.stats.deciding import Precision
+from slabdes.stats.intervals import Interval
+from slabdes.stats.measures import intervals
+
+MOST: Final = 100
+"""Replications where nobody says more (a choice)."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A measure at the point where it is known least, with its interval, and whether that is narrow enough."""
+
+    measure: str
+    point: int
+    interval: Interval
+    reached: bool
+
+
+@dataclass(frozen=True)
+class UntilPrecise:
+    """Asks for replications until every measure of every point is known precisely enough (`run.Until`)."""
+
+    measures: Sequence[str]
+    precision: Precision
+
+    def begun(self, experiment: Experiment) -> Experiment:
+        """The experiment with the replications that it begins with."""
+        return experiment.model_copy(update={"replications": self.precision.fewest})
+
+    def __call__(self, frames: Frames) -> int:
+        """How many replications are to be added. Raises InputError for a measure that no point has."""
+        return self.precision.more([one for measure in self.measures for one in self._intervals(frames, measure).values()])
+
+    def known(self, frames: Frames) -> list[Known]:
+        """How each measure is known where it is known least."""
+        told = []
+        for measure in self.measures:
+            found = self._intervals(frames, measure)
+            worst = max(found, key=lambda point: relative(found[point]))
+            told.append(Known(measure, worst, found[worst], all(map(self.precision.reached, found.values()))))
+        return told
+
+    def _intervals(self, frames: Frames, measure: str) -> dict[int, Interval]:
+        if not (found := intervals(frames, measure)):
+            raise InputError("precision", f"no point has {measure}", allowed="a measure of operations that there are")
+        return found
+
+
+def relative(interval: Interval) -> float:
+    """Half an interval as a share of its value; of 0, as it is."""
+    half = interval.half_width or 0.0
+    return half / abs(interval.value) if interval.value else half

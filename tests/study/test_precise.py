@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Replications are added until measures are known as precisely as is asked for, and it is said whether they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import slabdes
+from slabdes.errors import InputError
+from slabdes.stats.measures import intervals
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from commands import runner
+
+BASE: dict[str, Any] = {
+    "engine": "reference",
+    "machine": {"preset": "numa-2x4", "cpus": 2},
+    "cache": [{"name": "a", "size": 256, "limit": 4}],
+    "workload": {"kind": "mix", "operations": 60, "live": 20},
+}
+
+
+def test_replications_are_added_until_every_point_is_known_precisely() -> None:
+    swept = BASE | {"sweep": {"machine.cpus": [1, 2]}}
+    study = slabdes.simulate(swept, precision=0.1, measures=["alloc.mean"])
+    found = intervals(study.frames, "alloc_mean_ns")
+    assert len(found) == 2
+    assert all((one.half_width or 0) <= 0.1 * one.value for one in found.values())
+    assert study.manifest.replications >= 5
+    assert study.digest == slabdes.simulate(swept | {"replications": study.manifest.replications}).digest
+
+
+def test_what_cannot_be_reached_ends_with_the_most() -> None:
+    run = slabdes.simulate(BASE, precision=1e-9, measures=["alloc.mean", "operations/s"], most=7)
+    assert run.manifest.replications == 7
+
+
+def test_a_measure_that_no_point_has_is_refused() -> None:
+    with pytest.raises(InputError, match="no point has section_mean_ns"):
+        slabdes.simulate(BASE, precision=0.1, measures=["section.mean"])
+
+
+def test_the_command_says_how_precisely_a_measure_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = runner(monkeypatch, capsys)
+    Path("e.toml").write_text(
+        'engine = "reference"\nmachine = { preset = "numa-2x4", cpus = 2 }\ncache = [{ name = "a", size = 256 }]\n'
+        'workload = { kind = "mix", operations = 30, live = 20 }\n'
+    )
+    done = command("run", "e.toml", "--precision", "0.00001%", "--most", "6")
+    assert "not known to <0.1 %, with 6 replications" in done.out
+    refused = command("run", "e.toml", "--precision", "0")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "precision: 0.0; allowed: above 0, such as 0.02 or 2%" in refused.err
