@@ -7,6 +7,7 @@ Leaves out time zones, calendars and anything that a wall clock shows.
 from __future__ import annotations
 
 PS_PER_NS = 1_000
+NS_PER_MS = 1_000_000
 LEAST = 1 / PS_PER_NS
 """The least ns, and the least of a ratio that counts times, that is told from 0: a picosecond."""
 PS_PER_S = 1_000_000_000_000

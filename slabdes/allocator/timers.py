@@ -36,3 +36,8 @@ def following_reap(cpu: int, jiffies: int, hz: int) -> int:
 def first_next_reap(jiffies: int, addr_mod_4hz: int, hz: int) -> int:
     """A new node's next_reap: the descriptor's address spreads the caches over four seconds (alloc_kmemlist)."""
     return jiffies + REAPTIMEOUT_LIST3_SECONDS * hz + addr_mod_4hz
+
+
+def next_beat(due: int, every: int, now: int) -> int:
+    """The first beat of those every so often since `due` that is not past."""
+    return due + every * (1 + max(0, now - due) // every)

@@ -54,6 +54,8 @@ class Switches:
     `tune_locks_twice`: tuning takes a node's list_lock once for free_limit and once for the shared array.
     `reap_drains_all_aliens`: a reap turn drains every alien cache of its node, waiting for their locks, as before the reap node
     (2.6.16, from reading; an experiment's switch over any version). Otherwise one, if its lock is free.
+    `slabinfo_counters`: reading /proc/slabinfo reads a node's counters; otherwise it counts the slabs on its lists, one by one
+    (from reading: until 4.8 all of them, in 4.9 all but full ones, from 4.10 on none).
     """
 
     unlocked_look: bool = False
@@ -64,6 +66,7 @@ class Switches:
     shrink_locks_empty_shared: bool = False
     tune_locks_twice: bool = False
     reap_drains_all_aliens: bool = False
+    slabinfo_counters: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,28 @@ class Version(Switches):
     """One kernel's allocator.
 
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
-    `free_alien_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a remote free, for pages
-    of an order above 0, and for those given back.
+    `free_alien_function`, `slabinfo_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a
+    remote free, to read /proc/slabinfo, for pages of an order above 0, and for those given back.
     """
 
     name: str
     free_list: FreeList
     layout: L3Layout
     free_alien_function: str = "cache_free_alien"
+    slabinfo_function: str = "s_show"
     rmqueue_function: str = "buffered_rmqueue"
     free_pages_function: str = "free_one_page"
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)
-LINUX_4_6: Final = Version("4.6", FreeList.INDEXES, LAYOUT_4_6, pages_after_unlock=True, free_alien_function="__cache_free_alien")
+LINUX_4_6: Final = Version(
+    "4.6",
+    FreeList.INDEXES,
+    LAYOUT_4_6,
+    pages_after_unlock=True,
+    free_alien_function="__cache_free_alien",
+    slabinfo_function="get_slabinfo",
+)
 LINUX_4_7: Final = replace(
     LINUX_4_6,
     name="4.7",
@@ -96,7 +107,12 @@ LINUX_4_7: Final = replace(
     tune_locks_twice=True,
 )
 LINUX_6_1: Final = replace(
-    LINUX_4_7, name="6.1", layout=LAYOUT_6_1, rmqueue_function="rmqueue_buddy", free_pages_function="__free_pages_ok"
+    LINUX_4_7,
+    name="6.1",
+    layout=LAYOUT_6_1,
+    slabinfo_counters=True,
+    rmqueue_function="rmqueue_buddy",
+    free_pages_function="__free_pages_ok",
 )
 
 VERSIONS: Final = {version.name: version for version in (LINUX_2_6_34, LINUX_4_6, LINUX_4_7, LINUX_6_1)}

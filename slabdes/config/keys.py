@@ -17,7 +17,15 @@ from slabdes.config.sweeps import SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
-_UNITS: Final = {"_ns": "ns", "_mib": "MiB", "hz": "jiffies a second", "size": "bytes", "align": "bytes", "costs": "ns"}
+_UNITS: Final = {
+    "_ns": "ns",
+    "_ms": "ms",
+    "_mib": "MiB",
+    "hz": "jiffies a second",
+    "size": "bytes",
+    "align": "bytes",
+    "costs": "ns",
+}
 """By how a key ends."""
 
 

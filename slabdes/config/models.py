@@ -184,6 +184,10 @@ class TimingRule(StrEnum):
     JITTER = "jitter"
 
 
+LEAST_EVERY_MS: Final = 0.001
+"""Between two turns of what is done every so often (assumed)."""
+
+
 class InterruptKind(StrEnum):
     """When a CPU's interrupts come: at random, or every so often from a random beginning."""
 
@@ -211,12 +215,28 @@ class InterruptConfig(Frozen):
     """A handler's own work, entry and return included (assumed)."""
 
 
+class UpkeepConfig(Frozen):
+    """What CPUs do for the caches beside operations and reaping: each time is a turn, which tables and the event log tell."""
+
+    slabinfo_every_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
+    """Between two readings of /proc/slabinfo, as by a monitoring agent, the first after as long; 0 for none."""
+    slabinfo_cpu: Annotated[int, Strict(), Field(ge=0, lt=MAX_CPUS)] = 0
+    """The CPU that reads it, whatever else it does."""
+
+    @model_validator(mode="after")
+    def _not_all_the_time(self) -> UpkeepConfig:
+        if 0 < self.slabinfo_every_ms < LEAST_EVERY_MS:
+            raise ValueError(f"slabinfo_every_ms {self.slabinfo_every_ms:g}; allowed: 0, or {LEAST_EVERY_MS:g} and more")
+        return self
+
+
 TABLES: Final[dict[str, type[Frozen]]] = {
     "machine": MachineConfig,
     "cache": CacheConfig,
     "lock": LockConfig,
     "timing": TimingConfig,
     "interrupts": InterruptConfig,
+    "upkeep": UpkeepConfig,
 }
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
@@ -253,6 +273,7 @@ class Experiment(Frozen):
     timing: TimingConfig = TimingConfig()
     interrupts: InterruptConfig | None = None
     """None unless given."""
+    upkeep: UpkeepConfig = UpkeepConfig()
     workload: Workload
     sweep: Lists = Field(default_factory=dict)
     """Dotted keys to lists of values, or to a range, { from = 8, to = 120, step = 8 } or { from = 1, to = 64, points = 7, log =

@@ -27,9 +27,11 @@ from slabdes.engine.records import (
     Upkeep,
     UpkeepAtLock,
 )
-from slabdes.engine.timed import TimedLock
+from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import function_at
+from slabdes.paths.slab.upkeep import UpkeepSettings
+from slabdes.units import NS_PER_MS, ps_to_ns
 from slabdes.workload.programs import Workload
 
 
@@ -37,12 +39,12 @@ def make_records(
     state: SlabState,
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
-    version: Version,
+    settings: TimedSettings,
     node_ids: Sequence[int],
     elapsed: int,
     workload: Workload,
 ) -> Records:
-    """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, `version` functions."""
+    """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions."""
     latency: dict[tuple[int, Path], Histogram] = {}
     for cpu in cpus:
         for key, histogram in cpu.latency.items():
@@ -55,15 +57,22 @@ def make_records(
         elapsed=elapsed,
         latency=dict(sorted(latency.items())),
         spent=_spent(cpus, latency),
-        locks=tuple(_lock_record(state, lock, version, node_ids) for lock in locks),
+        locks=tuple(_lock_record(state, lock, settings.version, node_ids) for lock in locks),
         cpus=cpu_records,
         caches=cache_records,
         slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
-        warnings=(*workload.warnings, *told),
+        warnings=(*workload.warnings, *told, *_never(settings.upkeeps, cpus, elapsed)),
     )
+
+
+def _never(upkeeps: UpkeepSettings, cpus: Sequence[TimedCpu], elapsed: int) -> Iterator[str]:
+    """What upkeep was asked for and would have come after the run's end."""
+    if upkeeps.slabinfo_every and not any(cpu.turns[Upkeep.SLABINFO].count for cpu in cpus):
+        took, every = (f"{ps_to_ns(time) / NS_PER_MS:g} ms" for time in (elapsed, upkeeps.slabinfo_every))
+        yield f"/proc/slabinfo was never read: the run took {took}, the first reading comes after {every}"
 
 
 def _merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -9,7 +9,7 @@ from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.fields import Account, Clock, Interrupts, Program, fields_of
+from slabdes.engine.fields import Account, Clock, Interrupts, Program, Timers, fields_of
 from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
 from slabdes.paths.outcome import Path, Upkeep
@@ -69,17 +69,17 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
     return slowdown + ((jitter * (drawn - _HALF)) // _HALF)
 
 
-_INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Program))
+_INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Timers, Program))
 
 
-class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Program):
+class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
     """A SlabCpu with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "spent", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
-        *fields_of(Program), "turns",
+        *fields_of(Timers), *fields_of(Program), "turns",
     )  # fmt: skip
 
     def __init__(
@@ -99,7 +99,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Program):
         self.was: list[tuple[int, ...]] = []
         self.log: EventLog | None = None
         # Interrupts.
-        self.irq_at = NEVER
+        self.irq_at = self.slabinfo_at = NEVER
         self.irq_words: Iterator[int] = iter(())
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.

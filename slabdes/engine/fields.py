@@ -76,6 +76,14 @@ class Interrupts:
     irqs_on_at: int
 
 
+class Timers:
+    """When a CPU does what beside its program and the reap timer's turns, picoseconds."""
+
+    __slots__ = ()
+
+    slabinfo_at: int
+
+
 class Program:
     """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep."""
 

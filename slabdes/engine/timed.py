@@ -29,8 +29,9 @@ from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.outcome import Upkeep
 from slabdes.paths.sites import LockSite
+from slabdes.paths.slab.upkeep import UpkeepSettings
 from slabdes.streams import Purpose, below, exponential, stream_key, words
-from slabdes.units import MAX_RUN_PS, PS_PER_S, ns_to_ps
+from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 
 
@@ -44,6 +45,7 @@ class TimedSettings:
     version: Version
     interrupts: InterruptSettings | None
     rules: ClockRules
+    upkeeps: UpkeepSettings
 
 
 class TimedLock(SpinLock):
@@ -142,6 +144,19 @@ def interrupt_storm(cpu: int) -> InputError:
     )
 
 
+def upkeep_settings(experiment: Experiment, machine: Machine) -> UpkeepSettings:
+    """What the experiment has CPUs do for the caches. Raises InputError for a CPU that the machine lacks."""
+    config = experiment.upkeep
+    if config.slabinfo_cpu >= machine.n_cpus:
+        allowed = f"0 to {machine.n_cpus - 1} on {machine.name}"
+        raise InputError("upkeep.slabinfo_cpu", f"there is no CPU {config.slabinfo_cpu}", allowed=allowed)
+    return UpkeepSettings(
+        slabinfo_every=ns_to_ps(config.slabinfo_every_ms * NS_PER_MS),
+        slabinfo_cpu=config.slabinfo_cpu,
+        retry=PS_PER_S // experiment.timing.hz,
+    )
+
+
 def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
     """The clock rules that an experiment asks for; the hand-off that it leaves open is the machine's."""
     config = experiment.lock
@@ -164,6 +179,7 @@ def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[Ca
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
         ),
+        upkeeps=upkeep_settings(experiment, machine),
     )
 
 
@@ -213,6 +229,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
     costs = costs_of(experiment, machine)
     interrupts = interrupt_settings(experiment, workload.caches)
+    upkeeps = upkeep_settings(experiment, machine)
     busy: dict[int, int] = {}
     for worker in workload.programs:
         core = machine.core_of_cpu[worker]
@@ -227,6 +244,8 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
+        if upkeeps.slabinfo_every and number == upkeeps.slabinfo_cpu:
+            cpu.slabinfo_at = upkeeps.slabinfo_every
         cpus.append(cpu)
     return cpus
 

@@ -67,10 +67,11 @@ class Upkeep(IntEnum):
 
     NONE = 0
     REAP = 1
+    SLABINFO = 2
 
     @property
     def label(self) -> str:
-        """`reap`, as frames and tables call it."""
+        """`reap` or `slabinfo`, as frames and tables call it."""
         return self.name.lower()
 
 

@@ -35,6 +35,7 @@ class LockSite(IntEnum):
     HIGHERPAGES = 17
     FREEPAGES = 18
     SECTION = 19
+    SLABINFO = 20
 
 
 N_SITES: Final = len(LockSite)
@@ -82,5 +83,7 @@ def function_at(site: LockSite, version: Version) -> str:
             return version.rmqueue_function
         case LockSite.FREEPAGES:
             return version.free_pages_function
+        case LockSite.SLABINFO:
+            return version.slabinfo_function
         case LockSite.SECTION:
             return "section"

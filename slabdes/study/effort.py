@@ -22,7 +22,7 @@ from slabdes.engine.setup import cache_spec, version_of
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import MOST_IN_A_ROW
-from slabdes.units import PS_PER_S, ns_to_ps
+from slabdes.units import NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import known_span_ps
 
@@ -37,8 +37,8 @@ WAITERS: Final = 400
 def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     """What one replication costs the reference, counted in operations of a usual run.
 
-    Beside the steps of the programs these are what interrupt handlers do, the turns of reap timers, and what waiters cost
-    whoever hands a lock over: the longer a run takes in simulated time, and the more CPUs there are, the more.
+    Beside the steps of the programs these are what interrupt handlers do, turns of upkeep, and what waiters cost whoever
+    hands a lock over: the longer a run takes in simulated time, and the more CPUs there are, the more.
     """
     steps, cpus = workload.operations or 0, len(workload.programs)
     version = version_of(experiment)
@@ -47,6 +47,8 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     span = _span_ps(experiment, machine, specs, steps, cpus, slow)
     handed = steps * slow * cpus / WAITERS
     reaps = machine.n_cpus * len(specs) * (span / REAP_PS)
+    if every := ns_to_ps(experiment.upkeep.slabinfo_every_ms * NS_PER_MS):
+        reaps += len(specs) * machine.n_nodes * (span / every)
     handled = 0.0
     if interrupts := experiment.interrupts:
         mean, inner = ns_to_ps(interrupts.mean_ns), 2 * interrupts.objects

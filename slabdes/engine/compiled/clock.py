@@ -257,9 +257,15 @@ def reap_time(run: Run, cpu: Cpu) -> int:
 
 
 @inline
+def upkeep_time(cpu: Cpu) -> int:
+    """When a turn of the CPU's is due (Run._upkeep_time)."""
+    return min(cpu.reap_at, cpu.slabinfo_at)
+
+
+@inline
 def set_timer(cpu: Cpu) -> None:
-    """The CPU's reap timer or its next interrupt has changed, or whether they can take it (Run._timer)."""
-    cpu.timer_at = NEVER if cpu.in_bulk else min(cpu.reap_at, cpu.irq_at)
+    """When the CPU's next turn or interrupt comes has changed, or whether they can take it (Run._timer)."""
+    cpu.timer_at = NEVER if cpu.in_bulk else min(upkeep_time(cpu), cpu.irq_at)
 
 
 @inline

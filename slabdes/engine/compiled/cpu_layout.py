@@ -45,7 +45,7 @@ class Account(fields.Account):
 class Interrupts(fields.Interrupts):
     """And where its stream of interrupts is; the ring of objects that its handlers hold.
 
-    `timer_at` is the first of `irq_at` and `reap_at`, when its reap timer fires; NEVER within a bulk call.
+    `timer_at` is the first of `irq_at`, `reap_at`, when its reap timer fires, and other timers; NEVER within a bulk call.
     """
 
     irq_key: Word
@@ -156,5 +156,5 @@ class Program(fields.Program, Step, Wait):
     ended: int
 
 
-class Cpu(Context, Clock, Account, Interrupts, AtLock, Stack, Program):
+class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program):
     """A CPU."""

@@ -26,7 +26,7 @@ _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), i
 _LOG = int(Status.LOG)
 _PATH = ~STAGE
 PROGRAM, REAP = codes.PROGRAM, codes.REAP
-live, reap_turn = program.live, program.reap_turn
+live, turn = program.live, program.turn
 follow: Follow = paths.follow
 MOST_SLABS = 2
 """More than a path makes between two looks here: its own, and one for a descriptor."""
@@ -57,7 +57,7 @@ def _go_on(run: Run, cpu: Cpu) -> int:
         if path == PROGRAM:
             status = live(run, cpu, frame)
         elif path == REAP:
-            status = reap_turn(run, cpu, frame)
+            status = turn(run, cpu, frame)
         elif room_for_slabs(run):
             status = follow(run, cpu, frame)
         else:

@@ -47,6 +47,7 @@ from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import InterruptSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import N_SITES, LockSite
+from slabdes.paths.slab.upkeep import UpkeepSettings
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
@@ -153,6 +154,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(Costs)})
+    memory.set(**{name: getattr(settings.upkeeps, name) for name in fields_of(UpkeepSettings)})
     pack_version(memory, version)
     pack_discipline(memory, settings.locks.discipline)
     memory.set(
@@ -251,7 +253,7 @@ def chain_length(cache: KmemCache, longest: int) -> int:
 
 def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu]) -> Array:
     packed = put_cpus(memory, state)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at", "alloc_hit", "free_hit"):
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at", "slabinfo_at", "alloc_hit", "free_hit"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     return packed
 
@@ -267,7 +269,7 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     packed = memory.put("cpus", blank(Cpu, n_cpus))
     memory.put("frames", np.zeros(n_cpus * depth, FRAME))
     packed["frame0"] = np.arange(n_cpus) * depth
-    packed["irq_at"] = NEVER
+    packed["irq_at"] = packed["slabinfo_at"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
     memory.put("irq_buckets", np.zeros((N_TIMES, BUCKETS)))
     memory.put("irq_counts", no_counts(N_TIMES))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, unschedule
+from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, unschedule, upkeep_time
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
 from slabdes.engine.compiled.hits import alloc_hits, free_hits
@@ -31,7 +31,7 @@ take_block, begin_take_block = path("take_block")
 give_block, begin_give_block = path("give_block")
 end_bulk, begin_end_bulk = path("end_bulk")
 _, begin_take_interrupts = path("take_interrupts")
-_, begin_reap_turn = path("reap_turn")
+_, begin_take_turn = path("take_turn")
 begin_bulk: Callable[[Run, Cpu], None] = paths.begin_bulk
 _STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
 _FINISH = int(Micro.FINISH)
@@ -189,8 +189,8 @@ def _begin(run: Run, cpu: Cpu, frame: Frame) -> int:
 
 @function
 def _timer_comes(run: Run, cpu: Cpu) -> None:
-    """What takes the CPU is next: an interrupt, or a reap unless that is due later."""
-    if cpu.irq_at <= cpu.reap_at:
+    """What takes the CPU is next: an interrupt, or a turn of upkeep unless that is due later."""
+    if cpu.irq_at <= upkeep_time(cpu):
         cpu.irqs_on_at = cpu.clock
         begin_take_interrupts(run, cpu)
     else:
@@ -198,12 +198,12 @@ def _timer_comes(run: Run, cpu: Cpu) -> None:
 
 
 @function
-def reap_turn(run: Run, cpu: Cpu, frame: Frame) -> int:
-    """One turn of the CPU's reap timer (Run._reap)."""
+def turn(run: Run, cpu: Cpu, frame: Frame) -> int:
+    """The CPU's turn of upkeep that is due first (Run._take_turn)."""
     if frame.pc == REAP:
-        cpu.clock = max(cpu.clock, cpu.reap_at)
+        cpu.clock = max(cpu.clock, upkeep_time(cpu))
         frame.pc = REAP + 1
-        begin_reap_turn(run, cpu, run.hz)
+        begin_take_turn(run, cpu, run.hz, cpu.reap_at)
         return CALLED
     cpu.reap_at = reap_time(run, cpu)
     set_timer(cpu)
@@ -378,7 +378,7 @@ def _idle(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
         return GO
     if stage == _IDLE:
         frame.pc = _REAP
-        cpu.when = cpu.reap_at
+        cpu.when = upkeep_time(cpu)
         schedule(run, cpu.number, max(cpu.when, cpu.clock))
         return WAIT
     cpu.idle_time += max(0, cpu.when - cpu.clock)

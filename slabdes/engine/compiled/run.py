@@ -105,7 +105,7 @@ def run_compiled(
     _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     _live(memory, workload, progress, log)
     unpack(memory, state, locks, cpus)
-    return make_records(state, locks, cpus, settings.version, machine.node_ids, memory.get("now"), workload)
+    return make_records(state, locks, cpus, settings, machine.node_ids, memory.get("now"), workload)
 
 
 def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:
@@ -118,7 +118,7 @@ def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequen
     cpus = memory["cpus"]
     cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
     cpus["reap_at"] = [reap_time_ps(due, settings.hz) for due in cpus["reap_due"].tolist()]
-    cpus["timer_at"] = np.minimum(cpus["reap_at"], cpus["irq_at"])
+    cpus["timer_at"] = np.minimum(np.minimum(cpus["reap_at"], cpus["irq_at"]), cpus["slabinfo_at"])
 
 
 def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | None, log: EventLog | None) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
+from slabdes.paths.slab.upkeep import UpkeepSettings
 
 
 class Addresses:
@@ -201,7 +202,7 @@ class Progress:
     stages_left: int
 
 
-class Run(Addresses, Costs, Rules, Interrupts, Workload, Slots, Sizes, Events, Progress):
+class Run(Addresses, Costs, Rules, Interrupts, UpkeepSettings, Workload, Slots, Sizes, Events, Progress):
     """The whole run."""
 
 

@@ -29,6 +29,7 @@ class ChargingKernel(prices.SlabCharges[TimedCpu], InterruptedKernel[TimedCpu]):
         self.rules = settings.rules
         self.layout = settings.version.layout
         self.irqs = settings.interrupts or NO_INTERRUPTS
+        self.upkeeps = settings.upkeeps
         self.lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
         self.locks: list[TimedLock] = []
         self.touched_by = [NOBODY] * len(state.words)

@@ -40,7 +40,7 @@ from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import allocate, give_back, give_block, hold_section, take_block
 from slabdes.paths.outcome import Path
-from slabdes.paths.slab.upkeep import reap_turn
+from slabdes.paths.slab.upkeep import take_turn
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
@@ -103,10 +103,10 @@ class Run:
                 self.finished.occur(cpu.number, 0)
             self._stop_if_stalled()
         while True:
-            due = self._reap_time(cpu)
+            due = self._upkeep_time(cpu)
             yield self.kernel.at(cpu, max(due, cpu.clock))
             cpu.idle_time += max(0, due - cpu.clock)
-            yield from self._reap(cpu)
+            yield from self._take_turn(cpu)
 
     def _run_program(self, cpu: TimedCpu, program: Program) -> Waits[None]:
         handlers = {
@@ -178,24 +178,24 @@ class Run:
 
     # Time and timers.
 
-    def _reap_time(self, cpu: TimedCpu) -> int:
-        """When the CPU's reap timer fires, in picoseconds."""
-        return reap_time_ps(cpu.reap_due, self.kernel.settings.hz)
+    def _upkeep_time(self, cpu: TimedCpu) -> int:
+        """When a turn of the CPU's is due: the reap timer's, or another."""
+        return min(reap_time_ps(cpu.reap_due, self.kernel.settings.hz), cpu.slabinfo_at)
 
     def _timer(self, cpu: TimedCpu) -> int:
-        """When something comes that takes the CPU: its reap timer or an interrupt; neither does within a bulk call."""
-        return NEVER if cpu.in_bulk else min(self._reap_time(cpu), cpu.irq_at)
+        """When something comes that takes the CPU: a turn of upkeep or an interrupt; neither does within a bulk call."""
+        return NEVER if cpu.in_bulk else min(self._upkeep_time(cpu), cpu.irq_at)
 
     def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
-        """An interrupt comes before a reap that is due at the same time."""
+        """An interrupt comes before a turn that is due at the same time."""
         self.timers_came += 1
         if not self.timers_came % PROGRESS_TIMERS:
             self._report()
-        if cpu.irq_at <= self._reap_time(cpu):
+        if cpu.irq_at <= self._upkeep_time(cpu):
             cpu.irqs_on_at = cpu.clock
             yield from self._path(take_interrupts(self.kernel, cpu))
         else:
-            yield from self._reap(cpu)
+            yield from self._take_turn(cpu)
 
     def _think(self, cpu: TimedCpu, think: int) -> Waits[None]:
         """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
@@ -220,9 +220,10 @@ class Run:
             cpu.slot_wait += when - cpu.clock
             cpu.clock = when
 
-    def _reap(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.clock = max(cpu.clock, self._reap_time(cpu))
-        yield from self._path(reap_turn(self.kernel, cpu, self.kernel.settings.hz))
+    def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
+        cpu.clock = max(cpu.clock, self._upkeep_time(cpu))
+        hz = self.kernel.settings.hz
+        yield from self._path(take_turn(self.kernel, cpu, hz, reap_time_ps(cpu.reap_due, hz)))
 
     # Objects on their way between CPUs.
 

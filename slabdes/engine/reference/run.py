@@ -43,4 +43,4 @@ def run_reference(
         log.close()
     if experiment.debug:
         run.check()
-    return make_records(state, kernel.locks, cpus, kernel.version, machine.node_ids, kernel.now, workload)
+    return make_records(state, kernel.locks, cpus, kernel.settings, machine.node_ids, kernel.now, workload)

@@ -81,6 +81,15 @@ class SlabNotes(Generic[Cpu]):
     def note_reap(self, cpu: Cpu) -> None:
         """cache_reap turns to a cache."""
 
+    def note_slabinfo(self, cpu: Cpu) -> None:
+        """A reader of /proc/slabinfo turns to a cache."""
+
+    def note_lists_read(self, cpu: Cpu, l3: KmemList3) -> None:
+        """Under list_lock, it reads the lists' heads and a node's counters."""
+
+    def note_slab_read(self, cpu: Cpu, slab: int) -> None:
+        """And a slab on one of the lists."""
+
     def note_drained(self, cpu: Cpu, cache: KmemCache, slab: int) -> None:
         """drain_freelist destroys an empty slab."""
 

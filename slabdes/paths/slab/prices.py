@@ -175,6 +175,28 @@ def note_reap(k: SlabCharges[Cpu], cpu: Cpu) -> None:
     cpu.work += k.costs.reap_base
 
 
+def note_slabinfo(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """A cache's turn, as in cache_reap; writing its line is left out."""
+    cpu.work += k.costs.reap_base
+
+
+def note_lists_read(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
+    """The lines of the lists and of free_objects are fetched; nothing is written that waiters spin on."""
+    k.fetch(cpu, l3.line + LISTS_LINE)
+    k.fetch(cpu, l3.line + k.layout.free_objects)
+
+
+def note_slab_read(k: SlabCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """A descriptor's line is fetched, one after the other, as each says where the next is.
+
+    Read in passing it is nobody's afterwards, but memory's: a walk leaves more lines behind than a cache keeps until the next.
+    """
+    record = k.state.slabs[slab]
+    k.fetch(cpu, record.line)
+    k.place_lines(cpu, record.line, 1, record.nodeid)
+    cpu.work += k.costs.slab_object
+
+
 def note_pages(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, node: int, thisnode: bool, slab: int, got: int) -> None:
     """Nothing but where the slab's lines lie: the page allocator has charged for itself."""
     if got != NO_NODE:

@@ -38,7 +38,7 @@ from slabdes.machine.description import TRANSFER_COSTS
 from slabdes.machine.topology import Machine
 from slabdes.study.effort import effort
 from slabdes.study.plan import machine_of
-from slabdes.units import ns_to_ps
+from slabdes.units import NS_PER_MS, ns_to_ps
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
 
@@ -229,6 +229,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
         **{name: draw(st.booleans()) for name in SWITCHES},
+        "upkeep": {"slabinfo_every_ms": draw(st.sampled_from((0, 0, 1, 10))), "slabinfo_cpu": draw(st.integers(0, 3))},
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
@@ -246,6 +247,8 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
+    # A reading every few operations of a CPU or fewer: a run's length is mostly think time.
+    raw["upkeep"]["slabinfo_every_ms"] *= max(0.01, raw["workload"].get("think_ns", 0) / 1e6)
     experiment = parse_experiment(raw, "drawn")
     if interrupts:
         raw["interrupts"] = {
@@ -291,6 +294,8 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
     longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
     if experiment.interrupts:
         longest = min(longest, 2 * ns_to_ps(experiment.interrupts.mean_ns))
+    if experiment.upkeep.slabinfo_every_ms:
+        longest = min(longest, 2 * ns_to_ps(experiment.upkeep.slabinfo_every_ms * NS_PER_MS))
     live: list[tuple[int, int, int]] = []
     told: list[tuple[int, int]] = []
     signals = rng.choice((0, 0.02, 0.3))

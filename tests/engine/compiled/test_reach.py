@@ -24,13 +24,13 @@ from slabdes.engine.reference.run import run_reference
 from slabdes.errors import SlabdesError
 from slabdes.machine import Machine
 from slabdes.paths import accounts, interrupts, operations, pages
-from slabdes.paths.slab import alloc, free, notes, prices, reap, shrink, upkeep
+from slabdes.paths.slab import alloc, free, notes, prices, reap, shrink, slabinfo, upkeep
 from slabdes.study.plan import machine_of
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import build_synthetic
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-MODULES = (alloc, free, reap, shrink, upkeep, notes, prices, pages, operations, interrupts, accounts)
+MODULES = (alloc, free, reap, shrink, slabinfo, upkeep, notes, prices, pages, operations, interrupts, accounts)
 SCRIPTS = sorted(GOLDEN.glob("m*.ops.gz")) + [
     GOLDEN / f"{name}.ops.gz" for name in ("p15_pagefail_mix", "p18_policies", "p19_noalien")
 ]

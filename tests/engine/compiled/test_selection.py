@@ -122,11 +122,19 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
 
 def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
     elsewhere = {
-        TimedSettings: {"locks", "costs", "version", "interrupts", "rules"},
+        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules"},
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.
-        Version: {"name", "free_list", "layout", "free_alien_function", "rmqueue_function", "free_pages_function"},
+        Version: {
+            "name",
+            "free_list",
+            "layout",
+            "free_alien_function",
+            "slabinfo_function",
+            "rmqueue_function",
+            "free_pages_function",
+        },
     }
     under_another_name = {"races": "lock_races"}
     for rules, known in elsewhere.items():
