@@ -27,10 +27,12 @@ from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.measures import measure_of
 from slabdes.stats.scaling import scaling
 from slabdes.study import decide as deciding
+from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.decide import MOST, Decided
 from slabdes.study.precise import MOST as MOST_REPLICATIONS
 from slabdes.study.precise import UntilPrecise
+from slabdes.study.returns import Returns
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
 
@@ -295,3 +297,9 @@ def fit(
 
 def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
     save_figures(frames, manifest, folder / FIGURES, progress)
+
+
+def returns(dump: Path | str, machine: str | None = None, caches: Sequence[str] = (), **options: Any) -> Returns:
+    """How long until the memory of a dump returns, with nothing but reap timers at work; see `study.returns`."""
+    with seen(options.pop("progress", None)) as phase:
+        return leaving.returns(Path(dump), machine, caches, phase=phase, **options)

@@ -81,7 +81,7 @@ def test_help_starts_quickly() -> None:
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
     texts = ("slabinfo", "lock-stat")
     machines = ("machine list", "machine show", "machine import")
-    for command in ("run", "replay", "plot", *texts, "conform", "geometry", *machines, "trace info"):
+    for command in ("run", "replay", "plot", *texts, "reap", "conform", "geometry", *machines, "trace info"):
         helped = slabdes(*command.split(), "--help")
         assert helped.code == 0
         assert "--json" in helped.out

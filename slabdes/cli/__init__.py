@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import comparing, conformance, guide, machines, measuring, reading, runs, traces
+from slabdes.cli import comparing, conformance, dumps, guide, machines, measuring, reading, runs, traces
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error, watched
 from slabdes.errors import InputError, SlabdesError, shown
@@ -38,6 +38,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "replay": runs.replay,
     "show": reading.show,
     "plot": reading.plot,
+    "reap": dumps.reap,
     "slabinfo": reading.slabinfo,
     "lock-stat": reading.lock_stat,
     "compare": comparing.compare,

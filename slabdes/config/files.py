@@ -170,8 +170,9 @@ def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
         for key in ("file", "from_dump"):
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = str(folder / table[key])
-    if isinstance(raw.get("slabinfo"), str):
-        raw["slabinfo"] = str(folder / raw["slabinfo"])
+    for key in ("slabinfo", "start"):
+        if isinstance(raw.get(key), str):
+            raw[key] = str(folder / raw[key])
 
 
 def _deep_copy(value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
@@ -262,6 +263,9 @@ class Experiment(Frozen):
     """A turn of cache_reap drains every alien cache of its CPU's node, as kernels did before each turn took one node's."""
     slabinfo: FileName | None = None
     """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
+    start: FileName | None = None
+    """A dump of a real 6.1 allocator: its caches that a [[cache]] names begin in its (first) state, with its size and tunables.
+    A trace has `workload.from_dump`. Needs allocator 4.6 or later."""
     debug: Truth = False
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     log: Truth = False
@@ -290,17 +294,28 @@ class Experiment(Frozen):
         check_sweeps(self.sweep, self.zip)
         if self.workload.kind == "trace":
             self._check_trace(self.workload)
-        if self.workload.kind == "trace" and self.workload.from_dump and self.allocator is AllocatorVersion.V2_6_34:
-            raise ValueError("workload.from_dump needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
-        sizeless = [cache.name for cache in self.cache if cache.size is None]
+        if self.dump and self.allocator is AllocatorVersion.V2_6_34:
+            key = "start" if self.start else "workload.from_dump"
+            raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
+        for cache in self.cache if self.start else ():
+            if said := sorted(cache.model_fields_set - {"name"}):
+                raise ValueError(f"[[cache]] {cache.name!r} has {said[0]} with start; allowed: its name, the rest is the dump's")
+        sizeless = [cache.name for cache in self.cache if cache.size is None and not self.start]
         if sizeless and self.slabinfo is None and self.workload.kind != "trace":
             raise ValueError(f"cache {sizeless[0]!r} has no size; allowed: a size, or a slabinfo file that has the cache")
         if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
         return self
 
+    @property
+    def dump(self) -> Path | None:
+        """The dump in whose state caches begin, if any."""
+        return self.workload.from_dump if self.workload.kind == "trace" else self.start
+
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""
+        if self.start:
+            raise ValueError("start with a trace; allowed: workload.from_dump")
         placed = "allowed: workload.cpus and workload.copies, which place a trace"
         if self.machine.cpus is not None:
             raise ValueError(f"machine.cpus {self.machine.cpus} with a trace; {placed}")

@@ -31,6 +31,7 @@ _CHOSEN_OF_KIND: Final[dict[str, dict[str, str]]] = {"trace": {"allocator": '"6.
 _EXAMPLES: Final[dict[str, str]] = {
     "switches": '["unlocked_look"]',
     "slabinfo": '"slabinfo.txt"',
+    "start": '"dump.txt"',
     "machine.file": '"machine.xml"',
     "machine.cpus": "4",
     "machine.memory_mib": "512",

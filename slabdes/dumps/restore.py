@@ -104,18 +104,23 @@ def known_names(dump: Dump, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if any(known in dump.caches for known in spellings(name)))
 
 
+def dumped(dump: Dump, name: str) -> CacheDump:
+    """The dump's cache of that name, maybe in another spelling. InputError if there is none."""
+    known = next((spelt for spelt in spellings(name) if spelt in dump.caches), None)
+    if known is None:
+        raise InputError(dump.where, f"no cache {name!r}{nearest(name, dump.caches)}", allowed=f"one of its {len(dump.caches)}")
+    return dump.caches[known]
+
+
 def _wanted(dump: Dump, holders: Holders, names: Sequence[str] | None) -> list[str]:
     """The caches to create, in order."""
     # A dump lists caches as cache_chain has them: the newest first.
     if names is None:
         wanted = list(reversed(tuple(dump.caches)))
     else:
-        wanted = list(dict.fromkeys(next((known for known in spellings(name) if known in dump.caches), name) for name in names))
+        wanted = list(dict.fromkeys(dumped(dump, name).name for name in names))
     created = set(wanted)
     for name in wanted:
-        if name not in dump.caches:
-            problem = f"no cache {name!r}{nearest(name, dump.caches)}"
-            raise InputError(dump.where, problem, allowed=f"one of its {len(dump.caches)}")
         holder = holders.of(name)
         if holder and holder not in created:
             wanted.append(holder)

@@ -19,10 +19,10 @@ from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import VERSIONS, FreeList, Switches, Version, with_switches
-from slabdes.config import CacheConfig, CacheFlag, Experiment, TraceWorkload
+from slabdes.config import CacheConfig, CacheFlag, Experiment
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import Dump
-from slabdes.dumps.restore import Restored, known_names, restore
+from slabdes.dumps.restore import Restored, dumped, known_names, restore
 from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
 from slabdes.files import stamp
@@ -79,10 +79,9 @@ def geometry_of(config: CacheConfig, version: Version) -> Geometry:
 
 def recorded_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...]) -> Restored | None:
     """The state that the experiment's dump shows, on this machine; None without one. InputError if it lacks a cache."""
-    config = experiment.workload
-    if not isinstance(config, TraceWorkload) or config.from_dump is None:
+    if experiment.dump is None:
         return None
-    dump = _first_dump(config.from_dump, stamp(config.from_dump))
+    dump = _first_dump(experiment.dump, stamp(experiment.dump))
     names = [cache.name for cache in caches]
     return restore(dump, node_of_cpu=machine.node_of_cpu, n_nodes=machine.n_nodes, names=names, counters=False)
 
@@ -98,10 +97,19 @@ def recorded_caches(dump: Path, names: Sequence[str]) -> tuple[str, ...]:
 
 def recorded_nodes(experiment: Experiment) -> tuple[int, ...] | None:
     """The node of each CPU of the system that the experiment's dump is of; None without one."""
-    config = experiment.workload
-    if not isinstance(config, TraceWorkload) or config.from_dump is None:
-        return None
-    return nodes_of_dump(config.from_dump)
+    return None if experiment.dump is None else nodes_of_dump(experiment.dump)
+
+
+def sized(caches: Sequence[CacheConfig], dump: Path) -> tuple[CacheConfig, ...]:
+    """The caches with the sizes that the file `dump` shows. InputError for one that it lacks."""
+    shown = _first_dump(dump, stamp(dump))
+    return tuple(cache.model_copy(update={"size": dumped(shown, cache.name).object_size}) for cache in caches)
+
+
+def filled_caches(dump: Path) -> tuple[str, ...]:
+    """The names of the caches that have slabs in the file `dump`."""
+    caches = _first_dump(dump, stamp(dump)).caches
+    return tuple(name for name, cache in caches.items() if any(node.slabs for node in cache.nodes))
 
 
 def nodes_of_dump(dump: Path) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval, t_qu
 _SWEEPS: Final = ("sweep", "zip")
 _NOT_ASKED: Final = ("name", *_SWEEPS, "engine", "log", "debug")
 """Keys of an experiment that change no result."""
-_FILES: Final = ("workload.file", "workload.from_dump", "slabinfo", "machine.file")
+_FILES: Final = ("workload.file", "workload.from_dump", "start", "slabinfo", "machine.file")
 """Keys whose contents are compared, not their names."""
 
 

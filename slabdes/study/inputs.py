@@ -74,7 +74,7 @@ def _named(experiments: Sequence[Experiment]) -> tuple[list[Path], list[Path]]:
     for experiment in experiments:
         workload = experiment.workload
         trace = workload.file if isinstance(workload, TraceWorkload) else None
-        dump = workload.from_dump if isinstance(workload, TraceWorkload) else None
+        dump = experiment.dump
         named = (experiment.machine.file, experiment.slabinfo, trace, dump)
         paths.update((Path(name), None) for name in named if name is not None)
         while_running.update((Path(name), None) for name in (dump,) if name is not None)

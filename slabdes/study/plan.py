@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
-from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, version_of
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, version_of
 from slabdes.errors import InputError, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -201,6 +201,8 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, sla
         assert spool is not None
         caches = overlaid(workload.caches, experiment.cache)
         workload = replace(workload, caches=caches, warnings=(*workload.warnings, *_without_dump(experiment.workload, spool)))
+    if experiment.start is not None:
+        workload = replace(workload, caches=sized(workload.caches, experiment.start))
     if experiment.slabinfo is not None:
         if experiment.slabinfo not in slabinfos:
             slabinfos[experiment.slabinfo] = read_slabinfo(experiment.slabinfo)
