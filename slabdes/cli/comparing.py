@@ -46,7 +46,7 @@ def compare(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, two sides of one sweep, or two settings of an experiment.
+    """Compare two runs, two sides of a sweep, or two settings.
 
     Runs: points with the same machine, CPUs and settings are set side by side, paired by replication. An experiment with --set
     and --vs: both sides are replicated on common random numbers until it is decided which is better in --decide, or that they
