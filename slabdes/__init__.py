@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     __version__: str
     from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
     from slabdes.allocator.state import KmemCache, KmemList3, Slab, SlabState
-    from slabdes.api import Comparison, Run, Study, TraceInfo, compare, decide, fit, simulate, sweep, trace_info, validate
+    from slabdes.api import (
+        Comparison,
+        Run,
+        Study,
+        TraceInfo,
+        compare,
+        decide,
+        fit,
+        long_run,
+        simulate,
+        sweep,
+        trace_info,
+        validate,
+    )
     from slabdes.config import Experiment, load_experiment
     from slabdes.errors import CheckFailed, InputError, SlabdesError, Stalled
     from slabdes.machine import Machine, load_machine, preset_names
@@ -24,7 +37,7 @@ if TYPE_CHECKING:
     from slabdes.study.decide import Decided
 
 __all__ = [
-    "simulate", "sweep", "compare", "decide", "trace_info", "validate", "fit", "to_pandas",
+    "simulate", "sweep", "compare", "decide", "long_run", "trace_info", "validate", "fit", "to_pandas",
     "Run", "Study", "Comparison", "Decided", "Interval", "TraceInfo", "Experiment", "load_experiment",
     "Machine", "load_machine", "preset_names", "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
     "SlabdesError", "InputError", "CheckFailed", "Stalled",
@@ -34,7 +47,8 @@ _ROOMS = {
     "slabdes.allocator.geometry": ("Geometry", "kmem_cache_geometry"),
     "slabdes.allocator.state": ("KmemCache", "KmemList3", "Slab", "SlabState"),
     "slabdes.api": (
-        "Comparison", "Run", "Study", "TraceInfo", "compare", "decide", "fit", "simulate", "sweep", "trace_info", "validate",
+        "Comparison", "Run", "Study", "TraceInfo", "compare", "decide", "fit", "long_run", "simulate", "sweep", "trace_info",
+        "validate",
     ),
     "slabdes.config": ("Experiment", "load_experiment"),
     "slabdes.errors": ("CheckFailed", "InputError", "SlabdesError", "Stalled"),

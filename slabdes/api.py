@@ -17,6 +17,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
+from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
@@ -24,8 +25,11 @@ from slabdes.stats import compare as stats_compare
 from slabdes.stats.deciding import Looks, Precision
 from slabdes.stats.estimates import quantile
 from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.stats.laws import Fitted
+from slabdes.stats.long_runs import LongRun
+from slabdes.stats.long_runs import long_run as long_run_of
 from slabdes.stats.measures import measure_of
-from slabdes.stats.scaling import scaling
+from slabdes.stats.scaling import laws, scaling
 from slabdes.study import decide as deciding
 from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
@@ -128,6 +132,13 @@ class Study(results_run.Study, Run):
         """Throughput and waiting, a row a point, with the half widths of their intervals (null for one replication)."""
         return scaling(self.frames, confidence)
 
+    def laws(self, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...], Fitted]:
+        """The Universal Scalability Law of each line of a sweep by CPUs, by what tells the lines apart; see `stats.laws`.
+
+        Raises InputError for a sweep with fewer than three numbers of CPUs.
+        """
+        return laws(self.frames, confidence)
+
     def point(self, number: int) -> Run:
         """One point as a run of its own. Raises InputError if there is none."""
         return _with_plots(super().point(number))
@@ -228,6 +239,15 @@ def decide(
     with seen(progress) as phase:
         options = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
         return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
+
+
+def long_run(folder: Path | str, op: str = "alloc", *, point: int = 0, replication: int = 0) -> LongRun:
+    """One replication's operations as a series in time, in ns: warm-up, mean and percentiles with intervals of that one run.
+
+    `folder` is that of a run with `log = true`, of a workload that has a steady state. Raises InputError without a log of it, for
+    an operation that is not in it, and for fewer operations than intervals take.
+    """
+    return long_run_of(times_in_order(Path(folder), op, point, replication))
 
 
 def _side(run: results_run.Run) -> str:

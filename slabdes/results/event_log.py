@@ -13,10 +13,12 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.engine import records
 from slabdes.engine.event_log import COLUMNS, Logged
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.folders import input_errors
 from slabdes.results.folder import write_parquet
+from slabdes.units import PS_PER_NS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,6 +81,25 @@ def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0
     if not _is_utf8(folder):
         raise InputError(str(folder), "a name that is not UTF-8", allowed="the folder under another name")
     return pl.scan_parquet(parts)
+
+
+def times_in_order(folder: Path, op: str, point: int = 0, replication: int = 0) -> list[float]:
+    """How long each operation `op` ("alloc", "free", "section") of a log took, ns, in the order in which they began.
+
+    Raises InputError as `scan_log` does, and for an operation that is not in it.
+    """
+    import polars as pl
+
+    rows = scan_log(folder, str(Logged.OPERATIONS), point, replication)
+    paths = [int(path) for path in records.Path if path.operation.label == op]
+    times = (
+        rows.filter(pl.col("path").is_in(paths)).sort("start_ps", "cpu").select(pl.col("end_ps") - pl.col("start_ps")).collect()
+    )
+    found = [ps / PS_PER_NS for ps in times.to_series().to_list()]
+    if not found:
+        known = ", ".join(dict.fromkeys(path.operation.label for path in records.Path))
+        raise InputError("op", f"{shown(op)!r} is not in the log", allowed=known)
+    return found
 
 
 def _is_utf8(path: Path | str) -> bool:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from slabdes.errors import InputError
-from slabdes.stats.intervals import CONFIDENCE, Interval, check_confidence, half_width, mean_interval
+from slabdes.stats.intervals import CONFIDENCE, Interval, check_confidence, half_width
 
 FEWEST: Final = 5
 """Replications before the first look: stopping as soon as an interval happens to be narrow would bias what is found."""
@@ -82,16 +82,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return result
 
 
-def p_value(differences: Sequence[float]) -> float:
-    """How often the mean of such differences would be this far from 0 if the true one were 0: Student's paired test, two-sided.
-
-    1 for a single difference, which says nothing. Raises InputError for none.
-    """
-    return p_value_of(mean_interval(differences))
-
-
 def p_value_of(interval: Interval) -> float:
-    """The same of a difference's t interval, from its width."""
+    """How often a mean difference would be this far from 0 if the true one were 0: Student's test, two-sided, from a t interval.
+
+    1 for a single difference, which says nothing.
+    """
     from scipy.special import stdtr
 
     if interval.half_width is None:

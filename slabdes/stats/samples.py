@@ -52,15 +52,15 @@ def quantile_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[in
     return _binomial_quantile(below, n, q), _binomial_quantile(1 - below, n, q) + 1
 
 
-def quantile_between(values: Sequence[float], q: float, confidence: float = CONFIDENCE) -> Between:
-    """The quantile `q` of independent `values` (nearest rank) and its interval.
+def quantile_between(values: Sequence[float], q: float, confidence: float = CONFIDENCE) -> Between | None:
+    """The quantile `q` of independent `values` (nearest rank) and its interval; None for fewer than `samples_needed`.
 
-    Raises InputError for fewer values than `samples_needed`, and for a q or confidence that is not between 0 and 1.
+    Raises InputError for a q or confidence that is not between 0 and 1.
     """
     n = len(values)
     ranks = quantile_ranks(n, q, confidence)
     if ranks is None:
-        raise InputError("quantile", f"{n} samples", allowed=f"{samples_needed(q, confidence)} or more for the quantile {q:g}")
+        return None
     ordered = sorted(values)
     low, high = ranks
     return Between(ordered[math.ceil(q * n) - 1], ordered[low - 1], ordered[high - 1], n, confidence)

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.stats.deciding import FEWEST, Looks, Outcome, Precision, holm, p_value
+from slabdes.stats.deciding import FEWEST, Looks, Outcome, Precision, holm, p_value_of
 from slabdes.stats.intervals import Interval, mean_interval
+
+
+def p_value(differences: Sequence[float]) -> float:
+    return p_value_of(mean_interval(differences))
 
 
 def replicated(precision: Precision, random: np.random.Generator) -> Interval:
