@@ -95,7 +95,7 @@ class Returns:
             place = next(reached, None)
             if place is None:
                 most = share_text(_returned(self.held, len(self.held) - 1))
-                return ", ".join([*said, f"{most} after {self.seconds[-1]:g} s"])
+                return ", ".join([*said, f"{most}{'' if said else ' was back'} after {self.seconds[-1]:g} s"])
             said.append(f"{name} was back within {self.seconds[place]:g} s")
         return " and ".join(said)
 

@@ -7,7 +7,8 @@ Leaves out how nodes of traced CPUs are found (`nodes`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -93,32 +94,30 @@ def by_nodes(
     traced: Sequence[int], copies: int, machine: ReplayMachine, known: TracedNodes, onto: Mapping[int, int]
 ) -> list[dict[int, int]] | None:
     """Placed so that in each copy different groups are on different nodes; None where the machine's nodes have no room."""
-    free: dict[int, list[int]] = {}
-    for cpu in machine.choose_cpus(machine.n_cpus, Placement.COMPACT):
-        free.setdefault(machine.node_of_cpu[cpu], []).append(cpu)
-    groups = known.groups(traced)
+    groups, node_of_cpu = known.groups(traced), machine.node_of_cpu
+    unknown = [cpu for cpu in traced if cpu not in known.of_cpu]
     homes: list[dict[int, int]] = []
-    if known.same_numbers and all(cpu < machine.n_cpus and known.of_cpu.get(cpu) == machine.node_of_cpu[cpu] for cpu in traced):
+    if known.same_numbers and all(cpu < machine.n_cpus and known.of_cpu.get(cpu) == node_of_cpu[cpu] for cpu in traced):
         homes.append({cpu: cpu for cpu in traced})
-        free = {node: [cpu for cpu in cpus if cpu not in homes[0]] for node, cpus in free.items()}
+    free: dict[int, deque[int]] = {}
+    for cpu in machine.choose_cpus(machine.n_cpus, Placement.COMPACT):
+        if not homes or cpu not in homes[0]:
+            free.setdefault(node_of_cpu[cpu], deque()).append(cpu)
     while len(homes) < copies:
         chosen = _nodes_with_room(groups, free, onto)
         if chosen is None:
             return None
         home: dict[int, int] = {}
         for group, cpus in groups.items():
-            home.update(zip(cpus, free[chosen[group]], strict=False))
-            del free[chosen[group]][: len(cpus)]
-        rest = [cpu for cpu in traced if cpu not in home]
-        left = [cpu for cpus in free.values() for cpu in cpus][: len(rest)]
-        home.update(zip(rest, left, strict=True))
-        free = {node: [cpu for cpu in cpus if cpu not in left] for node, cpus in free.items()}
+            home.update((cpu, free[chosen[group]].popleft()) for cpu in cpus)
+        for cpu in unknown:
+            home[cpu] = next(left for left in free.values() if left).popleft()
         homes.append(dict(sorted(home.items())))
     return homes
 
 
 def _nodes_with_room(
-    groups: Mapping[int, Sequence[int]], free: Mapping[int, Sequence[int]], onto: Mapping[int, int]
+    groups: Mapping[int, Sequence[int]], free: Mapping[int, Collection[int]], onto: Mapping[int, int]
 ) -> dict[int, int] | None:
     """A node for each group of CPUs, each another: those of the groups' own numbers, or the largest for the largest."""
     own = {group: onto.get(group, group) for group in groups}

@@ -149,3 +149,9 @@ def test_a_cpu_that_asks_for_several_nodes_alike_is_not_known(write_trace: Write
     assert traced_nodes(spool.index).of_cpu == {0: 0, 2: 1}
     (said,) = [warning for warning in replayed(spool, (4, 4)).warnings if "does not tell" in warning]
     assert "which node CPU 1 was on, so a split over nodes may be lost: they are on nodes 0-1 here" in said
+
+
+def test_thousands_of_copies_are_placed_at_once_each_with_cpus_of_its_own() -> None:
+    for known in (TracedNodes(), TracedNodes({0: 0, 1: 1}), TracedNodes({0: 3})):
+        homes = place_copies((0, 1), 1024, "nodes", Nodes((512,) * 4), known)
+        assert len({cpu for home in homes for cpu in home.values()}) == 2048
