@@ -15,10 +15,11 @@ import tomllib
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from slabdes.errors import InputError, shown
+from slabdes.errors import MAX_SHOWN, InputError, nearest_of, shown
 
 MAX_DIGITS: Final = 20
 """Most digits of a whole number in a file: 2^64 has 20. Python refuses to print one of more than 4,300."""
@@ -40,6 +41,8 @@ def open_regular(path: Path, allowed: str) -> BinaryIO:
     try:
         # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError as error:
+        raise InputError(str(path), f"{error.strerror}{like_there(path)}", allowed) from None
     except OSError as error:
         raise InputError(str(path), error.strerror or str(error), allowed) from None
     except ValueError as error:  # a NUL in the name
@@ -61,6 +64,23 @@ def stamp(path: Path) -> tuple[int, ...]:
         return ()
     # The time of the last change, unlike that of the last modification, cannot be set.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def like_there(path: Path) -> str:
+    """A `did you mean` clause with the nearest name beside `path`, or beside the first folder above it that is not there."""
+    try:
+        while not is_folder(path.parent) and path.parent != path:
+            path = path.parent
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, MAX_NAMES)]
+    except (OSError, ValueError):
+        return ""
+    near = nearest_of(path.name, (name for name in names if len(name) <= MAX_SHOWN), cutoff=0.7)
+    return f" (did you mean {shown(path.with_name(near))}?)" if near else ""
+
+
+MAX_NAMES: Final = 2000
+"""Of a folder, that a name is compared with (a choice: some milliseconds)."""
 
 
 def is_there(path: Path) -> bool:

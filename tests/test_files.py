@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.files import check_place, int_of, read_bytes, read_text, write_new
+from slabdes.files import check_place, int_of, like_there, read_bytes, read_text, write_new
 
 MOST = 1000
 
@@ -100,3 +100,16 @@ def test_numbers_have_as_many_digits_as_a_machine_can_hold() -> None:
             int_of(text, "line 1", base)
     with pytest.raises(InputError, match="'x1' is not a whole number"):
         int_of("x1", "line 1")
+
+
+def test_a_name_that_is_not_there_is_answered_with_the_nearest_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for name in ("scaling.toml", "other.txt", "bad\x1b[31mname.toml"):
+        (tmp_path / "runs" / name).write_text("")
+    assert like_there(tmp_path / "runs/scalign.toml").endswith("runs/scaling.toml?)")
+    assert like_there(tmp_path / "rnus/scaling.toml").endswith("/runs?)")
+    assert "\x1b" not in like_there(tmp_path / "runs/bad[31mname.toml")
+    for far in ("runs/zzz", "runs/" + "scaling" * 100, "q/q/q/q", "\0"):
+        assert like_there(tmp_path / far) == ""
+    with pytest.raises(InputError, match=r"did you mean .*scaling\.toml"):
+        read_text(tmp_path / "runs/scalign.toml", 100, "a file")

@@ -238,7 +238,7 @@ def _is_wide(row: Row, column: str) -> bool:
 
 def _not_told(view: View) -> str:
     """What not to conclude from this."""
-    told = [*_few(view), *_assumed(view), *_passed(view), *_settings(view)]
+    told = [*_few(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
     return f"Not to be concluded: {'; '.join(told)}."
 
 
@@ -272,6 +272,19 @@ def _passed(view: View) -> Iterator[str]:
     """What the target `two_cpus` of `slabdes validate` finds too little of: a producer and a consumer on real cores."""
     if view.run.manifest.workload in ("trace", "producer_consumer"):
         yield "that locks are as rarely contended as here where objects pass between CPUs (validate finds too little of it)"
+
+
+def _one_node(view: View) -> Iterator[str]:
+    """That a machine has nodes whose cost no CPU pays, since all CPUs that do anything are on one."""
+    if view.run.points["cpus"].max() == 1:
+        return
+    nodes = [view.run.manifest.machines.get(name, {}).get("nodes") for name in view.run.points["machine"].to_list()]
+    at_work = metrics.at_work(view.run.frames)
+    used = [at_work.filter(point=point)["node"].unique().to_list() for point in view.points]
+    several = [len(there) for there in nodes if isinstance(there, list) and len(there) > 1]
+    if len(several) == len(nodes) and all(len(mine) == 1 for mine in used):
+        how = "--cpus spread" if view.run.manifest.workload == "trace" else "machine.placement = spread"
+        yield f"what other nodes cost, as all CPUs at work are on node {used[0][0]} of {several[0]} ({how} takes several)"
 
 
 def _settings(view: View) -> Iterator[str]:

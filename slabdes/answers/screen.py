@@ -18,6 +18,7 @@ from slabdes.answers.comparison import SPREAD, comparison_about, comparison_answ
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
+from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
 from slabdes.stats.compare import Comparison
@@ -62,9 +63,7 @@ def _part(run: Run, name: str, most: int) -> str:
     if not isinstance(cpus, int) or not isinstance(nodes, list):
         return f" CPU{'s' * (most != 1)}"
     point = run.points.filter(machine=name).sort("cpus", descending=True)["point"][0]
-    mine = run.cpus.filter(point=point)
-    did = mine.select(sum(mine[column] for column in ("allocs", "frees", "skipped", "sections"))).to_series() > 0
-    used = mine.filter(did)["node"].n_unique()
+    used = metrics.at_work(run.frames).filter(point=point)["node"].n_unique()
     if most == cpus:
         return " CPUs, all that it has"
     how = "--cpus" if run.manifest.workload == "trace" else "machine.placement"

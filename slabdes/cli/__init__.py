@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -95,6 +96,8 @@ def options(
 
 _UsageError: Any = typer.BadParameter.__bases__[0]
 """What typer raises for wrong arguments; it does not export the class itself."""
+AT_ONCE = ("keys", "glossary", "new", "geometry", "machine list")
+"""Commands that are done when they have been loaded: nothing is shown of them being at work, however busy the computer is."""
 _MOST_USAGE = 250
 """Characters of what typer says of wrong arguments."""
 
@@ -107,7 +110,8 @@ def main() -> None:
     # Nor where it finds no place for its cache: it takes a temporary one.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
-        with watched(_command_name(sys.argv[1:])):
+        name = _command_name(sys.argv[1:])
+        with nullcontext() if name.partition(" ")[2] in AT_ONCE else watched(name):
             code = app(prog_name="slabdes", standalone_mode=False)
         # Here, not at exit, so that what cannot be written is told as whatever else goes wrong.
         sys.stdout.flush()
@@ -131,7 +135,7 @@ def main() -> None:
             sys.exit(EXIT_INPUT)
         path = error.ctx.command_path if error.ctx else "slabdes"
         message = shown(" ".join(error.format_message().split()), _MOST_USAGE)
-        fail(f"{message.rstrip('.')}{_as_a_key(error)}; see {path} --help", EXIT_INPUT)
+        fail(f"{message.rstrip('.')}{_as_a_key(error)}{_as_a_sweep(error, sys.argv)}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -153,6 +157,18 @@ def _as_a_key(error: Any) -> str:
     except InputError:
         return ""
     return f"; a key of the experiment: --set {key.path}=VALUE"
+
+
+def _as_a_sweep(error: Any, arguments: list[str]) -> str:
+    """What to type where a command that sweeps is given several values for one."""
+    option = next(iter(getattr(getattr(error, "param", None), "opts", ())), "")
+    if not option or error.ctx is None or all(parameter.name != "sweep" for parameter in error.ctx.command.params):
+        return ""
+    given = [value for word, value in pairwise(arguments) if word == option]
+    given += [word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")]
+    from slabdes.config.replays import as_sweep
+
+    return next((f"; {as_sweep(option.lstrip('-'), value)} replays with each" for value in given if "," in value), "")
 
 
 def _drop_output() -> None:

@@ -194,11 +194,12 @@ def replay(
     times of traces taken under tracing or emulation mean little: compare `recorded` with a factor or `none`.
     """
     from slabdes.config import apply_settings, parse_experiment
-    from slabdes.config.replays import add_sweeps, add_tunables, name_caches
+    from slabdes.config.replays import add_sweeps, add_tunables, check_single, name_caches
     from slabdes.folders import scratch_folder
     from slabdes.machine import is_named
     from slabdes.study.spools import Spools
 
+    check_single({"think": think, "loop": loop, "machine": machine, "allocator": allocator})
     with scratch_folder() as scratch:
         spools = Spools(scratch)
         machine, allocator, assumed = _assumed(trace, from_dump, machine, allocator, spools)

@@ -7,11 +7,12 @@ Leaves out what the keys mean (`models`, `workloads`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.models import Experiment
 from slabdes.errors import InputError, nearest, shown
-from slabdes.files import NotToml, toml_of
+from slabdes.files import NotToml, is_there, toml_of
 
 _TUNABLES: Final = ("limit", "batchcount", "shared")
 _SHORT: Final = {name: f"workload.{name}" for name in ("copies", "think", "cpus", "nodes", "loop", "in_flight")} | {
@@ -19,6 +20,20 @@ _SHORT: Final = {name: f"workload.{name}" for name in ("copies", "think", "cpus"
     "allocator": "allocator",
 }
 """Keys that a replay's sweep may say in short."""
+
+
+def check_single(values: Mapping[str, str | None]) -> None:
+    """Raise InputError where an option has a list of values: each is replayed by a sweep."""
+    for key, value in values.items():
+        if value and "," in value and not is_there(Path(value)):
+            raise InputError(
+                f"--{key} {shown(value)}", "one value is wanted", allowed=f"{as_sweep(key, value)} replays with each"
+            )
+
+
+def as_sweep(key: str, value: str) -> str:
+    """What to type for a replay with each of several values."""
+    return f"--sweep {key}={shown(value)}"
 
 
 def add_tunables(raw: dict[str, Any], names: Sequence[str], values: Mapping[str, int | None]) -> None:

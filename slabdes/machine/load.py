@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from slabdes.errors import InputError, nearest
-from slabdes.files import is_there
+from slabdes.files import is_there, like_there
 from slabdes.machine.description import Description
 from slabdes.machine.files import FileKind, kind_of, plain_name, read_text
 from slabdes.machine.hwloc import parse_hwloc
@@ -83,10 +83,10 @@ def describe_machine(name_or_path: str | Path) -> Description:
         return parse_toml(preset_text(name), f"preset {name}", f"{name}.toml")
     path = Path(name_or_path)
     if not name.strip() or not is_there(path):
-        known = ", ".join((*presets, HOST))
+        known, near = ", ".join((*presets, HOST)), nearest(name, (*presets, HOST))
         raise InputError(
             f"machine {name!r}",
-            f"neither a preset{nearest(name, (*presets, HOST))} nor a file that is there",
+            f"neither a preset{near} nor a file that is there{'' if near else like_there(path)}",
             allowed=f"{known}, or a file",
         )
     return _described_file(path)

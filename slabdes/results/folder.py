@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
-from slabdes.files import check_place, read_text
+from slabdes.files import check_place, like_there, read_text
 from slabdes.folders import input_errors, whole_folder, working_path
 from slabdes.results.frames import ADDED_LATER, FRAMES_ADDED_LATER, POINT_COLUMNS, Frames, schema
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a run folder's manifest alone. Raises InputError as `read_run` does."""
     path = folder / MANIFEST
     if not path.is_file():
-        problem = "no such folder" if not folder.exists() else f"not a run folder (no {MANIFEST})"
+        problem = f"no such folder{like_there(folder)}" if not folder.exists() else f"not a run folder (no {MANIFEST})"
         begun = working_path(folder)
         kept = f"; {begun.name} beside it has not ended: the same command with --resume goes on" if begun.is_dir() else ""
         raise InputError(str(folder), f"{problem}{kept}", allowed="a folder that slabdes run wrote")

@@ -110,7 +110,7 @@ def rates(frames: Frames) -> pl.DataFrame:
 
     operations = frames.operations.group_by(_RUN, maintain_order=True).agg(pl.col("count").sum().alias("operations"))
     spans = (
-        _at_work(frames)
+        at_work(frames)
         .group_by(_RUN, maintain_order=True)
         .agg((pl.col("lock_wait_ns") + pl.col("handoff_ns")).sum().alias("waiting"), pl.col("span").sum())
     )
@@ -139,7 +139,7 @@ def by_replication(frames: Frames) -> pl.DataFrame:
     return table.with_columns(pl.col("alloc_mean_ns", "free_mean_ns").fill_null(0.0)).sort(_RUN)
 
 
-def _at_work(frames: Frames) -> pl.DataFrame:
+def at_work(frames: Frames) -> pl.DataFrame:
     """The CPUs that did any operation, with `span`: their time from first to last operation without what they were idle."""
     import polars as pl
 
@@ -285,7 +285,7 @@ def where_time_went(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
-    sums = _at_work(frames).group_by("point", maintain_order=True).agg(*columns, pl.col("span").sum())
+    sums = at_work(frames).group_by("point", maintain_order=True).agg(*columns, pl.col("span").sum())
     table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
     return table.select(*labels(frames).columns, *(ratio(part, "span").alias(part) for part in TIME_PARTS))
 

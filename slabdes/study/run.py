@@ -161,7 +161,8 @@ class _Study:
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
         machines = described(point.machine for point in points)
-        self._check_manifest(points, machines)
+        told = about_traces(points)
+        self._check_manifest(points, machines, told)
         frames, engines = self._replicated(points, folder, partial)
         manifest = make_manifest(
             frames,
@@ -170,7 +171,7 @@ class _Study:
             machines,
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
-            times=about_traces(points),
+            times=told,
         )
         return run_of(manifest, frames)
 
@@ -199,7 +200,9 @@ class _Study:
             check_disk(points, partial.done, partial.working.path, self._where)
         return engines
 
-    def _check_manifest(self, points: Sequence[PlannedPoint], machines: Mapping[str, dict[str, Any]]) -> None:
+    def _check_manifest(
+        self, points: Sequence[PlannedPoint], machines: Mapping[str, dict[str, Any]], times: tuple[str, ...]
+    ) -> None:
         """Raise InputError if the manifest that is to come would be too large to be read: nothing but digests is missing."""
         told = [
             {"point": point.index, "machine": point.machine.name, "cpus": point.cpus, "digest": "0" * 64}
@@ -210,9 +213,7 @@ class _Study:
         counts = (self._experiment.seed, self._experiment.replications, "", "")
         read = {"read": self.inputs.plain()}
         try:
-            manifest_bytes(
-                Manifest(self._described, *counts, dict(machines), tuple(told), warnings, about_traces(points), provenance=read)
-            )
+            manifest_bytes(Manifest(self._described, *counts, dict(machines), tuple(told), warnings, times, provenance=read))
         except InputError as error:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None

@@ -14,6 +14,7 @@ from rich.console import Console
 from slabdes.answers.answer import answer
 from slabdes.answers.screen import as_plain, table
 from slabdes.answers.tables import TABLES, Sheet, sheets, view_of
+from slabdes.engine.records import Records
 from slabdes.results.frames import Frames, Point, frames_of
 from slabdes.results.run import Run, run_of
 from slabdes.results.text import WIDTH
@@ -127,3 +128,18 @@ def test_where_objects_pass_between_cpus_it_is_said_that_contention_is_found_too
     manifest = example_manifest(SWEEP)
     run = run_of(replace(manifest, experiment={**manifest.experiment, "workload": {"kind": workload}}), SWEEP)
     assert ("validate finds too little of it" in answer(view_of(run))[-1]) is said
+
+
+def test_a_machine_whose_other_nodes_no_cpu_is_on_says_that_their_cost_is_not_seen() -> None:
+    both = example_records(4, nodes=2)
+    alone = replace(both, cpus=tuple(replace(cpu, node=0) for cpu in both.cpus))
+
+    def told(records: Records) -> str:
+        run = run_with(frames_of(Point(0, "m", 4), [records]))
+        manifest = replace(run.manifest, machines={"m": {"name": "m", "nodes": [{}, {}]}})
+        return answer(view_of(run_of(manifest, run.frames)))[-1]
+
+    assert "what other nodes cost, as all CPUs at work are on node 0 of 2 (machine.placement = spread takes several)" in told(
+        alone
+    )
+    assert "what other nodes cost" not in told(both)

@@ -21,11 +21,12 @@ _FREE: Final = re.compile(rb"kmem_cache_free:[ \t].*call_site=(\S+)")
 
 @dataclass(frozen=True)
 class KernelGuess:
-    """A range of versions in words, why, and which of the simulated allocators is nearest."""
+    """A range of versions in words, why, which of the simulated allocators is nearest, and which are of these kernels."""
 
     versions: str
     why: str
     allocator: str
+    of_these: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,11 +60,13 @@ def _guess(seen: _Seen) -> KernelGuess:
     if seen.named_alloc:
         return KernelGuess("later than 6.1", "allocations name their cache", "6.1")
     if seen.accounted:
-        return KernelGuess("6.0 or 6.1", "allocations say whether they are accounted, and do not name their cache", "6.1")
+        return KernelGuess(
+            "6.0 or 6.1", "allocations say whether they are accounted, and do not name their cache", "6.1", ("6.1",)
+        )
     if seen.named_free:
         return KernelGuess("5.12 to 5.19", "frees name their cache, and allocations are not said to be accounted", "6.1")
     if seen.symbols:
         return KernelGuess("5.0 to 5.11", "call sites are symbols, and no cache is named", "4.7")
     if seen.underscores:
-        return KernelGuess("4.6 to 5.0", "gfp flags have their underscores, and call sites are numbers", "4.7")
-    return KernelGuess("4.6 or earlier", "call sites are numbers, and no gfp flag has underscores", "2.6.34")
+        return KernelGuess("4.6 to 5.0", "gfp flags have their underscores, and call sites are numbers", "4.7", ("4.6", "4.7"))
+    return KernelGuess("4.6 or earlier", "call sites are numbers, and no gfp flag has underscores", "2.6.34", ("2.6.34", "4.6"))
