@@ -16,14 +16,21 @@ NEW = "new: "
 def apply_recipes(folder: Path) -> None:
     """Copy the package into `folder` and do to it what every block says. AssertionError for lines that are not there once."""
     shutil.copytree(ROOT / "slabdes", folder / "slabdes", ignore=shutil.ignore_patterns("__pycache__"))
-    for block in blocks(CONTRIBUTING.read_text(encoding="utf-8")):
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    for block in blocks(text):
         if block.mark.startswith(NEW):
             path = folder / block.mark.removeprefix(NEW)
             assert not path.exists(), f"{block.mark}: is there"
             path.write_text(block.body, encoding="utf-8")
         elif block.language == "diff":
             path = folder / block.mark
-            path.write_text(changed(path.read_text(encoding="utf-8"), block.body, block.mark), encoding="utf-8")
+            where = f"{CONTRIBUTING.name}, {recipe_at(text, block.start)!r}: {block.mark}"
+            path.write_text(changed(path.read_text(encoding="utf-8"), block.body, where), encoding="utf-8")
+
+
+def recipe_at(text: str, start: int) -> str:
+    """The title of the section of `text` that `start` is in."""
+    return text[:start].rpartition("\n### ")[2].partition("\n")[0]
 
 
 def changed(text: str, diff: str, where: str) -> str:
@@ -34,6 +41,7 @@ def changed(text: str, diff: str, where: str) -> str:
         before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
         after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
         found = [match.start() for match in re.finditer(f"^{re.escape(before)}", text, re.MULTILINE)]
-        assert len(found) == 1, f"{where}: these lines are there {len(found)} times, not once:\n{before}"
+        problem = f"these lines are there {len(found)} times, not once; say in the recipe what they are now"
+        assert len(found) == 1, f"{where}: {problem}:\n{before}"
         text = text[: found[0]] + after + text[found[0] + len(before) :]
     return text

@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import recipes
 from readme import ROOT, blocks
 from recipes import CONTRIBUTING, apply_recipes, changed
 
@@ -31,6 +32,8 @@ EXPERIMENTS: Final[dict[str, dict[str, Any]]] = {
     "as it was": BASE,
     "qspinlock": BASE | {"lock": {"discipline": "qspinlock"}},
     "lifo": BASE | {"lock": {"discipline": "lifo"}},
+    "lifo, not queued": BASE | {"lock": {"discipline": "lifo"}},
+    "half a batch": BASE | {"flush_half_batch": True},
     "6.1": BASE | {"allocator": "6.1"},
     "6.4": BASE | {"allocator": "6.4"},
     "dear": BASE | {"machine": {"preset": "numa-2x4", "costs": {"half_look": 1000}}},
@@ -63,9 +66,15 @@ def digests(copy: Path) -> dict[str, dict[str, str]]:
     program = (
         "import json, sys, slabdes\n"
         "print(slabdes.__file__)\n"
-        "simulate = lambda raw, engine: slabdes.simulate(raw | {'engine': engine}).digest\n"
+        "from dataclasses import replace\n"
+        "from slabdes.locks.disciplines import DISCIPLINES\n"
+        "queued = DISCIPLINES['lifo']\n"
+        "def simulate(name, raw, engine):\n"
+        "    DISCIPLINES['lifo'] = replace(queued, queued='not queued' not in name)\n"
+        "    return slabdes.simulate(raw | {'engine': engine}).digest\n"
         f"engines = {ENGINES!r}\n"
-        "print(json.dumps({name: {e: simulate(raw, e) for e in engines} for name, raw in json.load(sys.stdin).items()}))\n"
+        "given = json.load(sys.stdin)\n"
+        "print(json.dumps({name: {e: simulate(name, raw, e) for e in engines} for name, raw in given.items()}))\n"
     )
     file, told = _python(copy, "-c", program, given=json.dumps(EXPERIMENTS)).splitlines()
     assert Path(file).is_relative_to(copy)
@@ -80,8 +89,17 @@ def test_both_engines_agree_on_what_was_added(digests: dict[str, dict[str, str]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("one", "other"), [("qspinlock", "lifo"), ("6.1", "6.4"), ("as it was", "dear")])
-def test_a_new_discipline_version_or_cost_makes_a_difference(digests: dict[str, dict[str, str]], one: str, other: str) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("qspinlock", "lifo"),
+        ("lifo", "lifo, not queued"),
+        ("as it was", "half a batch"),
+        ("6.1", "6.4"),
+        ("as it was", "dear"),
+    ],
+)
+def test_what_a_recipe_adds_makes_a_difference(digests: dict[str, dict[str, str]], one: str, other: str) -> None:
     assert digests[one] != digests[other]
 
 
@@ -134,6 +152,16 @@ def test_the_readme_names_recipes_and_places_that_are_there() -> None:
     assert items and all(f"### {item}\n" in contributing for item in items)
     for place in readme.split("`")[1::2]:
         assert not place.startswith("slabdes/") or (ROOT / place).exists(), place
+
+
+def test_what_a_recipe_changes_and_is_not_there_is_told_with_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = tmp_path / "CONTRIBUTING.md"
+    recipe = "\n### A path\n\n<!-- slabdes/paths/slab/free.py -->\n```diff\n nothing()\n+more()\n```\n"
+    moved.write_text(recipe, encoding="utf-8")
+    monkeypatch.setattr(recipes, "CONTRIBUTING", moved)
+    told = r"CONTRIBUTING\.md, 'A path': slabdes/paths/slab/free\.py: these lines are there 0 times"
+    with pytest.raises(AssertionError, match=told):
+        recipes.apply_recipes(tmp_path / "copy")
 
 
 def test_a_block_whose_lines_are_not_there_once_is_told() -> None:

@@ -48,7 +48,7 @@ class Placement(StrEnum):
 
 
 class Discipline(StrEnum):
-    """How a contended lock is handed over (DESIGN, "Time")."""
+    """How a contended lock is handed over (DESIGN, "Locks")."""
 
     TAS = "tas"
     TICKET = "ticket"

@@ -7,8 +7,8 @@ Hand-offs. A contended lock changes hands in three steps, and in between it is n
 
 1. The holder releases it at `now`. The discipline looks at those who wait, and says who is next and how long it takes until
    that one can go on: the stores and loads that pass between the two CPUs. Nothing later changes that delay.
-2. Until then a *queued* lock (ticket, qspinlock, cna) belongs to the winner, though it has not begun: who comes meanwhile joins
-   the queue. A lock that is not queued (tas) is free: the winner is only who will try again first. If somebody takes the lock
+2. Until then a *queued* lock (as qspinlock) belongs to the winner, though it has not begun: who comes meanwhile joins the
+   queue. A lock that is not queued (as tas) is free: the winner is only who will try again first. If somebody takes the lock
    before, the winner's attempt comes to nothing, it still waits in its old place, and the next release chooses anew.
 3. The winner is granted the lock (`grant`). Only now does it leave the waiters, so that queue lengths, and who spins on the
    line, are right throughout; `granted_at` is where its hold begins. What it waited is split: up to the release, or an earlier

@@ -68,7 +68,7 @@ class Records:
         else:
             held = target.renamed.get(f"{of.of}.{name}", name) in target.run_fields
         if not held:
-            raise refuse(f"compiled memory does not hold {name} of {of}")
+            raise refuse(f"compiled memory does not hold {name} of {of}; declare it in {target.declared}")
 
 
 def annotated(made: type) -> Iterator[tuple[str, ast.expr, Mapping[str, Any]]]:

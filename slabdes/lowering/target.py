@@ -63,5 +63,7 @@ class Target:
 
     Where one is asked for as the service `x`, `write_x` is called first, with the same arguments, if `services` define it.
     """
+    declared: str = "the run's record"
+    """Where compiled memory's fields are declared, for who reads one that is not there."""
     first_number: int = 1
     """Of the paths: those below are the driver's own."""

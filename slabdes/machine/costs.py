@@ -107,11 +107,11 @@ class Costs:
     """One page moved between a CPU's page list and the zone."""
     first_touch: int = _cycles(
         70,
-        "DESIGN, Time: about 70; alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit and a "
-        "share of a grow, leaves 70 to 82 for this and slab_object",
+        "DESIGN, First touch: about 70; alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit "
+        "and a share of a grow, leaves 70 to 82 for this and slab_object",
     )
     """First touch, by the CPU that allocates it, of an object that nobody or another CPU touched last."""
-    descriptor_read: int = _cycles(70, "assumed: as first_touch (DESIGN, Time)")
+    descriptor_read: int = _cycles(70, "assumed: as first_touch (DESIGN, First touch)")
     """Reading, on a free, the descriptor of the slab of an object that another CPU has allocated."""
     same_core: int = _ns(7.606, CostKind.MEMORY, "2x_Intel_Xeon_8275CL.csv: median of 48 pairs of threads of one core, one way")
     """Line transfer between the two threads of a core."""
@@ -145,14 +145,14 @@ class Costs:
     reap_base: int = _ns(50.0, CostKind.WORK, "assumed")
     """One cache looked at by cache_reap."""
     smt_slowdown: float = field(
-        default=1.67, metadata={"kind": CostKind.RATIO, "source": "assumed; tried against published figures (DESIGN, Time)"}
+        default=1.67, metadata={"kind": CostKind.RATIO, "source": "assumed; tried against published figures (DESIGN, Work)"}
     )
     """How much longer local work takes while the workload uses both threads of a core; a ratio."""
     handoff_transfers: float = field(
         default=3.0,
         metadata={
             "kind": CostKind.RATIO,
-            "source": "assumed (DESIGN, Time): the releasing store regains the line from the spinning head, the head "
+            "source": "assumed (DESIGN, Locks): the releasing store regains the line from the spinning head, the head "
             "reads it, then writes it; a constant to calibrate, up to 5 seen",
         },
     )

@@ -30,10 +30,10 @@ COLOURS: Final = ("#000000", "#0072B2", "#D55E00", "#CC79A7", "#7CC4EE", "#7B1E3
 LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d")
 _LOOK_OF: Final = {
-    ("allocator", "2.6.34"): 3, ("allocator", "4.6"): 0, ("allocator", "4.7"): 1, ("allocator", "6.1"): 2,
-    ("discipline", "qspinlock"): 0, ("discipline", "ticket"): 2, ("discipline", "tas"): 3, ("discipline", "cna"): 1,
-}  # fmt: skip
-"""What looks the same wherever it is drawn: kernels and locks."""
+    "allocator": {"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
+    "discipline": {"qspinlock": 0, "ticket": 2, "tas": 3, "cna": 1},
+}
+"""What looks the same wherever it is drawn: kernels and locks. Others of them look like none of these."""
 WAITING: Final = "#D55E00"
 """Of time spent waiting for locks."""
 FAINT: Final = "#CCCCCC"
@@ -103,7 +103,13 @@ def point_style(frames: Frames, point: int, keys: Sequence[str], number: int) ->
     if len(keys) != 1:
         return line_style(number)
     value = frames.points.row(frames.point_numbers().index(point), named=True)[keys[0]]
-    return line_style(_LOOK_OF.get((keys[0].rpartition(".")[2], str(value)), number))
+    return value_style(keys[0], str(value), number)
+
+
+def value_style(key: str, value: str, number: int) -> dict[str, Any]:
+    """`line_style` of a key's value: its own look, or one of `number` that no value of the key has for its own."""
+    own = _LOOK_OF.get(key.rpartition(".")[2], {})
+    return line_style(own.get(value, len(own) + number))
 
 
 def caption(figure: Figure, what: str, manifest: Manifest, frames: Frames) -> None:

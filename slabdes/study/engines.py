@@ -21,7 +21,7 @@ from slabdes.workload.programs import Workload
 
 COMPILED_FROM = 500_000
 """Operations, and what costs as much, of a study from which `auto` compiles: below, the reference is done before (DESIGN)."""
-COMPILING = "compiling the engine for this machine: about half a minute, kept for next time"
+COMPILING = "compiling the engine for this machine: half a minute to a minute, kept for next time"
 
 
 Progress = Callable[[int], None]

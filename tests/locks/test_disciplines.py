@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from slabdes.cli.glossary import words
 from slabdes.config import Discipline
 from slabdes.locks.disciplines import DISCIPLINES, RACE_BITS, LockRules
 from slabdes.locks.spinlock import FREE, SpinLock
@@ -19,6 +23,17 @@ THRESHOLD = 1_000_000
 
 def rules(discipline: str, milli: int = 3000, threshold: int = THRESHOLD) -> LockRules:
     return LockRules(DISCIPLINES[discipline], TRANSFER, NODES, milli, threshold)
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", Discipline)
+def test_every_discipline_is_where_users_and_developers_look(name: str) -> None:
+    assert re.search(rf"^discipline = .*\b{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    locks = (ROOT / "slabdes/DESIGN.md").read_text(encoding="utf-8").partition("### Locks\n")[2].partition("\n### ")[0]
+    assert f"`{name}`" in locks
+    assert name in words()
 
 
 def held(holder: int, waiters: list[int]) -> SpinLock:

@@ -146,5 +146,5 @@ def test_a_field_that_compiled_memory_does_not_hold_is_refused(tmp_path: Path) -
     target = world.target((module.__name__,), ("start",))
     smaller = world.target((module.__name__,), ("start",), tables=(world.without(target.tables[0], "first"), *target.tables[1:]))
     assert lower(target)
-    with pytest.raises(Refused, match="compiled memory does not hold first of a record Box"):
+    with pytest.raises(Refused, match="compiled memory does not hold first of a record Box; declare it in the run's record"):
         lower(smaller)

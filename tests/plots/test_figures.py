@@ -15,6 +15,7 @@ from example import example_frames, example_manifest, example_records, section_r
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from slabdes.config import Discipline
 from slabdes.engine.records import Histogram
 from slabdes.engine.records import Path as ServedBy
 from slabdes.errors import InputError
@@ -24,7 +25,7 @@ from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.save import save_figures
 from slabdes.plots.scaling import scaling_figure
-from slabdes.plots.style import COLOURS, line_style, time_axis, time_label
+from slabdes.plots.style import COLOURS, line_style, time_axis, time_label, value_style
 from slabdes.plots.time_shares import LOOKS, time_figure
 from slabdes.results import metrics
 from slabdes.results.frames import Frames, Point, concat_frames, frames_of
@@ -65,6 +66,12 @@ def test_line_colours_differ_in_grey() -> None:
 def test_no_two_lines_of_a_family_look_the_same_without_colour() -> None:
     looks = [(str(line_style(number)["linestyle"]), line_style(number)["marker"]) for number in range(13)]
     assert len(set(looks)) == len(looks)
+
+
+def test_a_discipline_without_a_look_of_its_own_looks_like_no_other() -> None:
+    known = [value_style("lock.discipline", name, 0)["marker"] for name in Discipline]
+    made_up = [value_style("lock.discipline", "made up", number)["marker"] for number in range(4)]
+    assert len({*known, *made_up}) == len(known) + len(made_up)
 
 
 def test_no_two_parts_of_a_bar_look_alike_in_grey() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slabdes.config import Experiment
+from slabdes.config import Discipline, Experiment
 from slabdes.engine.records import LockKind, Operation, Path, Records, Spent
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
@@ -162,7 +162,7 @@ def caches(draw: st.DrawFn) -> dict[str, Any]:
     cpus=st.sampled_from([2, 4]),
     seed=st.integers(0, 1 << 32),
     jitter=st.sampled_from([0.0, 0.15, 0.9]),
-    discipline=st.sampled_from(["tas", "ticket", "qspinlock", "cna"]),
+    discipline=st.sampled_from(Discipline),
     noaliencache=st.booleans(),
     memory=st.sampled_from([PLENTY, pages(3, 2), pages(0, 4), pages(0, 0)]),
 )

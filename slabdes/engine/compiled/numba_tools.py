@@ -31,6 +31,7 @@ from slabdes.engine.compiled.layout import L3, Cache, Counts, Frame, Lock, Slot,
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import EventRow
 from slabdes.engine.compiled.slab import FRAME
+from slabdes.errors import InputError
 from slabdes.locks import disciplines, spinlock
 
 # Parts of numba without types.
@@ -70,7 +71,8 @@ def _checked(python: Any) -> Any:
         # Fields have names, too.
         if isinstance(called, FunctionType) and called not in _SHARED and name in _globals_of(python):
             where = f"{code.co_filename}:{code.co_firstlineno}: {python.__name__}"
-            raise TypeError(f"{where} calls {called.__module__}.{name}, which numba_tools does not share with compiled code")
+            allowed = "compiled functions, and what _share names in slabdes/engine/compiled/numba_tools.py"
+            raise InputError(where, f"calls {called.__module__}.{name}, which compiled code cannot", allowed)
     return python
 
 
@@ -214,5 +216,5 @@ _share(cpu, "fold", "hold_word", "what_word", "slowed")
 _share(records, "bucket_of")
 _share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
 _share(lines, "touch")
-_share(disciplines, "first_of", "qspinlock_delay", "ticket_delay", "cna_threshold_reached")
+_share(disciplines)
 _share(spinlock, "count_contention", "count_acquisition")

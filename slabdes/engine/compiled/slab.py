@@ -125,6 +125,7 @@ SLAB: Final = Target(
     stand_for={name: name for name in _STAND_FOR},
     renamed={f"L3Layout.{name}": f"line_of_{name}" for name in fields_of(L3Layout)}
     | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
+    declared="run_layout.py, layout.py or cpu_layout.py, fill it in pack.py (a switch: versions.Switches)",
     first_number=codes.N_PATHS,
 )
 

@@ -17,6 +17,7 @@ from slabdes.engine.compiled.layout import dtype_of
 from slabdes.engine.compiled.numba_tools import function, inline
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.fields import Word
+from slabdes.errors import InputError
 from slabdes.locks.disciplines import qspinlock_delay
 
 ROOT = Path(__file__).parents[3]
@@ -111,7 +112,9 @@ def test_a_call_of_plain_python_that_is_not_shared_is_refused_before_anything_is
     def calls() -> str:
         return mypy(ROOT)
 
-    with pytest.raises(TypeError, match=r"test_types\.py:\d+: calls calls .*\.mypy, which numba_tools does not share"):
+    with pytest.raises(
+        InputError, match=r"test_types\.py:\d+: calls: calls .*\.mypy, which compiled code cannot; allowed: .*_share"
+    ):
         made(calls)
 
 
