@@ -375,7 +375,7 @@ def series_keys(frames: Frames) -> list[str]:
     said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(frames) else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
-        doubles = any(same_grouping(frames.points, name, other) for other in (x_key(frames), *said))
+        doubles = any(_same_grouping(frames.points, name, other) for other in (x_key(frames), *said))
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
     return said
@@ -387,7 +387,7 @@ def _along_changes(frames: Frames) -> bool:
     return key.startswith("machine.") and key not in ("machine.preset", "machine.file")
 
 
-def same_grouping(points: pl.DataFrame, one: str, other: str) -> bool:
+def _same_grouping(points: pl.DataFrame, one: str, other: str) -> bool:
     """Whether two columns always vary together, so that either tells the same points apart."""
     if one == other:
         return True

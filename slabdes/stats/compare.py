@@ -28,6 +28,7 @@ TIMES: Final = ("mean_ns", *metrics.QUANTILES)
 MEASURES: Final = (*RATES, *(f"{op}_{time}" for op in ("alloc", "free", "section") for time in TIMES))
 """What is compared: rates, mean times and percentiles of an operation that both sides have."""
 _POINT: Final = ("machine", "cpus")
+_AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
 
 
@@ -139,8 +140,11 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison
     without = {key, "machine"} if key.startswith("machine.") else {key}
     if key == "machine":
         without |= {name for name in varied if name.startswith("machine.")}
-    # A key that is zipped with this one, and the CPUs that machine.cpus sets, go with it.
-    without |= {name for name in varied if metrics.same_grouping(frames.points, name, key)}
+    without |= _AS_CPUS if key in _AS_CPUS else set()
+    # Keys that are zipped with this one go with it, and so do the columns that they set.
+    zipped = set(run.manifest.experiment.get("zip", {}))
+    if without & zipped:
+        without |= zipped | (_AS_CPUS if zipped & _AS_CPUS else set()) | ({"machine"} if any(map(_of_machine, zipped)) else set())
     keys = [name for name in varied if name not in without]
     sides = {value: _sides(frames, _points_with(frames, key, value), keys, {}) for value in values}
     first = sides[values[0]]
@@ -193,8 +197,12 @@ def compare_points(frames: Frames, points: tuple[int, int], confidence: float = 
     return _pair({}, before, after, True, confidence)
 
 
+def _of_machine(key: str) -> bool:
+    return key.startswith("machine.")
+
+
 def _not_of_machine(keys: Sequence[str]) -> list[str]:
-    return [key for key in keys if not key.startswith("machine.")]
+    return [key for key in keys if not _of_machine(key)]
 
 
 def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
