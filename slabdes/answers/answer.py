@@ -27,7 +27,12 @@ WIDE: Final = 0.2
 """An interval of more than this part of its figure to either side is told as wide (assumed)."""
 FEW: Final = 10
 """A percentile that fewer operations exceed is hardly known, whatever its interval (assumed)."""
-UPKEEP_TURNS: Final = {"reap": "Turns of cache_reap", "slabinfo": "Readings of /proc/slabinfo"}
+UPKEEP_TURNS: Final = {
+    "reap": "Turns of cache_reap",
+    "slabinfo": "Readings of /proc/slabinfo",
+    "shrink": "Shrinks",
+    "drain": "Calls of do_drain for a shrink",
+}
 PARTS: Final = {
     "think": "thinking, outside the allocator",
     "slot_wait": "waiting for objects that another CPU hands over",

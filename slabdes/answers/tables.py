@@ -264,7 +264,7 @@ def interrupts_sheet(view: View) -> Sheet:
     return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
-UPKEEP: Final = {"reap": "cache_reap", "slabinfo": "/proc/slabinfo"}
+UPKEEP: Final = {"reap": "cache_reap", "slabinfo": "/proc/slabinfo", "shrink": "shrink", "drain": "do_drain"}
 """What turns of upkeep are called in tables and sentences, by their labels in frames."""
 
 

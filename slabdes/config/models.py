@@ -223,11 +223,20 @@ class UpkeepConfig(Frozen):
     """Between two readings of /proc/slabinfo, as by a monitoring agent, the first after as long; 0 for none."""
     slabinfo_cpu: Annotated[int, Strict(), Field(ge=0, lt=MAX_CPUS)] = 0
     """The CPU that reads it, whatever else it does."""
+    shrink_at_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
+    """When caches are shrunk first (kmem_cache_shrink): all arrays are drained, free slabs go; 0 for after shrink_every_ms."""
+    shrink_every_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
+    """Between two times that they are; 0 for once at most."""
+    shrink_cpu: Annotated[int, Strict(), Field(ge=0, lt=MAX_CPUS)] = 0
+    """The CPU that shrinks them, and interrupts the others."""
+    shrink_cache: Name | None = None
+    """The cache that is shrunk; by default all, one after the other."""
 
     @model_validator(mode="after")
     def _not_all_the_time(self) -> UpkeepConfig:
-        if 0 < self.slabinfo_every_ms < LEAST_EVERY_MS:
-            raise ValueError(f"slabinfo_every_ms {self.slabinfo_every_ms:g}; allowed: 0, or {LEAST_EVERY_MS:g} and more")
+        for key in ("slabinfo_every_ms", "shrink_at_ms", "shrink_every_ms"):
+            if 0 < (given := getattr(self, key)) < LEAST_EVERY_MS:
+                raise ValueError(f"{key} {given:g}; allowed: 0, or {LEAST_EVERY_MS:g} and more")
         return self
 
 

@@ -43,6 +43,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "lock.handoff_transfers": "2.0",
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
+    "upkeep.shrink_cache": '"size-256"',
     "workload.caches": '["skbuff_head_cache"]',
     "workload.first": "100000",
     "workload.nodes": '"2:0,3:1"',

@@ -70,9 +70,12 @@ def make_records(
 
 def _never(upkeeps: UpkeepSettings, cpus: Sequence[TimedCpu], elapsed: int) -> Iterator[str]:
     """What upkeep was asked for and would have come after the run's end."""
-    if upkeeps.slabinfo_every and not any(cpu.turns[Upkeep.SLABINFO].count for cpu in cpus):
-        took, every = (f"{ps_to_ns(time) / NS_PER_MS:g} ms" for time in (elapsed, upkeeps.slabinfo_every))
-        yield f"/proc/slabinfo was never read: the run took {took}, the first reading comes after {every}"
+    asked = {Upkeep.SLABINFO: ("/proc/slabinfo was never read", upkeeps.slabinfo_every)}
+    asked[Upkeep.SHRINK] = ("no cache was shrunk", upkeeps.shrink_first)
+    for upkeep, (told, first) in asked.items():
+        if first and not any(cpu.turns[upkeep].count for cpu in cpus):
+            took, after = (f"{ps_to_ns(time) / NS_PER_MS:g} ms" for time in (elapsed, first))
+            yield f"{told}: the run took {took}, the first time comes after {after}"
 
 
 def _merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -99,7 +99,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         self.was: list[tuple[int, ...]] = []
         self.log: EventLog | None = None
         # Interrupts.
-        self.irq_at = self.slabinfo_at = NEVER
+        self.irq_at = self.slabinfo_at = self.drain_at = NEVER
         self.irq_words: Iterator[int] = iter(())
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.

@@ -82,6 +82,7 @@ class Timers:
     __slots__ = ()
 
     slabinfo_at: int
+    drain_at: int
 
 
 class Program:

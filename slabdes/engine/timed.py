@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState, array_lines
@@ -144,15 +144,28 @@ def interrupt_storm(cpu: int) -> InputError:
     )
 
 
-def upkeep_settings(experiment: Experiment, machine: Machine) -> UpkeepSettings:
-    """What the experiment has CPUs do for the caches. Raises InputError for a CPU that the machine lacks."""
+ONCE: Final = 1 << 60
+"""Between two turns of what is done once: more than any run lasts."""
+
+
+def upkeep_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> UpkeepSettings:
+    """What the experiment has CPUs do for the caches. Raises InputError for a CPU or a cache that there is none of."""
     config = experiment.upkeep
-    if config.slabinfo_cpu >= machine.n_cpus:
-        allowed = f"0 to {machine.n_cpus - 1} on {machine.name}"
-        raise InputError("upkeep.slabinfo_cpu", f"there is no CPU {config.slabinfo_cpu}", allowed=allowed)
+    for key, cpu in (("slabinfo_cpu", config.slabinfo_cpu), ("shrink_cpu", config.shrink_cpu)):
+        if cpu >= machine.n_cpus:
+            allowed = f"0 to {machine.n_cpus - 1} on {machine.name}"
+            raise InputError(f"upkeep.{key}", f"there is no CPU {cpu}", allowed=allowed)
+    names = [cache.name for cache in caches]
+    if config.shrink_cache is not None and config.shrink_cache not in names:
+        problem = f"{config.shrink_cache!r} is not a cache of the workload"
+        raise InputError("upkeep.shrink_cache", problem, allowed=", ".join(names) or "a workload with caches")
     return UpkeepSettings(
         slabinfo_every=ns_to_ps(config.slabinfo_every_ms * NS_PER_MS),
         slabinfo_cpu=config.slabinfo_cpu,
+        shrink_first=ns_to_ps((config.shrink_at_ms or config.shrink_every_ms) * NS_PER_MS),
+        shrink_every=ns_to_ps(config.shrink_every_ms * NS_PER_MS) or ONCE,
+        shrink_cpu=config.shrink_cpu,
+        shrink_cache=-1 if config.shrink_cache is None else names.index(config.shrink_cache),
         retry=PS_PER_S // experiment.timing.hz,
     )
 
@@ -179,7 +192,7 @@ def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[Ca
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
         ),
-        upkeeps=upkeep_settings(experiment, machine),
+        upkeeps=upkeep_settings(experiment, machine, caches),
     )
 
 
@@ -229,7 +242,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
     costs = costs_of(experiment, machine)
     interrupts = interrupt_settings(experiment, workload.caches)
-    upkeeps = upkeep_settings(experiment, machine)
+    upkeeps = upkeep_settings(experiment, machine, workload.caches)
     busy: dict[int, int] = {}
     for worker in workload.programs:
         core = machine.core_of_cpu[worker]
@@ -246,6 +259,8 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
         if upkeeps.slabinfo_every and number == upkeeps.slabinfo_cpu:
             cpu.slabinfo_at = upkeeps.slabinfo_every
+        if upkeeps.shrink_first:
+            cpu.drain_at = upkeeps.shrink_first
         cpus.append(cpu)
     return cpus
 

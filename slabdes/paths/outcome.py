@@ -68,10 +68,12 @@ class Upkeep(IntEnum):
     NONE = 0
     REAP = 1
     SLABINFO = 2
+    SHRINK = 3
+    DRAIN = 4
 
     @property
     def label(self) -> str:
-        """`reap` or `slabinfo`, as frames and tables call it."""
+        """`reap`, `slabinfo` and so on, as frames and tables call it."""
         return self.name.lower()
 
 

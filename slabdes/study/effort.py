@@ -49,6 +49,8 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     reaps = machine.n_cpus * len(specs) * (span / REAP_PS)
     if every := ns_to_ps(experiment.upkeep.slabinfo_every_ms * NS_PER_MS):
         reaps += len(specs) * machine.n_nodes * (span / every)
+    if every := ns_to_ps(experiment.upkeep.shrink_every_ms * NS_PER_MS):
+        reaps += len(specs) * machine.n_cpus * (span / every)
     handled = 0.0
     if interrupts := experiment.interrupts:
         mean, inner = ns_to_ps(interrupts.mean_ns), 2 * interrupts.objects

@@ -37,7 +37,7 @@ from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.run_layout import Costs, Disciplines
 from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
-from slabdes.engine.fields import Account, Clock, Interrupts, fields_of
+from slabdes.engine.fields import Account, Clock, Interrupts, Timers, fields_of
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram
 from slabdes.engine.timed import TimedLock, TimedSettings
@@ -253,7 +253,8 @@ def chain_length(cache: KmemCache, longest: int) -> int:
 
 def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu]) -> Array:
     packed = put_cpus(memory, state)
-    for name in ("number", "node", "slowdown", "jitter", "reap_node", "irq_at", "slabinfo_at", "alloc_hit", "free_hit"):
+    timers = ("irq_at", *fields_of(Timers))
+    for name in ("number", "node", "slowdown", "jitter", "reap_node", *timers, "alloc_hit", "free_hit"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     return packed
 
@@ -269,7 +270,7 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     packed = memory.put("cpus", blank(Cpu, n_cpus))
     memory.put("frames", np.zeros(n_cpus * depth, FRAME))
     packed["frame0"] = np.arange(n_cpus) * depth
-    packed["irq_at"] = packed["slabinfo_at"] = NEVER
+    packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
     memory.put("irq_buckets", np.zeros((N_TIMES, BUCKETS)))
     memory.put("irq_counts", no_counts(N_TIMES))

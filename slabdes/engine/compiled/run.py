@@ -118,7 +118,7 @@ def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequen
     cpus = memory["cpus"]
     cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
     cpus["reap_at"] = [reap_time_ps(due, settings.hz) for due in cpus["reap_due"].tolist()]
-    cpus["timer_at"] = np.minimum(np.minimum(cpus["reap_at"], cpus["irq_at"]), cpus["slabinfo_at"])
+    cpus["timer_at"] = np.minimum.reduce([cpus[timer] for timer in ("reap_at", "irq_at", "slabinfo_at", "drain_at")])
 
 
 def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | None, log: EventLog | None) -> None:

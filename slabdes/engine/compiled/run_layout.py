@@ -78,6 +78,7 @@ class Costs:
     pcp_refill_page: int
     first_touch: int
     descriptor_read: int
+    ipi: int
     reap_base: int
 
 

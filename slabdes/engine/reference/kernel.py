@@ -59,6 +59,7 @@ class TimedKernel(ChargingKernel, UpkeepKernel[TimedCpu]):
         self.zonelists = tuple(machine.zonelist(node) for node in range(machine.n_nodes))
         self.zone_locks: list[int] = []
         self.reaper = NOBODY
+        self.cpus: list[TimedCpu] = []
         self.gates: list[Moment | None] = [None] * machine.n_cpus
 
     # Waiting.
@@ -208,6 +209,9 @@ class TimedKernel(ChargingKernel, UpkeepKernel[TimedCpu]):
     def reap_mutex_unlock(self, cpu: TimedCpu) -> Waits[None]:
         yield from self.look(cpu)
         self.reaper = NOBODY
+
+    def all_drained(self, cpu: TimedCpu, due: int) -> bool:
+        return all(other is cpu or other.drain_at > due for other in self.cpus)
 
     # Pages.
 

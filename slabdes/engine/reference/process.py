@@ -89,6 +89,7 @@ class Run:
 
     def start(self, cpus: list[TimedCpu]) -> None:
         """Make a process of every CPU; those without a program only reap."""
+        self.kernel.cpus = cpus
         for cpu in cpus:
             cpu.reap_due = first_reap(cpu.number, 0, self.kernel.settings.hz)
             self.kernel.env.process(self._live(cpu, self.workload.programs.get(cpu.number)))
@@ -180,7 +181,7 @@ class Run:
 
     def _upkeep_time(self, cpu: TimedCpu) -> int:
         """When a turn of the CPU's is due: the reap timer's, or another."""
-        return min(reap_time_ps(cpu.reap_due, self.kernel.settings.hz), cpu.slabinfo_at)
+        return min(reap_time_ps(cpu.reap_due, self.kernel.settings.hz), cpu.slabinfo_at, cpu.drain_at)
 
     def _timer(self, cpu: TimedCpu) -> int:
         """When something comes that takes the CPU: a turn of upkeep or an interrupt; neither does within a bulk call."""

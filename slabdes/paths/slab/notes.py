@@ -81,6 +81,12 @@ class SlabNotes(Generic[Cpu]):
     def note_reap(self, cpu: Cpu) -> None:
         """cache_reap turns to a cache."""
 
+    def note_made_to_drain(self, cpu: Cpu) -> None:
+        """Another CPU, which shrinks, interrupts this one."""
+
+    def note_spins(self, cpu: Cpu) -> None:
+        """A CPU that shrinks waits for others that it has interrupted."""
+
     def note_slabinfo(self, cpu: Cpu) -> None:
         """A reader of /proc/slabinfo turns to a cache."""
 

@@ -175,6 +175,16 @@ def note_reap(k: SlabCharges[Cpu], cpu: Cpu) -> None:
     cpu.work += k.costs.reap_base
 
 
+def note_made_to_drain(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """The interrupt."""
+    cpu.work += k.costs.ipi
+
+
+def note_spins(k: SlabCharges[Cpu], cpu: Cpu) -> None:
+    """It looks again after as long as an interrupt takes."""
+    cpu.work += k.costs.ipi
+
+
 def note_slabinfo(k: SlabCharges[Cpu], cpu: Cpu) -> None:
     """A cache's turn, as in cache_reap; writing its line is left out."""
     cpu.work += k.costs.reap_base

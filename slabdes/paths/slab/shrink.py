@@ -18,8 +18,14 @@ from slabdes.paths.slab.reap import drain_alien_cache, drain_array, drain_freeli
 
 def kmem_cache_shrink(k: ShrinkingKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """Empty every array and destroy every free slab; 1 if slabs are left, else 0 (__cache_shrink)."""
-    state = k.state
     yield from k.drain_each_cpu(cpu, cache)
+    left = yield from shrink_lists(k, cpu, cache)
+    return left
+
+
+def shrink_lists(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
+    """The same once every CPU's own array is empty."""
+    state = k.state
     for l3 in cache.nodelists:
         yield from drain_alien_cache(k, cpu, cache, l3)
     for l3 in cache.nodelists:

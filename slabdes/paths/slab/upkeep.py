@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a CPU does for the caches beside operations, a turn at a time: what it holds, and who waits behind it, is the turn's.
 
-Leaves out waiting until one is due (the engines), and what is done then (`reap`, `slabinfo`).
+Leaves out waiting until one is due (the engines), and what is done then (`reap`, `slabinfo`, `shrink`).
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from slabdes.allocator.timers import next_beat
 from slabdes.paths.charges import ClockedCpu
@@ -17,15 +18,20 @@ from slabdes.paths.outcome import Upkeep
 from slabdes.paths.slab.kernel import SlabCpu, SlabKernel
 from slabdes.paths.slab.prices import SlabCharges
 from slabdes.paths.slab.reap import cache_reap
+from slabdes.paths.slab.shrink import do_drain, shrink_lists
 from slabdes.paths.slab.slabinfo import read_slabinfo
 
 
 class UpkeepCpu(SlabCpu, ClockedCpu):
-    """A CPU with a clock and timers: `slabinfo_at` is when it reads /proc/slabinfo next, picoseconds."""
+    """A CPU with a clock and timers, picoseconds.
+
+    `slabinfo_at` is when it reads /proc/slabinfo next, `drain_at` when it shrinks, or is interrupted by who does.
+    """
 
     __slots__ = ()
 
     slabinfo_at: int
+    drain_at: int
 
 
 Cpu = TypeVar("Cpu", bound=UpkeepCpu)
@@ -34,10 +40,17 @@ Cpu = TypeVar("Cpu", bound=UpkeepCpu)
 
 @dataclass(frozen=True)
 class UpkeepSettings:
-    """What CPUs do beside reaping, picoseconds: 0 for never. `retry`: until who finds the caches' mutex taken tries again."""
+    """What CPUs do beside reaping, picoseconds: 0 for never. `retry`: until who finds the caches' mutex taken tries again.
+
+    `shrink_cache` is a cache's index, or -1 for all.
+    """
 
     slabinfo_every: int
     slabinfo_cpu: int
+    shrink_first: int
+    shrink_every: int
+    shrink_cpu: int
+    shrink_cache: int
     retry: int
 
 
@@ -46,11 +59,26 @@ class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu], SlabKernel[Cpu]):
 
     upkeeps: UpkeepSettings
 
+    @abstractmethod
+    def all_drained(self, cpu: Cpu, due: int) -> bool:
+        """Whether no other CPU has yet to drain its arrays for who shrinks since `due`."""
+
 
 def take_turn(k: UpkeepKernel[Cpu], cpu: Cpu, hz: int, reap_at: int) -> Waits[None]:
     """The turn that is due first, the reap timer's at `reap_at`; its next time is set. It may be given up at once."""
     start = cpu.clock
-    if cpu.slabinfo_at < reap_at:
+    taken = True
+    if cpu.drain_at < min(reap_at, cpu.slabinfo_at):
+        if cpu.number == k.upkeeps.shrink_cpu:
+            cpu.upkeep = Upkeep.SHRINK
+            yield from _shrink(k, cpu)
+        else:
+            cpu.upkeep = Upkeep.DRAIN
+            k.note_made_to_drain(cpu)
+            yield from _drain(k, cpu)
+        yield from k.look(cpu)
+        cpu.drain_at = next_beat(cpu.drain_at, k.upkeeps.shrink_every, cpu.clock)
+    elif cpu.slabinfo_at < reap_at:
         cpu.upkeep = Upkeep.SLABINFO
         taken = yield from read_slabinfo(k, cpu)
         if taken:
@@ -64,3 +92,28 @@ def take_turn(k: UpkeepKernel[Cpu], cpu: Cpu, hz: int, reap_at: int) -> Waits[No
     what = cpu.upkeep
     cpu.upkeep = Upkeep.NONE
     k.count_turn(cpu, what, start, taken)
+
+
+MOST_SPINS: Final = 1_000
+"""Looks of who shrinks before it goes on without CPUs that have interrupts off and wait for others (assumed)."""
+
+
+def _shrink(k: UpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
+    """kmem_cache_shrink of one cache, or of one after the other: once all CPUs have drained their arrays, which it waits for."""
+    yield from _drain(k, cpu)
+    yield from k.look(cpu)
+    spins = 0
+    while spins < MOST_SPINS and not k.all_drained(cpu, cpu.drain_at):
+        k.note_spins(cpu)
+        yield from k.look(cpu)
+        spins += 1
+    for cache in reversed(k.state.caches):
+        if k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index:
+            yield from shrink_lists(k, cpu, cache)
+
+
+def _drain(k: UpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
+    """What an interrupt of who shrinks does: this CPU's arrays go home."""
+    for cache in reversed(k.state.caches):
+        if k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index:
+            yield from do_drain(k, cpu, cache)

@@ -229,7 +229,9 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
         **{name: draw(st.booleans()) for name in SWITCHES},
-        "upkeep": {"slabinfo_every_ms": draw(st.sampled_from((0, 0, 1, 10))), "slabinfo_cpu": draw(st.integers(0, 3))},
+        "upkeep": {"slabinfo_every_ms": draw(st.sampled_from((0, 0, 1, 10))), "slabinfo_cpu": draw(st.integers(0, 3))}
+        | {"shrink_every_ms": draw(st.sampled_from((0, 0, 10, 100))), "shrink_cpu": draw(st.integers(0, 3))}
+        | {"shrink_at_ms": draw(st.sampled_from((0, 0.02))), "shrink_cache": draw(st.sampled_from((None, None, "c0")))},
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
@@ -247,8 +249,9 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
-    # A reading every few operations of a CPU or fewer: a run's length is mostly think time.
-    raw["upkeep"]["slabinfo_every_ms"] *= max(0.01, raw["workload"].get("think_ns", 0) / 1e6)
+    # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
+    for every in ("slabinfo_every_ms", "shrink_every_ms"):
+        raw["upkeep"][every] *= max(0.01, raw["workload"].get("think_ns", 0) / 1e6)
     experiment = parse_experiment(raw, "drawn")
     if interrupts:
         raw["interrupts"] = {
@@ -294,8 +297,9 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
     longest = rng.choice((0, 500, 10**6, SECOND_PS // 100, SECOND_PS // 10))
     if experiment.interrupts:
         longest = min(longest, 2 * ns_to_ps(experiment.interrupts.mean_ns))
-    if experiment.upkeep.slabinfo_every_ms:
-        longest = min(longest, 2 * ns_to_ps(experiment.upkeep.slabinfo_every_ms * NS_PER_MS))
+    for every in (experiment.upkeep.slabinfo_every_ms, experiment.upkeep.shrink_every_ms):
+        if every:
+            longest = min(longest, 2 * ns_to_ps(every * NS_PER_MS))
     live: list[tuple[int, int, int]] = []
     told: list[tuple[int, int]] = []
     signals = rng.choice((0, 0.02, 0.3))
