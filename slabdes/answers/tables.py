@@ -14,7 +14,7 @@ from slabdes.answers.figures import count, figure, label_keys, labels_by_point, 
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.run import Run
-from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.results.text import Sheet, count_text, numbers_text, share_text, time_text
 from slabdes.stats.estimates import Estimated, Row
 
 MOST_POINTS: Final = 12
@@ -68,7 +68,7 @@ def _sheet(
     if one:
         title += f": {point_name(view.run.frames, points[0])} (point {points[0]}; --point N shows others)"
     elif points and len(points) < len(view.points):
-        title += f": {len(points)} of {len(view.points)} settings (--point N shows others)"
+        title += f": {len(points)} of {len(view.points)} settings, points {numbers_text(sorted(points))} (--point N shows others)"
     body = tuple((*labels[row["point"]], *cells(row)) for row in shown)
     return Sheet(title, (*short(keys), *heads), len(keys) + names, body)
 

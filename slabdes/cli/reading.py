@@ -108,7 +108,7 @@ def plot(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the figures, new or empty. Default: RUN-figures.")
     ] = None,
     point: Annotated[
-        list[int], typer.Option("--point", metavar="N", min=0, help="Latency and locks of this point; may be repeated.")
+        list[int], typer.Option("--point", metavar="N", min=0, help="Figures of this point, or these; may be repeated.")
     ] = [],  # noqa: B006 -- typer needs a list and never changes it
     where: Annotated[
         list[str], typer.Option("--where", metavar="KEY=VALUE", help="Likewise, of points with this setting, as limit=60.")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slabdes.results import metrics
+from slabdes.results.text import numbers_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -30,7 +31,14 @@ def choose(frames: Frames, points: Sequence[int] | None) -> tuple[list[int], str
     if len(chosen) == len(every):
         return chosen, ""
     which = ", those with the most CPUs" if most_cpus and len(chosen) == len(found) else ""
-    return chosen, f"; {len(chosen)} of {len(every)} points{which} ({OTHERS})"
+    return chosen, part(chosen, every, which)
+
+
+def part(chosen: Sequence[int], every: Sequence[int], which: str = "") -> str:
+    """What a title adds where not all points are shown: how many and which, and how to see the others."""
+    if len(chosen) == len(every):
+        return ""
+    return f"; {len(chosen)} of {len(every)} points{which}: {numbers_text(sorted(chosen))} ({OTHERS})"
 
 
 def _with_most_cpus(frames: Frames) -> list[int]:

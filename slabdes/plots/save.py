@@ -95,14 +95,16 @@ def _nothing_said() -> Iterator[None]:
 
 def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: bool) -> dict[str, Callable[[], Figure]]:
     """What draws each figure that the run has, by the file's name without its ending."""
+    some = frames if points is None else frames.of_points(points)
+    sweep = some if some.points.height > 1 else frames
     drawn: dict[str, Callable[[], Figure]] = {
         "latency": lambda: ccdf_figure(frames, manifest, points),
         "nodes": lambda: nodes_figure(frames, manifest, points),
-        "time": lambda: time_figure(frames, manifest),
+        "time": lambda: time_figure(some, manifest),
     }
     if frames.points.height > 1:
-        drawn["scaling"] = lambda: scaling_figure(frames, manifest, log=log)
-        drawn["tails"] = lambda: tails_figure(frames, manifest)
+        drawn["scaling"] = lambda: scaling_figure(sweep, manifest, log=log)
+        drawn["tails"] = lambda: tails_figure(sweep, manifest)
     taken: set[str] = set()
     kept = [name for name, machine in manifest.machines.items() if "layout" in machine]
     for name in metrics.spread(kept, metrics.MOST_FOCUS):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from slabdes.plots import style
-from slabdes.plots.choice import told_apart
+from slabdes.plots.choice import part, told_apart
 from slabdes.plots.curves import NAMES, Scale, banded, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS
@@ -40,7 +40,7 @@ def tails_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDE
     curves = ccdf_bands(shown, confidence).filter(pl.col("path") == metrics.ALL_PATHS)
     ops = [op for op in OPERATIONS if op in curves["op"].to_list()]
     figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 1.0 + _ROW_IN * len(groups))
-    limited = style.some(len(chosen), frames.points.height, "points")
+    limited = part(chosen, frames.point_numbers())
     what = f"Latency by setting: share of operations that take at least so long{banded(shown, confidence)}{limited}"
     style.caption(figure, what, manifest, frames)
     if not ops:

@@ -86,7 +86,9 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
     table = table.sort(along) if table[along].dtype.is_numeric() else table
     if (of := table.height) > _MOST_BARS:
         table = table[metrics.spread(range(table.height), _MOST_BARS)]
-        axes.text(0.5, 1.0, f"{_MOST_BARS} of {of} points", ha="center", va="bottom", fontsize=7, transform=axes.transAxes)
+        axes.text(
+            0.5, 1.0, f"{_MOST_BARS} of {of} points ({OTHERS})", ha="center", va="bottom", fontsize=7, transform=axes.transAxes
+        )
     base = [0.0] * table.height
     for part in present:
         meaning, colour, hatch = LOOKS[part]

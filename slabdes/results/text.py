@@ -91,6 +91,25 @@ def share_text(share: float | None) -> str:
     return f"{share * 100:.1f} %" if share else "0 %"
 
 
+def numbers_text(numbers: Sequence[int]) -> str:
+    """Rising numbers with those in a row together, at most MOST_RANGES of such.
+
+    >>> numbers_text([0, 1, 2, 3, 7, 9]), numbers_text([4])
+    ('0 to 3, 7, 9', '4')
+    """
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    told = [" to ".join(map(str, one)) for one in ranges[:MOST_RANGES]]
+    return ", ".join([*told, "..."] if len(ranges) > MOST_RANGES else told)
+
+
+MOST_RANGES: Final = 10
+
+
 def setting_text(value: object) -> str:
     """A setting's value as people read it, lists and tables without marks; those may be given as JSON.
 

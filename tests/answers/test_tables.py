@@ -108,7 +108,7 @@ def test_a_long_table_of_a_sweep_names_the_one_setting_that_it_shows_and_how_to_
 
 def test_a_sweep_of_many_settings_says_how_many_of_them_a_table_shows() -> None:
     frames = example_frames(tuple(range(1, 15)))
-    assert "8 of 14 settings" in sheet("times", frames).title
+    assert "8 of 14 settings, points 0 to 1, 3, 5, 7, 9, 11, 13 (--point N shows others)" in sheet("times", frames).title
     assert {"1", "14"} < {row[0] for row in sheet("times", frames).rows}
     assert len(sheet("rates", frames).rows) == 14
 

@@ -59,7 +59,7 @@ def test_every_setting_of_a_sweep_without_cpus_is_drawn(draw: Callable[..., Figu
 def test_where_cpus_vary_the_title_says_that_the_most_are_shown_and_how_to_see_the_others(draw: Callable[..., Figure]) -> None:
     figure = drawn(draw, sweep(ALLOCATORS[:2], (1, 2)))
     said = " ".join(figure.get_suptitle().split())
-    assert "2 of 4 points, those with the most CPUs (others: slabdes plot RUN --point N)" in said
+    assert "2 of 4 points, those with the most CPUs: 1, 3 (others: slabdes plot RUN --point N)" in said
     assert "2 CPUs, allocator 4.6" in titles(figure) and "2 CPUs, allocator 4.7" in titles(figure)
 
 
