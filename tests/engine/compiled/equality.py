@@ -203,6 +203,13 @@ RARE = {
         {"size": 4096, "limit": 8, "batchcount": 1},
         workload={"objects": 10, "rounds": 20, "think_ns": 5e8, "barrier": True},
     ),
+    "a reader of /proc/slabinfo finds another CPU reaping: CPU 2 does at 0.994 s, for some 2.5 ms": _rare(
+        "2.6.34",
+        {"preset": "uma-4", "cpus": 1, "costs": {"reap_base": 2.5e6}},
+        {"size": 256},
+        workload={"objects": 12, "rounds": 1, "think_ns": 5e7},
+        upkeep={"slabinfo_every_ms": 10.05},
+    ),
     "interrupts come within bulk calls, and while others wait": _rare(
         "6.1",
         {"preset": "uma-4"},
