@@ -306,3 +306,11 @@ def test_a_sweep_is_set_by_the_key_that_it_varies(key: str) -> None:
     told: dict[str, Any] = {"sweep": {"machine.cpus": [1, 2, 4], "cache.0.limit": [60, 120]}}
     apply_settings(told, [f"{key}=[1, 8]"])
     assert told == {"sweep": {"machine.cpus": [1, 8], "cache.0.limit": [60, 120]}}
+
+
+def test_a_kernel_version_may_be_written_as_a_number() -> None:
+    raw = {"machine": {"preset": "uma-4"}, "workload": {"kind": "critical_section", "operations": 1}}
+    found = parse_experiment(raw | {"allocator": 4.6, "sweep": {"allocator": [4.7, "6.1"]}}, "test")
+    assert [point.allocator.value for _settings, point in expand(found)] == ["4.7", "6.1"]
+    with pytest.raises(InputError, match="allocator"):
+        parse_experiment(raw | {"allocator": 4.5}, "test")

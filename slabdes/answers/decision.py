@@ -32,7 +32,8 @@ def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks:
     row = compared.pairs[0].row(measure)
     assert row is not None
     told = [_which(compared, row, outcome, looks), _cost(compared, looks)]
-    told += [*_why(causes, measure), *lock_sentence(compared, compared.pairs[0])] if outcome is not Outcome.ALIKE else []
+    if outcome in (Outcome.HIGHER, Outcome.LOWER):
+        told += [*_why(causes, measure), *lock_sentence(compared, compared.pairs[0])]
     return [*told, _not_told(compared, outcome, looks)]
 
 

@@ -279,7 +279,7 @@ def upkeep_sheet(view: View) -> Sheet:
 
     back = ("slabs back",) if reaped else ()
     heads = ("upkeep", "turns", "mean", "p99", "max", "holds locks", "others wait", *back)
-    title = "upkeep (holds locks: in a turn, all together; others wait: behind that, all together)"
+    title = "upkeep of a replication (holds locks: in a turn; others wait: behind all turns)"
     return _sheet(view, title, rows, heads, 1, cells, _some(view))
 
 

@@ -234,7 +234,7 @@ def replay(
         experiment = parse_experiment(raw, "replay")
         with _at_work(folder) as progress:
             result = _simulated(experiment, folder, jobs, resume, progress, spools=spools)
-            loads = _loads(result, experiment, spools, whole, jobs, progress) if by_load else None
+            loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
     _show(result, folder, as_json, everything, loads, assumed)
 
 
@@ -283,6 +283,11 @@ def _simulated(experiment: Any, out: Path, jobs: int, resume: bool, progress: An
     from slabdes.api import simulate
 
     return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
+
+
+def _elsewhere(progress: Any, folder: Path) -> Any:
+    """Progress at other loads, which says where the run at the recorded one lies already."""
+    return lambda what, done, total: progress(f"{what} at other loads (slabdes show {folder}: the recorded one)", done, total)
 
 
 def _loads(result: Run, experiment: Any, spools: Spools, whole: bool, jobs: int, progress: Any) -> ByLoad | None:

@@ -251,6 +251,11 @@ TABLES: Final[dict[str, type[Frozen]]] = {
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
 
+def _version_text(value: object) -> object:
+    """A version that was written as a number: 4.6."""
+    return repr(value) if isinstance(value, float) else value
+
+
 class Experiment(Frozen):
     """One experiment: a machine, caches, a workload, and how often. A sweep holds several; see `expand`."""
 
@@ -262,7 +267,7 @@ class Experiment(Frozen):
     """Runs with random streams of their own; intervals come from them."""
     engine: EngineName = EngineName.AUTO
     """All engines give the same results."""
-    allocator: AllocatorVersion = AllocatorVersion.V2_6_34
+    allocator: Annotated[AllocatorVersion, BeforeValidator(_version_text)] = AllocatorVersion.V2_6_34
     """The kernel whose allocator runs."""
     switches: Annotated[tuple[Switch, ...], BeforeValidator(sorted_set)] = ()
     """Changes of the 2016 series, each on its own."""

@@ -153,7 +153,13 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
 
 def _cut_warnings(config: TraceWorkload) -> tuple[str, ...]:
     """What to say where a part of the trace is replayed."""
-    return () if config.first is None else (f"of the trace no more than the first {config.first:,} operations are replayed",)
+    return (
+        ()
+        if config.first is None
+        else (
+            f"only the first {config.first:,} operations of the trace are replayed: its beginning may be busier or quieter than the rest",
+        )
+    )
 
 
 def _loop_warnings(config: TraceWorkload, think: Think) -> tuple[str, ...]:
