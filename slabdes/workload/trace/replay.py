@@ -153,13 +153,10 @@ def overlaid(caches: Sequence[CacheConfig], changes: Sequence[CacheConfig]) -> t
 
 def _cut_warnings(config: TraceWorkload) -> tuple[str, ...]:
     """What to say where a part of the trace is replayed."""
-    return (
-        ()
-        if config.first is None
-        else (
-            f"only the first {config.first:,} operations of the trace are replayed: its beginning may be busier or quieter than the rest",
-        )
-    )
+    if config.first is None:
+        return ()
+    part = f"only the first {config.first:,} operations of the trace are replayed"
+    return (f"{part}: its beginning may be busier or quieter than the rest",)
 
 
 def _loop_warnings(config: TraceWorkload, think: Think) -> tuple[str, ...]:
