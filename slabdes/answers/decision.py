@@ -21,7 +21,12 @@ from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
 from slabdes.stats.intervals import Interval
 
 MOST_CAUSES: Final = 3
-_PARTS: Final = PARTS | {"lock_wait": "waiting for locks", "handoff": "the hand-over of locks"}
+PART_WORDS: Final = PARTS | {
+    "lock_wait": "waiting for locks",
+    "handoff": "the hand-over of locks",
+    "interrupts": "interrupts taken meanwhile",
+}
+"""What the parts of an operation's time are."""
 _OPERATIONS: Final = {"alloc": "an allocation", "free": "a free", "section": "a critical section"}
 ERROR: Final = 0.05
 """What a measure is called different at, all measures together."""
@@ -77,7 +82,7 @@ def _why(causes: Causes, measure: str) -> Iterator[str]:
         return
     who = _OPERATIONS.get(op, "an operation")
     told = f"Why: {who} takes {_change(mean.change)} on average ({time_text(mean.first)}, then {time_text(mean.second)})"
-    parts = [f"{_change(part.change)} is {_PARTS[part.name]}" for part in _worth(causes.parts, mean)]
+    parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(causes.parts, mean)]
     paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(causes.paths, mean)]
     yield f"{told}; {listed(parts)}; by path, {listed(paths)}."
 

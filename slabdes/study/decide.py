@@ -7,7 +7,7 @@ Both are points of one study, so the run folder, --resume and workers are a stud
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
@@ -65,13 +65,12 @@ def outcome_of(row: Compared, looks: Looks) -> Outcome:
     return looks.outcome(row.difference, max(row.first.value, row.second.value), resolution_of(row.measure))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Until:
     """Looks at the sides at their next number of replications."""
 
     measure: str
     looks: Looks
-    outcome: Outcome = field(default=Outcome.OPEN, init=False)
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added."""
@@ -79,9 +78,10 @@ class _Until:
         if row is None:
             known = compare_points(frames, POINTS).rows
             raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in known))
-        self.outcome = outcome_of(row, self.looks)
+        if outcome_of(row, self.looks) is not Outcome.OPEN:
+            return 0
         n = row.first.n
-        return next((count - n for count in self.looks.replications if count > n), 0) if self.outcome is Outcome.OPEN else 0
+        return next((count - n for count in self.looks.replications if count > n), 0)
 
 
 def decide(

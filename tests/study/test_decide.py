@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import slabdes
-from slabdes.answers.decision import decision_answer, decision_sheet
+from slabdes.answers.decision import PART_WORDS, decision_answer, decision_sheet
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
+from slabdes.results.frames import SPENT_PARTS
 from slabdes.stats.causes import causes
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.measures import measure_of
@@ -117,6 +118,16 @@ def test_it_is_gone_on_with_after_an_interruption(tmp_path: Path) -> None:
     assert seen[0][0] == seen[0][1]  # the first round is not run again
     assert gone_on.run.digest == slabdes.decide(BASE, {"seed": 1}, {"seed": 2}, "alloc.mean", most=10).run.digest
     assert json.loads((tmp_path / "run/manifest.json").read_text())["replications"] == 10
+
+
+def test_every_part_of_a_time_has_its_words() -> None:
+    often = BASE | {"interrupts": {"mean_ns": 2000.0}}
+    decided = slabdes.decide(often, {"interrupts.work_ns": 100.0}, {"interrupts.work_ns": 5000.0}, "operations/s", most=5)
+    assert decided.outcome is Outcome.LOWER
+    whole = causes(decided.run.frames, decided.pair.points)
+    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks, whole)
+    assert "more is interrupts taken meanwhile" in " ".join(told)
+    assert set(SPENT_PARTS) <= set(PART_WORDS)
 
 
 @pytest.mark.parametrize(
