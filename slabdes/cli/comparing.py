@@ -52,7 +52,7 @@ def compare(
     and --vs: both sides are replicated on common random numbers until it is decided which is better in --decide, or that they
     differ by less than --by; it says why.
     """
-    if first.suffix == ".toml" or others:
+    if others or (first.suffix == ".toml" and not first.is_dir()):
         if second is not None or where:
             given = "a second run" if second is not None else "--where"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")

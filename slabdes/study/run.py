@@ -180,6 +180,8 @@ class _Study:
     ) -> tuple[Frames, set[EngineName]]:
         """The frames of every point, with as many replications as are wanted, and the engines that ran them."""
         used: set[EngineName] = set()
+        if self._until is not None and len({point.experiment.replications for point in points}) > 1:
+            raise InputError("replications", "vary from point to point", allowed="one number, to which more are added")
         while True:
             engines = self._engines(points, partial)
             prepare_engines(points, engines, self._phase)

@@ -40,6 +40,13 @@ def test_what_cannot_be_reached_ends_with_the_most() -> None:
     assert run.manifest.replications == 7
 
 
+def test_points_that_differ_in_replications_are_refused() -> None:
+    with pytest.raises(InputError, match="replications: vary from point to point"):
+        slabdes.simulate(BASE | {"sweep": {"replications": [2, 3]}}, precision=0.1)
+    with pytest.raises(InputError, match="replications: vary from point to point"):
+        slabdes.decide(BASE, {"replications": 2}, {"replications": 3})
+
+
 def test_a_measure_that_no_point_has_is_refused() -> None:
     with pytest.raises(InputError, match="no point has section_mean_ns"):
         slabdes.simulate(BASE, precision=0.1, measures=["section.mean"])
