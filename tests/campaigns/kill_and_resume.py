@@ -26,6 +26,7 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from command_line import QUIET
 from commands import run_content
 from processes import session, within
 from studies import Study, change, inputs, studies
@@ -99,7 +100,7 @@ class Campaign:
         return subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "TMPDIR": str(self.temporary)},
+            env=os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(path), "TMPDIR": str(self.temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
