@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys, share_of
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
+from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
-from slabdes.cli.runs import RUNS
+from slabdes.cli.runs import RUNS, at_work
 from slabdes.errors import InputError
 from slabdes.folders import free_folder
-from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.study.decide import Decided
@@ -88,14 +87,12 @@ def _decide(
 ) -> None:
     from slabdes.api import decide
     from slabdes.config import load_experiment
-    from slabdes.results.partial import is_begun
 
     if not others:
         raise InputError("compare", "there is no second side", allowed="--set KEY=VALUE --vs KEY=OTHER")
     folder = out or free_folder(RUNS / f"{path.stem}-decided", resume)
-    hint(lambda: "; finished replications are kept, go on with --resume" if is_begun(folder) else "")
     loaded, vs = load_experiment(path, settings), load_experiment(path, [*settings, *others])
-    with progress_bar() as progress:
+    with at_work(folder) as progress:
         decided = decide(
             loaded,
             _said(loaded, others),

@@ -74,7 +74,7 @@ def run(
     asked: dict[str, Any] = {}
     if precision:
         asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
-    with _at_work(folder) as progress:
+    with at_work(folder) as progress:
         result = _simulated(loaded, folder, jobs, resume, progress, where=str(experiment), **asked)
     _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
@@ -232,7 +232,7 @@ def replay(
         add_sweeps(raw, named, sweep)
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
-        with _at_work(folder) as progress:
+        with at_work(folder) as progress:
             result = _simulated(experiment, folder, jobs, resume, progress, spools=spools)
             loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
     _show(result, folder, as_json, everything, loads, assumed)
@@ -270,7 +270,7 @@ def _known(result: Run, precision: float, measures: Sequence[str], most: int) ->
 
 
 @contextmanager
-def _at_work(out: Path) -> Iterator[Any]:
+def at_work(out: Path) -> Iterator[Any]:
     """Progress, and what to type where a run is interrupted."""
     from slabdes.results.partial import is_begun
 

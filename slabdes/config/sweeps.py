@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeGuard
 
 from pydantic import BeforeValidator
 
@@ -37,14 +37,14 @@ def _range(key: str, said: Mapping[str, Any]) -> tuple[float, ...]:
 
     if unknown := [name for name in said if name not in _RANGE]:
         raise refuse(f"a range has no {shown(str(unknown[0]), SHOWN)!r}")
-    ends = [said.get("from"), said.get("to")]
+    first, last = said.get("from"), said.get("to")
     step, points, log = said.get("step"), said.get("points"), said.get("log", False)
-    if not all(_is_number(end) for end in ends) or ends[0] >= ends[1]:  # type: ignore[operator]  # both are numbers
-        raise refuse(f"from {shown(str(ends[0]), SHOWN)} to {shown(str(ends[1]), SHOWN)}")
+    if not _is_number(first) or not _is_number(last) or first >= last:
+        raise refuse(f"from {shown(str(first), SHOWN)} to {shown(str(last), SHOWN)}")
     if (step is None) == (points is None) or not isinstance(log, bool) or (log and step is not None):
         raise refuse("a range has either a step or a number of points")
-    first, last = float(ends[0]), float(ends[1])  # type: ignore[arg-type]  # likewise
-    whole = all(isinstance(end, int) for end in ends) and (step is None or isinstance(step, int))
+    whole = isinstance(first, int) and isinstance(last, int) and (step is None or isinstance(step, int))
+    first, last = float(first), float(last)
     if step is not None:
         if not _is_number(step) or step <= 0 or (last - first) / step >= MAX_POINTS:
             raise refuse(f"step {shown(str(step), SHOWN)}")
@@ -53,14 +53,14 @@ def _range(key: str, said: Mapping[str, Any]) -> tuple[float, ...]:
         if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= MAX_POINTS:
             raise refuse(f"{shown(str(points), SHOWN)} points")
         if log and first <= 0:
-            raise refuse(f"from {shown(str(ends[0]), SHOWN)}, of which there is no logarithm")
+            raise refuse(f"from {shown(str(said['from']), SHOWN)}, of which there is no logarithm")
         parts = [number / (points - 1) for number in range(points)]
         values = [first * (last / first) ** part if log else first + (last - first) * part for part in parts]
         values[-1] = last
     return tuple(dict.fromkeys(round(value) for value in values)) if whole else tuple(values)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
