@@ -51,6 +51,7 @@ ROOMS: dict[str, frozenset[str]] = {
         {"config", "allocator", "paths", "paths.slab", "workload", "dumps", "engine.clockless", "engine.compiled"}
     ),
     "validation": frozenset({"config", "machine", "engine.records", "engine.compiled", "results", "stats", "study"}),
+    "schemas": frozenset({"config", "machine"}),
     "plots": frozenset({"results", "stats"}),
     "answers": frozenset({"results", "stats"}),
     "api": frozenset({"answers", "config", "results", "stats", "study", "plots", "validation"}),
@@ -71,6 +72,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "conformance",
             "validation",
             "plots",
+            "schemas",
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.

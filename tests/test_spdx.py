@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each file that was written here says under which licence it is, in its first line or after its interpreter's."""
+"""Each file that was written here says under which licence it is, in its first line or after its interpreter's or schema's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRITTEN = sorted(
 @pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_a_file_says_its_licence_first(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()[:2]
-    first = lines[1] if lines[0].startswith("#!") else lines[0]
+    first = lines[1] if lines[0].startswith(("#!", "#:schema ")) else lines[0]
     assert first == COMMENTS[file.suffix]
 
 

@@ -64,6 +64,25 @@ def new(
     say(f"written: {out}; run it: slabdes run {out}")
 
 
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="experiment or machine.")] = "experiment",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="A new file. Default: the screen.")] = None,
+) -> None:
+    """The JSON Schema of experiment or machine files, for editors.
+
+    With `#:schema FILE.json` in a TOML file's first line, editors with a TOML language server complete keys and show errors.
+    """
+    from slabdes.files import write_new
+    from slabdes.schemas import schema_text
+
+    text = schema_text(kind)
+    if out is None:
+        say(text, end="")
+        return
+    write_new(out, text)
+    say(f"written: {out}; first line of a file beside it: #:schema {out.name}")
+
+
 def glossary(
     word: Annotated[str, typer.Argument(metavar="WORD", help="Without: all words.")] = "",
 ) -> None:

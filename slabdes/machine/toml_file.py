@@ -1,34 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reads and writes machines in slabdes's own TOML format. Numbers are ns, MiB and GHz; ids are the OS's.
 
-    name = "numa-2x4"                 # default: the file's name
-    source = "where this comes from"  # default: the file's name
-    clock_ghz = 4.0                   # scales the default costs of local work, which are at 4.0 GHz; given ones stay as given
-    memory_mib = 256                  # one number for every node, or a list with one a node (0: memory-less); default 4096
-    distances = [[10, 21], [21, 10]]  # the SLIT, [from][to], 10 to 254; default 10 and 20, the kernel's
+    name = "numa-2x4"
+    source = "where this comes from"
+    clock_ghz = 4.0
+    memory_mib = 256
+    distances = [[10, 21], [21, 10]]
 
-    [topology]                        # either this shorthand, all nodes alike:
-    sockets = 2                       # default 1
-    nodes = 1                         # nodes a socket, default 1
-    cores = 4                         # cores a node
-    threads = 1                       # threads a core, default 1
-    cores_per_cluster = 2             # cores that share a cache; default: unknown
+    [topology]                        # either this shorthand, all nodes alike
+    sockets = 2
+    cores = 4
 
-    node_of_cpu = [0, 0, 1, 1]        # or, instead, explicitly (these stand at the top): node id by CPU,
-    node_ids = [0, 1]                 # all nodes, CPU-less ones too; default 0 to the highest used, or a row of distances each
-    core_of_cpu = [0, 1, 2, 3]        # core by CPU, 0 upwards; default: every CPU its own core
-    cluster_of_core = [0, 0, 1, 1]    # cluster by core; default: unknown
+    node_of_cpu = [0, 0, 1, 1]        # or, instead, explicitly (these stand at the top)
+    core_of_cpu = [0, 1, 2, 3]
+    transfer_ns = [[0.0, 46.6], ...]
 
-    transfer_ns = [[0.0, 46.6], ...]  # full matrix [owner][cpu] of line transfers; default: by topology and costs
-
-    [costs]                           # ns, any of those that `slabdes machine show` lists; the last two are ratios
+    [costs]
     same_node = 46.596
 
-    [sources]                         # where each figure comes from: a cost's name, or one of the keys above
+    [sources]
     same_node = "median of ..."
 
-    [calibration]                     # of a machine that `slabdes fit` wrote: the command, the data, how well they agree
-    command = "slabdes fit TABLE.toml"
+What each key means and defaults to: MachineFile, of which `slabdes schema machine` makes a schema for editors.
 
 A SLIT is no ratio of latencies. What a unit of distance above local adds is two of the costs, so that a file, or
 `machine.costs` of an experiment, can change it: `remote_per_distance` to a line transfer, on top of `remote_base`, and
@@ -83,17 +76,22 @@ SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "tran
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Topology(_Part):
     """The shorthand for machines whose nodes are all alike."""
 
     cores: Count
+    """Of a node."""
     sockets: Count = 1
+    """Of the machine."""
     nodes: Count = 1
+    """Of a socket."""
     threads: Count = 1
+    """Of a core."""
     cores_per_cluster: Count | None = None
+    """Cores that share a cache; unknown if not given."""
 
 
 class Calibration(_Part):
@@ -112,22 +110,36 @@ class Calibration(_Part):
 
 
 class MachineFile(_Part):
-    """Everything a machine file may say; the module's docstring tells what each key means."""
+    """Everything a machine file may say."""
 
     name: Text | None = None
+    """By default the file's."""
     source: Text | None = None
+    """Where the machine comes from; by default the file's name."""
     clock_ghz: Annotated[float, Strict(), Field(ge=0.1, le=10)] = REFERENCE_GHZ
+    """Scales the default costs of local work, which are at 4.0 GHz; given ones stay as given."""
     memory_mib: Number | Numbers | None = None
+    """One number for every node, or a list with one a node (0: memory-less), MiB; 4,096 by default."""
     distances: Slit | None = None
+    """The SLIT, [from][to], 10 to 254; by default 10 and 20, the kernel's."""
     topology: Topology | None = None
+    """Nodes that are all alike. Either this or node_of_cpu."""
     node_of_cpu: Indexes | None = None
+    """Node id by CPU."""
     node_ids: Indexes | None = None
+    """All nodes, CPU-less ones too; by default 0 to the highest used, or a row of distances each."""
     core_of_cpu: Indexes | None = None
+    """Core by CPU, 0 upwards; by default every CPU has a core of its own."""
     cluster_of_core: Indexes | None = None
+    """Cluster (cores that share a cache) by core; unknown if not given."""
     transfer_ns: Transfers | None = None
+    """Line transfers, ns, [owner][cpu]; by default by topology and costs."""
     costs: dict[str, Number] = {}
+    """Costs in place of the defaults, ns, the last two ratios; `slabdes machine show` lists them."""
     sources: dict[str, Text] = {}
+    """Where each figure comes from: a cost's name, or one of the keys above."""
     calibration: Calibration | None = None
+    """Of a machine that `slabdes fit` wrote: the command, the data, how well they agree."""
 
 
 EXPLICIT_KEYS: Final = ("node_of_cpu", "node_ids", "core_of_cpu", "cluster_of_core")
