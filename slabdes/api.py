@@ -14,6 +14,10 @@ from slabdes.activity import seen
 from slabdes.answers import screen
 from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.errors import InputError, nearest, shown
+from slabdes.measures import compare as stats_compare
+from slabdes.measures.estimates import quantile
+from slabdes.measures.names import measure_of
+from slabdes.measures.scaling import laws, scaling
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
@@ -21,15 +25,11 @@ from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
-from slabdes.stats import compare as stats_compare
 from slabdes.stats.deciding import Looks, Precision
-from slabdes.stats.estimates import quantile
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.laws import Fitted
 from slabdes.stats.long_runs import LongRun
 from slabdes.stats.long_runs import long_run as long_run_of
-from slabdes.stats.measures import measure_of
-from slabdes.stats.scaling import laws, scaling
 from slabdes.study import decide as deciding
 from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
@@ -114,7 +114,7 @@ class Run(results_run.Run):
 
 
 class Comparison(stats_compare.Comparison):
-    """What two sides differ in, in words and tables when printed or shown: see `slabdes.stats.compare.Comparison`."""
+    """What two sides differ in, in words and tables when printed or shown: see `slabdes.measures.compare.Comparison`."""
 
     def __str__(self) -> str:
         """The answer, what is compared, and the tables, 100 columns wide."""

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import SMALL, small_experiment
 
 import slabdes
-from slabdes.stats.estimates import quantile
-from slabdes.stats.scaling import compare_points
+from slabdes.measures.estimates import quantile
+from slabdes.measures.scaling import compare_points
 
 
 def test_an_experiment_may_be_a_mapping_a_file_or_an_experiment(tmp_path: Path) -> None:

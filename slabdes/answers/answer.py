@@ -13,11 +13,11 @@ from slabdes.answers.causes import bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
+from slabdes.measures.estimates import Row
 from slabdes.results import metrics
 from slabdes.results.text import count_text, share_text, time_text
-from slabdes.stats.differences import ratio
-from slabdes.stats.estimates import Row
 from slabdes.stats.intervals import Interval, paired_difference
+from slabdes.stats.pairs import ratio
 
 LITTLE: Final = 0.01
 """A share of time that is not worth a sentence (assumed)."""

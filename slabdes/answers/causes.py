@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from slabdes.answers.figures import lock_name, share
+from slabdes.measures.causes import Split
+from slabdes.measures.estimates import Row
 from slabdes.results.text import time_text
-from slabdes.stats.causes import Split
-from slabdes.stats.estimates import Row
 
 LEAST_CONTENDED: Final = 0.05
 BUNCHED: Final = 3.0

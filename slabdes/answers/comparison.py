@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a comparison says: which side is faster and by how much, where the difference lies, what not to conclude; then tables.
 
-Differences of shares are in percentage points. Leaves out how they are computed (`stats.compare`).
+Differences of shares are in percentage points. Leaves out how they are computed (`measures.compare`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Final
 from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, lock_name, points_digits, ratio_text, share_interval, short, value_text
 from slabdes.errors import shown
+from slabdes.measures.compare import TIMES, Compared, Comparison, Pair
+from slabdes.measures.differences import Setting
 from slabdes.results.contention import LOCK
 from slabdes.results.text import Sheet, count_text, setting_text, time_text
-from slabdes.stats.compare import TIMES, Compared, Comparison, Pair
-from slabdes.stats.differences import Setting
 from slabdes.stats.intervals import Interval
 
 MOST_PAIRS: Final = 2

@@ -13,10 +13,10 @@ from typing import Final
 from slabdes.answers.answer import LITTLE, PARTS
 from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, side_text
 from slabdes.answers.figures import listed, point_name, ratio_text
+from slabdes.measures.causes import Causes, Share
+from slabdes.measures.compare import Compared, Comparison, resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.text import Sheet, share_text, time_text
-from slabdes.stats.causes import Causes, Share
-from slabdes.stats.compare import Compared, Comparison, resolution_of
 from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
 from slabdes.stats.intervals import Interval
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, Final
 
+from slabdes.measures.estimates import Row
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, count_text, setting_text, share_text, time_text
-from slabdes.stats.estimates import Row
 from slabdes.stats.intervals import Interval
 
 MOST_PERCENT: Final = 999

@@ -11,9 +11,9 @@ from typing import Final
 
 from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, share_interval, value_text
+from slabdes.measures.loads import MARKS, ByLoad, Crossing
 from slabdes.results.text import NOTHING, Sheet, count_text, share_text, time_text
 from slabdes.stats.intervals import Interval
-from slabdes.stats.loads import MARKS, ByLoad, Crossing
 
 LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
 

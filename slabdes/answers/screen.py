@@ -18,10 +18,10 @@ from slabdes.answers.comparison import SPREAD, comparison_about, comparison_answ
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
+from slabdes.measures.compare import Comparison
 from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
-from slabdes.stats.compare import Comparison
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from slabdes.answers.figures import count, figure, label_keys, labels_by_point, lock_name, point_name, share, short, time
+from slabdes.measures.estimates import Estimated, Row
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet, count_text, numbers_text, share_text, time_text
-from slabdes.stats.estimates import Estimated, Row
 
 MOST_POINTS: Final = 12
 """Settings of which a table shows all (assumed: a screen)."""

@@ -60,9 +60,9 @@ def compare(
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
     from slabdes.answers.screen import comparison_plain, comparison_table
+    from slabdes.measures import compare as comparing
     from slabdes.results.run import Run
     from slabdes.results.text import WIDTH
-    from slabdes.stats import compare as comparing
 
     one = some_points(Run.load(first), (), where)
     other = None if second is None else some_points(Run.load(second), (), where)
@@ -110,7 +110,7 @@ def _decide(
 
 def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
     """What an experiment has under the keys that settings name."""
-    from slabdes.stats.differences import setting_of
+    from slabdes.measures.differences import setting_of
 
     told = experiment.model_dump(mode="json")
     return {key: setting_of(told, key) for key in (setting.partition("=")[0].strip() for setting in settings)}
@@ -118,7 +118,7 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
-    from slabdes.stats.causes import causes
+    from slabdes.measures.causes import causes
 
     op = decided.measure.partition("_")[0]
     why = causes(decided.run.frames, decided.pair.points, op if op in ("alloc", "free", "section") else None)

@@ -30,7 +30,7 @@ from slabdes.signals import hint
 
 if TYPE_CHECKING:
     from slabdes.api import Run
-    from slabdes.stats.loads import ByLoad
+    from slabdes.measures.loads import ByLoad
     from slabdes.study.spools import Spools
 
 RUNS = Path("runs")
@@ -258,8 +258,8 @@ def _assumed(
 def _known(result: Run, precision: float, measures: Sequence[str], most: int) -> list[str]:
     """Whether the precision asked for was reached, a line a measure."""
     from slabdes.answers.decision import precision_line
+    from slabdes.measures.names import measure_of
     from slabdes.stats.deciding import Precision
-    from slabdes.stats.measures import measure_of
     from slabdes.study.precise import UntilPrecise
 
     until = UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
@@ -292,7 +292,7 @@ def _elsewhere(progress: Any, folder: Path) -> Any:
 
 def _loads(result: Run, experiment: Any, spools: Spools, whole: bool, jobs: int, progress: Any) -> ByLoad | None:
     """The replay at more loads; none where that is not to be."""
-    from slabdes.stats.loads import ByLoad, load_point
+    from slabdes.measures.loads import ByLoad, load_point
     from slabdes.study.load import answers_with_load, run_loads
 
     if not answers_with_load(experiment):

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slabdes.errors import InputError
+from slabdes.measures.bands import ccdf_bands
 from slabdes.plots import style
 from slabdes.plots.curves import NAMES, Scale, banded, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS
-from slabdes.stats.bands import ccdf_bands
 from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.measures.bands import ccdf_bands
 from slabdes.plots import style
 from slabdes.plots.choice import choose, told_apart
 from slabdes.plots.curves import NAMES, Scale, banded, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS, Path
 from slabdes.results.text import share_text
-from slabdes.stats.bands import ccdf_bands
 from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:

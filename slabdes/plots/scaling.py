@@ -9,12 +9,12 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.measures.scaling import scaling
 from slabdes.plots import style
 from slabdes.plots.choice import OTHERS
 from slabdes.results import metrics
 from slabdes.results.text import share_text
 from slabdes.stats.intervals import CONFIDENCE
-from slabdes.stats.scaling import scaling
 
 if TYPE_CHECKING:
     import polars as pl

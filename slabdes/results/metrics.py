@@ -263,7 +263,7 @@ def ccdf(frames: Frames) -> pl.DataFrame:
 def scaling(frames: Frames) -> pl.DataFrame:
     """A row a point: its labels, then mean and standard deviation (null for one replication) of the two rates.
 
-    Columns operations_per_s, operations_per_s_sd, share_waiting, share_waiting_sd. `stats.scaling` adds their intervals.
+    Columns operations_per_s, operations_per_s_sd, share_waiting, share_waiting_sd. `measures.scaling` adds their intervals.
     """
     import polars as pl
 

@@ -233,7 +233,7 @@ class Study(Run):
     def scaling(self) -> pl.DataFrame:
         """Throughput and waiting, a row a point: means and standard deviations over replications; see `metrics.scaling`.
 
-        `slabdes.stats.scaling.scaling(study.frames)` adds confidence intervals.
+        `slabdes.measures.scaling.scaling(study.frames)` adds confidence intervals.
         """
         return metrics.scaling(self.frames)
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Statistics over replications: means with confidence intervals, paired comparisons. Leaves out what a single run says."""
+"""Statistics of plain numbers: replications, pairs, long runs, quantiles, laws, when to stop. Knows nothing of slabs."""

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.errors import InputError, shown
+from slabdes.measures.compare import Compared, Comparison, Pair, compare_points, resolution_of
+from slabdes.measures.differences import Setting, setting_of
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
-from slabdes.stats.compare import Compared, Comparison, Pair, compare_points, resolution_of
 from slabdes.stats.deciding import Looks, Outcome
-from slabdes.stats.differences import Setting, setting_of
 from slabdes.study.run import run_study
 
 POINTS: Final = (0, 1)

@@ -2,7 +2,7 @@
 """A replay at several loads, which its think times decide; and what is replayed where nothing is said.
 
 From the recorded load up to no think times, on as much of the trace as takes about a minute. Leaves out what comes of it
-(`stats.loads`).
+(`measures.loads`).
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from typing import Final
 
 from slabdes.config import Experiment
 from slabdes.errors import InputError
+from slabdes.measures.names import intervals
 from slabdes.results.frames import Frames
 from slabdes.stats.deciding import Precision
 from slabdes.stats.intervals import Interval
-from slabdes.stats.measures import intervals
 
 MOST: Final = 100
 """Replications where nobody says more (a choice)."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from slabdes.answers.causes import bunched, opposed
+from slabdes.measures.estimates import Row
 from slabdes.results.frames import SPENT_PARTS
-from slabdes.stats.estimates import Row
 
 
 def lock(contended: float, busy: float, acquisitions: float = 1000) -> Row:

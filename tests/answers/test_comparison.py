@@ -22,10 +22,11 @@ from slabdes.answers.comparison import (
 from slabdes.answers.figures import ratio_text
 from slabdes.answers.screen import comparison_plain
 from slabdes.errors import InputError
+from slabdes.measures.compare import Compared, compare_by, compare_runs
+from slabdes.measures.differences import differences, setting_of
 from slabdes.results.run import Run, run_of
-from slabdes.stats.compare import Compared, compare_by, compare_runs
-from slabdes.stats.differences import difference, differences, ratio, setting_of
 from slabdes.stats.intervals import Interval
+from slabdes.stats.pairs import difference, ratio
 
 
 def run_with(machine: str = "xeon-2s", replications: int = 3, operations: int = 400, **settings: Any) -> Run:

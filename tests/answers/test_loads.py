@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from slabdes.answers.loads import load_answer, load_sheet
+from slabdes.measures.loads import ByLoad, LoadPoint
 from slabdes.stats.intervals import Interval
-from slabdes.stats.loads import ByLoad, LoadPoint
 
 
 def point(load: float | None, *waiting: float) -> LoadPoint:

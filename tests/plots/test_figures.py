@@ -249,7 +249,7 @@ def test_the_accessor_draws_each_figure() -> None:
 def test_no_global_state_of_matplotlib_is_touched_and_the_accessor_loads_it_late() -> None:
     code = (
         "import sys, slabdes.plots.accessor, slabdes.results.run, slabdes.results.text, slabdes.results.folder;"
-        "import slabdes.results.partial, slabdes.stats.scaling;"
+        "import slabdes.results.partial, slabdes.measures.scaling;"
         "assert not {'matplotlib', 'polars', 'numpy', 'pydantic', 'rich'} & set(sys.modules), sorted(sys.modules);"
         "import slabdes.plots.save; assert 'matplotlib.pyplot' not in sys.modules"
     )

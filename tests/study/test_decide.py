@@ -13,10 +13,10 @@ import slabdes
 from slabdes.answers.decision import PART_WORDS, decision_answer, decision_sheet
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
+from slabdes.measures.causes import causes
+from slabdes.measures.names import measure_of
 from slabdes.results.frames import SPENT_PARTS
-from slabdes.stats.causes import causes
 from slabdes.stats.deciding import Looks, Outcome
-from slabdes.stats.measures import measure_of
 from slabdes.study.decide import decide
 
 BASE: dict[str, Any] = {

@@ -22,9 +22,9 @@ from slabdes.answers.tables import sheets, view_of
 from slabdes.config import CacheFlag, parse_experiment
 from slabdes.engine.setup import recorded_state
 from slabdes.errors import InputError
+from slabdes.measures.compare import compare_by
 from slabdes.results.manifest import parse_manifest
 from slabdes.results.run import Study
-from slabdes.stats.compare import compare_by
 from slabdes.study.plan import PlannedPoint, plan
 from slabdes.study.run import run_study
 

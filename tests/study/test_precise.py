@@ -11,7 +11,7 @@ import pytest
 
 import slabdes
 from slabdes.errors import InputError
-from slabdes.stats.measures import intervals
+from slabdes.measures.names import intervals
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from slabdes.errors import InputError, nearest, shown
+from slabdes.measures.compare import MEASURES, RATES
+from slabdes.measures.estimates import Estimated
 from slabdes.results.frames import Frames
-from slabdes.stats.compare import MEASURES, RATES
-from slabdes.stats.estimates import Estimated
 from slabdes.stats.intervals import Interval
 
 _SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
+from slabdes.measures.causes import Split, splits
+from slabdes.measures.differences import Setting, differences, setting_of
+from slabdes.measures.estimates import apart
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
-from slabdes.stats.causes import Split, splits
-from slabdes.stats.differences import Setting, difference, differences, ratio, setting_of
-from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
+from slabdes.stats.pairs import difference, ratio
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from example import example_frames
 
+from slabdes.measures.estimates import TABLES, Estimated, apart, quantile
 from slabdes.results import metrics
-from slabdes.stats.estimates import TABLES, Estimated, apart, quantile
 from slabdes.stats.intervals import mean_interval, section_interval
 
 FRAMES = example_frames((2, 4), ("a",), replications=3)

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from example import example_frames
 
+from slabdes.measures.bands import ccdf_bands
 from slabdes.results import metrics
-from slabdes.stats.bands import ccdf_bands
 from slabdes.stats.intervals import section_interval
 
 FRAMES = example_frames((1, 2), replications=3, operations=60)

@@ -7,9 +7,9 @@ import pytest
 from example import example_frames
 
 from slabdes.errors import InputError
+from slabdes.measures.scaling import compare_points, scaling
 from slabdes.results.metrics import rates
 from slabdes.stats.intervals import mean_interval, paired_difference
-from slabdes.stats.scaling import compare_points, scaling
 
 
 def test_half_widths_are_those_of_the_replications_rates() -> None:

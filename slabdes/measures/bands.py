@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from slabdes.measures.estimates import apart
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.stats.estimates import apart
 from slabdes.stats.intervals import CONFIDENCE, half_width
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from math import log, sqrt
 
 import pytest
 
+from slabdes.measures.loads import LoadPoint, crossing
 from slabdes.stats.intervals import Interval, t_quantile
-from slabdes.stats.loads import LoadPoint, crossing
 
 
 def point(load: float | None, *waiting: float) -> LoadPoint:

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from commands import small_experiment
 
 from slabdes.config import parse_experiment
+from slabdes.measures.compare import compare_by
 from slabdes.results import metrics
-from slabdes.stats.compare import compare_by
 from slabdes.study.run import run_study
 
 

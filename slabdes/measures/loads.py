@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import exp, inf, log
 from typing import Any, Final
 
+from slabdes.measures.causes import Split, splits
+from slabdes.measures.estimates import Estimated, plain
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.stats.causes import Split, splits
-from slabdes.stats.estimates import Estimated, plain
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 
 MARKS: Final = (0.1, 0.5)
