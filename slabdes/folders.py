@@ -30,6 +30,18 @@ SCRATCH: Final = "slabdes-scratch-"
 """How names of folders in the system's temporary folder begin."""
 
 
+def cache_base(*variables: str) -> Path:
+    """Where what can be made again is kept: in the folder that the first of these variables names, else in the user's cache."""
+    for name in variables:
+        if os.environ.get(name):
+            return Path(os.environ[name]) / "slabdes"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return Path(f"{sys.prefix}/var/slabdes")
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
+
+
 @contextmanager
 def input_errors(path: Path) -> Iterator[None]:
     """Turn an OSError into an InputError that begins with the path that the system names, or else with `path`."""

@@ -68,6 +68,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "results",
             "stats",
             "study.bench",
+            "study.cells",
             "study.decide",
             "study.load",
             "study.precise",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, All, Jobs, Json, Out, Resume, SetKeys, share_of
+from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Jobs, Json, Out, Resume, SetKeys, share_of
 from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
@@ -43,6 +43,7 @@ def compare(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    cells: CellsIn = "",
     as_json: Json = False,
 ) -> None:
     """Compare two runs, two sides of a sweep, or two settings.
@@ -55,7 +56,7 @@ def compare(
         if second is not None or where:
             given = "a second run" if second is not None else "--where"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
-        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, as_json)
+        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, cells, as_json)
         return
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
@@ -83,10 +84,12 @@ def _decide(
     out: Path | None,
     jobs: int,
     resume: bool,
+    cells: str,
     as_json: bool,
 ) -> None:
     from slabdes.api import decide
     from slabdes.config import load_experiment
+    from slabdes.study.cells import usual_folder
 
     if not others:
         raise InputError("compare", "there is no second side", allowed="--set KEY=VALUE --vs KEY=OTHER")
@@ -103,6 +106,7 @@ def _decide(
             out=folder,
             jobs=jobs,
             resume=resume,
+            cells=cells or usual_folder(),
             progress=progress,
         )
     _show(decided, folder, as_json)

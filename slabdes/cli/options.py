@@ -29,6 +29,15 @@ Jobs = Annotated[
     typer.Option("--jobs", metavar="N", min=1, max=MOST_JOBS, show_default=False, help="Processes; one a processor."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption, with the points that were finished.")]
+CellsIn = Annotated[
+    str,
+    typer.Option(
+        "--cells",
+        metavar="DIR",
+        help="Where replications are kept, so that none is run twice, in whichever study; or off. Default: SLABDES_CELLS, or the "
+        "user's cache, at most 1 GiB.",
+    ),
+]
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]

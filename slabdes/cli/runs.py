@@ -14,6 +14,7 @@ import typer
 from slabdes.cli.options import (
     ALL_PROCESSORS,
     All,
+    CellsIn,
     Engine,
     Jobs,
     Json,
@@ -55,6 +56,7 @@ def run(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    cells: CellsIn = "",
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +77,7 @@ def run(
     if precision:
         asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
     with at_work(folder) as progress:
-        result = _simulated(loaded, folder, jobs, resume, progress, where=str(experiment), **asked)
+        result = _simulated(loaded, folder, jobs, resume, cells, progress, where=str(experiment), **asked)
     _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
 
@@ -185,6 +187,7 @@ def replay(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    cells: CellsIn = "",
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -233,7 +236,7 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
-            result = _simulated(experiment, folder, jobs, resume, progress, spools=spools)
+            result = _simulated(experiment, folder, jobs, resume, cells, progress, spools=spools)
             loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
     _show(result, folder, as_json, everything, loads, assumed)
 
@@ -279,10 +282,11 @@ def at_work(out: Path) -> Iterator[Any]:
         yield progress
 
 
-def _simulated(experiment: Any, out: Path, jobs: int, resume: bool, progress: Any, **more: Any) -> Run:
+def _simulated(experiment: Any, out: Path, jobs: int, resume: bool, cells: str, progress: Any, **more: Any) -> Run:
     from slabdes.api import simulate
+    from slabdes.study.cells import usual_folder
 
-    return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
+    return simulate(experiment, out=out, jobs=jobs, resume=resume, cells=cells or usual_folder(), progress=progress, **more)
 
 
 def _elsewhere(progress: Any, folder: Path) -> Any:
@@ -320,4 +324,11 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
         say_paragraph(load_remark(loads))
         say("")
     print_rich(table(result, everything, str(out), assumed), WIDTH)
-    say(f"results, frames and figures: {out}")
+    say(f"results, frames and figures: {out}{_known_before(result)}")
+
+
+def _known_before(result: Run) -> str:
+    """How many replications were not run again."""
+    taken = result.manifest.provenance.get("cells", 0)
+    of = result.frames.runs.height
+    return f"; {taken:,} of {of:,} replications had been run before, and were not again (--cells off does)" if taken else ""

@@ -7,23 +7,19 @@ A process that is killed leaves at most one entry cut at the end, which is dropp
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import struct
-import zlib
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from slabdes.engine import records
-from slabdes.engine.records import Histogram, Records
+from slabdes.engine.records import Records
 from slabdes.errors import InputError
 from slabdes.folders import input_errors
+from slabdes.results.packing import Unreadable, pack, unpack
 
 _HEAD: Final = struct.Struct("<IIQ32s")
 """What an entry begins with: point, replication, bytes that follow, and their SHA-256."""
-_LEVEL: Final = 1
-"""zlib's quickest."""
 
 
 class Journal:
@@ -53,9 +49,9 @@ class Journal:
                 self.finished[point, replication] = self._end
                 self._end = file.seek(end)
 
-    def add(self, point: int, replication: int, one: Records) -> None:
-        """Add a finished replication. Raises InputError if it cannot be written."""
-        payload = zlib.compress(_to_json(one), _LEVEL)
+    def add(self, point: int, replication: int, one: Records | bytes) -> None:
+        """Add a finished replication, as it is or packed already. Raises InputError if it cannot be written."""
+        payload = one if isinstance(one, bytes) else pack(one)
         entry = _HEAD.pack(point, replication, len(payload), hashlib.sha256(payload).digest()) + payload
         with input_errors(self._path):
             with self._path.open("ab") as file:
@@ -71,36 +67,11 @@ class Journal:
             file.seek(self.finished[point, replication])
             *key, length, digest = _HEAD.unpack(file.read(_HEAD.size))
             payload = file.read(length)
-        try:
+        with suppress(Unreadable):
             if key == [point, replication] and hashlib.sha256(payload).digest() == digest:
-                return _of_json(zlib.decompress(payload))
-        except (zlib.error, ValueError, TypeError, KeyError, RecursionError):
-            pass
+                return unpack(payload)
         raise self._damaged(point, replication, "is not as it was written")
 
     def _damaged(self, point: int, replication: int, how: str) -> InputError:
         what = f"damaged: replication {replication} of point {point} {how}"
         return InputError(str(self._path), what, allowed=f"to remove {self._path.parent.name} and start again")
-
-
-@cache
-def _codec(kind: type) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-def _to_json(one: Records) -> bytes:
-    plain = _codec(Records).dump_python(one, mode="json", exclude={"latency"})
-    # JSON has no pairs as keys.
-    histogram = _codec(Histogram)
-    plain["latency"] = [(*key, histogram.dump_python(times, mode="json")) for key, times in one.latency.items()]
-    return json.dumps(plain, separators=(",", ":")).encode("utf-8")
-
-
-def _of_json(text: bytes) -> Records:
-    plain = json.loads(text)
-    plain["latency"] = {(cache, records.Path(path)): times for cache, path, times in plain["latency"]}
-    read_back = _codec(Records).validate_python(plain)
-    assert isinstance(read_back, Records)
-    return read_back

@@ -40,7 +40,8 @@ class Manifest:
 
     `experiment`: resolved, as JSON. `engine`: the one that ran. `machines`: each machine's description by name, with its drawing
     under the key `layout`. `points`: number, machine, CPUs, swept settings and digest of each. `times`: sentences on replayed
-    traces, as on how their times were taken. `provenance`: host, date, wall_s, and `read`, the SHA-256 of inputs and sources.
+    traces, as on how their times were taken. `provenance`: host, date, wall_s, `read`, the SHA-256 of inputs and sources, and
+    `cells`, if there are any: replications that were not run again.
     """
 
     experiment: dict[str, Any]
@@ -85,10 +86,12 @@ def make_manifest(
     read: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
     times: tuple[str, ...] = (),
+    cells: int = 0,
 ) -> Manifest:
     """The manifest of `frames`, which `experiment` (resolved, as JSON) left on `engine`; records' warnings follow `warnings`.
 
-    `machines` has each machine's description by its name in `frames.points`, with its drawing under `layout`.
+    `machines` has each machine's description by its name in `frames.points`, with its drawing under `layout`. `cells` is how many
+    replications had been run before.
     """
     keys = frames.swept_keys()
     points = tuple(
@@ -110,7 +113,8 @@ def make_manifest(
         python=platform.python_version(),
         libraries={name: version_of(name) for name in LIBRARIES},
         provenance={"host": platform.node(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "wall_s": wall_s}
-        | ({} if read is None else {"read": dict(read)}),
+        | ({} if read is None else {"read": dict(read)})
+        | ({"cells": cells} if cells else {}),
     )
 
 

@@ -42,8 +42,11 @@ class Partial:
         """Where the event logs of finished replications lie."""
         return self.working.path / LOG
 
-    def save(self, point: int, replication: int, records: Records, log: Path | None = None) -> None:
-        """Keep a finished replication and the event log that it has written to `log`. Raises InputError if it cannot be kept."""
+    def save(self, point: int, replication: int, records: Records | bytes, log: Path | None = None) -> None:
+        """Keep a finished replication, packed or not, and the event log that it has written to `log`.
+
+        Raises InputError if it cannot be kept.
+        """
         if log is not None:
             with input_errors(log):
                 for part in sorted(log.glob("*/*")):

@@ -47,6 +47,11 @@ class Inputs:
         """For a manifest: every file's SHA-256, and one of all sources."""
         return {"inputs": self.files, "sources": hashlib.sha256(json.dumps(self.sources).encode()).hexdigest()}
 
+    def of(self, experiment: Experiment) -> dict[str, str]:
+        """The SHA-256 of what one of the experiments reads, by name."""
+        names = [str(path) for path in _named([experiment])[0]] + [HOST] * (experiment.machine.preset == HOST)
+        return {name: self.files[name] for name in names}
+
     def check(self) -> None:
         """Raise InputError if anything is not what it was: for the end of planning."""
         self._check(self._sums)

@@ -7,7 +7,8 @@ Replications run side by side in local processes; results do not depend on how m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,23 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
+from slabdes.results.cells import Cells
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
-from slabdes.results.frames import Frames, Point, concat_frames, frames_of
+from slabdes.results.frames import Frames, concat_frames
 from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
+from slabdes.study.cells import Known
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
+from slabdes.study.gather import Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.told import about_traces
-from slabdes.study.workers import run_tasks
+from slabdes.study.workers import POLL_SECONDS, run_tasks
 
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
 """Adds to a run folder before it has its name, and tells how far it is."""
@@ -74,16 +78,19 @@ def run_study(
     where: str | None = None,
     spools: Spools | None = None,
     until: Until | None = None,
+    cells: Path | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
     With `out` they are also written there, with what `draw` adds; finished replications are kept beside it until then, and
     `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work.
     `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for. `spools` has
-    traces that others read, too. With `until`, the experiment's replications are where it begins: more are added as long as that
-    asks for some. Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
+    traces that others read, too. `cells` is the folder of replications that were run once, by any study: they are not run
+    again, and processes that work on the same ones at once share them. With `until`, the experiment's replications are where it
+    begins: more are added as long as that asks for some. Raises InputError for bad input before anything is simulated, Stalled
+    for programs that wait for each other.
     """
-    study = _Study(experiment, jobs, phase, where, spools, until)
+    study = _Study(experiment, jobs, phase, where, spools, until, cells)
     if out is None:
         with scratch_folder() as folder:
             if until is None:
@@ -140,9 +147,10 @@ class _Study:
         where: str | None,
         spools: Spools | None,
         until: Until | None,
+        cells: Path | None,
     ) -> None:
-        self._spools = spools
-        self._began = time.monotonic()
+        self._spools, self._cells = spools, cells
+        self._began, self._taken = time.monotonic(), 0
         self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
         self.inputs = Inputs([point for _settings, point in expand(experiment)])
@@ -151,8 +159,12 @@ class _Study:
     def identity(self) -> dict[str, Any]:
         """What has to be the same for the study to be gone on with."""
         read = {"inputs": self.inputs.files, "sources": self.inputs.sources}
-        versions = {"slabdes": version_of("slabdes"), "versions": counting_versions()}
-        return versions | {"experiment": self._described, **read}
+        return self.code | {"experiment": self._described, **read}
+
+    @property
+    def code(self) -> dict[str, Any]:
+        """The versions of slabdes and of what it counts with."""
+        return {"slabdes": version_of("slabdes"), "versions": counting_versions()}
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
@@ -172,6 +184,7 @@ class _Study:
             wall_s=round(time.monotonic() - self._began, 3),
             read=self.inputs.plain(),
             times=told,
+            cells=self._taken,
         )
         return run_of(manifest, frames)
 
@@ -182,16 +195,17 @@ class _Study:
         used: set[EngineName] = set()
         if self._until is not None and len({point.experiment.replications for point in points}) > 1:
             raise InputError("replications", "vary from point to point", allowed="one number, to which more are added")
-        while True:
-            engines = self._engines(points, partial)
-            prepare_engines(points, engines, self._phase)
-            frames = concat_frames(self._run_points(points, engines, folder, partial))
-            used |= set(engines.values())
-            more = 0 if self._until is None else self._until(frames)
-            if not more:
-                return frames, used
-            points = [point.replicated(more) for point in points]
-            check_tasks(point.experiment for point in points)
+        with nullcontext() if self._cells is None else Cells(self._cells) as cells:
+            known = Known(cells, self.code | {"sources": self.inputs.sources}, self.inputs)
+            while True:
+                engines = self._engines(points, partial)
+                frames = concat_frames(self._gathered(Gathering(points, partial, known), engines, folder))
+                used |= set(engines.values())
+                more = 0 if self._until is None else self._until(frames)
+                if not more:
+                    return frames, used
+                points = [point.replicated(more) for point in points]
+                check_tasks(point.experiment for point in points)
 
     def _engines(self, points: Sequence[PlannedPoint], partial: Partial | None) -> Mapping[int, EngineName]:
         """The engine of each point. Raises InputError for a study that is too large."""
@@ -220,72 +234,48 @@ class _Study:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None
 
-    def _run_points(
-        self, points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], folder: Path, partial: Partial | None
-    ) -> list[Frames]:
-        """The frames of every point, in order; replications that the working folder has are not run again."""
-        done = set() if partial is None else set(partial.done)
-        wanted = [(point, replication) for point in points for replication in range(point.experiment.replications)]
-        tasks = [
-            Task(point, replication, engines[point.index], _log(folder, point, replication))
-            for point, replication in wanted
-            if (point.index, replication) not in done
-        ]
-        total = sum(point.operations for point, _replication in wanted)
-        skipped = total - sum(task.operations for task in tasks)
+    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path) -> list[Frames]:
+        """The frames of every point, in order; what there is already is not run again."""
+        left = gathering.left()
+        tasks = [Task(point, number, engines[point.index], _log(folder, point, number)) for point, number in left]
+        if tasks:
+            prepare_engines(list({point.index: point for point, _number in left}.values()), engines, self._phase)
+        run = 0
+        self._report(gathering, run)
+        while True:
+            aside: list[Task] = []
+            for task, records in self._run(tasks, gathering, aside, run):
+                self.inputs.check_while_running()
+                gathering.add(task.point, task.replication, records, task.log)
+                run += task.operations
+            self._report(gathering, run)
+            if not aside:
+                self._taken += gathering.taken
+                return gathering.frames()
+            # Others are at work on these.
+            if len(aside) == len(tasks):
+                time.sleep(POLL_SECONDS)
+            tasks = aside
+
+    def _run(self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], run: int) -> Iterator[tuple[Task, Records]]:
+        """Run tasks but for those that are cells meanwhile, and those that others run, which are put `aside`."""
+
+        def begin(number: int) -> bool:
+            task = tasks[number]
+            if (ours := gathering.begin(task.point, task.replication)) is None:
+                aside.append(task)
+            return bool(ours)
 
         def report(operations: int) -> None:
-            if self._phase is not None:
-                self._phase(SIMULATING, skipped + operations, total)
+            self._report(gathering, run + operations)
 
-        report(0)
-        together = _Together(points, partial)
-        for number, records in run_tasks(tasks, self._jobs, report):
-            self.inputs.check_while_running()
-            task = tasks[number]
-            if partial is not None:
-                partial.save(task.point.index, task.replication, records, task.log)
-            together.add(task.point, task.replication, records)
-        return together.frames()
+        for number, records in run_tasks(tasks, self._jobs, report, begin):
+            yield tasks[number], records
+
+    def _report(self, gathering: Gathering, run: int) -> None:
+        if self._phase is not None:
+            self._phase(SIMULATING, gathering.there + run, gathering.total)
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:
     return folder / f"log-{point.index}-{replication}" if point.experiment.log else None
-
-
-class _Together:
-    """Puts a point's replications together as soon as all are there: frames take less room than records."""
-
-    def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None) -> None:
-        self._partial = partial
-        self._saved = set() if partial is None else set(partial.done)
-        self._points = points
-        self._run: dict[int, dict[int, Records]] = {}
-        self._frames: dict[int, Frames] = {}
-        for point in points:
-            self._put_together(point)
-
-    def add(self, point: PlannedPoint, replication: int, records: Records) -> None:
-        """A replication has been run."""
-        self._run.setdefault(point.index, {})[replication] = records
-        self._put_together(point)
-
-    def frames(self) -> list[Frames]:
-        """Those of every point, in order."""
-        return [self._frames[point.index] for point in self._points]
-
-    def _put_together(self, point: PlannedPoint) -> None:
-        numbers = range(point.experiment.replications)
-        run = self._run.get(point.index, {})
-        saved = [number for number in numbers if number not in run and (point.index, number) in self._saved]
-        if len(run) + len(saved) < len(numbers):
-            return
-        assert self._partial is not None or not saved
-        records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
-        self._frames[point.index] = _point_frames(point, [(run | records)[number] for number in numbers])
-        self._run.pop(point.index, None)
-
-
-def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:
-    settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
-    return frames_of(Point(point.index, point.machine.name, point.cpus, settings), records)

@@ -52,7 +52,13 @@ class Runnable(Protocol[Result_co]):
         ...
 
 
-def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[int], None]) -> Iterator[tuple[int, Result]]:
+Begin = Callable[[int], bool]
+"""Asked of a task, by its number, just before it is begun: False leaves it out."""
+
+
+def run_tasks(
+    tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[int], None], begin: Begin = lambda _number: True
+) -> Iterator[tuple[int, Result]]:
     """Run tasks in up to `jobs` processes (one: in this one) and yield (number, result) as each ends.
 
     `report` hears how many operations are done in all. An exception of a task is raised here and ends the others.
@@ -61,11 +67,13 @@ def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[in
     if jobs <= 1 or len(tasks) <= 1:
         before = 0
         for number, task in enumerate(tasks):
+            if not begin(number):
+                continue
             yield number, task.run(lambda done, before=before: report(before + done))  # type: ignore[misc]  # lambda's default
             before += task.operations
             report(before)
         return
-    crew = _Crew(tasks, min(jobs, len(tasks), MAX_JOBS))
+    crew = _Crew(tasks, min(jobs, len(tasks), MAX_JOBS), begin)
     try:
         yield from crew.results(report)
     finally:
@@ -97,8 +105,8 @@ class _Worker:
 class _Crew:
     """The workers of one `run_tasks`, and what is left for them."""
 
-    def __init__(self, tasks: Sequence[Runnable[Any]], jobs: int) -> None:
-        self._tasks = tasks
+    def __init__(self, tasks: Sequence[Runnable[Any]], jobs: int, begin: Begin) -> None:
+        self._tasks, self._begin = tasks, begin
         self._jobs = jobs
         # The longest first, so that none is left alone at the end.
         self._left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
@@ -134,10 +142,13 @@ class _Crew:
         """Give idle workers what is left; there are no more workers than there is work for."""
         idle = [worker for worker in self._workers if worker.task is None]
         while self._left and (idle or len(self._workers) < self._jobs):
+            number = self._left.popleft()
+            if not self._begin(number):
+                continue
             if not idle:
                 idle.append(_Worker())
                 self._workers.append(idle[-1])
-            worker, number = idle.pop(), self._left.popleft()
+            worker = idle.pop()
             worker.task = number
             self._attempts[number] += 1
             try:

@@ -41,7 +41,7 @@ MAX_SECONDS: Final = 10
 MAX_WALL_SECONDS: Final = 300
 """For so long nothing hangs, whoever else keeps the processors busy."""
 MAX_BYTES: Final = 2 << 30
-QUIET: Final = {"SLABDES_PROGRESS": "off"}
+QUIET: Final = {"SLABDES_PROGRESS": "off", "SLABDES_CELLS": "off"}
 """How fast the machine is decides whether it is said that a command is at work."""
 AT_WORK_SECONDS: Final = 3
 """Processor time for which a simulation is left at work."""

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code, write_code, write_whole
 from slabdes.errors import InputError, tell
-from slabdes.folders import scratch_folder
+from slabdes.folders import cache_base, scratch_folder
 from slabdes.lowering.lower import Lowered
 
 _ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def cache_folder() -> Path | None:
 
     Where there is none, a temporary one that processes started from here share; None if there is none of that either.
     """
-    return _folder_in(_base()) or _temporary_folder()
+    return _folder_in(cache_base(*_ENVIRONMENT)) or _temporary_folder()
 
 
 @cache
@@ -79,18 +79,7 @@ def _temporary_folder() -> Path | None:
         return None
     atexit.register(stack.close)
     os.environ[_ENVIRONMENT[0]] = str(made)
-    return _folder_in(_base())
-
-
-def _base() -> Path:
-    for name in _ENVIRONMENT:
-        if os.environ.get(name):
-            return Path(os.environ[name]) / "slabdes"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return Path(f"{sys.prefix}/var/slabdes")
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slabdes"
+    return _folder_in(cache_base(*_ENVIRONMENT))
 
 
 def has_compiled(name: str = "simulate") -> bool:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records as bytes, to be kept and read back as they were: JSON, compressed, so that what is read is never executed.
+
+Leaves out where they are kept (`journal`, `cells`) and the sums that tell damage.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from functools import cache
+from typing import Any, Final
+
+from slabdes.engine import records
+from slabdes.engine.records import Histogram, Records
+
+_LEVEL: Final = 1
+"""zlib's quickest."""
+MAX_BYTES: Final = 1 << 30
+"""Of one replication's records, as JSON (a choice: 1,024 CPUs and as many caches are some MiB)."""
+
+
+class Unreadable(Exception):
+    """Bytes that are no records."""
+
+
+def pack(one: Records) -> bytes:
+    """Records as bytes: the same for the same records."""
+    plain = _codec(Records).dump_python(one, mode="json", exclude={"latency"})
+    # JSON has no pairs as keys.
+    histogram = _codec(Histogram)
+    plain["latency"] = [(*key, histogram.dump_python(times, mode="json")) for key, times in one.latency.items()]
+    return zlib.compress(json.dumps(plain, separators=(",", ":")).encode("utf-8"), _LEVEL)
+
+
+def unpack(packed: bytes) -> Records:
+    """The records that `pack` was given. Raises Unreadable."""
+    try:
+        reader = zlib.decompressobj()
+        text = reader.decompress(packed, MAX_BYTES)
+        if not reader.eof:
+            raise Unreadable
+        plain = json.loads(text)
+        plain["latency"] = {(number, records.Path(path)): times for number, path, times in plain["latency"]}
+        read_back = _codec(Records).validate_python(plain)
+    except (zlib.error, ValueError, TypeError, KeyError, RecursionError):
+        raise Unreadable from None
+    assert isinstance(read_back, Records)
+    return read_back
+
+
+@cache
+def _codec(kind: type) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Replications as they come, from the working folder, from cells or from those who run them, put together point by point.
+
+Leaves out running them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from slabdes.engine.records import Records
+from slabdes.results.frames import Frames, Point, frames_of
+from slabdes.results.packing import pack
+from slabdes.results.partial import Partial
+from slabdes.study.cells import Known
+from slabdes.study.plan import PlannedPoint
+
+Wanted = tuple[PlannedPoint, int]
+"""A point and the number of one of its replications."""
+
+
+class Gathering:
+    """What there is of every point. Puts a point's replications together as soon as all are there: frames take less room.
+
+    `there` counts the operations of replications that need not be run here; `taken` those of them that are cells.
+    """
+
+    def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None, known: Known) -> None:
+        self._partial, self._known = partial, known
+        self._saved = set() if partial is None else set(partial.done)
+        self._points = points
+        self._run: dict[int, dict[int, Records]] = {}
+        self._frames: dict[int, Frames] = {}
+        self.there = sum(point.operations for point, number in self._wanted() if (point.index, number) in self._saved)
+        self.taken = 0
+        for point in points:
+            self._put_together(point)
+
+    @property
+    def total(self) -> int:
+        """Operations of all replications of all points."""
+        return sum(point.operations * point.experiment.replications for point in self._points)
+
+    def left(self) -> list[Wanted]:
+        """What is neither finished nor a cell. What is one is taken."""
+        missing = [one for one in self._wanted() if (one[0].index, one[1]) not in self._saved]
+        return [one for one in missing if not self._find(*one)]
+
+    def begin(self, point: PlannedPoint, replication: int) -> bool | None:
+        """Whether it is to be run: False if it has become a cell, which is taken; None while another process runs it."""
+        if not self._known.claim(point, replication):
+            return None
+        if not self._find(point, replication):
+            return True
+        self._known.release(point, replication)
+        return False
+
+    def add(self, point: PlannedPoint, replication: int, records: Records, log: Path | None) -> None:
+        """A replication has been run; its event log was written to the folder `log`."""
+        packed = pack(records)
+        if self._partial is not None:
+            self._partial.save(point.index, replication, packed, log)
+        self._known.release(point, replication, packed)
+        self._take(point, replication, records)
+
+    def frames(self) -> list[Frames]:
+        """Those of every point, in order."""
+        return [self._frames[point.index] for point in self._points]
+
+    def _wanted(self) -> Iterator[Wanted]:
+        return ((point, number) for point in self._points for number in range(point.experiment.replications))
+
+    def _find(self, point: PlannedPoint, replication: int) -> bool:
+        if (found := self._known.find(point, replication)) is None:
+            return False
+        records, packed = found
+        if self._partial is not None:
+            self._partial.save(point.index, replication, packed)
+        self.there += point.operations
+        self.taken += 1
+        self._take(point, replication, records)
+        return True
+
+    def _take(self, point: PlannedPoint, replication: int, records: Records) -> None:
+        self._run.setdefault(point.index, {})[replication] = records
+        self._put_together(point)
+
+    def _put_together(self, point: PlannedPoint) -> None:
+        numbers = range(point.experiment.replications)
+        run = self._run.get(point.index, {})
+        saved = [number for number in numbers if number not in run and (point.index, number) in self._saved]
+        if len(run) + len(saved) < len(numbers):
+            return
+        assert self._partial is not None or not saved
+        records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
+        self._frames[point.index] = _point_frames(point, [(run | records)[number] for number in numbers])
+        self._run.pop(point.index, None)
+
+
+def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:
+    settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
+    return frames_of(Point(point.index, point.machine.name, point.cpus, settings), records)
