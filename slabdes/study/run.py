@@ -28,7 +28,7 @@ from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.cells import Known
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
-from slabdes.study.gather import Gathering
+from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
@@ -79,6 +79,7 @@ def run_study(
     spools: Spools | None = None,
     until: Until | None = None,
     cells: Path | None = None,
+    each: Each | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
@@ -87,10 +88,10 @@ def run_study(
     `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for. `spools` has
     traces that others read, too. `cells` is the folder of replications that were run once, by any study: they are not run
     again, and processes that work on the same ones at once share them. With `until`, the experiment's replications are where it
-    begins: more are added as long as that asks for some. Raises InputError for bad input before anything is simulated, Stalled
-    for programs that wait for each other.
+    begins: more are added as long as that asks for some. `each` hears of points as they end. Raises InputError for bad
+    input before anything is simulated, Stalled for programs that wait for each other.
     """
-    study = _Study(experiment, jobs, phase, where, spools, until, cells)
+    study = _Study(experiment, jobs, phase, where, spools, until, cells, each)
     if out is None:
         with scratch_folder() as folder:
             if until is None:
@@ -148,8 +149,9 @@ class _Study:
         spools: Spools | None,
         until: Until | None,
         cells: Path | None,
+        each: Each | None,
     ) -> None:
-        self._spools, self._cells = spools, cells
+        self._spools, self._cells, self._each = spools, cells, each
         self._began, self._taken = time.monotonic(), 0
         self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
@@ -199,7 +201,7 @@ class _Study:
             known = Known(cells, self.code | {"sources": self.inputs.sources}, self.inputs)
             while True:
                 engines = self._engines(points, partial)
-                frames = concat_frames(self._gathered(Gathering(points, partial, known), engines, folder))
+                frames = concat_frames(self._gathered(Gathering(points, partial, known, self._each), engines, folder))
                 used |= set(engines.values())
                 more = 0 if self._until is None else self._until(frames)
                 if not more:
