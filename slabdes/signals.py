@@ -33,6 +33,7 @@ _CLEAR_LINE = b"\r\x1b[K\x1b[?25h"
 """Removes a progress bar and shows the cursor again."""
 
 _hint: list[Callable[[], str]] = []
+_grace = [GRACE_S]
 
 
 class Ended(BaseException):
@@ -42,6 +43,11 @@ class Ended(BaseException):
 def hint(text: Callable[[], str]) -> None:
     """Have `text` added to the line that tells of a signal, or of Ctrl-C, from now on."""
     _hint[:] = [text]
+
+
+def grace(seconds: float) -> None:
+    """Give the main thread so long to end by itself, from now on: where it tells first what was done."""
+    _grace[:] = [seconds]
 
 
 def line(number: int = signal.SIGINT) -> str:
@@ -99,7 +105,7 @@ class Ending:
         came = None
         while came is None:
             came = next((number for number in os.read(self._reader, 64) if number in self._caught), None)
-        time.sleep(GRACE_S)
+        time.sleep(_grace[0])
         self.number = self.number or came
         self.end()
 

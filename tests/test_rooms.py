@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"activity", "errors", "files", "folders", "printable", "signals", "units", "streams"})
-"""What shows activity, errors, files, folders, printable text, signals, units and random streams import no room; every room may
-import them."""
+LEAVES = frozenset({"activity", "ahead", "errors", "files", "folders", "printable", "signals", "units", "streams"})
+"""What shows activity, what runs ahead, errors, files, folders, printable text, signals, units and random streams import no
+room; every room may import them."""
 BELOW_ENGINE = frozenset({"config", "machine", "allocator", "locks", "paths", "paths.slab", "workload"})
 STUDY = frozenset({"config", "machine", "engine", "engine.reference", "engine.compiled", "results", "workload", "scan"})
 ROOMS: dict[str, frozenset[str]] = {
     "activity": frozenset({"printable"}),
+    "ahead": frozenset(),
     "printable": frozenset(),
     "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),

@@ -7,12 +7,14 @@ Leaves out how loads are chosen and run (`study.load`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
+from textwrap import fill
 from typing import Final
 
 from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, share_interval, value_text
 from slabdes.measures.loads import MARKS, ByLoad, Crossing
-from slabdes.results.text import NOTHING, Sheet, count_text, share_text, time_text
+from slabdes.results.text import NOTHING, WIDTH, Sheet, count_text, plain_text, rich_table, share_text, time_text
 from slabdes.stats.intervals import Interval
 
 LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
@@ -24,13 +26,14 @@ def load_answer(loads: ByLoad) -> list[str]:
     told = [f"At the recorded load CPUs spend {share_interval(recorded.value, recorded)} of their time waiting for locks"]
     crossings = loads.crossings()
     told += [f"{share_text(one.share)} at {_crossing(one)}" for one in crossings if one.load > 1]
-    if len(crossings) < len(MARKS):
+    if len(crossings) < len(MARKS) and loads.points[-1].load is None:
         told.append(f"{share_interval(most.value, most)} where they do not think at all")
     part = (
         f"the first {loads.operations:,} of its {loads.of:,} operations (--whole runs all)" if loads.operations < loads.of else ""
     )
     sure = f"95 % intervals of {loads.replications} replications" if loads.replications > 1 else "one replication"
     return [
+        *([f"Ended after {len(loads.points)} of {len(loads.points) + loads.left} loads."] if loads.left else []),
         f"{listed(told)}: {sure}{f' of {part}' if part else ''}.",
         *_opposed(loads),
         "Nothing but think times tells the load: do not quote one of these without it.",
@@ -81,6 +84,18 @@ def load_sheet(loads: ByLoad) -> Sheet:
         for point in loads.points
     )
     return Sheet(LOAD_TITLE, ("load", "operations/s", "mean alloc", "mean free", "for locks", "other side"), 1, rows)
+
+
+def load_text_page(loads: ByLoad) -> str:
+    """All of it as text."""
+    from rich.console import Console
+
+    text = StringIO()
+    console = Console(file=text, width=WIDTH, highlight=False, color_system=None)
+    console.print(plain_text(fill(" ".join(load_answer(loads)), WIDTH)))
+    console.print(rich_table(load_sheet(loads)))
+    console.print(plain_text(fill(load_remark(loads), WIDTH)))
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def load_remark(loads: ByLoad) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slabdes.cli.by_load import kept_plain, tell_kept
 from slabdes.cli.options import All, Json, PointNumber, Replication, RunFolder
 from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say
 from slabdes.errors import InputError, nearest, shown
@@ -48,7 +49,7 @@ def show(
             raise InputError(f"--table {name}", f"no table of a run{nearest(name, TABLES)}", allowed=", ".join(TABLES))
     run = some_points(Run.load(folder), point, where)
     if as_json:
-        print_json(as_plain(run))
+        print_json(kept_plain(folder, as_plain(run)))
     elif named:
         view = view_of(run, everything=True)
         for name in named:
@@ -57,6 +58,7 @@ def show(
             if not sheet.rows:
                 say(f"Nothing of this kind happened in {shown(str(folder))}.")
     else:
+        tell_kept(folder)
         print_rich(table(run, everything, str(folder)), WIDTH)
 
 

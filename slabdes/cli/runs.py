@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slabdes.cli.by_load import ByLoadRun, tell
 from slabdes.cli.options import (
     ALL_PROCESSORS,
     All,
@@ -25,7 +27,7 @@ from slabdes.cli.options import (
     Slabinfo,
     share_of,
 )
-from slabdes.cli.output import print_json, print_rich, print_sheet, progress_bar, say, say_paragraph
+from slabdes.cli.output import print_json, print_rich, progress_bar, say
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
@@ -239,9 +241,20 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
+<<<<<<< HEAD
             result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools)
             loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
     _show(result, folder, as_json, everything, loads, assumed)
+=======
+            result = _simulated(experiment, folder, jobs, resume, cells, progress, spools=spools)
+        loads = ByLoadRun(result, experiment, folder)
+        try:
+            if by_load:
+                loads.run(spools, whole, jobs, resume)
+        finally:  # what is finished is told, however the rest ends; after a signal nothing else would write it
+            _show(result, folder, as_json, everything, loads.loads, assumed)
+            sys.stdout.flush()
+>>>>>>> trace13
 
 
 def _assumed(
@@ -295,26 +308,9 @@ def _simulated(
     return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
 
 
-def _elsewhere(progress: Any, folder: Path) -> Any:
-    """Progress at other loads, which says where the run at the recorded one lies already."""
-    return lambda what, done, total: progress(f"{what} at other loads (slabdes show {folder}: the recorded one)", done, total)
-
-
-def _loads(result: Run, experiment: Any, spools: Spools, whole: bool, jobs: int, progress: Any) -> ByLoad | None:
-    """The replay at more loads; none where that is not to be."""
-    from slabdes.measures.loads import ByLoad, load_point
-    from slabdes.study.load import answers_with_load, run_loads
-
-    if not answers_with_load(experiment):
-        return None
-    loads = run_loads(result, experiment, spools, whole, jobs, progress)
-    points = tuple(load_point(load, frames) for load, frames in loads.frames)
-    return ByLoad(points, loads.plan.replications, loads.plan.first or loads.plan.operations, loads.plan.operations)
-
-
 def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad | None, assumed: Sequence[str]) -> None:
     """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
-    from slabdes.answers.loads import load_answer, load_remark, load_sheet
+    from slabdes.answers.loads import load_answer
     from slabdes.answers.screen import as_plain, table
     from slabdes.results.text import WIDTH
 
@@ -325,10 +321,7 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
         print_json({"folder": str(out), **told, **({"assumed": assumed} if assumed else {})})
         return
     if loads is not None:
-        say_paragraph(" ".join(load_answer(loads)))
-        print_sheet(load_sheet(loads))
-        say_paragraph(load_remark(loads))
-        say("")
+        tell(loads)
     print_rich(table(result, everything, str(out), assumed), WIDTH)
     say(f"results, frames and figures: {out}{_known_before(result)}")
 

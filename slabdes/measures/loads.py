@@ -68,6 +68,8 @@ class ByLoad:
     replications: int
     operations: int
     of: int
+    left: int = 0
+    """Loads that were to be run and were not."""
 
     def crossings(self) -> list[Crossing]:
         """Where waiting reaches each of MARKS, as far as it does."""
@@ -79,7 +81,7 @@ class ByLoad:
         return {
             "by_load": [point.plain() for point in self.points],
             "load_crossings": [vars(one) for one in self.crossings()],
-            "by_load_of": {"replications": self.replications, "operations": self.operations, "of": self.of},
+            "by_load_of": {"replications": self.replications, "operations": self.operations, "of": self.of, "left": self.left},
         }
 
 

@@ -38,7 +38,7 @@ def functions() -> Functions:
         _made(lines.scan_lines, data, int64, row, rows, rows, rows, data, rows, data),
         _made(objects.move_live, rows, rows, row),
         _made(objects.classify, rows, int64, row, row, row, row, row),
-        _made(objects.follow, rows, row, rows, row, int64),
+        _made(objects.follow, rows, row, rows, row, int64, rows),
         _made(objects.make_steps, rows, row, row, row, rows, row, row, int64, rows),
     )
 

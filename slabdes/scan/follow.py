@@ -12,7 +12,7 @@ import numpy as np
 
 from slabdes.scan.bytes import Table
 from slabdes.scan.entries import functions
-from slabdes.scan.objects import FIRST_LIVE, LIVE, REALLOCATED, SALT, SLOTS, STRAY, empty_live
+from slabdes.scan.objects import EVENT_COLUMNS, FIRST_LIVE, KEPT, LIVE, REALLOCATED, SALT, SLOTS, STRAY, empty_live
 from slabdes.scan.reader import ROWS_AT_A_TIME
 
 
@@ -21,8 +21,9 @@ class Objects:
 
     def __init__(self) -> None:
         self.live = empty_live(FIRST_LIVE)
-        self.state: Table = np.zeros(5, np.int64)
+        self.state: Table = np.zeros(6, np.int64)
         self.state[SALT] = secrets.randbits(62)  # which places pointers have changes no result
+        self._kept: Table = np.empty((ROWS_AT_A_TIME, EVENT_COLUMNS), np.int64)
         self._slots: Table = np.empty(1 << (2 * ROWS_AT_A_TIME).bit_length(), np.int64)
         self._classes, self._first, self._counts = (np.empty(ROWS_AT_A_TIME, np.int64) for _ in range(3))
 
@@ -52,6 +53,11 @@ class Objects:
             larger = empty_live(2 * len(self.live))
             functions().move_live(self.live, larger, self.state)
             self.live = larger
+
+    def follow(self, rows: Table, said: Table, most: int) -> tuple[int, Table]:
+        """Follow rows; see `objects.follow`. The row with which there are too many, or NONE; and the kept events."""
+        over = functions().follow(rows, said, self.live, self.state, most, self._kept)
+        return int(over), self._kept[: self.state[KEPT]]
 
     def classify(self, rows: Table, what: int, chosen: Table) -> tuple[Table, list[tuple[int, int]]]:
         """Each row's class, and of each class the number of its first row and how many there are; see `objects.classify`."""

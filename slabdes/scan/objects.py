@@ -27,12 +27,21 @@ from slabdes.scan.rows import (
     TIME,
     WHAT,
 )
+from slabdes.workload.trace.events import MAX_CPU
 
 KEY, FIRST, SECOND, THIRD = range(4)
 """Columns of the table of live objects: the pointer, and three numbers about its allocation; FIRST is negative where none is."""
-LIVE, SALT, REALLOCATED, STRAY, SLOTS = range(5)
+LIVE, SALT, REALLOCATED, STRAY, SLOTS, KEPT = range(6)
 """The state beside it: objects in it, what pointers are mixed with, allocations of known pointers, frees of unknown ones,
-and slots given out."""
+slots given out, and events kept of the last rows."""
+EVENT_COLUMNS: Final = 3
+EVENT_TIME, EVENT_POINTER, EVENT_REST = range(EVENT_COLUMNS)
+"""Columns of a kept event: one of an object whose allocation is known."""
+FLAGS_AT, NODE_AT, CPU_AT, WORD_AT = 4, 12, 24, 40
+"""Bits of EVENT_REST from which on there are gfp flags, the node plus 1, the CPU, and of an allocation its group, of a free the
+number of its name; what it is stands below them."""
+_FLAGS, _NODES, _CPUS = (1 << NODE_AT - FLAGS_AT) - 1, (1 << CPU_AT - NODE_AT) - 1, (1 << WORD_AT - CPU_AT) - 1
+CPU_BITS: Final = MAX_CPU.bit_length()
 FIRST_LIVE: Final = 1 << 17
 """Places that the table has at first."""
 _FACTOR: Final = -7046029254386353131
@@ -137,17 +146,25 @@ def _says_the_same(rows: Table, one: int, other: int) -> bool:
     return same
 
 
-def follow(rows: Table, said: Table, live: Table, state: Table, most: int) -> int:
+def follow(rows: Table, said: Table, live: Table, state: Table, most: int, kept: Table) -> int:
     """Follow the objects of rows; the first row with which more than `most` are live, or NONE.
 
-    Of an allocation `said` has what to keep with its object; of a free it gets what was kept, or NONE.
+    Of an allocation `said` has its group and CPU; of a free it gets those of the object's allocation, or NONE. What `make_steps`
+    needs of the events is put into `kept`, and their number into the state.
     """
+    state[KEPT] = 0
     for row in range(rows.shape[0]):
         if rows[row, OBJECT] != HAS_OBJECT:
             continue
         key = rows[row, POINTER]
         place = _find(live, key, state[SALT])
-        if rows[row, WHAT] == IS_ALLOC:
+        is_alloc = rows[row, WHAT] == IS_ALLOC
+        if is_alloc or place >= 0:
+            event = kept[state[KEPT]]
+            event[EVENT_TIME], event[EVENT_POINTER] = rows[row, TIME], key
+            event[EVENT_REST] = _packed(rows[row], said[row] >> CPU_BITS if is_alloc else rows[row, NAME])
+            state[KEPT] += 1
+        if is_alloc:
             if place >= 0:
                 state[REALLOCATED] += 1
                 live[place, FIRST] = said[row]
@@ -166,27 +183,32 @@ def follow(rows: Table, said: Table, live: Table, state: Table, most: int) -> in
     return NONE
 
 
+@inline
+def _packed(row: Table, word: int) -> int:
+    """What of an event a number has room for; see WORD_AT and those below it."""
+    place = row[CPU] << CPU_AT | (row[NODE] + 1) << NODE_AT | row[FLAGS] << FLAGS_AT | row[WHAT]
+    return int(word << WORD_AT | place)
+
+
 STEP_COLUMNS: Final = 11
 STEP_TIME, STEP_SLOT, STEP_CACHE, STEP_NODE, STEP_OP, STEP_FLAGS, STEP_CPU = range(7)
 OPEN_FATE, OPEN_NAME, OPEN_CPU, OPEN_STEP = range(7, STEP_COLUMNS)
 """Columns of a step on its way to its CPU's file. Where the free tells the cache, OPEN_FATE is not NONE, and the last three are
 the name that the free gives, and the CPU and the number of the allocation's step."""
-_CPU_BITS: Final = 13
 
 
 def make_steps(
-    rows: Table, fates: Table, caches: Table, opens: Table, live: Table, state: Table, counts: Table, start: int, steps: Table
+    events: Table, fates: Table, caches: Table, opens: Table, live: Table, state: Table, counts: Table, start: int, steps: Table
 ) -> int:
-    """The steps of rows, whose number it returns. Of an allocation `fates` has the fate, or NONE if it is left out.
+    """The steps of kept events, whose number it returns. Of each group `fates` has the fate, or NONE if it is left out.
 
     `caches` and `opens` have of each fate the cache, and whether the free may tell another one. `counts` has the steps of each
     CPU so far, `start` the time that times are counted from, or NONE where they are not kept.
     """
     made = 0
-    for row in range(rows.shape[0]):
-        if rows[row, OBJECT] != HAS_OBJECT:
-            continue
-        key, what, cpu = rows[row, POINTER], rows[row, WHAT], rows[row, CPU]
+    for event in range(events.shape[0]):
+        key, rest = events[event, EVENT_POINTER], events[event, EVENT_REST]
+        word, cpu, what = rest >> WORD_AT, rest >> CPU_AT & _CPUS, rest & 1
         place = _find(live, key, state[SALT])
         step = steps[made]
         step[OPEN_FATE] = NONE
@@ -194,25 +216,26 @@ def make_steps(
             if place >= 0:
                 _take(live, state[SALT], place)
                 state[LIVE] -= 1
-            fate = fates[row]
+            fate = fates[word]
             if fate < 0:
                 continue
-            step[STEP_SLOT], step[STEP_NODE], step[STEP_FLAGS] = state[SLOTS], rows[row, NODE], rows[row, FLAGS]
-            _put(live, state[SALT], key, state[SLOTS], fate << _CPU_BITS | cpu, counts[cpu])
+            step[STEP_SLOT], step[STEP_NODE] = state[SLOTS], (rest >> NODE_AT & _NODES) - 1
+            step[STEP_FLAGS] = rest >> FLAGS_AT & _FLAGS
+            _put(live, state[SALT], key, state[SLOTS], fate << CPU_BITS | cpu, counts[cpu])
             state[LIVE] += 1
             state[SLOTS] += 1
         else:
             if place < 0:
                 continue
             step[STEP_SLOT], step[STEP_NODE], step[STEP_FLAGS] = live[place, FIRST], NONE, 0
-            fate = live[place, SECOND] >> _CPU_BITS
+            fate = live[place, SECOND] >> CPU_BITS
             if opens[fate]:
-                step[OPEN_FATE], step[OPEN_NAME] = fate, rows[row, NAME]
-                step[OPEN_CPU], step[OPEN_STEP] = live[place, SECOND] & ((1 << _CPU_BITS) - 1), live[place, THIRD]
+                step[OPEN_FATE], step[OPEN_NAME] = fate, word
+                step[OPEN_CPU], step[OPEN_STEP] = live[place, SECOND] & ((1 << CPU_BITS) - 1), live[place, THIRD]
             _take(live, state[SALT], place)
             state[LIVE] -= 1
         step[STEP_CACHE], step[STEP_OP], step[STEP_CPU] = caches[fate], what, cpu
-        step[STEP_TIME] = rows[row, TIME] - start if start != NONE else 0
+        step[STEP_TIME] = events[event, EVENT_TIME] - start if start != NONE else 0
         counts[cpu] += 1
         made += 1
     return made

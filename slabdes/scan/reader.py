@@ -78,13 +78,13 @@ class RowReader(KmemReader):
         self._table = WordTable()
         self._masks = WordTable()
         self._known_masks: set[bytes] = set()
-        self._rows: Table = np.zeros((ROWS_AT_A_TIME, COLUMNS), np.int64)
+        self._rows: Table = np.empty((ROWS_AT_A_TIME, COLUMNS), np.int64)
         self._state: Table = np.zeros(6, np.int64)
         self._spans: Table = np.empty((FIELDS, 2), np.int64)
         self._data: Data = np.zeros(0, np.uint8)
 
     def batches(self) -> Iterator[Table]:
-        """Rows of consecutive events, each batch good until the next is asked for.
+        """Rows of consecutive events, each batch an array of its own.
 
         An error is raised after all rows before it were handed out.
         """
@@ -118,6 +118,7 @@ class RowReader(KmemReader):
 
     def _handed_out(self) -> Table:
         rows = self._rows[: self._state[ROWS]]
+        self._rows = np.empty((ROWS_AT_A_TIME, COLUMNS), np.int64)
         self._state[ROWS] = 0
         return rows
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slabdes.files import is_regular
 from slabdes.workload.trace.index import TraceIndex, index_trace
 from slabdes.workload.trace.lines import Progress
-from slabdes.workload.trace.spool import Spool, half, spool_trace
+from slabdes.workload.trace.spool import Spool, cannot_spool, half, spool_trace
+
+if TYPE_CHECKING:
+    from slabdes.scan.steps import KeptEvents
 
 COMPILE_FROM: Final = 96 << 20
 """Bytes of a trace for which it is sooner to compile first (measured: some ten seconds; Python reads 11 MB a second twice)."""
@@ -25,44 +28,40 @@ _PACKED: Final = 8
 _LAST_FUNCTION: Final = "make_steps"
 
 
-def index_large(path: Path, progress: Progress | None = None) -> TraceIndex:
-    """The same as `index_trace`, in a fraction of the time where the trace is large."""
-    return read_index(path, progress).index
-
-
 def load_large(path: Path, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
-    """The same as `load_trace`, likewise."""
-    return spool_large(read_index(path, half(progress, 0)), caches, folder, half(progress, 1))
+    """The same as `load_trace`, in a fraction of the time where the trace is large; `folder` gets a companion for its events."""
+    return spool_large(
+        read_index(path, folder.with_name(f"{folder.name}.events"), half(progress, 0)), caches, folder, half(progress, 1)
+    )
 
 
 @dataclass(frozen=True)
 class ReadIndex:
-    """The index of a trace, and whether rows can hold its events."""
+    """The index of a trace, and its events if they were kept: those are read again rather than the trace."""
 
     index: TraceIndex
-    in_rows: bool
+    kept: KeptEvents | None
 
 
 def spool_large(read: ReadIndex, caches: Sequence[str], folder: Path, progress: Progress | None = None) -> Spool:
     """The same as `spool_trace`, likewise."""
-    if not read.in_rows:
-        return spool_trace(read.index, caches, folder, progress)
-    from slabdes.scan.steps import write_rows
-
-    return spool_trace(read.index, caches, folder, progress, write_rows)
+    return spool_trace(read.index, caches, folder, progress, None if read.kept is None else read.kept.write)
 
 
-def read_index(path: Path, progress: Progress | None = None) -> ReadIndex:
-    """The index of a trace, for `spool_large`."""
+def read_index(path: Path, events: Path, progress: Progress | None = None) -> ReadIndex:
+    """The index of a trace, for `spool_large`; where that is sooner, the file `events` is made, 24 bytes an event at most."""
     if _is_large(path):
         from slabdes.scan.index import index_rows
         from slabdes.scan.reader import NotInNumbers
 
         try:
-            return ReadIndex(index_rows(path, progress), True)
+            events.parent.mkdir(parents=True, exist_ok=True)
+            return ReadIndex(*index_rows(path, events, progress))
         except NotInNumbers:
-            pass
-    return ReadIndex(index_trace(path, progress), False)
+            events.unlink()
+        except OSError as error:
+            raise cannot_spool(events, error) from None
+    return ReadIndex(index_trace(path, progress), None)
 
 
 def _is_large(path: Path) -> bool:

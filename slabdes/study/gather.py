@@ -6,7 +6,7 @@ Leaves out running them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from slabdes.study.plan import PlannedPoint
 
 Wanted = tuple[PlannedPoint, int]
 """A point and the number of one of its replications."""
+Each = Callable[[int, Frames], object]
+"""Hears of each point, by its number, as soon as all its replications are there."""
 
 
 class Gathering:
@@ -27,8 +29,8 @@ class Gathering:
     `there` counts the operations of replications that need not be run here; `taken` those of them that are cells.
     """
 
-    def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None, known: Known) -> None:
-        self._partial, self._known = partial, known
+    def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None, known: Known, each: Each | None = None) -> None:
+        self._partial, self._known, self._each = partial, known, each
         self._saved = set() if partial is None else set(partial.done)
         self._points = points
         self._run: dict[int, dict[int, Records]] = {}
@@ -95,7 +97,9 @@ class Gathering:
             return
         assert self._partial is not None or not saved
         records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
-        self._frames[point.index] = _point_frames(point, [(run | records)[number] for number in numbers])
+        self._frames[point.index] = frames = _point_frames(point, [(run | records)[number] for number in numbers])
+        if self._each is not None:
+            self._each(point.index, frames)
         self._run.pop(point.index, None)
 
 

@@ -7,6 +7,7 @@ From the recorded load up to no think times, on as much of the trace as takes ab
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,8 @@ class Loads:
 
     plan: LoadPlan
     frames: tuple[tuple[float | None, Frames], ...]
+    left: int = 0
+    """Loads that have not been run yet."""
 
 
 def answers_with_load(experiment: Experiment) -> bool:
@@ -66,9 +69,21 @@ def plan_loads(point: PlannedPoint, whole: bool) -> LoadPlan:
 
 
 def run_loads(
-    result: Run, experiment: Experiment, spools: Spools, whole: bool, jobs: int = 1, phase: Phase | None = None
+    result: Run,
+    experiment: Experiment,
+    spools: Spools,
+    whole: bool,
+    *,
+    jobs: int = 1,
+    phase: Phase | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    each: Callable[[Loads], object] | None = None,
 ) -> Loads:
-    """Run a replay at each load; the one at which it was run before, with as many replications, is not run again."""
+    """Run a replay at each load; the one at which it was run before, with as many replications, is not run again.
+
+    `out` and `resume` are as `run_study` has them: the loads are a sweep. `each` hears what there is whenever a load has ended.
+    """
     (point,) = plan_with(experiment, spools, phase)
     loads = plan_loads(point, whole)
     raw: dict[str, Any] = experiment.model_dump(mode="json", exclude_unset=True)
@@ -78,10 +93,21 @@ def run_loads(
     raw |= {"replications": loads.replications, "log": False, "sweep": {"workload.think": wanted}}
     if loads.first is not None:
         raw["workload"]["first"] = loads.first
-    run = run_study(parse_experiment(raw, "load"), jobs=jobs, phase=phase, spools=spools)
-    frames = {load: run.frames.of_points([number]) for number, load in enumerate(wanted)}
-    frames |= dict.fromkeys(kept, result.frames)
-    return Loads(loads, tuple((_times(load), frames[load]) for load in THINKS))
+    frames = dict.fromkeys(kept, result.frames)
+
+    def so_far() -> Loads:
+        ended = tuple((_times(load), frames[load]) for load in THINKS if load in frames)
+        return Loads(loads, ended, len(THINKS) - len(ended))
+
+    def ended(number: int, of_point: Frames) -> None:
+        frames[wanted[number]] = of_point
+        if each is not None:
+            each(so_far())
+
+    options: dict[str, Any] = {"jobs": jobs, "phase": phase, "spools": spools, "out": out, "resume": resume}
+    run = run_study(parse_experiment(raw, "load"), each=ended, **options)
+    frames |= {load: run.frames.of_points([number]) for number, load in enumerate(wanted)}
+    return so_far()
 
 
 def _times(think: str) -> float | None:

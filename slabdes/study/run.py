@@ -32,7 +32,7 @@ from slabdes.study.cells import Known
 from slabdes.study.cluster import Where, check_where, hands
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
 from slabdes.study.executors import Hired
-from slabdes.study.gather import Gathering
+from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
@@ -94,6 +94,7 @@ def run_study(
     until: Until | None = None,
     cells: Path | None = None,
     executor: Where = None,
+    each: Each | None = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
@@ -103,9 +104,10 @@ def run_study(
     (the experiment's file) begins errors about what the experiment asks for. `spools` has traces that others read, too. `cells`
     is the folder of replications that were run once, by any study: they are not run again, and processes that work on the same
     ones at once share them. With `until`, the experiment's replications are where it begins: more are added as long as that asks
-    for some. Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
+    for some. `each` hears of points as they end. Raises InputError for bad input before anything is simulated, Stalled for
+    programs that wait for each other.
     """
-    study = _Study(experiment, jobs, phase, where, spools, until, cells, executor)
+    study = _Study(experiment, jobs, phase, where, spools, until, cells, executor, each)
     if out is None:
         with scratch_folder() as folder:
             if until is None:
@@ -164,9 +166,10 @@ class _Study:
         until: Until | None,
         cells: Path | None,
         executor: Where,
+        each: Each | None,
     ) -> None:
         check_where(executor)
-        self._spools, self._cells, self._executor = spools, cells, executor
+        self._spools, self._cells, self._executor, self._each = spools, cells, executor, each
         self._began, self._taken = time.monotonic(), 0
         self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
@@ -217,7 +220,8 @@ class _Study:
             known = Known(cells, self.code | {"sources": self.inputs.sources}, self.inputs)
             while True:
                 engines = self._engines(points, partial)
-                frames = concat_frames(self._gathered(Gathering(points, partial, known), engines, folder, workers))
+                gathering = Gathering(points, partial, known, self._each)
+                frames = concat_frames(self._gathered(gathering, engines, folder, workers))
                 used |= set(engines.values())
                 more = 0 if self._until is None else self._until(frames)
                 if not more:

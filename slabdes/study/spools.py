@@ -63,5 +63,5 @@ class Spools:
 
     def _read(self, trace: Path, progress: Progress | None) -> ReadIndex:
         if trace not in self._indexes:
-            self._indexes[trace] = read_index(trace, progress)
+            self._indexes[trace] = read_index(trace, self._folder / f"events{len(self._indexes)}", progress)
         return self._indexes[trace]

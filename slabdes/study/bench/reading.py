@@ -17,7 +17,6 @@ from slabdes.folders import scratch_folder
 from slabdes.scan.entries import functions
 from slabdes.scan.index import index_rows
 from slabdes.scan.reader import NotInNumbers
-from slabdes.scan.steps import write_rows
 from slabdes.workload.trace.index import TraceIndex, index_trace
 from slabdes.workload.trace.lines import Progress, TraceLines
 from slabdes.workload.trace.spool import spool_trace
@@ -87,11 +86,17 @@ def _copy_beginning(lines: TraceLines, beginning: Path) -> int:
 
 
 def _both(trace: Path, folder: Path, progress: Progress, in_rows: bool) -> TraceIndex:
+    if not in_rows:
+        index = index_trace(trace, progress)
+        spool_trace(index, (), folder, progress)
+        return index
+    events = folder.with_name(f"{folder.name}.events")
     try:
-        index = index_rows(trace, progress) if in_rows else index_trace(trace, progress)
+        index, kept = index_rows(trace, events, progress)
     except NotInNumbers:
         raise InputError(str(trace), "pointers or times of more than 64 bits, which only Python reads", "another trace") from None
-    spool_trace(index, (), folder, progress, write_rows if in_rows else None)
+    spool_trace(index, (), folder, progress, kept.write)
+    events.unlink()
     return index
 
 

@@ -170,6 +170,11 @@ class CacheLearner:
         return len(self._groups)
 
     @property
+    def keys(self) -> tuple[GroupKey, ...]:
+        """What each group is known by, by its number."""
+        return tuple(group.key for group in self._groups)
+
+    @property
     def listed(self) -> int:
         """Call sites and CPUs that all caches together are going to list, at most."""
         return sum((1 + len(group.freed)) * (len(group.sites) + len(group.cpus)) for group in self._groups)

@@ -131,8 +131,9 @@ def _groups(sides: npt.NDArray[np.void]) -> dict[int, int]:
     pairs: set[tuple[int, int]] = set()
     for first in range(0, len(sides), _CHUNK):
         some = sides[first : first + _CHUNK]
-        passed = some[(some["to"] != NOBODY) & (some["by"] != NOBODY) & (some["by"] != some["to"])]
-        pairs.update(map(tuple, np.unique(passed).tolist()))
+        by, to = some["by"].astype("i8"), some["to"].astype("i8")
+        passed = (to != NOBODY) & (by != NOBODY) & (by != to)
+        pairs.update(divmod(pair, 1 << _KEY_BITS) for pair in np.unique(by[passed] << _KEY_BITS | to[passed]).tolist())
     least: dict[int, int] = {}
 
     def root(cpu: int) -> int:

@@ -204,14 +204,14 @@ def _read(reader: KmemReader, learner: CacheLearner) -> tuple[Tally, int]:
     return tally, len(live)
 
 
-def too_many_live(reader: KmemReader) -> InputError:
-    """What is said of the line with which more than MAX_LIVE_OBJECTS are live."""
-    return reader.lines.error("too many objects allocated at once", allowed=f"at most {MAX_LIVE_OBJECTS}")
+def too_many_live(reader: KmemReader, line: int | None = None) -> InputError:
+    """What is said of the line, the one last read or another, with which more than MAX_LIVE_OBJECTS are live."""
+    return reader.lines.error("too many objects allocated at once", f"at most {MAX_LIVE_OBJECTS}", line)
 
 
-def too_many_groups(reader: KmemReader) -> InputError:
-    """What is said of the line with which there are more than MAX_GROUPS groups of allocations."""
-    return reader.lines.error("too many call sites and sizes", allowed=f"at most {MAX_GROUPS} different ones")
+def too_many_groups(reader: KmemReader, line: int | None = None) -> InputError:
+    """What is said of the line, likewise, with which there are more than MAX_GROUPS groups of allocations."""
+    return reader.lines.error("too many call sites and sizes", f"at most {MAX_GROUPS} different ones", line)
 
 
 def _warnings(reader: KmemReader, tally: Tally, live: int) -> tuple[str, ...]:

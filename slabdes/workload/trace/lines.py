@@ -9,10 +9,12 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from slabdes.ahead import ahead
 from slabdes.errors import InputError
 from slabdes.files import open_regular
 
@@ -25,6 +27,8 @@ _OVERLAP: Final = 256
 """Bytes of a part that is skipped which are looked at again with the next part: more than any word that matters has."""
 CHUNK_BYTES: Final = 256 * 1024
 """Bytes taken from the file at a time (assumed)."""
+_UNPACKED_AHEAD: Final = 8
+"""Chunks that are unpacked before they are asked for, at most (a choice: 2 MB)."""
 MAX_UNPACKING: Final = 100
 """Most bytes of text that a byte of gzip may stand for (assumed: traces have some 10; gzip itself goes up to 1,032)."""
 FREE_UNPACKING: Final = 8 << 20
@@ -65,9 +69,9 @@ class TraceLines:
         self._matters = matters
         self._progress = progress
 
-    def error(self, problem: str, allowed: str | None = None) -> InputError:
-        """An InputError about the line last given."""
-        return InputError(f"{self.path}: line {self.number}", problem, allowed)
+    def error(self, problem: str, allowed: str | None = None, line: int | None = None) -> InputError:
+        """An InputError about the line last given, or about another."""
+        return InputError(f"{self.path}: line {self.number if line is None else line}", problem, allowed)
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self.blocks():
@@ -105,15 +109,16 @@ class TraceLines:
             raise InputError(str(self.path), error.strerror or str(error), allowed=self._allowed) from None
 
     def _blocks(self, raw: BinaryIO, size: int) -> Iterator[bytes]:
-        magic = raw.read(len(_GZIP_MAGIC))
-        raw.seek(0)
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")) if magic == _GZIP_MAGIC else raw
+        with closing(_chunks(raw)) as chunks:
+            yield from self._of_chunks(chunks, size)
+
+    def _of_chunks(self, chunks: Iterator[tuple[bytes, int]], size: int) -> Iterator[bytes]:
         rest, skipped = b"", b""
         first = True
         unpacked = 0
-        while chunk := stream.read(CHUNK_BYTES):
+        for chunk, read in chunks:
             unpacked += len(chunk)
-            if unpacked > FREE_UNPACKING and unpacked > MAX_UNPACKING * raw.tell():
+            if unpacked > FREE_UNPACKING and unpacked > MAX_UNPACKING * read:
                 problem = f"gzip that unpacks to more than {MAX_UNPACKING} times its size"
                 raise InputError(str(self.path), problem, allowed="the same file unpacked, if it is meant to be so")
             if first:
@@ -133,7 +138,7 @@ class TraceLines:
             if len(rest) > MAX_LINE_BYTES:
                 rest, skipped = b"", self._skip(rest)
             if self._progress is not None:
-                self._progress(raw.tell(), size)
+                self._progress(read, size)
         if first:
             raise InputError(str(self.path), "empty", allowed=self._allowed)
         if rest or skipped:
@@ -153,3 +158,17 @@ class TraceLines:
         for magic, what in _OTHER_FORMATS:
             if start.startswith(magic):
                 raise InputError(str(self.path), f"{what}", allowed=self._allowed)
+
+
+def _chunks(raw: BinaryIO) -> Generator[tuple[bytes, int]]:
+    """A file's text, a chunk at a time, and how many of its bytes are read; a thread of its own unpacks."""
+    magic = raw.read(len(_GZIP_MAGIC))
+    raw.seek(0)
+    if magic == _GZIP_MAGIC:
+        return ahead(_read(cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="rb")), raw), _UNPACKED_AHEAD)
+    return _read(raw, raw)
+
+
+def _read(stream: BinaryIO, raw: BinaryIO) -> Generator[tuple[bytes, int]]:
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk, raw.tell()
