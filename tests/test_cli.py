@@ -537,10 +537,10 @@ def test_a_comparison_takes_a_keys_last_word_and_says_what_a_single_replication_
     written(SMALL + '\n[sweep]\n"cache.size-256.limit" = [12, 60]\n')
     assert slabdes("run", "e.toml", "--out", "swept", "--set", "replications=1").code == 0
     full = slabdes("compare", "swept", "--by", "cache.size-256.limit").out
-    assert "One replication: nothing is concluded from these differences" in full
+    assert "1 replication: no interval, so nothing is concluded from these differences" in full
     for by in ("limit", "cache.0.limit"):
         assert slabdes("compare", "swept", "--by", by).out == full
     assert slabdes("run", "e.toml", "--out", "more").code == 0
-    assert "One replication" not in slabdes("compare", "more", "--by", "limit").out
+    assert "1 replication" not in slabdes("compare", "more", "--by", "limit").out
     plain = json.loads(slabdes("compare", "more", "--by", "limit", "--json").out)
     assert plain["answer"][0].startswith("limit 60 ") and plain["measures"]

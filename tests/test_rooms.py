@@ -42,7 +42,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
     # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
     "scan": frozenset({"workload", "engine.compiled"}),
-    "results": frozenset({"engine.records", "engine.event_log"}),
+    "results": frozenset({"engine.records", "engine.event_log", "stats"}),
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),

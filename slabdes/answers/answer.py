@@ -181,7 +181,7 @@ def _behind(view: View, point: int) -> Iterator[str]:
 
 def _upkeep(view: View, point: int) -> Iterator[str]:
     """What turns of upkeep take and hold, where others lose much behind them, altogether or one of them."""
-    slow = [row["p999_ns"] for row in view.figures.rows("summary") if row["point"] == point]
+    slow = [row["p999_ns"] for row in view.figures.rows("summary") if row["point"] == point and row["p999_ns"] is not None]
     for row in (row for row in view.figures.rows("upkeep") if row["point"] == point):
         locks = [lock for lock in view.figures.rows("upkeep_locks") if (lock["point"], lock["upkeep"]) == (point, row["upkeep"])]
         lost = sum(lock["lost_share"] for lock in locks)
@@ -220,10 +220,13 @@ def _sure(view: View, point: int) -> str:
     """What the replications say, and the percentile that is known least."""
     repeated = view.run.manifest.replications
     if repeated < 2:
-        return "One replication: how far these figures are chance is not known (replications = 5 gives intervals)."
+        return "1 replication: no interval, so how far these figures are chance is not known (replications = 5 gives one)."
     rows = [row for row in view.figures.rows("summary") if row["point"] == point]
     told = [
-        f"p99 of {row['op']} is {time_text(row['p99_ns'])} {spread_text(row.intervals.get('p99_ns'))}".strip() for row in rows
+        f"p99 of {row['op']}: {metrics.TOO_FEW['p99_ns']}"
+        if row["p99_ns"] is None
+        else f"p99 of {row['op']} is {time(row, 'p99_ns')}"
+        for row in rows
     ]
     name = point_name(view.run.frames, point)
     wide = [
@@ -251,7 +254,7 @@ def _few(view: View) -> Iterator[str]:
     """Percentiles that a handful of operations decide."""
     repeated = view.run.manifest.replications
     rows = view.figures.rows("summary")
-    few = [row for row in rows if row["operations"] * repeated * (1 - metrics.QUANTILES["p999_ns"]) < FEW]
+    few = [row for row in rows if row["operations"] * repeated * (1 - metrics.QUANTILES["p999_ns"]) < FEW and row["p999_ns"]]
     if few:
         ops = listed(sorted({row["op"] for row in few}))
         where = "" if len(few) == len(rows) else " at settings of few operations"

@@ -11,21 +11,32 @@ from math import inf
 from typing import Any, Final
 
 from slabdes.answers.causes import opposed
-from slabdes.answers.figures import listed, lock_name, points_digits, ratio_text, share_interval, short, value_text
+from slabdes.answers.figures import (
+    QUANTILE_NAMES,
+    few_remarks,
+    listed,
+    lock_name,
+    needs,
+    points_digits,
+    ratio_text,
+    share_interval,
+    short,
+    value_text,
+)
 from slabdes.errors import shown
-from slabdes.measures.compare import TIMES, Compared, Comparison, Pair
+from slabdes.measures.compare import Compared, Comparison, Pair
 from slabdes.measures.differences import Setting
 from slabdes.results.contention import LOCK
-from slabdes.results.text import Sheet, count_text, setting_text, time_text
+from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
 from slabdes.stats.intervals import Interval
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
-_TIME_NAMES: Final = dict(zip(TIMES, ("mean", "p50", "p99", "p99.9"), strict=True))
+_TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES}
 HIGHER_IS_BETTER: Final = ("operations_per_s",)
 """Of times and waiting, less is better."""
-SINGLE: Final = "One replication: nothing is concluded from these differences; --set replications=5 gives intervals."
+SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
 
 SPREAD: Final = "±: half the 95 % interval over replications, in % of a side's figure or of a ratio (of a share, in points)."
 
@@ -217,8 +228,16 @@ def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Se
         for row in pair.rows
         if measures is None or row.measure in measures
     ]
+    for pair in pairs if several else ():
+        rows += [(*(_plain(pair.label[key]) for key in keys), *few_cells(measure)) for measure in pair.few]
     heads = (*short(keys), *(["measure"] if several else []), *_heads(compared), "ratio", "difference")
-    return Sheet(title, heads, len(keys) + several, tuple(rows))
+    return Sheet(title, heads, len(keys) + several, tuple(rows), few_remarks(rows))
+
+
+def few_cells(measure: str) -> Sequence[str]:
+    """The cells of a percentile that the samples of either side do not tell."""
+    lacking = needs(measure.partition("_")[2])
+    return measure_name(measure), lacking, lacking, NOTHING, NOTHING
 
 
 def _cells(row: Compared) -> Sequence[str]:

@@ -7,16 +7,17 @@ Leaves out how it was come to (`study.decide`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf
+from math import inf, isfinite
 from typing import Final
 
 from slabdes.answers.answer import LITTLE, PARTS
-from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, lock_sentence, measure_name, side_text
-from slabdes.answers.figures import listed, point_name, ratio_text
+from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, few_cells, lock_sentence, measure_name, side_text
+from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.measures.causes import Causes, Share
 from slabdes.measures.compare import Compared, Comparison, resolution_of
+from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import Sheet, share_text, time_text
+from slabdes.results.text import NOTHING, Sheet, share_text, time_text
 from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
 from slabdes.stats.intervals import Interval
 
@@ -119,9 +120,11 @@ def decision_sheet(compared: Comparison) -> Sheet:
         )
         for row, p in zip(rows, worth, strict=True)
     )
+    few = ((*few_cells(measure), NOTHING) for measure in compared.pairs[0].few)
+    table = (*cells, *few)
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
     title = f"every measure, the largest difference first (differs: {share_text(ERROR)} of error in all, Holm)"
-    return Sheet(title, heads, 1, tuple(cells))
+    return Sheet(title, heads, 1, table, few_remarks(table))
 
 
 def _effect(row: Compared) -> float:
@@ -133,6 +136,7 @@ def precision_line(frames: Frames, measure: str, point: int, interval: Interval,
     """How precisely a measure is known at the point where it is known least."""
     name = point_name(frames, point)
     where = f" with {name}" if name else ""
-    told = f"{measure_name(measure)} {side_text(measure, interval)}{where}"
+    few = metrics.TOO_FEW.get(measure.partition("_")[2], "")
+    told = f"{measure_name(measure)} {side_text(measure, interval) if isfinite(interval.value) else few}{where}"
     known = f"known to {share_text(asked)} at every point" if reached else f"not known to {share_text(asked)}"
     return f"{told}: {known}, with {interval.n} replications"

@@ -12,8 +12,10 @@ from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, count_text, setting_text, share_text, time_text
 from slabdes.stats.intervals import Interval
+from slabdes.stats.samples import samples_needed
 
 MOST_PERCENT: Final = 999
+QUANTILE_NAMES: Final = dict(zip(metrics.QUANTILES, ("p50", "p99", "p99.9"), strict=True))
 _SAME_AS: Final = ("machine.preset", "machine.file")
 """Keys that say what the machine's name says."""
 
@@ -31,8 +33,30 @@ def spread_text(interval: Interval | None) -> str:
 
 
 def figure(row: Row, column: str, text: Callable[[float | None], str]) -> str:
-    """A figure of a row with its interval: `12.9 µs ±3%`."""
+    """A figure of a row with its interval: `12.9 µs ±3%`; of a percentile that too few samples tell, how many it needs."""
+    if row[column] is None and column in metrics.QUANTILES:
+        return needs(column)
     return f"{text(row[column])} {spread_text(row.intervals.get(column))}".strip()
+
+
+def needs(column: str) -> str:
+    """What stands in a table in place of a percentile: `few_remarks` says it whole.
+
+    >>> needs("p999_ns")
+    'needs 3,688'
+    """
+    return f"needs {samples_needed(metrics.QUANTILES[column]):,}"
+
+
+def few_remarks(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What is said beneath a table of those of its cells that are `needs`.
+
+    >>> few_remarks([("alloc", "needs 368", "needs 3,688")])
+    ('p99: not enough samples (needs 368); p99.9: not enough samples (needs 3,688).',)
+    """
+    cells = {cell for row in rows for cell in row}
+    told = [f"{QUANTILE_NAMES[column]}: {why}" for column, why in metrics.TOO_FEW.items() if needs(column) in cells]
+    return (f"{'; '.join(told)}.",) if told else ()
 
 
 def value_text(value: Interval, text: Callable[[float | None], str]) -> str:

@@ -76,11 +76,9 @@ def warnings(run: Run) -> list[str]:
 
 
 def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
-    """What is said once beneath the tables: what ± is, or that it is not known; and where other settings and rows are seen."""
+    """What is said once beneath the tables: what ± is, where there is any; and where other settings and rows are seen."""
     if view.run.manifest.replications > 1:
         yield "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
-    else:
-        yield "±: not known from one replication."
     if view.everything:
         return
     if len(view.points) > 1:

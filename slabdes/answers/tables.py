@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slabdes.answers.figures import count, figure, label_keys, labels_by_point, lock_name, point_name, share, short, time
+from slabdes.answers.figures import (
+    count,
+    few_remarks,
+    figure,
+    label_keys,
+    labels_by_point,
+    lock_name,
+    point_name,
+    share,
+    short,
+    time,
+)
 from slabdes.measures.estimates import Estimated, Row
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
@@ -70,7 +81,7 @@ def _sheet(
     elif points and len(points) < len(view.points):
         title += f": {len(points)} of {len(view.points)} settings, points {numbers_text(sorted(points))} (--point N shows others)"
     body = tuple((*labels[row["point"]], *cells(row)) for row in shown)
-    return Sheet(title, (*short(keys), *heads), len(keys) + names, body)
+    return Sheet(title, (*short(keys), *heads), len(keys) + names, body, few_remarks(body))
 
 
 def _some(view: View) -> list[int]:

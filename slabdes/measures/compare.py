@@ -49,13 +49,14 @@ class Compared:
 class Pair:
     """Two points side by side: what both have in common, which ones they are, every measure, and the locks' cost to each.
 
-    `lost` has the time lost to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of
-    operations was spent on.
+    `few` are the percentiles that the samples of either side do not tell, with what is said instead; `lost` has the time lost
+    to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on.
     """
 
     label: Label
     points: tuple[int, int]
     rows: tuple[Compared, ...]
+    few: Mapping[str, str]
     lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
     spent: tuple[Split, Split]
 
@@ -82,7 +83,7 @@ class Comparison:
 
     def frame(self) -> pl.DataFrame:
         """Every measure of every pair as a tidy frame; see `comparison_frame`."""
-        return comparison_frame(self.rows)
+        return comparison_frame(self.pairs)
 
     def difference(self, measure: str = MEASURES[0]) -> Interval:
         """How much the second side exceeds the first, with its interval, where one point is compared; see MEASURES.
@@ -90,6 +91,9 @@ class Comparison:
         Raises InputError for another measure, and for several points.
         """
         mine = [row for row in self.rows if row.measure == measure]
+        few = [pair.few[measure] for pair in self.pairs if measure in pair.few]
+        if few and not mine:
+            raise InputError("compare", f"{measure}: {few[0]}", allowed="more operations or replications")
         if not mine:
             raise InputError("compare", f"no measure {shown(measure)!r}{nearest(measure, MEASURES)}", allowed=", ".join(MEASURES))
         if len(mine) > 1:
@@ -214,7 +218,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     """Each of these points by the values of `keys`; those that are no column are the experiment's."""
     some = frames.of_points(points)
     separate, whose = apart(some)
-    alone, pooled = _measures(separate), _measures(some)
+    alone, pooled = _measures(separate, every=True), _measures(some)
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
@@ -230,10 +234,10 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     return result
 
 
-def _measures(frames: Frames) -> dict[int, dict[str, float]]:
-    """Each measure that a point has."""
+def _measures(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]:
+    """Each measure that a point has; `every` has percentiles of few samples, too."""
     found: dict[int, dict[str, float]] = {}
-    for row in metrics.summary(frames).iter_rows(named=True):
+    for row in metrics.summary(frames, every).iter_rows(named=True):
         mine = found.setdefault(row["point"], {rate: row[rate] for rate in RATES})
         mine |= {f"{row['op']}_{time}": row[time] for time in TIMES if row[time] is not None}
     return found
@@ -254,9 +258,11 @@ def _pairs(
 
 def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: float) -> Pair:
     """Two points with every measure that both have."""
-    both = (measure for measure in MEASURES if measure in before.pooled and measure in after.pooled)
+    both = [measure for measure in MEASURES if measure in before.pooled and measure in after.pooled]
     rows = tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
-    return Pair(label, (before.point, after.point), rows, (before.lost, after.lost), (before.spent, after.spent))
+    lacking = (measure.partition("_") for measure in MEASURES if measure not in both)
+    few = {f"{op}_{time}": metrics.TOO_FEW[time] for op, _, time in lacking if f"{op}_mean_ns" in both}
+    return Pair(label, (before.point, after.point), rows, few, (before.lost, after.lost), (before.spent, after.spent))
 
 
 def resolution_of(measure: str) -> float:
@@ -276,11 +282,16 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
     return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known))
 
 
-def comparison_frame(rows: Sequence[Compared]) -> pl.DataFrame:
-    """The comparison as a tidy frame: label columns, measure, then first, second, ratio and difference with low and high."""
+def comparison_frame(pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The comparison as a tidy frame: label columns, measure, then first, second, ratio and difference with low and high.
+
+    Then `why` there is none of this, of percentiles that too few samples tell.
+    """
     import polars as pl
 
-    return pl.DataFrame([_plain(row) for row in rows])
+    rows = [_plain(row) for pair in pairs for row in pair.rows]
+    few = [{**pair.label, "measure": measure, "why": why} for pair in pairs for measure, why in pair.few.items()]
+    return pl.DataFrame([*rows, *few], infer_schema_length=None)
 
 
 def _plain(row: Compared) -> dict[str, Any]:
@@ -303,4 +314,5 @@ def _plain(row: Compared) -> dict[str, Any]:
         "half_width": change.half_width,
         "level": row.first.confidence,
         "replications": min(row.first.n, row.second.n),
+        "why": None,
     }

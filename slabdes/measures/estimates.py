@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.errors import InputError
 from slabdes.results import breakdown, contention, metrics, upkeep
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
+from slabdes.stats.samples import samples_needed, too_few
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,15 +36,20 @@ class Row:
 class Figures:
     """A table of `metrics`: what its rows are known by, which columns get intervals, and which of them are shares or counts.
 
-    A replication that has no such row counts as 0 in `counts`, and not at all elsewhere.
+    A replication that has no such row counts as 0 in `counts`, and not at all elsewhere. Percentiles that all replications
+    together do not tell have no value; those of each are taken as they are, since their spread shows how little each tells.
     """
 
     name: str
-    table: Callable[[Frames], pl.DataFrame]
+    table: Callable[..., pl.DataFrame]
     keys: tuple[str, ...]
     times: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
+
+    def sections(self, separate: Frames) -> pl.DataFrame:
+        """The table of single replications, all percentiles in it."""
+        return self.table(separate, every=True) if metrics.QUANTILES.keys() <= set(self.times) else self.table(separate)
 
 
 TABLES: Final = (
@@ -89,12 +96,16 @@ def quantile(latency: pl.DataFrame, q: float, confidence: float = CONFIDENCE) ->
     """The quantile `q` of a histogram over all of its replications, with its interval from each one's own quantile.
 
     `latency` has replication, low_ns, high_ns and count: rows of `frames.latency` of one point, of whatever operations and
-    paths are wanted. Raises InputError for a q outside 0 to 1 and without counts. See `section_interval` for its source.
+    paths are wanted. Raises InputError for a q outside 0 to 1, and for fewer counts than tell it. See `section_interval` for its
+    source.
     """
     import polars as pl
 
     pooled = metrics.quantile(latency, q)
     counted = latency.filter(pl.col("count") > 0)
+    total = int(counted["count"].sum())
+    if 0 < q < 1 and total < (needed := samples_needed(q, confidence)):
+        raise InputError("quantile", f"{q!r} of {total:,} operations: {too_few(q, confidence)}", allowed=f"{needed:,} or more")
     sections = [metrics.quantile(one, q) for one in counted.partition_by("replication")]
     return section_interval(pooled, sections, confidence, least=0.0, resolution=pooled * metrics.RESOLUTION)
 
@@ -116,13 +127,24 @@ class Estimated:
         return self._made[name]
 
     def plain(self) -> list[dict[str, Any]]:
-        """Every figure of every table, a row each: table, the row's keys, measure, value, low, high, level, replications."""
+        """Every figure of every table, a row each: table, the row's keys, measure, value, low, high, level, replications.
+
+        Then `why` there is no value of a percentile, where there is none.
+        """
         return [
-            {"table": figures.name, **{key: row[key] for key in figures.keys}, "measure": measure, **plain(interval)}
+            {"table": figures.name, **{key: row[key] for key in figures.keys}, "measure": measure, **told}
             for figures in TABLES
             for row in self.rows(figures.name)
-            for measure, interval in row.intervals.items()
+            for measure, told in _told(figures, row, self.confidence)
         ]
+
+
+def _told(figures: Figures, row: Row, confidence: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    for measure in (*figures.times, *figures.shares, *figures.counts):
+        if measure in row.intervals:
+            yield measure, {**plain(row.intervals[measure]), "why": None}
+        elif measure in metrics.QUANTILES:
+            yield measure, {**plain(Interval(nan, None, 0, confidence)), "value": None, "why": metrics.TOO_FEW[measure]}
 
 
 def plain(interval: Interval) -> dict[str, Any]:
@@ -138,7 +160,7 @@ def plain(interval: Interval) -> dict[str, Any]:
 
 def _rows(frames: Frames, separate: Frames, points: Sequence[int], figures: Figures, confidence: float) -> Iterator[Row]:
     """Each row of a table of all replications, with the intervals that the rows of `separate`, one a replication, give it."""
-    alone = {(row["point"], *_key(row, figures)): row for row in figures.table(separate).iter_rows(named=True)}
+    alone = {(row["point"], *_key(row, figures)): row for row in figures.sections(separate).iter_rows(named=True)}
     runs: dict[int, list[int]] = {}
     for number, point in enumerate(points):
         runs.setdefault(point, []).append(number)

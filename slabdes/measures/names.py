@@ -6,13 +6,14 @@ Leaves out differences between points (`compare`).
 
 from __future__ import annotations
 
+from math import nan
 from typing import Final
 
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.compare import MEASURES, RATES
 from slabdes.measures.estimates import Estimated
 from slabdes.results.frames import Frames
-from slabdes.stats.intervals import Interval
+from slabdes.stats.intervals import CONFIDENCE, Interval
 
 _SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
 _TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "p999": "p999_ns"}
@@ -29,9 +30,10 @@ def measure_of(name: str, where: str = "--decide") -> str:
 
 
 def intervals(frames: Frames, measure: str) -> dict[int, Interval]:
-    """A measure of each point that has it, with its interval over replications."""
+    """A measure of each point that has it, with its interval over replications; not a number where too few samples tell it."""
     figures = Estimated(frames)
     if measure in RATES:
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
     op, _, time = measure.partition("_")
-    return {row["point"]: row.intervals[time] for row in figures.rows("summary") if row["op"] == op}
+    rows = [row for row in figures.rows("summary") if row["op"] == op]
+    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], CONFIDENCE)) for row in rows}

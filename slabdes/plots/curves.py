@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
 """Of operations."""
+NOT_ENOUGH: Final = "not enough samples"
 _MARKS_A_CURVE: Final = 7
 _ROOM_BELOW: Final = 0.5
 """The share axis ends at this much of the rarest operation's share."""
@@ -35,6 +36,7 @@ class Scale:
     """The axes that all panels of a figure share."""
 
     def __init__(self, curves: pl.DataFrame) -> None:
+        curves = curves.filter(curves["told"])
         times = curves["latency_ns"].to_numpy()
         # An operation that costs nothing has no place on a log axis: it is shown at the clock's step.
         self.span_ns = (max(float(times.min()), _LEAST_NS), max(float(times.max()), _LEAST_NS))
@@ -52,12 +54,15 @@ class Scale:
 
 
 def curve(axes: Axes, rows: pl.DataFrame, label: str, look: dict[str, Any], floor: float) -> None:
-    """One curve from rows of `ccdf_bands`, and its band if it has one."""
-    rows = rows.sort("latency_ns")
+    """One curve from rows of `ccdf_bands` as far as samples tell it, and its band if it has one; its name alone without any."""
+    rows = rows.filter(rows["told"]).sort("latency_ns")
+    if not rows.height:
+        axes.plot([], [], label=f"{label}: {NOT_ENOUGH}", **look)
+        return
     times, shares = rows["latency_ns"].clip(_LEAST_NS).to_list(), rows["at_least"].to_list()
     marks = sorted({round(step * (len(times) - 1) / (_MARKS_A_CURVE - 1)) for step in range(_MARKS_A_CURVE)})
-    # Each share holds back to the time before; after the last time, nothing is left.
-    axes.plot([*times, times[-1]], [*shares, floor], drawstyle="steps-pre", markevery=marks, label=label, **look)
+    # Each share holds back to the time before.
+    axes.plot(times, shares, drawstyle="steps-pre", markevery=marks, label=label, **look)
     low, high = rows["low"].to_list(), rows["high"].to_list()
     if None not in low and low != high:
         ends = ([max(end, floor) for end in low], [max(end, floor) for end in high])
@@ -65,6 +70,7 @@ def curve(axes: Axes, rows: pl.DataFrame, label: str, look: dict[str, Any], floo
 
 
 def banded(frames: Frames, confidence: float) -> str:
-    """What a title says of bands, where there are any."""
+    """What a title says of where curves end, and of bands, where there are any."""
     repeated = int(frames.points["replications"].to_numpy().max()) > 1
-    return f"; bands: {confidence:.0%} intervals over replications" if repeated else ""
+    bands = f"bands: {confidence:.0%} intervals over replications" if repeated else "1 replication: no interval"
+    return f"; {bands}; curves end where there are {NOT_ENOUGH}"

@@ -69,7 +69,7 @@ def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = N
     curves = ccdf_bands(shown, confidence)
     columns = _columns(curves)
     figure = style.new_figure(_PANEL_IN * max(len(columns), 1) + 0.4, 1.0 + _ROW_IN * len(chosen))
-    what = f"Latency by path: share of all operations that take at least so long{banded(shown, confidence)}{limited}"
+    what = f"Latency by path: share of all operations that take at least so long{limited}{banded(shown, confidence)}"
     style.caption(figure, what, manifest, shown)
     if not columns:
         style.say(figure.add_subplot(), "No operation was recorded.")

@@ -39,7 +39,8 @@ def nodes_figure(frames: Frames, manifest: Manifest, points: list[int] | None = 
     shown = frames.of_points(chosen)
     table = metrics.per_node(shown).join(_tails(shown), on=["point", "node", "kind"], how="left")
     figure = style.new_figure(11.0, 1.4 + 3.2 * len(chosen))
-    style.caption(figure, f"Locks by node: mean and 99th percentile{limited}", manifest, shown)
+    few = _few(table)
+    style.caption(figure, f"Locks by node: mean and 99th percentile{limited}{few}", manifest, shown)
     if not table.height:
         style.say(figure.add_subplot(), "No lock was taken.")
         return figure
@@ -73,6 +74,14 @@ def _tails(frames: Frames) -> pl.DataFrame:
     return split[1].join(split[0], on=["point", "node", "kind"], how="left")
 
 
+def _few(table: pl.DataFrame) -> str:
+    """What a title says of percentiles that are not drawn."""
+    taken = table["acquisitions"].is_not_null()
+    waited = table["mean_wait_ns"].is_not_null()
+    lacking = (table["hold_p99_ns"].is_null() & taken).any() or (table["wait_p99_ns"].is_null() & waited).any()
+    return f"; no percentile: {metrics.TOO_FEW['p99_ns']}" if lacking else ""
+
+
 def _span(table: pl.DataFrame, what: str) -> tuple[float, float]:
     """The least and the greatest time of waits or holds, at all points: their panels have one scale."""
     both = (*table[f"mean_{what}_ns"].to_list(), *table[f"{what}_p99_ns"].to_list())
@@ -97,8 +106,10 @@ def _panel(axes: Axes, table: pl.DataFrame, kinds: list[LockKind], what: str, sp
         x = [place[node] + (number - (len(kinds) - 1) / 2) * width for node in rows["node"].to_list()]
         means, tails = rows[mean].to_list(), rows[tail].to_list()
         # The line joins the two whichever is greater: a few very long times may lift a mean above the 99th percentile.
-        axes.vlines(x, means, tails, color=_look(kind)["color"], **_TO_TAIL)
-        axes.plot(x, tails, **_look(kind), markerfacecolor="white")
+        told = [(at, low, high) for at, low, high in zip(x, means, tails, strict=True) if high is not None]
+        for at, low, high in told:
+            axes.vlines(at, low, high, color=_look(kind)["color"], **_TO_TAIL)
+        axes.plot([at for at, _low, _high in told], [high for _at, _low, high in told], **_look(kind), markerfacecolor="white")
         axes.plot(x, means, **_look(kind))
     style.grid(axes, "y")
     style.time_axis(axes, "y", *span_ns)

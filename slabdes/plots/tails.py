@@ -41,7 +41,7 @@ def tails_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDE
     ops = [op for op in OPERATIONS if op in curves["op"].to_list()]
     figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 1.0 + _ROW_IN * len(groups))
     limited = part(chosen, frames.point_numbers())
-    what = f"Latency by setting: share of operations that take at least so long{banded(shown, confidence)}{limited}"
+    what = f"Latency by setting: share of operations that take at least so long{limited}{banded(shown, confidence)}"
     style.caption(figure, what, manifest, frames)
     if not ops:
         style.say(figure.add_subplot(), "No operation was recorded.")

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from slabdes.results import metrics
 from slabdes.results.frames import NO_CACHE, Frames
+from slabdes.results.quantiles import not_told, quantiles, within_times
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def paths(frames: Frames) -> pl.DataFrame:
+def paths(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point, operation and path, most time first: operations (mean over replications), share (of the operation's).
 
-    Then mean_ns, the quantiles, max_ns, and time_share: the part of the time of all the point's operations.
+    Then mean_ns, the quantiles, max_ns, time_share (the part of the time of all the point's operations), and not_told (see
+    `quantiles.QUANTILES`, as of `every`).
     """
     import polars as pl
 
@@ -28,16 +30,17 @@ def paths(frames: Frames) -> pl.DataFrame:
         pl.col("least_ns").min().alias("min_ns"),
         pl.col("greatest_ns").max().alias("max_ns"),
     )
-    rows = sums.filter(pl.col("count") > 0).join(metrics.quantiles(frames.latency, key), on=key)
+    rows = sums.filter(pl.col("count") > 0).join(quantiles(frames.latency, key, every), on=key)
     rows = rows.join(frames.points.select("point", "replications"), on="point")
     return rows.sort("point", "total_ns", "op", "path", descending=[False, True, False, False]).select(
         *key,
         (pl.col("count") / pl.col("replications")).alias("operations"),
         (pl.col("count") / pl.col("count").sum().over("point", "op")).alias("share"),
         (pl.col("total_ns") / pl.col("count")).alias("mean_ns"),
-        *metrics.within_times(),
+        *within_times(),
         "max_ns",
         metrics.ratio("total_ns", pl.col("total_ns").sum().over("point")).alias("time_share"),
+        not_told(),
     )
 
 

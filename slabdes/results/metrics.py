@@ -6,24 +6,21 @@ Everything averaged is averaged here. Leaves out intervals and comparisons over 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from math import ceil
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from slabdes.engine.records import SUB_BUCKET_BITS
-from slabdes.errors import InputError
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, SPENT_PARTS, Frames
-from slabdes.units import PS_PER_NS
+from slabdes.results.quantiles import QUANTILES as QUANTILES  # handed on, as all that tables have
+from slabdes.results.quantiles import RESOLUTION as RESOLUTION
+from slabdes.results.quantiles import TOO_FEW as TOO_FEW
+from slabdes.results.quantiles import cumulated, not_told, quantiles, within_times
+from slabdes.results.quantiles import quantile as quantile
+from slabdes.stats.samples import least_tail
 
 if TYPE_CHECKING:
     import polars as pl
 
 NS_PER_S: Final = 1e9
-RESOLUTION: Final = 1 / (2 << SUB_BUCKET_BITS)
-"""A quantile is the middle of a bucket: it is known to this part of itself."""
-QUANTILES: Final[Mapping[str, float]] = {"p50_ns": 0.5, "p99_ns": 0.99, "p999_ns": 0.999}
-
 TIME_PARTS: Final = (
     "think", "lock_wait", "handoff", "slot_wait", "partner_wait", "line", "local_memory", "remote_memory", "pages", "first_touch",
     "work",
@@ -37,62 +34,7 @@ MOST_FOCUS: Final = 8
 """Points that tables and figures with much about each show (assumed: a page)."""
 Value = TypeVar("Value")
 
-_LAST_NS: Final = 1 / PS_PER_NS
-"""A bucket's bounds are integer picoseconds and the upper one is outside, so the last time in it is this much less."""
-
 _RUN: Final = ("point", "replication")
-
-
-def quantile(histogram: pl.DataFrame, q: float) -> float:
-    """The time in ns that a share `q` (0 to 1) of the counted ones does not exceed, by nearest rank.
-
-    `histogram` has low_ns, high_ns and count, in any order; rows of one bucket add up. The answer is the middle of a bucket,
-    so it is within 0.4 % of a counted time. Raises InputError for a q outside 0 to 1 and for a histogram without counts.
-    """
-    import polars as pl
-
-    if not 0 <= q <= 1:
-        raise InputError("quantile", f"{q!r} is no share", allowed="0 to 1")
-    if not histogram.height or not histogram["count"].sum():
-        raise InputError("quantile", "no times were counted")
-    grouped = histogram.select("low_ns", "high_ns", "count").with_columns(pl.lit(0, pl.UInt32).alias("point"))
-    return float(_quantiles(grouped, ["point"], {"q": q})["q"].item())
-
-
-def quantiles(histogram: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """A row for each group of `by`, with each of QUANTILES over what the group's rows count."""
-    return _quantiles(histogram, by, QUANTILES)
-
-
-def _quantiles(histogram: pl.DataFrame, by: Sequence[str], wanted: Mapping[str, float]) -> pl.DataFrame:
-    """One row for each group of `by`, one column for each of `wanted`'s quantiles, by nearest rank."""
-    import polars as pl
-
-    ranked = _cumulated(histogram, by).with_columns(pl.col("count").sum().over(by).alias("total"))
-    columns = []
-    for name, q in wanted.items():
-        # Exact decimal fractions: 0.999 of 1000 is rank 999, whatever the float nearest to 0.999 says.
-        share = Fraction(str(q))
-        ranks = {total: max(1, ceil(share * total)) for total in ranked["total"].unique().to_list()}
-        rank = pl.col("total").replace_strict(list(ranks), list(ranks.values()), return_dtype=pl.Int64)
-        columns.append(pl.col("middle_ns").filter(pl.col("reached") >= rank).first().alias(name))
-    return ranked.group_by(by, maintain_order=True).agg(columns)
-
-
-def _cumulated(histogram: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Buckets of each group in rising order: count, middle_ns, and `reached`, the counts up to and including the bucket."""
-    import polars as pl
-
-    return (
-        histogram.filter(pl.col("count") > 0)
-        .group_by([*by, "low_ns", "high_ns"], maintain_order=True)
-        .agg(pl.col("count").sum())
-        .sort([*by, "low_ns"])
-        .with_columns(
-            ((pl.col("low_ns") + pl.col("high_ns") - _LAST_NS) / 2).alias("middle_ns"),
-            pl.col("count").cum_sum().over(by).alias("reached"),
-        )
-    )
 
 
 def labels(frames: Frames) -> pl.DataFrame:
@@ -155,12 +97,13 @@ def ratio(numerator: str, denominator: str | pl.Expr, scale: float = 1.0) -> pl.
     return pl.when(whole > 0).then(pl.col(numerator) * scale / whole).otherwise(0.0)
 
 
-def summary(frames: Frames) -> pl.DataFrame:
+def summary(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point and operation: the point's labels, op, operations, rates, times, and what the allocator did.
 
     operations_per_s and share_waiting are the point's, all operations together, means over replications. operations and the
     counts are means over replications too. Times (mean_ns exact, p50_ns, p99_ns, p999_ns within 0.4 %, max_ns exact) are over
     all replications. refills, grows, retries and failed belong to `alloc`, remote_frees to `free`; elsewhere they are null.
+    not_told: see QUANTILES, as of `every`.
     """
     import polars as pl
 
@@ -172,17 +115,18 @@ def summary(frames: Frames) -> pl.DataFrame:
         pl.col("greatest_ns").max().alias("max_ns"),
     )
     per_point = rates(frames).group_by("point", maintain_order=True).agg(pl.col("operations_per_s", "share_waiting").mean())
-    table = labels(frames).join(times, on="point").join(quantiles(frames.latency, key), on=key)
+    table = labels(frames).join(times, on="point").join(quantiles(frames.latency, key, every), on=key)
     table = table.join(per_point, on="point").join(_counts(frames), on=key)
     ordered = table.with_columns(
         *within_times(),
+        not_told(),
         (pl.col("all") / pl.col("replications")).alias("operations"),
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"),
         pl.col("op").replace_strict(list(OPERATIONS), list(range(len(OPERATIONS))), return_dtype=pl.Int32).alias("order"),
     ).sort("point", "order")
     named = ["operations", "operations_per_s", "mean_ns", *QUANTILES, "max_ns", "share_waiting"]
     counts = ["refills", "grows", "retries", "failed", "remote_frees"]
-    return ordered.select(*labels(frames).columns, "op", *named, *counts)
+    return ordered.select(*labels(frames).columns, "op", *named, *counts, "not_told")
 
 
 def _counts(frames: Frames) -> pl.DataFrame:
@@ -232,31 +176,39 @@ def per_node(frames: Frames) -> pl.DataFrame:
 
 
 def lock_quantiles(frames: Frames) -> pl.DataFrame:
-    """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns and p999_ns over all replications."""
-    return quantiles(frames.lock_times, ["point", "node", "kind", "what"])
+    """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns, p999_ns over all replications, not_told."""
+    key = ["point", "node", "kind", "what"]
+    return quantiles(frames.lock_times, key).with_columns(not_told())
 
 
 def ccdf(frames: Frames) -> pl.DataFrame:
-    """Tail curves: point, op, path, latency_ns, fraction (greater than it), at_least (it or greater), a row a bucket.
+    """Tail curves: point, op, path, latency_ns, fraction (greater than it), at_least (it or greater), told, a row a bucket.
 
     Both are shares of all of the point's operations of that kind, over replications and caches; so a path's curve begins at the
-    path's share, and the curves of all paths add up to the one named `all`. latency_ns is a bucket's middle.
+    path's share, and the curves of all paths add up to the one named `all`. latency_ns is a bucket's middle. `told`: whether so
+    many operations tell where the tail has the share at_least (`stats.samples.least_tail`).
     """
     import polars as pl
 
     one_by_one = frames.latency.select("point", "op", "path", "low_ns", "high_ns", "count")
     together = one_by_one.with_columns(pl.lit(ALL_PATHS).alias("path"))
     by = ["point", "op", "path"]
-    curves = _cumulated(pl.concat([together, one_by_one]), by).with_columns(
+    curves = cumulated(pl.concat([together, one_by_one]), by).with_columns(
         pl.col("count").sum().over(by).alias("on_path"),
         pl.col("count").filter(pl.col("path") == ALL_PATHS).sum().over("point", "op").alias("of_op"),
     )
     greater = pl.col("on_path") - pl.col("reached")
-    return curves.select(
-        *by,
-        pl.col("middle_ns").alias("latency_ns"),
-        (greater / pl.col("of_op")).alias("fraction"),
-        ((greater + pl.col("count")) / pl.col("of_op")).alias("at_least"),
+    least = {n: least_tail(n) for n in curves["of_op"].unique().to_list()}
+    return (
+        curves.select(
+            *by,
+            pl.col("middle_ns").alias("latency_ns"),
+            (greater / pl.col("of_op")).alias("fraction"),
+            ((greater + pl.col("count")) / pl.col("of_op")).alias("at_least"),
+            pl.col("of_op").replace_strict(list(least), list(least.values()), return_dtype=pl.Float64).alias("least"),
+        )
+        .with_columns((pl.col("at_least") >= pl.col("least")).alias("told"))
+        .drop("least")
     )
 
 
@@ -307,18 +259,11 @@ def where_operations_went(frames: Frames) -> pl.DataFrame:
     return table.select(*labels(frames).columns, "op", *(ratio(part, "total").alias(part) for part in SPENT_PARTS))
 
 
-def within_times() -> list[pl.Expr]:
-    """QUANTILES within min_ns and max_ns: a bucket's middle may lie beyond the least and greatest time, which are exact."""
-    import polars as pl
-
-    return [pl.col(name).clip(pl.col("min_ns"), pl.col("max_ns")) for name in QUANTILES]
-
-
-def interrupt_summary(frames: Frames) -> pl.DataFrame:
+def interrupt_summary(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point and `off` (how long interrupts were off at a time) or `wait` (how long those handled waited), if any were.
 
     Columns after the point's labels: what, count (a replication's mean), mean_ns, p50_ns, p99_ns, p999_ns and max_ns, over all
-    replications; handled and lost, means of a replication's interrupts.
+    replications; handled and lost, means of a replication's interrupts; not_told (see QUANTILES, as of `every`).
     """
     import polars as pl
 
@@ -331,12 +276,12 @@ def interrupt_summary(frames: Frames) -> pl.DataFrame:
     counts = frames.cpus.group_by("point", maintain_order=True).agg(
         pl.col("interrupts").sum().alias("handled"), pl.col("interrupts_lost").sum().alias("lost")
     )
-    times = quantiles(frames.interrupt_times, by)
+    times = quantiles(frames.interrupt_times, by, every)
     table = labels(frames).join(sums, on="point").join(times, on=by).join(counts, on="point").sort("point", "what")
     each = [(pl.col(name) / pl.col("replications")).alias(name) for name in ("handled", "lost")]
     return table.select(
         *labels(frames).columns, "what", (pl.col("all") / pl.col("replications")).alias("count"),
-        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *within_times(), "max_ns", *each,
+        (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *within_times(), "max_ns", *each, not_told(),
     )  # fmt: skip
 
 

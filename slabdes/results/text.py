@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 from slabdes.errors import MAX_LINE, shown
@@ -34,7 +35,7 @@ _LEAST_SHARE: Final = 0.001
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as text: title, column heads, how many of the first columns are names (the rest are figures), rows.
+    """A table as text: title, column heads, how many of the first columns are names (the rest are figures), rows, remarks.
 
     Whatever it is made with, it holds printable text of bounded length only.
     """
@@ -43,11 +44,14 @@ class Sheet:
     heads: tuple[str, ...]
     names: int
     rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
+    """What stands beneath it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", shown(self.title, MAX_LINE))
         object.__setattr__(self, "heads", tuple(map(shown, self.heads)))
         object.__setattr__(self, "rows", tuple(tuple(map(shown, row)) for row in self.rows))
+        object.__setattr__(self, "remarks", tuple(shown(remark, MAX_LINE) for remark in self.remarks))
 
 
 def time_text(nanoseconds: float | None) -> str:
@@ -155,7 +159,7 @@ def rich_table(sheet: Sheet) -> Group:
         )
     for row in sheet.rows:
         result.add_row(*(plain_text(cell) for cell in row))
-    return Group(plain_text(sheet.title), result)
+    return Group(plain_text(sheet.title), result, *(plain_text(f"{fill(remark, WIDTH)}\n") for remark in sheet.remarks))
 
 
 def plain_text(text: str, style: str = "") -> Text:
@@ -174,4 +178,6 @@ def html_table(sheet: Sheet) -> str:
         return f"<tr>{''.join(styled)}</tr>"
 
     body = "".join(line("td", row) for row in sheet.rows)
-    return f"<table><caption>{escape(sheet.title)}</caption><thead>{line('th', sheet.heads)}</thead><tbody>{body}</tbody></table>"
+    beneath = "".join(f"<p>{escape(remark)}</p>" for remark in sheet.remarks)
+    head = f"<caption>{escape(sheet.title)}</caption><thead>{line('th', sheet.heads)}</thead>"
+    return f"<table>{head}<tbody>{body}</tbody></table>{beneath}"

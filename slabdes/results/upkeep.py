@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.results.contention import LOCK
 from slabdes.results.frames import Frames, Upkeep
-from slabdes.results.metrics import labels, quantiles, within_times
+from slabdes.results.metrics import labels
+from slabdes.results.quantiles import not_told, quantiles, within_times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,12 +20,13 @@ KEY: Final = ("upkeep", *LOCK)
 _SUMMED: Final = ("holds", "held_total_ns", "waits", "wait_total_ns")
 
 
-def turns(frames: Frames) -> pl.DataFrame:
+def turns(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point and kind of upkeep of which a turn ended that was not given up at once (as cache_reap while another reaps).
 
     Columns after the point's labels: upkeep; turns, a replication's mean; mean_ns, p50_ns, p99_ns, p999_ns and max_ns of a turn,
     waiting for locks included, over all replications; held_ns (how long a turn holds locks, all together); lost_ns (what waits
-    of others behind its holds took) and reaped (slabs that turns of cache_reap destroyed, else null), a replication's means.
+    of others behind its holds took) and reaped (slabs that turns of cache_reap destroyed, else null), a replication's means;
+    not_told (see `quantiles.QUANTILES`, as of `every`).
     """
     import polars as pl
 
@@ -41,7 +43,7 @@ def turns(frames: Frames) -> pl.DataFrame:
     held = frames.upkeep_locks.group_by(by, maintain_order=True).agg(pl.col("held_total_ns", "wait_total_ns").sum())
     slabs = frames.caches.group_by("point", maintain_order=True).agg(pl.col("reaped").sum().alias("slabs"))
     slabs = slabs.with_columns(pl.lit(Upkeep.REAP.label).alias("upkeep"))
-    table = labels(frames).join(table, on="point").join(quantiles(times, by), on=by)
+    table = labels(frames).join(table, on="point").join(quantiles(times, by, every), on=by)
     for more in (held, slabs):
         table = table.join(more, on=by, how="left")
     return table.sort(by).select(
@@ -49,7 +51,7 @@ def turns(frames: Frames) -> pl.DataFrame:
         (pl.col("total_ns") / pl.col("all")).alias("mean_ns"), *within_times(), "max_ns",
         (pl.col("held_total_ns").fill_null(0.0) / pl.col("all")).alias("held_ns"),
         (pl.col("wait_total_ns").fill_null(0.0) / pl.col("replications")).alias("lost_ns"),
-        (pl.col("slabs") / pl.col("replications")).alias("reaped"),
+        (pl.col("slabs") / pl.col("replications")).alias("reaped"), not_told(),
     )  # fmt: skip
 
 

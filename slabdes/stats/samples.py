@@ -40,6 +40,21 @@ def samples_needed(q: float, confidence: float = CONFIDENCE) -> int:
     return math.ceil(math.log((1 - confidence) / 2) / math.log(max(q, 1 - q)))
 
 
+def too_few(q: float, confidence: float = CONFIDENCE) -> str:
+    """What is said in place of a quantile that fewer values than `samples_needed` tell.
+
+    >>> too_few(0.999)
+    'not enough samples (needs 3,688)'
+    """
+    return f"not enough samples (needs {samples_needed(q, confidence):,})"
+
+
+def least_tail(n: int, confidence: float = CONFIDENCE) -> float:
+    """The least share of values beyond a quantile that `n` values tell: of fewer, `n` is less than `samples_needed`."""
+    check_confidence(confidence)
+    return 1 - ((1 - confidence) / 2) ** (1 / n) if n > 0 else 1.0
+
+
 def quantile_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
     """Which two of `n` independent values in order, from 1, hold the quantile `q` between them with `confidence`.
 

@@ -74,13 +74,13 @@ class _Until:
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added."""
-        row = compare_points(frames, POINTS, self.looks.level).row(self.measure)
-        if row is None:
-            known = compare_points(frames, POINTS).rows
-            raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in known))
-        if outcome_of(row, self.looks) is not Outcome.OPEN:
+        pair = compare_points(frames, POINTS, self.looks.level)
+        row = pair.row(self.measure)
+        if row is None and self.measure not in pair.few:
+            raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in pair.rows))
+        if row is not None and outcome_of(row, self.looks) is not Outcome.OPEN:
             return 0
-        n = row.first.n
+        n = int(frames.points["replications"][0])
         return next((count - n for count in self.looks.replications if count > n), 0)
 
 
@@ -98,7 +98,9 @@ def decide(
     repeated = run.manifest.replications
     pair = compare_points(run.frames, POINTS, looks.level)
     row = pair.row(measure)
-    assert row is not None
+    if row is None:
+        few = f"{measure} with {repeated} replications: {pair.few[measure]}"
+        raise InputError("--decide", few, allowed="more replications (--most), or longer ones")
     compared = Comparison(_names(settings), "", (pair,), settings, 0, True, (repeated, repeated))
     return Decided(run, compared, measure, outcome_of(row, looks), looks)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from slabdes.config import Experiment
@@ -62,6 +63,6 @@ class UntilPrecise:
 
 
 def relative(interval: Interval) -> float:
-    """Half an interval as a share of its value; of 0, as it is."""
-    half = interval.half_width or 0.0
-    return half / abs(interval.value) if interval.value else half
+    """Half an interval as a share of its value; of 0, as it is. Infinite where it is not known."""
+    half = interval.half_width
+    return inf if half is None else half / abs(interval.value) if interval.value else half

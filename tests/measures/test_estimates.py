@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from example import example_frames
 
+from slabdes.errors import InputError
 from slabdes.measures.estimates import TABLES, Estimated, apart, quantile
 from slabdes.results import metrics
 from slabdes.stats.intervals import mean_interval, section_interval
@@ -32,8 +33,13 @@ def test_a_quantile_s_interval_lies_around_the_pooled_one_and_follows_by_hand() 
 
 
 def test_a_quantile_of_one_replication_has_no_interval_and_equal_ones_have_the_histogram_s_resolution() -> None:
-    assert quantile(histogram([10, 20]), 0.5).half_width is None
-    assert quantile(histogram([100], [100], [100]), 0.5).half_width == pytest.approx(100 / 256)
+    assert quantile(histogram([10, 20] * 3), 0.5).half_width is None
+    assert quantile(histogram([100] * 2, [100] * 2, [100] * 2), 0.5).half_width == pytest.approx(100 / 256)
+
+
+def test_a_quantile_of_too_few_operations_is_refused() -> None:
+    with pytest.raises(InputError, match=r"0.99 of 200 operations: not enough samples \(needs 368\); allowed: 368 or more"):
+        quantile(histogram([10] * 100, [20] * 100), 0.99)
 
 
 def test_the_interval_of_a_mean_is_the_t_interval() -> None:
@@ -68,7 +74,8 @@ def test_every_figure_of_every_table_has_its_interval() -> None:
         for measure in (*figures.times, *figures.shares, *figures.counts):
             if table[measure].drop_nulls().len():
                 assert (figures.name, measure) in told
-    for row in rows:
+    assert {row["why"] for row in rows if row["value"] is None} >= {"not enough samples (needs 368)"}
+    for row in (row for row in rows if row["why"] is None):
         assert row["low"] <= row["value"] <= row["high"]
         assert (row["level"], row["replications"] <= 3) == (0.95, True)
 

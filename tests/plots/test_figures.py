@@ -281,4 +281,4 @@ def test_operations_that_cost_nothing_are_drawn_at_the_clocks_step() -> None:
     frames = frames_of(Point(0, "m", 4), [records])
     figure = ccdf_figure(frames, example_manifest(frames))
     figure.draw_without_rendering()
-    assert list(figure.axes[0].lines[0].get_xdata()) == [0.001, 0.001]
+    assert list(figure.axes[0].lines[0].get_xdata()) == [0.001]

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
-from slabdes.results import contention, metrics
+from slabdes.results import breakdown, contention, metrics
 from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of
+from slabdes.stats.samples import samples_needed
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)
 
@@ -107,7 +108,27 @@ def test_the_summary_has_a_row_a_point_and_operation_with_exact_means() -> None:
     assert row["max_ns"] == max(one.greatest for one in allocs) / 1000
     assert row["refills"] == records.caches[0].refills
     assert row["failed"] == sum(cpu.failed for cpu in records.cpus)
-    assert row["p50_ns"] <= row["p99_ns"] <= row["p999_ns"] <= row["max_ns"]
+    assert row["p50_ns"] <= row["p99_ns"] <= row["max_ns"]
+
+
+def test_percentiles_that_too_few_samples_tell_are_null_and_say_how_many_they_need() -> None:
+    # 1,600 operations: 368 tell p99, 3,688 tell p99.9 (each end of 95 % is missed in 2.5 %: 0.999 ** 3688 < 0.025).
+    frames = frames_of(Point(0, "m", 4), [example_records()])
+    for table in (metrics.summary(frames), breakdown.paths(frames), metrics.lock_quantiles(frames)):
+        assert table.filter(pl.col("p999_ns").is_not_null()).height == 0
+        assert table["not_told"].str.ends_with("p999_ns: not enough samples (needs 3,688)").all()
+    assert metrics.summary(frames)["p99_ns"].null_count() == 0
+    rare = breakdown.paths(frames).filter(path="fail").row(0, named=True)
+    assert rare["not_told"].startswith("p50_ns: not enough samples (needs 6); p99_ns") and rare["max_ns"] > 0
+    every = metrics.summary(frames, every=True)
+    assert every["p999_ns"].null_count() == 0 and every["not_told"].null_count() == every.height
+
+
+def test_a_tail_is_told_as_far_as_a_quantile_at_its_share_is() -> None:
+    curves = metrics.ccdf(frames_of(Point(0, "m", 4), [example_records()]))
+    of_op = metrics.summary(frames_of(Point(0, "m", 4), [example_records()])).filter(op="alloc")["operations"].item()
+    for share, told in curves.filter(op="alloc", path="all").select("at_least", "told").iter_rows():
+        assert told == (share == 1 or samples_needed(1 - share) <= of_op)
 
 
 def test_counts_belong_to_their_operation_and_are_null_elsewhere() -> None:
