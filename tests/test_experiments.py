@@ -144,7 +144,7 @@ def test_distance_makes_frees_dear_and_leaves_hits_as_they_are() -> None:
 
 def test_a_turn_that_drains_all_alien_caches_takes_longer_and_no_operation_notices() -> None:
     study = quick("reaping")
-    turns = study.upkeep_summary().filter(pl.col("what") == "cache_reap").sort("point")
+    turns = study.upkeep_summary().filter(pl.col("upkeep") == "reap").sort("point")
     one_node, all_nodes = turns["mean_ns"].to_list()
     assert all_nodes > 1.05 * one_node
     one, every = of(study, "free", "p99_ns")
