@@ -76,9 +76,12 @@ def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
 
 
 def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
-    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error. It may hold arrays."""
+    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error. It may hold arrays.
+
+    Its `quick` table is left out: `load_experiment` makes a file's experiment small with it.
+    """
     check_plain(raw, where)
-    experiment = validate(plain(raw), where)
+    experiment = validate(plain({key: value for key, value in raw.items() if key != QUICK}), where)
     for _point in expand(experiment, where):
         pass
     return experiment

@@ -44,7 +44,7 @@ class Key:
 
 
 def experiment_keys() -> list[Key]:
-    """All of them, in the order of a file: the top ones, then table by table, then workload by workload, then what varies them."""
+    """All of them, in the order of a file: the top ones, then table by table, workload by workload, then what varies them."""
     tables = {*SWEEPS, "workload", *TABLES}
     found = [*_keys(Experiment, "", "", tables)]
     for name, model in TABLES.items():
