@@ -34,6 +34,7 @@ from slabdes.study import decide as deciding
 from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.cells import kept_in
+from slabdes.study.cluster import Where
 from slabdes.study.decide import MOST, Decided
 from slabdes.study.precise import MOST as MOST_REPLICATIONS
 from slabdes.study.precise import UntilPrecise
@@ -171,6 +172,7 @@ def simulate(
     measures: Sequence[str] = ("operations/s",),
     most: int = MOST_REPLICATIONS,
     cells: Path | str | None = None,
+    executor: Where = None,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
@@ -180,7 +182,9 @@ def simulate(
     default the file's name, where a file is given. `spools` has traces that were read before. With `precision`, replications are
     added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either side at every
     point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every study, and not
-    run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. Raises SlabdesError.
+    run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of concurrent.futures
+    (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's address, or "local" for
+    one of `jobs` workers here. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
@@ -188,7 +192,7 @@ def simulate(
     loaded = experiment_of(experiment)
     until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
     options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": _draw_figures, "where": where}
-    options["cells"] = kept_in(cells)
+    options |= {"cells": kept_in(cells), "executor": executor}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
         run = run_study(begun, phase=phase, spools=spools, until=until, **options)
@@ -233,6 +237,7 @@ def decide(
     resume: bool = False,
     progress: Phase | None = None,
     cells: Path | str | None = None,
+    executor: Where = None,
 ) -> Decided:
     """Which of two settings of an experiment is better, by dotted keys: replicated until that is decided, or `most` times.
 
@@ -243,7 +248,7 @@ def decide(
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
         options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
-        options["cells"] = kept_in(cells)
+        options |= {"cells": kept_in(cells), "executor": executor}
         return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
 
 

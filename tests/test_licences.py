@@ -21,7 +21,7 @@ def test_every_package_that_slabdes_requires_has_a_licence_that_goes_with_gpl2()
 def test_the_closure_is_that_of_the_heavy_libraries_too() -> None:
     names = {name for name, _metadata in closure("slabdes")}
     assert {"slabdes", "numba", "llvmlite", "numpy", "scipy", "matplotlib", "pillow", "pydantic-core", "simpy"} <= names
-    assert not {"pytest", "mypy", "jupyterlab"} & names
+    assert not {"pytest", "mypy", "jupyterlab", "distributed", "dask", "tornado"} & names
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Jobs, Json, Out, Resume, SetKeys, share_of
+from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys, share_of
 from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
@@ -44,6 +44,7 @@ def compare(
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
     cells: CellsIn = "",
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Compare two runs, two sides of a sweep, or two settings.
@@ -56,7 +57,7 @@ def compare(
         if second is not None or where:
             given = "a second run" if second is not None else "--where"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
-        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, cells, as_json)
+        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, cells, cluster, as_json)
         return
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
@@ -85,6 +86,7 @@ def _decide(
     jobs: int,
     resume: bool,
     cells: str,
+    cluster: str | None,
     as_json: bool,
 ) -> None:
     from slabdes.api import decide
@@ -107,6 +109,7 @@ def _decide(
             jobs=jobs,
             resume=resume,
             cells=cells or usual_folder(),
+            executor=cluster,
             progress=progress,
         )
     _show(decided, folder, as_json)

@@ -38,6 +38,15 @@ CellsIn = Annotated[
         "user's cache, at most 1 GiB.",
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Run replications on a Dask cluster instead: its scheduler's address (tcp://HOST:8786), or local for one of --jobs "
+        'workers here. Needs pip install "slabdes[cluster]".',
+    ),
+]
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]

@@ -15,6 +15,7 @@ from slabdes.cli.options import (
     ALL_PROCESSORS,
     All,
     CellsIn,
+    Cluster,
     Engine,
     Jobs,
     Json,
@@ -59,6 +60,7 @@ def run(
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
     cells: CellsIn = "",
+    cluster: Cluster = None,
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +81,7 @@ def run(
     if precision:
         asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
     with at_work(folder) as progress:
-        result = _simulated(loaded, folder, jobs, resume, cells, progress, where=str(experiment), **asked)
+        result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, where=str(experiment), **asked)
     _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
 
@@ -190,6 +192,7 @@ def replay(
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
     cells: CellsIn = "",
+    cluster: Cluster = None,
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -238,7 +241,7 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
-            result = _simulated(experiment, folder, jobs, resume, cells, progress, spools=spools)
+            result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools)
             loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
     _show(result, folder, as_json, everything, loads, assumed)
 
@@ -284,11 +287,14 @@ def at_work(out: Path) -> Iterator[Any]:
         yield progress
 
 
-def _simulated(experiment: Any, out: Path, jobs: int, resume: bool, cells: str, progress: Any, **more: Any) -> Run:
+def _simulated(
+    experiment: Any, out: Path, jobs: int, resume: bool, cells: str, cluster: str | None, progress: Any, **more: Any
+) -> Run:
     from slabdes.api import simulate
     from slabdes.study.cells import usual_folder
 
-    return simulate(experiment, out=out, jobs=jobs, resume=resume, cells=cells or usual_folder(), progress=progress, **more)
+    more |= {"cells": cells or usual_folder(), "executor": cluster}
+    return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
 
 
 def _elsewhere(progress: Any, folder: Path) -> Any:

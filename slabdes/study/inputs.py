@@ -112,5 +112,12 @@ def _sources() -> list[Path]:
     return sorted(found)
 
 
+def sources() -> dict[str, str]:
+    """The SHA-256 of every file of the package, by its name there."""
+    paths = _sources()
+    sums = _sha256_of(tuple((path, stamp(path)) for path in paths))
+    return {path.relative_to(PACKAGE).as_posix(): one for path, one in zip(paths, sums, strict=True)}
+
+
 def _host_sha256() -> str:
     return hashlib.sha256(json.dumps(describe(load_machine(HOST)), sort_keys=True, default=str).encode()).hexdigest()

@@ -6,6 +6,7 @@ Replications run side by side in local processes; results do not depend on how m
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from slabdes.config import EngineName, Experiment, expand
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
+from slabdes.files import is_there
 from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
 from slabdes.results.cells import Cells
 from slabdes.results.event_log import LogWriter, add_log
@@ -27,14 +29,16 @@ from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.cells import Known
+from slabdes.study.cluster import Where, check_where, hands
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
+from slabdes.study.executors import Hired
 from slabdes.study.gather import Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.told import about_traces
-from slabdes.study.workers import POLL_SECONDS, run_tasks
+from slabdes.study.workers import POLL_SECONDS
 
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
 """Adds to a run folder before it has its name, and tells how far it is."""
@@ -62,9 +66,19 @@ class Task:
     def run(self, progress: Callable[[int], None]) -> Records:
         """Simulate it."""
         point = self.point
+        _check_there([] if self.log is None else [self.log.parent], point)
         log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
         workload = point.workload(self.replication)
         return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log)
+
+
+def _check_there(folders: list[Path], point: PlannedPoint) -> None:
+    """Raise InputError on a worker of another computer that has not the folders and files that a task reads or writes."""
+    dump, spool = point.experiment.dump, point.spool
+    for path in (*folders, *([] if dump is None else [dump]), *([] if spool is None else [spool.folder])):
+        if not is_there(path):
+            allowed = "a folder that all computers share under the same name (--out; for replay TMPDIR)"
+            raise InputError(f"worker on {platform.node()}", f"{path} is not there", allowed)
 
 
 def run_study(
@@ -79,18 +93,19 @@ def run_study(
     spools: Spools | None = None,
     until: Until | None = None,
     cells: Path | None = None,
+    executor: Where = None,
 ) -> Run:
     """Run an experiment and return its results: a Study if it is a sweep, else a Run.
 
     With `out` they are also written there, with what `draw` adds; finished replications are kept beside it until then, and
-    `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work.
-    `phase` hears of progress. `where` (the experiment's file) begins errors about what the experiment asks for. `spools` has
-    traces that others read, too. `cells` is the folder of replications that were run once, by any study: they are not run
-    again, and processes that work on the same ones at once share them. With `until`, the experiment's replications are where it
-    begins: more are added as long as that asks for some. Raises InputError for bad input before anything is simulated, Stalled
-    for programs that wait for each other.
+    `resume` goes on from them after an interruption, or finds the run that was finished. `jobs` processes share the work, or
+    those of `executor`: any of concurrent.futures, or a cluster as `study.cluster` takes it. `phase` hears of progress. `where`
+    (the experiment's file) begins errors about what the experiment asks for. `spools` has traces that others read, too. `cells`
+    is the folder of replications that were run once, by any study: they are not run again, and processes that work on the same
+    ones at once share them. With `until`, the experiment's replications are where it begins: more are added as long as that asks
+    for some. Raises InputError for bad input before anything is simulated, Stalled for programs that wait for each other.
     """
-    study = _Study(experiment, jobs, phase, where, spools, until, cells)
+    study = _Study(experiment, jobs, phase, where, spools, until, cells, executor)
     if out is None:
         with scratch_folder() as folder:
             if until is None:
@@ -148,8 +163,10 @@ class _Study:
         spools: Spools | None,
         until: Until | None,
         cells: Path | None,
+        executor: Where,
     ) -> None:
-        self._spools, self._cells = spools, cells
+        check_where(executor)
+        self._spools, self._cells, self._executor = spools, cells, executor
         self._began, self._taken = time.monotonic(), 0
         self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
@@ -195,11 +212,12 @@ class _Study:
         used: set[EngineName] = set()
         if self._until is not None and len({point.experiment.replications for point in points}) > 1:
             raise InputError("replications", "vary from point to point", allowed="one number, to which more are added")
-        with nullcontext() if self._cells is None else Cells(self._cells) as cells:
+        kept = nullcontext() if self._cells is None else Cells(self._cells)
+        with kept as cells, Hired(lambda: hands(self._executor, self._jobs)) as workers:
             known = Known(cells, self.code | {"sources": self.inputs.sources}, self.inputs)
             while True:
                 engines = self._engines(points, partial)
-                frames = concat_frames(self._gathered(Gathering(points, partial, known), engines, folder))
+                frames = concat_frames(self._gathered(Gathering(points, partial, known), engines, folder, workers))
                 used |= set(engines.values())
                 more = 0 if self._until is None else self._until(frames)
                 if not more:
@@ -234,7 +252,7 @@ class _Study:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None
 
-    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path) -> list[Frames]:
+    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path, workers: Hired) -> list[Frames]:
         """The frames of every point, in order; what there is already is not run again."""
         left = gathering.left()
         tasks = [Task(point, number, engines[point.index], _log(folder, point, number)) for point, number in left]
@@ -244,7 +262,7 @@ class _Study:
         self._report(gathering, run)
         while True:
             aside: list[Task] = []
-            for task, records in self._run(tasks, gathering, aside, run):
+            for task, records in self._run(tasks, gathering, aside, run, workers):
                 self.inputs.check_while_running()
                 gathering.add(task.point, task.replication, records, task.log)
                 run += task.operations
@@ -257,7 +275,9 @@ class _Study:
                 time.sleep(POLL_SECONDS)
             tasks = aside
 
-    def _run(self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], run: int) -> Iterator[tuple[Task, Records]]:
+    def _run(
+        self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], run: int, workers: Hired
+    ) -> Iterator[tuple[Task, Records]]:
         """Run tasks but for those that are cells meanwhile, and those that others run, which are put `aside`."""
 
         def begin(number: int) -> bool:
@@ -269,7 +289,7 @@ class _Study:
         def report(operations: int) -> None:
             self._report(gathering, run + operations)
 
-        for number, records in run_tasks(tasks, self._jobs, report, begin):
+        for number, records in workers.run(tasks, report, begin):
             yield tasks[number], records
 
     def _report(self, gathering: Gathering, run: int) -> None:

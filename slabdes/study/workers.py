@@ -56,15 +56,46 @@ Begin = Callable[[int], bool]
 """Asked of a task, by its number, just before it is begun: False leaves it out."""
 
 
-def run_tasks(
-    tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[int], None], begin: Begin = lambda _number: True
-) -> Iterator[tuple[int, Result]]:
-    """Run tasks in up to `jobs` processes (one: in this one) and yield (number, result) as each ends.
+class Hands(Protocol):
+    """Whoever runs tasks, round after round."""
 
-    `report` hears how many operations are done in all. An exception of a task is raised here and ends the others.
+    def run(
+        self, tasks: Sequence[Runnable[Result]], report: Callable[[int], None], begin: Begin, /
+    ) -> Iterator[tuple[int, Result]]:
+        """Every task's number and result, as each ends; `report` hears how many operations are done in all.
+
+        An exception of a task is raised here and ends the others.
+        """
+        ...
+
+
+def run_tasks(tasks: Sequence[Runnable[Result]], jobs: int, report: Callable[[int], None]) -> Iterator[tuple[int, Result]]:
+    """Run tasks in up to `jobs` processes, as `at_hand` has them."""
+    with at_hand(jobs) as hands:
+        yield from hands.run(tasks, report, lambda _number: True)
+
+
+@contextlib.contextmanager
+def at_hand(jobs: int) -> Iterator[Hands]:
+    """Up to `jobs` processes of this computer, begun when they are needed and kept until the end; for one job, this process.
+
     A task whose worker was killed is begun again, and logged; CheckFailed if that happens to it MAX_ATTEMPTS times.
     """
-    if jobs <= 1 or len(tasks) <= 1:
+    if jobs <= 1:
+        yield _Alone()
+        return
+    crew = _Crew(min(jobs, MAX_JOBS))
+    try:
+        yield crew
+    finally:
+        crew.end()
+
+
+class _Alone:
+    """This process itself."""
+
+    def run(self, tasks: Sequence[Runnable[Result]], report: Callable[[int], None], begin: Begin) -> Iterator[tuple[int, Result]]:
+        """See `Hands`."""
         before = 0
         for number, task in enumerate(tasks):
             if not begin(number):
@@ -72,12 +103,6 @@ def run_tasks(
             yield number, task.run(lambda done, before=before: report(before + done))  # type: ignore[misc]  # lambda's default
             before += task.operations
             report(before)
-        return
-    crew = _Crew(tasks, min(jobs, len(tasks), MAX_JOBS), begin)
-    try:
-        yield from crew.results(report)
-    finally:
-        crew.end()
 
 
 class _Said(Enum):
@@ -103,18 +128,25 @@ class _Worker:
 
 
 class _Crew:
-    """The workers of one `run_tasks`, and what is left for them."""
+    """Worker processes, and what is left for them of the tasks that are run."""
 
-    def __init__(self, tasks: Sequence[Runnable[Any]], jobs: int, begin: Begin) -> None:
-        self._tasks, self._begin = tasks, begin
+    def __init__(self, jobs: int) -> None:
         self._jobs = jobs
+        self._workers: list[_Worker] = []
+
+    def run(self, tasks: Sequence[Runnable[Result]], report: Callable[[int], None], begin: Begin) -> Iterator[tuple[int, Result]]:
+        """See `Hands`."""
+        if len(tasks) <= 1 and not self._workers:
+            yield from _Alone().run(tasks, report, begin)
+            return
+        self._tasks: Sequence[Runnable[Any]] = tasks
+        self._begin = begin
         # The longest first, so that none is left alone at the end.
         self._left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
         self._attempts: Counter[int] = Counter()
-        self._workers: list[_Worker] = []
+        yield from self._results(report)
 
-    def results(self, report: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
-        """Every task's number and result, as they end."""
+    def _results(self, report: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
         finished, told = 0, 0
         while True:
             self._hand_out()
@@ -218,7 +250,7 @@ def _work(pipe: Connection) -> None:
             try:
                 said = (_Said.ENDED, task.run(_Counted(pipe)))
             except BaseException as error:
-                said = (_Said.FAILED, _portable(error))
+                said = (_Said.FAILED, portable(error))
             pipe.send(said)
 
 
@@ -244,7 +276,7 @@ class _Counted:
             self._pipe.send((_Said.COUNTED, done))
 
 
-def _portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> BaseException:
     """The exception as the parent can raise it; a bug's says where it happened."""
     where = "".join(traceback.format_exception(error))
     if not isinstance(error, SlabdesError):
