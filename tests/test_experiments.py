@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The experiments that come with slabdes run, in a reduced form, and show what their comments say."""
+"""The experiments that come with slabdes hold what their comments say is expected, at the small size that each file has."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -17,18 +17,39 @@ FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))
 
 
-def reduced(name: str, *settings: str) -> Any:
-    return slabdes.simulate(load_experiment(FOLDER / f"{name}.toml", ["replications=1", *settings]))
+def quick(name: str) -> slabdes.Study:
+    return slabdes.simulate(load_experiment(FOLDER / f"{name}.toml", quick=True))
+
+
+def of(study: slabdes.Study, op: str, column: str) -> list[float]:
+    """A figure of allocs or frees, by point."""
+    return study.summary().filter(pl.col("op") == op).sort("point")[column].to_list()
+
+
+def rates(study: slabdes.Study) -> list[float]:
+    return study.scaling().sort("point")["operations_per_s"].to_list()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_experiment_has_a_comment_replications_and_points_that_can_all_be_run(file: Path, tmp_path: Path) -> None:
+def test_an_experiment_has_a_question_replications_a_small_size_and_points_that_can_all_be_run(
+    file: Path, tmp_path: Path
+) -> None:
     from slabdes.study.plan import plan
 
     experiment = load_experiment(file)
-    assert file.read_text(encoding="utf-8").startswith("# ")
+    assert re.search(r"^# Question: .*\?$(.|\n)*^# Expected: (.|\n)*^# How to read it: ", file.read_text(encoding="utf-8"), re.M)
     assert experiment.replications >= 3
     assert len(plan(experiment, tmp_path)) == len(list(expand(experiment)))
+    assert len(list(expand(load_experiment(file, quick=True)))) > 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_page_of_the_experiments_shows_each_with_its_figure_and_its_answer(file: Path) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    section = page.partition(f"`{file.name}`")[2].partition("\n## ")[0]
+    (figure,) = re.findall(r"!\[.+\]\((figures/[a-z_]+\.png)\)", section)
+    assert (FOLDER / figure).is_file()
+    assert "±" in section or " to " in section
 
 
 def test_list_lock_scaling_covers_1_to_48_cpus_on_two_machines() -> None:
@@ -37,53 +58,97 @@ def test_list_lock_scaling_covers_1_to_48_cpus_on_two_machines() -> None:
     assert {1, 48} <= set(experiment.sweep["machine.cpus"])
 
 
-def test_list_lock_scaling_shows_waiting_grow_with_cpus() -> None:
-    study = reduced("list_lock_scaling", "machine.preset=xeon-2s", "workload.rounds=1", "sweep={'machine.cpus'=[1,8]}")
-    one, eight = study.scaling()["share_waiting"].to_list()
-    assert one == 0
-    assert eight > 0.2
+def test_waiting_for_list_lock_grows_with_cpus_and_eight_nodes_carry_more_than_two() -> None:
+    study = quick("list_lock_scaling")
+    waiting = study.scaling().sort("point")["share_waiting"].to_list()
+    assert waiting[0] == waiting[3] == 0
+    assert waiting[2] > waiting[1] > 0.2
+    of_its_one_cpu = [
+        rate / alone for rate, alone in zip(rates(study), [rates(study)[0]] * 3 + [rates(study)[3]] * 3, strict=True)
+    ]
+    assert of_its_one_cpu[5] > of_its_one_cpu[2]
 
 
-def test_remote_free_frees_every_object_remotely_and_shared_arrays_help() -> None:
-    study = reduced("remote_free", "workload.objects=300", "workload.window=16")
-    summary = study.summary().filter(study.summary()["op"] == "free")
-    assert summary["remote_frees"].to_list() == summary["operations"].to_list()
-    without, with_shared = summary.sort("point")["mean_ns"].to_list()
+def test_frees_on_another_node_are_dear_and_shared_arrays_help() -> None:
+    study = quick("remote_free")
+    assert of(study, "free", "remote_frees") == of(study, "free", "operations")
+    assert all(free > alloc for free, alloc in zip(of(study, "free", "mean_ns"), of(study, "alloc", "mean_ns"), strict=True))
+    without, _, with_shared, _ = of(study, "free", "mean_ns")
     assert with_shared < without
 
 
-def test_mix_tunables_shows_a_larger_limit_to_save_refills() -> None:
-    study = reduced("mix_tunables", "workload.operations=800", "cache.0.batchcount=6")
-    refills = study.summary().filter(study.summary()["op"] == "alloc").sort("point")["refills"].to_list()
-    # From 12 to 30: beyond that, CPUs that hold 100 objects hardly refill because of the limit.
-    assert refills[0] > 1.1 * max(refills[1:])
+def test_a_larger_limit_saves_refills() -> None:
+    small, small_too, large, large_too = of(quick("mix_tunables"), "alloc", "refills")
+    assert min(small, small_too) > 1.1 * max(large, large_too)
 
 
 def test_ticket_locks_collapse_and_queued_ones_hold_their_rate() -> None:
-    study = reduced(
-        "ticket_collapse", "workload.operations=60", "sweep={'lock.discipline'=['ticket','qspinlock'],'machine.cpus'=[12,48]}"
-    )
-    ticket_12, ticket_48, queued_12, queued_48 = study.scaling().sort("point")["operations_per_s"].to_list()
+    _, ticket_12, ticket_48, _, queued_12, queued_48 = rates(quick("ticket_collapse"))
     assert ticket_48 < ticket_12 / 2
     assert queued_48 > queued_12 / 2
 
 
-def test_memory_pressure_makes_allocations_fall_back_then_fail_and_plenty_does_neither() -> None:
-    study = reduced("memory_pressure", "workload.rounds=2")
-    summary = study.summary().sort("point")
-    short, uneven, plenty = summary.filter(summary["op"] == "alloc").iter_rows(named=True)
-    remote = summary.filter(summary["op"] == "free")["remote_frees"].to_list()
-    assert short["failed"] > 0
-    assert uneven["failed"] == 0
-    assert remote[1] > 0
-    assert plenty["failed"] == remote[2] == 0
+def test_with_little_memory_allocations_fall_back_then_fail_and_with_plenty_do_neither() -> None:
+    study = quick("memory_pressure")
+    short, uneven, plenty = of(study, "alloc", "failed")
+    remote = of(study, "free", "remote_frees")
+    assert short > 0
+    assert uneven == plenty == 0
+    assert remote[1] > 0 == remote[2]
     # What failed at the top of a burst succeeds again: every CPU of every round gets most of what it wants.
-    assert short["operations"] - short["failed"] > short["operations"] / 2
+    assert short < of(study, "alloc", "operations")[0] / 2
 
 
 def test_larger_batches_make_operations_faster_and_the_slowest_interrupts_wait_longer() -> None:
-    study = reduced("interrupts_off", "workload.rounds=1", "interrupts.mean_ns=10000", "sweep={'cache.0.batchcount'=[12,240]}")
-    small, large = study.scaling().sort("point")["operations_per_s"].to_list()
+    study = quick("interrupts_off")
+    small, large = rates(study)
     assert large > small
     waits = study.interrupt_summary().filter(pl.col("what") == IRQ_WAIT).sort("point")
     assert waits["p99_ns"][1] > waits["p99_ns"][0]
+
+
+def test_the_series_of_2016_changes_little_on_one_cpu_and_saves_waiting_and_retries_on_many() -> None:
+    study = quick("patch_review")
+    before_1, before_16, after_1, after_16 = rates(study)
+    assert after_16 / before_16 > after_1 / before_1 > 1
+    assert of(study, "alloc", "retries")[3] < of(study, "alloc", "retries")[1]
+
+
+def test_larger_shared_arrays_make_operations_faster_and_hold_list_lock_for_less() -> None:
+    study = quick("shared_array")
+    none, _, large = rates(study)
+    assert large > none
+    assert of(study, "free", "mean_ns")[2] < of(study, "free", "mean_ns")[0]
+
+
+def test_slabs_of_few_objects_make_allocations_dear_and_retries_frequent() -> None:
+    study = quick("grow_storms")
+    assert of(study, "alloc", "mean_ns") == sorted(of(study, "alloc", "mean_ns"))
+    assert of(study, "alloc", "retries") == sorted(of(study, "alloc", "retries"))
+    many, _, one = of(study, "alloc", "grows")
+    assert one > 10 * many
+
+
+def test_qspinlock_is_fair_cna_carries_more_and_lets_the_last_wait_longer() -> None:
+    study = quick("lock_disciplines")
+    at_32 = dict(zip(("tas", "ticket", "qspinlock", "cna"), rates(study)[1::2], strict=True))
+    last = dict(zip(at_32, of(study, "free", "p999_ns")[1::2], strict=True))
+    assert at_32["cna"] > 1.5 * at_32["qspinlock"]
+    assert last["cna"] > last["qspinlock"]
+    assert at_32["ticket"] < at_32["cna"]
+
+
+def test_distance_makes_frees_dear_and_leaves_hits_as_they_are() -> None:
+    study = quick("numa_distance")
+    near, far = of(study, "free", "mean_ns")
+    assert far - near > 240.0  # at least one crossing a free
+    assert of(study, "alloc", "p50_ns")[0] == pytest.approx(of(study, "alloc", "p50_ns")[1], rel=0.02)
+
+
+def test_a_turn_that_drains_all_alien_caches_takes_longer_and_no_operation_notices() -> None:
+    study = quick("reaping")
+    turns = study.upkeep_summary().filter(pl.col("upkeep") == "reap").sort("point")
+    one_node, all_nodes = turns["mean_ns"].to_list()
+    assert all_nodes > 1.05 * one_node
+    one, every = of(study, "free", "p99_ns")
+    assert one == pytest.approx(every, rel=0.05)

@@ -35,7 +35,7 @@ UPKEEP_TURNS: Final = {
 }
 PARTS: Final = {
     "think": "thinking, outside the allocator",
-    "slot_wait": "waiting for objects that another CPU hands over",
+    "slot_wait": "waiting for other CPUs: for objects, or at a barrier",
     "partner_wait": "waiting for the other side of the exchange",
     "line": "waiting for cache lines",
     "local_memory": "waiting for memory",

@@ -113,7 +113,7 @@ def _first(view: View, rows: Sequence[Row], points: Sequence[int]) -> tuple[list
 def rates_sheet(view: View) -> Sheet:
     """Operations a second, and the parts of the CPUs' time that are waiting, a row a point."""
     spent = {row["point"]: row for row in view.figures.rows("time")}
-    waits = {"slot_wait": "for objects", "partner_wait": "for the other side"}
+    waits = {"slot_wait": "for other CPUs", "partner_wait": "for the other side"}
     other = {part: head for part, head in waits.items() if any(row[part] for row in spent.values())}
 
     def cells(row: Row) -> Sequence[str]:

@@ -50,6 +50,7 @@ Cluster = Annotated[
 SetKeys = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the experiment; may be repeated.")
 ]
+Quick = Annotated[bool, typer.Option("--quick", help="A small size, to try it: what the file's [quick] table says holds.")]
 Slabinfo = Annotated[
     Path | None,
     typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),

@@ -22,6 +22,7 @@ from slabdes.cli.options import (
     Jobs,
     Json,
     Out,
+    Quick,
     Resume,
     SetKeys,
     Slabinfo,
@@ -48,6 +49,7 @@ def run(
     caches: Annotated[
         list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
     ] = [],  # noqa: B006 -- as above
+    quick: Quick = False,
     engine: Engine = "auto",
     precision: Annotated[
         str, typer.Option("--precision", metavar="2%", help="Add replications until half an interval is at most this share.")
@@ -75,7 +77,7 @@ def run(
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
-    loaded = load_experiment(experiment, changes, caches)
+    loaded = load_experiment(experiment, changes, caches, quick)
     folder = out or free_folder(RUNS / experiment.stem, resume)
     asked: dict[str, Any] = {}
     if precision:

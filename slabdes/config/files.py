@@ -12,7 +12,7 @@ from slabdes.config.arrays import plain
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment, TimingRule
 from slabdes.config.refusals import validate
-from slabdes.config.sweeps import SWEEPS, combinations, count
+from slabdes.config.sweeps import QUICK, SWEEPS, combinations, count
 from slabdes.errors import InputError, shown
 from slabdes.files import MAX_DEPTH, NotToml, check_plain, read_text, toml_of
 
@@ -29,18 +29,42 @@ def without_rule(experiment: Experiment, rule: TimingRule) -> Experiment:
     return experiment.model_copy(update={"timing": experiment.timing.model_copy(update={rule.value: off})})
 
 
-def load_experiment(path: Path, settings: Iterable[str] = (), caches: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    path: str | Path, settings: Iterable[str] = (), caches: Sequence[str] = (), quick: bool = False
+) -> Experiment:
     """Read the TOML file `path`, apply `key=value` settings, validate. Relative files are taken from its folder.
 
-    With `caches` the experiment's caches are those, as its [[cache]] tables of these names say, in place of all others.
+    With `caches` the experiment's caches are those, as its [[cache]] tables of these names say, in place of all others. With
+    `quick` what its [quick] table says holds in place of the same keys, swept or not: a small size, to try it.
     Raises InputError, in one line, for a file that cannot be read, is not TOML, or says something not allowed.
     """
+    path = Path(path)
     raw = toml_of(read_text(path, MAX_FILE, "a readable TOML file"), str(path))
+    smaller = raw.pop(QUICK, {})
+    if not isinstance(smaller, dict):
+        raise InputError(f"{path}: {QUICK}", "not a table", allowed=f'[{QUICK}], then lines such as "machine.cpus" = 4')
+    if quick:
+        _make_quick(raw, smaller, f"{path}: {QUICK}")
     _resolve_files(raw, path.parent)
     if caches:
         _choose_caches(raw, caches)
     apply_settings(raw, settings)
     return parse_experiment(raw, str(path))
+
+
+def _make_quick(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> None:
+    if not values:
+        raise InputError(where, "the file has no such table", allowed=f'[{QUICK}], then lines such as "machine.cpus" = 4')
+    for key in values:
+        _unsweep(raw, key)
+    apply_values(raw, values, where)
+
+
+def _unsweep(raw: dict[str, Any], key: str) -> None:
+    for name in SWEEPS:
+        swept = raw.get(name)
+        if isinstance(swept, dict):
+            swept.pop(key, None)
 
 
 def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
@@ -52,9 +76,12 @@ def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
 
 
 def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
-    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error. It may hold arrays."""
+    """Validate a mapping as an Experiment, every point of its sweep included; `where` begins any error. It may hold arrays.
+
+    Its `quick` table is left out: `load_experiment` makes a file's experiment small with it.
+    """
     check_plain(raw, where)
-    experiment = validate(plain(raw), where)
+    experiment = validate(plain({key: value for key, value in raw.items() if key != QUICK}), where)
     for _point in expand(experiment, where):
         pass
     return experiment
@@ -113,10 +140,7 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         table = toml_of(f"value = {text}", f"--set {key}")
     except NotToml:
         table = {}
-    for name in SWEEPS:
-        swept = raw.get(name)
-        if isinstance(swept, dict):
-            swept.pop(key, None)
+    _unsweep(raw, key)
     # Text that goes on behind its value with lines of its own is not one.
     _put(raw, key, table["value"] if set(table) == {"value"} else text, f"--set {setting}")
 

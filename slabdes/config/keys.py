@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from slabdes.config.fields import Frozen
 from slabdes.config.models import TABLES, Experiment
-from slabdes.config.sweeps import SWEEPS
+from slabdes.config.sweeps import QUICK, QUICK_MEANING, SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
@@ -44,7 +44,7 @@ class Key:
 
 
 def experiment_keys() -> list[Key]:
-    """All of them, in the order of a file: the top ones, then table by table, then workload by workload."""
+    """All of them, in the order of a file: the top ones, then table by table, workload by workload, then what varies them."""
     tables = {*SWEEPS, "workload", *TABLES}
     found = [*_keys(Experiment, "", "", tables)]
     for name, model in TABLES.items():
@@ -53,7 +53,7 @@ def experiment_keys() -> list[Key]:
         found += _keys(model, "workload.", kind)
     for name in SWEEPS:
         found.append(Key(name, "", "table of lists, by key", "", "none", _line(Experiment.model_fields[name].description)))
-    return found
+    return [*found, Key(QUICK, "", "table of values, by key", "", "none", QUICK_MEANING)]
 
 
 def keys_below(prefix: str) -> list[Key]:

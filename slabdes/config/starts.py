@@ -13,7 +13,7 @@ from typing import Final
 
 from slabdes.config.keys import Key, experiment_keys
 from slabdes.config.models import TABLES
-from slabdes.config.sweeps import SWEEPS
+from slabdes.config.sweeps import QUICK, SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
@@ -77,7 +77,7 @@ def new_experiment(kind: str) -> str:
     if kind not in WORKLOADS:
         raise InputError(f"kind {shown(kind)}", f"there is none{nearest(kind, WORKLOADS)}", allowed=", ".join(WORKLOADS))
     keys = experiment_keys()
-    sweep, together = (next(key for key in keys if key.path == name) for name in SWEEPS)
+    sweep, together, quick = (next(key for key in keys if key.path == name) for name in (*SWEEPS, QUICK))
     about = " ".join((WORKLOADS[kind].__doc__ or "").split())
     lines = [
         *_comment(about),
@@ -95,6 +95,10 @@ def new_experiment(kind: str) -> str:
         "# [zip]",
         '# "machine.preset" = ["numa-2x4", "numa-4x8"]',
         '# "seed" = [1, 2]',
+        "",
+        *_comment(quick.meaning),
+        f"# [{QUICK}]",
+        "# replications = 2",
     ]
     for name in TABLES:
         if name not in ("machine", "cache"):
@@ -103,7 +107,7 @@ def new_experiment(kind: str) -> str:
 
 
 def _is_top(path: str) -> bool:
-    return "." not in path and path not in SWEEPS
+    return "." not in path and path not in (*SWEEPS, QUICK)
 
 
 def _table(

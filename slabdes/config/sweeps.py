@@ -18,6 +18,12 @@ from slabdes.errors import shown
 
 SWEEPS: Final = ("sweep", "zip")
 """The tables of an experiment that hold many values of a key."""
+QUICK: Final = "quick"
+"""The table of a file that makes its experiment small (`--quick`)."""
+QUICK_MEANING: Final = (
+    "With --quick these values hold, by dotted keys, instead of those above, swept or not; of a sweep another list: "
+    "sweep.machine.cpus. Without, they mean nothing."
+)
 _RANGE: Final = frozenset({"from", "to", "step", "points", "log"})
 _EXAMPLE: Final = "{ from = 8, to = 120, step = 8 }, or { from = 1, to = 64, points = 7, log = true }"
 

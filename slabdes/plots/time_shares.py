@@ -30,7 +30,7 @@ LOOKS: Final = {
     "line": ("lines: written last elsewhere", "#E8A33D", "\\\\\\"),
     "lock_wait": ("waiting: for locks", style.WAITING, "///"),
     "handoff": ("hand-off: of locks", "#B07AA1", "||"),
-    "slot_wait": ("for objects: waiting", "#F2C4DE", "++"),
+    "slot_wait": ("for other CPUs: objects, barriers", "#F2C4DE", "++"),
     "partner_wait": ("for the other side: waiting", "#B8B8B8", "**"),
     "think": ("thinking: between operations", "#F2F2F2", ""),
 }

@@ -148,7 +148,10 @@ def rich_table(sheet: Sheet) -> Group:
 
     # Rich has another box for terminals without lines; the command line's streams have a plain line for ours.
     kept = box.Box(str(box.SIMPLE_HEAD), ascii=True)
-    result = Table(box=kept, pad_edge=False, padding=(0, 1, 0, 0))
+    # Columns close up where that keeps a name from being folded.
+    needed = sum(max(map(len, column)) for column in zip(sheet.heads, *sheet.rows, strict=True)) + len(sheet.heads) + 1
+    apart = 0 if needed <= WIDTH < needed + len(sheet.heads) - 1 else 1
+    result = Table(box=kept, pad_edge=False, padding=(0, apart, 0, 0))
     for number, head in enumerate(sheet.heads):
         name = number < sheet.names
         result.add_column(

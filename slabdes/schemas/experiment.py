@@ -7,12 +7,12 @@ Leaves out what only holds of several keys together, such as batchcount up to li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from slabdes.config.fields import Frozen
 from slabdes.config.models import TABLES, Experiment
-from slabdes.config.sweeps import SWEEPS
+from slabdes.config.sweeps import QUICK, QUICK_MEANING, SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.schemas.machine import costs_properties
 from slabdes.schemas.toml import toml_schema
@@ -39,32 +39,30 @@ def experiment_schema() -> dict[str, Any]:
     schema = toml_schema(Experiment, "slabdes experiment")
     schema["$defs"]["Range"] = _RANGE
     schema["$defs"]["MachineConfig"]["properties"]["costs"] |= costs_properties()
-    schema["$defs"]["Lists"] = _lists_of_keys(schema["properties"])
+    keys = schema["properties"].keys() - {*SWEEPS}
+    schema["$defs"]["Lists"] = _by_key(_lists, sorted(keys))
     for name in SWEEPS:
-        schema["properties"][name] = {
-            "$ref": "#/$defs/Lists",
-            "description": schema["properties"][name]["description"],
-        }
+        schema["properties"][name] = {"$ref": "#/$defs/Lists", "description": schema["properties"][name]["description"]}
+    schema["properties"][QUICK] = {**_by_key(dict, schema["properties"]), "description": QUICK_MEANING}
     return schema
 
 
-def _lists_of_keys(top: Iterable[str]) -> dict[str, Any]:
-    """Dotted keys, each with lists of what the key may be; of others the first word must be a key or table of a file."""
+def _by_key(values: Callable[[dict[str, Any]], dict[str, Any]], first: Iterable[str]) -> dict[str, Any]:
+    """A table with dotted keys, each with `values` of what the key may be. Of others the first word must be one of `first`."""
     exact: dict[str, Any] = {}
     named: dict[str, Any] = {}
     for path, places in _places().items():
-        values = _lists({"$ref": places[0]} if len(places) == 1 else {"anyOf": [{"$ref": place} for place in places]})
+        value = values({"$ref": places[0]} if len(places) == 1 else {"anyOf": [{"$ref": place} for place in places]})
         if "NAME" in path:
-            named["^" + re.escape(path).replace("NAME", "[^.]+") + "$"] = values
+            named["^" + re.escape(path).replace("NAME", "[^.]+") + "$"] = value
         else:
-            exact[path] = values
-    tables = "|".join(key for key in top if key not in SWEEPS)
+            exact[path] = value
     return {
         "type": "object",
         "properties": exact,
         "patternProperties": named,
-        "additionalProperties": _lists({}),
-        "propertyNames": {"pattern": rf"^({tables})(\.|$)"},
+        "additionalProperties": values({}),
+        "propertyNames": {"pattern": rf"^({'|'.join(first)})(\.|$)"},
     }
 
 

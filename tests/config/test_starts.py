@@ -33,7 +33,7 @@ def test_a_new_file_is_an_experiment_of_its_kind(kind: str) -> None:
 @pytest.mark.parametrize("kind", WORKLOADS)
 def test_a_new_file_has_every_key(kind: str) -> None:
     names = {line.removeprefix("# ").partition(" = ")[0] for line in lines_of(kind)}
-    wanted = {key.path.rpartition(".")[2] for key in experiment_keys() if key.workload in ("", kind)} - {"sweep", "zip"}
+    wanted = {key.path.rpartition(".")[2] for key in experiment_keys() if key.workload in ("", kind)} - {"sweep", "zip", "quick"}
     assert wanted <= names
 
 

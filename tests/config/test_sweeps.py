@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import slabdes
-from slabdes.config import apply_settings, expand, parse_experiment
+from slabdes.config import apply_settings, expand, load_experiment, parse_experiment
 from slabdes.errors import InputError
 
 BASE = {"machine": {"preset": "numa-2x4"}, "workload": {"kind": "critical_section", "operations": 3}}
@@ -78,3 +80,48 @@ def test_a_zipped_study_has_a_point_for_each_place_of_its_lists() -> None:
     assert study.point(1).manifest.experiment["zip"] == {}
     compared = slabdes.compare(study, by="cpus")
     assert [pair.points for pair in compared.pairs] == [(0, 1)]
+
+
+QUICK = """
+[machine]
+preset = "numa-2x4"
+[[cache]]
+name = "a"
+size = 64
+[workload]
+kind = "burst"
+[sweep]
+"machine.cpus" = [1, 2, 8]
+"cache.a.limit" = [30, 60]
+"""
+
+
+def test_the_small_size_of_a_file_holds_when_it_is_asked_for_and_settings_go_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "e.toml"
+    file.write_text(f'{QUICK}[quick]\n"cache.a.limit" = 12\nreplications = 2\n"sweep.machine.cpus" = [1, 4]\n')
+    whole, small = load_experiment(file), load_experiment(file, quick=True)
+    assert whole.replications == 1
+    assert len(list(expand(whole))) == 6
+    assert [point.machine.cpus for _, point in expand(small)] == [1, 4]
+    assert (small.cache[0].limit, small.replications) == (12, 2)
+    assert load_experiment(file, ["replications=7"], quick=True).replications == 7
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("", "quick: the file has no such table"),
+        ("[quick]\n", "quick: the file has no such table"),
+        ("[quick]\nreplication = 2\n", "replication: unknown key"),
+        ('[quick]\n"machine.cpus" = 0\n', "machine.cpus: 0 is out of range"),
+        ('[quick]\n"cache.b.limit" = 8\n', "quick: 'b' is not in the list"),
+    ],
+)
+def test_a_small_size_that_is_not_there_or_wrong_is_told_in_a_line(tmp_path: Path, table: str, told: str) -> None:
+    file = tmp_path / "e.toml"
+    file.write_text(QUICK + table)
+    with pytest.raises(InputError, match=re.escape(told)):
+        load_experiment(file, quick=True)
+    file.write_text("quick = 3\n" + QUICK)
+    with pytest.raises(InputError, match="quick: not a table"):
+        load_experiment(file)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from slabdes.results.text import count_text, share_text, time_text
+import pytest
+from rich.console import Console
+
+from slabdes.results.text import WIDTH, Sheet, count_text, rich_table, share_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,9 @@ def test_counts_are_whole_or_have_three_digits(count: float | None, text: str) -
 @pytest.mark.parametrize(("share", "text"), [(0.0, "0 %"), (1e-6, "<0.1 %"), (0.1234, "12.3 %"), (1.0, "100.0 %"), (None, "-")])
 def test_a_share_that_is_not_zero_is_not_shown_as_zero(share: float | None, text: str) -> None:
     assert share_text(share) == text
+
+
+def test_columns_close_up_before_a_name_is_folded() -> None:
+    sheet = Sheet("a title", ("op", *(f"part {number}" for number in range(8))), 1, (("alloc", *["60.0 ±3.7 %"] * 7, "<0.1 %"),))
+    Console(width=WIDTH, file=(printed := StringIO())).print(rich_table(sheet))
+    assert any(line.strip().startswith("alloc 60.0 ±3.7 % 60.0") for line in printed.getvalue().splitlines())
