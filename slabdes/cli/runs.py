@@ -243,12 +243,7 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
-<<<<<<< HEAD
             result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools)
-            loads = _loads(result, experiment, spools, whole, jobs, _elsewhere(progress, folder)) if by_load else None
-    _show(result, folder, as_json, everything, loads, assumed)
-=======
-            result = _simulated(experiment, folder, jobs, resume, cells, progress, spools=spools)
         loads = ByLoadRun(result, experiment, folder)
         try:
             if by_load:
@@ -256,7 +251,6 @@ def replay(
         finally:  # what is finished is told, however the rest ends; after a signal nothing else would write it
             _show(result, folder, as_json, everything, loads.loads, assumed)
             sys.stdout.flush()
->>>>>>> trace13
 
 
 def _assumed(
