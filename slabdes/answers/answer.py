@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from slabdes.answers.causes import bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
+from slabdes.answers.missing import never_came
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.estimates import Row
@@ -53,7 +54,7 @@ def answer(view: View) -> list[str]:
     told = [_range(view)] if len(view.points) > 1 else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
-    return [*told, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
+    return [*never_came(view), *told, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:

@@ -30,8 +30,6 @@ from slabdes.engine.records import (
 from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import function_at
-from slabdes.paths.slab.upkeep import UpkeepSettings
-from slabdes.units import NS_PER_MS, ps_to_ns
 from slabdes.workload.programs import Workload
 
 
@@ -64,18 +62,8 @@ def make_records(
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
-        warnings=(*workload.warnings, *told, *_never(settings.upkeeps, cpus, elapsed)),
+        warnings=(*workload.warnings, *told),
     )
-
-
-def _never(upkeeps: UpkeepSettings, cpus: Sequence[TimedCpu], elapsed: int) -> Iterator[str]:
-    """What upkeep was asked for and would have come after the run's end."""
-    asked = {Upkeep.SLABINFO: ("/proc/slabinfo was never read", upkeeps.slabinfo_every)}
-    asked[Upkeep.SHRINK] = ("no cache was shrunk", upkeeps.shrink_first)
-    for upkeep, (told, first) in asked.items():
-        if first and not any(cpu.turns[upkeep].count for cpu in cpus):
-            took, after = (f"{ps_to_ns(time) / NS_PER_MS:g} ms" for time in (elapsed, first))
-            yield f"{told}: the run took {took}, the first time comes after {after}"
 
 
 def _merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ IRQ_WAIT: Final = "wait"
 NO_CACHE: Final = ""
 """The cache name of a lock or an operation that belongs to no cache."""
 
+_NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d.,]*(?: (?:ns|µs|ms|s)\b)?")
+"""What replications say otherwise by chance, with its unit; not the number in a name."""
 _CPU_TIMES: Final = (
     "start",
     "end",
@@ -190,9 +193,12 @@ class Frames:
         return Frames(**{name: frame.with_columns(pl.lit(point, pl.UInt32).alias("point")) for name, frame in self.items()})
 
     def warnings(self) -> list[str]:
-        """Every warning of every replication once, in order of appearance."""
-        told = (warning for warnings in self.runs["warnings"].to_list() for warning in warnings)
-        return list(dict.fromkeys(told))
+        """Every warning of every replication once, in order of appearance; of those that differ in numbers alone the first."""
+        told: dict[str, list[str]] = {}
+        for warning in (warning for warnings in self.runs["warnings"].to_list() for warning in warnings):
+            told.setdefault(_NUMBER.sub("", warning), []).append(warning)
+        alike = " (so, or with other numbers, in {} runs)"
+        return [first + (alike.format(len(more) + 1) if set(more) - {first} else "") for first, *more in told.values()]
 
     def digest(self) -> str:
         """The run's digest: over the points' digests in order. Depends on the records alone."""

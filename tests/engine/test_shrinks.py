@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import slabdes
+from slabdes.answers.answer import answer
 from slabdes.answers.tables import upkeep_sheet, view_of
 
 RAW = {
@@ -63,9 +64,14 @@ def test_an_invariant_that_a_shrink_broke_would_be_seen() -> None:
     assert run.digest == simulated(**ONCE).digest
 
 
-def test_what_never_came_is_told() -> None:
-    (told,) = simulated(shrink_at_ms=1e6).warnings
-    assert told.startswith("no cache was shrunk: the run took ")
+def test_what_never_came_is_told_first_and_once() -> None:
+    raw = RAW | {"replications": 3, "upkeep": {"shrink_at_ms": 1e6, "slabinfo_every_ms": 1e5}, "engine": "reference"}
+    told = answer(view_of(slabdes.simulate(raw)))
+    assert told[0].startswith("/proc/slabinfo was never read: the first time comes after 100 s, the longest run took ")
+    assert told[1].startswith("No cache was shrunk: the first time comes after 1000 s, ")
+    assert sum("was never read" in sentence for sentence in told) == 1
+    swept = slabdes.simulate(raw | {"upkeep": {}, "sweep": {"upkeep.shrink_at_ms": [0, 0.1, 1e6]}})
+    assert answer(view_of(swept))[0].startswith("No cache was shrunk with ")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import polars as pl
 import pytest
 from example import example_frames, example_records, section_records
 
@@ -96,6 +97,17 @@ def test_a_point_can_be_taken_out_and_one_that_is_not_there_is_named() -> None:
 
 def test_warnings_are_told_once() -> None:
     assert example_frames(replications=3).warnings() == ["one page allocation failed"]
+
+
+def test_warnings_that_differ_in_numbers_alone_are_told_once_with_how_many_there_are() -> None:
+    frames = example_frames(replications=4)
+    told = [["late by 1.5 ms, 7 times", "kmalloc-64: full"], ["late by 970 µs, 3 times"], [], ["kmalloc-128: full"]]
+    runs = frames.runs.with_columns(pl.Series("warnings", told, pl.List(pl.String)))
+    assert dataclasses.replace(frames, runs=runs).warnings() == [
+        "late by 1.5 ms, 7 times (so, or with other numbers, in 2 runs)",
+        "kmalloc-64: full",
+        "kmalloc-128: full",
+    ]
 
 
 def test_buckets_of_the_records_touch_each_other() -> None:
