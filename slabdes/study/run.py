@@ -23,7 +23,7 @@ from slabdes.folders import input_errors, scratch_folder, working_folder, workin
 from slabdes.results.cells import Cells
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
-from slabdes.results.frames import Frames, concat_frames
+from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
 from slabdes.results.partial import Partial, open_partial
 from slabdes.results.run import Run, run_of
@@ -35,6 +35,7 @@ from slabdes.study.executors import Hired
 from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
+from slabdes.study.pace import Pace
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.told import about_traces
@@ -43,7 +44,6 @@ from slabdes.study.workers import POLL_SECONDS
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
 """Adds to a run folder before it has its name, and tells how far it is."""
 
-SIMULATING = "simulating"
 Until = Callable[[Frames], int]
 """Sees the replications of every point so far, and says how many to add to each; 0 when they are enough."""
 
@@ -221,7 +221,7 @@ class _Study:
             while True:
                 engines = self._engines(points, partial)
                 gathering = Gathering(points, partial, known, self._each)
-                frames = concat_frames(self._gathered(gathering, engines, folder, workers))
+                frames = self._gathered(gathering, engines, folder, workers)
                 used |= set(engines.values())
                 more = 0 if self._until is None else self._until(frames)
                 if not more:
@@ -256,21 +256,21 @@ class _Study:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None
 
-    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path, workers: Hired) -> list[Frames]:
-        """The frames of every point, in order; what there is already is not run again."""
+    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path, workers: Hired) -> Frames:
+        """The frames of all points; what there is already is not run again."""
         left = gathering.left()
         tasks = [Task(point, number, engines[point.index], _log(folder, point, number)) for point, number in left]
         if tasks:
             prepare_engines(list({point.index: point for point, _number in left}.values()), engines, self._phase)
-        run = 0
-        self._report(gathering, run)
+        pace = Pace(gathering, self._phase)
+        pace.report()
         while True:
             aside: list[Task] = []
-            for task, records in self._run(tasks, gathering, aside, run, workers):
+            for task, records in self._run(tasks, gathering, aside, pace, workers):
                 self.inputs.check_while_running()
                 gathering.add(task.point, task.replication, records, task.log)
-                run += task.operations
-            self._report(gathering, run)
+                pace.ended(task.point, records)
+            pace.report()
             if not aside:
                 self._taken += gathering.taken
                 return gathering.frames()
@@ -280,7 +280,7 @@ class _Study:
             tasks = aside
 
     def _run(
-        self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], run: int, workers: Hired
+        self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], pace: Pace, workers: Hired
     ) -> Iterator[tuple[Task, Records]]:
         """Run tasks but for those that are cells meanwhile, and those that others run, which are put `aside`."""
 
@@ -290,15 +290,8 @@ class _Study:
                 aside.append(task)
             return bool(ours)
 
-        def report(operations: int) -> None:
-            self._report(gathering, run + operations)
-
-        for number, records in workers.run(tasks, report, begin):
+        for number, records in workers.run(tasks, pace.within_round(), begin):
             yield tasks[number], records
-
-    def _report(self, gathering: Gathering, run: int) -> None:
-        if self._phase is not None:
-            self._phase(SIMULATING, gathering.there + run, gathering.total)
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:
