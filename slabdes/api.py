@@ -173,26 +173,27 @@ def simulate(
     most: int = MOST_REPLICATIONS,
     cells: Path | str | None = None,
     executor: Where = None,
+    figures: bool = True,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
-    With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
-    and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes long shows
-    on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the experiment; by
-    default the file's name, where a file is given. `spools` has traces that were read before. With `precision`, replications are
-    added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either side at every
-    point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every study, and not
-    run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of concurrent.futures
-    (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's address, or "local" for
-    one of `jobs` workers here. Raises SlabdesError.
+    With `out` a run folder is written there: manifest, Parquet frames and, unless not wanted, `figures`. `jobs` processes share
+    replications and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes
+    long shows on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the
+    experiment; by default the file's name, where a file is given. `spools` has traces that were read before. With `precision`,
+    replications are added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either
+    side at every point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every
+    study, and not run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of
+    concurrent.futures (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's
+    address, or "local" for one of `jobs` workers here. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
     until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
-    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": _draw_figures, "where": where}
-    options |= {"cells": kept_in(cells), "executor": executor}
+    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
+    options |= {"cells": kept_in(cells), "executor": executor, "draw": _draw_figures if figures else None}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
         run = run_study(begun, phase=phase, spools=spools, until=until, **options)

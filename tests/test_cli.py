@@ -325,6 +325,15 @@ def test_a_replay_of_a_trace_alone_says_what_it_takes_and_answers_by_load(slabde
     assert (plain.err, "by load" in plain.out) == ("", False)
 
 
+def test_figures_are_not_drawn_where_they_are_not_wanted_and_later_all_the_same(slabdes: Slabdes) -> None:
+    done = slabdes("run", written(SMALL), "--no-figures", "--out", "out", "--engine", "reference", "--jobs", 1)
+    assert (done.code, done.err) == (0, "")
+    assert "\nresults and frames: out" in done.out
+    assert not Path("out/figures").exists()
+    replay = slabdes("replay", written(TRACE, "t.txt"), "--no-figures", "--no-by-load", "--machine", "uma-4", "--out", "replayed")
+    assert "\nresults and frames: replayed" in replay.out
+
+
 TRACES = Path(__file__).parent / "kernel61/traces"
 
 

@@ -19,6 +19,7 @@ from slabdes.cli.options import (
     CellsIn,
     Cluster,
     Engine,
+    Figures,
     Jobs,
     Json,
     Out,
@@ -61,6 +62,7 @@ def run(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    figures: Figures = True,
     cells: CellsIn = "",
     cluster: Cluster = None,
     everything: All = False,
@@ -83,7 +85,8 @@ def run(
     if precision:
         asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
     with at_work(folder) as progress:
-        result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, where=str(experiment), **asked)
+        more = {"where": str(experiment), "figures": figures, **asked}
+        result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, **more)
     _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
 
@@ -193,6 +196,7 @@ def replay(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    figures: Figures = True,
     cells: CellsIn = "",
     cluster: Cluster = None,
     everything: All = False,
@@ -243,7 +247,7 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
-            result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools)
+            result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools, figures=figures)
         loads = ByLoadRun(result, experiment, folder)
         try:
             if by_load:
@@ -308,6 +312,7 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
     """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
     from slabdes.answers.loads import load_answer
     from slabdes.answers.screen import as_plain, table
+    from slabdes.api import FIGURES
     from slabdes.results.text import WIDTH
 
     if as_json:
@@ -319,7 +324,8 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
     if loads is not None:
         tell(loads)
     print_rich(table(result, everything, str(out), assumed), WIDTH)
-    say(f"results, frames and figures: {out}{_known_before(result)}")
+    drawn = "results, frames and figures" if (out / FIGURES).exists() else "results and frames"
+    say(f"{drawn}: {out}{_known_before(result)}")
 
 
 def _known_before(result: Run) -> str:
