@@ -191,7 +191,7 @@ def simulate(
         where = str(experiment)
     loaded = experiment_of(experiment)
     until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
-    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": _draw_figures, "where": where}
+    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": draw_figures, "where": where}
     options |= {"cells": kept_in(cells), "executor": executor}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
@@ -247,7 +247,7 @@ def decide(
     looks = Looks(most, by)
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
-        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
+        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
         return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
 
@@ -326,7 +326,8 @@ def fit(
     return found
 
 
-def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+    """Draw a run's figures into its folder."""
     save_figures(frames, manifest, folder / FIGURES, progress)
 
 
