@@ -21,6 +21,7 @@ from slabdes.results.folder import write_parquet
 from slabdes.results.text import share_text
 from slabdes.study import tune as tuning
 from slabdes.study.cells import kept_in
+from slabdes.study.cluster import Where
 from slabdes.study.spools import Phase
 from slabdes.study.tune import MOST, TRIALS, objective
 
@@ -63,6 +64,7 @@ def tune(
     jobs: int = 1,
     resume: bool = False,
     cells: Path | str | None = None,
+    executor: Where = None,
     progress: Phase | None = None,
 ) -> Tuned:
     """The setting of an experiment with the least of a measure (or the most of operations/s), found by trying `trials` of them.
@@ -89,6 +91,7 @@ def tune(
             run={
                 "jobs": jobs,
                 "cells": kept_in(cells),
+                "executor": executor,
                 "where": str(experiment) if isinstance(experiment, Path | str) else None,
             },
             phase=phase,

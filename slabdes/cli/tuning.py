@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, CellsIn, Jobs, Json, Out, Resume, SetKeys
+from slabdes.cli.options import ALL_PROCESSORS, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys
 from slabdes.cli.output import print_json, print_sheet, progress_bar, say, say_paragraph
 from slabdes.cli.runs import RUNS
 from slabdes.folders import free_folder
@@ -37,6 +37,7 @@ def tune(
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
     cells: CellsIn = "",
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Find the best setting of an experiment's knobs.
@@ -53,7 +54,7 @@ def tune(
     loaded = load_experiment(experiment, settings)
     folder = out or free_folder(RUNS / f"{experiment.stem}-tuned", resume)
     options: dict[str, Any] = {"trials": trials, "most": most, "out": folder, "jobs": jobs, "resume": resume}
-    options["cells"] = cells or usual_folder()
+    options |= {"cells": cells or usual_folder(), "executor": cluster}
     hint(lambda: "; settings that were tried are kept, go on with --resume" if is_begun(folder) else "")
     with progress_bar() as progress:
         tuned = find(loaded, over, minimise=minimise, maximise=maximise, max_held=held or None, progress=progress, **options)

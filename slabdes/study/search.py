@@ -58,9 +58,8 @@ class Search:
         self.maximise, self.most_held = maximise, most_held
         self.trials = [Trial(0, written)]
         self._phase, self._options = phase, dict(options)
-        self._jobs = self._options.pop("jobs", 1)
         self._pace = math.inf
-        self._done, self._wanted = 0, 1
+        self._done, self._reached, self._wanted = 0, 0.0, 1
 
     def run(self, count: int) -> None:
         """Try `count` settings beside the experiment as written, or all there are. Raises InputError if that cannot be run."""
@@ -182,10 +181,11 @@ class Search:
         """Run a block of each trial and keep what comes of it; one that cannot be run is found by running each alone."""
         settings = [trial.settings for trial in trials]
         began, tasks = time.monotonic(), replications * len(trials)
-        jobs = 1 if self._pace * tasks < START_S else self._jobs
+        alone = self._pace * tasks < START_S
+        options = self._options | ({"jobs": 1, "executor": None} if alone else {})
         try:
             experiment = block_experiment(self.experiment, settings, block, replications)
-            frames = run_study(experiment, jobs=jobs, phase=self._report(tasks), **self._options).frames
+            frames = run_study(experiment, phase=self._report(tasks), **options).frames
             found = measured(frames, self.measure, len(trials))
         except InputError as error:
             if trials[0].number == 0:
@@ -195,8 +195,8 @@ class Search:
                     self._simulate([trial], block, replications)
                 return
             found = [{"values": [], "held": [], "refused": str(error)}]
-        spent = time.monotonic() - began
-        self._pace = spent / tasks if jobs == 1 else max(spent - START_S, 0) * min(jobs, tasks) / tasks
+        spent, jobs = time.monotonic() - began, options.get("jobs", 1)
+        self._pace = spent / tasks if alone or jobs == 1 else max(spent - START_S, 0) * min(jobs, tasks) / tasks
         for trial, told in zip(trials, found, strict=True):
             if len(told["values"]) < replications and "refused" not in told:
                 told = {"values": [], "held": [], "refused": f"not every replication has {self.measure}"}
@@ -214,8 +214,8 @@ class Search:
 
         def report(_what: str, done: int, total: int) -> None:
             share = done / total if total else 0.0
-            reached = min(begun + part * share, self._wanted)
-            phase(f"{SEARCHING}, {begun} of {self._wanted} done", round(_STEPS * reached), _STEPS * self._wanted)
+            self._reached = max(self._reached, min(begun + part * share, self._wanted))
+            phase(SEARCHING, round(_STEPS * self._reached), _STEPS * self._wanted)
 
         return report
 
