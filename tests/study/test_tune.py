@@ -111,10 +111,18 @@ def test_a_search_that_is_interrupted_anywhere_goes_on_and_ends_with_the_same_by
     for _attempt in range(2):
         with pytest.raises(KeyboardInterrupt):
             slabdes.tune(BASE, OVER, out=again, resume=True, progress=interrupt, **WANTED)
+    record = again.with_name("again.partial") / "trials.jsonl"
+    with record.open("ab") as file:
+        file.write(b'{"key": "[0, {')  # as a process leaves it that is killed while it writes
     with pytest.raises(InputError, match="holds a search of this experiment that has not ended; allowed: --resume"):
         slabdes.tune(BASE, OVER, out=again, **WANTED)
     with pytest.raises(InputError, match=r"another experiment: tune.trials was 6, is 9"):
         slabdes.tune(BASE, OVER, out=again, resume=True, **(WANTED | {"trials": 9}))
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"values": [', b'"values": ["x", ', 1))
+    with pytest.raises(InputError, match=r"trials.jsonl: damaged; allowed: to remove again.partial and start again"):
+        slabdes.tune(BASE, OVER, out=again, resume=True, **WANTED)
+    record.write_bytes(whole)
     slabdes.tune(BASE, OVER, out=again, resume=True, **WANTED)
     for name in KEPT:
         assert (again / name).read_bytes() == (folder / name).read_bytes()
