@@ -193,7 +193,7 @@ def simulate(
     loaded = experiment_of(experiment)
     until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
     options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
-    options |= {"cells": kept_in(cells), "executor": executor, "draw": _draw_figures if figures else None}
+    options |= {"cells": kept_in(cells), "executor": executor, "draw": draw_figures if figures else None}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
         run = run_study(begun, phase=phase, spools=spools, until=until, **options)
@@ -248,7 +248,7 @@ def decide(
     looks = Looks(most, by)
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
-        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
+        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
         return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
 
@@ -327,7 +327,8 @@ def fit(
     return found
 
 
-def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+    """Draw a run's figures into its folder."""
     save_figures(frames, manifest, folder / FIGURES, progress)
 
 

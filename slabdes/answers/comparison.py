@@ -26,6 +26,7 @@ from slabdes.answers.figures import (
 from slabdes.errors import shown
 from slabdes.measures.compare import Compared, Comparison, Pair
 from slabdes.measures.differences import Setting
+from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
 from slabdes.stats.intervals import Interval
@@ -34,8 +35,6 @@ MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
 _TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES}
-HIGHER_IS_BETTER: Final = ("operations_per_s",)
-"""Of times and waiting, less is better."""
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
 
 SPREAD: Final = "±: half the 95 % interval over replications, in % of a side's figure or of a ratio (of a share, in points)."

@@ -11,10 +11,11 @@ from math import inf, isfinite
 from typing import Final
 
 from slabdes.answers.answer import LITTLE, PARTS
-from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, few_cells, lock_sentence, measure_name, side_text
+from slabdes.answers.comparison import change_text, few_cells, lock_sentence, measure_name, side_text
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.measures.causes import Causes, Share
 from slabdes.measures.compare import Compared, Comparison, resolution_of
+from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, Sheet, share_text, time_text
@@ -47,7 +48,7 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
     first, second = compared.sides
     values = f"{side_text(row.measure, row.second)} against {side_text(row.measure, row.first)}"
     name = measure_name(row.measure)
-    by = _relative(row)
+    by = relative_text(row)
     if outcome is Outcome.ALIKE:
         least = max(looks.indifference, resolution_of(row.measure))
         more = f" by more than {share_text(least)}" if least and row.difference.half_width else ""
@@ -58,7 +59,7 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
     return f"{second} is {'better' if better else 'worse'} than {first} in {name}: {values}, {by}."
 
 
-def _relative(row: Compared) -> str:
+def relative_text(row: Compared) -> str:
     """The difference in per cent of the first side, with its interval; a share's in points."""
     change = row.difference
     if row.measure == "share_waiting" or not row.first.value or change.low is None or change.high is None:

@@ -11,12 +11,15 @@ from typing import Final
 
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.compare import MEASURES, RATES
-from slabdes.measures.estimates import Estimated
+from slabdes.measures.estimates import Estimated, apart
+from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval
 
 _SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
 _TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "p999": "p999_ns"}
+HIGHER_IS_BETTER: Final = ("operations_per_s",)
+"""Of times and waiting, less is better."""
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
@@ -29,11 +32,22 @@ def measure_of(name: str, where: str = "--decide") -> str:
     return found
 
 
-def intervals(frames: Frames, measure: str) -> dict[int, Interval]:
+def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> dict[int, Interval]:
     """A measure of each point that has it, with its interval over replications; not a number where too few samples tell it."""
-    figures = Estimated(frames)
+    figures = Estimated(frames, confidence)
     if measure in RATES:
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
     op, _, time = measure.partition("_")
     rows = [row for row in figures.rows("summary") if row["op"] == op]
-    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], CONFIDENCE)) for row in rows}
+    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], confidence)) for row in rows}
+
+
+def alone(frames: Frames, measure: str) -> dict[int, list[float]]:
+    """A measure of each replication alone, by point; replications and points without it are left out."""
+    separate, whose = apart(frames)
+    op, _, time = ("", "", measure) if measure in RATES else measure.partition("_")
+    found: dict[int, dict[int, float]] = {}
+    for row in metrics.summary(separate).iter_rows(named=True):
+        if op in ("", row["op"]) and row[time] is not None:
+            found.setdefault(whose[row["point"]], {})[row["point"]] = float(row[time])
+    return {point: list(values.values()) for point, values in found.items()}

@@ -66,7 +66,7 @@ def outcome_of(row: Compared, looks: Looks) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Until:
+class UntilDecided:
     """Looks at the sides at their next number of replications."""
 
     measure: str
@@ -92,7 +92,7 @@ def decide(
     `options` are those of `run_study`. Raises InputError for sides that cannot be run, and a measure that they do not have.
     """
     sides = sides_of(experiment, first, second).model_copy(update={"replications": looks.fewest})
-    until = _Until(measure, looks)
+    until = UntilDecided(measure, looks)
     run = run_study(sides, until=until, **options)
     settings = tuple(Setting(key, *values) for key, values in sides.zip.items())
     repeated = run.manifest.replications
@@ -101,11 +101,11 @@ def decide(
     if row is None:
         few = f"{measure} with {repeated} replications: {pair.few[measure]}"
         raise InputError("--decide", few, allowed="more replications (--most), or longer ones")
-    compared = Comparison(_names(settings), "", (pair,), settings, 0, True, (repeated, repeated))
+    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (repeated, repeated))
     return Decided(run, compared, measure, outcome_of(row, looks), looks)
 
 
-def _names(settings: Sequence[Setting]) -> tuple[str, str]:
+def names_of(settings: Sequence[Setting]) -> tuple[str, str]:
     """What the sides are called: by the last words of their keys, `limit 60, batchcount 30`."""
 
     def name(side: Callable[[Setting], Any]) -> str:
