@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What users import to turn an experiment's knobs: tune. Thin, as `api` is, whose other half it is.
+"""What users import to turn an experiment's knobs: tune, sensitivity. Thin, as `api` is, whose other half it is.
 
 Leaves out the search (`study.tune`) and its words and figure (`answers`, `plots`).
 """
@@ -13,12 +13,15 @@ from typing import Any
 
 from slabdes.activity import seen
 from slabdes.answers.comparison import measure_name
+from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer
 from slabdes.answers.tuning import settings_text, tuning_answer
 from slabdes.api import FIGURES, draw_figures, experiment_of
 from slabdes.config import Experiment
 from slabdes.config.knobs import bytes_of, knobs_of
+from slabdes.measures.names import measure_of
 from slabdes.results.folder import write_parquet
 from slabdes.results.text import share_text
+from slabdes.study import sensitivity as sensitive
 from slabdes.study import tune as tuning
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
@@ -49,6 +52,73 @@ class Tuned(tuning.Tuned):
         """All of it as plain values: answer, best setting, commands, and a row a trial."""
         told = {"answer": tuning_answer(self), "outcome": self.outcome.value, "measure": self.measure}
         return {**told, "best": dict(self.settings), "commands": self.commands(), "trials": self.frame().to_dicts()}
+
+
+class Sensitivity(sensitive.Sensitivity):
+    """Which knobs matter, in words when printed: see `slabdes.study.sensitivity.Sensitivity`."""
+
+    def __str__(self) -> str:
+        """The answer."""
+        return "\n".join(sensitivity_answer(self))
+
+    def figure(self) -> Any:
+        """What each knob does, a bar each, beside what chance does."""
+        from slabdes.plots.tuning import sensitivity_figure
+
+        every = (*self.effects, self.chance)
+        names = [*(knob_name(one.key, self) for one in self.effects), "chance (other random numbers)"]
+        totals = [(one.total.value, one.total.low or 0.0, one.total.high or 0.0) for one in every]
+        name, about = measure_name(self.measure), f"{self.run.manifest.name} · {METHOD_NAMES[self.method]}"
+        level = share_text(self.chance.total.confidence)
+        share = self.method == "sobol"
+        label = f"part of the variance of {name}" if share else f"change of {name} along the whole range"
+        title = (f"Which knob matters to {name}; bars: {level} intervals by bootstrap", f"{about} · {self.settings} settings")
+        return sensitivity_figure(names, totals, label, title, self.measure.endswith("_ns") and not share)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values: answer, method, and a row a knob."""
+        told = {"answer": sensitivity_answer(self), "measure": self.measure, "method": self.method, "samples": self.samples}
+        return {**told, "mean": self.mean, "effects": self.frame().to_dicts()}
+
+
+def sensitivity(
+    experiment: Experiment | Mapping[str, Any] | Path | str,
+    over: Mapping[str, Any] | Sequence[str],
+    measure: str = "alloc.mean",
+    *,
+    method: str = "morris",
+    samples: int | None = None,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    cells: Path | str | None = None,
+    executor: Where = None,
+    progress: Phase | None = None,
+) -> Sensitivity:
+    """What each knob of an experiment does to a measure over its range, beside what chance does.
+
+    `over` as in `tune`. `method`: morris (few runs: which matter) or sobol (more: parts of the variance); `samples` of it. The
+    rest is as in `simulate`. Needs SALib (`pip install "slabdes[sensitivity]"`). Raises SlabdesError.
+    """
+    with seen(progress) as phase:
+        found = sensitive.sensitivity(
+            experiment_of(experiment),
+            measure_of(measure, "--measure"),
+            knobs_of(over),
+            method=method,
+            samples=samples,
+            out=None if out is None else Path(out),
+            resume=resume,
+            phase=phase,
+            draw=_draw_sensitivity,
+            run={
+                "jobs": jobs,
+                "cells": kept_in(cells),
+                "executor": executor,
+                "where": str(experiment) if isinstance(experiment, Path | str) else None,
+            },
+        )
+    return Sensitivity(**vars(found))
 
 
 def tune(
@@ -109,3 +179,14 @@ def _draw_tuned(found: tuning.Tuned, folder: Path, progress: Phase | None) -> No
     tuned.frame().write_csv(folder / "trials.csv")
     (folder / "tuning.json").write_text(json.dumps(tuned.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     save_figure(tuned.figure(), folder / FIGURES / TUNING)
+
+
+def _draw_sensitivity(found: sensitive.Sensitivity, folder: Path, progress: Phase | None) -> None:
+    """What a run folder of a study of sensitivity has beside a run's own: `sensitivity.csv`, `.parquet`, `.json` and a figure."""
+    from slabdes.plots.tuning import SENSITIVITY, save_figure
+
+    told = Sensitivity(**vars(found))
+    write_parquet(told.frame(), folder / "sensitivity.parquet")
+    told.frame().write_csv(folder / "sensitivity.csv")
+    (folder / "sensitivity.json").write_text(json.dumps(told.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_figure(told.figure(), folder / FIGURES / SENSITIVITY)

@@ -58,7 +58,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "plots": frozenset({"measures", "results", "stats"}),
     "answers": frozenset({"measures", "results", "stats"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
-    "tuning": frozenset({"answers", "api", "config", "results", "study", "plots"}),
+    "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
     "cli": frozenset(
         {
             "answers",
@@ -90,7 +90,13 @@ ROOMS: dict[str, frozenset[str]] = {
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or
 one module of a room."""
 
-ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference", "optuna": "study.proposals"}
+ONLY_IN = {
+    "networkx": "machine",
+    "matplotlib": "plots",
+    "simpy": "engine.reference",
+    "optuna": "study.proposals",
+    "SALib": "study.sensitivity",
+}
 """Libraries that have one user."""
 PLAIN = ("allocator", "errors", "lowering", "printable", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""

@@ -27,6 +27,7 @@ from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet, count_text, numbers_text, share_text, time_text
+from slabdes.results.upkeep import NAMES
 
 MOST_POINTS: Final = 12
 """Settings of which a table shows all (assumed: a screen)."""
@@ -275,10 +276,6 @@ def interrupts_sheet(view: View) -> Sheet:
     return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
-UPKEEP: Final = {"reap": "cache_reap", "slabinfo": "/proc/slabinfo", "shrink": "shrink", "drain": "do_drain"}
-"""What turns of upkeep are called in tables and sentences, by their labels in frames."""
-
-
 def upkeep_sheet(view: View) -> Sheet:
     """How long turns of upkeep took, what they hold and give back; no rows where a run ends before the first."""
     rows = view.figures.rows("upkeep")
@@ -286,7 +283,7 @@ def upkeep_sheet(view: View) -> Sheet:
 
     def cells(row: Row) -> Sequence[str]:
         times = (time(row, "mean_ns"), time(row, "p99_ns"), time_text(row["max_ns"]), time(row, "held_ns"), time(row, "lost_ns"))
-        return UPKEEP[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
+        return NAMES[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
 
     back = ("slabs back",) if reaped else ()
     heads = ("upkeep", "turns", "mean", "p99", "max", "holds locks", "others wait", *back)
@@ -302,7 +299,7 @@ def upkeep_locks_sheet(view: View) -> Sheet:
     def cells(row: Row) -> Sequence[str]:
         holds = (time(row, "turn_ns"), count_text(row["holds"]), time_text(row["max_hold_ns"]))
         waits = (count_text(row["waits"]), time_text(row["max_wait_ns"]), share_text(row["lost_share"]))
-        return UPKEEP[row["upkeep"]], lock_name(row), *holds, *waits
+        return NAMES[row["upkeep"]], lock_name(row), *holds, *waits
 
     heads = ("upkeep", "lock", "held a turn", "holds", "longest", "waits", "longest", "of time lost")
     return _sheet(view, f"locks held for upkeep, and waits of others behind that{rest}", rows, heads, 2, cells, points)

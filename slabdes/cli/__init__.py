@@ -44,6 +44,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "lock-stat": reading.lock_stat,
     "compare": comparing.compare,
     "tune": tuning.tune,
+    "sensitivity": tuning.sensitivity,
     "conform": conformance.conform,
     "geometry": conformance.geometry,
     "bench": measuring.bench,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands that turn an experiment's knobs: tune. Leaves out what is said of it (`answers`)."""
+"""Commands that turn an experiment's knobs: tune, sensitivity. Leaves out what is said of it (`answers`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from slabdes.cli.options import ALL_PROCESSORS, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys
 from slabdes.cli.output import print_json, print_sheet, progress_bar, say, say_paragraph
-from slabdes.cli.runs import RUNS
+from slabdes.cli.runs import RUNS, at_work
 from slabdes.folders import free_folder
 from slabdes.signals import hint
 
@@ -71,4 +71,51 @@ def tune(
         say("to apply the best, as root on a SLAB kernel:")
         for command in commands:
             say(command)
+    say(f"results, frames and figures: {folder}")
+
+
+def sensitivity(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
+    over: Over = [],  # noqa: B006 -- typer needs a list and never changes it
+    measure: Annotated[
+        str, typer.Option("--measure", metavar="MEASURE", help="On what: alloc.p99, operations/s, waiting ...")
+    ] = "alloc.mean",
+    method: Annotated[
+        str, typer.Option("--method", metavar="NAME", help="morris: which knobs matter; sobol: parts of the variance, more runs.")
+    ] = "morris",
+    samples: Annotated[
+        int | None, typer.Option("--samples", metavar="N", help="Trajectories (morris, 16) or samples (sobol, 64).")
+    ] = None,
+    settings: SetKeys = [],  # noqa: B006 -- as above
+    out: Out = None,
+    jobs: Jobs = ALL_PROCESSORS,
+    resume: Resume = False,
+    cells: CellsIn = "",
+    cluster: Cluster = None,
+    as_json: Json = False,
+) -> None:
+    """Say which knobs of an experiment matter at all, over their ranges.
+
+    Settings all over the ranges are run; what each knob does to the measure is told with its interval, beside what other random
+    numbers do. Needs SALib: pip install "slabdes[sensitivity]".
+    """
+    from slabdes.config import load_experiment
+    from slabdes.study.cells import usual_folder
+    from slabdes.tuning import sensitivity as study
+
+    loaded = load_experiment(experiment, settings)
+    folder = out or free_folder(RUNS / f"{experiment.stem}-sensitivity", resume)
+    options: dict[str, Any] = {"method": method, "samples": samples, "out": folder, "jobs": jobs, "resume": resume}
+    options |= {"cells": cells or usual_folder(), "executor": cluster}
+    with at_work(folder) as progress:
+        told = study(loaded, over, measure, progress=progress, **options)
+    if as_json:
+        print_json({"folder": str(folder), **told.plain()})
+        return
+    from slabdes.answers.sensitivity import sensitivity_answer, sensitivity_sheet
+
+    for sentence in sensitivity_answer(told):
+        say_paragraph(sentence)
+    say("")
+    print_sheet(sensitivity_sheet(told))
     say(f"results, frames and figures: {folder}")

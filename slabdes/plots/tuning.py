@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TUNING: Final = "tuning.png"
+SENSITIVITY: Final = "sensitivity.png"
 _WIDE: Final = 3.0
 """Values of which the greatest is more than so many times the least go on a log axis."""
 _TRIED: Final[dict[str, Any]] = {"color": "#8A8A8A", "marker": ".", "linestyle": "none", "markersize": 6}
@@ -90,3 +91,28 @@ def save_figure(figure: Figure, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=style.DPI)
     return path
+
+
+def sensitivity_figure(
+    names: Sequence[str], totals: Sequence[tuple[float, float, float]], label: str, title: Sequence[str], time: bool
+) -> Figure:
+    """A bar a knob (value, low, high), the greatest on top; the last is chance's, beyond which a knob has to reach."""
+    figure = style.new_figure(8.5, 1.8 + 0.45 * len(names))
+    style.title(figure, *title)
+    axes = figure.subplots()
+    places = list(range(len(names)))[::-1]
+    for number, (place, (value, low, high)) in enumerate(zip(places, totals, strict=True)):
+        chance = number == len(names) - 1
+        look: dict[str, Any] = {"color": "white", "edgecolor": "#000000", "hatch": "///"} if chance else {"color": "#0072B2"}
+        axes.barh(place, value, height=0.6, **look)
+        axes.errorbar([value], [place], xerr=[[value - low], [high - value]], color="#000000", capsize=4, linewidth=1.5)
+    reach = totals[-1][2]
+    axes.axvline(reach, color="#D55E00", linestyle="--", linewidth=1.5, label="what chance does, at most")
+    axes.set_yticks(places, [style.tick_text(name) for name in names])
+    axes.set_xlim(0.0, 1.08 * max(high for _value, _low, high in totals) or 1.0)
+    if time:
+        axes.xaxis.set_major_formatter(lambda value, _position: style.time_label(value))
+    axes.set_xlabel(label)
+    style.grid(axes, "x")
+    style.legend_below(figure, axes)
+    return figure
