@@ -23,7 +23,7 @@ from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import DPI
-from slabdes.plots.tails import tails_figure
+from slabdes.plots.tails import interrupts_figure, tails_figure
 from slabdes.plots.time_shares import time_figure
 from slabdes.plots.upkeep import has_upkeep, upkeep_figure
 from slabdes.results import metrics
@@ -51,9 +51,9 @@ def save_figures(
 ) -> list[Path]:
     """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
 
-    `upkeep.png`, too, where there was any. Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log`
-    throughput on logarithmic axes. The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be
-    written.
+    `upkeep.png` and `interrupts.png`, too, where there were any. Of many machines some are drawn, of a sweep what `choice` says
+    or `points`; with `log` throughput on logarithmic axes. The folder is made if it is not there. Returns the paths. Raises
+    InputError if they cannot be written.
     """
     written = []
     drawn = _figures(frames, manifest, points, log)
@@ -106,6 +106,8 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     }
     if has_upkeep(frames):
         drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
+    if frames.interrupting().latency.height:
+        drawn["interrupts"] = lambda: interrupts_figure(some, manifest)
     if frames.points.height > 1:
         drawn["scaling"] = lambda: scaling_figure(sweep, manifest, log=log)
         drawn["tails"] = lambda: tails_figure(sweep, manifest)

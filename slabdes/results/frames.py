@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation, Records, Spent, UpkeepAtLock, bucket_bounds
@@ -146,6 +146,14 @@ class Frames:
         """Each frame with its name."""
         for part in fields(self):
             yield part.name, getattr(self, part.name)
+
+    def interrupting(self) -> Frames:
+        """The same with times of interrupts in place of latencies, `off` and `wait` for the operation, in one path."""
+        import polars as pl
+
+        times = self.interrupt_times.filter(pl.col("what").is_in([IRQS_OFF, IRQ_WAIT])).rename({"what": "op"})
+        named = times.with_columns(pl.lit("").alias("cache"), pl.lit("interrupt").alias("path"))
+        return replace(self, latency=named.select(self.latency.columns))
 
     def point_numbers(self) -> list[int]:
         """The numbers of the points, in order."""

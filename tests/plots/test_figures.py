@@ -15,6 +15,7 @@ from example import example_frames, example_manifest, example_records, section_r
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+import slabdes
 from slabdes.config import Discipline
 from slabdes.engine.records import Histogram
 from slabdes.engine.records import Path as ServedBy
@@ -220,6 +221,18 @@ def test_save_writes_the_figures_that_a_run_has_and_none_else(tmp_path: Path) ->
     assert names == ["latency.png", "nodes.png", "time.png", "machine-xeon-2s.png"]
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_interrupts_are_drawn_where_some_came_and_waits_of_nothing_do_not_stretch_the_axis(tmp_path: Path) -> None:
+    raw = {
+        "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 64}], "interrupts": {"mean_ns": 3000.0},
+        "workload": {"kind": "burst", "objects": 200}, "engine": "reference",
+    }  # fmt: skip
+    run = slabdes.simulate(raw, progress=False)
+    assert "interrupts.png" in [path.name for path in save_figures(run.frames, run.manifest, tmp_path)]
+    off, wait = run.plot.interrupts().axes
+    assert (off.get_title(), wait.get_title()) == ("interrupts off, at a time", "waits of interrupts")
+    assert wait.get_xlim()[0] > 0.1
 
 
 def test_a_machine_named_like_a_path_is_saved_inside_the_folder(tmp_path: Path) -> None:
