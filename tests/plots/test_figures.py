@@ -218,7 +218,7 @@ def test_save_writes_the_figures_that_a_run_has_and_none_else(tmp_path: Path) ->
     single = example_frames(operations=60)
     manifest = example_manifest(single, {"xeon-2s": layout(2)})
     names = [path.name for path in save_figures(single, manifest, tmp_path / "one")]
-    assert names == ["latency.png", "nodes.png", "time.png", "machine-xeon-2s.png"]
+    assert names == ["latency.png", "nodes.png", "time.png", "interrupts.png", "machine-xeon-2s.png"]
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
 
@@ -240,7 +240,7 @@ def test_a_machine_named_like_a_path_is_saved_inside_the_folder(tmp_path: Path) 
     manifest = example_manifest(frames, {"../../etc/m": layout(1), "..-..-etc-m": layout(1)})
     drawn = [path.name for path in save_figures(frames, manifest, tmp_path) if path.name.startswith("machine")]
     assert drawn == ["machine-..-..-etc-m.png", "machine-..-..-etc-m~2.png"]
-    assert sorted(path.name for path in tmp_path.iterdir())[1:3] == sorted(drawn)
+    assert {path.name for path in tmp_path.iterdir()} >= set(drawn)
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
