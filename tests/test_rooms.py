@@ -48,7 +48,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
     "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
-    "study.bench": STUDY | {"allocator.state", "allocator.pages"},
+    "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
         {"config", "allocator", "paths", "paths.slab", "workload", "dumps", "engine.clockless", "engine.compiled"}
