@@ -33,7 +33,7 @@ _LOOK_OF: Final = {
     "allocator": {"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
     "discipline": {"qspinlock": 0, "ticket": 2, "tas": 3, "cna": 1},
 }
-"""What looks the same wherever it is drawn: kernels and locks. Others of them look like none of these."""
+"""What looks the same wherever it is drawn: kernels and locks. Others need no entry: in one figure no two look alike."""
 WAITING: Final = "#D55E00"
 """Of time spent waiting for locks."""
 FAINT: Final = "#CCCCCC"

@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import slabdes
-from slabdes.config import Discipline
+from slabdes.config import AllocatorVersion, Discipline
 from slabdes.engine.records import Histogram
 from slabdes.engine.records import Path as ServedBy
 from slabdes.errors import InputError
@@ -69,10 +69,12 @@ def test_no_two_lines_of_a_family_look_the_same_without_colour() -> None:
     assert len(set(looks)) == len(looks)
 
 
-def test_a_discipline_without_a_look_of_its_own_looks_like_no_other() -> None:
-    known = [value_style("lock.discipline", name, 0)["marker"] for name in Discipline]
-    made_up = [value_style("lock.discipline", "made up", number)["marker"] for number in range(4)]
-    assert len({*known, *made_up}) == len(known) + len(made_up)
+@pytest.mark.parametrize(("key", "names"), [("lock.discipline", Discipline), ("allocator", AllocatorVersion)])
+def test_values_of_a_key_look_like_no_other_in_one_figure_with_a_look_of_their_own_or_without(key: str, names: list[str]) -> None:
+    """`number` is the place in the figure's family: who adds a discipline or a kernel need not give it a look."""
+    drawn = [*names, "one more", "and another"]
+    markers = [value_style(key, name, number)["marker"] for number, name in enumerate(drawn)]
+    assert len(set(markers)) == len(drawn), dict(zip(drawn, markers, strict=True))
 
 
 def test_no_two_parts_of_a_bar_look_alike_in_grey() -> None:
