@@ -214,15 +214,18 @@ def sweep(
     return Study(run.manifest, run.frames)
 
 
-def compare(first: Source, second: Source | None = None, *, by: str = "", confidence: float = CONFIDENCE) -> Comparison:
+def compare(
+    first: Source, second: Source | None = None, *, by: str = "", against: str = "", confidence: float = CONFIDENCE
+) -> Comparison:
     """What `second` changes against `first`: rates, times and waiting, paired by replication.
 
     Each is a Run, a Study or a run folder; their points with the same machine, CPUs and settings are set side by side, or, if
-    both have a single point, just these. With `by`, one study's values of that key are compared. Raises InputError.
+    both have a single point, just these. With `by`, one study's values of that key are compared with `against`, or with the
+    first. Raises InputError.
     """
     one, other = _run_of(first), None if second is None else _run_of(second)
     sides = ("first", "second") if other is None or _side(one) == _side(other) else (_side(one), _side(other))
-    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence)))
+    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence, against)))
 
 
 def decide(

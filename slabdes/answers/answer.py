@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.causes import bunched
+from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.tables import View
@@ -20,8 +20,6 @@ from slabdes.results.text import count_text, share_text, time_text
 from slabdes.stats.intervals import Interval, paired_difference
 from slabdes.stats.pairs import ratio
 
-LITTLE: Final = 0.01
-"""A share of time that is not worth a sentence (assumed)."""
 MOST_LOCKS: Final = 3
 MOST_SERIES: Final = 3
 WIDE: Final = 0.2
@@ -34,18 +32,6 @@ UPKEEP_TURNS: Final = {
     "shrink": "Shrinks",
     "drain": "Calls of do_drain for a shrink",
 }
-PARTS: Final = {
-    "think": "thinking, outside the allocator",
-    "slot_wait": "waiting for other CPUs: for objects, or at a barrier",
-    "partner_wait": "waiting for the other side of the exchange",
-    "line": "waiting for cache lines",
-    "local_memory": "waiting for memory",
-    "remote_memory": "waiting for another node's memory",
-    "pages": "the page allocator",
-    "first_touch": "the first touch of objects",
-    "work": "the paths' own work",
-}
-"""What the parts of a CPU's time are, but for locks."""
 
 
 def answer(view: View) -> list[str]:

@@ -14,7 +14,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import SPREAD, comparison_about, comparison_answer, comparison_sheets
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets, spread_remark
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
@@ -22,12 +22,15 @@ from slabdes.measures.compare import Comparison
 from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
+from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
 
 MOST_MACHINES = 3
+SPREAD = "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+ONE = "1 replication: no interval."
 
 
 def about(run: Run) -> list[str]:
@@ -78,7 +81,7 @@ def warnings(run: Run) -> list[str]:
 def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
     """What is said once beneath the tables: what ± is, where there is any; and where other settings and rows are seen."""
     if view.run.manifest.replications > 1:
-        yield "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+        yield SPREAD
     if view.everything:
         return
     if len(view.points) > 1:
@@ -159,7 +162,7 @@ def comparison_table(compared: Comparison, everything: bool = False, folder: str
     parts: list[RenderableType] = [plain_text(line) for line in told]
     parts += [rich_table(sheet) for sheet in comparison_sheets(compared, everything)]
     if min(compared.replications) > 1:
-        parts.append(plain_text(fill(SPREAD, WIDTH)))
+        parts.append(plain_text(fill(spread_remark(CONFIDENCE), WIDTH)))
     return Group(*parts)
 
 

@@ -72,14 +72,16 @@ def run(
 
     Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
     manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
-    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays.
+    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays. An experiment
+    that does not say how many `replications` it has is run with 5.
     """
     from slabdes.config import load_experiment
+    from slabdes.config.starts import replicated
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
-    loaded = load_experiment(experiment, changes, caches, quick)
+    loaded = replicated(load_experiment(experiment, changes, caches, quick))
     folder = out or free_folder(RUNS / experiment.stem, resume)
     asked: dict[str, Any] = {}
     if precision:
@@ -177,7 +179,7 @@ def replay(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
-    ] = 1,
+    ] = 3,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Of each --cache: objects of a CPU's array.")
     ] = None,

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.errors import InputError, shown
-from slabdes.measures.compare import Compared, Comparison, Pair, compare_points, resolution_of
+from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
+from slabdes.measures.names import resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
