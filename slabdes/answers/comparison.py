@@ -26,7 +26,7 @@ from slabdes.answers.figures import (
 from slabdes.answers.tables import UPKEEP
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
-from slabdes.measures.compare import Compared, Comparison, Pair
+from slabdes.measures.compare import Compared, Comparison, Pair, different
 from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
@@ -167,12 +167,13 @@ def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
 
 
 def _times(pair: Pair) -> Iterator[str]:
-    """Which times are better and worse by more than chance."""
+    """Which times are better and worse by more than chance, all measures looked at together."""
+    told = different(pair.rows)
     for sign, word in ((1, "Shorter"), (-1, "Longer")):
-        rows = [row for row in pair.rows if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
+        rows = [row for row in told if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
         if rows:
-            told = [_change(row) for row in rows[:4]]
-            yield f"{word}: {listed([*told, f'{len(rows) - 4} more'] if len(rows) > 4 else told)}."
+            some = [_change(row) for row in rows[:4]]
+            yield f"{word}: {listed([*some, f'{len(rows) - 4} more'] if len(rows) > 4 else some)}."
 
 
 def _opposed(pair: Pair) -> Iterator[str]:

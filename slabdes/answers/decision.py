@@ -7,7 +7,6 @@ Leaves out how it was come to (`study.decide`).
 from __future__ import annotations
 
 from math import inf, isfinite
-from typing import Final
 
 from slabdes.answers.causes import why
 from slabdes.answers.comparison import (
@@ -19,16 +18,13 @@ from slabdes.answers.comparison import (
     spread_remark,
 )
 from slabdes.answers.figures import few_remarks, point_name, ratio_text
-from slabdes.measures.compare import Compared, Comparison
+from slabdes.measures.compare import ERROR, Compared, Comparison, different
 from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, Sheet, share_text
-from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
+from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval
-
-ERROR: Final = 0.05
-"""What a measure is called different at, all measures together."""
 
 
 def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks: Looks) -> list[str]:
@@ -83,7 +79,7 @@ def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:
 def decision_sheet(compared: Comparison) -> Sheet:
     """Every measure of both sides, those that differ most in proportion first; `sure` is told after Holm's correction."""
     rows = sorted(compared.rows, key=lambda row: -_effect(row))
-    worth = holm([p_value_of(row.difference) for row in rows])
+    told = different(rows)
     cells = (
         (
             measure_name(row.measure),
@@ -91,9 +87,9 @@ def decision_sheet(compared: Comparison) -> Sheet:
             side_text(row.measure, row.second),
             ratio_text(row.ratio),
             change_text(row),
-            "yes" if p <= ERROR and not row.difference.contains(0.0) else "no",
+            "yes" if row in told else "no",
         )
-        for row, p in zip(rows, worth, strict=True)
+        for row in rows
     )
     few = ((*few_cells(measure), NOTHING) for measure in compared.pairs[0].few)
     table = (*cells, *few)

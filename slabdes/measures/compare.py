@@ -19,12 +19,15 @@ from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
+from slabdes.stats.deciding import holm, p_value_of
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.pairs import difference, ratio
 
 if TYPE_CHECKING:
     import polars as pl
 
+ERROR: Final = 0.05
+"""What any measure is called different at, all measures together."""
 _POINT: Final = ("machine", "cpus")
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
@@ -286,6 +289,15 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
     known = coarse * max(first.value, second.value)
     sides = (first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence)
     return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known))
+
+
+def different(rows: Sequence[Compared]) -> list[Compared]:
+    """Those of several measures, looked at together, that differ by more than chance: none is wrong in more than ERROR of cases.
+
+    Holm's correction, see `stats.deciding.holm`.
+    """
+    worth = holm([p_value_of(row.difference) for row in rows])
+    return [row for row, p in zip(rows, worth, strict=True) if p <= ERROR and not row.difference.contains(0.0)]
 
 
 def comparison_frame(pairs: Sequence[Pair]) -> pl.DataFrame:

@@ -74,6 +74,8 @@ def measured(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]
     found: dict[int, dict[str, float]] = {}
     for timed in _TIMED:
         for row in timed.table(frames, every).iter_rows(named=True):
+            if row.get("handled") == 0:  # no source of interrupts: these are the off times of operations
+                continue
             of_row = {f"{row[timed.column]}_{time}": row[time] for time in timed.times if row[time] is not None}
             rates = {rate: row[rate] for rate in RATES if rate in row}
             found.setdefault(row["point"], {}).update(rates | of_row)
