@@ -12,6 +12,7 @@ from typing import Any, Final
 from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
 from slabdes.answers.missing import never_came
+from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.estimates import Row
@@ -40,7 +41,8 @@ def answer(view: View) -> list[str]:
     told = [_range(view)] if len(view.points) > 1 else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
-    return [*never_came(view), *told, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
+    sure = [*warm_up_told(view, point), _sure(view, point)]
+    return [*never_came(view), *told, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:
@@ -233,7 +235,7 @@ def _is_wide(row: Row, column: str) -> bool:
 
 def _not_told(view: View) -> str:
     """What not to conclude from this."""
-    told = [*_few(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
+    told = [*_few(view), *warm_up_kept(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
     return f"Not to be concluded: {'; '.join(told)}."
 
 
