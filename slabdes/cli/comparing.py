@@ -18,6 +18,7 @@ from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
 from slabdes.errors import InputError
 from slabdes.folders import free_folder
+from slabdes.stats.deciding import FEWEST, MOST_LOOKED_AT
 
 if TYPE_CHECKING:
     from slabdes.study.decide import Decided
@@ -41,7 +42,9 @@ def compare(
     measure: Annotated[
         str, typer.Option("--decide", metavar="MEASURE", help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...")
     ] = "operations/s",
-    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="Likewise: replications of each side, at most.")] = 160,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=FEWEST, help="Likewise: replications of each side, at most.")
+    ] = MOST_LOOKED_AT,
     where: Where = [],  # noqa: B006 -- as above
     everything: All = False,
     out: Out = None,

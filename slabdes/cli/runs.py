@@ -33,6 +33,7 @@ from slabdes.cli.output import print_json, print_rich, progress_bar, say
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
+from slabdes.stats.deciding import FEWEST, MOST_PRECISE
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -58,7 +59,9 @@ def run(
     measures: Annotated[
         list[str], typer.Option("--measure", metavar="MEASURE", help="With --precision: of operations/s, waiting, alloc.p99 ...")
     ] = ["operations/s"],  # noqa: B006 -- as above
-    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="With --precision: replications at most.")] = 100,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=FEWEST, help="With --precision: replications at most.")
+    ] = MOST_PRECISE,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
@@ -279,11 +282,9 @@ def _assumed(
 def _known(result: Run, precision: float, measures: Sequence[str], most: int) -> list[str]:
     """Whether the precision asked for was reached, a line a measure."""
     from slabdes.answers.decision import precision_line
-    from slabdes.measures.names import measure_of
-    from slabdes.stats.deciding import Precision
     from slabdes.study.precise import UntilPrecise
 
-    until = UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
+    until = UntilPrecise.of(measures, precision, most)
     return [
         precision_line(result.frames, known.measure, known.point, known.interval, known.reached, precision)
         for known in until.known(result.frames)

@@ -22,8 +22,6 @@ from slabdes.stats.deciding import Looks, Outcome
 from slabdes.study.run import run_study
 
 POINTS: Final = (0, 1)
-MOST: Final = 160
-"""Replications of each side where nobody says more: six looks (a choice)."""
 
 
 @dataclass(frozen=True)
