@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, Final
 
+from slabdes.answers.best import LEADING_TIMES, RATE, thinking_tells
 from slabdes.answers.causes import opposed, why
 from slabdes.answers.figures import (
     QUANTILE_NAMES,
@@ -36,9 +37,6 @@ from slabdes.stats.intervals import Interval
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
-MOSTLY: Final = 0.5
-"""The share of CPUs' time from which on thinking tells how many operations there are a second (assumed)."""
-RATE: Final = "operations_per_s"
 _TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES, "held_ns": "holds locks", "lost_ns": "others wait"}
 _WHOSE: Final = UPKEEP | {"off": "interrupts off", "wait": "interrupt wait"}
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
@@ -104,10 +102,9 @@ def comparison_answer(compared: Comparison) -> list[str]:
 
 def lead(compared: Comparison) -> str:
     """The measure that a comparison begins with: how long operations take, where thinking tells how many there are a second."""
-    thinking = [share for pair in compared.pairs for share in pair.thinking]
-    if min(thinking) < MOSTLY:
+    if not thinking_tells(share for pair in compared.pairs for share in pair.thinking):
         return RATE
-    times = (f"{op}_mean_ns" for op in ("alloc", "section", "free"))
+    times = (f"{op}_mean_ns" for op in LEADING_TIMES)
     return next((time for time in times if all(pair.row(time) for pair in compared.pairs)), RATE)
 
 

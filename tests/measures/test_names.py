@@ -12,7 +12,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from commands import small_experiment
 
+from slabdes.answers.answer import answer
+from slabdes.answers.best import best
 from slabdes.answers.comparison import measure_name
+from slabdes.answers.tables import view_of
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
 from slabdes.measures.compare import compare_points
@@ -42,3 +45,12 @@ def test_a_measure_that_a_point_has_is_one_that_users_can_name(frames: Frames) -
     assert measure_name("reap_p99_ns") == "cache_reap p99" and measure_name("off_mean_ns") == "interrupts off mean"
     with pytest.raises(InputError, match=r"--decide alloc.held: no measure"):
         measure_of("alloc.held")
+
+
+def test_settings_are_ranked_by_times_where_thinking_tells_the_rate() -> None:
+    raw = small_experiment() | {"workload": {"kind": "mix", "operations": 200, "live": 20, "think_ns": 20_000}}
+    run = run_study(parse_experiment(raw | {"replications": 5, "sweep": {"cache.0.limit": [4, 60]}}, "small"))
+    told = answer(view_of(run))[0]
+    assert told.startswith("Of 2 settings limit 60 is the fastest, with a mean alloc of ")
+    assert "times that of the slowest, limit 4; that is " in told and "less than the other" in told
+    assert best(view_of(run.of_points([0, 1]))) == told
