@@ -25,7 +25,7 @@ from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
-from slabdes.stats.deciding import Looks, Precision
+from slabdes.stats.deciding import MOST_LOOKED_AT, MOST_PRECISE, Looks
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.laws import Fitted
 from slabdes.stats.long_runs import LongRun
@@ -35,8 +35,7 @@ from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
-from slabdes.study.decide import MOST, Decided
-from slabdes.study.precise import MOST as MOST_REPLICATIONS
+from slabdes.study.decide import Decided
 from slabdes.study.precise import UntilPrecise
 from slabdes.study.returns import Returns
 from slabdes.study.run import run_study
@@ -170,7 +169,7 @@ def simulate(
     spools: Spools | None = None,
     precision: float | None = None,
     measures: Sequence[str] = ("operations/s",),
-    most: int = MOST_REPLICATIONS,
+    most: int = MOST_PRECISE,
     cells: Path | str | None = None,
     executor: Where = None,
     figures: bool = True,
@@ -191,7 +190,7 @@ def simulate(
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
-    until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
+    until = None if precision is None else UntilPrecise.of(measures, precision, most)
     options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
     options |= {"cells": kept_in(cells), "executor": executor, "draw": draw_figures if figures else None}
     with seen(progress) as phase:
@@ -214,15 +213,18 @@ def sweep(
     return Study(run.manifest, run.frames)
 
 
-def compare(first: Source, second: Source | None = None, *, by: str = "", confidence: float = CONFIDENCE) -> Comparison:
+def compare(
+    first: Source, second: Source | None = None, *, by: str = "", against: str = "", confidence: float = CONFIDENCE
+) -> Comparison:
     """What `second` changes against `first`: rates, times and waiting, paired by replication.
 
     Each is a Run, a Study or a run folder; their points with the same machine, CPUs and settings are set side by side, or, if
-    both have a single point, just these. With `by`, one study's values of that key are compared. Raises InputError.
+    both have a single point, just these. With `by`, one study's values of that key are compared with `against`, or with the
+    first. Raises InputError.
     """
     one, other = _run_of(first), None if second is None else _run_of(second)
     sides = ("first", "second") if other is None or _side(one) == _side(other) else (_side(one), _side(other))
-    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence)))
+    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence, against)))
 
 
 def decide(
@@ -232,7 +234,7 @@ def decide(
     measure: str = "operations/s",
     *,
     by: float = 0.0,
-    most: int = MOST,
+    most: int = MOST_LOOKED_AT,
     out: Path | str | None = None,
     jobs: int = 1,
     resume: bool = False,

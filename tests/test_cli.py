@@ -118,6 +118,19 @@ def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None
     assert (folder / "frames" / "latency.parquet").is_file()
 
 
+def test_where_nobody_says_how_many_replications_there_are_figures_have_intervals(slabdes: Slabdes) -> None:
+    unsaid = written(SMALL.replace("replications = 2\n", ""))
+    told = json.loads(slabdes("run", unsaid, "--jobs", "1", "--json").out)
+    assert told["replications"] == 5
+    assert all(row["low"] is not None for row in told["intervals"] if row["why"] is None)
+    one = slabdes("run", unsaid, "--jobs", "1", "--set", "replications=1").out
+    assert one.count("1 replication: no interval") == 1 and "±" not in one
+    assert slabdes("show", "runs/e-2", "--table", "rates").out.endswith("1 replication: no interval.\n")
+    assert "half the 95 % interval over replications" in slabdes("show", "runs/e", "--table", "rates").out
+    told = json.loads(slabdes("replay", written(TRACE, "t.txt"), "--no-by-load", "--engine", "reference", "--json").out)
+    assert told["replications"] == 3
+
+
 def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(slabdes: Slabdes) -> None:
     written(SMALL + '\n[sweep]\n"cache.size-256.limit" = [12, 60]\n')
     printed = slabdes("run", "e.toml", "--jobs", "1", "--out", "a").out
@@ -126,7 +139,12 @@ def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(sla
     assert ", limit 60" in one and "--point N" not in one
     assert slabdes("show", "a", "--point", "1").out == one
     tables = slabdes("show", "a", "--table", "locks", "--table", "times").out.splitlines()
-    assert [line for line in tables if line and not line.startswith(" ")] == ["locks", "how long operations take"]
+    assert [line for line in tables if line and not line.startswith(" ")] == [
+        "locks",
+        "how long operations take",
+        "p99.9: not enough samples (needs 3,688).",
+        "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference.",
+    ]
     for wrong, said in (
         (("--where", "limt=60"), "--where limt=60: no setting of this run (did you mean"),
         (("--where", "limit=7"), "--where limit=7: no point has it; allowed: limit = 12, 60"),

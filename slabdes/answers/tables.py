@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from slabdes.answers.figures import (
@@ -23,6 +24,7 @@ from slabdes.answers.figures import (
     time,
 )
 from slabdes.measures.estimates import Estimated, Row
+from slabdes.measures.steady import steady
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.run import Run
@@ -39,11 +41,15 @@ MOST_ROWS: Final = 6
 
 @dataclass(frozen=True)
 class View:
-    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens.
+
+    `steady` is what its log tells of the steady state, see `measures.steady`.
+    """
 
     run: Run
     figures: Estimated
     everything: bool = False
+    steady: Sequence[Row] = ()
 
     @property
     def points(self) -> list[int]:
@@ -55,9 +61,10 @@ class View:
         return int(max(self.figures.rows("rates"), key=lambda row: float(row["share_waiting"]))["point"])
 
 
-def view_of(run: Run, everything: bool = False) -> View:
-    """A run as tables and sentences look at it."""
-    return View(run, Estimated(run.frames), everything)
+def view_of(run: Run, everything: bool = False, folder: Path | None = None) -> View:
+    """A run as tables and sentences look at it; `folder` is where it lies, with its log, if it keeps one."""
+    settled = () if folder is None else steady(run.manifest, run.frames, folder)
+    return View(run, Estimated(run.frames), everything, settled)
 
 
 def sheets(view: View) -> list[Sheet]:
@@ -156,6 +163,18 @@ def spent_sheet(view: View) -> Sheet:
     )
 
 
+def steady_sheet(view: View) -> Sheet:
+    """Latencies after the warm-up, and how much that is; no rows without a log, and where there is no steady state."""
+
+    def cells(row: Row) -> Sequence[str]:
+        return row["op"], count_text(row["cut"]), count_text(row["operations"]), *(time(row, name) for name in COLUMNS)
+
+    heads = ("op", "cut", "of", "mean", "p50", "p99", "p99.9")
+    what = "how long operations take after the warm-up (MSER-5; cut: so many at the start of a replication)"
+    return _sheet(view, what, view.steady, heads, 1, cells, _some(view))
+
+
+COLUMNS: Final = ("mean_ns", *metrics.QUANTILES)
 SPENT_HEADS: Final = {
     "lock_wait": "waiting",
     "handoff": "hand-off",
@@ -308,6 +327,7 @@ def upkeep_locks_sheet(view: View) -> Sheet:
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "rates": rates_sheet,
     "times": times_sheet,
+    "steady": steady_sheet,
     "counts": counts_sheet,
     "spent": spent_sheet,
     "paths": paths_sheet,

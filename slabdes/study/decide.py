@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.errors import InputError, shown
-from slabdes.measures.compare import Compared, Comparison, Pair, compare_points, resolution_of
+from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
+from slabdes.measures.names import resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
@@ -21,8 +22,6 @@ from slabdes.stats.deciding import Looks, Outcome
 from slabdes.study.run import run_study
 
 POINTS: Final = (0, 1)
-MOST: Final = 160
-"""Replications of each side where nobody says more: six looks (a choice)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from slabdes.config import Experiment
 from slabdes.config.knobs import Knob, refusal
 from slabdes.errors import InputError
-from slabdes.measures.compare import resolution_of
+from slabdes.measures.names import resolution_of
 from slabdes.results.text import bytes_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.pairs import difference
