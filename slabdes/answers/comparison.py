@@ -24,7 +24,6 @@ from slabdes.answers.figures import (
     short,
     value_text,
 )
-from slabdes.answers.tables import UPKEEP
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
 from slabdes.measures.compare import Compared, Comparison, Pair, different
@@ -32,6 +31,7 @@ from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
+from slabdes.results.upkeep import NAMES as UPKEEP
 from slabdes.stats.intervals import Interval
 
 MOST_PAIRS: Final = 2

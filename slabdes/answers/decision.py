@@ -18,7 +18,7 @@ from slabdes.answers.comparison import (
     spread_remark,
 )
 from slabdes.answers.figures import few_remarks, point_name, ratio_text
-from slabdes.measures.compare import ERROR, Compared, Comparison, different
+from slabdes.measures.compare import Compared, Comparison, different
 from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
@@ -94,7 +94,7 @@ def decision_sheet(compared: Comparison) -> Sheet:
     few = ((*few_cells(measure), NOTHING) for measure in compared.pairs[0].few)
     table = (*cells, *few)
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
-    title = f"every measure, the largest difference first (differs: {share_text(ERROR)} of error in all, Holm)"
+    title = "every measure, the largest difference first (differs: all measures together, Holm)"
     spread = spread_remark(rows[0].first.confidence)
     return Sheet(title, heads, 1, table, (*few_remarks(table), spread))
 

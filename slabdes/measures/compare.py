@@ -26,8 +26,6 @@ from slabdes.stats.pairs import difference, ratio
 if TYPE_CHECKING:
     import polars as pl
 
-ERROR: Final = 0.05
-"""What any measure is called different at, all measures together."""
 _POINT: Final = ("machine", "cpus")
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
@@ -292,12 +290,12 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
 
 
 def different(rows: Sequence[Compared]) -> list[Compared]:
-    """Those of several measures, looked at together, that differ by more than chance: none is wrong in more than ERROR of cases.
+    """Those of several measures, looked at together, that differ by more than chance: any is wrong as rarely as one interval is.
 
-    Holm's correction, see `stats.deciding.holm`.
+    Holm's correction, see `stats.deciding.holm`; where there are several looks, intervals are of each look's part.
     """
     worth = holm([p_value_of(row.difference) for row in rows])
-    return [row for row, p in zip(rows, worth, strict=True) if p <= ERROR and not row.difference.contains(0.0)]
+    return [row for row, p in zip(rows, worth, strict=True) if p <= 1 - row.first.confidence and not row.difference.contains(0.0)]
 
 
 def comparison_frame(pairs: Sequence[Pair]) -> pl.DataFrame:

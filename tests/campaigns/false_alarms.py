@@ -20,7 +20,7 @@ from typing import Any, Final
 import polars as pl
 
 from slabdes.config import parse_experiment
-from slabdes.measures.compare import ERROR, compare_points, different
+from slabdes.measures.compare import compare_points, different
 from slabdes.measures.names import measure_of
 from slabdes.results.frames import Frames
 from slabdes.stats.deciding import Looks, Outcome
@@ -30,6 +30,8 @@ from slabdes.study.run import run_study
 AT_ONCE: Final = 20
 """Repetitions that are simulated before they are looked at."""
 RARE: Final = 0.01
+ERROR: Final = 0.05
+"""What is promised, of all looks and of all measures."""
 QUICK: Final[dict[str, Any]] = {
     "machine": {"preset": "numa-2x4", "cpus": 2, "placement": "spread"},
     "cache": [{"name": "size-256", "size": 256}],
