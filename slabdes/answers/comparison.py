@@ -48,7 +48,7 @@ def measure_name(measure: str) -> str:
     if measure == "share_waiting":
         return "CPU time waiting"
     op, _, time = measure.partition("_")
-    return f"{op} {_TIME_NAMES[time]}"
+    return f"{op.replace('-', ' ')} {_TIME_NAMES[time]}"
 
 
 def side_text(measure: str, interval: Interval) -> str:

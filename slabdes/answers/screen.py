@@ -124,6 +124,8 @@ def as_plain(run: Run) -> dict[str, Any]:
         "replications": manifest.replications,
         "points": run.points.to_dicts(),
         "summary": run.summary().to_dicts(),
+        "response": run.response_times().to_dicts(),
+        "loads": run.loads().to_dicts(),
         "locks": run.per_lock().to_dicts(),
         "waits_for": run.waits_for().to_dicts(),
         "paths": run.per_path().to_dicts(),

@@ -16,6 +16,7 @@ from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import apart
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
+from slabdes.results.response import response
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 RATES: Final = ("operations_per_s", "share_waiting")
 TIMES: Final = ("mean_ns", *metrics.QUANTILES)
-MEASURES: Final = (*RATES, *(f"{op}_{time}" for op in ("alloc", "free", "section") for time in TIMES))
+OPS: Final = ("alloc", "free", "section", "alloc-response", "free-response", "section-response")
+"""Operations from their begin, then from their arrival, where they have one."""
+MEASURES: Final = (*RATES, *(f"{op}_{time}" for op in OPS for time in TIMES))
 """What is compared: rates, mean times and percentiles of an operation that both sides have."""
 _POINT: Final = ("machine", "cpus")
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
@@ -240,6 +243,8 @@ def _measures(frames: Frames, every: bool = False) -> dict[int, dict[str, float]
     for row in metrics.summary(frames, every).iter_rows(named=True):
         mine = found.setdefault(row["point"], {rate: row[rate] for rate in RATES})
         mine |= {f"{row['op']}_{time}": row[time] for time in TIMES if row[time] is not None}
+    for row in response(frames, every).iter_rows(named=True):
+        found[row["point"]] |= {f"{row['op']}-response_{time}": row[time] for time in TIMES if row[time] is not None}
     return found
 
 

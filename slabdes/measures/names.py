@@ -10,7 +10,7 @@ from math import nan
 from typing import Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.measures.compare import MEASURES, RATES
+from slabdes.measures.compare import MEASURES, OPS, RATES
 from slabdes.measures.estimates import Estimated
 from slabdes.results.frames import Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval
@@ -20,11 +20,11 @@ _TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
-    """A measure by the name that users give it: `alloc.p99`, `free.mean`, `operations/s`, `waiting`, or as frames have it."""
+    """A measure by the name that users give it: `alloc.p99`, `free-response.mean`, `operations/s`, or as frames have it."""
     op, dot, time = name.partition(".")
     found = _SHORT.get(name, f"{op}_{_TIMES.get(time, '')}" if dot else name)
     if found not in MEASURES:
-        known = [*_SHORT, *(f"{op}.{time}" for op in ("alloc", "free", "section") for time in ("mean", "p50", "p99", "p99.9"))]
+        known = [*_SHORT, *(f"{op}.{time}" for op in OPS for time in ("mean", "p50", "p99", "p99.9"))]
         raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, known)}", allowed=", ".join(known))
     return found
 
@@ -35,5 +35,6 @@ def intervals(frames: Frames, measure: str) -> dict[int, Interval]:
     if measure in RATES:
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
     op, _, time = measure.partition("_")
-    rows = [row for row in figures.rows("summary") if row["op"] == op]
+    op, responds, _ = op.partition("-")
+    rows = [row for row in figures.rows("response" if responds else "summary") if row["op"] == op]
     return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], CONFIDENCE)) for row in rows}
