@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from slabdes.errors import shown
 from slabdes.plots.fit import width_in, wrapped
-from slabdes.results.text import NOTHING
+from slabdes.results.text import NOTHING, setting_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +166,7 @@ def name_value(key: str, value: object) -> str:
         case "machine" | "machine.preset" | "machine.file" | "workload.kind":
             return str(value)
         case _:
-            return f"{short_key(key)} {value}"
+            return f"{short_key(key)} {setting_text(value)}"
 
 
 def short_key(key: str) -> str:

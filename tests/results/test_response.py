@@ -11,7 +11,7 @@ from example import example_frames, example_manifest
 
 from slabdes import Run, Study, compare, simulate, sweep
 from slabdes.answers.answer import answer
-from slabdes.answers.tables import view_of
+from slabdes.answers.tables import TABLES, view_of
 from slabdes.errors import InputError
 from slabdes.measures.estimates import Estimated
 from slabdes.measures.knee import load_lines
@@ -71,6 +71,9 @@ def test_a_sweep_of_rates_has_a_knee_and_says_from_where_on_the_backlog_grows(lo
     assert "Counted from when operations arrive, with rate 20000000: p99 of section is " in told
     assert "Response times bend at " in told and "at 20.0 M the backlog grows, as at most " in told
     assert "is the fastest" not in told
+    for name in ("response", "loads"):
+        rows = TABLES[name](view_of(loads)).rows
+        assert len(rows) == len(RATES) and all("±" in cell for row in rows for cell in row[2:3])
 
 
 def test_one_point_beyond_what_is_served_says_so(loads: Study) -> None:
