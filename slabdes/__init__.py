@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from slabdes.results.pandas import to_pandas
     from slabdes.stats.intervals import Interval
     from slabdes.study.decide import Decided
+    from slabdes.tuning import Sensitivity, Tuned, sensitivity, tune
 
 __all__ = [
-    "simulate", "sweep", "compare", "decide", "long_run", "trace_info", "validate", "fit", "to_pandas",
-    "Run", "Study", "Comparison", "Decided", "Interval", "TraceInfo", "Experiment", "load_experiment",
+    "simulate", "sweep", "compare", "decide", "tune", "sensitivity", "long_run", "trace_info", "validate", "fit", "to_pandas",
+    "Run", "Study", "Comparison", "Decided", "Tuned", "Sensitivity", "Interval", "TraceInfo", "Experiment", "load_experiment",
     "Machine", "load_machine", "preset_names", "KmemCache", "KmemList3", "Slab", "SlabState", "Geometry", "kmem_cache_geometry",
     "SlabdesError", "InputError", "CheckFailed", "Stalled",
 ]  # fmt: skip
@@ -56,6 +57,7 @@ _ROOMS = {
     "slabdes.results.pandas": ("to_pandas",),
     "slabdes.stats.intervals": ("Interval",),
     "slabdes.study.decide": ("Decided",),
+    "slabdes.tuning": ("Sensitivity", "Tuned", "sensitivity", "tune"),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

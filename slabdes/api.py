@@ -25,7 +25,7 @@ from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
-from slabdes.stats.deciding import Looks, Precision
+from slabdes.stats.deciding import MOST_LOOKED_AT, MOST_PRECISE, Looks
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.laws import Fitted
 from slabdes.stats.long_runs import LongRun
@@ -35,8 +35,7 @@ from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
-from slabdes.study.decide import MOST, Decided
-from slabdes.study.precise import MOST as MOST_REPLICATIONS
+from slabdes.study.decide import Decided
 from slabdes.study.precise import UntilPrecise
 from slabdes.study.returns import Returns
 from slabdes.study.run import run_study
@@ -175,29 +174,30 @@ def simulate(
     spools: Spools | None = None,
     precision: float | None = None,
     measures: Sequence[str] = ("operations/s",),
-    most: int = MOST_REPLICATIONS,
+    most: int = MOST_PRECISE,
     cells: Path | str | None = None,
     executor: Where = None,
+    figures: bool = True,
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
-    With `out` a run folder is written there: manifest, Parquet frames and figures. `jobs` processes share replications
-    and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes long shows
-    on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the experiment; by
-    default the file's name, where a file is given. `spools` has traces that were read before. With `precision`, replications are
-    added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either side at every
-    point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every study, and not
-    run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of concurrent.futures
-    (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's address, or "local" for
-    one of `jobs` workers here. Raises SlabdesError.
+    With `out` a run folder is written there: manifest, Parquet frames and, unless not wanted, `figures`. `jobs` processes share
+    replications and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes
+    long shows on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the
+    experiment; by default the file's name, where a file is given. `spools` has traces that were read before. With `precision`,
+    replications are added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either
+    side at every point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every
+    study, and not run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of
+    concurrent.futures (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's
+    address, or "local" for one of `jobs` workers here. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
     loaded = experiment_of(experiment)
-    until = None if precision is None else UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
-    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "draw": _draw_figures, "where": where}
-    options |= {"cells": kept_in(cells), "executor": executor}
+    until = None if precision is None else UntilPrecise.of(measures, precision, most)
+    options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
+    options |= {"cells": kept_in(cells), "executor": executor, "draw": draw_figures if figures else None}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
         run = run_study(begun, phase=phase, spools=spools, until=until, **options)
@@ -218,15 +218,18 @@ def sweep(
     return Study(run.manifest, run.frames)
 
 
-def compare(first: Source, second: Source | None = None, *, by: str = "", confidence: float = CONFIDENCE) -> Comparison:
+def compare(
+    first: Source, second: Source | None = None, *, by: str = "", against: str = "", confidence: float = CONFIDENCE
+) -> Comparison:
     """What `second` changes against `first`: rates, times and waiting, paired by replication.
 
     Each is a Run, a Study or a run folder; their points with the same machine, CPUs and settings are set side by side, or, if
-    both have a single point, just these. With `by`, one study's values of that key are compared. Raises InputError.
+    both have a single point, just these. With `by`, one study's values of that key are compared with `against`, or with the
+    first. Raises InputError.
     """
     one, other = _run_of(first), None if second is None else _run_of(second)
     sides = ("first", "second") if other is None or _side(one) == _side(other) else (_side(one), _side(other))
-    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence)))
+    return Comparison(**vars(stats_compare.compare(one, other, by, sides, confidence, against)))
 
 
 def decide(
@@ -236,7 +239,7 @@ def decide(
     measure: str = "operations/s",
     *,
     by: float = 0.0,
-    most: int = MOST,
+    most: int = MOST_LOOKED_AT,
     out: Path | str | None = None,
     jobs: int = 1,
     resume: bool = False,
@@ -252,7 +255,7 @@ def decide(
     looks = Looks(most, by)
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
-        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_figures}
+        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
         return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
 
@@ -331,7 +334,8 @@ def fit(
     return found
 
 
-def _draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
+    """Draw a run's figures into its folder."""
     save_figures(frames, manifest, folder / FIGURES, progress)
 
 

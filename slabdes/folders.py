@@ -94,6 +94,10 @@ class WorkingFolder:
                 place.unlink(missing_ok=True)
 
 
+class Held(InputError):
+    """A working folder that another process holds."""
+
+
 @contextmanager
 def working_folder(target: Path) -> Iterator[WorkingFolder]:
     """Hold the working folder of `target`, made if need be; what processes that were killed left in its TEMPORARY is removed.
@@ -240,8 +244,8 @@ def _held(path: Path) -> int:
                 raise InputError(str(path), "exists and is not a working folder of ours", allowed="another output folder")
             lock = take(path / LOCK)
             if lock is None:
-                problem = "another process is at work in it"
-                raise InputError(str(path), problem, allowed="to wait until it is done, or another output folder")
+                allowed = "to wait until it is done, to share its work (--resume), or another output folder"
+                raise Held(str(path), "another process is at work in it", allowed)
             return lock
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The recipes of CONTRIBUTING.md, applied to a copy of the package: marked blocks are whole files, or lines to put into one."""
+"""The recipes of CONTRIBUTING.md, applied to a copy of the package: marked blocks are whole files, diffs are lines to put in."""
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from readme import ROOT, blocks
@@ -23,9 +24,17 @@ def apply_recipes(folder: Path) -> None:
             assert not path.exists(), f"{block.mark}: is there"
             path.write_text(block.body, encoding="utf-8")
         elif block.language == "diff":
-            path = folder / block.mark
-            where = f"{CONTRIBUTING.name}, {recipe_at(text, block.start)!r}: {block.mark}"
-            path.write_text(changed(path.read_text(encoding="utf-8"), block.body, where), encoding="utf-8")
+            for file, diff in diffs(block.body):
+                path = folder / file
+                where = f"{CONTRIBUTING.name}, {recipe_at(text, block.start)!r}: {file}"
+                path.write_text(changed(path.read_text(encoding="utf-8"), diff, where), encoding="utf-8")
+
+
+def diffs(body: str) -> Iterator[tuple[str, str]]:
+    """What a block changes, file by file: each begins with a line `+++ FILE`."""
+    before, *parts = re.split(r"^\+\+\+ (.*)\n", body, flags=re.MULTILINE)
+    assert parts and not before, f"+++ FILE comes first:\n{body}"
+    return zip(parts[::2], parts[1::2], strict=True)
 
 
 def recipe_at(text: str, start: int) -> str:
@@ -41,7 +50,7 @@ def changed(text: str, diff: str, where: str) -> str:
         before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
         after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
         found = [match.start() for match in re.finditer(f"^{re.escape(before)}", text, re.MULTILINE)]
-        problem = f"these lines are there {len(found)} times, not once; say in the recipe what they are now"
+        problem = f"these lines are there {len(found)} times in a row, not once; say in the recipe what they are now"
         assert len(found) == 1, f"{where}: {problem}:\n{before}"
         text = text[: found[0]] + after + text[found[0] + len(before) :]
     return text

@@ -118,6 +118,19 @@ def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None
     assert (folder / "frames" / "latency.parquet").is_file()
 
 
+def test_where_nobody_says_how_many_replications_there_are_figures_have_intervals(slabdes: Slabdes) -> None:
+    unsaid = written(SMALL.replace("replications = 2\n", ""))
+    told = json.loads(slabdes("run", unsaid, "--jobs", "1", "--json").out)
+    assert told["replications"] == 5
+    assert all(row["low"] is not None for row in told["intervals"] if row["why"] is None)
+    one = slabdes("run", unsaid, "--jobs", "1", "--set", "replications=1").out
+    assert one.count("1 replication: no interval") == 1 and "±" not in one
+    assert slabdes("show", "runs/e-2", "--table", "rates").out.endswith("1 replication: no interval.\n")
+    assert "half the 95 % interval over replications" in slabdes("show", "runs/e", "--table", "rates").out
+    told = json.loads(slabdes("replay", written(TRACE, "t.txt"), "--no-by-load", "--engine", "reference", "--json").out)
+    assert told["replications"] == 3
+
+
 def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(slabdes: Slabdes) -> None:
     written(SMALL + '\n[sweep]\n"cache.size-256.limit" = [12, 60]\n')
     printed = slabdes("run", "e.toml", "--jobs", "1", "--out", "a").out
@@ -126,7 +139,12 @@ def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(sla
     assert ", limit 60" in one and "--point N" not in one
     assert slabdes("show", "a", "--point", "1").out == one
     tables = slabdes("show", "a", "--table", "locks", "--table", "times").out.splitlines()
-    assert [line for line in tables if line and not line.startswith(" ")] == ["locks", "how long operations take"]
+    assert [line for line in tables if line and not line.startswith(" ")] == [
+        "locks",
+        "how long operations take",
+        "p99.9: not enough samples (needs 3,688).",
+        "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference.",
+    ]
     for wrong, said in (
         (("--where", "limt=60"), "--where limt=60: no setting of this run (did you mean"),
         (("--where", "limit=7"), "--where limit=7: no point has it; allowed: limit = 12, 60"),
@@ -323,6 +341,15 @@ def test_a_replay_of_a_trace_alone_says_what_it_takes_and_answers_by_load(slabde
     assert plain["answer"][0].startswith("At the recorded load CPUs spend ")
     plain = slabdes("replay", trace, "--machine", "numa-2x4", "--allocator", "4.7", "--no-by-load")
     assert (plain.err, "by load" in plain.out) == ("", False)
+
+
+def test_figures_are_not_drawn_where_they_are_not_wanted_and_later_all_the_same(slabdes: Slabdes) -> None:
+    done = slabdes("run", written(SMALL), "--no-figures", "--out", "out", "--engine", "reference", "--jobs", 1)
+    assert (done.code, done.err) == (0, "")
+    assert "\nresults and frames: out" in done.out
+    assert not Path("out/figures").exists()
+    replay = slabdes("replay", written(TRACE, "t.txt"), "--no-figures", "--no-by-load", "--machine", "uma-4", "--out", "replayed")
+    assert "\nresults and frames: replayed" in replay.out
 
 
 TRACES = Path(__file__).parent / "kernel61/traces"

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import recipes
 from readme import ROOT, blocks
-from recipes import CONTRIBUTING, apply_recipes, changed
+from recipes import CONTRIBUTING, apply_recipes, changed, diffs
 
 import slabdes
 
@@ -31,8 +31,10 @@ ENGINES: Final = ("reference", "compiled")
 EXPERIMENTS: Final[dict[str, dict[str, Any]]] = {
     "as it was": BASE,
     "qspinlock": BASE | {"lock": {"discipline": "qspinlock"}},
-    "lifo": BASE | {"lock": {"discipline": "lifo"}},
-    "lifo, not queued": BASE | {"lock": {"discipline": "lifo"}},
+    "sleep": BASE | {"lock": {"discipline": "sleep"}},
+    "sleep, longer": BASE | {"lock": {"discipline": "sleep", "wake_ns": 9000}},
+    "sleep, spinning": BASE | {"lock": {"discipline": "sleep"}},
+    "sleep, queued": BASE | {"lock": {"discipline": "sleep"}},
     "half a batch": BASE | {"flush_half_batch": True},
     "6.1": BASE | {"allocator": "6.1"},
     "6.4": BASE | {"allocator": "6.4"},
@@ -68,9 +70,9 @@ def digests(copy: Path) -> dict[str, dict[str, str]]:
         "print(slabdes.__file__)\n"
         "from dataclasses import replace\n"
         "from slabdes.locks.disciplines import DISCIPLINES\n"
-        "queued = DISCIPLINES['lifo']\n"
+        "sleep = DISCIPLINES['sleep']\n"
         "def simulate(name, raw, engine):\n"
-        "    DISCIPLINES['lifo'] = replace(queued, queued='not queued' not in name)\n"
+        "    DISCIPLINES['sleep'] = replace(sleep, queued='queued' in name, spins='spinning' in name)\n"
         "    return slabdes.simulate(raw | {'engine': engine}).digest\n"
         f"engines = {ENGINES!r}\n"
         "given = json.load(sys.stdin)\n"
@@ -92,8 +94,10 @@ def test_both_engines_agree_on_what_was_added(digests: dict[str, dict[str, str]]
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("qspinlock", "lifo"),
-        ("lifo", "lifo, not queued"),
+        ("qspinlock", "sleep"),
+        ("sleep", "sleep, longer"),
+        ("sleep", "sleep, spinning"),
+        ("sleep", "sleep, queued"),
         ("as it was", "half a batch"),
         ("6.1", "6.4"),
         ("as it was", "dear"),
@@ -142,7 +146,15 @@ def test_every_recipe_has_an_example_and_every_block_is_one() -> None:
     recipes = dict(part.split("\n", 1) for part in text.split("\n### ")[1:])
     without = {title for title, body in recipes.items() if not blocks(body)}
     assert without == {"A dependency, or a newer numba"}
-    assert all(block.mark for block in blocks(text))
+    assert all(block.mark or block.language == "diff" for block in blocks(text))
+
+
+def test_what_a_recipe_adds_stands_at_one_line_so_that_nothing_put_between_two_breaks_it() -> None:
+    for block in blocks(CONTRIBUTING.read_text(encoding="utf-8")):
+        for file, diff in diffs(block.body) if block.language == "diff" else ():
+            for part in diff.split("@@\n"):
+                kept = [line for line in part.splitlines() if line.startswith(" ")]
+                assert len(kept) == 1 or any(line.startswith("-") for line in part.splitlines()), (file, part)
 
 
 def test_the_readme_names_recipes_and_places_that_are_there() -> None:
@@ -156,10 +168,10 @@ def test_the_readme_names_recipes_and_places_that_are_there() -> None:
 
 def test_what_a_recipe_changes_and_is_not_there_is_told_with_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = tmp_path / "CONTRIBUTING.md"
-    recipe = "\n### A path\n\n<!-- slabdes/paths/slab/free.py -->\n```diff\n nothing()\n+more()\n```\n"
+    recipe = "\n### A path\n\n```diff\n+++ slabdes/paths/slab/free.py\n nothing()\n+more()\n```\n"
     moved.write_text(recipe, encoding="utf-8")
     monkeypatch.setattr(recipes, "CONTRIBUTING", moved)
-    told = r"CONTRIBUTING\.md, 'A path': slabdes/paths/slab/free\.py: these lines are there 0 times"
+    told = r"CONTRIBUTING\.md, 'A path': slabdes/paths/slab/free\.py: these lines are there 0 times in a row"
     with pytest.raises(AssertionError, match=told):
         recipes.apply_recipes(tmp_path / "copy")
 

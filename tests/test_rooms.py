@@ -48,7 +48,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
     "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
-    "study.bench": STUDY | {"allocator.state", "allocator.pages"},
+    "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
         {"config", "allocator", "paths", "paths.slab", "workload", "dumps", "engine.clockless", "engine.compiled"}
@@ -58,6 +58,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "plots": frozenset({"measures", "results", "stats"}),
     "answers": frozenset({"measures", "results", "stats"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
+    "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
     "cli": frozenset(
         {
             "answers",
@@ -74,6 +75,8 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.load",
             "study.precise",
             "study.spools",
+            "study.tune",
+            "tuning",
             "conformance",
             "validation",
             "plots",
@@ -81,13 +84,19 @@ ROOMS: dict[str, frozenset[str]] = {
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
-    "__init__": frozenset({"api", "config", "machine", "allocator", "results", "stats", "study.decide"}),
+    "__init__": frozenset({"api", "tuning", "config", "machine", "allocator", "results", "stats", "study.decide"}),
     "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or
 one module of a room."""
 
-ONLY_IN = {"networkx": "machine", "matplotlib": "plots", "simpy": "engine.reference"}
+ONLY_IN = {
+    "networkx": "machine",
+    "matplotlib": "plots",
+    "simpy": "engine.reference",
+    "optuna": "study.proposals",
+    "SALib": "study.sensitivity",
+}
 """Libraries that have one user."""
 PLAIN = ("allocator", "errors", "lowering", "printable", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.causes import bunched
-from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, ratio_text, share, spread_text, time
+from slabdes.answers.best import best
+from slabdes.answers.causes import LITTLE, PARTS, bunched
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.response import response_answer
+from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.estimates import Row
 from slabdes.measures.knee import load_lines
 from slabdes.results import metrics
-from slabdes.results.text import count_text, share_text, time_text
-from slabdes.stats.intervals import Interval, paired_difference
-from slabdes.stats.pairs import ratio
+from slabdes.results.text import share_text, time_text
 
-LITTLE: Final = 0.01
-"""A share of time that is not worth a sentence (assumed)."""
 MOST_LOCKS: Final = 3
 MOST_SERIES: Final = 3
 WIDE: Final = 0.2
@@ -36,18 +34,6 @@ UPKEEP_TURNS: Final = {
     "shrink": "Shrinks",
     "drain": "Calls of do_drain for a shrink",
 }
-PARTS: Final = {
-    "think": "thinking, outside the allocator",
-    "slot_wait": "waiting for other CPUs: for objects, or at a barrier",
-    "partner_wait": "waiting for the other side of the exchange",
-    "line": "waiting for cache lines",
-    "local_memory": "waiting for memory",
-    "remote_memory": "waiting for another node's memory",
-    "pages": "the page allocator",
-    "first_touch": "the first touch of objects",
-    "work": "the paths' own work",
-}
-"""What the parts of a CPU's time are, but for locks."""
 
 
 def answer(view: View) -> list[str]:
@@ -57,7 +43,8 @@ def answer(view: View) -> list[str]:
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
     first = [*never_came(view), *told, *response_answer(view, point)]
-    return [*first, _limits(view, point), *behind, _sure(view, point), *times, _not_told(view)]
+    sure = [*warm_up_told(view, point), _sure(view, point)]
+    return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:
@@ -80,7 +67,7 @@ def _range(view: View) -> str:
             told = [_along(name, mine) for name, mine in list(series.items())[:MOST_SERIES]]
             rest = f"; {len(series) - MOST_SERIES} more are in the table" if len(series) > MOST_SERIES else ""
             return f"{'; '.join(told)}{rest}."
-    return _best(view, rows)
+    return best(view)
 
 
 def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
@@ -96,40 +83,6 @@ def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
         else ""
     )
     return f"{begin}{top}, {count(last, 'operations_per_s')} on {last['cpus']}"
-
-
-def _best(view: View, rows: Sequence[Row]) -> str:
-    frames = view.run.frames
-    ordered = sorted(rows, key=lambda row: float(row["operations_per_s"]))
-    least, best = ordered[0], ordered[-1]
-    told = f"Of {len(rows)} settings {point_name(frames, best['point'])} is the fastest, with {_rate(best)}"
-    if least["operations_per_s"]:
-        times = ratio_text(ratio(*_rates(view, least), *_rates(view, best), paired=True))
-        told += f", {times} times the slowest, {point_name(frames, least['point'])}"
-    return f"{told}; {_distinct(view, ordered)}."
-
-
-def _rates(view: View, row: Row) -> tuple[float, list[float]]:
-    """A point's operations a second, and those of each replication."""
-    each = metrics.rates(view.run.frames).filter(point=row["point"]).sort("replication")
-    return row["operations_per_s"], each["operations_per_s"].to_list()
-
-
-def _distinct(view: View, ordered: Sequence[Row]) -> str:
-    """Whether the best is told from the next by more than chance, paired by replication."""
-    behind, best = ordered[-2:]
-    lower, upper = (_rates(view, row)[1] for row in (behind, best))
-    if len(lower) != len(upper) or len(lower) < 2:
-        return "from one replication, it is not known whether by chance"
-    gap = paired_difference(lower, upper)
-    name = f"the next, {point_name(view.run.frames, behind['point'])}" if len(ordered) > 2 else "the other"
-    if gap.low is not None and gap.low > 0:
-        return f"that is {_gap(gap)} more than {name}"
-    return f"it is not told from {name}: their difference lies within its interval"
-
-
-def _gap(gap: Interval) -> str:
-    return f"{count_text(gap.value)} {spread_text(gap)}".strip()
 
 
 def _limits(view: View, point: int) -> str:
@@ -250,7 +203,7 @@ def _is_wide(row: Row, column: str) -> bool:
 
 def _not_told(view: View) -> str:
     """What not to conclude from this."""
-    told = [*_few(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
+    told = [*_few(view), *warm_up_kept(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
     return f"Not to be concluded: {'; '.join(told)}."
 
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Why figures seem not to agree: a lock that is seldom held and often contended, means that move against waiting.
+"""Why two sides differ, and why figures seem not to agree: a lock seldom held and often contended, means against waiting.
 
 Leaves out whether they differ by more than chance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from slabdes.answers.figures import lock_name, share
-from slabdes.measures.causes import Split
+from slabdes.answers.figures import listed, lock_name
+from slabdes.answers.figures import share as share_of
+from slabdes.measures.causes import Accounts, Share, Split, causes
 from slabdes.measures.estimates import Row
 from slabdes.results.text import time_text
 
@@ -30,6 +32,28 @@ _SPENT: Final = {
     "interrupts": "interrupts",
 }
 """What the other parts of an operation's time go to."""
+LITTLE: Final = 0.01
+"""A share of time that is not worth a sentence (assumed)."""
+PARTS: Final = {
+    "think": "thinking, outside the allocator",
+    "slot_wait": "waiting for other CPUs: for objects, or at a barrier",
+    "partner_wait": "waiting for the other side of the exchange",
+    "line": "waiting for cache lines",
+    "local_memory": "waiting for memory",
+    "remote_memory": "waiting for another node's memory",
+    "pages": "the page allocator",
+    "first_touch": "the first touch of objects",
+    "work": "the paths' own work",
+}
+"""What the parts of a CPU's time are, but for locks."""
+MOST_CAUSES: Final = 3
+PART_WORDS: Final = PARTS | {
+    "lock_wait": "waiting for locks",
+    "handoff": "the hand-over of locks",
+    "interrupts": "interrupts taken meanwhile",
+}
+"""What the parts of an operation's time are."""
+_OPERATIONS: Final = {"alloc": "an allocation", "free": "a free", "section": "a critical section"}
 
 
 def bunched(row: Row, together: str) -> str:
@@ -37,7 +61,7 @@ def bunched(row: Row, together: str) -> str:
     often = float(row["contended_share"])
     if row["acquisitions"] < FEWEST_TAKEN or often < max(LEAST_CONTENDED, BUNCHED * row["busy_share"]):
         return ""
-    busy, found = share(row, "busy_share"), share(row, "contended_share")
+    busy, found = share_of(row, "busy_share"), share_of(row, "contended_share")
     return (
         f"{lock_name(row)} is held or handed over {busy} of the time, and yet {found} of acquisitions find it taken: {together}."
     )
@@ -65,3 +89,27 @@ def opposed(op: str, before: Split, after: Split, waiting: float) -> str:
     share, moves = ("greater", "falls") if waiting > 0 else ("smaller", "rises")
     too = f"waiting takes {time_text(abs(waited))} {more} of each, too, and is"
     return f"{told}; {too} a {share} share of CPU time since the rest {moves} more."
+
+
+def why(sides: tuple[Accounts, Accounts], measure: str) -> Iterator[str]:
+    """What an operation's mean time changes by: percentiles have no parts. Of all operations, where the measure is of none."""
+    op = measure.partition("_")[0]
+    found = causes(*sides, op if op in _OPERATIONS else None)
+    mean = found.mean
+    if not mean.change:
+        return
+    who = _OPERATIONS.get(op, "an operation")
+    told = f"Why: {who} takes {_change(mean.change)} on average ({time_text(mean.first)}, then {time_text(mean.second)})"
+    parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(found.parts, mean)]
+    paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(found.paths, mean)]
+    yield f"{told}; {listed(parts)}; by path, {listed(paths)}."
+
+
+def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:
+    """Those that change by more than little of the mean, the largest."""
+    least = LITTLE * max(mean.first, mean.second)
+    return [share for share in shares[:MOST_CAUSES] if abs(share.change) >= least] or list(shares[:1])
+
+
+def _change(nanoseconds: float) -> str:
+    return f"{time_text(abs(nanoseconds))} {'more' if nanoseconds > 0 else 'less'}"

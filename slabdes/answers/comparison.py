@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, Final
 
-from slabdes.answers.causes import opposed
+from slabdes.answers.best import LEADING_TIMES, RATE, thinking_tells
+from slabdes.answers.causes import opposed, why
 from slabdes.answers.figures import (
     QUANTILE_NAMES,
     few_remarks,
@@ -23,9 +24,12 @@ from slabdes.answers.figures import (
     short,
     value_text,
 )
+from slabdes.answers.tables import UPKEEP
 from slabdes.errors import shown
-from slabdes.measures.compare import Compared, Comparison, Pair
+from slabdes.measures.causes import splits
+from slabdes.measures.compare import Compared, Comparison, Pair, different
 from slabdes.measures.differences import Setting
+from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
 from slabdes.stats.intervals import Interval
@@ -33,29 +37,36 @@ from slabdes.stats.intervals import Interval
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
-_TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES}
-HIGHER_IS_BETTER: Final = ("operations_per_s",)
-"""Of times and waiting, less is better."""
+_TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES, "held_ns": "holds locks", "lost_ns": "others wait"}
+_WHOSE: Final = UPKEEP | {"off": "interrupts off", "wait": "interrupt wait"}
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
 
-SPREAD: Final = "±: half the 95 % interval over replications, in % of a side's figure or of a ratio (of a share, in points)."
+
+def spread_remark(level: float) -> str:
+    """What ± is beneath a comparison.
+
+    >>> spread_remark(0.95)
+    "±: half the 95 % interval over replications, in % of a side's figure or of a ratio (of a share, in points)."
+    """
+    of = "in % of a side's figure or of a ratio (of a share, in points)"
+    return f"±: half the {100 * level:.3g} % interval over replications, {of}."
 
 
 def measure_name(measure: str) -> str:
     """What tables and sentences call a measure."""
-    if measure == "operations_per_s":
+    if measure == RATE:
         return "operations/s"
     if measure == "share_waiting":
         return "CPU time waiting"
-    op, _, time = measure.partition("_")
-    return f"{op.replace('-', ' ')} {_TIME_NAMES[time]}"
+    who, _, time = measure.partition("_")
+    return f"{_WHOSE.get(who, who)} {_TIME_NAMES[time]}"
 
 
 def side_text(measure: str, interval: Interval) -> str:
     """One side's figure with its interval."""
     if measure == "share_waiting":
         return share_interval(interval.value, interval)
-    return value_text(interval, count_text if measure == "operations_per_s" else time_text)
+    return value_text(interval, count_text if measure == RATE else time_text)
 
 
 def change_text(row: Compared) -> str:
@@ -64,7 +75,7 @@ def change_text(row: Compared) -> str:
     if row.measure == "share_waiting":
         half = "" if change.half_width is None else f" ±{points_digits(change.half_width)}"
         return f"{change.value * 100:+.1f}{half} points" if change.value else f"0{half} points"
-    text = count_text if row.measure == "operations_per_s" else time_text
+    text = count_text if row.measure == RATE else time_text
     sign = "" if not change.value else "-" if change.value < 0 else "+"
     return f"{sign}{text(abs(change.value))}" + ("" if change.half_width is None else f" ±{text(change.half_width)}")
 
@@ -78,32 +89,47 @@ def verdict(row: Compared) -> int:
 
 
 def comparison_answer(compared: Comparison) -> list[str]:
-    """Two to six sentences, made from the figures."""
+    """Three to seven sentences, made from the figures."""
+    measure = lead(compared)
     pair = focus(compared)
     if all(not one.difference.value for one in compared.rows):
-        return [_which(compared, pair)]
-    return [_which(compared, pair), *lock_sentence(compared, pair), *_times(pair), *_opposed(pair), _not_told(compared)]
+        return [_which(compared, pair, measure)]
+    known = pair.row(measure)
+    because = why(pair.spent, measure) if known is not None and verdict(known) else ()
+    told = [*because, *lock_sentence(compared, pair), *_times(pair), *_opposed(pair)]
+    return [_which(compared, pair, measure), *told, _not_told(compared)]
+
+
+def lead(compared: Comparison) -> str:
+    """The measure that a comparison begins with: how long operations take, where thinking tells how many there are a second."""
+    if not thinking_tells(share for pair in compared.pairs for share in pair.thinking):
+        return RATE
+    times = (f"{op}_mean_ns" for op in LEADING_TIMES)
+    return next((time for time in times if all(pair.row(time) for pair in compared.pairs)), RATE)
 
 
 def focus(compared: Comparison) -> Pair:
-    """The pair whose rates differ most, in proportion."""
+    """The pair whose rates, or times where these say more, differ most, in proportion."""
+    measure = lead(compared)
 
     def size(pair: Pair) -> float:
-        row = pair.row("operations_per_s")
+        row = pair.row(measure)
         ratio = row.ratio.value if row is not None and row.ratio is not None else 1.0
         return max(ratio, 1 / ratio) if ratio else inf
 
     return max(compared.pairs, key=size)
 
 
-def _which(compared: Comparison, pair: Pair) -> str:
-    row = pair.row("operations_per_s")
+def _which(compared: Comparison, pair: Pair, measure: str) -> str:
+    row = pair.row(measure)
     assert row is not None
     first, second = side_names(compared, pair)
-    rates = f"{side_text(row.measure, row.second)} operations/s against {side_text(row.measure, row.first)}"
+    what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
+    rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
     if all(not one.difference.value for one in compared.rows):
         return f"{second} and {first} do not differ in any figure."
-    ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times as many"
+    as_many = "as many" if measure == RATE else "as long"
+    ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
     name = _name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:
@@ -112,7 +138,7 @@ def _which(compared: Comparison, pair: Pair) -> str:
         if not verdict(row):
             return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
         return f"{second} is {'faster' if verdict(row) > 0 else 'slower'} than {first}{at}: {rates}{ratio} ({change_text(row)})."
-    found = [verdict(one) for mine in compared.pairs if (one := mine.row("operations_per_s")) is not None]
+    found = [verdict(one) for mine in compared.pairs if (one := mine.row(measure)) is not None]
     words = ((1, "faster"), (-1, "slower"), (0, "not told apart"))
     counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
     several = len({side_names(compared, mine)[1] for mine in compared.pairs}) > 1
@@ -138,12 +164,13 @@ def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
 
 
 def _times(pair: Pair) -> Iterator[str]:
-    """Which times are better and worse by more than chance."""
+    """Which times are better and worse by more than chance, all measures looked at together."""
+    told = different(pair.rows)
     for sign, word in ((1, "Shorter"), (-1, "Longer")):
-        rows = [row for row in pair.rows if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
+        rows = [row for row in told if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
         if rows:
-            told = [_change(row) for row in rows[:4]]
-            yield f"{word}: {listed([*told, f'{len(rows) - 4} more'] if len(rows) > 4 else told)}."
+            some = [_change(row) for row in rows[:4]]
+            yield f"{word}: {listed([*some, f'{len(rows) - 4} more'] if len(rows) > 4 else some)}."
 
 
 def _opposed(pair: Pair) -> Iterator[str]:
@@ -153,7 +180,7 @@ def _opposed(pair: Pair) -> Iterator[str]:
         mean = pair.row(f"{op}_mean_ns")
         if waiting is None or mean is None or not verdict(waiting) * verdict(mean):
             continue
-        if told := opposed(op, *pair.spent, waiting.difference.value):
+        if told := opposed(op, splits(pair.spent[0]), splits(pair.spent[1]), waiting.difference.value):
             yield told
             return
 
@@ -213,7 +240,7 @@ def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sh
     pair = focus(compared)
     title = f"where they differ most: {_name(compared, pair)} (--all shows every point)"
     return [
-        _sheet(compared, compared.pairs, "operations/s", ("operations_per_s",)),
+        _sheet(compared, compared.pairs, measure_name(lead(compared)), (lead(compared),)),
         _sheet(compared, compared.pairs, "share of CPU time waiting for locks", ("share_waiting",)),
         _sheet(compared, [pair], title, None),
     ]

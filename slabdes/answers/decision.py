@@ -6,40 +6,34 @@ Leaves out how it was come to (`study.decide`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from math import inf, isfinite
-from typing import Final
 
-from slabdes.answers.answer import LITTLE, PARTS
-from slabdes.answers.comparison import HIGHER_IS_BETTER, change_text, few_cells, lock_sentence, measure_name, side_text
-from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
-from slabdes.measures.causes import Causes, Share
-from slabdes.measures.compare import Compared, Comparison, resolution_of
+from slabdes.answers.causes import why
+from slabdes.answers.comparison import (
+    change_text,
+    few_cells,
+    lock_sentence,
+    measure_name,
+    side_text,
+    spread_remark,
+)
+from slabdes.answers.figures import few_remarks, point_name, ratio_text
+from slabdes.measures.compare import ERROR, Compared, Comparison, different
+from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.results.text import NOTHING, Sheet, share_text, time_text
-from slabdes.stats.deciding import Looks, Outcome, holm, p_value_of
+from slabdes.results.text import NOTHING, Sheet, share_text
+from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval
 
-MOST_CAUSES: Final = 3
-PART_WORDS: Final = PARTS | {
-    "lock_wait": "waiting for locks",
-    "handoff": "the hand-over of locks",
-    "interrupts": "interrupts taken meanwhile",
-}
-"""What the parts of an operation's time are."""
-_OPERATIONS: Final = {"alloc": "an allocation", "free": "a free", "section": "a critical section"}
-ERROR: Final = 0.05
-"""What a measure is called different at, all measures together."""
 
-
-def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks: Looks, causes: Causes) -> list[str]:
+def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks: Looks) -> list[str]:
     """Which side has more of the measure and by how much, what it took, why, and what not to conclude."""
     row = compared.pairs[0].row(measure)
     assert row is not None
     told = [_which(compared, row, outcome, looks), _cost(compared, looks)]
     if outcome in (Outcome.HIGHER, Outcome.LOWER):
-        told += [*_why(causes, measure), *lock_sentence(compared, compared.pairs[0])]
+        told += [*why(compared.pairs[0].spent, measure), *lock_sentence(compared, compared.pairs[0])]
     return [*told, _not_told(compared, outcome, looks)]
 
 
@@ -47,7 +41,7 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
     first, second = compared.sides
     values = f"{side_text(row.measure, row.second)} against {side_text(row.measure, row.first)}"
     name = measure_name(row.measure)
-    by = _relative(row)
+    by = relative_text(row)
     if outcome is Outcome.ALIKE:
         least = max(looks.indifference, resolution_of(row.measure))
         more = f" by more than {share_text(least)}" if least and row.difference.half_width else ""
@@ -58,7 +52,7 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
     return f"{second} is {'better' if better else 'worse'} than {first} in {name}: {values}, {by}."
 
 
-def _relative(row: Compared) -> str:
+def relative_text(row: Compared) -> str:
     """The difference in per cent of the first side, with its interval; a share's in points."""
     change = row.difference
     if row.measure == "share_waiting" or not row.first.value or change.low is None or change.high is None:
@@ -75,29 +69,6 @@ def _cost(compared: Comparison, looks: Looks) -> str:
     return f"{told}; intervals are of {share_text(looks.level)}, so that {rarely}."
 
 
-def _why(causes: Causes, measure: str) -> Iterator[str]:
-    """What an operation's mean time changes by: percentiles have no parts."""
-    op = measure.partition("_")[0]
-    mean = causes.mean
-    if not mean.change:
-        return
-    who = _OPERATIONS.get(op, "an operation")
-    told = f"Why: {who} takes {_change(mean.change)} on average ({time_text(mean.first)}, then {time_text(mean.second)})"
-    parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(causes.parts, mean)]
-    paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(causes.paths, mean)]
-    yield f"{told}; {listed(parts)}; by path, {listed(paths)}."
-
-
-def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:
-    """Those that change by more than little of the mean, the largest."""
-    least = LITTLE * max(mean.first, mean.second)
-    return [share for share in shares[:MOST_CAUSES] if abs(share.change) >= least] or list(shares[:1])
-
-
-def _change(nanoseconds: float) -> str:
-    return f"{time_text(abs(nanoseconds))} {'more' if nanoseconds > 0 else 'less'}"
-
-
 def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:
     if outcome is Outcome.OPEN:
         more = f"--most {2 * compared.replications[0]} looks once more, --by 5% asks for no smaller difference"
@@ -108,7 +79,7 @@ def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:
 def decision_sheet(compared: Comparison) -> Sheet:
     """Every measure of both sides, those that differ most in proportion first; `sure` is told after Holm's correction."""
     rows = sorted(compared.rows, key=lambda row: -_effect(row))
-    worth = holm([p_value_of(row.difference) for row in rows])
+    told = different(rows)
     cells = (
         (
             measure_name(row.measure),
@@ -116,15 +87,16 @@ def decision_sheet(compared: Comparison) -> Sheet:
             side_text(row.measure, row.second),
             ratio_text(row.ratio),
             change_text(row),
-            "yes" if p <= ERROR and not row.difference.contains(0.0) else "no",
+            "yes" if row in told else "no",
         )
-        for row, p in zip(rows, worth, strict=True)
+        for row in rows
     )
     few = ((*few_cells(measure), NOTHING) for measure in compared.pairs[0].few)
     table = (*cells, *few)
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
     title = f"every measure, the largest difference first (differs: {share_text(ERROR)} of error in all, Holm)"
-    return Sheet(title, heads, 1, table, few_remarks(table))
+    spread = spread_remark(rows[0].first.confidence)
+    return Sheet(title, heads, 1, table, (*few_remarks(table), spread))
 
 
 def _effect(row: Compared) -> float:

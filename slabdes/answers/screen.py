@@ -9,25 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import StringIO
+from pathlib import Path
 from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import SPREAD, comparison_about, comparison_answer, comparison_sheets
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets, spread_remark
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison
+from slabdes.measures.estimates import plain
 from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
+from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
 
 MOST_MACHINES = 3
+SPREAD = "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+ONE = "1 replication: no interval."
 
 
 def about(run: Run) -> list[str]:
@@ -78,7 +83,7 @@ def warnings(run: Run) -> list[str]:
 def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
     """What is said once beneath the tables: what ± is, where there is any; and where other settings and rows are seen."""
     if view.run.manifest.replications > 1:
-        yield "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+        yield SPREAD
     if view.everything:
         return
     if len(view.points) > 1:
@@ -102,7 +107,7 @@ def table(run: Run, everything: bool = False, folder: str = "RUN", assumed: Sequ
     """
     from rich.console import Group
 
-    view = view_of(run, everything)
+    view = view_of(run, everything, Path(folder))
     parts: list[RenderableType] = [plain_text(answer_text(view)), plain_text("")]
     parts += [plain_text("\n".join(fill(line, WIDTH) for line in (*about(run), *assumed))), plain_text("")]
     parts += [rich_table(sheet) for sheet in sheets(view)]
@@ -111,10 +116,13 @@ def table(run: Run, everything: bool = False, folder: str = "RUN", assumed: Sequ
     return Group(*parts)
 
 
-def as_plain(run: Run) -> dict[str, Any]:
-    """The run for a program: plain JSON values, times in ns, a list of rows for each table, and every figure's interval."""
+def as_plain(run: Run, folder: Path | None = None) -> dict[str, Any]:
+    """The run for a program: plain JSON values, times in ns, a list of rows for each table, and every figure's interval.
+
+    `folder` is where it lies.
+    """
     manifest = run.manifest
-    view = view_of(run)
+    view = view_of(run, folder=folder)
     return {
         "name": manifest.name,
         "answer": answer(view),
@@ -136,6 +144,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "reaping": run.reap_summary().to_dicts(),
         "upkeep": run.upkeep_summary().to_dicts(),
         "upkeep_locks": run.per_upkeep().to_dicts(),
+        "steady": [{**row.values, "intervals": {name: plain(one) for name, one in row.intervals.items()}} for row in view.steady],
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
     }
@@ -161,7 +170,7 @@ def comparison_table(compared: Comparison, everything: bool = False, folder: str
     parts: list[RenderableType] = [plain_text(line) for line in told]
     parts += [rich_table(sheet) for sheet in comparison_sheets(compared, everything)]
     if min(compared.replications) > 1:
-        parts.append(plain_text(fill(SPREAD, WIDTH)))
+        parts.append(plain_text(fill(spread_remark(CONFIDENCE), WIDTH)))
     return Group(*parts)
 
 

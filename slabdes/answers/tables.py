@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from slabdes.answers.figures import (
@@ -23,10 +24,12 @@ from slabdes.answers.figures import (
     time,
 )
 from slabdes.measures.estimates import Estimated, Row
+from slabdes.measures.steady import steady
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet, count_text, numbers_text, share_text, time_text
+from slabdes.results.upkeep import NAMES
 
 MOST_POINTS: Final = 12
 """Settings of which a table shows all (assumed: a screen)."""
@@ -38,11 +41,15 @@ MOST_ROWS: Final = 6
 
 @dataclass(frozen=True)
 class View:
-    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens.
+
+    `steady` is what its log tells of the steady state, see `measures.steady`.
+    """
 
     run: Run
     figures: Estimated
     everything: bool = False
+    steady: Sequence[Row] = ()
 
     @property
     def points(self) -> list[int]:
@@ -54,9 +61,10 @@ class View:
         return int(max(self.figures.rows("rates"), key=lambda row: float(row["share_waiting"]))["point"])
 
 
-def view_of(run: Run, everything: bool = False) -> View:
-    """A run as tables and sentences look at it."""
-    return View(run, Estimated(run.frames), everything)
+def view_of(run: Run, everything: bool = False, folder: Path | None = None) -> View:
+    """A run as tables and sentences look at it; `folder` is where it lies, with its log, if it keeps one."""
+    settled = () if folder is None else steady(run.manifest, run.frames, folder)
+    return View(run, Estimated(run.frames), everything, settled)
 
 
 def sheets(view: View) -> list[Sheet]:
@@ -176,6 +184,18 @@ def spent_sheet(view: View) -> Sheet:
     )
 
 
+def steady_sheet(view: View) -> Sheet:
+    """Latencies after the warm-up, and how much that is; no rows without a log, and where there is no steady state."""
+
+    def cells(row: Row) -> Sequence[str]:
+        return row["op"], count_text(row["cut"]), count_text(row["operations"]), *(time(row, name) for name in COLUMNS)
+
+    heads = ("op", "cut", "of", "mean", "p50", "p99", "p99.9")
+    what = "how long operations take after the warm-up (MSER-5; cut: so many at the start of a replication)"
+    return _sheet(view, what, view.steady, heads, 1, cells, _some(view))
+
+
+COLUMNS: Final = ("mean_ns", *metrics.QUANTILES)
 SPENT_HEADS: Final = {
     "lock_wait": "waiting",
     "handoff": "hand-off",
@@ -296,10 +316,6 @@ def interrupts_sheet(view: View) -> Sheet:
     return _sheet(view, "interrupts (off: how long at a time; wait: of those handled)", rows, heads, 1, cells, _some(view))
 
 
-UPKEEP: Final = {"reap": "cache_reap", "slabinfo": "/proc/slabinfo", "shrink": "shrink", "drain": "do_drain"}
-"""What turns of upkeep are called in tables and sentences, by their labels in frames."""
-
-
 def upkeep_sheet(view: View) -> Sheet:
     """How long turns of upkeep took, what they hold and give back; no rows where a run ends before the first."""
     rows = view.figures.rows("upkeep")
@@ -307,7 +323,7 @@ def upkeep_sheet(view: View) -> Sheet:
 
     def cells(row: Row) -> Sequence[str]:
         times = (time(row, "mean_ns"), time(row, "p99_ns"), time_text(row["max_ns"]), time(row, "held_ns"), time(row, "lost_ns"))
-        return UPKEEP[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
+        return NAMES[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
 
     back = ("slabs back",) if reaped else ()
     heads = ("upkeep", "turns", "mean", "p99", "max", "holds locks", "others wait", *back)
@@ -323,7 +339,7 @@ def upkeep_locks_sheet(view: View) -> Sheet:
     def cells(row: Row) -> Sequence[str]:
         holds = (time(row, "turn_ns"), count_text(row["holds"]), time_text(row["max_hold_ns"]))
         waits = (count_text(row["waits"]), time_text(row["max_wait_ns"]), share_text(row["lost_share"]))
-        return UPKEEP[row["upkeep"]], lock_name(row), *holds, *waits
+        return NAMES[row["upkeep"]], lock_name(row), *holds, *waits
 
     heads = ("upkeep", "lock", "held a turn", "holds", "longest", "waits", "longest", "of time lost")
     return _sheet(view, f"locks held for upkeep, and waits of others behind that{rest}", rows, heads, 2, cells, points)
@@ -334,6 +350,7 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "times": times_sheet,
     "response": response_sheet,
     "loads": loads_sheet,
+    "steady": steady_sheet,
     "counts": counts_sheet,
     "spent": spent_sheet,
     "paths": paths_sheet,

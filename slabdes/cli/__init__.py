@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import comparing, conformance, dumps, guide, machines, measuring, reading, runs, traces
+from slabdes.cli import comparing, conformance, dumps, guide, machines, measuring, reading, runs, traces, tuning
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error, watched
 from slabdes.errors import InputError, SlabdesError, shown
@@ -43,6 +43,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "slabinfo": reading.slabinfo,
     "lock-stat": reading.lock_stat,
     "compare": comparing.compare,
+    "tune": tuning.tune,
+    "sensitivity": tuning.sensitivity,
     "conform": conformance.conform,
     "geometry": conformance.geometry,
     "bench": measuring.bench,

@@ -18,6 +18,7 @@ from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
 from slabdes.errors import InputError
 from slabdes.folders import free_folder
+from slabdes.stats.deciding import FEWEST, MOST_LOOKED_AT
 
 if TYPE_CHECKING:
     from slabdes.study.decide import Decided
@@ -30,6 +31,10 @@ def compare(
         str,
         typer.Option("--by", metavar="KEY|5%", help="Of one sweep: compare this key's values. Of an experiment: what matters."),
     ] = "",
+    against: Annotated[
+        str,
+        typer.Option("--against", metavar="VALUE", help="With --by KEY: what others are set against. Default: the first."),
+    ] = "",
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     others: Annotated[
         list[str], typer.Option("--vs", metavar="KEY=VALUE", help="An experiment's second side, beside --set; may be repeated.")
@@ -37,7 +42,9 @@ def compare(
     measure: Annotated[
         str, typer.Option("--decide", metavar="MEASURE", help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...")
     ] = "operations/s",
-    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="Likewise: replications of each side, at most.")] = 160,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=FEWEST, help="Likewise: replications of each side, at most.")
+    ] = MOST_LOOKED_AT,
     where: Where = [],  # noqa: B006 -- as above
     everything: All = False,
     out: Out = None,
@@ -54,8 +61,8 @@ def compare(
     differ by less than --by; it says why.
     """
     if others or (first.suffix == ".toml" and not first.is_dir()):
-        if second is not None or where:
-            given = "a second run" if second is not None else "--where"
+        if second is not None or where or against:
+            given = "a second run" if second is not None else "--where" if where else "--against"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
         _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, cells, cluster, as_json)
         return
@@ -68,7 +75,7 @@ def compare(
 
     one = some_points(Run.load(first), (), where)
     other = None if second is None else some_points(Run.load(second), (), where)
-    compared = comparing.compare(one, other, by, (str(first), str(second)))
+    compared = comparing.compare(one, other, by, (str(first), str(second)), against=against)
     if as_json:
         print_json(comparison_plain(compared))
     else:
@@ -125,11 +132,8 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
-    from slabdes.measures.causes import causes
 
-    op = decided.measure.partition("_")[0]
-    why = causes(decided.run.frames, decided.pair.points, op if op in ("alloc", "free", "section") else None)
-    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks, why)
+    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks)
     if as_json:
         rows = decided.compared.frame().to_dicts()
         print_json({"folder": str(folder), "answer": told, "outcome": decided.outcome.value, "measures": rows})

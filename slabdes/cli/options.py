@@ -28,6 +28,9 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", metavar="N", min=1, max=MOST_JOBS, show_default=False, help="Processes; one a processor."),
 ]
+Figures = Annotated[
+    bool, typer.Option("--figures/--no-figures", help="Draw figures into the folder; slabdes plot draws them later, too.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on after an interruption, with the points that were finished.")]
 CellsIn = Annotated[
     str,

@@ -33,6 +33,8 @@ PARAGRAPH_WIDTH = 100
 _WIDEST = 1000
 """Columns of a terminal that are made use of."""
 _ERRORS = "slabdes-plain"
+_BAR = 20
+"""Columns of a bar: its details stand beside it."""
 _MOST_LINE = 350
 """Characters of an error: those of `errors.MAX_LINE` and what stands between its parts."""
 
@@ -169,7 +171,7 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
     )
 
     turning = SpinnerColumn("dots" if _is_unicode(sys.stderr) else "line")
-    columns = (turning, TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    columns = (turning, TextColumn("{task.description}", markup=False), BarColumn(_BAR), TaskProgressColumn())
     console = _console(sys.stderr, TABLE_WIDTH)
     _hush()
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
@@ -178,9 +180,12 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(shown(what), total=total)
-            bar.update(tasks[what], completed=done, total=total)
+            # One bar for what is done, however its details change.
+            name, _, details = what.partition(": ")
+            told = shown(name) + (f"\n  {shown(details)}" if details else "")
+            if name not in tasks:
+                tasks[name] = bar.add_task(told, total=total)
+            bar.update(tasks[name], description=told, completed=done, total=total)
 
         yield report
 

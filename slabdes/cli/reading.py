@@ -39,7 +39,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """A run's answer and tables again, of all its settings or some."""
-    from slabdes.answers.screen import as_plain, table
+    from slabdes.answers.screen import ONE, SPREAD, as_plain, table
     from slabdes.answers.tables import TABLES, view_of
     from slabdes.results.run import Run
     from slabdes.results.text import WIDTH
@@ -49,14 +49,15 @@ def show(
             raise InputError(f"--table {name}", f"no table of a run{nearest(name, TABLES)}", allowed=", ".join(TABLES))
     run = some_points(Run.load(folder), point, where)
     if as_json:
-        print_json(kept_plain(folder, as_plain(run)))
+        print_json(kept_plain(folder, as_plain(run, folder)))
     elif named:
-        view = view_of(run, everything=True)
+        view = view_of(run, everything=True, folder=folder)
         for name in named:
             sheet = TABLES[name](view)
             print_sheet(sheet)
             if not sheet.rows:
                 say(f"Nothing of this kind happened in {shown(str(folder))}.")
+        say(SPREAD if run.manifest.replications > 1 else ONE)
     else:
         tell_kept(folder)
         print_rich(table(run, everything, str(folder)), WIDTH)

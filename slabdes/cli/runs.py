@@ -19,6 +19,7 @@ from slabdes.cli.options import (
     CellsIn,
     Cluster,
     Engine,
+    Figures,
     Jobs,
     Json,
     Out,
@@ -32,6 +33,7 @@ from slabdes.cli.output import print_json, print_rich, progress_bar, say
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
+from slabdes.stats.deciding import FEWEST, MOST_PRECISE
 
 if TYPE_CHECKING:
     from slabdes.api import Run
@@ -57,10 +59,13 @@ def run(
     measures: Annotated[
         list[str], typer.Option("--measure", metavar="MEASURE", help="With --precision: of operations/s, waiting, alloc.p99 ...")
     ] = ["operations/s"],  # noqa: B006 -- as above
-    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="With --precision: replications at most.")] = 100,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=FEWEST, help="With --precision: replications at most.")
+    ] = MOST_PRECISE,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    figures: Figures = True,
     cells: CellsIn = "",
     cluster: Cluster = None,
     everything: All = False,
@@ -70,20 +75,23 @@ def run(
 
     Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
     manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
-    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays.
+    Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays. An experiment
+    that does not say how many `replications` it has is run with 5.
     """
     from slabdes.config import load_experiment
+    from slabdes.config.starts import replicated
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
     if slabinfo is not None:
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
-    loaded = load_experiment(experiment, changes, caches, quick)
+    loaded = replicated(load_experiment(experiment, changes, caches, quick))
     folder = out or free_folder(RUNS / experiment.stem, resume)
     asked: dict[str, Any] = {}
     if precision:
         asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
     with at_work(folder) as progress:
-        result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, where=str(experiment), **asked)
+        more = {"where": str(experiment), "figures": figures, **asked}
+        result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, **more)
     _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
 
 
@@ -183,7 +191,7 @@ def replay(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of every random stream.")] = 1,
     replications: Annotated[
         int, typer.Option("--replications", metavar="N", min=1, help="Runs with streams of their own: other phases and jitter.")
-    ] = 1,
+    ] = 3,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Of each --cache: objects of a CPU's array.")
     ] = None,
@@ -202,6 +210,7 @@ def replay(
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
+    figures: Figures = True,
     cells: CellsIn = "",
     cluster: Cluster = None,
     everything: All = False,
@@ -253,7 +262,7 @@ def replay(
         folder = out or free_folder(RUNS / f"{stem}-{Path(machine).stem}-x{copies}", resume)
         experiment = parse_experiment(raw, "replay")
         with at_work(folder) as progress:
-            result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools)
+            result = _simulated(experiment, folder, jobs, resume, cells, cluster, progress, spools=spools, figures=figures)
         loads = ByLoadRun(result, experiment, folder)
         try:
             if by_load:
@@ -283,11 +292,9 @@ def _assumed(
 def _known(result: Run, precision: float, measures: Sequence[str], most: int) -> list[str]:
     """Whether the precision asked for was reached, a line a measure."""
     from slabdes.answers.decision import precision_line
-    from slabdes.measures.names import measure_of
-    from slabdes.stats.deciding import Precision
     from slabdes.study.precise import UntilPrecise
 
-    until = UntilPrecise([measure_of(name) for name in measures], Precision(precision, most))
+    until = UntilPrecise.of(measures, precision, most)
     return [
         precision_line(result.frames, known.measure, known.point, known.interval, known.reached, precision)
         for known in until.known(result.frames)
@@ -318,10 +325,11 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
     """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
     from slabdes.answers.loads import load_answer
     from slabdes.answers.screen import as_plain, table
+    from slabdes.api import FIGURES
     from slabdes.results.text import WIDTH
 
     if as_json:
-        told = as_plain(result)
+        told = as_plain(result, out)
         if loads is not None:
             told = {**told, "answer": [*load_answer(loads), *told["answer"]], **loads.plain()}
         print_json({"folder": str(out), **told, **({"assumed": assumed} if assumed else {})})
@@ -329,7 +337,8 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
     if loads is not None:
         tell(loads)
     print_rich(table(result, everything, str(out), assumed), WIDTH)
-    say(f"results, frames and figures: {out}{_known_before(result)}")
+    drawn = "results, frames and figures" if (out / FIGURES).exists() else "results and frames"
+    say(f"{drawn}: {out}{_known_before(result)}")
 
 
 def _known_before(result: Run) -> str:

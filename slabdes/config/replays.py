@@ -65,7 +65,7 @@ def add_sweeps(raw: dict[str, Any], names: Sequence[str], sweeps: Iterable[str])
             raise InputError(f"--sweep {shown(sweep)}", "not of the form key=value,value", allowed="for example copies=1,4,48")
         dotted = _dotted(key, names)
         name_caches(raw, names, [dotted])
-        swept[dotted] = _values(text, f"--sweep {key}")
+        swept[dotted] = values_of(text, f"--sweep {key}")
 
 
 def _dotted(key: str, names: Sequence[str]) -> str:
@@ -81,7 +81,7 @@ def _dotted(key: str, names: Sequence[str]) -> str:
     return f"cache.{names[0]}.{key}"
 
 
-def _values(text: str, where: str) -> list[Any]:
+def values_of(text: str, where: str) -> list[Any]:
     """Values with commas between them, as TOML; those that are not are text."""
     try:
         found = toml_of(f"value = [{text}]", where)["value"]

@@ -12,14 +12,16 @@ from types import MappingProxyType
 from typing import Final
 
 from slabdes.config.keys import Key, experiment_keys
-from slabdes.config.models import TABLES
+from slabdes.config.models import TABLES, Experiment
 from slabdes.config.sweeps import QUICK, SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.errors import InputError, nearest, shown
 
+REPLICATIONS: Final = 5
+"""Of an experiment on the command line that does not say: figures are printed with intervals."""
 _CHOSEN: Final[dict[str, str]] = {
     "name": '"my experiment"',
-    "replications": "5",
+    "replications": str(REPLICATIONS),
     "machine.preset": '"numa-2x4"',
     "cache.NAME.name": '"size-256"',
     "cache.NAME.size": "256",
@@ -62,6 +64,13 @@ _SWEEPS: Final[dict[str, str]] = {
 """A sweep to begin with, by kind of workload."""
 _WITHOUT_CACHES: Final = ("critical_section", "pages", "trace")
 _WIDTH: Final = 100
+
+
+def replicated(experiment: Experiment) -> Experiment:
+    """An experiment with REPLICATIONS where it does not say how many."""
+    if "replications" in experiment.model_fields_set:
+        return experiment
+    return experiment.model_copy(update={"replications": REPLICATIONS})
 
 
 def kinds() -> list[tuple[str, str]]:

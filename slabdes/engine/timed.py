@@ -170,25 +170,35 @@ def upkeep_settings(experiment: Experiment, machine: Machine, caches: Sequence[C
     )
 
 
-def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
-    """The clock rules that an experiment asks for; the hand-off that it leaves open is the machine's."""
+def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
+    """The rules of locks that an experiment asks for; a hand-off that it leaves open is the machine's.
+
+    Waiters that do not spin race nobody. A parameter of a discipline becomes an integer here.
+    """
     config = experiment.lock
     given = config.handoff_transfers
+    discipline = DISCIPLINES[config.discipline.value]
+    return LockRules(
+        discipline=discipline,
+        transfer=machine.transfer_ps,
+        node_of_cpu=machine.node_of_cpu,
+        handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
+        cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
+        lock_races=experiment.timing.lock_races and discipline.spins,
+    )
+
+
+def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
+    """The clock rules that an experiment asks for. Waiters that do not spin slow no holder."""
+    locks = lock_rules(experiment, machine)
     return TimedSettings(
-        locks=LockRules(
-            discipline=DISCIPLINES[config.discipline.value],
-            transfer=machine.transfer_ps,
-            node_of_cpu=machine.node_of_cpu,
-            handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
-            cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
-            races=experiment.timing.lock_races,
-        ),
+        locks=locks,
         costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
         version=version_of(experiment),
         interrupts=interrupt_settings(experiment, caches),
         rules=ClockRules(
-            spinners_slow_holder=experiment.timing.spinners_slow_holder,
+            spinners_slow_holder=experiment.timing.spinners_slow_holder and locks.discipline.spins,
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
         ),

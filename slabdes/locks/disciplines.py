@@ -22,27 +22,35 @@ MILLI: Final = 1000
 class Waiting(Protocol):
     """A lock as its discipline sees it.
 
-    `waiters` are in order of arrival. The first `passed` of them have been passed over, the first time at `passed_since`:
-    they are cna's secondary queue. `drawn` is a random number of RACE_BITS for a race among them; 0 where nothing races.
+    `waiters` are in order of arrival; `joined` says when each came. The first `passed` of them have been passed over, the first
+    time at `passed_since`: they are cna's secondary queue. `drawn` is a random number of RACE_BITS for a race among them; 0 where
+    nothing races. A discipline may keep what it likes here, as cna does: it is a field of SpinLock and of compiled `Queue`, too.
     """
 
     holder: int
     waiters: list[int]
+    joined: dict[int, int]
     passed: int
     passed_since: int
     drawn: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class LockParameters:
+    """What an experiment says of locks, in numbers: compiled memory has them under the same names. Times in picoseconds."""
+
+    handoff_milli: int
+    cna_threshold: int
+    lock_races: bool = True
+
+
 @dataclass(frozen=True)
-class LockRules:
-    """What disciplines need to know of the machine and the experiment. Times in picoseconds."""
+class LockRules(LockParameters):
+    """What disciplines need to know of the experiment and the machine."""
 
     discipline: Discipline
     transfer: Transfer
     node_of_cpu: Sequence[int]
-    handoff_milli: int
-    cna_threshold: int
-    races: bool = True
 
 
 Handoff = Callable[[Waiting, int, LockRules], tuple[int, int]]
@@ -51,10 +59,17 @@ Handoff = Callable[[Waiting, int, LockRules], tuple[int, int]]
 
 @dataclass(frozen=True)
 class Discipline:
-    """`handoff` chooses the next. Unless a lock is `queued`, it is free until that one has come: anyone may take it before."""
+    """How a contended lock is handed over: `handoff` chooses the next, and says how long it takes until that one has come.
+
+    Unless a lock is `queued`, it is free until then: anyone may take it before, and the chosen one goes on waiting.
+    If a waiter `spins`, it keeps asking for the lock's line: each write of the holder to that line costs it a transfer
+    (spinners_slow_holder), and if the lock is not queued, all waiters race whoever else finds it free (lock_races). Waiters that
+    sleep between their tries, or spin on lines of their own, do neither (`engine.timed` sees to that for every engine).
+    """
 
     handoff: Handoff
     queued: bool = True
+    spins: bool = True
 
 
 def first_of(drawn: int, racers: int) -> int:

@@ -19,7 +19,8 @@ are its secondary queue, since all who were passed over came before all who were
 form it likes; the compiled one chains CPUs to each other and keeps the waiter *before* the winner, to unlink it.
 
 What a write to the lock's line costs while somebody spins on it is asked for at the grant (`spinner`), once a hold: the waiter
-that spins may change during it, and following that would need an event for each.
+that spins may change during it, and following that would need an event for each. Where waiters do not spin on the lock's line
+(`Discipline.spins`), it costs nothing more, and no waiter races a CPU that finds the lock free.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class SpinLock:
         self.granted_at = now
 
     def spinner(self) -> int:
-        """Who spins on the lock's line: the first waiter not passed over, or the first of all; FREE if nobody waits."""
+        """Who spins on the lock's line, if waiters do: the first not passed over, or the first of all; FREE if nobody waits."""
         if not self.waiters:
             return FREE
         return self.waiters[self.passed if self.passed < len(self.waiters) else 0]

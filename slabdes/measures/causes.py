@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from slabdes.results import metrics
 from slabdes.results.frames import SPENT_PARTS, Frames
-
-if TYPE_CHECKING:
-    import polars as pl
-
 
 Split = Mapping[str, Mapping[str, float]]
 """Of each operation, ns of its mean time that each of SPENT_PARTS takes."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """All operations of one kind: how many, and the time of all of them in ns by part and by path."""
+
+    count: int
+    parts: Mapping[str, float]
+    paths: Mapping[str, float]
+
+
+Accounts = Mapping[str, Account]
+"""By operation."""
 
 
 @dataclass(frozen=True)
@@ -44,42 +51,43 @@ class Causes:
     paths: tuple[Share, ...]
 
 
-def causes(frames: Frames, points: tuple[int, int], op: str | None = None) -> Causes:
-    """What makes the difference between two points, of the operations `op` ("alloc", "free", "section") or of all."""
+def accounts(frames: Frames) -> dict[int, Accounts]:
+    """Each point's, of all its replications together."""
     import polars as pl
 
-    rows = frames.spent if op is None else frames.spent.filter(pl.col("op") == op)
-    counts = frames.operations if op is None else frames.operations.filter(pl.col("op") == op)
-    sides = []
-    for point in points:
-        count = int(counts.filter(pl.col("point") == point)["count"].sum()) or 1
-        mine = rows.filter(pl.col("point") == point).with_columns(
-            pl.sum_horizontal(f"{part}_ns" for part in SPENT_PARTS).alias("all")
-        )
-        parts = {part: float(mine[f"{part}_ns"].sum()) / count for part in SPENT_PARTS}
-        sides.append((parts, _by_path(mine, count)))
-    (first, first_paths), (second, second_paths) = sides
-    mean = Share("mean", sum(first.values()), sum(second.values()))
-    return Causes(mean, _ranked(first, second), _ranked(first_paths, second_paths))
+    columns = [f"{part}_ns" for part in SPENT_PARTS]
+    by = ["point", "op", "path"]
+    rows = frames.spent.group_by(by, maintain_order=True).agg(pl.col(columns).sum())
+    counts = frames.operations.group_by("point", "op", maintain_order=True).agg(pl.col("count").sum())
+    found: dict[int, dict[str, Account]] = {point: {} for point in frames.point_numbers()}
+    for point, op, count in counts.iter_rows():
+        mine = rows.filter(pl.col("point") == point, pl.col("op") == op)
+        parts = {part: float(mine[column].sum()) for part, column in zip(SPENT_PARTS, columns, strict=True)}
+        paths = {f"{op} {path}": float(sum(times)) for path, *times in mine.select("path", *columns).iter_rows()}
+        found[point][op] = Account(int(count), parts, paths)
+    return dict(found)
 
 
-def _by_path(rows: pl.DataFrame, count: int) -> dict[str, float]:
-    import polars as pl
+def splits(told: Accounts) -> Split:
+    """What the mean times of operations are spent on."""
+    return {op: {part: time / max(one.count, 1) for part, time in one.parts.items()} for op, one in told.items()}
 
-    sums = rows.group_by("op", "path", maintain_order=True).agg(pl.col("all").sum())
-    return {f"{op} {path}": total / count for op, path, total in sums.iter_rows()}
+
+def causes(first: Accounts, second: Accounts, op: str | None = None) -> Causes:
+    """What makes the difference between two sides, of the operations `op` ("alloc", "free", "section") or of all."""
+    (one, one_paths), (other, other_paths) = (_means(side, op) for side in (first, second))
+    mean = Share("mean", sum(one.values()), sum(other.values()))
+    return Causes(mean, _ranked(one, other), _ranked(one_paths, other_paths))
+
+
+def _means(side: Accounts, op: str | None) -> tuple[dict[str, float], dict[str, float]]:
+    """Parts and paths of the mean time of these operations."""
+    wanted = [account for name, account in side.items() if op in (None, name)]
+    count = max(sum(account.count for account in wanted), 1)
+    parts = {part: sum(account.parts[part] for account in wanted) / count for part in SPENT_PARTS}
+    return parts, {path: time / count for account in wanted for path, time in account.paths.items()}
 
 
 def _ranked(first: dict[str, float], second: dict[str, float]) -> tuple[Share, ...]:
     shares = (Share(name, first.get(name, 0.0), second.get(name, 0.0)) for name in dict.fromkeys([*first, *second]))
     return tuple(sorted(shares, key=lambda share: -abs(share.change)))
-
-
-def splits(frames: Frames) -> dict[int, Split]:
-    """Each point's."""
-    means = {(row["point"], row["op"]): row["mean_ns"] for row in metrics.summary(frames).iter_rows(named=True)}
-    found: dict[int, dict[str, Mapping[str, float]]] = {point: {} for point in frames.point_numbers()}
-    for row in metrics.where_operations_went(frames).iter_rows(named=True):
-        mean = means[row["point"], row["op"]]
-        found[row["point"]][row["op"]] = {part: row[part] * mean for part in SPENT_PARTS}
-    return dict(found)

@@ -11,26 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.measures.causes import Split, splits
+from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import apart
+from slabdes.measures.names import MEASURES, few_of, measured, resolution_of
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
-from slabdes.results.response import response
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
+from slabdes.stats.deciding import holm, p_value_of
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.pairs import difference, ratio
 
 if TYPE_CHECKING:
     import polars as pl
 
-RATES: Final = ("operations_per_s", "share_waiting")
-TIMES: Final = ("mean_ns", *metrics.QUANTILES)
-OPS: Final = ("alloc", "free", "section", "alloc-response", "free-response", "section-response")
-"""Operations from their begin, then from their arrival, where they have one."""
-MEASURES: Final = (*RATES, *(f"{op}_{time}" for op in OPS for time in TIMES))
-"""What is compared: rates, mean times and percentiles of an operation that both sides have."""
+ERROR: Final = 0.05
+"""What any measure is called different at, all measures together."""
 _POINT: Final = ("machine", "cpus")
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
@@ -53,7 +50,8 @@ class Pair:
     """Two points side by side: what both have in common, which ones they are, every measure, and the locks' cost to each.
 
     `few` are the percentiles that the samples of either side do not tell, with what is said instead; `lost` has the time lost
-    to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on.
+    to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on;
+    `thinking` is the share of the CPUs' time that they spend between operations.
     """
 
     label: Label
@@ -61,7 +59,8 @@ class Pair:
     rows: tuple[Compared, ...]
     few: Mapping[str, str]
     lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
-    spent: tuple[Split, Split]
+    spent: tuple[Accounts, Accounts]
+    thinking: tuple[float, float]
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -118,22 +117,31 @@ class _Side:
     pooled: dict[str, float]
     alone: dict[str, list[float]]
     lost: dict[tuple[Any, ...], float]
-    spent: Split
+    spent: Accounts
+    thinking: float
 
 
 def compare(
-    first: Run, second: Run | None, by: str, sides: tuple[str, str] = ("first", "second"), confidence: float = CONFIDENCE
+    first: Run,
+    second: Run | None,
+    by: str,
+    sides: tuple[str, str] = ("first", "second"),
+    confidence: float = CONFIDENCE,
+    against: str = "",
 ) -> Comparison:
     """Compare two runs, or the values of a key of one. Raises InputError where both are given, or neither."""
     if (second is None) == (not by):
         raise InputError("compare", "give a second run or by", allowed="two runs, or one run and by, such as cache.0.limit")
-    return compare_by(first, by, confidence) if second is None else compare_runs(first, second, sides, confidence)
+    if against and not by:
+        raise InputError("--against", f"{shown(against)} beside a second run", allowed="one run and --by KEY")
+    return compare_by(first, by, confidence, against) if second is None else compare_runs(first, second, sides, confidence)
 
 
-def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison:
-    """Compare, within one sweep, every value of `key` with its first; each label names the value compared.
+def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str = "") -> Comparison:
+    """Compare, within one sweep, every value of `key` with `against`, or with its first; each label names the value compared.
 
-    `key` may be a swept key's last word, or have a cache's number for its name. Raises InputError if the sweep does not vary it.
+    `key` may be a swept key's last word, or have a cache's number for its name. Raises InputError if the sweep does not vary it,
+    or has no such value.
     """
     frames = run.frames
     varied = [*_POINT, *frames.swept_keys()]
@@ -143,7 +151,7 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison
         raise InputError(
             "--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies"
         )
-    values = list(dict.fromkeys(frames.points[key].to_list()))
+    values = _from(list(dict.fromkeys(frames.points[key].to_list())), key, against)
     # A key that makes the machine another one gives it another name, too.
     without = {key, "machine"} if key.startswith("machine.") else {key}
     if key == "machine":
@@ -168,6 +176,17 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE) -> Comparison
     left = len(first) * (len(values) - 1) - len(pairs)
     repeated = run.manifest.replications
     return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated))
+
+
+def _from(values: list[Any], key: str, against: str) -> list[Any]:
+    """The values of a key, that which the others are set against first: the one that is written so."""
+    if not against:
+        return values
+    known = [setting_text(value) for value in values]
+    named = [value for value, text in zip(values, known, strict=True) if against in (text, str(value))]
+    if not named:
+        raise InputError(f"--against {shown(against)}", f"no value of {key}{nearest(against, known)}", allowed=", ".join(known))
+    return [named[0], *(value for value in values if value != named[0])]
 
 
 def compare_runs(
@@ -221,31 +240,21 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     """Each of these points by the values of `keys`; those that are no column are the experiment's."""
     some = frames.of_points(points)
     separate, whose = apart(some)
-    alone, pooled = _measures(separate, every=True), _measures(some)
+    alone, pooled = measured(separate, every=True), measured(some)
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
-    spent = splits(some)
+    spent = accounts(some)
+    thinking = dict(metrics.where_time_went(some).select("point", "think").iter_rows())
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
         point = row["point"]
         label = {key: row[key] if key in row else setting_of(experiment, key) for key in keys}
         place = tuple(label.values())
         runs = [alone[number] for number, owner in enumerate(whose) if owner == point]
-        measured = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
-        result[place] = _Side(point, label, pooled[point], measured, lost[point], spent[point])
+        each = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
+        result[place] = _Side(point, label, pooled[point], each, lost[point], spent[point], thinking[point])
     return result
-
-
-def _measures(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]:
-    """Each measure that a point has; `every` has percentiles of few samples, too."""
-    found: dict[int, dict[str, float]] = {}
-    for row in metrics.summary(frames, every).iter_rows(named=True):
-        mine = found.setdefault(row["point"], {rate: row[rate] for rate in RATES})
-        mine |= {f"{row['op']}_{time}": row[time] for time in TIMES if row[time] is not None}
-    for row in response(frames, every).iter_rows(named=True):
-        found[row["point"]] |= {f"{row['op']}-response_{time}": row[time] for time in TIMES if row[time] is not None}
-    return found
 
 
 def _pairs(
@@ -265,14 +274,9 @@ def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: f
     """Two points with every measure that both have."""
     both = [measure for measure in MEASURES if measure in before.pooled and measure in after.pooled]
     rows = tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
-    lacking = (measure.partition("_") for measure in MEASURES if measure not in both)
-    few = {f"{op}_{time}": metrics.TOO_FEW[time] for op, _, time in lacking if f"{op}_mean_ns" in both}
-    return Pair(label, (before.point, after.point), rows, few, (before.lost, after.lost), (before.spent, after.spent))
-
-
-def resolution_of(measure: str) -> float:
-    """How finely a measure is known, as a share of it: percentiles come from a histogram."""
-    return metrics.RESOLUTION if measure.partition("_")[2] in metrics.QUANTILES else 0.0
+    few = few_of(before.pooled, after.pooled)
+    sides = (before.lost, after.lost), (before.spent, after.spent), (before.thinking, after.thinking)
+    return Pair(label, (before.point, after.point), rows, few, *sides)
 
 
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:
@@ -285,6 +289,15 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
     known = coarse * max(first.value, second.value)
     sides = (first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence)
     return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known))
+
+
+def different(rows: Sequence[Compared]) -> list[Compared]:
+    """Those of several measures, looked at together, that differ by more than chance: none is wrong in more than ERROR of cases.
+
+    Holm's correction, see `stats.deciding.holm`.
+    """
+    worth = holm([p_value_of(row.difference) for row in rows])
+    return [row for row, p in zip(rows, worth, strict=True) if p <= ERROR and not row.difference.contains(0.0)]
 
 
 def comparison_frame(pairs: Sequence[Pair]) -> pl.DataFrame:

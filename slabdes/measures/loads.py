@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import exp, inf, log
 from typing import Any, Final
 
-from slabdes.measures.causes import Split, splits
+from slabdes.measures.causes import Split, accounts, splits
 from slabdes.measures.estimates import Estimated, plain
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
@@ -98,7 +98,7 @@ def load_point(load: float | None, frames: Frames) -> LoadPoint:
         rate.intervals["share_waiting"],
         spent.intervals["partner_wait"],
         tuple(metrics.rates(frames)["share_waiting"].to_list()),
-        next(iter(splits(frames).values())),
+        splits(next(iter(accounts(frames).values()))),
     )
 
 

@@ -1,40 +1,120 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measures by the names that users give them, and each point's with its interval.
+"""Measures by the names that users give them: rates, times of operations, upkeep and interrupts; each point's, with intervals.
 
 Leaves out differences between points (`compare`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import nan
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.measures.compare import MEASURES, OPS, RATES
-from slabdes.measures.estimates import Estimated
-from slabdes.results.frames import Frames
+from slabdes.measures.estimates import Estimated, apart
+from slabdes.results import metrics, upkeep
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, Frames, Upkeep
+from slabdes.results.response import response
 from slabdes.stats.intervals import CONFIDENCE, Interval
 
+if TYPE_CHECKING:
+    import polars as pl
+
+RATES: Final = ("operations_per_s", "share_waiting")
+TIMES: Final = ("mean_ns", *metrics.QUANTILES)
+RESPONSE: Final = "-response"
+"""After an operation's name: its times count from its arrival."""
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """What has times: a table of `estimates.TABLES`, the column that says of what, whose values they are, and which times."""
+
+    name: str
+    table: Callable[..., pl.DataFrame]
+    column: str
+    whose: tuple[str, ...]
+    times: tuple[str, ...] = TIMES
+    after: str = ""
+    """What a measure's name has after whose values they are."""
+
+    def whose_row(self, row: Any) -> str:
+        """Whose times a row of the table has."""
+        return f"{row[self.column]}{self.after}"
+
+
+_TIMED: Final = (
+    _Timed("summary", metrics.summary, "op", OPERATIONS),
+    _Timed("response", response, "op", tuple(f"{op}{RESPONSE}" for op in OPERATIONS), after=RESPONSE),
+    _Timed("upkeep", upkeep.turns, "upkeep", tuple(one.label for one in Upkeep if one), (*TIMES, "held_ns", "lost_ns")),
+    _Timed("interrupts", metrics.interrupt_summary, "what", (IRQS_OFF, IRQ_WAIT)),
+)
+MEASURES: Final = (*RATES, *(f"{who}_{time}" for timed in _TIMED for who in timed.whose for time in timed.times))
+"""What is compared: rates, mean times and percentiles of what both sides have."""
 _SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
-_TIMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "p999": "p999_ns"}
+_NAMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "held": "held_ns", "lost": "lost_ns"}
+
+
+HIGHER_IS_BETTER: Final = ("operations_per_s",)
+"""Of times and waiting, less is better."""
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
-    """A measure by the name that users give it: `alloc.p99`, `free-response.mean`, `operations/s`, or as frames have it."""
-    op, dot, time = name.partition(".")
-    found = _SHORT.get(name, f"{op}_{_TIMES.get(time, '')}" if dot else name)
+    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as frames have it."""
+    who, dot, time = name.replace(".p999", ".p99.9").partition(".")
+    found = _SHORT.get(name, f"{who}_{_NAMES.get(time, '')}" if dot else name)
     if found not in MEASURES:
-        known = [*_SHORT, *(f"{op}.{time}" for op in OPS for time in ("mean", "p50", "p99", "p99.9"))]
+        known = [*_SHORT, *(f"{who}.{time}" for timed in _TIMED for who in timed.whose for time in _named(timed))]
         raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, known)}", allowed=", ".join(known))
     return found
 
 
-def intervals(frames: Frames, measure: str) -> dict[int, Interval]:
+def _named(timed: _Timed) -> list[str]:
+    return [name for name, column in _NAMES.items() if column in timed.times]
+
+
+def resolution_of(measure: str) -> float:
+    """How finely a measure is known, as a share of it: percentiles come from a histogram."""
+    return metrics.RESOLUTION if measure.partition("_")[2] in metrics.QUANTILES else 0.0
+
+
+def measured(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]:
+    """Each measure that a point has; `every` has percentiles of few samples, too."""
+    found: dict[int, dict[str, float]] = {}
+    for timed in _TIMED:
+        for row in timed.table(frames, every).iter_rows(named=True):
+            if row.get("handled") == 0:  # no source of interrupts: these are the off times of operations
+                continue
+            of_row = {f"{timed.whose_row(row)}_{time}": row[time] for time in timed.times if row[time] is not None}
+            rates = {rate: row[rate] for rate in RATES if rate in row}
+            found.setdefault(row["point"], {}).update(rates | of_row)
+    return found
+
+
+def few_of(*sides: Mapping[str, float]) -> dict[str, str]:
+    """The percentiles that too few samples of a side tell, of what all sides have, and what is said instead."""
+    both = set.intersection(*({*side} for side in sides))
+    lacking = (measure.partition("_") for measure in MEASURES if measure not in both)
+    return {f"{who}_{time}": metrics.TOO_FEW[time] for who, _, time in lacking if f"{who}_mean_ns" in both}
+
+
+def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> dict[int, Interval]:
     """A measure of each point that has it, with its interval over replications; not a number where too few samples tell it."""
-    figures = Estimated(frames)
+    figures = Estimated(frames, confidence)
     if measure in RATES:
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
-    op, _, time = measure.partition("_")
-    op, responds, _ = op.partition("-")
-    rows = [row for row in figures.rows("response" if responds else "summary") if row["op"] == op]
-    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], CONFIDENCE)) for row in rows}
+    who, _, time = measure.partition("_")
+    (timed,) = (timed for timed in _TIMED if who in timed.whose)
+    rows = [row for row in figures.rows(timed.name) if timed.whose_row(row) == who]
+    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], confidence)) for row in rows}
+
+
+def alone(frames: Frames, measure: str) -> dict[int, list[float]]:
+    """A measure of each replication alone, by point; replications and points without it are left out."""
+    separate, whose = apart(frames)
+    found: dict[int, list[float]] = {}
+    for number, values in sorted(measured(separate, every=True).items()):
+        if measure in values:
+            found.setdefault(whose[number], []).append(values[measure])
+    return found

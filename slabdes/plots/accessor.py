@@ -75,6 +75,18 @@ class RunPlots:
 
         return nodes_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
 
+    def upkeep(self, points: Sequence[int] | None = None) -> Figure:
+        """How long turns of cache_reap and other upkeep take, and what they hold; `points` as for `ccdf`."""
+        from slabdes.plots.upkeep import upkeep_figure
+
+        return upkeep_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
+    def interrupts(self, confidence: float = 0.95) -> Figure:
+        """Tails of how long interrupts were off at a time, and of how long they waited: a curve a point."""
+        from slabdes.plots.tails import interrupts_figure
+
+        return interrupts_figure(self._run.frames, self._run.manifest, confidence)
+
     def time(self) -> Figure:
         """Where the CPUs' time went."""
         from slabdes.plots.time_shares import time_figure

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from matplotlib.ticker import NullLocator
 
 from slabdes.plots import style
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,14 +19,22 @@ if TYPE_CHECKING:
 
     from slabdes.results.frames import Frames
 
-NAMES: Final = {"alloc": "allocations", "free": "frees", "section": "critical sections"}
-"""Of operations."""
+NAMES: Final = {
+    "alloc": "allocations",
+    "free": "frees",
+    "section": "critical sections",
+    IRQS_OFF: "interrupts off, at a time",
+    IRQ_WAIT: "waits of interrupts",
+}
+"""Of operations, and of times of interrupts."""
 NOT_ENOUGH: Final = "not enough samples"
 _MARKS_A_CURVE: Final = 7
 _ROOM_BELOW: Final = 0.5
 """The share axis ends at this much of the rarest operation's share."""
 _LEAST_NS: Final = 0.001
 """The engine's clock counts picoseconds."""
+_INSTANT_NS: Final = 1.0
+"""Where the axis of times begins that has shorter ones, too (a choice: a few cycles)."""
 _PER_CENT: Final = 100.0
 _TOP: Final = 1.5
 _BAND: Final = 0.22
@@ -38,8 +47,9 @@ class Scale:
     def __init__(self, curves: pl.DataFrame) -> None:
         curves = curves.filter(curves["told"])
         times = curves["latency_ns"].to_numpy()
-        # An operation that costs nothing has no place on a log axis: it is shown at the clock's step.
-        self.span_ns = (max(float(times.min()), _LEAST_NS), max(float(times.max()), _LEAST_NS))
+        # What costs nothing has no place on a log axis: its curve comes in from the left, unless there is nothing else.
+        least = _LEAST_NS if times.max() < _INSTANT_NS else _INSTANT_NS
+        self.span_ns = (max(float(times.min()), least), max(float(times.max()), _LEAST_NS))
         self.floor = float(curves["at_least"].to_numpy().min()) * _ROOM_BELOW
 
     def apply(self, axes: Axes) -> None:

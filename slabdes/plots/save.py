@@ -24,8 +24,9 @@ from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.response import loads_figure, response_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import DPI
-from slabdes.plots.tails import tails_figure
+from slabdes.plots.tails import interrupts_figure, tails_figure
 from slabdes.plots.time_shares import time_figure
+from slabdes.plots.upkeep import has_upkeep, upkeep_figure
 from slabdes.results import metrics
 from slabdes.results.response import RATE
 
@@ -52,9 +53,9 @@ def save_figures(
 ) -> list[Path]:
     """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
 
-    Where operations arrive, also `response.png`, and `loads.png` of a sweep of rates.
-    Of many machines some are drawn, of a sweep what `choice` says, or `points`; with `log`, throughput on logarithmic axes.
-    The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
+    `upkeep.png` and `interrupts.png`, too, where there were any; where operations arrive `response.png`, and `loads.png` of a
+    sweep of rates. Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on
+    logarithmic axes. The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
     """
     written = []
     drawn = _figures(frames, manifest, points, log)
@@ -105,6 +106,10 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         "nodes": lambda: nodes_figure(frames, manifest, points),
         "time": lambda: time_figure(some, manifest),
     }
+    if has_upkeep(frames):
+        drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
+    if frames.interrupting().latency.height:
+        drawn["interrupts"] = lambda: interrupts_figure(some, manifest)
     if frames.points.height > 1:
         drawn["scaling"] = lambda: scaling_figure(sweep, manifest, log=log)
         drawn["tails"] = lambda: tails_figure(sweep, manifest)

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from slabdes.errors import shown
 from slabdes.plots.fit import width_in, wrapped
-from slabdes.results.text import NOTHING, setting_text
+from slabdes.results.text import setting_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ _LOOK_OF: Final = {
     "allocator": {"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
     "discipline": {"qspinlock": 0, "ticket": 2, "tas": 3, "cna": 1},
 }
-"""What looks the same wherever it is drawn: kernels and locks. Others of them look like none of these."""
+"""What looks the same wherever it is drawn: kernels and locks. Others need no entry: in one figure no two look alike."""
 WAITING: Final = "#D55E00"
 """Of time spent waiting for locks."""
 FAINT: Final = "#CCCCCC"
@@ -147,7 +147,7 @@ def panel_title(axes: Axes, text: str, inches: float) -> None:
 
 def tick_text(value: object) -> str:
     """A value at an axis: as it is, in a few short lines."""
-    return wrapped(plain(str(value)), _TICK_SIZE, _TICK_IN, _TICK_LINES)
+    return wrapped(plain(setting_text(value)), _TICK_SIZE, _TICK_IN, _TICK_LINES)
 
 
 def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
@@ -158,15 +158,14 @@ def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
 
 def name_value(key: str, value: object) -> str:
     """A value with what it means: `8 CPUs`, `xeon-2s`, `limit 120`."""
-    if value is None:
-        value = NOTHING
+    text = setting_text(value)
     match key:
         case "cpus" | "machine.cpus":
-            return f"{value} CPU{'s' if value != 1 else ''}"
+            return f"{text} CPU{'s' if value != 1 else ''}"
         case "machine" | "machine.preset" | "machine.file" | "workload.kind":
-            return str(value)
+            return text
         case _:
-            return f"{short_key(key)} {setting_text(value)}"
+            return f"{short_key(key)} {text}"
 
 
 def short_key(key: str) -> str:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Latency tails of a sweep's points side by side: a curve a point over all paths, few enough in a panel to be told apart.
+"""Tails of points side by side, of operations and of interrupts: a curve a point, few enough in a panel to be told apart.
 
 Leaves out which path an operation took: the figure by path has that, a few points at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slabdes.measures.bands import ccdf_bands
@@ -13,7 +14,7 @@ from slabdes.plots import style
 from slabdes.plots.choice import part, told_apart
 from slabdes.plots.curves import NAMES, Scale, banded, curve
 from slabdes.results import metrics
-from slabdes.results.frames import OPERATIONS
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS
 from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -32,19 +33,29 @@ _ROW_IN: Final = 3.7
 
 def tails_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDENCE) -> Figure:
     """A panel an operation; where points are too many for one, a row of panels a setting, and a curve a value along x."""
+    what = "Latency by setting: share of operations that take at least so long"
+    return _figure(frames, manifest, confidence, OPERATIONS, what, "No operation was recorded.")
+
+
+def interrupts_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDENCE) -> Figure:
+    """Likewise for how long interrupts were off at a time, and how long those handled had to wait."""
+    what = "Interrupts: share of times for which they were off, and of their waits, that are at least so long"
+    return _figure(frames.interrupting(), manifest, confidence, (IRQS_OFF, IRQ_WAIT), what, "No interrupt came.")
+
+
+def _figure(frames: Frames, manifest: Manifest, confidence: float, kinds: Sequence[str], what: str, nothing: str) -> Figure:
     import polars as pl
 
     keys, groups = _groups(frames)
     chosen = [point for group in groups for point in group]
     shown = frames.of_points(chosen)
     curves = ccdf_bands(shown, confidence).filter(pl.col("path") == metrics.ALL_PATHS)
-    ops = [op for op in OPERATIONS if op in curves["op"].to_list()]
+    ops = [op for op in kinds if op in curves["op"].to_list()]
     figure = style.new_figure(_PANEL_IN * max(len(ops), 1) + 0.4, 1.0 + _ROW_IN * len(groups))
     limited = part(chosen, frames.point_numbers())
-    what = f"Latency by setting: share of operations that take at least so long{limited}{banded(shown, confidence)}"
-    style.caption(figure, what, manifest, frames)
+    style.caption(figure, f"{what}{limited}{banded(shown, confidence)}", manifest, frames)
     if not ops:
-        style.say(figure.add_subplot(), "No operation was recorded.")
+        style.say(figure.add_subplot(), nothing)
         return figure
     panels = figure.subplots(len(groups), len(ops), squeeze=False, sharex=True, sharey=True)
     scale = Scale(curves)

@@ -168,6 +168,14 @@ class Frames:
         """The same with response times in place of latencies, for whatever is made of these; without rows if nothing arrives."""
         return replace(self, latency=self.response, operations=self.responses)
 
+    def interrupting(self) -> Frames:
+        """The same with times of interrupts in place of latencies, `off` and `wait` for the operation, in one path."""
+        import polars as pl
+
+        times = self.interrupt_times.filter(pl.col("what").is_in([IRQS_OFF, IRQ_WAIT])).rename({"what": "op"})
+        named = times.with_columns(pl.lit("").alias("cache"), pl.lit("interrupt").alias("path"))
+        return replace(self, latency=named.select(self.latency.columns))
+
     def point_numbers(self) -> list[int]:
         """The numbers of the points, in order."""
         return [int(number) for number in self.points["point"]]
@@ -246,25 +254,54 @@ def schema(name: str) -> dict[str, Any]:
 
 def frames_of(point: Point, records: Sequence[Records]) -> Frames:
     """The frames of one point, whose replications 0, 1, ... left `records`, in that order; at least one."""
-    import polars as pl
+    gathered = PointFrames()
+    gathered.add(point, records)
+    return gathered.frames()
 
-    if not records:
-        raise ValueError(f"point {point.index} has no replication")
-    rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
-    for replication, one in enumerate(records):
-        _add_run(rows, (point.index, replication), one)
-    tidy = {name: pl.DataFrame(rows[name], schema=schema(name), orient="row") for name in COLUMNS}
-    row = {
-        "point": point.index,
-        "machine": point.machine,
-        "cpus": point.cpus,
-        "replications": len(records),
-        "elapsed_ns": ps_to_ns(sum(one.elapsed for one in records)) / len(records),
-        "digest": digest_of(one.digest for one in records),
-    }
-    # A sweep over `replications` would give that column twice, with the same values.
-    swept = {key: value for key, value in point.settings.items() if key not in row}
-    return Frames(points=_points_frame([row | swept]), **tidy)
+
+class PointFrames:
+    """The frames of several points, which come in any order. Rows of many become frames at once: a frame costs what 1,000 do."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
+        self._parts: list[dict[str, pl.DataFrame]] = []
+        self._points: dict[int, dict[str, Any]] = {}
+
+    def add(self, point: Point, records: Sequence[Records]) -> None:
+        """Add a point, whose replications 0, 1, ... left `records`, in that order; at least one."""
+        if not records:
+            raise ValueError(f"point {point.index} has no replication")
+        for replication, one in enumerate(records):
+            _add_run(self._rows, (point.index, replication), one)
+        row = {
+            "point": point.index,
+            "machine": point.machine,
+            "cpus": point.cpus,
+            "replications": len(records),
+            "elapsed_ns": ps_to_ns(sum(one.elapsed for one in records)) / len(records),
+            "digest": digest_of(one.digest for one in records),
+        }
+        # A sweep over `replications` would give that column twice, with the same values.
+        self._points[point.index] = row | {key: value for key, value in point.settings.items() if key not in row}
+        if sum(map(len, self._rows.values())) >= _MOST_ROWS:
+            self._put_away()
+
+    def frames(self) -> Frames:
+        """Those of all points, in order of their numbers."""
+        import polars as pl
+
+        self._put_away()
+        tidy = {name: pl.concat([part[name] for part in self._parts], rechunk=True) for name in COLUMNS}
+        if list(self._points) != sorted(self._points):
+            tidy = {name: frame.sort("point", maintain_order=True) for name, frame in tidy.items()}
+        return Frames(points=_points_frame([self._points[number] for number in sorted(self._points)]), **tidy)
+
+    def _put_away(self) -> None:
+        import polars as pl
+
+        self._parts.append({name: pl.DataFrame(self._rows[name], schema=schema(name), orient="row") for name in COLUMNS})
+        for rows in self._rows.values():
+            rows.clear()
 
 
 def concat_frames(parts: Iterable[Frames]) -> Frames:
@@ -375,5 +412,7 @@ def _ranges(numbers: Sequence[int]) -> str:
     return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
 
 
+_MOST_ROWS: Final = 50_000
+"""Of several points, before frames are made of them: some MiB (a choice)."""
 OPERATIONS: Final = tuple(operation.label for operation in Operation)
 """Labels of operations, in the order in which tables and figures show them."""

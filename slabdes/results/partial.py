@@ -82,7 +82,7 @@ def open_partial(working: WorkingFolder, study: Mapping[str, Any], *, resume: bo
     partial = Partial(working)
     with input_errors(working.path):
         if finished := len(partial.done):
-            _check_same(working.path / STUDY, study)
+            check_same(working.path / STUDY, study)
             if not resume:
                 raise InputError(
                     str(working.path), f"holds {finished} finished replications of this experiment", "--resume, or to remove it"
@@ -104,7 +104,8 @@ def _drop_unfinished(partial: Partial) -> None:
             part.unlink()
 
 
-def _check_same(path: Path, study: Mapping[str, Any]) -> None:
+def check_same(path: Path, study: Mapping[str, Any]) -> None:
+    """Raise InputError if the file `path` of a working folder tells of another study, which says what differs, or is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         other = difference(found, json.loads(json.dumps(study)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import shown
+from slabdes.errors import InputError, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,3 +109,24 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
 def slabinfo_text(rows: Iterable[SlabinfoRow]) -> str:
     """The file: a column is as wide as the kernel's, and wider where a number needs it."""
     return HEADER + "".join(_ROW.format(*astuple(row)) for row in rows)
+
+
+MOST_WRITTEN: Final = 128
+"""Bytes that the kernel takes at a time (MAX_SLABINFO_WRITE)."""
+_IN_QUOTES: Final = str.maketrans({letter: f"\\{letter}" for letter in '\\"$`'})
+
+
+def slabinfo_write(name: str, limit: int, batchcount: int, shared: int) -> str:
+    """What a shell, as root, changes a cache's tunables with: the line that mm/slab.c's slabinfo_write reads.
+
+    All three numbers are wanted, in this order. Raises InputError for what the kernel would not take: a name with a space, which
+    ends it there, or a line of more than MOST_WRITTEN bytes; numbers that it silently leaves alone are those no experiment has.
+
+    >>> slabinfo_write("size-256", 120, 60, 8)
+    'echo "size-256 120 60 8" > /proc/slabinfo'
+    """
+    line = f"{name} {limit} {batchcount} {shared}"
+    if " " in name or len(line.encode()) >= MOST_WRITTEN:
+        allowed = f"a name without spaces, and {MOST_WRITTEN - 1} bytes in all"
+        raise InputError(f"cache {shown(name)}", "its tunables cannot be written to /proc/slabinfo", allowed=allowed)
+    return f'echo "{line.translate(_IN_QUOTES)}" > /proc/slabinfo'

@@ -82,6 +82,20 @@ def count_text(count: float | None) -> str:
     return f"{count:,.0f}" if count == round(count) or count >= _THOUSAND else _digits(count)
 
 
+def bytes_text(count: float | None) -> str:
+    """So many bytes with three digits and their unit.
+
+    >>> bytes_text(512), bytes_text(247296), bytes_text(64 << 20), bytes_text(None)
+    ('512 B', '242 KiB', '64.0 MiB', '-')
+    """
+    if count is None:
+        return NOTHING
+    for scale, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if abs(count) >= scale * _ROUNDS_UP:
+            return f"{'-' if count < 0 else ''}{_digits(abs(count) / scale)} {unit}"
+    return f"{count:,.0f} B"
+
+
 def share_text(share: float | None) -> str:
     """A share in per cent; one that is not zero is never shown as if it were.
 

@@ -18,6 +18,10 @@ from slabdes.stats.intervals import CONFIDENCE, Interval, check_confidence, half
 
 FEWEST: Final = 5
 """Replications before the first look: stopping as soon as an interval happens to be narrow would bias what is found."""
+MOST_PRECISE: Final = 100
+"""Replications for a precision where nobody says more (a choice)."""
+MOST_LOOKED_AT: Final = 160
+"""Of each side for a decision, likewise: six looks."""
 _GROWTH: Final = 2
 """An early variance is not trusted with more than doubling the replications."""
 

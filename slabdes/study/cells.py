@@ -59,6 +59,11 @@ class Known:
         self._code = hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
         self._told: dict[int, str] = {}
 
+    @property
+    def kept(self) -> bool:
+        """Whether any are."""
+        return self._cells is not None
+
     def find(self, point: PlannedPoint, replication: int) -> tuple[Records, bytes] | None:
         """The records of a replication that was run, and as they are packed."""
         if self._cells is None or point.experiment.log:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from slabdes.config import Experiment, parse_experiment
 from slabdes.errors import InputError, shown
-from slabdes.measures.compare import Compared, Comparison, Pair, compare_points, resolution_of
+from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
+from slabdes.measures.names import resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
@@ -21,8 +22,6 @@ from slabdes.stats.deciding import Looks, Outcome
 from slabdes.study.run import run_study
 
 POINTS: Final = (0, 1)
-MOST: Final = 160
-"""Replications of each side where nobody says more: six looks (a choice)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def outcome_of(row: Compared, looks: Looks) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Until:
+class UntilDecided:
     """Looks at the sides at their next number of replications."""
 
     measure: str
@@ -92,7 +91,7 @@ def decide(
     `options` are those of `run_study`. Raises InputError for sides that cannot be run, and a measure that they do not have.
     """
     sides = sides_of(experiment, first, second).model_copy(update={"replications": looks.fewest})
-    until = _Until(measure, looks)
+    until = UntilDecided(measure, looks)
     run = run_study(sides, until=until, **options)
     settings = tuple(Setting(key, *values) for key, values in sides.zip.items())
     repeated = run.manifest.replications
@@ -101,11 +100,11 @@ def decide(
     if row is None:
         few = f"{measure} with {repeated} replications: {pair.few[measure]}"
         raise InputError("--decide", few, allowed="more replications (--most), or longer ones")
-    compared = Comparison(_names(settings), "", (pair,), settings, 0, True, (repeated, repeated))
+    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (repeated, repeated))
     return Decided(run, compared, measure, outcome_of(row, looks), looks)
 
 
-def _names(settings: Sequence[Setting]) -> tuple[str, str]:
+def names_of(settings: Sequence[Setting]) -> tuple[str, str]:
     """What the sides are called: by the last words of their keys, `limit 60, batchcount 30`."""
 
     def name(side: Callable[[Setting], Any]) -> str:

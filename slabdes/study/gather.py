@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.engine.records import Records
-from slabdes.results.frames import Frames, Point, frames_of
+from slabdes.results.frames import Frames, Point, PointFrames, frames_of
 from slabdes.results.packing import pack
 from slabdes.results.partial import Partial
 from slabdes.study.cells import Known
@@ -24,9 +24,10 @@ Each = Callable[[int, Frames], object]
 
 
 class Gathering:
-    """What there is of every point. Puts a point's replications together as soon as all are there: frames take less room.
+    """What there is of every point. Puts a point's replications together as soon as all are there: rows take less room.
 
-    `there` counts the operations of replications that need not be run here; `taken` those of them that are cells.
+    `total` counts the operations of all replications, `there` those of the ones that need not be run here. `wanted` counts the
+    replications of all `points`, `have` those that are there, `taken` those that were cells.
     """
 
     def __init__(self, points: Sequence[PlannedPoint], partial: Partial | None, known: Known, each: Each | None = None) -> None:
@@ -34,16 +35,14 @@ class Gathering:
         self._saved = set() if partial is None else set(partial.done)
         self._points = points
         self._run: dict[int, dict[int, Records]] = {}
-        self._frames: dict[int, Frames] = {}
+        self._together = PointFrames()
         self.there = sum(point.operations for point, number in self._wanted() if (point.index, number) in self._saved)
+        self.total = sum(point.operations * point.experiment.replications for point in points)
+        self.points, self.wanted = len(points), sum(1 for _one in self._wanted())
+        self.have = sum((point.index, number) in self._saved for point, number in self._wanted())
         self.taken = 0
         for point in points:
             self._put_together(point)
-
-    @property
-    def total(self) -> int:
-        """Operations of all replications of all points."""
-        return sum(point.operations * point.experiment.replications for point in self._points)
 
     def left(self) -> list[Wanted]:
         """What is neither finished nor a cell. What is one is taken."""
@@ -61,15 +60,16 @@ class Gathering:
 
     def add(self, point: PlannedPoint, replication: int, records: Records, log: Path | None) -> None:
         """A replication has been run; its event log was written to the folder `log`."""
-        packed = pack(records)
-        if self._partial is not None:
-            self._partial.save(point.index, replication, packed, log)
-        self._known.release(point, replication, packed)
+        if self._partial is not None or self._known.kept:
+            packed = pack(records)
+            if self._partial is not None:
+                self._partial.save(point.index, replication, packed, log)
+            self._known.release(point, replication, packed)
         self._take(point, replication, records)
 
-    def frames(self) -> list[Frames]:
-        """Those of every point, in order."""
-        return [self._frames[point.index] for point in self._points]
+    def frames(self) -> Frames:
+        """Those of all points, in order."""
+        return self._together.frames()
 
     def _wanted(self) -> Iterator[Wanted]:
         return ((point, number) for point in self._points for number in range(point.experiment.replications))
@@ -86,6 +86,7 @@ class Gathering:
         return True
 
     def _take(self, point: PlannedPoint, replication: int, records: Records) -> None:
+        self.have += 1
         self._run.setdefault(point.index, {})[replication] = records
         self._put_together(point)
 
@@ -97,12 +98,12 @@ class Gathering:
             return
         assert self._partial is not None or not saved
         records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
-        self._frames[point.index] = frames = _point_frames(point, [(run | records)[number] for number in numbers])
+        settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
+        where, runs = (
+            Point(point.index, point.machine.name, point.cpus, settings),
+            [(run | records)[number] for number in numbers],
+        )
+        self._together.add(where, runs)
         if self._each is not None:
-            self._each(point.index, frames)
+            self._each(point.index, frames_of(where, runs))
         self._run.pop(point.index, None)
-
-
-def _point_frames(point: PlannedPoint, records: list[Records]) -> Frames:
-    settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
-    return frames_of(Point(point.index, point.machine.name, point.cpus, settings), records)

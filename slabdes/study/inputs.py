@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,8 @@ from slabdes.machine.summary import describe
 PACKAGE: Final = Path(__file__).parents[1]
 UNREADABLE: Final = "unreadable"
 """In place of a SHA-256: whoever reads the file says what is wrong with it."""
+CHECK_SECONDS: Final = 1.0
+"""Between two looks at some hundred files while replications of milliseconds run (a choice)."""
 BLOCK_BYTES: Final = 1 << 20
 
 
@@ -41,7 +45,8 @@ class Inputs:
         if any(experiment.machine.preset == HOST for experiment in experiments):
             self.files[HOST] = _host_sha256()
         self.sources = {path.relative_to(PACKAGE).as_posix(): self._sums[path] for path in sources}
-        self._while_running = (*while_running, *sources)
+        self._checked = -math.inf
+        self._while_running, self._sources = while_running, sources
 
     def plain(self) -> dict[str, Any]:
         """For a manifest: every file's SHA-256, and one of all sources."""
@@ -59,8 +64,15 @@ class Inputs:
             raise InputError(HOST, "changed while the study was planned", allowed="a machine that stays as it is")
 
     def check_while_running(self) -> None:
-        """Raise InputError if what is still read when replications run is not what it was."""
+        """Raise InputError if what is still read when replications run is not what it was.
+
+        Sources, which a worker reads when it begins, are looked at every CHECK_SECONDS.
+        """
         self._check(self._while_running)
+        now = time.monotonic()
+        if now - self._checked >= CHECK_SECONDS:
+            self._check(self._sources)
+            self._checked = now
 
     def _check(self, paths: Iterable[Path]) -> None:
         for path in paths:

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Final
 
 from slabdes.config import Experiment
 from slabdes.errors import InputError
-from slabdes.measures.names import intervals
+from slabdes.measures.names import intervals, measure_of
 from slabdes.results.frames import Frames
 from slabdes.stats.deciding import Precision
 from slabdes.stats.intervals import Interval
-
-MOST: Final = 100
-"""Replications where nobody says more (a choice)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,11 @@ class UntilPrecise:
 
     measures: Sequence[str]
     precision: Precision
+
+    @staticmethod
+    def of(names: Sequence[str], precision: float, most: int) -> UntilPrecise:
+        """For measures as users name them. Raises InputError for one that there is not, and for what cannot be reached."""
+        return UntilPrecise([measure_of(name) for name in names], Precision(precision, most))
 
     def begun(self, experiment: Experiment) -> Experiment:
         """The experiment with the replications that it begins with."""

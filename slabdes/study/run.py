@@ -19,13 +19,13 @@ from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
 from slabdes.files import is_there
-from slabdes.folders import input_errors, scratch_folder, working_folder, working_path
+from slabdes.folders import Held, input_errors, scratch_folder, working_folder, working_path
 from slabdes.results.cells import Cells
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
-from slabdes.results.frames import Frames, concat_frames
+from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
-from slabdes.results.partial import Partial, open_partial
+from slabdes.results.partial import STUDY, Partial, check_same, open_partial
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.cells import Known
@@ -35,6 +35,7 @@ from slabdes.study.executors import Hired
 from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
+from slabdes.study.pace import Pace
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.told import about_traces
@@ -43,7 +44,6 @@ from slabdes.study.workers import POLL_SECONDS
 Draw = Callable[[Frames, Manifest, Path, Phase | None], object]
 """Adds to a run folder before it has its name, and tells how far it is."""
 
-SIMULATING = "simulating"
 Until = Callable[[Frames], int]
 """Sees the replications of every point so far, and says how many to add to each; 0 when they are enough."""
 
@@ -103,18 +103,40 @@ def run_study(
     those of `executor`: any of concurrent.futures, or a cluster as `study.cluster` takes it. `phase` hears of progress. `where`
     (the experiment's file) begins errors about what the experiment asks for. `spools` has traces that others read, too. `cells`
     is the folder of replications that were run once, by any study: they are not run again, and processes that work on the same
-    ones at once share them. With `until`, the experiment's replications are where it begins: more are added as long as that asks
-    for some. `each` hears of points as they end. Raises InputError for bad input before anything is simulated, Stalled for
-    programs that wait for each other.
+    ones at once share them; with `resume` they may have the same `out`. With `until`, the experiment's replications are where it
+    begins: more are added as long as that asks for some. `each` hears of points as they end. Raises InputError for bad input
+    before anything is simulated, Stalled for programs that wait for each other.
     """
     study = _Study(experiment, jobs, phase, where, spools, until, cells, executor, each)
     if out is None:
-        with scratch_folder() as folder:
-            if until is None:
-                return study.run(folder, None)
-            # Replications are kept from one round to the next.
-            with working_folder(folder / "rounds") as working:
-                return study.run(working.new(), open_partial(working, study.identity, resume=False))
+        return _kept_nowhere(study)
+    helped = False
+    while True:
+        try:
+            return _kept_at(study, out, resume, draw)
+        except Held:
+            if not resume or cells is None or study.logs:
+                raise
+        if helped:
+            time.sleep(POLL_SECONDS)
+        else:
+            # Its replications are shared; its folder is the other process's, unless that ends before it is whole.
+            if (told := working_path(out) / STUDY).exists():
+                check_same(told, study.identity)
+            _kept_nowhere(_Study(experiment, jobs, phase, where, spools, until, cells, executor, None))
+            helped = True
+
+
+def _kept_nowhere(study: _Study) -> Run:
+    with scratch_folder() as folder:
+        if not study.in_rounds:
+            return study.run(folder, None)
+        # Replications are kept from one round to the next.
+        with working_folder(folder / "rounds") as working:
+            return study.run(working.new(), open_partial(working, study.identity, resume=False))
+
+
+def _kept_at(study: _Study, out: Path, resume: bool, draw: Draw | None) -> Run:
     if finished := _finished(study, out, resume):
         return finished
     check_output(out)
@@ -124,7 +146,9 @@ def run_study(
             run = study.run(working.new(), partial)
             with input_errors(out):
                 folder = working.new()
-                fill_run(folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place, phase))
+                fill_run(
+                    folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place, study.phase)
+                )
                 working.publish(folder)
         except BaseException:
             if not partial.done:
@@ -170,10 +194,12 @@ class _Study:
     ) -> None:
         check_where(executor)
         self._spools, self._cells, self._executor, self._each = spools, cells, executor, each
-        self._began, self._taken = time.monotonic(), 0
-        self._experiment, self._jobs, self._phase, self._where, self._until = experiment, jobs, phase, where, until
+        self._began = time.monotonic()
+        self._experiment, self._jobs, self.phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
-        self.inputs = Inputs([point for _settings, point in expand(experiment)])
+        points = [point for _settings, point in expand(experiment)]
+        self.inputs = Inputs(points)
+        self.logs, self.in_rounds = any(point.log for point in points), until is not None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -188,7 +214,8 @@ class _Study:
 
     def run(self, folder: Path, partial: Partial | None) -> Run:
         """The results of every point. `folder` is for what is needed meanwhile."""
-        points = plan_with(self._experiment, self._spools or Spools(folder), self._phase, self._where)
+        self._taken = 0
+        points = plan_with(self._experiment, self._spools or Spools(folder), self.phase, self._where)
         self.inputs.check()
         if partial is None and any(point.experiment.log for point in points):
             raise InputError("log", "there is no run folder for it", allowed="a folder for the results, or log = false")
@@ -221,7 +248,7 @@ class _Study:
             while True:
                 engines = self._engines(points, partial)
                 gathering = Gathering(points, partial, known, self._each)
-                frames = concat_frames(self._gathered(gathering, engines, folder, workers))
+                frames = self._gathered(gathering, engines, folder, workers)
                 used |= set(engines.values())
                 more = 0 if self._until is None else self._until(frames)
                 if not more:
@@ -256,21 +283,21 @@ class _Study:
             where = error.where if self._where is None else f"{self._where}: {error.where}"
             raise InputError(where, error.problem, error.allowed) from None
 
-    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path, workers: Hired) -> list[Frames]:
-        """The frames of every point, in order; what there is already is not run again."""
+    def _gathered(self, gathering: Gathering, engines: Mapping[int, EngineName], folder: Path, workers: Hired) -> Frames:
+        """The frames of all points; what there is already is not run again."""
         left = gathering.left()
         tasks = [Task(point, number, engines[point.index], _log(folder, point, number)) for point, number in left]
         if tasks:
-            prepare_engines(list({point.index: point for point, _number in left}.values()), engines, self._phase)
-        run = 0
-        self._report(gathering, run)
+            prepare_engines(list({point.index: point for point, _number in left}.values()), engines, self.phase)
+        pace = Pace(gathering, self.phase)
+        pace.report()
         while True:
             aside: list[Task] = []
-            for task, records in self._run(tasks, gathering, aside, run, workers):
+            for task, records in self._run(tasks, gathering, aside, pace, workers):
                 self.inputs.check_while_running()
                 gathering.add(task.point, task.replication, records, task.log)
-                run += task.operations
-            self._report(gathering, run)
+                pace.ended(task.point, records)
+            pace.report()
             if not aside:
                 self._taken += gathering.taken
                 return gathering.frames()
@@ -280,7 +307,7 @@ class _Study:
             tasks = aside
 
     def _run(
-        self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], run: int, workers: Hired
+        self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], pace: Pace, workers: Hired
     ) -> Iterator[tuple[Task, Records]]:
         """Run tasks but for those that are cells meanwhile, and those that others run, which are put `aside`."""
 
@@ -290,15 +317,8 @@ class _Study:
                 aside.append(task)
             return bool(ours)
 
-        def report(operations: int) -> None:
-            self._report(gathering, run + operations)
-
-        for number, records in workers.run(tasks, report, begin):
+        for number, records in workers.run(tasks, pace.within_round(), begin):
             yield tasks[number], records
-
-    def _report(self, gathering: Gathering, run: int) -> None:
-        if self._phase is not None:
-            self._phase(SIMULATING, gathering.there + run, gathering.total)
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:

@@ -16,13 +16,14 @@ from slabdes.answers.comparison import (
     comparison_about,
     comparison_answer,
     comparison_sheets,
+    lead,
     side_names,
     verdict,
 )
 from slabdes.answers.figures import ratio_text
 from slabdes.answers.screen import comparison_plain
 from slabdes.errors import InputError
-from slabdes.measures.compare import Compared, compare_by, compare_runs
+from slabdes.measures.compare import Compared, Comparison, compare_by, compare_runs
 from slabdes.measures.differences import differences, setting_of
 from slabdes.results.run import Run, run_of
 from slabdes.stats.intervals import Interval
@@ -152,3 +153,26 @@ def test_a_comparison_for_programs_has_its_sentences_and_ratios_their_intervals(
     assert told["answer"][0].startswith("second ")
     mean = next(row for row in told["measures"] if row["measure"] == "alloc_mean_ns")
     assert mean["ratio_low"] < mean["ratio"] < mean["ratio_high"]
+
+
+def test_the_value_that_others_are_set_against_is_chosen_by_how_it_is_written() -> None:
+    frames = example_frames((1, 8, 2), ("m",), replications=3)
+    run = run_of(example_manifest(frames), frames)
+    compared = compare_by(run, "cpus", against="2")
+    assert compared.sides == ("2", "others") and {pair.label["cpus"] for pair in compared.pairs} == {1, 8}
+    assert compare_by(run, "cpus").sides[0] == "1"
+    with pytest.raises(InputError, match=r"--against 3: no value of cpus.*; allowed: 1, 8, 2"):
+        compare_by(run, "cpus", against="3")
+
+
+def test_a_comparison_begins_with_times_where_thinking_tells_the_rate_and_says_why() -> None:
+    compared = compare_runs(run_with(), run_with(operations=300))
+
+    def thinking(share: float) -> Comparison:
+        return replace(compared, pairs=tuple(replace(pair, thinking=(share, share)) for pair in compared.pairs))
+
+    assert (lead(thinking(0.4)), lead(thinking(0.6))) == ("operations_per_s", "alloc_mean_ns")
+    assert " operations/s against " in comparison_answer(thinking(0.4))[0]
+    assert " in alloc mean against " in comparison_answer(thinking(0.6))[0]
+    (rate,) = (row.difference for row in compared.rows if row.measure == "operations_per_s" and row.label["cpus"] == 1)
+    assert any(sentence.startswith("Why: ") for sentence in comparison_answer(thinking(0.4))) or rate.contains(0.0)

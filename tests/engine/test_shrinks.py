@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,17 @@ def test_only_the_cache_that_is_named_is_shrunk_and_every_so_often_is_more_than_
     run = simulated(shrink_every_ms=0.1, shrink_cache="size-64")
     assert turns(run)["shrink"] == run.points["elapsed_ns"][0] // 100_000 > 1
     assert set(run.per_upkeep()["cache"]) <= {"size-64", ""}  # zones have none
+
+
+def test_upkeep_is_drawn_with_its_times_and_the_locks_that_it_holds(tmp_path: Path) -> None:
+    run = simulated(shrink_every_ms=0.1, slabinfo_every_ms=0.1)
+    turns, locks = run.plot.upkeep().axes
+    assert [label.get_text() for label in turns.get_yticklabels()] == ["do_drain", "shrink", "/proc/slabinfo"]
+    means = {row["mean_ns"] for row in run.upkeep_summary().iter_rows(named=True)}
+    assert set(turns.lines[0].get_xdata()) == means
+    held = run.per_upkeep().sort("held_ns", descending=True, maintain_order=True)
+    assert locks.lines[0].get_xdata().tolist() == held["turn_ns"].head(len(locks.get_yticks())).to_list()
+    assert tmp_path / "figures/upkeep.png" in run.plot.save(tmp_path / "figures")
 
 
 def test_free_slabs_go() -> None:

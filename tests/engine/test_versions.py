@@ -19,11 +19,13 @@ from slabdes.allocator.versions import (
     LINUX_6_1,
     SERIES_2016,
     VERSIONS,
+    Switches,
     Version,
     with_switches,
 )
 from slabdes.config import CacheConfig, parse_experiment
 from slabdes.conformance.kernel_log.kernel import LogKernel
+from slabdes.engine.fields import fields_of
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import SWITCHES, geometry_of, version_of
@@ -54,6 +56,11 @@ class CountingKernel(LogKernel):
     def spin_lock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[None]:
         self.sites.append(site)
         yield from super().spin_lock(cpu, lock, site)
+
+
+@pytest.mark.parametrize("switch", fields_of(Switches))
+def test_every_switch_says_what_it_does(switch: str) -> None:
+    assert f"`{switch}`: " in (Switches.__doc__ or "")
 
 
 def first_allocation(version: Version) -> list[LockSite]:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from small import small_rules
 
 from slabdes.cli.glossary import words
 from slabdes.config import Discipline
@@ -22,7 +23,7 @@ THRESHOLD = 1_000_000
 
 
 def rules(discipline: str, milli: int = 3000, threshold: int = THRESHOLD) -> LockRules:
-    return LockRules(DISCIPLINES[discipline], TRANSFER, NODES, milli, threshold)
+    return small_rules(DISCIPLINES[discipline], TRANSFER, NODES, handoff_milli=milli, cna_threshold=threshold)
 
 
 ROOT = Path(__file__).parents[2]

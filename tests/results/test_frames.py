@@ -11,7 +11,8 @@ from example import example_frames, example_records, section_records
 
 from slabdes.engine.records import Histogram, Path, bucket_bounds, bucket_of
 from slabdes.errors import InputError
-from slabdes.results.frames import COLUMNS, Point, concat_frames, digest_of, frames_of, schema
+from slabdes.results import frames as results_frames
+from slabdes.results.frames import COLUMNS, Point, PointFrames, concat_frames, digest_of, frames_of, schema
 
 
 def test_every_frame_has_the_columns_that_are_documented() -> None:
@@ -58,6 +59,23 @@ def test_points_are_put_together_in_order_whatever_the_order_they_finished_in() 
     together = concat_frames(reversed(parts))
     assert together.point_numbers() == [0, 1, 2]
     assert together.digest() == concat_frames(parts).digest() == digest_of(part.points["digest"][0] for part in parts)
+
+
+@pytest.mark.parametrize("most", [1, 300, 1 << 20])
+def test_frames_do_not_depend_on_the_order_in_which_points_come_nor_on_how_many_are_made_at_once(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results_frames, "_MOST_ROWS", most)
+    swept = [1, 2.5, "a", None]
+    points = [Point(number, "m", 2, {"key": value}) for number, value in enumerate(swept)]
+    runs = [[example_records(2, seed=number + 1), example_records(2, seed=number + 9)] for number in range(4)]
+    whole = concat_frames(map(frames_of, points, runs))
+    for order in ((0, 1, 2, 3), (2, 0, 3, 1)):
+        gathered = PointFrames()
+        for number in order:
+            gathered.add(points[number], runs[number])
+        for name, frame in gathered.frames().items():
+            assert frame.equals(dict(whole.items())[name]), name
 
 
 def test_the_digest_depends_on_the_order_of_points_and_on_every_replication() -> None:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from commands import Slabdes, runner
 
 from slabdes.errors import CheckFailed
-from slabdes.study.bench import Part, bench, bench_long, c_version, checks, growth, start, tables
+from slabdes.study.bench import Part, bench, bench_long, c_version, cells, checks, growth, start, tables
 from slabdes.study.bench.rounds import Amounts
 from slabdes.study.bench.scenarios import Scenario
 
@@ -147,7 +147,7 @@ def test_the_command_prints_what_one_asks_for(slabdes: Slabdes) -> None:
         (("--operations", "0"), "--operations: '0' is no number of operations"),
         (("--operations", "nan"), "--operations: 'nan' is no number of operations"),
         (("--scenario", "hit"), "--scenario: 'hit' is not known (did you mean hits?); allowed: hits or refills"),
-        (("--part", "x"), "--part: 'x' is not known; allowed: speed or growth or start"),
+        (("--part", "x"), "--part: 'x' is not known; allowed: speed or growth or start or cells"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(slabdes: Slabdes, arguments: tuple[str, ...], message: str) -> None:
@@ -166,3 +166,13 @@ def test_a_trace_is_read_in_both_ways_and_what_they_make_of_it_is_compared(slabd
     rows = json.loads(done.out)["reading"]
     assert [row["events"] for row in rows] == [0, 4000, 4000]
     assert {row["mb"] for row in rows} == {len("".join(lines)) / 1e6}
+
+
+def test_studies_of_short_cells_are_timed_beside_them_and_leave_one_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "SAMPLE", 2)
+    monkeypatch.setattr(cells, "MOST_WORKERS", 1)
+    measured = bench((Part.CELLS,), cells=4)
+    assert [(row["kept"], row["workers"], row["cells"]) for row in measured["cells"]] == [("no", 1, 4), ("yes", 1, 4)]
+    assert all(row["times"] == pytest.approx(row["seconds"] / (4 * row["cell_ms"] / 1000)) for row in measured["cells"])
+    assert [sheet.title.partition(";")[0] for sheet in tables.sheets(measured)] == ["studies of short replications"]
+    assert tables.remarks(measured) == []

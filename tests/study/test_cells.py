@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,16 @@ from slabdes.config import EngineName, parse_experiment
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
+from slabdes.folders import Held, working_folder
 from slabdes.results import cells as results_cells
 from slabdes.results.cells import SUFFIX, Cells
+from slabdes.results.folder import read_manifest
+from slabdes.results.partial import open_partial
 from slabdes.study import engines
 from slabdes.study import run as study_run
 from slabdes.study.cells import SWITCH, kept_in, usual_folder
 from slabdes.study.run import run_study
+from slabdes.study.workers import POLL_SECONDS
 
 SWEEP = {"sweep": {"machine.cpus": [1, 2]}, "workload": {"kind": "burst", "objects": 20}}
 POSIX = pytest.mark.skipif(os.name != "posix", reason="locks on bytes of a file are POSIX's here")
@@ -223,6 +228,38 @@ def test_a_cell_that_another_process_ends_meanwhile_is_taken_from_it(
     assert shared.digest == whole.digest
     assert runs == []
     assert heard[-1][1] == heard[-1][2]
+
+
+def test_a_process_that_goes_on_with_a_study_at_which_another_is_shares_the_work_and_finds_the_run(
+    tmp_path: Path, runs: list[Any]
+) -> None:
+    asked, out, found = experiment(), tmp_path / "out", []
+    kept = {"cells": tmp_path / "cells", "out": out}
+    with working_folder(out) as working, pytest.raises(Held):
+        (working.path / "kept").touch()
+        run_study(asked, **kept)
+    thread = threading.Thread(target=lambda: found.append(run_study(asked, resume=True, **kept)))
+    with working_folder(out) as working:
+        thread.start()
+        assert within(lambda: len(cells_in(tmp_path / "cells")) == 4)
+        time.sleep(2 * POLL_SECONDS)
+        assert not out.exists()
+        working.drop("kept")
+    thread.join(PATIENCE_S)
+    assert len(runs) == 4
+    assert found[0].digest == run_study(asked).digest
+    assert read_manifest(out).digest == found[0].digest
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["cells", "out"]
+
+
+def test_a_process_does_not_share_another_study(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with working_folder(out) as working:
+        open_partial(
+            working, study_run._Study(experiment(seed=2), 1, None, None, None, None, None, None, None).identity, resume=False
+        )
+        with pytest.raises(InputError, match="was begun with another experiment: seed was 2, is 1"):
+            run_study(experiment(), out=out, resume=True, cells=tmp_path / "cells")
 
 
 def test_where_cells_are_is_said_by_the_option_then_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

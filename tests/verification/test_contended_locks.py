@@ -6,11 +6,15 @@ Leaves out queues in the long run (`test_closed_systems`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from slabdes.config import parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.records import ContentionPoint, LockKind, LockRecord, Path, Records
+from slabdes.engine.timed import timed_settings
+from slabdes.locks.disciplines import DISCIPLINES
 from slabdes.machine import describe_machine
 from slabdes.workload.programs import Step
 from slabdes.workload.synthetic import build_synthetic
@@ -138,6 +142,19 @@ def test_a_releaser_of_a_tas_lock_and_the_waiter_on_its_way_have_it_about_as_oft
     # Each section begins with a race that its CPU has lost, and waits, or won. Four standard deviations of a fair coin.
     assert abs(lock.contended - rounds) < 4 * (2 * rounds / 4) ** 0.5
     assert lock.acquisitions == 2 * rounds
+
+
+def test_waiters_that_sleep_neither_race_a_newcomer_nor_slow_the_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    tas = experiment(lock={"discipline": "tas"}, timing={"jitter": 0.0})
+    rounds = 20
+    programs = {0: [section(HOLD) for _round in range(rounds)], 2: [section(HOLD, think=10)]}
+    monkeypatch.setitem(DISCIPLINES, "tas", replace(DISCIPLINES["tas"], spins=False))  # type: ignore[arg-type]
+    records = run(programs, tas)
+    # The releaser comes at once, each time before the waiter's next try.
+    took = P.dram_local + rounds * (P.lock_op + HOLD)
+    assert lock_of(records, LockKind.SECTION).contended == 1
+    assert (records.cpus[0].end, records.cpus[2].end) == (took, took + P.remote + P.lock_op + HOLD)
+    assert not timed_settings(tas, describe_machine("uma-4").build(), ()).rules.spinners_slow_holder
 
 
 def test_of_many_equally_near_cpus_none_is_done_with_its_tas_lock_long_before_another() -> None:

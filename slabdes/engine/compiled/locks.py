@@ -247,28 +247,36 @@ def _release(run: Run, cpu: Cpu) -> None:
     if not held.waiters:
         held.holder = FREE
         return
-    row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
-    held.before = FREE
-    drawn = _draw(run, cpu)
-    if run.tas:
-        _find_nearest(run, row, held, drawn)
-    elif run.cna:
-        _find_on_node(run, cpu.node, held, now)
-    winner = held.first if held.before == FREE else cpus_at(run.cpus)[held.before].next_waiter
-    to_winner = row[winner]
+    _choose(run, cpu, held, now, _draw(run, cpu))
+    winner = _winner(run, held)
     held.next = winner
     held.holder = FREE if run.unqueued else winner
-    held.handoff = qspinlock_delay(to_winner, run.handoff_milli)
-    if run.ticket:
-        held.handoff = ticket_delay(to_winner, _to_all(run, row, held))
-    elif run.tas:
-        held.handoff = to_winner
     schedule(run, winner, now + held.handoff)
+
+
+@inline
+def _choose(run: Run, cpu: Cpu, held: Lock, now: int, drawn: int) -> None:
+    """The discipline: who waits before the winner, FREE if nobody does, into `held.before`; picoseconds into `held.handoff`."""
+    row = ints_at(run.transfer + 8 * cpu.number * run.n_cpus)
+    held.before = FREE
+    if run.tas:
+        _find_nearest(run, row, held, drawn)
+    elif run.ticket:
+        held.handoff = ticket_delay(row[held.first], _to_all(run, row, held))
+    else:
+        if run.cna:
+            _find_on_node(run, cpu.node, held, now)
+        held.handoff = qspinlock_delay(row[_winner(run, held)], run.handoff_milli)
+
+
+@inline
+def _winner(run: Run, held: Lock) -> int:
+    return held.first if held.before == FREE else cpus_at(run.cpus)[held.before].next_waiter
 
 
 @function
 def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
-    """disciplines.tas: the waiter before the one that comes first, or FREE, goes into `held.before`."""
+    """disciplines.tas: the waiter before the one that comes first, or FREE, goes into `held.before`, its way into `handoff`."""
     cpus = cpus_at(run.cpus)
     waiter, nearest, equals = held.first, row[held.first], 1
     for _place in range(held.waiters - 1):
@@ -283,6 +291,7 @@ def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
         ahead -= row[waiter] == nearest
         before, waiter = waiter, cpus[waiter].next_waiter
     held.before = before
+    held.handoff = nearest
 
 
 @function

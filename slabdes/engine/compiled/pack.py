@@ -41,7 +41,7 @@ from slabdes.engine.fields import Account, Clock, Interrupts, Timers, fields_of
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram
 from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.locks.disciplines import DISCIPLINES, Discipline
+from slabdes.locks.disciplines import DISCIPLINES, Discipline, LockParameters
 from slabdes.locks.spinlock import FREE
 from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import InterruptSettings
@@ -165,13 +165,11 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
     memory.set(**{name: getattr(settings.upkeeps, name) for name in fields_of(UpkeepSettings)})
     pack_version(memory, version)
     pack_discipline(memory, settings.locks.discipline)
+    memory.set(**{name: getattr(settings.locks, name) for name in fields_of(LockParameters)})
     memory.set(
-        handoff_milli=settings.locks.handoff_milli,
-        cna_threshold=settings.locks.cna_threshold,
         hz=settings.hz,
         spinners_slow_holder=settings.rules.spinners_slow_holder,
         array_lines=settings.rules.array_lines,
-        lock_races=settings.locks.races,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,

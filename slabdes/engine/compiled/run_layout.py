@@ -10,6 +10,7 @@ from typing import Final
 
 from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
+from slabdes.locks.disciplines import LockParameters
 from slabdes.paths.slab.upkeep import UpkeepSettings
 
 
@@ -93,7 +94,7 @@ class Layout:
 
 
 class Disciplines:
-    """Lock disciplines that compiled code knows (`locks._release`): each is a flag of the run. Any other is refused."""
+    """Lock disciplines that compiled code knows (`locks._choose`): each is a flag of the run. Any other is refused."""
 
     tas: int
     ticket: int
@@ -101,16 +102,13 @@ class Disciplines:
     cna: int
 
 
-class Rules(Switches, Layout, Disciplines):
-    """The kernel version, and what an experiment says of locks and of time (LockRules, ClockRules).
+class Rules(Switches, Layout, Disciplines, LockParameters):
+    """The kernel version, and what an experiment says of locks and of time (LockParameters, ClockRules).
 
     `unqueued`: the discipline is not queued (locks.disciplines.Discipline): a contended lock is free once it is released.
     """
 
     unqueued: int
-    handoff_milli: int
-    cna_threshold: int
-    lock_races: int
     hz: int
     spinners_slow_holder: int
     posted_neighbour_writes: int

@@ -132,7 +132,7 @@ class TimedKernel(ChargingKernel, UpkeepKernel[TimedCpu]):
     def _draw(self, cpu: TimedCpu, record: TimedLock) -> int:
         """A random number for a race with those who wait for a lock that is not queued; 0 if there is none."""
         rules = self.settings.locks
-        races = rules.races and not rules.discipline.queued and record.waiters
+        races = rules.lock_races and not rules.discipline.queued and record.waiters
         return next(cpu.race_words) >> (64 - RACE_BITS) if races else 0
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:

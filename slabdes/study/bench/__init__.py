@@ -17,6 +17,7 @@ from typing import Any
 from slabdes.engine.compiled.run import prepare
 from slabdes.study.bench import growth as growths
 from slabdes.study.bench.c_version import compiler_line, version_in_c, why_none
+from slabdes.study.bench.cells import CELLS, measure_cells
 from slabdes.study.bench.checks import check_engines, check_plain
 from slabdes.study.bench.long import run_long
 from slabdes.study.bench.reading import measure_reading
@@ -37,6 +38,7 @@ class Part(StrEnum):
     SPEED = "speed"
     GROWTH = "growth"
     START = "start"
+    CELLS = "cells"
 
 
 def bench(
@@ -46,6 +48,7 @@ def bench(
     rounds: int = 5,
     amounts: Amounts | None = None,
     growth_operations: Sequence[int] = growths.OPERATIONS,
+    cells: int = CELLS,
     tell: Tell = lambda _what, _done, _total: None,
 ) -> dict[str, Any]:
     """Measure `parts` and check that what is compared leaves the same. JSON-able; times in s and ns, memory in MiB.
@@ -57,7 +60,10 @@ def bench(
         tell("compile and start", 0, 1)
         measured["start"] = asdict(measure_start())
         tell("compile and start", 1, 1)
-    _get_ready(measured)
+    if Part.CELLS in parts:
+        measured["cells"] = [study.row() for study in measure_cells(cells, tell)]
+    if set(parts) != {Part.CELLS}:
+        _get_ready(measured)
     if Part.SPEED in parts:
         measured["timings"] = _speed(cpus, scenarios, rounds, amounts or Amounts(), tell)
     if Part.GROWTH in parts:

@@ -54,6 +54,16 @@ _RUNS: Final[tuple[_Column, ...]] = (
     ("memory at 10 %, MiB", "early_mib", _number(0)),
     ("at the end, MiB", "end_mib", _number(0)),
 )
+_CELLS: Final[tuple[_Column, ...]] = (
+    ("kept", "kept", str),
+    ("workers", "workers", str),
+    ("cells", "cells", _number(0)),
+    ("a cell, ms", "cell_ms", _number(1)),
+    ("cells / workers, s", "alone_s", _number(2)),
+    ("to the first, s", "start_s", _number(2)),
+    ("from the first on, s", "seconds", _number(2)),
+    ("times", "times", _number(2)),
+)
 _READING: Final[tuple[_Column, ...]] = (
     ("reading", "way", str),
     ("text, MB", "mb", _number(0)),
@@ -85,6 +95,9 @@ def sheets(measured: Mapping[str, Any]) -> list[Sheet]:
         made.append(_sheet(f"processor time of one run; {where}", _RUNS, measured["runs"]))
     if "reading" in measured:
         made.append(_sheet(f"reading a trace; {where.partition(' on ')[2]}", _READING, measured["reading"]))
+    if "cells" in measured:
+        title = f"studies of short replications; {where.partition(' on ')[2]}"
+        made.append(_sheet(title, _CELLS, measured["cells"]))
     if "start" in measured:
         start = measured["start"]
         rows = (

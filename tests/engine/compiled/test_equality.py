@@ -128,12 +128,12 @@ def test_an_interrupt_storm_is_told_in_the_same_words() -> None:
     assert not equality.differences(experiment, machine, workload)
 
 
-@pytest.mark.parametrize("queued", [True, False])
+@pytest.mark.parametrize(("queued", "spins"), [(True, True), (False, True), (False, False)])
 @pytest.mark.parametrize("name", DISCIPLINES)
-def test_any_discipline_may_be_queued_or_not_and_both_engines_do_so(
-    name: str, queued: bool, monkeypatch: pytest.MonkeyPatch
+def test_any_discipline_may_be_queued_or_not_and_its_waiters_may_sleep_and_both_engines_do_so(
+    name: str, queued: bool, spins: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DISCIPLINES, name, replace(DISCIPLINES[name], queued=queued))  # type: ignore[arg-type]
+    monkeypatch.setitem(DISCIPLINES, name, replace(DISCIPLINES[name], queued=queued, spins=spins))  # type: ignore[arg-type]
     experiment = burst(allocator="6.1", lock={"discipline": name}, interrupts={"mean_ns": 5000.0})
     assert not equality.synthetic_differences(experiment)
 

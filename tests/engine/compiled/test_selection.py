@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -136,11 +137,17 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
             "free_pages_function",
         },
     }
-    under_another_name = {"races": "lock_races"}
     for rules, known in elsewhere.items():
-        names = {under_another_name.get(field.name, field.name) for field in fields(rules)} - known
+        names = {field.name for field in fields(rules)} - known
         assert names <= set(fields_of(run_layout.Rules)), rules.__name__
     assert set(run_layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
+
+
+def test_no_two_parts_of_a_run_in_compiled_memory_have_a_field_of_one_name() -> None:
+    """A discipline's flag and a parameter of it, say: one would be written over the other in silence."""
+    parts = [part for part in run_layout.Run.__mro__ if "__annotations__" in vars(part)]
+    names = Counter(name for part in parts for name in vars(part)["__annotations__"])
+    assert not [name for name, times in names.items() if times > 1]
 
 
 @pytest.mark.parametrize("name", fields_of(Switches))

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which setting of a sweep is the fastest, by how much, and whether it is told from the next; in times where rates are given.
+
+Leaves out sweeps by CPUs, which have no best setting (`answer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from slabdes.answers.figures import point_name, ratio_text, spread_text, value_text
+from slabdes.answers.tables import View
+from slabdes.measures.names import HIGHER_IS_BETTER, alone
+from slabdes.results.text import count_text, time_text
+from slabdes.stats.intervals import Interval, paired_difference
+from slabdes.stats.pairs import ratio
+
+MOSTLY: Final = 0.5
+"""The share of CPUs' time from which on thinking, or when operations arrive, tells how many there are a second (assumed)."""
+RATE: Final = "operations_per_s"
+LEADING_TIMES: Final = ("alloc", "section", "free")
+"""Operations whose mean time is told in place of a rate: the first that there is."""
+
+
+def thinking_tells(shares: Iterable[float]) -> bool:
+    """Whether the rates of these points, by their shares of time spent thinking, say nothing of the allocator."""
+    return min(shares, default=0.0) >= MOSTLY
+
+
+def best(view: View) -> str:
+    """The sentence on several settings."""
+    measure, values = _lead(view)
+    frames = view.run.frames
+    each = alone(frames, measure)
+    # The slowest first.
+    ordered = sorted(values, key=lambda point: values[point].value, reverse=measure not in HIGHER_IS_BETTER)
+    worst, top = ordered[0], ordered[-1]
+    told = f"Of {len(values)} settings {point_name(frames, top)} is the fastest, with {_text(measure, values[top])}"
+    if values[worst].value:
+        times = ratio_text(ratio(values[worst].value, each[worst], values[top].value, each[top], paired=True))
+        of = "the slowest" if measure == RATE else "that of the slowest"
+        told += f", {times} times {of}, {point_name(frames, worst)}"
+    return f"{told}; {_distinct(view, measure, ordered, each)}."
+
+
+def _lead(view: View) -> tuple[str, dict[int, Interval]]:
+    """The measure that settings are ranked by, and each point's."""
+    if thinking_tells(row["think"] for row in view.figures.rows("time")):
+        for op in LEADING_TIMES:
+            rows = {row["point"]: row.intervals["mean_ns"] for row in view.figures.rows("summary") if row["op"] == op}
+            if len(rows) == len(view.points):
+                return f"{op}_mean_ns", rows
+    return RATE, {row["point"]: row.intervals[RATE] for row in view.figures.rows("rates")}
+
+
+def _text(measure: str, interval: Interval) -> str:
+    if measure == RATE:
+        return f"{value_text(interval, count_text)} operations/s"
+    return f"a mean {measure.partition('_')[0]} of {value_text(interval, time_text)}"
+
+
+def _distinct(view: View, measure: str, ordered: list[int], each: dict[int, list[float]]) -> str:
+    """Whether the best is told from the next by more than chance, paired by replication."""
+    behind, top = ordered[-2:]
+    if len(each.get(behind, [])) != len(each.get(top, [])) or len(each.get(top, [])) < 2:
+        return "from one replication, it is not known whether by chance"
+    more = measure in HIGHER_IS_BETTER
+    gap = paired_difference(each[behind], each[top]) if more else paired_difference(each[top], each[behind])
+    name = f"the next, {point_name(view.run.frames, behind)}" if len(ordered) > 2 else "the other"
+    if gap.low is not None and gap.low > 0:
+        text = count_text if measure == RATE else time_text
+        return f"that is {f'{text(gap.value)} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}"
+    return f"it is not told from {name}: their difference lies within its interval"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The memory that caches hold when a run ends: pages of their slabs, and the arrays of pointers in front of them.
+
+Leaves out alien caches, whose size no tunable changes, and what a run held at most on its way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from slabdes.results.frames import Frames
+from slabdes.units import PAGE_SIZE
+
+if TYPE_CHECKING:
+    import polars as pl
+
+POINTER_BYTES: Final = 8
+_RUN: Final = ("point", "replication")
+
+
+def held(frames: Frames) -> pl.DataFrame:
+    """A row a replication: point, replication, held_bytes, all caches together.
+
+    The arrays are those of every CPU of the machine (limit pointers each) and of every node (shared x batchcount).
+    """
+    import polars as pl
+
+    slabs = frames.slabs.group_by(*_RUN, "cache", maintain_order=True).agg(
+        (pl.col("slabs_partial") + pl.col("slabs_full") + pl.col("slabs_free")).sum().alias("all_slabs"),
+        pl.len().cast(pl.Int64).alias("nodes"),
+    )
+    cpus = frames.cpus.group_by(*_RUN, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("all_cpus"))
+    caches = frames.caches.drop("cache").rename({"name": "cache"})
+    table = caches.join(slabs, on=[*_RUN, "cache"]).join(cpus, on=list(_RUN))
+    pages = pl.col("all_slabs") * (2 ** pl.col("gfporder")).cast(pl.Int64) * PAGE_SIZE
+    pointers = pl.col("all_cpus") * pl.col("limit") + pl.col("nodes") * pl.col("shared") * pl.col("batchcount")
+    summed = table.select(*_RUN, (pages + pointers * POINTER_BYTES).alias("held_bytes"))
+    every = frames.runs.select(_RUN).join(
+        summed.group_by(*_RUN, maintain_order=True).agg(pl.col("held_bytes").sum()), on=list(_RUN), how="left"
+    )
+    return every.with_columns(pl.col("held_bytes").fill_null(0)).sort(_RUN)
+
+
+def held_values(frames: Frames) -> dict[int, list[float]]:
+    """Each point's held_bytes, replication by replication."""
+    found: dict[int, list[float]] = {}
+    for row in held(frames).iter_rows(named=True):
+        found.setdefault(row["point"], []).append(float(row["held_bytes"]))
+    return found

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study of many short replications takes beyond them: its time from the first result on, beside theirs over the workers.
+
+By the reference engine, which needs no compiling. Leaves out workers on other computers.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+from slabdes.config import EngineName, Experiment, parse_experiment
+from slabdes.errors import CheckFailed
+from slabdes.folders import scratch_folder
+from slabdes.study.plan import plan
+from slabdes.study.run import Task, run_study
+
+CELLS: Final = 1000
+"""Of about 10 ms each."""
+SAMPLE: Final = 50
+"""Cells that are run alone, before and after, to know how long one takes."""
+MOST_WORKERS: Final = 8
+"""Of the bench: the parent's work is a core's (a choice)."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: `seconds` passed from its first result to its last, `cell_ms` is what a cell takes alone."""
+
+    kept: str
+    workers: int
+    cells: int
+    cell_ms: float
+    start_s: float
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """By name, with what the cells would take if nothing else did, and how many times that it took."""
+        alone = self.cells * self.cell_ms / 1000 / self.workers
+        return asdict(self) | {"alone_s": alone, "times": self.seconds / alone}
+
+
+def measure_cells(count: int, tell: Callable[[str, int, int], None]) -> list[Study]:
+    """Studies of `count` cells, in one process and over all processors, kept nowhere and kept as commands do.
+
+    Raises CheckFailed if they leave different digests.
+    """
+    workers = sorted({1, min(os.cpu_count() or 1, MOST_WORKERS)})
+    measured, digests = [], set()
+    with scratch_folder() as folder:
+        for number, (jobs, kept) in enumerate((jobs, kept) for jobs in workers for kept in (False, True)):
+            tell("cells", number, 2 * len(workers))
+            study, digest = _study(count, jobs, folder / str(number) if kept else None)
+            measured.append(study)
+            digests.add(digest)
+    if len(digests) > 1:
+        raise CheckFailed(f"studies of the same cells leave different digests: {', '.join(sorted(digests))}")
+    tell("cells", 2 * len(workers), 2 * len(workers))
+    return measured
+
+
+def experiment(cells: int) -> Experiment:
+    """So many cells of 240 operations on 4 CPUs, each with a seed of its own."""
+    workload = {"kind": "burst", "objects": 30}
+    raw = {"engine": "reference", "machine": {"preset": "numa-2x4", "cpus": 4}, "workload": workload}
+    cache = {"cache": [{"name": "size-256", "size": 256}]}
+    return parse_experiment(raw | cache | {"sweep": {"seed": list(range(cells))}}, "bench")
+
+
+def _study(count: int, jobs: int, folder: Path | None) -> tuple[Study, str]:
+    asked, heard = experiment(count), _Heard()
+    before = _alone(asked)
+    began = time.perf_counter()
+    places: dict[str, Any] = {} if folder is None else {"out": folder / "run", "cells": folder / "cells"}
+    if folder is not None:
+        folder.mkdir()
+    run = run_study(asked, jobs=jobs, phase=heard, **places)
+    cell = fmean((before, _alone(asked)))
+    done = heard.at_first / heard.total
+    seconds = (heard.last - heard.first) / (1 - done)
+    return Study("no" if folder is None else "yes", jobs, count, cell * 1000, heard.first - began, seconds), run.digest
+
+
+def _alone(asked: Experiment) -> float:
+    """Seconds that a cell takes, on average, in this process."""
+    points = plan(asked.model_copy(update={"sweep": {"seed": list(range(SAMPLE))}}), Path())
+    tasks = [Task(point, 0, EngineName.REFERENCE) for point in points]
+    tasks[0].run(lambda _done: None)
+    began = time.perf_counter()
+    for task in tasks:
+        task.run(lambda _done: None)
+    return (time.perf_counter() - began) / len(tasks)
+
+
+class _Heard:
+    """When the first replication had ended, how much that was, and when the last had."""
+
+    first = last = 0.0
+    at_first = total = 0
+
+    def __call__(self, _what: str, done: int, total: int) -> None:
+        now = time.perf_counter()
+        if done and not self.first:
+            self.first, self.at_first = now, done
+        if done == total and not self.last:
+            self.last, self.total = now, total

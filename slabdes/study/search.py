@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The search for a setting: rounds of a few settings, each run a few times, and more often only as long as it may be the best.
+
+All settings of a block of replications share random numbers, and are judged by the difference to the experiment as written.
+Leaves out what is made of the best (`tune`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import Any, Final
+
+from slabdes.config import Experiment
+from slabdes.config.knobs import Knob, refusal
+from slabdes.errors import InputError
+from slabdes.measures.names import resolution_of
+from slabdes.results.text import bytes_text
+from slabdes.stats.deciding import Looks, Outcome
+from slabdes.stats.pairs import difference
+from slabdes.stats.pareto import front_of
+from slabdes.study.proposals import ROUND, Known, Settings, first_round, proposed, spread
+from slabdes.study.run import run_study
+from slabdes.study.spools import Phase
+from slabdes.study.trials import Record, Trial, block_experiment, measured
+
+RACE: Final = Looks(most=12, indifference=0.005, fewest=3, confidence=0.8)
+"""How often a setting is run: three times, and six or twelve only while it may be better than the best by half a per cent. An
+error there costs a setting that is as good as found, no more: what is told of the best is measured anew (a choice)."""
+NEAR: Final = 0.02
+MOST_NEAR: Final = 8
+"""Settings whose score is within this share of the best one's, which are all run twelve times before the best is chosen."""
+START_S: Final = 4.0
+"""What starting processes takes: work that one has done sooner is not shared (measured: 2 to 4 s)."""
+_STEPS: Final = 1000
+SEARCHING: Final = "trying settings"
+
+
+class Search:
+    """The trials of a search; the first is the experiment as written, its settings `written`. `options` are for `run_study`."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        knobs: Sequence[Knob],
+        measure: str,
+        written: Settings,
+        record: Record,
+        maximise: bool,
+        most_held: float | None,
+        phase: Phase | None,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.experiment, self.knobs, self.measure, self.record = experiment, knobs, measure, record
+        self.maximise, self.most_held = maximise, most_held
+        self.trials = [Trial(0, written)]
+        self._phase, self._options = phase, dict(options)
+        self._pace = math.inf
+        self._done, self._reached, self._wanted = 0, 0.0, 1
+
+    def run(self, count: int) -> None:
+        """Try `count` settings beside the experiment as written, or all there are. Raises InputError if that cannot be run."""
+        self._wanted = count + 1
+        self._fill([self.trials[0]], RACE.replications[0])
+        seed = self.experiment.seed
+        waiting = spread(self.knobs, min(first_round(self.knobs), count), seed, self._allowed)
+        waiting = [settings for settings in waiting if settings != self.trials[0].settings]
+        turn = 0
+        while (left := count + 1 - len(self.trials)) > 0:
+            asked, waiting = waiting[: min(ROUND, left)], waiting[ROUND:]
+            asked = asked or proposed(self.knobs, self._known(), min(ROUND, left), seed, turn, self._allowed)
+            if not asked:
+                return
+            turn += 1
+            self._round([Trial(len(self.trials) + number, settings) for number, settings in enumerate(asked)])
+
+    def may_be(self, trial: Trial) -> bool:
+        """Whether a trial was run, and holds no more than it may."""
+        return bool(trial.values) and (self.most_held is None or trial.held_bytes <= self.most_held)
+
+    def score(self, trial: Trial) -> float:
+        """How much worse than the experiment as written a trial is, on the replications that both have."""
+        mine, written = self._costs(trial), self._costs(self.trials[0])
+        return fmean(mine) - fmean(written[: len(mine)])
+
+    def settle(self, trials: Sequence[Trial]) -> None:
+        """Run the best of these, those near to it and those on the front as often as any, before one of them is chosen."""
+        best = min(map(self.score, trials))
+        near = [trial for trial in trials if self.score(trial) - best <= NEAR * abs(fmean(trial.values))]
+        near = sorted(near, key=lambda trial: (trial.held_bytes, trial.number))
+        front = [trials[number] for number in front_of([(self.score(trial), trial.held_bytes) for trial in trials])]
+        self._fill([self.trials[0], *some_of(near, MOST_NEAR), *some_of(front, MOST_NEAR)], RACE.most)
+
+    def best_of(self, trials: Sequence[Trial]) -> Trial:
+        """The one that holds least of those that are as good as the best, but for what does not matter."""
+        trials = [trial for trial in trials if len(trial.values) == RACE.most] or trials
+        best = min(map(self.score, trials))
+        good = [trial for trial in trials if self.score(trial) - best <= RACE.indifference * abs(fmean(trial.values))]
+        return min(good, key=lambda trial: (trial.held_bytes, self.score(trial), trial.number))
+
+    def nothing_found(self) -> InputError:
+        """What to say where no trial may be chosen."""
+        ran = [trial.held_bytes for trial in self.trials[1:] if trial.values]
+        if not ran:
+            why = next((trial.refused for trial in self.trials if trial.refused), "there is one setting")
+            return InputError("--over", f"no setting can be run ({why})", allowed="other ranges")
+        assert self.most_held is not None
+        what = f"every setting tried holds more than {bytes_text(self.most_held)}"
+        return InputError("--max-held", what, allowed=f"{bytes_text(math.ceil(min(ran)))} and more, or other ranges")
+
+    def _allowed(self, settings: Settings) -> bool:
+        return refusal(self.experiment, settings, "tune") is None
+
+    def _costs(self, trial: Trial) -> list[float]:
+        return [-value for value in trial.values] if self.maximise else trial.values
+
+    def _known(self) -> list[Known]:
+        """What the next proposals are made from: what may not be is worse than all that may."""
+        ran = [trial for trial in self.trials if trial.values]
+        worst = max(map(self.score, ran))
+        known = []
+        for trial in self.trials:
+            if not trial.values:
+                known.append(Known(trial.settings, worst + math.ulp(worst) + 2e15, max(one.held_bytes for one in ran)))
+            elif self.may_be(trial):
+                known.append(Known(trial.settings, self.score(trial), trial.held_bytes))
+            else:
+                known.append(Known(trial.settings, worst + 1 + trial.held_bytes, trial.held_bytes))
+        return known
+
+    def _round(self, new: list[Trial]) -> None:
+        """Run new trials, and those again that may be the best, together with the one that is."""
+        self._fill(new, RACE.replications[0])
+        self.trials += new
+        alive = [trial for trial in new if self.may_be(trial)]
+        while alive:
+            best = min(filter(self.may_be, self.trials), key=lambda trial: (self.score(trial), trial.number))
+            still = [trial for trial in alive if trial is not best and self._may_be_better(trial, best)]
+            if not still:
+                break
+            fewest = min(len(trial.values) for trial in still)
+            count = next(count for count in RACE.replications if count > fewest)
+            self._fill([self.trials[0], best, *(trial for trial in still if len(trial.values) == fewest)], count)
+            alive = [trial for trial in alive if self.may_be(trial)]
+        self._done += len(new)
+
+    def _may_be_better(self, trial: Trial, best: Trial) -> bool:
+        """Whether more replications might tell the two apart."""
+        mine, theirs = self._costs(trial), self._costs(best)
+        n = min(len(mine), len(theirs))
+        values = fmean(theirs[:n]), fmean(mine[:n])
+        resolution = resolution_of(self.measure)
+        known = resolution * max(map(abs, values))
+        change = difference(values[0], theirs[:n], values[1], mine[:n], True, RACE.level, known)
+        open_still = RACE.outcome(change, max(map(abs, values)), resolution) is Outcome.OPEN
+        return open_still and min(len(mine), len(theirs)) < RACE.most and len(mine) < RACE.most
+
+    def _fill(self, trials: Sequence[Trial], count: int) -> None:
+        """Run trials until each has `count` replications, block by block."""
+        counts = [0, *RACE.replications]
+        for block, (before, after) in enumerate(pairwise(counts)):
+            lacking = [trial for trial in dict.fromkeys(trials) if len(trial.values) == before and not trial.refused]
+            if after <= count and lacking:
+                self._run_block(lacking, block, after - before)
+
+    def _run_block(self, trials: Sequence[Trial], block: int, replications: int) -> None:
+        missing = [trial for trial in trials if self.record.find(trial.settings, block) is None]
+        if missing:
+            self._simulate(missing, block, replications)
+        for trial in trials:
+            told = self.record.find(trial.settings, block)
+            assert told is not None
+            trial.values += told["values"]
+            trial.held += told["held"]
+            trial.refused = told.get("refused", "")
+
+    def _simulate(self, trials: Sequence[Trial], block: int, replications: int) -> None:
+        """Run a block of each trial and keep what comes of it; one that cannot be run is found by running each alone."""
+        settings = [trial.settings for trial in trials]
+        began, tasks = time.monotonic(), replications * len(trials)
+        alone = self._pace * tasks < START_S
+        options = self._options | ({"jobs": 1, "executor": None} if alone else {})
+        try:
+            experiment = block_experiment(self.experiment, settings, block, replications)
+            frames = run_study(experiment, phase=self._report(tasks), **options).frames
+            found = measured(frames, self.measure, len(trials))
+        except InputError as error:
+            if trials[0].number == 0:
+                raise
+            if len(trials) > 1:
+                for trial in trials:
+                    self._simulate([trial], block, replications)
+                return
+            found = [{"values": [], "held": [], "refused": str(error)}]
+        spent, jobs = time.monotonic() - began, options.get("jobs", 1)
+        self._pace = spent / tasks if alone or jobs == 1 else max(spent - START_S, 0) * min(jobs, tasks) / tasks
+        for trial, told in zip(trials, found, strict=True):
+            if len(told["values"]) < replications and "refused" not in told:
+                told = {"values": [], "held": [], "refused": f"not every replication has {self.measure}"}
+                if trial.number == 0:
+                    raise InputError(
+                        "tune", f"the experiment has no {self.measure}", allowed="a measure of operations that it does"
+                    )
+            self.record.keep(trial.settings, block, told)
+
+    def _report(self, tasks: int) -> Phase | None:
+        """Progress of a block, told as a part of all trials."""
+        if self._phase is None:
+            return None
+        phase, begun, part = self._phase, self._done, min(tasks / RACE.fewest, ROUND)
+
+        def report(_what: str, done: int, total: int) -> None:
+            share = done / total if total else 0.0
+            self._reached = max(self._reached, min(begun + part * share, self._wanted))
+            phase(SEARCHING, round(_STEPS * self._reached), _STEPS * self._wanted)
+
+        return report
+
+
+def some_of(trials: Sequence[Trial], most: int) -> list[Trial]:
+    """At most so many of them, first and last among them."""
+    if len(trials) <= most:
+        return list(trials)
+    return [trials[round(step * (len(trials) - 1) / (most - 1))] for step in range(most)]

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What users import to turn an experiment's knobs: tune, sensitivity. Thin, as `api` is, whose other half it is.
+
+Leaves out the search (`study.tune`) and its words and figure (`answers`, `plots`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slabdes.activity import seen
+from slabdes.answers.comparison import measure_name
+from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer
+from slabdes.answers.tuning import settings_text, tuning_answer
+from slabdes.api import FIGURES, draw_figures, experiment_of
+from slabdes.config import Experiment
+from slabdes.config.knobs import bytes_of, knobs_of
+from slabdes.measures.names import measure_of
+from slabdes.results.folder import write_parquet
+from slabdes.results.text import share_text
+from slabdes.study import sensitivity as sensitive
+from slabdes.study import tune as tuning
+from slabdes.study.cells import kept_in
+from slabdes.study.cluster import Where
+from slabdes.study.spools import Phase
+from slabdes.study.tune import MOST, TRIALS, objective
+
+
+class Tuned(tuning.Tuned):
+    """What a search has found, in words when printed: see `slabdes.study.tune.Tuned`."""
+
+    def __str__(self) -> str:
+        """The answer, and what sets the best setting."""
+        return "\n".join((*tuning_answer(self), *self.commands()))
+
+    def figure(self) -> Any:
+        """The measure against the memory held: what was tried, and the front with intervals."""
+        from slabdes.plots.tuning import tuning_figure
+
+        about = f"{self.run.manifest.name} · seed {self.run.manifest.seed}"
+        names = [settings_text(trial.settings) for trial in self.trials]
+        level, n = share_text(self.looks.level), self.run.manifest.replications
+        name = measure_name(self.measure)
+        title = (f"{name} and memory held: {self.tried} settings tried; bars: intervals of {level} over {n} replications", about)
+        time = self.measure.endswith("_ns")
+        return tuning_figure(self.frame(), names, name, time, self.best.trial.number, title)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values: answer, best setting, commands, and a row a trial."""
+        told = {"answer": tuning_answer(self), "outcome": self.outcome.value, "measure": self.measure}
+        return {**told, "best": dict(self.settings), "commands": self.commands(), "trials": self.frame().to_dicts()}
+
+
+class Sensitivity(sensitive.Sensitivity):
+    """Which knobs matter, in words when printed: see `slabdes.study.sensitivity.Sensitivity`."""
+
+    def __str__(self) -> str:
+        """The answer."""
+        return "\n".join(sensitivity_answer(self))
+
+    def figure(self) -> Any:
+        """What each knob does, a bar each, beside what chance does."""
+        from slabdes.plots.tuning import sensitivity_figure
+
+        every = (*self.effects, self.chance)
+        names = [*(knob_name(one.key, self) for one in self.effects), "chance (other random numbers)"]
+        totals = [(one.total.value, one.total.low or 0.0, one.total.high or 0.0) for one in every]
+        name, about = measure_name(self.measure), f"{self.run.manifest.name} · {METHOD_NAMES[self.method]}"
+        level = share_text(self.chance.total.confidence)
+        share = self.method == "sobol"
+        label = f"part of the variance of {name}" if share else f"change of {name} along the whole range"
+        title = (f"Which knob matters to {name}; bars: {level} intervals by bootstrap", f"{about} · {self.settings} settings")
+        return sensitivity_figure(names, totals, label, title, self.measure.endswith("_ns") and not share)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values: answer, method, and a row a knob."""
+        told = {"answer": sensitivity_answer(self), "measure": self.measure, "method": self.method, "samples": self.samples}
+        return {**told, "mean": self.mean, "effects": self.frame().to_dicts()}
+
+
+def sensitivity(
+    experiment: Experiment | Mapping[str, Any] | Path | str,
+    over: Mapping[str, Any] | Sequence[str],
+    measure: str = "alloc.mean",
+    *,
+    method: str = "morris",
+    samples: int | None = None,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    cells: Path | str | None = None,
+    executor: Where = None,
+    progress: Phase | None = None,
+) -> Sensitivity:
+    """What each knob of an experiment does to a measure over its range, beside what chance does.
+
+    `over` as in `tune`. `method`: morris (few runs: which matter) or sobol (more: parts of the variance); `samples` of it. The
+    rest is as in `simulate`. Needs SALib (`pip install "slabdes[sensitivity]"`). Raises SlabdesError.
+    """
+    with seen(progress) as phase:
+        found = sensitive.sensitivity(
+            experiment_of(experiment),
+            measure_of(measure, "--measure"),
+            knobs_of(over),
+            method=method,
+            samples=samples,
+            out=None if out is None else Path(out),
+            resume=resume,
+            phase=phase,
+            draw=_draw_sensitivity,
+            run={
+                "jobs": jobs,
+                "cells": kept_in(cells),
+                "executor": executor,
+                "where": str(experiment) if isinstance(experiment, Path | str) else None,
+            },
+        )
+    return Sensitivity(**vars(found))
+
+
+def tune(
+    experiment: Experiment | Mapping[str, Any] | Path | str,
+    over: Mapping[str, Any] | Sequence[str],
+    *,
+    minimise: str = "",
+    maximise: str = "",
+    max_held: str | float | None = None,
+    trials: int = TRIALS,
+    most: int = MOST,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    cells: Path | str | None = None,
+    executor: Where = None,
+    progress: Phase | None = None,
+) -> Tuned:
+    """The setting of an experiment with the least of a measure (or the most of operations/s), found by trying `trials` of them.
+
+    `over` has the free keys: `{"cache.0.limit": (8, 480), "cache.0.batchcount": "1..240:log", "lock.discipline": ["tas", "cna"]}`
+    or texts as `--over` takes them. `max_held` are bytes that caches hold at most when a run ends (64MiB). The best is run anew
+    beside the experiment as written, up to `most` times, until they are told apart. The rest is as in `simulate`. Raises
+    SlabdesError.
+    """
+    measure, more = objective(minimise, maximise)
+    held = None if max_held is None else bytes_of(max_held, "--max-held")
+    with seen(progress) as phase:
+        found = tuning.tune(
+            experiment_of(experiment),
+            measure,
+            knobs_of(over),
+            maximise=more,
+            most_held=held,
+            trials=trials,
+            most=most,
+            out=None if out is None else Path(out),
+            resume=resume,
+            draw=_draw_tuned,
+            run={
+                "jobs": jobs,
+                "cells": kept_in(cells),
+                "executor": executor,
+                "where": str(experiment) if isinstance(experiment, Path | str) else None,
+            },
+            phase=phase,
+        )
+    return Tuned(**vars(found))
+
+
+def _draw_tuned(found: tuning.Tuned, folder: Path, progress: Phase | None) -> None:
+    """What a run folder of a search has beside a run's own: `trials.parquet`, `trials.csv`, `tuning.json` and a figure."""
+    from slabdes.plots.tuning import TUNING, save_figure
+
+    tuned = Tuned(**vars(found))
+    draw_figures(tuned.run.frames, tuned.run.manifest, folder, progress)
+    write_parquet(tuned.frame(), folder / "trials.parquet")
+    tuned.frame().write_csv(folder / "trials.csv")
+    (folder / "tuning.json").write_text(json.dumps(tuned.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_figure(tuned.figure(), folder / FIGURES / TUNING)
+
+
+def _draw_sensitivity(found: sensitive.Sensitivity, folder: Path, progress: Phase | None) -> None:
+    """What a run folder of a study of sensitivity has beside a run's own: `sensitivity.csv`, `.parquet`, `.json` and a figure."""
+    from slabdes.plots.tuning import SENSITIVITY, save_figure
+
+    told = Sensitivity(**vars(found))
+    write_parquet(told.frame(), folder / "sensitivity.parquet")
+    told.frame().write_csv(folder / "sensitivity.csv")
+    (folder / "sensitivity.json").write_text(json.dumps(told.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_figure(told.figure(), folder / FIGURES / SENSITIVITY)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A search for a setting: what it finds, what it says, that it goes on where it was interrupted, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import slabdes
+from slabdes import tuning
+from slabdes.answers.tuning import tuning_answer
+from slabdes.errors import InputError
+from slabdes.results.slabinfo import slabinfo_write
+from slabdes.stats.pareto import front_of
+from slabdes.tuning import Tuned
+
+LIMIT, BATCH = "cache.0.limit", "cache.0.batchcount"
+BASE: dict[str, Any] = {
+    "engine": "reference",
+    "machine": {"preset": "numa-2x4", "cpus": 2},
+    "cache": [{"name": "a", "size": 256, "limit": 2, "batchcount": 1}],
+    "workload": {"kind": "mix", "operations": 40, "live": 20},
+}
+OVER = {LIMIT: (2, 60), BATCH: "1..30:log"}
+WANTED: dict[str, Any] = {"minimise": "alloc.mean", "trials": 6, "most": 10}
+KEPT = ("trials.jsonl", "trials.csv", "tuning.json", "figures/tuning.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tune") / "found"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_else_drawn() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "draw_figures", lambda *_: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Tuned:
+    return slabdes.tune(BASE, OVER, out=folder, **WANTED)
+
+
+def test_a_better_setting_is_found_and_told_with_intervals_memory_and_what_not_to_conclude(found: Tuned) -> None:
+    assert found.better
+    assert found.settings[BATCH] <= found.settings[LIMIT]
+    which, held, *_cheaper, known, not_told = tuning_answer(found)
+    assert which.startswith(f"limit {found.settings[LIMIT]}, batchcount {found.settings[BATCH]} is the best of 6 settings tried")
+    assert "against" in which and "as written (limit 2, batchcount 1)" in which and "(between -" in which
+    assert held.startswith("It holds ") and "more than as written" in held
+    assert f"The search took {found.runs} runs" in known
+    assert not_told.startswith("Not to be concluded: that no other setting is better (6 of 1,770 were tried)")
+
+
+def test_the_line_to_apply_is_as_the_kernel_takes_it(found: Tuned) -> None:
+    limit, batch = found.settings[LIMIT], found.settings[BATCH]
+    assert found.commands() == [f'echo "a {limit} {batch} 8" > /proc/slabinfo']
+
+
+def test_what_is_told_of_the_best_is_on_random_numbers_that_the_search_has_not_seen(found: Tuned) -> None:
+    anew = slabdes.simulate({**BASE, "replications": found.run.manifest.replications})
+    mean = anew.summary().filter(op="alloc")["mean_ns"].item()
+    assert found.choices[0].value.value == mean != pytest.approx(found.trials[0].value.value, rel=1e-6)
+
+
+def test_replications_are_added_only_while_a_setting_may_be_the_best(found: Tuned) -> None:
+    counts = [len(trial.values) for trial in found.trials]
+    assert counts[0] == 12
+    assert min(counts) == 3
+    assert set(counts) <= {3, 6, 12}
+
+
+def test_every_trial_is_in_a_frame_and_in_files(found: Tuned, folder: Path) -> None:
+    frame = found.frame()
+    assert frame.height == 7
+    assert frame["state"].to_list() == ["as written", *["tried"] * 6]
+    assert frame[LIMIT].dtype == pl.Int64
+    assert pl.read_parquet(folder / "trials.parquet").equals(frame)
+    assert pl.read_csv(folder / "trials.csv").height == 7
+    told = json.loads((folder / "tuning.json").read_text())
+    assert told["answer"] == tuning_answer(found)
+    assert told["best"] == dict(found.settings)
+    assert slabdes.Run.load(folder).frames.points.height == len(found.choices)
+
+
+def test_no_other_choice_is_better_than_one_of_the_front_in_both(found: Tuned) -> None:
+    for one in found.front:
+        assert not any(other.value.value < one.value.value and other.held.value < one.held.value for other in found.choices)
+    assert front_of([(1, 9), (5, 5), (6, 6), (9, 1), (9, 2)]) == [3, 1, 0]
+
+
+def test_a_search_that_is_interrupted_anywhere_goes_on_and_ends_with_the_same_bytes(
+    found: Tuned, folder: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    calls = 0
+
+    def interrupt(_what: str, _done: int, _total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in (8, 30):
+            raise KeyboardInterrupt
+
+    for _attempt in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            slabdes.tune(BASE, OVER, out=again, resume=True, progress=interrupt, **WANTED)
+    record = again.with_name("again.partial") / "trials.jsonl"
+    with record.open("ab") as file:
+        file.write(b'{"key": "[0, {')  # as a process leaves it that is killed while it writes
+    with pytest.raises(InputError, match="holds a search of this experiment that has not ended; allowed: --resume"):
+        slabdes.tune(BASE, OVER, out=again, **WANTED)
+    with pytest.raises(InputError, match=r"another experiment: tune.trials was 6, is 9"):
+        slabdes.tune(BASE, OVER, out=again, resume=True, **(WANTED | {"trials": 9}))
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"values": [', b'"values": ["x", ', 1))
+    with pytest.raises(InputError, match=r"trials.jsonl: damaged; allowed: to remove again.partial and start again"):
+        slabdes.tune(BASE, OVER, out=again, resume=True, **WANTED)
+    record.write_bytes(whole)
+    slabdes.tune(BASE, OVER, out=again, resume=True, **WANTED)
+    for name in KEPT:
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+    assert not again.with_name("again.partial").exists()
+    assert slabdes.tune(BASE, OVER, out=again, resume=True, **WANTED).settings == found.settings
+
+
+def test_settings_that_hold_more_than_they_may_are_not_chosen(found: Tuned) -> None:
+    held = sorted(trial.held_bytes for trial in found.trials[1:])
+    tuned = slabdes.tune(BASE, OVER, max_held=held[len(held) // 2], **WANTED)
+    assert all(choice.trial.held_bytes <= held[len(held) // 2] for choice in tuned.choices[1:])
+    assert "that hold" in tuning_answer(tuned)[0]
+    with pytest.raises(InputError, match="every setting tried holds more than 1 B; allowed: "):
+        slabdes.tune(BASE, OVER, max_held=1, **(WANTED | {"trials": 2}))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        ({}, "of what is the least wanted?; allowed: --minimise alloc.p99"),
+        ({"minimise": "alloc.p98"}, "--minimise alloc.p98: no measure (did you mean alloc.p99?)"),
+        ({"minimise": "operations/s"}, "more of it is better; allowed: --maximise operations/s"),
+        ({"maximise": "alloc.p99"}, "less of it is better; allowed: --minimise alloc.p99"),
+        ({"minimise": "section.mean"}, "the experiment has no section_mean_ns"),
+        ({"minimise": "alloc.mean", "trials": 0}, "--trials: 0; allowed: 1 or more"),
+        ({"minimise": "alloc.mean", "max_held": "lots"}, "is no amount of memory"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_in_a_line(wanted: dict[str, Any], line: str) -> None:
+    with pytest.raises(InputError) as refused:
+        slabdes.tune(BASE, OVER, **wanted)
+    assert line in str(refused.value)
+
+
+def test_a_setting_that_cannot_be_run_is_left_out_and_told() -> None:
+    machine = {"machine": {"preset": "numa-2x4", "cpus": 1}}
+    tuned = slabdes.tune(BASE | machine, {"machine.cpus": [1, 2, 99]}, **(WANTED | {"trials": 3}))
+    states = {row["machine.cpus"]: row["state"] for row in tuned.frame().iter_rows(named=True)}
+    assert states[99] == "refused"
+    assert "(1 more settings cannot be run)" in " ".join(tuning_answer(tuned))
+
+
+def test_names_are_quoted_for_the_shell_and_those_that_the_kernel_cannot_take_are_refused() -> None:
+    assert slabinfo_write('a$b"c', 4, 2, 0) == 'echo "a\\$b\\"c 4 2 0" > /proc/slabinfo'
+    for name in ("two words", "x" * 128):
+        with pytest.raises(InputError, match="cannot be written to /proc/slabinfo"):
+            slabinfo_write(name, 4, 2, 0)
