@@ -52,7 +52,7 @@ Source = results_run.Run | Path | str
 """A run, or the folder that it lies in."""
 TABLES: Final = (
     "summary", "per_node", "per_lock", "per_path", "per_cache", "waits_for", "ccdf", "where_time_went", "where_operations_went",
-    "interrupt_summary", "reap_summary", "upkeep_summary", "per_upkeep",
+    "interrupt_summary", "reap_summary", "upkeep_summary", "per_upkeep", "response_times", "loads",
 )  # fmt: skip
 """The methods of a run that make tables."""
 FIGURES = "figures"
@@ -84,12 +84,17 @@ class Run(results_run.Run):
         cache: str | None = None,
         point: int | None = None,
         confidence: float = CONFIDENCE,
+        response: bool = False,
     ) -> Interval:
         """The time in ns that a share `q` of operations does not exceed, with its interval over replications.
 
-        Of all operations, or of those of one `op` ("alloc", "free"), `path` or `cache`. Raises InputError for what is not there.
+        Of all operations, or of those of one `op` ("alloc", "free"), `path` or `cache`; with `response` the time counts from
+        when they arrive. Raises InputError for what is not there.
         """
-        latency = self.frames.of_points([self.point_number(point)]).latency
+        frames = self.frames.of_points([self.point_number(point)])
+        if response and not frames.response.height:
+            raise InputError("response", "no operation arrives at a time of its own", allowed='workload.kind = "arrivals"')
+        latency = frames.response if response else frames.latency
         for name, wanted in (("op", op), ("path", path), ("cache", cache)):
             known = latency[name].unique().sort().to_list()
             if wanted is not None and wanted not in known:

@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     CREATION = 4
     INTERRUPTS = 5
     RACE = 6
+    ARRIVALS = 7
 
 
 def mix64(word: int) -> int:

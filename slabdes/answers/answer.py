@@ -13,10 +13,12 @@ from slabdes.answers.best import best
 from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
+from slabdes.answers.response import response_answer
 from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.estimates import Row
+from slabdes.measures.knee import load_lines
 from slabdes.results import metrics
 from slabdes.results.text import share_text, time_text
 
@@ -37,11 +39,12 @@ UPKEEP_TURNS: Final = {
 def answer(view: View) -> list[str]:
     """Two to six sentences, made from the figures, and those on a replayed trace that the manifest has."""
     point = view.most_waiting()
-    told = [_range(view)] if len(view.points) > 1 else []
+    told = [_range(view)] if len(view.points) > 1 and not load_lines(view.figures) else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
+    first = [*never_came(view), *told, *response_answer(view, point)]
     sure = [*warm_up_told(view, point), _sure(view, point)]
-    return [*never_came(view), *told, _limits(view, point), *behind, *sure, *times, _not_told(view)]
+    return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
 
 def _row(view: View, table: str, point: int) -> Row:

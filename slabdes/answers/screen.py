@@ -132,6 +132,8 @@ def as_plain(run: Run, folder: Path | None = None) -> dict[str, Any]:
         "replications": manifest.replications,
         "points": run.points.to_dicts(),
         "summary": run.summary().to_dicts(),
+        "response": run.response_times().to_dicts(),
+        "loads": run.loads().to_dicts(),
         "locks": run.per_lock().to_dicts(),
         "waits_for": run.waits_for().to_dicts(),
         "paths": run.per_path().to_dicts(),

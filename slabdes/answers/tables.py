@@ -135,12 +135,33 @@ def rates_sheet(view: View) -> Sheet:
 
 def times_sheet(view: View) -> Sheet:
     """Latencies, a row a point and operation."""
+    return _sheet(view, "how long operations take", view.figures.rows("summary"), _TIMES_HEADS, 1, _times, _some(view))
+
+
+_TIMES_HEADS: Final = ("op", "mean", "p50", "p99", "p99.9", "max")
+
+
+def _times(row: Row) -> Sequence[str]:
+    """The cells of a row of times."""
+    return row["op"], *(time(row, name) for name in ("mean_ns", *metrics.QUANTILES)), time_text(row["max_ns"])
+
+
+def response_sheet(view: View) -> Sheet:
+    """Response times, a row a point and operation; no rows where no operation arrives."""
+    title = "response times, from an operation's arrival on, however late it begins"
+    return _sheet(view, title, view.figures.rows("response"), _TIMES_HEADS, 1, _times, _some(view))
+
+
+def loads_sheet(view: View) -> Sheet:
+    """A sweep of rates, load by load: what is offered and answered, response times of all operations; no rows without one."""
 
     def cells(row: Row) -> Sequence[str]:
-        return row["op"], *(time(row, name) for name in ("mean_ns", *metrics.QUANTILES)), time_text(row["max_ns"])
+        times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
+        return count(row, "operations_per_s"), *times, share_text(row["growing"])
 
-    heads = ("op", "mean", "p50", "p99", "p99.9", "max")
-    return _sheet(view, "how long operations take", view.figures.rows("summary"), heads, 1, cells, _some(view))
+    heads = ("answered/s", "mean", "p50", "p99", "p99.9", "backlog grows")
+    title = "response times by load, all operations (backlog grows: in so many replications)"
+    return _sheet(view, title, view.figures.rows("loads"), heads, 0, cells, _some(view))
 
 
 def spent_sheet(view: View) -> Sheet:
@@ -327,6 +348,8 @@ def upkeep_locks_sheet(view: View) -> Sheet:
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "rates": rates_sheet,
     "times": times_sheet,
+    "response": response_sheet,
+    "loads": loads_sheet,
     "steady": steady_sheet,
     "counts": counts_sheet,
     "spent": spent_sheet,

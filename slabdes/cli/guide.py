@@ -40,7 +40,9 @@ def keys(
 def new(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages or trace. Without: a list."),
+        typer.Argument(
+            metavar="KIND", help="burst, mix, producer_consumer, critical_section, pages, arrivals or trace. Without: a list."
+        ),
     ] = "",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file. Default: the screen.")] = None,
 ) -> None:

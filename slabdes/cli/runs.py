@@ -137,14 +137,23 @@ def replay(
         str,
         typer.Option("--nodes", metavar="MAP", help="Machine nodes for those that allocations ask for by number: 2:0,3:1."),
     ] = "",
+    arrivals: Annotated[
+        str,
+        typer.Option(
+            "--arrivals",
+            metavar="HOW",
+            help="When operations begin. closed: a think time after the one before, and as --loop says. recorded: at the trace's "
+            "own times, or late if the CPU is not done with the one before; response times and the backlog are told. For what "
+            "does not wait, such as packets.",
+        ),
+    ] = "closed",
     loop: Annotated[
         str,
         typer.Option(
             "--loop",
             metavar="HOW",
             help="What holds CPUs together that hand each other objects. bounded: no more in flight between two CPUs than in the "
-            "trace; for another machine or load. traced: the trace's order; for what the allocator did. open: each operation at "
-            "its recorded time, backlog reported; for arrivals that do not wait.",
+            "trace; for another machine or load. traced: the trace's order; for what the allocator did.",
         ),
     ] = "bounded",
     in_flight: Annotated[
@@ -218,7 +227,7 @@ def replay(
     from slabdes.machine import is_named
     from slabdes.study.spools import Spools
 
-    check_single({"think": think, "loop": loop, "machine": machine, "allocator": allocator})
+    check_single({"think": think, "arrivals": arrivals, "loop": loop, "machine": machine, "allocator": allocator})
     with scratch_folder() as scratch:
         spools = Spools(scratch)
         machine, allocator, assumed = _assumed(trace, from_dump, machine, allocator, spools)
@@ -239,6 +248,7 @@ def replay(
                 "think": think,
                 "cpus": cpus,
                 **({"nodes": nodes} if nodes else {}),
+                "arrivals": arrivals,
                 "loop": loop,
                 **({} if in_flight is None else {"in_flight": in_flight}),
                 **({} if from_dump is None else {"from_dump": str(from_dump)}),

@@ -22,6 +22,8 @@ from slabdes.config.models import (
     TimingRule,
 )
 from slabdes.config.workloads import (
+    ArrivalKind,
+    ArrivalsWorkload,
     BurstWorkload,
     Count,
     CriticalSectionWorkload,
@@ -36,6 +38,8 @@ from slabdes.config.workloads import (
 
 __all__ = [
     "AllocatorVersion",
+    "ArrivalKind",
+    "ArrivalsWorkload",
     "BurstWorkload",
     "CacheConfig",
     "CacheFlag",

@@ -23,6 +23,7 @@ _UNITS: Final = {
     "_mib": "MiB",
     "hz": "jiffies a second",
     "size": "bytes",
+    "rate": "a second",
     "align": "bytes",
     "costs": "ns",
 }

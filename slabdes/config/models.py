@@ -317,8 +317,9 @@ class Experiment(Frozen):
         sizeless = [cache.name for cache in self.cache if cache.size is None and not self.start]
         if sizeless and self.slabinfo is None and self.workload.kind != "trace":
             raise ValueError(f"cache {sizeless[0]!r} has no size; allowed: a size, or a slabinfo file that has the cache")
-        if not names and self.workload.kind in ("burst", "mix", "producer_consumer"):
-            raise ValueError(f"workload {self.workload.kind} needs a [[cache]]")
+        what = self.workload.of if self.workload.kind == "arrivals" else self.workload.kind
+        if not names and what in ("burst", "mix", "producer_consumer"):
+            raise ValueError(f"workload {what} needs a [[cache]]")
         return self
 
     @property

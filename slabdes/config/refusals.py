@@ -32,7 +32,9 @@ def _first_error(first: Any, where: str) -> InputError:
     match first["type"]:
         case "extra_forbidden":
             known = _known_keys(first["loc"][:-1])
-            return InputError(place, f"unknown key{_meant(str(first['loc'][-1]), known)}", allowed=", ".join(known))
+            word = str(first["loc"][-1])
+            meant = _of_kinds(word) if first["loc"][0] == "workload" else ""
+            return InputError(place, f"unknown key{meant or _meant(word, known)}", allowed=", ".join(known))
         case "missing":
             return InputError(place, "missing")
         case "value_error":
@@ -76,6 +78,12 @@ def _meant(word: str, known: list[str]) -> str:
         return own
     close = nearest_of(word, paths, _CLOSE)
     return f" (did you mean {paths[close]}?)" if close else ""
+
+
+def _of_kinds(word: str) -> str:
+    """Which kinds of workload have a key that the one at hand has not."""
+    kinds = [f'"{kind}"' for kind, model in WORKLOADS.items() if word in model.model_fields]
+    return f" (workload.kind = {' or '.join(kinds)} has it)" if kinds else ""
 
 
 def _written(location: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.files import NotToml, is_there, toml_of
 
 _TUNABLES: Final = ("limit", "batchcount", "shared")
-_SHORT: Final = {name: f"workload.{name}" for name in ("copies", "think", "cpus", "nodes", "loop", "in_flight")} | {
+_SHORT: Final = {name: f"workload.{name}" for name in ("copies", "think", "cpus", "nodes", "arrivals", "loop", "in_flight")} | {
     "machine": "machine.preset",
     "allocator": "allocator",
 }

@@ -26,6 +26,7 @@ _CHOSEN: Final[dict[str, str]] = {
     "cache.NAME.name": '"size-256"',
     "cache.NAME.size": "256",
     "workload.file": '"trace.txt"',
+    "workload.rate": "1e6",
 }
 """What a new file says in place of a default."""
 _CHOSEN_OF_KIND: Final[dict[str, dict[str, str]]] = {"trace": {"allocator": '"6.1"'}}
@@ -57,6 +58,7 @@ _SWEEPS: Final[dict[str, str]] = {
     **dict.fromkeys(("burst", "mix", "producer_consumer"), '"cache.0.batchcount" = [15, 30, 60]'),
     "critical_section": '"lock.discipline" = ["ticket", "qspinlock"]',
     "pages": '"machine.cpus" = [1, 4, 8]',
+    "arrivals": '"workload.rate" = [1e6, 10e6, 100e6]',
     "trace": '"workload.copies" = [1, 2]',
 }
 """A sweep to begin with, by kind of workload."""

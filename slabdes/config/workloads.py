@@ -7,9 +7,9 @@ Leaves out their steps (`workload.synthetic`, `workload.trace`).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from slabdes.config.fields import COUNTED, MAX_CPUS, FileName, Frozen, Name, Real, Truth
 
@@ -19,6 +19,14 @@ class ThinkKind(StrEnum):
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
+
+
+class ArrivalKind(StrEnum):
+    """How operations arrive: at random, every so often from a random beginning, or at random in bursts with pauses between."""
+
+    POISSON = "poisson"
+    PERIODIC = "periodic"
+    ON_OFF = "on_off"
 
 
 Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
@@ -127,6 +135,55 @@ class PagesWorkload(Frozen):
     """Whether all CPUs finish taking before any gives back."""
 
 
+class ArrivalsWorkload(Frozen):
+    """Operations are to begin at times drawn beforehand, however long those before them take: an open loop.
+
+    A CPU takes its own in their order: one that arrives while it is not done with those before begins late. Beside the time that
+    an operation takes, its response time is recorded, which counts from its arrival: what a caller waits, whom a closed
+    loop (think times) keeps from calling while it waits.
+    """
+
+    kind: Literal["arrivals"]
+    of: Literal["mix", "critical_section"] = "mix"
+    """What arrives: allocations and frees around `live` objects, as of a mix, or holds of the one lock of a critical_section."""
+    rate: Annotated[Real, Field(ge=1, le=1e12)]
+    """Operations a second, all CPUs together; each has an equal part. What a sweep of loads varies."""
+    operations: Count = 10_000
+    """Operations of each CPU."""
+    arrivals: ArrivalKind = ArrivalKind.POISSON
+    """How they arrive, on each CPU for itself."""
+    on_ns: Nanoseconds = 0.0
+    """With on_off: a burst, the mean of an exponential."""
+    off_ns: Nanoseconds = 0.0
+    """With on_off: the pause after a burst, likewise; `rate` counts both."""
+    live: Count = 200
+    """Of a mix: objects that a CPU holds, give or take."""
+    hold_ns: Nanoseconds = 100.0
+    """Of a critical_section: for which the lock is held, the mean."""
+    hold: ThinkKind = ThinkKind.EXPONENTIAL
+    """Of a critical_section: how hold times vary around their mean."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_thinks(cls, raw: Any) -> Any:
+        thinks = [key for key in ("think_ns", "think") if isinstance(raw, dict) and key in raw]
+        if thinks:
+            raise ValueError(f"{thinks[0]} with arrivals, which do not wait for the operation before; allowed: rate alone")
+        return raw
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> ArrivalsWorkload:
+        bursts = {"on_ns": self.on_ns, "off_ns": self.off_ns}
+        if self.arrivals is ArrivalKind.ON_OFF and (missing := [key for key, length in bursts.items() if not length]):
+            raise ValueError(f"arrivals 'on_off' without {missing[0]}; allowed: on_ns and off_ns, both more than 0")
+        if self.arrivals is not ArrivalKind.ON_OFF and (given := [key for key, length in bursts.items() if length]):
+            raise ValueError(f'{given[0]} with arrivals {self.arrivals.value!r}; allowed: arrivals = "on_off", or no {given[0]}')
+        others = {"mix": ("hold_ns", "hold"), "critical_section": ("live",)}[self.of]
+        if given := [key for key in others if getattr(self, key) != type(self).model_fields[key].default]:
+            raise ValueError(f"{given[0]} with of {self.of!r}, which has none; allowed: to leave {given[0]} out")
+        return self
+
+
 class TraceWorkload(Frozen):
     """A real kmem trace, replayed; see `slabdes replay --help` for what each setting does."""
 
@@ -155,15 +212,34 @@ class TraceWorkload(Frozen):
         json_schema_extra={"allowed": "a map such as 2:0,3:1, from traced nodes to the machine's"},
     )
     """Which node stands for one that the trace asks for by number: `2:0,3:1`. Others keep their number."""
-    loop: Literal["bounded", "traced", "open"] = "bounded"
-    """What keeps CPUs that exchange objects together: as many in flight as in the trace, its order, or nothing but its times."""
+    arrivals: Literal["closed", "recorded"] = "closed"
+    """When operations begin: `closed`, a think time after the one before, and as `loop` says; `recorded`, an open loop: at the
+    trace's own times (scaled by `think`), or late if their CPU is not done with the one before, which response times tell."""
+    loop: Literal["bounded", "traced"] = "bounded"
+    """With closed arrivals, what keeps CPUs that exchange objects together: as many in flight as in the trace, or its order."""
     in_flight: Annotated[int, Strict(), Field(ge=1, le=1 << 40)] | None = None
     """With `bounded`: objects in flight at most, of each cache between each two CPUs; as many as in the trace if not given."""
     from_dump: FileName | None = None
     """A dump of a real 6.1 allocator: the caches begin in its (first) state. Needs allocator 4.6 or later."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _open_is_arrivals(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("loop") == "open":
+            raise ValueError("loop 'open' is now arrivals 'recorded'; allowed: arrivals = \"recorded\" (--arrivals recorded)")
+        return raw
 
-_Any = BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | PagesWorkload | TraceWorkload
+    @model_validator(mode="after")
+    def _recorded_times_hold_nobody_back(self) -> TraceWorkload:
+        given = [key for key in ("loop", "in_flight") if getattr(self, key) != type(self).model_fields[key].default]
+        if self.arrivals == "recorded" and given:
+            said = f"{given[0]} {getattr(self, given[0])!r} with arrivals 'recorded', which nothing holds back"
+            raise ValueError(f"{said}; allowed: one of them (--arrivals, --{given[0].replace('_', '-')})")
+        return self
+
+
+_Closed = BurstWorkload | MixWorkload | ProducerConsumerWorkload | CriticalSectionWorkload | PagesWorkload
+_Any = _Closed | ArrivalsWorkload | TraceWorkload
 Workload = Annotated[_Any, Field(discriminator="kind")]
 WORKLOADS: Final[dict[str, type[Frozen]]] = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(_Any)

@@ -43,17 +43,15 @@ def make_records(
     workload: Workload,
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions."""
-    latency: dict[tuple[int, Path], Histogram] = {}
-    for cpu in cpus:
-        for key, histogram in cpu.latency.items():
-            latency.setdefault(key, Histogram()).merge(histogram)
+    latency = _by_path(cpu.latency for cpu in cpus)
     cpu_records = tuple(_cpu_record(cpu, elapsed) for cpu in cpus)
     cache_records = tuple(_cache_record(cache) for cache in state.caches)
     told = () if workload.recorded is None else remarks(workload.recorded, cpu_records, cache_records, state.n_nodes)
     return Records(
         digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
         elapsed=elapsed,
-        latency=dict(sorted(latency.items())),
+        latency=latency,
+        response=_by_path(cpu.response or {} for cpu in cpus),
         spent=_spent(cpus, latency),
         locks=tuple(_lock_record(state, lock, settings.version, node_ids) for lock in locks),
         cpus=cpu_records,
@@ -64,6 +62,15 @@ def make_records(
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
         warnings=(*workload.warnings, *told),
     )
+
+
+def _by_path(every: Iterable[Mapping[tuple[int, Path], Histogram]]) -> dict[tuple[int, Path], Histogram]:
+    """Histograms of all CPUs together, in the order of caches and paths."""
+    merged: dict[tuple[int, Path], Histogram] = {}
+    for one in every:
+        for key, histogram in one.items():
+            merged.setdefault(key, Histogram()).merge(histogram)
+    return dict(sorted(merged.items()))
 
 
 def _merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -77,7 +77,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
-        *fields_of(Account), "latency", "log", "spent", "was",
+        *fields_of(Account), "latency", "log", "response", "spent", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
         *fields_of(Timers), *fields_of(Program), "turns",
     )  # fmt: skip
@@ -95,6 +95,8 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         self.race_words: Iterator[int] = iter(())
         # The account.
         self.latency: dict[tuple[int, Path], Histogram] = {}
+        self.response: dict[tuple[int, Path], Histogram] | None = None
+        """Where operations arrive: from their arrival to their end, those of handlers apart."""
         self.spent: dict[Path, list[int]] = {}
         self.was: list[tuple[int, ...]] = []
         self.log: EventLog | None = None
@@ -130,6 +132,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
 
     def until_arrival(self, arrival: int) -> int:
         """How long to think until a step that arrives at `arrival`; one that has arrived already begins late."""
+        self.arrival = arrival
         late = self.late_last = max(0, self.clock - arrival)
         self.late_total += late
         self.late_most = max(self.late_most, late)
@@ -155,6 +158,9 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
             histogram = self.latency[key] = Histogram()
         end = self.clock
         histogram.add(end - start)
+        # An account within another is a handler's.
+        if self.response is not None and len(self.was) <= 1:
+            self.response.setdefault(key, Histogram()).add(end - self.arrival)
         self.digest = fold(self.digest, start, end, what_word(what, cache, path))
         if self.log is not None:
             self.log.operation(self.number, start, end, cache, path, what)

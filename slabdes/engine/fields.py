@@ -86,9 +86,14 @@ class Timers:
 
 
 class Program:
-    """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep."""
+    """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep.
+
+    `arrival`: when its present step was to begin, in a workload with arrivals.
+    """
 
     __slots__ = ()
+
+    arrival: int
 
     in_bulk: bool
     blocks: int

@@ -58,6 +58,9 @@ def _saturation(recorded: Recorded, cpus: Sequence[CpuRecord]) -> Iterator[str]:
 
 def _in_flight(recorded: Recorded, caches: Sequence[CacheRecord], n_cpus: int, n_nodes: int) -> Iterator[str]:
     """Caches that had more objects allocated at once than the trace: what arrays may hold is not counted."""
+    bounded = (
+        "without --arrivals recorded, --loop bounded holds them back" if recorded.arrivals else "--loop bounded holds them back"
+    )
     found = []
     for cache, most in zip(caches, recorded.most_live, strict=False):
         in_arrays = n_cpus * cache.limit + n_nodes * cache.shared * cache.batchcount
@@ -67,7 +70,7 @@ def _in_flight(recorded: Recorded, caches: Sequence[CacheRecord], n_cpus: int, n
     for beyond, most, name in sorted(found, reverse=True)[:LISTED]:
         yield (
             f"{name}: at least {beyond:,} objects were allocated at once, {most:,} in the trace: CPUs that allocate ran ahead of "
-            "those that free; --loop bounded holds them back"
+            f"those that free; {bounded}"
         )
 
 

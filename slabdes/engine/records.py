@@ -267,7 +267,8 @@ class SlabRecord:
 class Records:
     """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
 
-    `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock.
+    `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock. `response`, where
+    operations arrive at given times, is the same from their arrival to their end; what handlers do has none.
     `spent` says where the time of each path that occurred went, all caches together. `irqs_off` counts how long interrupts
     were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
     that was handled had waited for them to be on. `turns`: how long each turn of a kind of upkeep took that was not given up,
@@ -287,3 +288,4 @@ class Records:
     irq_wait: Histogram
     warnings: tuple[str, ...]
     turns: dict[Upkeep, Histogram] = field(default_factory=dict)
+    response: dict[tuple[int, Path], Histogram] = field(default_factory=dict)

@@ -264,6 +264,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         slowdown = costs.smt_slowdown if shares else 1.0
         cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
         cpu.set_hits(costs)
+        cpu.response = {} if workload.arrivals else None
         cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))

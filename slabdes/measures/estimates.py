@@ -12,7 +12,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
-from slabdes.results import breakdown, contention, metrics, upkeep
+from slabdes.results import breakdown, contention, metrics, response, upkeep
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.samples import samples_needed, too_few
@@ -58,6 +58,11 @@ TABLES: Final = (
         "summary", metrics.summary, ("point", "op"), ("mean_ns", *metrics.QUANTILES),
         counts=("operations", "refills", "grows", "retries", "failed", "remote_frees"),
     ),
+    Figures(
+        "response", response.response, ("point", "op"),
+        ("mean_ns", *metrics.QUANTILES, "service_mean_ns", "service_p99_ns", "late_ns"), counts=("operations",),
+    ),
+    Figures("loads", response.loads, ("point",), ("mean_ns", *metrics.QUANTILES), counts=("operations_per_s",)),
     Figures("time", metrics.where_time_went, ("point",), shares=metrics.TIME_PARTS),
     Figures("operations_time", metrics.where_operations_went, ("point", "op"), shares=SPENT_PARTS),
     Figures(

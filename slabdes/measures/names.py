@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.estimates import Estimated, apart
 from slabdes.results import metrics, upkeep
-from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, Frames, Upkeep
+from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, Frames, Upkeep
+from slabdes.results.response import response
 from slabdes.stats.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 RATES: Final = ("operations_per_s", "share_waiting")
 TIMES: Final = ("mean_ns", *metrics.QUANTILES)
+RESPONSE: Final = "-response"
+"""After an operation's name: its times count from its arrival."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,17 @@ class _Timed:
     column: str
     whose: tuple[str, ...]
     times: tuple[str, ...] = TIMES
+    after: str = ""
+    """What a measure's name has after whose values they are."""
+
+    def whose_row(self, row: Any) -> str:
+        """Whose times a row of the table has."""
+        return f"{row[self.column]}{self.after}"
 
 
 _TIMED: Final = (
-    _Timed("summary", metrics.summary, "op", ("alloc", "free", "section")),
+    _Timed("summary", metrics.summary, "op", OPERATIONS),
+    _Timed("response", response, "op", tuple(f"{op}{RESPONSE}" for op in OPERATIONS), after=RESPONSE),
     _Timed("upkeep", upkeep.turns, "upkeep", tuple(one.label for one in Upkeep if one), (*TIMES, "held_ns", "lost_ns")),
     _Timed("interrupts", metrics.interrupt_summary, "what", (IRQS_OFF, IRQ_WAIT)),
 )
@@ -51,7 +61,7 @@ HIGHER_IS_BETTER: Final = ("operations_per_s",)
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
-    """A measure by the name that users give it: `alloc.p99`, `reap.mean`, `operations/s`, `waiting`, or as frames have it."""
+    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as frames have it."""
     who, dot, time = name.replace(".p999", ".p99.9").partition(".")
     found = _SHORT.get(name, f"{who}_{_NAMES.get(time, '')}" if dot else name)
     if found not in MEASURES:
@@ -76,7 +86,7 @@ def measured(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]
         for row in timed.table(frames, every).iter_rows(named=True):
             if row.get("handled") == 0:  # no source of interrupts: these are the off times of operations
                 continue
-            of_row = {f"{row[timed.column]}_{time}": row[time] for time in timed.times if row[time] is not None}
+            of_row = {f"{timed.whose_row(row)}_{time}": row[time] for time in timed.times if row[time] is not None}
             rates = {rate: row[rate] for rate in RATES if rate in row}
             found.setdefault(row["point"], {}).update(rates | of_row)
     return found
@@ -96,7 +106,7 @@ def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> d
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
     who, _, time = measure.partition("_")
     (timed,) = (timed for timed in _TIMED if who in timed.whose)
-    rows = [row for row in figures.rows(timed.name) if row[timed.column] == who]
+    rows = [row for row in figures.rows(timed.name) if timed.whose_row(row) == who]
     return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], confidence)) for row in rows}
 
 

@@ -51,6 +51,18 @@ class RunPlots:
 
         return tails_figure(self._run.frames, self._run.manifest, confidence)
 
+    def response(self, points: Sequence[int] | None = None, confidence: float = 0.95) -> Figure:
+        """Tails of service and response times of operations that arrive; `points` as for `ccdf`."""
+        from slabdes.plots.response import response_figure
+
+        return response_figure(self._run.frames, self._run.manifest, None if points is None else list(points), confidence)
+
+    def loads(self, confidence: float = 0.95) -> Figure:
+        """Response times along a sweep of rates, the knee marked."""
+        from slabdes.plots.response import loads_figure
+
+        return loads_figure(self._run.frames, self._run.manifest, confidence)
+
     def scaling(self, confidence: float = 0.95, *, log: bool = False) -> Figure:
         """Throughput and waiting along the sweep; with `log` on logarithmic axes."""
         from slabdes.plots.scaling import scaling_figure

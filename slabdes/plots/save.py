@@ -21,12 +21,14 @@ from slabdes.folders import input_errors
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
+from slabdes.plots.response import loads_figure, response_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import DPI
 from slabdes.plots.tails import interrupts_figure, tails_figure
 from slabdes.plots.time_shares import time_figure
 from slabdes.plots.upkeep import has_upkeep, upkeep_figure
 from slabdes.results import metrics
+from slabdes.results.response import RATE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,9 +53,9 @@ def save_figures(
 ) -> list[Path]:
     """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
 
-    `upkeep.png` and `interrupts.png`, too, where there were any. Of many machines some are drawn, of a sweep what `choice` says
-    or `points`; with `log` throughput on logarithmic axes. The folder is made if it is not there. Returns the paths. Raises
-    InputError if they cannot be written.
+    `upkeep.png` and `interrupts.png`, too, where there were any; where operations arrive `response.png`, and `loads.png` of a
+    sweep of rates. Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on
+    logarithmic axes. The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
     """
     written = []
     drawn = _figures(frames, manifest, points, log)
@@ -111,6 +113,10 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     if frames.points.height > 1:
         drawn["scaling"] = lambda: scaling_figure(sweep, manifest, log=log)
         drawn["tails"] = lambda: tails_figure(sweep, manifest)
+    if frames.responses.height:
+        drawn["response"] = lambda: response_figure(frames, manifest, points)
+    if RATE in frames.points.columns and frames.points[RATE].n_unique() > 1 and frames.responses.height:
+        drawn["loads"] = lambda: loads_figure(sweep, manifest)
     taken: set[str] = set()
     kept = [name for name, machine in manifest.machines.items() if "layout" in machine]
     for name in metrics.spread(kept, metrics.MOST_FOCUS):

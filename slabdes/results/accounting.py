@@ -70,6 +70,7 @@ def _differ(one: Sequence[float], other: Sequence[float]) -> bool:
 
 def _histograms(records: Records) -> Iterator[str]:
     named = {f"latency of cache {cache}, path {path.label}": one for (cache, path), one in records.latency.items()}
+    named |= {f"response of cache {cache}, path {path.label}": one for (cache, path), one in records.response.items()}
     for lock in records.locks:
         named |= {f"wait of {lock.name}": lock.wait, f"hold of {lock.name}": lock.hold}
     named |= {"interrupts off": records.irqs_off, "waits of interrupts": records.irq_wait}
@@ -115,6 +116,14 @@ def _operations(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     buckets = run["latency"]["count"].sum()
     if buckets != run["operations"]["count"].sum():
         yield f"latency buckets count {buckets} operations, their paths {run['operations']['count'].sum()}"
+    responded = run["responses"]["count"].sum()
+    if run["response"]["count"].sum() != responded:
+        yield f"response buckets count {run['response']['count'].sum()} operations, their paths {responded}"
+    # What handlers do arrives at no time.
+    if responded > run["operations"]["count"].sum() or (
+        responded and not run["cpus"]["interrupts"].sum() and responded != buckets
+    ):
+        yield f"responses count {responded} operations, latencies {buckets}"
 
 
 def _spent(run: dict[str, pl.DataFrame]) -> Iterator[str]:

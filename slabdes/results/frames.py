@@ -13,7 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import CacheRecord, CpuRecord, LockRecord, Operation, Records, Spent, UpkeepAtLock, bucket_bounds
+from slabdes.engine.records import (
+    CacheRecord,
+    CpuRecord,
+    Histogram,
+    LockRecord,
+    Operation,
+    Records,
+    Spent,
+    UpkeepAtLock,
+    bucket_bounds,
+)
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
 from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.engine.records import Upkeep as Upkeep  # and the kinds of upkeep
@@ -64,6 +74,10 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "operations": {
         "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
     },
+    "response": {"cache": "text", "op": "text", "path": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
+    "responses": {
+        "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
+    },
     "spent": {"op": "text", "path": "text"} | {f"{part}_ns": "ns" for part in SPENT_PARTS},
     "locks": {
         "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
@@ -95,7 +109,7 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns"))
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks",))
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses"))
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 POINT_COLUMNS: Final = ("point", "machine", "cpus", "replications", "elapsed_ns", "digest")
@@ -117,6 +131,7 @@ class Frames:
     """All frames of a run; `COLUMNS` lists what each has, after the columns `point` and `replication` (both u32).
 
     `latency` (a row a bucket of an operation's path) and `operations` (a row a path, exact count, total, least, greatest);
+    `response` and `responses`, the same of response times, from an operation's arrival on: no rows where none arrives;
     `spent` (a row a path, all caches together: where the time of its operations went); `locks` (a row a lock) and
     `lock_times` (a row a bucket of a kind, cache and node); `contention_points` (a row a lock and pair of functions: how many
     waits began in `waiter` after `holder` had been the last to acquire the lock); `upkeep_locks` (a row a kind of upkeep and
@@ -129,6 +144,8 @@ class Frames:
 
     latency: pl.DataFrame
     operations: pl.DataFrame
+    response: pl.DataFrame
+    responses: pl.DataFrame
     spent: pl.DataFrame
     locks: pl.DataFrame
     lock_times: pl.DataFrame
@@ -146,6 +163,10 @@ class Frames:
         """Each frame with its name."""
         for part in fields(self):
             yield part.name, getattr(self, part.name)
+
+    def responding(self) -> Frames:
+        """The same with response times in place of latencies, for whatever is made of these; without rows if nothing arrives."""
+        return replace(self, latency=self.response, operations=self.responses)
 
     def interrupting(self) -> Frames:
         """The same with times of interrupts in place of latencies, `off` and `wait` for the operation, in one path."""
@@ -298,11 +319,11 @@ def concat_frames(parts: Iterable[Frames]) -> Frames:
 def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
     names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
     rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), [printable(text) for text in records.warnings]))
-    for (cache, path), histogram in sorted(records.latency.items()):
-        label = (names[cache], path.operation.label, path.label)
-        rows["latency"] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
-        sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
-        rows["operations"].append((*key, *label, *sums))
+    for buckets, sums, times in (("latency", "operations", records.latency), ("response", "responses", records.response)):
+        for (cache, path), histogram in sorted(times.items()):
+            label = (names[cache], path.operation.label, path.label)
+            rows[buckets] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
+            rows[sums].append((*key, *label, *_sums(histogram)))
     for path, spent in records.spent.items():
         parts = (ps_to_ns(getattr(spent, name)) for name in SPENT_PARTS)
         rows["spent"].append((*key, path.operation.label, path.label, *parts))
@@ -314,8 +335,7 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
     rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
     turns = {upkeep.label: times for upkeep, times in records.turns.items()}
     for what, histogram in ({IRQS_OFF: records.irqs_off, IRQ_WAIT: records.irq_wait} | turns).items():
-        sums = (histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest))
-        rows["interrupts"].append((*key, what, *sums))
+        rows["interrupts"].append((*key, what, *_sums(histogram)))
         rows["interrupt_times"] += [(*key, what, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
     for cpu in records.cpus:
         counts = tuple(getattr(cpu, name) for name in _CPU_COUNTS)
@@ -324,6 +344,11 @@ def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], recor
         rows["caches"].append((*key, one.name, *(getattr(one, name) for name in _CACHE_COUNTS)))
     for slab in records.slabs:
         rows["slabs"].append((*key, names[slab.cache], slab.node, *(getattr(slab, name) for name in _SLAB_COUNTS)))
+
+
+def _sums(histogram: Histogram) -> tuple[int, float, float, float]:
+    """A histogram's count, total, least and greatest."""
+    return histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest)
 
 
 def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:

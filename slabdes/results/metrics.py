@@ -292,7 +292,7 @@ def focus_points(frames: Frames) -> list[int]:
     """
     import polars as pl
 
-    groups = (series_keys(frames) or ["replications"]) if _along_changes(frames) else ["machine"]
+    groups = (series_keys(frames) or ["replications"]) if _along_changes(x_key(frames)) else ["machine"]
     best = frames.points.sort("cpus", "point", descending=[True, False]).group_by(groups, maintain_order=True)
     return spread(sorted(best.agg(pl.col("point").first())["point"].to_list()), MOST_FOCUS)
 
@@ -315,20 +315,23 @@ def x_key(frames: Frames) -> str:
     return (numeric or varying or ["cpus"])[0]
 
 
-def series_keys(frames: Frames) -> list[str]:
-    """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles."""
-    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(frames) else []
+def series_keys(frames: Frames, along: str | None = None) -> list[str]:
+    """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles.
+
+    x is `along` if it is given, else `x_key`.
+    """
+    x = along or x_key(frames)
+    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(x) else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
-        doubles = any(_same_grouping(frames.points, name, other) for other in (x_key(frames), *said))
+        doubles = any(_same_grouping(frames.points, name, other) for other in (x, *said))
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
     return said
 
 
-def _along_changes(frames: Frames) -> bool:
+def _along_changes(key: str) -> bool:
     """Whether x is a key that changes one machine: each point then has a machine of its own, which is no line."""
-    key = x_key(frames)
     return key.startswith("machine.") and key not in ("machine.preset", "machine.file")
 
 

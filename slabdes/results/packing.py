@@ -14,6 +14,8 @@ from typing import Any, Final
 from slabdes.engine import records
 from slabdes.engine.records import Histogram, Records
 
+_BY_PATH: Final = ("latency", "response")
+"""Histograms of Records by cache and path."""
 _LEVEL: Final = 1
 """zlib's quickest."""
 MAX_BYTES: Final = 1 << 30
@@ -26,10 +28,11 @@ class Unreadable(Exception):
 
 def pack(one: Records) -> bytes:
     """Records as bytes: the same for the same records."""
-    plain = _codec(Records).dump_python(one, mode="json", exclude={"latency"})
+    plain = _codec(Records).dump_python(one, mode="json", exclude=set(_BY_PATH))
     # JSON has no pairs as keys.
     histogram = _codec(Histogram)
-    plain["latency"] = [(*key, histogram.dump_python(times, mode="json")) for key, times in one.latency.items()]
+    for name in _BY_PATH:
+        plain[name] = [(*key, histogram.dump_python(times, mode="json")) for key, times in getattr(one, name).items()]
     return zlib.compress(json.dumps(plain, separators=(",", ":")).encode("utf-8"), _LEVEL)
 
 
@@ -41,7 +44,8 @@ def unpack(packed: bytes) -> Records:
         if not reader.eof:
             raise Unreadable
         plain = json.loads(text)
-        plain["latency"] = {(number, records.Path(path)): times for number, path, times in plain["latency"]}
+        for name in _BY_PATH:
+            plain[name] = {(number, records.Path(path)): times for number, path, times in plain[name]}
         read_back = _codec(Records).validate_python(plain)
     except (zlib.error, ValueError, TypeError, KeyError, RecursionError):
         raise Unreadable from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabdes.errors import MAX_LINE, InputError, shown
-from slabdes.results import accounting, breakdown, contention, metrics, upkeep
+from slabdes.results import accounting, breakdown, contention, metrics, response, upkeep
 from slabdes.results.folder import read_run, write_run
 from slabdes.results.frames import Frames
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
@@ -49,6 +49,16 @@ class Run:
     def operations(self) -> pl.DataFrame:
         """Operations by path: exact count, total, least and greatest time."""
         return self.frames.operations
+
+    @property
+    def response(self) -> pl.DataFrame:
+        """Response times, from an operation's arrival to its end: a row a bucket of its path. No rows where none arrives."""
+        return self.frames.response
+
+    @property
+    def responses(self) -> pl.DataFrame:
+        """The same by path: exact count, total, least and greatest."""
+        return self.frames.responses
 
     @property
     def spent(self) -> pl.DataFrame:
@@ -113,6 +123,14 @@ class Run:
     def summary(self) -> pl.DataFrame:
         """Rates, times and counts, a row a point and operation; see `metrics.summary`."""
         return metrics.summary(self.frames)
+
+    def response_times(self) -> pl.DataFrame:
+        """Response times beside service times, a row a point and operation; see `response.response`."""
+        return response.response(self.frames)
+
+    def loads(self) -> pl.DataFrame:
+        """Response times along a sweep of rates, a row a point, all operations together; see `response.loads`."""
+        return response.loads(self.frames)
 
     def per_node(self) -> pl.DataFrame:
         """Lock figures, a row a point, node and lock kind; see `metrics.per_node`."""

@@ -14,7 +14,15 @@ from typing import Final
 
 from slabdes.allocator.state import array_lines
 from slabdes.allocator.tunables import alien_limit
-from slabdes.config import BurstWorkload, EngineName, Experiment, MixWorkload, ProducerConsumerWorkload, TraceWorkload
+from slabdes.config import (
+    ArrivalsWorkload,
+    BurstWorkload,
+    EngineName,
+    Experiment,
+    MixWorkload,
+    ProducerConsumerWorkload,
+    TraceWorkload,
+)
 from slabdes.engine.setup import cache_spec, version_of
 from slabdes.errors import InputError
 from slabdes.folders import input_errors
@@ -136,7 +144,7 @@ def _held(experiment: Experiment, cpus: int) -> int:
     match experiment.workload:
         case BurstWorkload(objects=objects):
             held = objects * cpus
-        case MixWorkload(live=live):
+        case MixWorkload(live=live) | ArrivalsWorkload(of="mix", live=live):
             held = 2 * live * cpus
         case ProducerConsumerWorkload(window=window):
             held = window * (cpus // 2)

@@ -10,6 +10,7 @@ from typing import Final
 
 from slabdes.allocator.state import CacheSpec
 from slabdes.config import (
+    ArrivalsWorkload,
     BurstWorkload,
     CriticalSectionWorkload,
     Discipline,
@@ -63,9 +64,10 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
 
 def _share_of_slow_steps(experiment: Experiment, specs: list[CacheSpec]) -> float:
     """The part of all steps that goes beyond the CPU's own array: a batch's last, or every one that takes a lock anyway."""
-    if isinstance(experiment.workload, CriticalSectionWorkload | PagesWorkload) or not specs:
-        return 1.0
-    return 1 / min(spec.tunables.batchcount for spec in specs)
+    match experiment.workload:
+        case CriticalSectionWorkload() | PagesWorkload() | ArrivalsWorkload(of="critical_section"):
+            return 1.0
+    return 1 / min((spec.tunables.batchcount for spec in specs), default=1)
 
 
 def _span_ps(experiment: Experiment, machine: Machine, specs: list[CacheSpec], steps: int, cpus: int, slow: float) -> float:
@@ -76,7 +78,7 @@ def _span_ps(experiment: Experiment, machine: Machine, specs: list[CacheSpec], s
     grown = max((_grow_ps(costs, spec) / spec.geometry.num for spec in specs), default=0)
     hit = max(costs.alloc_hit, costs.free_hit) + max(costs.first_touch, costs.descriptor_read) + grown
     own = steps / max(cpus, 1) * (hit + slow * hold)
-    thought = 0 if isinstance(experiment.workload, TraceWorkload) else known_span_ps(experiment)
+    thought = 0 if isinstance(experiment.workload, TraceWorkload) else known_span_ps(experiment, cpus)
     return max(thought + own, steps * slow * hold)
 
 
@@ -90,7 +92,7 @@ def _hold_ps(experiment: Experiment, costs: Costs, specs: list[CacheSpec], far: 
     )
     held = 0
     match experiment.workload:
-        case CriticalSectionWorkload(hold_ns=hold_ns):
+        case CriticalSectionWorkload(hold_ns=hold_ns) | ArrivalsWorkload(of="critical_section", hold_ns=hold_ns):
             held = ns_to_ps(hold_ns)
         case PagesWorkload(order=order):
             held = costs.page_alloc_higher + order * costs.page_per_order + costs.pcp_refill_page

@@ -87,7 +87,7 @@ def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[P
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
         config = point.workload
         spool = spools.spool(config, phase) if isinstance(config, TraceWorkload) else None
-        _check_span(point, spool)
+        _check_span(point, machine, spool)
         workload = _workload(point, machine, spool, slabinfos)
         _check_caches(point, workload.caches, machine)
         if workload.operations is None or not workload.programs:
@@ -127,14 +127,15 @@ def _machines(expanded: Sequence[tuple[dict[str, Any], Experiment]]) -> Iterator
         yield built[key]
 
 
-def _check_span(experiment: Experiment, spool: Spool | None) -> None:
+def _check_span(experiment: Experiment, machine: Machine, spool: Spool | None) -> None:
     """Refuse what is known to run longer than time can be counted exactly."""
     config = experiment.workload
     if isinstance(config, TraceWorkload):
         assert spool is not None
         span, what = trace_span_ps(config, spool), f"the trace with think times {config.think}"
     else:
-        span, what = synthetic_span_ps(experiment), "think times alone"
+        alone = f"arrivals at {config.rate:g} operations a second" if config.kind == "arrivals" else "think times alone"
+        span, what = synthetic_span_ps(experiment, experiment.machine.cpus or machine.n_cpus), alone
     if span > MAX_RUN_PS:
         seconds = span / PS_PER_S
         raise InputError("workload", f"{what} take {seconds:,.0f} s", allowed=f"at most {MAX_RUN_PS // PS_PER_S:,} s, simulated")

@@ -49,10 +49,10 @@ Step = tuple[int, int, int, int, int, int]
 """(think_ps, op, cache, what, node, flags): a tuple, since programs have millions; those without an object are made below.
 
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin; in a workload with `arrivals`, those
-from the run's begin on, and a step whose CPU is not done with the one before then begins late. `op`: an Op. `cache`: index into
-`Workload.caches`, or NO_CACHE. `what`: the slot of an object or a signal, a SECTION's hold time in picoseconds, the order of
-pages, 0 for the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of allocations
-only.
+from the run's begin on: it arrives then, and begins late if its CPU is not done with the one before. `op`: an Op. `cache`:
+index into `Workload.caches`, or NO_CACHE. `what`: the slot of an object or a signal, a SECTION's hold time in picoseconds, the
+order of pages, 0 for the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of
+allocations only.
 """
 
 

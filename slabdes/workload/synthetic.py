@@ -6,12 +6,12 @@ A program knows which of its slots it has filled, not what the allocator made of
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import (
+    ArrivalsWorkload,
     BurstWorkload,
     CriticalSectionWorkload,
     Experiment,
@@ -25,6 +25,8 @@ from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
+from slabdes.workload.arrivals import Arriving, arrivals_of, gap_ps
+from slabdes.workload.pairs import pair_up, pair_warnings
 from slabdes.workload.programs import (
     ANY_NODE,
     Op,
@@ -83,7 +85,7 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
                 for pair, both in enumerate(pairs)
                 for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
-            warnings = _pair_warnings(pairs, machine)
+            warnings = pair_warnings(pairs, machine)
             steps = (2 * config.objects + _pair_calls(config)) * count // 2
             return Workload(programs, caches, windowed=True, operations=steps, warnings=warnings)
         case CriticalSectionWorkload():
@@ -93,13 +95,34 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
             programs = {cpu: Pages(config) for cpu in cpus}
             steps = 2 * config.blocks * config.rounds * count
             return Workload(programs, caches, operations=steps, barrier=count if config.barrier else 0)
+        case ArrivalsWorkload():
+            programs = {}
+            for slot, cpu in enumerate(cpus):
+                own = stream_key(experiment.seed, replication, cpu, Purpose.ARRIVALS)
+                programs[cpu] = Arriving(_arriving(config, len(caches), slot, key(cpu)), arrivals_of(config, count), own)
+            return Workload(programs, caches, arrivals=True, operations=config.operations * count)
     raise AssertionError(f"{config.kind} is not synthetic")
 
 
-def known_span_ps(experiment: Experiment) -> int:
-    """Picoseconds that a CPU of a synthetic workload spends at least, on average: its think and hold times."""
+def _arriving(config: ArrivalsWorkload, n_caches: int, owner: int, key: int) -> Program:
+    """What arrives at a CPU: the program of a closed workload that never thinks."""
+    if config.of == "mix":
+        return Mix(MixWorkload(kind="mix", operations=config.operations, live=config.live, think_ns=0), n_caches, owner, key)
+    closed = CriticalSectionWorkload(
+        kind="critical_section", operations=config.operations, think_ns=0, hold_ns=config.hold_ns, hold=config.hold
+    )
+    return CriticalSection(closed, key)
+
+
+def known_span_ps(experiment: Experiment, cpus: int) -> int:
+    """Picoseconds that one of `cpus` CPUs of a synthetic workload spends at least, on average.
+
+    Its think and hold times, or the time until its last operation arrives.
+    """
     config = experiment.workload
     match config:
+        case ArrivalsWorkload():
+            return config.operations * gap_ps(config, cpus)
         case BurstWorkload():
             thoughts = sum(_bulk_calls(config, op, config.objects) or config.objects for op in _SIDES)
             return thoughts * config.rounds * ns_to_ps(config.think_ns)
@@ -151,38 +174,9 @@ def _in_one_call(op: Op, cache: int, slots: Iterable[int], flags: int, think: Ca
         yield end_bulk()
 
 
-def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
-    """Producers and consumers, on different nodes as far as nodes have the CPUs for it.
-
-    Neighbours in the order of the CPUs, which goes round the nodes, are a pair. Where that puts a pair on one node (nodes are
-    uneven), CPUs are set in a row by node, the largest first, and each is paired with the one half a row away: two of one
-    node meet only if it has more than half of all CPUs, and then as seldom as can be.
-    """
-    neighbours = list(zip(cpus[::2], cpus[1::2], strict=True))
-    if not _on_one_node(neighbours, machine):
-        return neighbours
-    node_of = machine.node_of_cpu
-    held = Counter(node_of[cpu] for cpu in cpus)
-    row = sorted(cpus, key=lambda cpu: (-held[node_of[cpu]], node_of[cpu]))
-    across = list(zip(row[: len(row) // 2], row[len(row) // 2 :], strict=True))
-    return min(neighbours, across, key=lambda pairs: _on_one_node(pairs, machine))
-
-
-def _on_one_node(pairs: Sequence[tuple[int, int]], machine: Machine) -> int:
-    """How many pairs have both CPUs on one node."""
-    return sum(machine.node_of_cpu[one] == machine.node_of_cpu[other] for one, other in pairs)
-
-
 def _caches_of(config: ProducerConsumerWorkload, pair: int, n_caches: int) -> tuple[int, int]:
     """The first of the caches that a pair goes round, and how many they are."""
     return (pair % n_caches, 1) if config.opposite else (0, n_caches)
-
-
-def _pair_warnings(pairs: Sequence[tuple[int, int]], machine: Machine) -> tuple[str, ...]:
-    together = _on_one_node(pairs, machine)
-    if not together or machine.n_nodes == 1:
-        return ()
-    return (f"producer_consumer: {together} of {len(pairs)} pairs are within one node, for lack of CPUs on others",)
 
 
 SLOT_BITS = 40

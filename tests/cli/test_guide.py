@@ -46,7 +46,7 @@ def test_an_unknown_key_or_word_or_kind_is_refused_in_one_line(slabdes: Slabdes)
 def test_new_without_a_kind_lists_the_kinds_with_what_each_does(slabdes: Slabdes) -> None:
     told = slabdes("new")
     assert told.code == 0
-    for kind in ("burst", "mix", "producer_consumer", "critical_section", "pages", "trace"):
+    for kind in ("burst", "mix", "producer_consumer", "critical_section", "pages", "arrivals", "trace"):
         (line,) = (line for line in told.out.splitlines() if line.startswith(f"{kind} "))
         assert len(line.split()) > 5
 

@@ -45,8 +45,8 @@ def told(records: Records, what: str) -> list[str]:
     return [warning for warning in records.warnings if what in warning]
 
 
-def test_open_tells_a_backlog_that_grows_and_the_objects_that_it_piles_up(tmp_path: Path) -> None:
-    records = replayed(tmp_path, loop="open", think="0.1x")
+def test_recorded_arrivals_tell_a_backlog_that_grows_and_the_objects_that_it_piles_up(tmp_path: Path) -> None:
+    records = replayed(tmp_path, arrivals="recorded", think="0.1x")
     consumer = records.cpus[1]
     # A free takes 5 us and one comes each microsecond: each begins 4 us later than the one before.
     assert consumer.late_last == consumer.late_most > 3_500_000 * OBJECTS
@@ -57,8 +57,8 @@ def test_open_tells_a_backlog_that_grows_and_the_objects_that_it_piles_up(tmp_pa
     assert piled.startswith("packet: at least ")
 
 
-def test_open_within_what_is_served_tells_a_backlog_that_does_not_grow(tmp_path: Path) -> None:
-    records = replayed(tmp_path, loop="open")
+def test_recorded_arrivals_within_what_is_served_tell_a_backlog_that_does_not_grow(tmp_path: Path) -> None:
+    records = replayed(tmp_path, arrivals="recorded")
     assert told(records, "backlog: operations began ")
     assert not told(records, "grows") and not told(records, "allocated at once")
     assert max(cpu.late_last for cpu in records.cpus) < 1_000_000
@@ -80,7 +80,7 @@ def test_a_load_that_is_carried_is_not_warned_of(tmp_path: Path) -> None:
 
 
 def test_without_times_there_is_no_backlog_and_no_saturation_to_tell(tmp_path: Path) -> None:
-    records = replayed(tmp_path, loop="open", think="none")
+    records = replayed(tmp_path, arrivals="recorded", think="none")
     (told_once,) = records.warnings[:1]
     assert "without think times" in told_once
     assert not told(records, "backlog:") and not told(records, "saturated")

@@ -16,12 +16,10 @@ from slabdes.config import parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import COLUMNS, EventLog, Logged, Rows
 from slabdes.engine.records import LockKind, Records
-from slabdes.machine.costs import COST_NAMES, RATIOS
-from slabdes.machine.description import Description
-from slabdes.machine.topology import Machine
 from slabdes.units import PS_PER_NS
 from slabdes.validation.theory import ticket_releases
 from slabdes.workload.synthetic import build_synthetic
+from tests.verification.machines import uniform_machine
 from tests.verification.theory import Estimate, boyd_wickizer, estimate, machine_repair
 
 pytestmark = pytest.mark.slow
@@ -46,24 +44,6 @@ BOYD_WICKIZER_DISTANCE = 0.15
 """How far `ticket`, which counts the waiters once a hand-off, may be from a rate that follows every arrival, here."""
 KNEE_DISTANCE = 0.35
 """How far the two chains may be apart at the worst number of CPUs, in the middle of the collapse."""
-
-
-def uniform_machine(cpus: int, transfer_ns: int) -> Machine:
-    """CPUs on one node at the same distance from each other, on which nothing else costs anything."""
-    transfer = transfer_ns * PS_PER_NS
-    return Description(
-        where="test",
-        name="uniform",
-        source="test",
-        node_ids=(0,),
-        node_of_cpu=(0,) * cpus,
-        core_of_cpu=tuple(range(cpus)),
-        cluster_of_core=None,
-        memory_mib=(1.0,),
-        distances=((10,),),
-        costs_ns=dict.fromkeys((name for name in COST_NAMES if name not in RATIOS), 0.0),
-        transfer_ps=tuple(tuple(0 if a == b else transfer for b in range(cpus)) for a in range(cpus)),
-    ).build()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Queueing theory that the engine is held against: closed systems of CPUs around one lock, solved exactly.
+"""Queueing theory that the engine is held against: closed systems of CPUs around one lock, and open ones, solved exactly.
 
-Every CPU thinks (exponential, mean `think`), takes the lock, holds it (exponential, mean `hold`) and releases it. Leaves
-out the engine: nothing of it is imported here, so nothing here can share its mistakes; and the ticket lock's own chain, which
-`slabdes validate` uses too (`slabdes.validation.theory`).
+In a closed one every CPU thinks (exponential, mean `think`), takes the lock, holds it (exponential, mean `hold`) and releases it;
+in an open one holds arrive. Leaves out the engine: nothing of it is imported here, so nothing here can share its mistakes; and
+the ticket lock's own chain, which `slabdes validate` uses too (`slabdes.validation.theory`).
 """
 
 from __future__ import annotations
@@ -58,3 +58,27 @@ def _birth_death(births: list[float], deaths: list[float]) -> ClosedSystem:
     weights = np.cumprod([1.0, *(birth / death for birth, death in zip(births, deaths, strict=True))])
     weights /= weights.sum()
     return ClosedSystem(float(weights[1:] @ np.array(deaths)), float(weights @ np.arange(len(weights))))
+
+
+def mm1_response(gap: float, hold: float) -> float:
+    """M/M/1, first come first served: the mean of the response time, which is exponential."""
+    return 1 / (1 / hold - 1 / gap)
+
+
+def md1_response(gap: float, hold: float) -> float:
+    """M/D/1: the mean response time (Pollaczek and Khinchine)."""
+    load = hold / gap
+    return hold + load * hold / (2 * (1 - load))
+
+
+def interrupted_poisson_response(gap: float, on: float, off: float, hold: float) -> float:
+    """GI/M/1 with arrivals `gap` apart within bursts: the mean of the response time, which is exponential.
+
+    sigma is the root below 1 of sigma = A((1 - sigma) / hold), with A the transform of the time between two arrivals.
+    """
+    rate, ends, begins = 1 / gap, 1 / on, 1 / off
+    sigma = 0.5
+    for _step in range(10_000):
+        s = (1 - sigma) / hold
+        sigma = rate * (s + begins) / (s * s + (rate + ends + begins) * s + rate * begins)
+    return hold / (1 - sigma)

@@ -13,8 +13,9 @@ from slabdes.errors import InputError
 from slabdes.machine.toml_file import parse_toml
 from slabdes.machine.topology import Machine
 from slabdes.study.plan import machine_of
+from slabdes.workload.pairs import pair_up
 from slabdes.workload.programs import NO_CACHE, Op
-from slabdes.workload.synthetic import SLOT_BITS, build_synthetic, known_span_ps, pair_up
+from slabdes.workload.synthetic import SLOT_BITS, build_synthetic, known_span_ps
 
 
 def machine(*node_of_cpu: int) -> Machine:
@@ -73,7 +74,7 @@ def test_a_machine_of_one_node_has_nothing_to_warn_of() -> None:
     ],
 )
 def test_a_program_takes_at_least_its_think_and_hold_times(workload: dict[str, Any], nanoseconds: int) -> None:
-    assert known_span_ps(experiment(**workload)) == nanoseconds * 1000
+    assert known_span_ps(experiment(**workload), 8) == nanoseconds * 1000
 
 
 def steps(caches: int, cpus: int = 1, **workload: Any) -> list[list[tuple[int, str, int, int]]]:
@@ -131,7 +132,7 @@ def test_bulk_calls_may_be_on_one_side_only(side: str, bulk: Op) -> None:
         if op in by_op:
             by_op[op] += inside
     assert by_op == {Op.ALLOC: 5 * (bulk is Op.ALLOC), Op.FREE: 5 * (bulk is Op.FREE)}
-    assert known_span_ps(experiment(kind="burst", objects=5, bulk=2, bulk_of=side, think_ns=1)) == (3 + 5) * 1000
+    assert known_span_ps(experiment(kind="burst", objects=5, bulk=2, bulk_of=side, think_ns=1), 8) == (3 + 5) * 1000
 
 
 def test_opposite_pairs_send_caches_of_their_own_both_ways() -> None:

@@ -240,12 +240,21 @@ def wrap_up(run: Run, number: int, done: int, total: int, least: int, greatest: 
     counts.greatest = max(counts.greatest, greatest)
 
 
+@function
+def count_response(run: Run, cpu: Cpu, cache: int, path: int) -> None:
+    """How long after its arrival the CPU's step ends, which is now."""
+    add(run.response_buckets, run.response_counts, (cache + 1) * N_PATHS + path, cpu.clock - cpu.arrival)
+
+
 @inline
 def count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
     end = cpu.clock
     log_operation(run, cpu.number, start, end, cache, path, what)
     add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
+    # An account within another is a handler's.
+    if run.arrivals and cpu.level == 1:
+        count_response(run, cpu, cache, path)
     cpu.digest = fold(cpu.digest, uint64(start), uint64(end), uint64(what_word(what, cache, path)))
 
 

@@ -137,7 +137,7 @@ class Program(fields.Program, Step, Wait):
     """And its present step, what it waits for, and where it is: a ProgramKind's numbers (`steps`).
 
     `pos`, `end` and `ended` are of steps that Python brings: the next one's place, the place after the last, whether there are
-    no more.
+    no more. `arrival_key` and `on_left` are of arrivals drawn here: their stream, and what is left of a burst.
     """
 
     kind: int
@@ -151,6 +151,8 @@ class Program(fields.Program, Step, Wait):
     cache0: int
     call_end: int
     draw_key: Word
+    arrival_key: Word
+    on_left: int
     pos: int
     end: int
     ended: int

@@ -13,9 +13,12 @@ from slabdes.engine.compiled.cpu_layout import ProgramKind
 from slabdes.engine.compiled.layout import Array, Slot, Step, blank, dtype_of, names_of
 from slabdes.engine.compiled.logged import LoggedRun
 from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.pack import pack_response
 from slabdes.engine.compiled.program import IDLE
 from slabdes.engine.compiled.slots import FREE_PLACE
+from slabdes.streams import GAMMA, MASK64, words
 from slabdes.units import ns_to_ps
+from slabdes.workload.arrivals import WORDS_TO_BEGIN, Arriving, begin
 from slabdes.workload.programs import Op, Program, Workload
 from slabdes.workload.synthetic import SLOT_BITS, Burst, CriticalSection, Mix, PassObjects, bulk_size
 from slabdes.workload.trace.replay import TraceProgram
@@ -43,6 +46,8 @@ class Feed:
             unfinished=len(workload.programs),
             n_caches=len(workload.caches),
         )
+        if workload.arrivals:
+            pack_response(memory)
         for name in ("slots", "lives", "spares", "steps"):
             memory.put(name, [])
         for number, cpu in enumerate(memory["cpus"]):
@@ -105,7 +110,7 @@ def _empty_table(places: int) -> Array:
 
 def _pack_synthetic(memory: Memory, workload: Workload) -> bool:
     """Programs of one kind and one configuration as numbers; whether that is what they are."""
-    programs = list(workload.programs.items())
+    programs = _pack_arrivals(memory, list(workload.programs.items()))
     first = programs[0][1]
     if not all(type(program) is type(first) and _config(program) == _config(first) for _cpu, program in programs):
         return False
@@ -128,6 +133,21 @@ def _config(program: Program) -> object:
 
 
 Programs = list[tuple[int, Program]]
+
+
+def _pack_arrivals(memory: Memory, programs: Programs) -> Programs:
+    """Programs whose steps arrive alike: how they do, as numbers, and the programs without it. Others are as they were."""
+    alike = {program.arrivals if isinstance(program, Arriving) else None for _cpu, program in programs}
+    arrivals = next(iter(alike))
+    if len(alike) > 1 or arrivals is None:
+        return programs
+    memory.set(arrive_gap=arrivals.gap, arrive_random=arrivals.random, arrive_on=arrivals.on, arrive_off=arrivals.off)
+    arriving = [(cpu, program) for cpu, program in programs if isinstance(program, Arriving)]
+    for cpu, program in arriving:
+        record = memory["cpus"][cpu]
+        record["arrival"], record["on_left"] = begin(arrivals, words(program.key))
+        record["arrival_key"] = (program.key + WORDS_TO_BEGIN * GAMMA) & MASK64
+    return [(cpu, program.program) for cpu, program in arriving]
 
 
 def _table(memory: Memory, owners: int, slots: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
 from slabdes.allocator.transitions import alloc_hit, free_hit
-from slabdes.engine.compiled.clock import GAMMA_WORD, drawn_factor, histogram_at, wrap_up
+from slabdes.engine.compiled.clock import GAMMA_WORD, count_response, drawn_factor, histogram_at, wrap_up
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation
@@ -29,9 +29,10 @@ from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.paths.outcome import Path
-from slabdes.workload.programs import ANY_NODE
+from slabdes.workload.programs import ANY_NODE, Op
 
 _HIT, _FREE_HIT = int(Path.HIT), int(Path.FREE_HIT)
+_ALLOC, _FREE = int(Op.ALLOC), int(Op.FREE)
 SLOT_BYTES = dtype_of(Slot).itemsize
 
 
@@ -169,3 +170,17 @@ def free_hits(run: Run, cpu: Cpu, most: int) -> int:
     cpu.digest = digest
     _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, least, greatest, touches)
     return done
+
+
+@inline
+def hits_in_a_row(run: Run, cpu: Cpu, most: int) -> int:
+    """Take up to `most` steps like the present one, as long as they only hit; how many. Of those that arrive, none are alike."""
+    hits, path = 0, _HIT
+    if cpu.op == _ALLOC:
+        hits = alloc_hits(run, cpu, most)
+    elif cpu.op == _FREE:
+        hits = free_hits(run, cpu, most)
+        path = _FREE_HIT
+    if run.arrivals and hits:
+        count_response(run, cpu, cpu.cache, path)
+    return hits

@@ -78,10 +78,18 @@ def pack(
     histograms = (len(state.caches) + 1) * N_PATHS
     memory.put("buckets", np.zeros((histograms, BUCKETS)))
     memory.put("counts", no_counts(histograms))
+    memory.put("response_buckets", [])
+    memory.put("response_counts", no_counts(0))
     memory.put("spent", blank(Spent, N_PATHS))
     packed = _pack_cpus(memory, state, cpus)
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["race_key"] = np.array(race_keys, "u8")
+
+
+def pack_response(memory: Memory) -> None:
+    """Room for response times, beside that of latencies."""
+    memory.put("response_buckets", np.zeros_like(memory["buckets"]))
+    memory.put("response_counts", no_counts(len(memory["counts"])))
 
 
 def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[int]) -> None:
@@ -303,10 +311,14 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     totals = memory["counts"]["total"].reshape(-1, N_PATHS).sum(axis=0)
     for number, packed in enumerate(memory["spent"]):
         cpus[0].spent[Path(number)] = _with_work(packed, int(totals[number]), Path(number))
-    for number, sums in enumerate(memory["counts"]):
-        if sums["count"]:
-            key = (number // N_PATHS - 1, Path(number % N_PATHS))
-            cpus[0].latency[key] = _histogram(memory["buckets"][number], sums)
+    cpus[0].latency = _by_path(memory["buckets"], memory["counts"])
+    cpus[0].response = _by_path(memory["response_buckets"], memory["response_counts"]) if memory.get("arrivals") else None
+
+
+def _by_path(buckets: Array, counts: Array) -> dict[tuple[int, Path], Histogram]:
+    """The histograms of operations that occurred, by cache and path."""
+    some = ((number, sums) for number, sums in enumerate(counts) if sums["count"])
+    return {(number // N_PATHS - 1, Path(number % N_PATHS)): _histogram(buckets[number], sums) for number, sums in some}
 
 
 def _with_work(packed: Any, total: int, path: Path) -> list[int]:

@@ -12,7 +12,7 @@ from slabdes.allocator.state import NO_OBJECT
 from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, unschedule, upkeep_time
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
-from slabdes.engine.compiled.hits import alloc_hits, free_hits
+from slabdes.engine.compiled.hits import hits_in_a_row
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import function, inline, slots_at
@@ -64,7 +64,7 @@ def live(run: Run, cpu: Cpu, frame: Frame) -> int:
     if stage == _THOUGHT:
         frame.pc = _NEXT
         cpu.think = 0
-        if _hits(run, cpu, 1):
+        if hits_in_a_row(run, cpu, 1):
             return GO
         return _begin(run, cpu, frame)
     if stage < _FREED:
@@ -93,7 +93,7 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
             set_timer(cpu)
             return look(run, cpu)
         most = min(cpu.alike, run.pause_at - run.done)
-        hits = _hits(run, cpu, most)
+        hits = hits_in_a_row(run, cpu, most)
         if hits == most:
             skip_steps(cpu, hits - 1)
             run.done += hits
@@ -113,16 +113,6 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
             _end_of_free(run, cpu, frame)
         elif status != GO or frame.pc != _NEXT or cpu.sp != 0:
             return status
-
-
-@inline
-def _hits(run: Run, cpu: Cpu, most: int) -> int:
-    """Take up to `most` steps like the present one, as long as they only hit; how many."""
-    if cpu.op == _ALLOC:
-        return alloc_hits(run, cpu, most)
-    if cpu.op == _FREE:
-        return free_hits(run, cpu, most)
-    return 0
 
 
 @function

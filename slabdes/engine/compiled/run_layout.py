@@ -43,6 +43,8 @@ class Addresses:
     upkeep_counts: int
     buckets: int
     counts: int
+    response_buckets: int
+    response_counts: int
     spent: int
     accounts: int
     irq_buckets: int
@@ -125,10 +127,17 @@ class Interrupts:
 
 
 class Workload:
-    """What programs have in common: a window, given times, a barrier's CPUs, a preset's numbers, `chunk` steps from Python."""
+    """What programs have in common: a window, given times, a barrier's CPUs, a preset's numbers, `chunk` steps from Python.
+
+    `arrive_*` are how operations arrive that are drawn here (workload.arrivals.Arrivals).
+    """
 
     windowed: int
     arrivals: int
+    arrive_gap: int
+    arrive_random: int
+    arrive_on: int
+    arrive_off: int
     barrier: int
     objects: int
     rounds: int

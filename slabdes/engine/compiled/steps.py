@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from slabdes.allocator.gfp import MAY_WAIT
-from slabdes.engine.compiled.clock import exponential_draw, high_product, next_draw
+from slabdes.engine.compiled.clock import GAMMA_WORD, exponential_draw, high_product, next_draw
 from slabdes.engine.compiled.cpu_layout import Cpu, ProgramKind
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at, steps_at
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.streams import mix64
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op
 
-_BURST, _MIX, _PASS, _SECTION = map(int, (ProgramKind.BURST, ProgramKind.MIX, ProgramKind.PASS, ProgramKind.SECTION))
+_BURST, _MIX, _PASS, _SECTION, _STREAM = map(
+    int, (ProgramKind.BURST, ProgramKind.MIX, ProgramKind.PASS, ProgramKind.SECTION, ProgramKind.STREAM)
+)
 _ALLOC, _FREE, _HOLD, _BARRIER = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION), int(Op.BARRIER)
 _BEGIN_BULK, _END_BULK = int(Op.BEGIN_BULK), int(Op.END_BULK)
 HAVE = 0
@@ -22,6 +25,14 @@ MORE = int(Status.STEPS)
 @inline
 def next_step(run: Run, cpu: Cpu) -> int:
     """Put the CPU's next step into its record: HAVE; END after the last one, MORE if Python must bring more."""
+    got = _step(run, cpu)
+    if run.arrivals and got == HAVE:
+        _until_arrival(run, cpu)
+    return got
+
+
+@inline
+def _step(run: Run, cpu: Cpu) -> int:
     if cpu.kind == _BURST:
         return _burst(run, cpu)
     if cpu.kind == _MIX:
@@ -45,13 +56,38 @@ def _set(cpu: Cpu, think: int, op: int, cache: int, what: int, flags: int) -> in
     return HAVE
 
 
-@inline
-def _until_arrival(cpu: Cpu, arrival: int) -> int:
-    """How long to think until a step that arrives at `arrival`; one that has arrived already begins late."""
-    cpu.late_last = max(0, cpu.clock - arrival)
+@function
+def _until_arrival(run: Run, cpu: Cpu) -> None:
+    """Think until the step arrives; one that has arrived already begins late (TimedCpu.until_arrival)."""
+    if cpu.kind == _STREAM:
+        cpu.arrival = cpu.think
+    else:
+        _next_arrival(run, cpu)
+    cpu.late_last = max(0, cpu.clock - cpu.arrival)
     cpu.late_total += cpu.late_last
     cpu.late_most = max(cpu.late_most, cpu.late_last)
-    return max(0, arrival - cpu.clock)
+    cpu.think = max(0, cpu.arrival - cpu.clock)
+
+
+@inline
+def _next_arrival(run: Run, cpu: Cpu) -> None:
+    """workload.arrivals.times, from one to the next."""
+    gap = run.arrive_gap
+    if run.arrive_random:
+        gap = exponential_draw(run, _arrival_draw(cpu), gap)
+    while run.arrive_on and gap >= cpu.on_left:
+        gap -= cpu.on_left
+        cpu.arrival += cpu.on_left + exponential_draw(run, _arrival_draw(cpu), run.arrive_off)
+        cpu.on_left = exponential_draw(run, _arrival_draw(cpu), run.arrive_on)
+    cpu.arrival += gap
+    cpu.on_left -= gap
+
+
+@inline
+def _arrival_draw(cpu: Cpu) -> int:
+    """The next word of the CPU's stream of arrivals."""
+    cpu.arrival_key += GAMMA_WORD
+    return mix64(cpu.arrival_key)
 
 
 @inline
@@ -60,7 +96,7 @@ def _stream(run: Run, cpu: Cpu) -> int:
         return END if cpu.ended else MORE
     step = steps_at(run.steps)[cpu.number * run.chunk + cpu.pos]
     cpu.pos += 1
-    cpu.think = _until_arrival(cpu, step.think) if run.arrivals else step.think
+    cpu.think = step.think
     cpu.op = step.op
     cpu.cache = step.cache
     cpu.what = step.what

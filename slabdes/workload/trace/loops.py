@@ -14,8 +14,9 @@ allocator is measured at something that the system never does. There are three w
 - *traced*: CPUs that exchange objects, directly or over others, begin their operations in the trace's order. Preserved is that
   order, so the state of arrays and lists is as close to the recorded one as a machine with other times lets it be. Right for
   "what happened", and where nothing but the order is known (a clock that counts). One CPU that is late holds up all.
-- *open*: each operation at its recorded time, or as soon after it as its CPU is free. Preserved are the arrivals. Right if what
-  drives the system does not wait for it (packets from outside); then a backlog tells how much it is too much.
+- *recorded arrivals*, no loop: each operation at its recorded time, or as soon after it as its CPU is free. Preserved are the
+  arrivals. Right if what drives the system does not wait for it (packets from outside); then a backlog tells how much it is too
+  much. They are the arrivals of any open workload (`workload.arrivals`), whose times a trace has and nothing draws.
 
 How bounded waits. Number a flow's allocations and its frees, each in the order of their CPU's program, from 1. With at most M
 in flight, allocation n waits until free n - M has ended. That free's CPU then signals, and the allocation's awaits; each signal
@@ -53,7 +54,6 @@ class Loop(Enum):
 
     BOUNDED = "bounded"
     TRACED = "traced"
-    OPEN = "open"
 
 
 class Bounded:

@@ -43,14 +43,15 @@ class TraceProgram:
     phase_ps: int
     onto: Mapping[int, int]
     """Nodes that steps ask for where the trace asks for these."""
-    loop: Loop
+    loop: Loop | None
+    """None: nothing holds CPUs together but the times of their steps."""
     in_flight: int | None
     """Objects of a flow in flight at most; as many as the trace had if not given."""
 
     @property
     def arrivals(self) -> bool:
         """Whether steps say when they arrive instead of how long to think: only times that the trace has can be kept."""
-        return self.loop is Loop.OPEN and self.think.rule is not ThinkRule.NONE
+        return self.loop is None and self.think.rule is not ThinkRule.NONE
 
     def __call__(self) -> Iterator[Step]:
         """A fresh iterator over the steps."""
@@ -95,13 +96,12 @@ def trace_workload(
     think = Think.parse(config.think, "workload.think")
     known = parse_groups(config.cpus) if "/" in config.cpus else traced_nodes(spool.index, nodes)
     homes = place_copies(tuple(spool.cpus), config.copies, config.cpus, machine, known, onto)
+    loop = None if config.arrivals == "recorded" else Loop(config.loop)
     programs: dict[int, TraceProgram] = {}
     for copy, home in enumerate(homes):
         phase = phase_ps(spool, think, seed=seed, replication=replication, copy=copy)
         for traced, cpu in home.items():
-            programs[cpu] = TraceProgram(
-                spool, traced, think, copy * spool.slots, phase, onto, Loop(config.loop), config.in_flight
-            )
+            programs[cpu] = TraceProgram(spool, traced, think, copy * spool.slots, phase, onto, loop, config.in_flight)
     split = split_warnings(spool, known, config.cpus, homes, machine)
     arrivals = any(program.arrivals for program in programs.values())
     return Workload(
@@ -160,9 +160,10 @@ def _cut_warnings(config: TraceWorkload) -> tuple[str, ...]:
 
 
 def _loop_warnings(config: TraceWorkload, think: Think) -> tuple[str, ...]:
-    """What to say where the loop that is asked for cannot be had."""
-    if Loop(config.loop) is Loop.OPEN and think.rule is ThinkRule.NONE:
-        return ("--loop open without think times: nothing arrives at any time, CPUs that allocate run ahead of those that free",)
+    """What to say where the times that are asked for cannot be had."""
+    if config.arrivals == "recorded" and think.rule is ThinkRule.NONE:
+        ahead = "CPUs that allocate run ahead of those that free"
+        return (f"--arrivals recorded without think times: no operation has a time to arrive at, {ahead}",)
     return ()
 
 

@@ -51,6 +51,7 @@ MOST_EFFORT = 60_000
 MOST_STEPS = 4000
 """Of all CPUs together, so that an experiment is short on a machine of any size."""
 SECOND_PS = 10**12
+NS_PER_S = 10**9
 ROWS_A_PART = 100
 """Of an event log, so that a short run has parts."""
 
@@ -106,10 +107,18 @@ def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
     return machine
 
 
+def cpus_of(machine: dict[str, Any]) -> int:
+    """How many CPUs a workload uses."""
+    return machine.get("cpus") or len(describe_machine(machine.get("preset") or Path(machine["file"])).node_of_cpu)
+
+
 def fitted(workload: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
     """The same workload with fewer operations a CPU where there are many CPUs."""
-    cpus = machine.get("cpus") or len(describe_machine(machine.get("preset") or Path(machine["file"])).node_of_cpu)
+    cpus = cpus_of(machine)
     most = max(1, MOST_STEPS // cpus)
+    for length in ("on_ns", "off_ns"):
+        if length in workload:
+            workload = workload | {length: workload[length] * cpus * NS_PER_S / workload["rate"]}
     return workload | {key: min(workload[key], most) for key in ("objects", "operations", "blocks") if key in workload}
 
 
@@ -167,7 +176,36 @@ WORKLOADS = st.one_of(
             "barrier": st.booleans(),
         }
     ),
+    st.tuples(
+        st.fixed_dictionaries(
+            {
+                "kind": st.just("arrivals"),
+                "operations": st.sampled_from((200, 1000)),
+                "rate": st.sampled_from((1e4, 1e7, 1e9)),
+            }
+        ),
+        st.sampled_from(
+            (
+                {"arrivals": "poisson"},
+                {"arrivals": "periodic"},
+                # In times between two arrivals: `fitted` makes nanoseconds of these.
+                {"arrivals": "on_off", "on_ns": 1, "off_ns": 1},
+                {"arrivals": "on_off", "on_ns": 9, "off_ns": 0.7},
+            )
+        ),
+        st.fixed_dictionaries({"of": st.just("mix"), "live": st.sampled_from((1, 20, 200))})
+        | st.fixed_dictionaries(
+            {"of": st.just("critical_section"), "hold_ns": st.sampled_from((0, 100)), "hold": st.sampled_from(ThinkKind)}
+        ),
+    ).map(lambda parts: parts[0] | parts[1] | parts[2]),
 )
+
+
+def thought_ns(workload: dict[str, Any], machine: dict[str, Any]) -> float:
+    """Between two operations of a CPU, about: for how long a run goes on."""
+    if workload["kind"] != "arrivals":
+        return float(workload.get("think_ns", 0))
+    return cpus_of(machine) * NS_PER_S / workload["rate"]
 
 
 def _rare(allocator: str, machine: dict[str, Any], cache: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -256,15 +294,16 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
+    thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
     for every in ("slabinfo_every_ms", "shrink_every_ms"):
-        raw["upkeep"][every] *= max(0.01, raw["workload"].get("think_ns", 0) / 1e6)
+        raw["upkeep"][every] *= max(0.01, thought / 1e6)
     experiment = parse_experiment(raw, "drawn")
     if interrupts:
         raw["interrupts"] = {
             "kind": interrupts,
             # About one an operation, or fewer: a run's length is mostly think time, and handlers must leave some for the rest.
-            "mean_ns": max(1e4, raw["workload"].get("think_ns", 0)) * draw(st.sampled_from((1, 1, 10))),
+            "mean_ns": max(1e4, thought) * draw(st.sampled_from((1, 1, 10))),
             "objects": draw(st.sampled_from((0, 1, 3))),
             "keep": draw(st.sampled_from((0, 3, 50))),
             "work_ns": draw(st.sampled_from((0, 300))),
@@ -348,7 +387,18 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
             programs[cpu] = in_bulk(steps, rng)
     windowed = rng.random() < 0.2
     listed = {cpu: Listed(tuple(steps)) for cpu, steps in sorted(programs.items())}
+    if rng.random() < 0.3:
+        return Workload({cpu: arriving(program) for cpu, program in listed.items()}, experiment.cache, windowed, arrivals=True)
     return Workload(listed, experiment.cache, windowed=windowed)
+
+
+def arriving(program: Listed) -> Listed:
+    """The same steps, each to begin as long after the one before was to as it thought; none waits for that one."""
+    now, steps = 0, []
+    for think, *rest in program.steps:
+        now += think
+        steps.append((now, *rest))
+    return Listed(tuple(steps))
 
 
 @st.composite
@@ -356,8 +406,9 @@ def replays(draw: st.DrawFn, folder: Path) -> Experiment:
     """A replay of a drawn trace, written into `folder`, in any loop."""
     path = folder / "drawn.trace"
     path.write_text("\n".join(draw(traces())) + "\n", encoding="utf-8")
-    loop = draw(st.sampled_from(("bounded", "traced", "open")))
-    workload = {"kind": "trace", "file": str(path), "loop": loop, "copies": draw(st.sampled_from((1, 1, 2)))}
+    loop = draw(st.sampled_from(("bounded", "traced", None)))
+    how = {"loop": loop} if loop else {"arrivals": "recorded"}
+    workload = {"kind": "trace", "file": str(path), **how, "copies": draw(st.sampled_from((1, 1, 2)))}
     workload["think"] = draw(st.sampled_from(("recorded", "none", "0.001x", "20x")))
     if loop == "bounded" and draw(st.booleans()):
         workload["in_flight"] = draw(st.sampled_from((1, 3, 1000)))

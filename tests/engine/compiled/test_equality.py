@@ -85,16 +85,18 @@ def burst(**more: object) -> Experiment:
 
 ROOT = Path(__file__).parents[3]
 TRACES = (
-    ("unix_dgram_6.18", ("skbuff_head_cache",), "recorded", "bounded"),
-    ("unix_dgram_6.18", ("skbuff_head_cache",), "0.0001x", "open"),
-    ("slab_6.1_8cpu_2node_unix4", (), "none", "traced"),
+    ("unix_dgram_6.18", ("skbuff_head_cache",), "recorded", {"loop": "bounded"}),
+    ("unix_dgram_6.18", ("skbuff_head_cache",), "0.0001x", {"arrivals": "recorded"}),
+    ("slab_6.1_8cpu_2node_unix4", (), "none", {"loop": "traced"}),
 )
 
 
-@pytest.mark.parametrize(("name", "caches", "think", "loop"), TRACES)
-def test_a_real_trace_has_equal_records(name: str, caches: tuple[str, ...], think: str, loop: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "caches", "think", "how"), TRACES)
+def test_a_real_trace_has_equal_records(
+    name: str, caches: tuple[str, ...], think: str, how: dict[str, str], tmp_path: Path
+) -> None:
     file = ROOT / "experiments" / "traces" / f"{name}.txt.gz"
-    workload = {"kind": "trace", "file": str(file), "caches": caches, "copies": 2, "think": think, "loop": loop}
+    workload = {"kind": "trace", "file": str(file), "caches": caches, "copies": 2, "think": think, **how}
     (point,) = plan(burst(machine={"preset": "xeon-2s"}, cache=[], workload=workload), tmp_path)
     assert not equality.differences(point.experiment, point.machine, point.workload(0))
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which CPUs are a producer and its consumer: on different nodes as far as nodes have the CPUs for it.
+
+Leaves out what they do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from slabdes.machine.topology import Machine
+
+
+def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
+    """Producers and consumers, on different nodes as far as nodes have the CPUs for it.
+
+    Neighbours in the order of the CPUs, which goes round the nodes, are a pair. Where that puts a pair on one node (nodes are
+    uneven), CPUs are set in a row by node, the largest first, and each is paired with the one half a row away: two of one
+    node meet only if it has more than half of all CPUs, and then as seldom as can be.
+    """
+    neighbours = list(zip(cpus[::2], cpus[1::2], strict=True))
+    if not _on_one_node(neighbours, machine):
+        return neighbours
+    node_of = machine.node_of_cpu
+    held = Counter(node_of[cpu] for cpu in cpus)
+    row = sorted(cpus, key=lambda cpu: (-held[node_of[cpu]], node_of[cpu]))
+    across = list(zip(row[: len(row) // 2], row[len(row) // 2 :], strict=True))
+    return min(neighbours, across, key=lambda pairs: _on_one_node(pairs, machine))
+
+
+def _on_one_node(pairs: Sequence[tuple[int, int]], machine: Machine) -> int:
+    """How many pairs have both CPUs on one node."""
+    return sum(machine.node_of_cpu[one] == machine.node_of_cpu[other] for one, other in pairs)
+
+
+def pair_warnings(pairs: Sequence[tuple[int, int]], machine: Machine) -> tuple[str, ...]:
+    """What to say of pairs that are within one node, if any are and there are others."""
+    together = _on_one_node(pairs, machine)
+    if not together or machine.n_nodes == 1:
+        return ()
+    return (f"producer_consumer: {together} of {len(pairs)} pairs are within one node, for lack of CPUs on others",)
