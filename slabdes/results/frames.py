@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.records import (
@@ -378,8 +379,13 @@ def _lock_times(locks: Iterable[LockRecord], names: Mapping[int, str]) -> Iterat
 
 def _buckets(buckets: Mapping[int, int]) -> Iterator[tuple[float, float, int]]:
     for bucket in sorted(buckets):
-        low, high = bucket_bounds(bucket)
-        yield ps_to_ns(low), ps_to_ns(high), buckets[bucket]
+        yield *_bounds_ns(bucket), buckets[bucket]
+
+
+@lru_cache(maxsize=1 << 14)
+def _bounds_ns(bucket: int) -> tuple[float, float]:
+    low, high = bucket_bounds(bucket)
+    return ps_to_ns(low), ps_to_ns(high)
 
 
 def _points_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
