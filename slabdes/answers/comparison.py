@@ -24,7 +24,6 @@ from slabdes.answers.figures import (
     short,
     value_text,
 )
-from slabdes.answers.tables import UPKEEP
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
 from slabdes.measures.compare import Compared, Comparison, Pair, different
@@ -32,13 +31,14 @@ from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
+from slabdes.results.upkeep import NAMES
 from slabdes.stats.intervals import Interval
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
 _TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES, "held_ns": "holds locks", "lost_ns": "others wait"}
-_WHOSE: Final = UPKEEP | {"off": "interrupts off", "wait": "interrupt wait"}
+_WHOSE: Final = NAMES | {"off": "interrupts off", "wait": "interrupt wait"}
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
 
 

@@ -76,7 +76,7 @@ def _study(count: int, jobs: int, folder: Path | None) -> tuple[Study, str]:
     asked, heard = experiment(count), _Heard()
     before = _alone(asked)
     began = time.perf_counter()
-    places = {} if folder is None else {"out": folder / "run", "cells": folder / "cells"}
+    places: dict[str, Any] = {} if folder is None else {"out": folder / "run", "cells": folder / "cells"}
     if folder is not None:
         folder.mkdir()
     run = run_study(asked, jobs=jobs, phase=heard, **places)
