@@ -61,7 +61,7 @@ HIGHER_IS_BETTER: Final = ("operations_per_s",)
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
-    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as frames have it."""
+    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as in frames."""
     who, dot, time = name.replace(".p999", ".p99.9").partition(".")
     found = _SHORT.get(name, f"{who}_{_NAMES.get(time, '')}" if dot else name)
     if found not in MEASURES:

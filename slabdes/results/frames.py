@@ -7,7 +7,6 @@ Nothing is averaged here. Leaves out order in time: records keep none.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -30,6 +29,8 @@ from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.engine.records import Upkeep as Upkeep  # and the kinds of upkeep
 from slabdes.errors import InputError
 from slabdes.printable import printable
+from slabdes.results.points import POINT_COLUMNS as POINT_COLUMNS  # frames are told with them
+from slabdes.results.points import points_frame
 from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
@@ -112,9 +113,6 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
 """Columns that runs of earlier formats lack: they are 0 there."""
 FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses"))
 """Frames that runs of earlier versions lack: they have no rows there."""
-
-POINT_COLUMNS: Final = ("point", "machine", "cpus", "replications", "elapsed_ns", "digest")
-"""The columns of `points` that every run has; each swept key has one more, named by the key with its dots."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +293,7 @@ class PointFrames:
         tidy = {name: pl.concat([part[name] for part in self._parts], rechunk=True) for name in COLUMNS}
         if list(self._points) != sorted(self._points):
             tidy = {name: frame.sort("point", maintain_order=True) for name, frame in tidy.items()}
-        return Frames(points=_points_frame([self._points[number] for number in sorted(self._points)]), **tidy)
+        return Frames(points=points_frame([self._points[number] for number in sorted(self._points)]), **tidy)
 
     def _put_away(self) -> None:
         import polars as pl
@@ -314,7 +312,7 @@ def concat_frames(parts: Iterable[Frames]) -> Frames:
         raise ValueError("no point to put together")
     tidy = {name: pl.concat([getattr(part, name) for part in ordered], rechunk=True) for name in COLUMNS}
     points = [row for part in ordered for row in part.points.iter_rows(named=True)]
-    return Frames(points=_points_frame(points), **tidy)
+    return Frames(points=points_frame(points), **tidy)
 
 
 def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
@@ -386,32 +384,6 @@ def _buckets(buckets: Mapping[int, int]) -> Iterator[tuple[float, float, int]]:
 def _bounds_ns(bucket: int) -> tuple[float, float]:
     low, high = bucket_bounds(bucket)
     return ps_to_ns(low), ps_to_ns(high)
-
-
-def _points_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    import polars as pl
-
-    fixed = {"point": pl.UInt32, "machine": pl.String, "cpus": pl.Int64, "replications": pl.Int64}
-    fixed |= {"elapsed_ns": pl.Float64, "digest": pl.String}
-    # Tables that a sweep sets as a whole need not have the same keys at every point.
-    names = dict.fromkeys([*POINT_COLUMNS, *(name for row in rows for name in row)])
-    columns = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        columns[name] = pl.Series(name, values, fixed[name]) if name in fixed else _swept_column(name, values)
-    return pl.DataFrame(columns)
-
-
-def _swept_column(name: str, values: list[Any]) -> pl.Series:
-    """A swept key's values under the narrowest type that holds them all; text where they differ in kind."""
-    import polars as pl
-
-    given = [value for value in values if value is not None]
-    for kinds, dtype in (((bool,), pl.Boolean), ((int,), pl.Int64), ((int, float), pl.Float64), ((str,), pl.String)):
-        if given and all(type(value) in kinds for value in given):
-            return pl.Series(name, values, dtype, strict=False)
-    texts = [value if isinstance(value, str) or value is None else json.dumps(value, default=str) for value in values]
-    return pl.Series(name, texts, pl.String)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
