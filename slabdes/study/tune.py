@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, shown
-from slabdes.folders import working_folder, working_path
+from slabdes.folders import scratch_folder, working_folder, working_path
 from slabdes.measures.compare import Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import HIGHER_IS_BETTER, intervals, measure_of
@@ -34,7 +34,7 @@ from slabdes.study.decide import POINTS, UntilDecided, names_of, outcome_of
 from slabdes.study.inputs import Inputs
 from slabdes.study.run import run_study
 from slabdes.study.search import Search, some_of
-from slabdes.study.spools import Phase
+from slabdes.study.spools import Phase, Spools
 from slabdes.study.trials import RECORD, Record, Trial, begun_with
 
 if TYPE_CHECKING:
@@ -204,20 +204,23 @@ def tune(
     inputs = Inputs([experiment])
     identity = _identity(experiment, inputs, asked | {"over": {knob.key: knob.plain() for knob in knobs}})
 
-    def search(record: Record) -> Search:
-        found = Search(experiment, knobs, measure, written, record, maximise, most_held, phase, run or {})
-        found.run(trials)
-        inputs.check()
-        return found
+    with scratch_folder() as scratch:
+        options = {"spools": Spools(scratch)} | dict(run or {})  # of all studies: a trace is read once
 
-    if out is None:
-        return _measured_anew(search(Record()), looks, phase=phase, **(run or {}))
-    with working_folder(out) as working:
-        found = search(_opened(out, working.path / RECORD, identity, resume))
-    tuned = _measured_anew(found, looks, draw, out=out, resume=True, phase=phase, **(run or {}))
-    with working_folder(out) as working:
-        working.drop(RECORD)
-    return tuned
+        def search(record: Record) -> Search:
+            found = Search(experiment, knobs, measure, written, record, maximise, most_held, phase, options)
+            found.run(trials)
+            inputs.check()
+            return found
+
+        if out is None:
+            return _measured_anew(search(Record()), looks, phase=phase, **options)
+        with working_folder(out) as working:
+            found = search(_opened(out, working.path / RECORD, identity, resume))
+        tuned = _measured_anew(found, looks, draw, out=out, resume=True, phase=phase, **options)
+        with working_folder(out) as working:
+            working.drop(RECORD)
+        return tuned
 
 
 def is_begun(out: Path) -> bool:

@@ -16,6 +16,7 @@ from slabdes import tuning
 from slabdes.answers.tuning import tuning_answer
 from slabdes.errors import InputError
 from slabdes.results.slabinfo import slabinfo_write
+from slabdes.scan import trace as scan_trace
 from slabdes.stats.pareto import front_of
 from slabdes.tuning import Tuned
 
@@ -170,3 +171,16 @@ def test_names_are_quoted_for_the_shell_and_those_that_the_kernel_cannot_take_ar
     for name in ("two words", "x" * 128):
         with pytest.raises(InputError, match="cannot be written to /proc/slabinfo"):
             slabinfo_write(name, 4, 2, 0)
+
+
+def test_a_trace_is_read_once_for_all_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    index = scan_trace.index_trace
+    monkeypatch.setattr(scan_trace, "index_trace", lambda path, progress=None: read.append(path) or index(path, progress))
+    fields = "call_site=f bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL name=x"
+    trace = tmp_path / "t.txt"
+    trace.write_text("\n".join(f"t-1 [{n % 2}] 1.{n:06d}: kmem_cache_alloc: ptr={n + 1:x}00 {fields}" for n in range(20)))
+    replay = {"machine": {"preset": "uma-4"}, "workload": {"kind": "trace", "file": str(trace)}}
+    base = {"engine": "reference", "cache": [{"name": "x", "limit": 10, "batchcount": 2}], **replay}
+    slabdes.tune(base, {BATCH: (1, 2, 5)}, minimise="alloc.mean", trials=2, most=5)
+    assert read == [trace]
