@@ -153,12 +153,12 @@ class _Crew:
             busy: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.task is not None}
             if not busy:
                 return
-            heard = [one for pipe in wait(list(busy), POLL_SECONDS) for one in self._heard(busy[pipe])]
-            # Nobody is to wait for what is made of results.
-            self._hand_out()
-            for number, result in heard:
-                finished += self._tasks[number].operations
-                yield number, result
+            for pipe in wait(list(busy), POLL_SECONDS):
+                for number, result in self._heard(busy[pipe]):
+                    finished += self._tasks[number].operations
+                    # Whoever takes it keeps it before another task is begun: no more are lost than there are workers.
+                    yield number, result
+                    self._hand_out()
             told = max(told, finished + sum(worker.done for worker in self._workers))
             report(told)
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kills studies at random moments in every way, goes on with them, and tells what must never happen: anything lost or left.
 
-    python tests/campaigns/kill_and_resume.py --kills 200 --seed 7
+    python tests/campaigns/kill_and_resume.py --kills 200 --disks 20 --seed 7
 
-Exits with 1 if anything was found. Needs Linux's /proc. Leaves out power cuts: what was written is taken to be on disk.
+Then fills disks beneath them. Exits with 1 if anything was found. Needs Linux's /proc, and to be root for small file systems.
+Leaves out power cuts: what was written is taken to be on disk.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ KEPT: Final = "; finished replications are kept, go on with --resume"
 REPLACED: Final = "slabdes: a worker process was ended from outside (signal 9); its task is begun again\n"
 MOST_KILLS: Final = 12
 """Of one study."""
+FULL: Final = "a full disk"
 OF_WORKER: Final = "-9 of a worker"
 WAYS: Final = ("-9 of the group", "-9 of the parent", OF_WORKER, *(number.name for number in SIGNALS))
 
@@ -65,6 +67,7 @@ class Figures:
     slowest_s: float = 0.0
     """The longest that any process was left."""
     refused: Counter[str] = field(default_factory=Counter)
+    disks: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
@@ -75,6 +78,8 @@ class Figures:
         yield f"  the last process was gone after {self.slowest_s:.2f} s at most"
         if self.refused:
             yield f"changed inputs refused: {self.refused['refused']} of {self.refused.total()}"
+        if self.disks:
+            yield "full disks: " + ", ".join(f"{what}: {count}" for what, count in sorted(self.disks.items()))
         yield f"{len(self.findings)} findings"
         yield from self.findings
 
@@ -200,6 +205,41 @@ class Campaign:
         self.figures.in_flight += lost
         if lost > study.jobs:
             self.found(study, f"{way}: {lost} replications are to be run again; {study.jobs} can have been in flight")
+
+    def fill_disks(self, disks: int) -> None:
+        """Studies on file systems that are too small, each made larger by and by until the study has its end."""
+        kinds = studies(self.points)
+        for number in range(disks):
+            folder, study = self.folder / f"disk-{number}", kinds[number % len(kinds)]
+            self.whole(study)
+            folder.mkdir()
+            size = self.random.randint(16, 400)
+            if subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(folder)], capture_output=True
+            ).returncode:
+                self.figures.disks["left out, since nothing can be mounted"] += 1
+                return
+            try:
+                study.lay_out(folder)
+                self._fill_disk(study, folder, size)
+            finally:
+                subprocess.run(["umount", str(folder)], check=True)
+
+    def _fill_disk(self, study: Study, folder: Path, size: int) -> None:
+        while True:
+            before = Kept(folder)
+            code, err = self.finish(study, folder)
+            self.compare(study, FULL, before, Kept(folder))
+            if code == 0:
+                break
+            self.figures.disks["filled"] += 1
+            if code != 2 or err.count("\n") != 1 or not err.startswith("slabdes: "):
+                self.found(study, f"{FULL}: ends with {code}: {err}")
+            size += self.random.randint(16, 400)
+            subprocess.run(["mount", "-o", f"remount,size={size}k", str(folder)], check=True)
+        self.figures.disks["ended"] += 1
+        # Nothing is left to do: it is found.
+        self.finished(study, folder)
 
     def change_inputs(self) -> None:
         """Every way of changing an input between a kill and going on with the study: refused, and not if it is changed back."""
@@ -327,6 +367,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--disks", type=int, default=20, help="studies on file systems that are too small")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--points", type=int, default=60, help="of each study")
     args = parser.parse_args()
@@ -337,6 +378,7 @@ def main() -> int:
         campaign = Campaign(Path(folder), args.seed, args.points)
         campaign.run(args.kills, lambda line: print(line, file=sys.stderr, flush=True))
         campaign.change_inputs()
+        campaign.fill_disks(args.disks)
     print("\n".join(campaign.figures.lines()))
     return int(bool(campaign.figures.findings))
 

@@ -32,8 +32,8 @@ class Study:
     jobs: int
 
     def lay_out(self, folder: Path) -> None:
-        """Write all of it into a new folder."""
-        folder.mkdir(parents=True)
+        """Write all of it into a new or empty folder."""
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "e.toml").write_text(self.experiment, encoding="utf-8")
         for name, data in self.files.items():
             (folder / name).write_bytes(data)

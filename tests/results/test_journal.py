@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,40 @@ def test_a_replication_that_is_there_twice_is_damage(tmp_path: Path) -> None:
     path.write_bytes(2 * written(path, 1))
     with pytest.raises(InputError, match="damaged: replication 0 of point 0 is there twice"):
         Journal(path)
+
+
+def test_what_a_full_disk_cuts_off_is_told_in_a_line_and_nothing_before_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "j"
+    whole = written(path, 2)
+    journal, begun = Journal(path), path.open
+
+    class Full:
+        """A file whose disk has room for some bytes."""
+
+        def __init__(self, mode: str) -> None:
+            self.file = begun(mode, buffering=0)
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            self.file.close()
+
+        def tell(self) -> int:
+            return self.file.tell()
+
+        def write(self, entry: bytes) -> None:
+            self.file.write(entry[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda self, mode: Full(mode))
+        with pytest.raises(InputError, match="No space left on device"):
+            journal.add(2, 0, records(2))
+    for there in (journal, Journal(path)):
+        assert list(there.finished) == [(0, 0), (1, 0)]
+    journal.add(2, 0, records(2))
+    assert path.read_bytes().startswith(whole)
+    assert Journal(path).load(2, 0) == records(2)
