@@ -153,7 +153,8 @@ def replay(
             "--loop",
             metavar="HOW",
             help="What holds CPUs together that hand each other objects. bounded: no more in flight between two CPUs than in the "
-            "trace; for another machine or load. traced: the trace's order; for what the allocator did.",
+            "trace; for another machine or load. traced: the trace's order; for what the allocator did. "
+            "open: nothing does, as with --arrivals recorded.",
         ),
     ] = "bounded",
     in_flight: Annotated[

@@ -215,8 +215,9 @@ class TraceWorkload(Frozen):
     arrivals: Literal["closed", "recorded"] = "closed"
     """When operations begin: `closed`, a think time after the one before, and as `loop` says; `recorded`, an open loop: at the
     trace's own times (scaled by `think`), or late if their CPU is not done with the one before, which response times tell."""
-    loop: Literal["bounded", "traced"] = "bounded"
-    """With closed arrivals, what keeps CPUs that exchange objects together: as many in flight as in the trace, or its order."""
+    loop: Literal["bounded", "traced", "open"] = "bounded"
+    """With closed arrivals, what keeps CPUs that exchange objects together: as many in flight as in the trace, or its order.
+    `open`: nothing does, which is `arrivals = "recorded"`, and stands as that in what a run keeps."""
     in_flight: Annotated[int, Strict(), Field(ge=1, le=1 << 40)] | None = None
     """With `bounded`: objects in flight at most, of each cache between each two CPUs; as many as in the trace if not given."""
     from_dump: FileName | None = None
@@ -226,7 +227,7 @@ class TraceWorkload(Frozen):
     @classmethod
     def _open_is_arrivals(cls, raw: Any) -> Any:
         if isinstance(raw, dict) and raw.get("loop") == "open":
-            raise ValueError("loop 'open' is now arrivals 'recorded'; allowed: arrivals = \"recorded\" (--arrivals recorded)")
+            return {key: value for key, value in raw.items() if key != "loop"} | {"arrivals": "recorded"}
         return raw
 
     @model_validator(mode="after")

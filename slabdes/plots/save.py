@@ -108,7 +108,7 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     }
     if has_upkeep(frames):
         drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
-    if frames.interrupting().latency.height:
+    if frames.interrupts_came():
         drawn["interrupts"] = lambda: interrupts_figure(some, manifest)
     if frames.points.height > 1:
         drawn["scaling"] = lambda: scaling_figure(sweep, manifest, log=log)

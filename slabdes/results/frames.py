@@ -167,6 +167,10 @@ class Frames:
         """The same with response times in place of latencies, for whatever is made of these; without rows if nothing arrives."""
         return replace(self, latency=self.response, operations=self.responses)
 
+    def interrupts_came(self) -> bool:
+        """Whether any did: how long they were off at a time is known without."""
+        return bool(self.interrupts.filter(self.interrupts["what"] == IRQ_WAIT)["count"].sum())
+
     def interrupting(self) -> Frames:
         """The same with times of interrupts in place of latencies, `off` and `wait` for the operation, in one path."""
         import polars as pl
