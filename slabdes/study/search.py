@@ -28,8 +28,10 @@ from slabdes.study.spools import Phase
 from slabdes.study.trials import Record, Trial, block_experiment, measured
 
 RACE: Final = Looks(most=12, indifference=0.005, fewest=3, confidence=0.8)
-"""How often a setting is run: three times, and six or twelve only while it may be better than the best by half a per cent. An
-error there costs a setting that is as good as found, no more: what is told of the best is measured anew (a choice)."""
+"""How often a setting is run: three times, six only if it may be better than the best by half a per cent, twelve if it is among
+the last to choose from. An error there costs a setting that is as good, no more: the best is measured anew (a choice)."""
+IN_TURN: Final = 6
+"""Replications of a setting while others are still to be tried, at most."""
 NEAR: Final = 0.02
 MOST_NEAR: Final = 8
 """Settings whose score is within this share of the best one's, which are all run twelve times before the best is chosen."""
@@ -156,7 +158,7 @@ class Search:
         known = resolution * max(map(abs, values))
         change = difference(values[0], theirs[:n], values[1], mine[:n], True, RACE.level, known)
         open_still = RACE.outcome(change, max(map(abs, values)), resolution) is Outcome.OPEN
-        return open_still and min(len(mine), len(theirs)) < RACE.most and len(mine) < RACE.most
+        return open_still and len(mine) < IN_TURN
 
     def _fill(self, trials: Sequence[Trial], count: int) -> None:
         """Run trials until each has `count` replications, block by block."""
