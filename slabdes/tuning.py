@@ -7,20 +7,21 @@ Leaves out the search (`study.tune`) and its words and figure (`answers`, `plots
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from slabdes.activity import seen
 from slabdes.answers.comparison import measure_name
-from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer
-from slabdes.answers.tuning import settings_text, tuning_answer
+from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer, sensitivity_sheet
+from slabdes.answers.tuning import settings_text, tuning_answer, tuning_sheet
 from slabdes.api import FIGURES, draw_figures, experiment_of
 from slabdes.config import Experiment
 from slabdes.config.knobs import bytes_of, knobs_of
 from slabdes.measures.names import measure_of
 from slabdes.results.folder import write_parquet
-from slabdes.results.text import share_text
+from slabdes.results.text import Sheet, html_table, share_text
 from slabdes.study import sensitivity as sensitive
 from slabdes.study import tune as tuning
 from slabdes.study.cells import kept_in
@@ -35,6 +36,10 @@ class Tuned(tuning.Tuned):
     def __str__(self) -> str:
         """The answer, and what sets the best setting."""
         return "\n".join((*tuning_answer(self), *self.commands()))
+
+    def _repr_html_(self) -> str:
+        """The same with its table, for a notebook."""
+        return _html((*tuning_answer(self), *self.commands()), tuning_sheet(self.measure, self.choices))
 
     def figure(self) -> Any:
         """The measure against the memory held: what was tried, and the front with intervals."""
@@ -60,6 +65,10 @@ class Sensitivity(sensitive.Sensitivity):
     def __str__(self) -> str:
         """The answer."""
         return "\n".join(sensitivity_answer(self))
+
+    def _repr_html_(self) -> str:
+        """The same with its table, for a notebook."""
+        return _html(sensitivity_answer(self), sensitivity_sheet(self))
 
     def figure(self) -> Any:
         """What each knob does, a bar each, beside what chance does."""
@@ -167,6 +176,10 @@ def tune(
             phase=phase,
         )
     return Tuned(**vars(found))
+
+
+def _html(lines: Iterable[str], sheet: Sheet) -> str:
+    return "".join(f"<p>{escape(line)}</p>" for line in lines) + html_table(sheet)
 
 
 def _draw_tuned(found: tuning.Tuned, folder: Path, progress: Phase | None) -> None:

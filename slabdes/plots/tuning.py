@@ -60,7 +60,7 @@ def tuning_figure(
     elif time:
         axes.yaxis.set_major_formatter(lambda value, _position: style.time_label(value))
     _memory_axis(axes, [row["held_bytes"] for row in ran])
-    axes.set_ylabel(measure)
+    axes.set_ylabel(f"{measure} (simulated)")
     style.legend_below(figure, axes)
     return figure
 

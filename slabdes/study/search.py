@@ -28,11 +28,12 @@ from slabdes.study.spools import Phase
 from slabdes.study.trials import Record, Trial, block_experiment, measured
 
 RACE: Final = Looks(most=12, indifference=0.005, fewest=3, confidence=0.8)
-"""How often a setting is run: three times, and six or twelve only while it may be better than the best by half a per cent. An
-error there costs a setting that is as good as found, no more: what is told of the best is measured anew (a choice)."""
-NEAR: Final = 0.02
-MOST_NEAR: Final = 8
-"""Settings whose score is within this share of the best one's, which are all run twelve times before the best is chosen."""
+"""How often a setting is run: three times, six only if it may be better than the best by half a per cent, twelve if it is among
+the last to choose from. An error there costs a setting that is as good, no more: the best is measured anew (a choice)."""
+IN_TURN: Final = 6
+"""Replications of a setting while others are still to be tried, at most."""
+LAST: Final = 4
+"""Settings with the best scores, and of the front, that are run twelve times before the best is chosen."""
 START_S: Final = 4.0
 """What starting processes takes: work that one has done sooner is not shared (measured: 2 to 4 s)."""
 _STEPS: Final = 1000
@@ -87,12 +88,10 @@ class Search:
         return fmean(mine) - fmean(written[: len(mine)])
 
     def settle(self, trials: Sequence[Trial]) -> None:
-        """Run the best of these, those near to it and those on the front as often as any, before one of them is chosen."""
-        best = min(map(self.score, trials))
-        near = [trial for trial in trials if self.score(trial) - best <= NEAR * abs(fmean(trial.values))]
-        near = sorted(near, key=lambda trial: (trial.held_bytes, trial.number))
+        """Run the best of these, and some of the front, as often as any before one of them is chosen."""
+        best = sorted(trials, key=lambda trial: (self.score(trial), trial.held_bytes, trial.number))[:LAST]
         front = [trials[number] for number in front_of([(self.score(trial), trial.held_bytes) for trial in trials])]
-        self._fill([self.trials[0], *some_of(near, MOST_NEAR), *some_of(front, MOST_NEAR)], RACE.most)
+        self._fill([self.trials[0], *best, *some_of(front, LAST)], RACE.most)
 
     def best_of(self, trials: Sequence[Trial]) -> Trial:
         """The one that holds least of those that are as good as the best, but for what does not matter."""
@@ -156,7 +155,7 @@ class Search:
         known = resolution * max(map(abs, values))
         change = difference(values[0], theirs[:n], values[1], mine[:n], True, RACE.level, known)
         open_still = RACE.outcome(change, max(map(abs, values)), resolution) is Outcome.OPEN
-        return open_still and min(len(mine), len(theirs)) < RACE.most and len(mine) < RACE.most
+        return open_still and len(mine) < IN_TURN
 
     def _fill(self, trials: Sequence[Trial], count: int) -> None:
         """Run trials until each has `count` replications, block by block."""

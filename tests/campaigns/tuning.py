@@ -25,7 +25,7 @@ CASE: Final[dict[str, Any]] = {
     "engine": "compiled",
     "machine": {"preset": "xeon-2s", "cpus": 8},
     "cache": [{"name": "size-256", "size": 256, "limit": 12, "batchcount": 6}],
-    "workload": {"kind": "mix", "operations": 2000, "live": 100, "think_ns": 50.0},
+    "workload": {"kind": "mix", "operations": 10_000, "live": 100, "think_ns": 50.0},
 }
 OVER: Final = {LIMIT: list(range(12, 492, 20)), BATCH: list(range(1, 241, 10))}
 NEAR: Final = 1.02
@@ -60,7 +60,7 @@ def main() -> int:
     """The campaign."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="searches, each with a seed of its own")
-    parser.add_argument("--trials", type=int, default=30, help="settings that each may try")
+    parser.add_argument("--trials", type=int, default=22, help="settings that each may try")
     parser.add_argument("--measure", default="alloc.mean", help="what is to be least: alloc.mean, alloc.p99 ...")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--cells", type=Path, default=None, help="folder of replications that were run before")
