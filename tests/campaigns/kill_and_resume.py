@@ -223,7 +223,7 @@ class Campaign:
                 study.lay_out(folder)
                 self._fill_disk(study, folder, size)
             finally:
-                subprocess.run(["umount", str(folder)], check=True)
+                subprocess.run(["umount", "-l", str(folder)], check=True)
 
     def _fill_disk(self, study: Study, folder: Path, size: int) -> None:
         while True:
