@@ -137,8 +137,11 @@ def main() -> None:
             say_error(error.format_message())
             sys.exit(EXIT_INPUT)
         path = error.ctx.command_path if error.ctx else "slabdes"
+        as_key = _as_a_key(error)
+        if as_key:  # what is spelt alike is not what was meant
+            error.possibilities = None
         message = shown(" ".join(error.format_message().split()), _MOST_USAGE)
-        fail(f"{message.rstrip('.')}{_as_a_key(error)}{_as_a_sweep(error, sys.argv)}; see {path} --help", EXIT_INPUT)
+        fail(f"{message.rstrip('.')}{as_key}{_as_a_sweep(error, sys.argv)}; see {path} --help", EXIT_INPUT)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -94,7 +94,7 @@ def sensitivity(
     cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
-    """Say which knobs of an experiment matter at all, over their ranges.
+    """Say which knobs of an experiment matter at all.
 
     Settings all over the ranges are run; what each knob does to the measure is told with its interval, beside what other random
     numbers do. Needs SALib: pip install "slabdes[sensitivity]".
