@@ -152,3 +152,13 @@ def test_a_turn_that_drains_all_alien_caches_takes_longer_and_no_operation_notic
     assert all_nodes > 1.05 * one_node
     one, every = of(study, "free", "p99_ns")
     assert one == pytest.approx(every, rel=0.05)
+
+
+def test_callers_wait_long_before_service_times_show_it() -> None:
+    study = quick("open_arrivals")
+    little, middle, much = study.response_times().filter(pl.col("op") == "alloc").sort("point")["p99_ns"].to_list()
+    service = of(study, "alloc", "p99_ns")
+    assert little < 4 * service[0]  # the first round of slabs is in it
+    assert middle > 5 * service[1]
+    assert much > middle
+    assert rates(study)[2] < 0.9 * 120e6
