@@ -101,7 +101,7 @@ class Impossible(InputError):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Make an InputError a Impossible unless an OSError lies behind it."""
+    """Make an InputError an Impossible unless an OSError lies behind it."""
     try:
         yield
     except InputError as error:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from slabdes.config import Experiment
 from slabdes.config.knobs import Knob, refusal
 from slabdes.errors import Impossible, InputError
-from slabdes.measures.names import resolution_of
+from slabdes.measures.names import check_told, resolution_of
 from slabdes.results.text import bytes_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.pairs import difference
@@ -190,6 +190,8 @@ class Search:
         try:
             experiment = block_experiment(self.experiment, settings, block, replications)
             frames = run_study(experiment, phase=self._report(tasks), **options).frames
+            if trials[0].number == 0:
+                check_told(frames.of_points([0]), self.measure, "tune")
             found = measured(frames, self.measure, len(trials))
         except Impossible as error:
             if trials[0].number == 0:
