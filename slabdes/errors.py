@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from slabdes.printable import escaped
@@ -89,6 +90,27 @@ class InputError(SlabdesError):
         """The one line."""
         where, problem, allowed = one_line([self.where, self.problem, self.allowed or ""])
         return f"{where}: {problem}" + (f"; allowed: {allowed}" if allowed else "")
+
+
+class Impossible(InputError):
+    """What an experiment asks for cannot be done, on any computer and at any time: nothing else went wrong.
+
+    What the system refused (a file that cannot be read, a full disk) lies behind no such error; `refusing` tells them apart.
+    """
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Make an InputError an Impossible unless an OSError lies behind it."""
+    try:
+        yield
+    except InputError as error:
+        behind: BaseException | None = error
+        while behind is not None:
+            if isinstance(behind, OSError):
+                raise
+            behind = behind.__context__
+        raise Impossible(*error.args) from None
 
 
 class CheckFailed(SlabdesError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabdes.errors import MAX_LINE, CheckFailed, InputError, SlabdesError, Stalled, nearest, shown
+from slabdes.errors import MAX_LINE, CheckFailed, Impossible, InputError, SlabdesError, Stalled, nearest, refusing, shown
 
 
 def test_an_input_error_names_the_place_the_problem_and_what_is_allowed() -> None:
@@ -62,3 +62,17 @@ def test_nothing_is_suggested_where_nothing_is_near() -> None:
     assert nearest("zzz", ["limit", "batchcount"]) == ""
     assert nearest("", ["limit"]) == ""
     assert nearest("limit", []) == ""
+
+
+def test_what_the_system_refuses_is_not_taken_for_what_an_experiment_asks_for() -> None:
+    with pytest.raises(Impossible, match="batchcount: 9"), refusing():
+        raise InputError("batchcount", "9")
+    with pytest.raises(InputError) as told, refusing():
+        try:
+            try:
+                raise OSError(28, "No space left on device")
+            except OSError as error:
+                raise InputError("trace", str(error)) from None
+        except InputError as error:
+            raise InputError("run.toml", error.problem) from None
+    assert type(told.value) is InputError

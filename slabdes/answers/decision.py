@@ -65,8 +65,14 @@ def _cost(compared: Comparison, looks: Looks) -> str:
     n, looks_at = compared.replications[0], looks.replications
     made = sum(count <= n for count in looks_at)
     told = f"It took {n} replications of each side on common random numbers, in {made} look{'s' * (made != 1)}"
-    rarely = f"all {len(looks_at)} looks together err in at most {share_text(1 - looks.confidence)} of cases"
+    rarely = f"{looks_text(looks)} in at most {share_text(1 - looks.confidence)} of cases"
     return f"{told}; intervals are of {share_text(looks.level)}, so that {rarely}."
+
+
+def looks_text(looks: Looks) -> str:
+    """What errs at most so often."""
+    count = len(looks.replications)
+    return "the one look errs" if count == 1 else f"all {count} looks together err"
 
 
 def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:

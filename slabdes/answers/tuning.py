@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from slabdes.answers.comparison import measure_name, side_text
-from slabdes.answers.decision import relative_text
+from slabdes.answers.decision import looks_text, relative_text
 from slabdes.answers.figures import value_text
 from slabdes.errors import shown
 from slabdes.measures.compare import Comparison
@@ -114,7 +114,7 @@ def _cheaper(measure: str, measured: Sequence[Measured], chosen: int) -> Iterato
 
 def _known(told: Searched) -> str:
     refused = f" ({told.refused} more settings cannot be run)" if told.refused else ""
-    rarely = f"all looks together err in at most {share_text(1 - told.looks.confidence)} of cases"
+    rarely = f"{looks_text(told.looks)} in at most {share_text(1 - told.looks.confidence)} of cases"
     n = told.compared.replications[0]
     return (
         f"The search took {told.runs} runs{refused}; these figures are from {n} replications on random numbers that it had "

@@ -20,7 +20,7 @@ from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import version_of
-from slabdes.errors import InputError, Stalled
+from slabdes.errors import Impossible, Stalled
 from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
@@ -100,14 +100,14 @@ class TimedLock(SpinLock):
 
 
 def interrupt_settings(experiment: Experiment, caches: Sequence[CacheConfig]) -> InterruptSettings | None:
-    """The interrupt sources that an experiment asks for. Raises InputError for a cache that is not the workload's."""
+    """The interrupt sources that an experiment asks for. Raises Impossible for a cache that is not the workload's."""
     config = experiment.interrupts
     if config is None:
         return None
     names = [cache.name for cache in caches]
     name = config.cache if config.cache is not None else next(iter(names), "")
     if config.objects and name not in names:
-        raise InputError(
+        raise Impossible(
             "interrupts.cache", f"{name!r} is not a cache of the workload", allowed=", ".join(names) or "objects = 0"
         )
     return InterruptSettings(
@@ -137,9 +137,9 @@ def interrupt_key(experiment: Experiment, replication: int, cpu: int) -> int:
     return stream_key(experiment.seed, replication, cpu, Purpose.INTERRUPTS)
 
 
-def interrupt_storm(cpu: int) -> InputError:
+def interrupt_storm(cpu: int) -> Impossible:
     """A CPU does nothing any more but handle interrupts."""
-    return InputError(
+    return Impossible(
         "interrupts.mean_ns", f"CPU {cpu} only handles interrupts, {MOST_IN_A_ROW:,} in a row", allowed="more than handlers take"
     )
 
@@ -149,16 +149,16 @@ ONCE: Final = 1 << 60
 
 
 def upkeep_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> UpkeepSettings:
-    """What the experiment has CPUs do for the caches. Raises InputError for a CPU or a cache that there is none of."""
+    """What the experiment has CPUs do for the caches. Raises Impossible for a CPU or a cache that there is none of."""
     config = experiment.upkeep
     for key, cpu in (("slabinfo_cpu", config.slabinfo_cpu), ("shrink_cpu", config.shrink_cpu)):
         if cpu >= machine.n_cpus:
             allowed = f"0 to {machine.n_cpus - 1} on {machine.name}"
-            raise InputError(f"upkeep.{key}", f"there is no CPU {cpu}", allowed=allowed)
+            raise Impossible(f"upkeep.{key}", f"there is no CPU {cpu}", allowed=allowed)
     names = [cache.name for cache in caches]
     if config.shrink_cache is not None and config.shrink_cache not in names:
         problem = f"{config.shrink_cache!r} is not a cache of the workload"
-        raise InputError("upkeep.shrink_cache", problem, allowed=", ".join(names) or "a workload with caches")
+        raise Impossible("upkeep.shrink_cache", problem, allowed=", ".join(names) or "a workload with caches")
     return UpkeepSettings(
         slabinfo_every=ns_to_ps(config.slabinfo_every_ms * NS_PER_MS),
         slabinfo_cpu=config.slabinfo_cpu,
@@ -291,9 +291,9 @@ def reap_time_ps(due: int, hz: int) -> int:
     return -(-due * PS_PER_S // hz)
 
 
-def ran_too_long() -> InputError:
+def ran_too_long() -> Impossible:
     """A run has gone on for longer than time is counted exactly."""
-    return InputError(
+    return Impossible(
         "simulated time", "the run does not end in time", allowed=f"at most {MAX_RUN_PS // PS_PER_S:,} s, simulated"
     )
 

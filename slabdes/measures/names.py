@@ -99,6 +99,13 @@ def few_of(*sides: Mapping[str, float]) -> dict[str, str]:
     return {f"{who}_{time}": metrics.TOO_FEW[time] for who, _, time in lacking if f"{who}_mean_ns" in both}
 
 
+def check_told(frames: Frames, measure: str, where: str) -> None:
+    """Raise InputError for a percentile that too few samples of any point tell, all its replications together."""
+    for values in measured(frames).values():
+        if why := few_of(values).get(measure):
+            raise InputError(where, f"{measure}: {why}", allowed="more operations in each run, or a mean")
+
+
 def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> dict[int, Interval]:
     """A measure of each point that has it, with its interval over replications; not a number where too few samples tell it."""
     figures = Estimated(frames, confidence)

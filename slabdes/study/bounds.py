@@ -24,7 +24,7 @@ from slabdes.config import (
     TraceWorkload,
 )
 from slabdes.engine.setup import cache_spec, version_of
-from slabdes.errors import InputError
+from slabdes.errors import Impossible, InputError
 from slabdes.folders import input_errors
 from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, frames_bytes, memory_bytes, records_bytes
 from slabdes.study.plan import PlannedPoint
@@ -57,7 +57,7 @@ class Need:
 
 
 def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], jobs: int, where: str | None = None) -> None:
-    """Raise InputError, which begins with `where` if it is given, for a study that takes more memory than there is, or weeks."""
+    """Raise Impossible, which begins with `where` if it is given, for a study that takes more memory than there is, or weeks."""
     begin = "" if where is None else f"{where}: "
     tasks = sum(point.experiment.replications for point in points)
     at_once = max(1, min(jobs, tasks))
@@ -69,13 +69,13 @@ def check_bounds(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
             worst, times = max(needs, key=lambda pair: pair[0].bytes * pair[1])
             problem = f"{worst.what} take about {_gib(worst.bytes)}" + (f" in each of {times} jobs" if times > 1 else "")
             fewer = "; fewer --jobs, or a smaller experiment" if times > 1 else ""
-            raise InputError(begin + worst.key, problem, allowed=f"the {_gib(there)} that this computer has{fewer}")
+            raise Impossible(begin + worst.key, problem, allowed=f"the {_gib(there)} that this computer has{fewer}")
     days = sum(_seconds(point, engines[point.index]) for point in points) / _DAY_S
     if days > MOST_DAYS:
         slow = any(engine is EngineName.REFERENCE for engine in engines.values())
         other = ', engine = "compiled"' if slow else ""
         allowed = f"{MOST_DAYS} days; fewer operations or points{other}"
-        raise InputError(f"{begin}workload", f"would take about {days:,.0f} days", allowed)
+        raise Impossible(f"{begin}workload", f"would take about {days:,.0f} days", allowed)
 
 
 def check_disk(points: Sequence[PlannedPoint], done: Collection[tuple[int, int]], folder: Path, where: str | None = None) -> None:

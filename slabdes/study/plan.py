@@ -13,7 +13,7 @@ from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, version_of
-from slabdes.errors import InputError, shown
+from slabdes.errors import InputError, refusing, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
 from slabdes.study.effort import effort
@@ -68,33 +68,48 @@ def plan(experiment: Experiment, folder: Path, phase: Phase | None = None, where
 def plan_with(experiment: Experiment, spools: Spools, phase: Phase | None = None, where: str | None = None) -> list[PlannedPoint]:
     """Every point of `experiment`, ready to run, with traces as others may have read them.
 
-    Raises InputError for whatever the machine, the caches or the trace cannot do; it begins with `where`, the experiment's file.
+    Raises Impossible for whatever the machine, the caches or the trace cannot do, else InputError: a trace that cannot be read.
+    It begins with `where`, the experiment's file.
     """
     try:
         return _plan(experiment, spools, phase)
     except InputError as error:
         if where is None:
             raise
-        raise InputError(f"{where}: {error.where}", error.problem, error.allowed) from None
+        raise type(error)(f"{where}: {error.where}", error.problem, error.allowed) from None
 
 
 def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[PlannedPoint]:
     expanded = [(dict(_flat(settings)), point) for settings, point in expand(experiment)]
     check_tasks(point for _settings, point in expanded)
-    machines = name_apart([(settings, machine) for (settings, _), machine in zip(expanded, _machines(expanded), strict=True)])
+    with refusing():
+        built = zip(expanded, _machines(expanded), strict=True)
+        machines = name_apart([(settings, machine) for (settings, _), machine in built])
     slabinfos: dict[Path, Slabinfo] = {}
     points = []
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
         config = point.workload
         spool = spools.spool(config, phase) if isinstance(config, TraceWorkload) else None
-        _check_span(point, machine, spool)
-        workload = _workload(point, machine, spool, slabinfos)
-        _check_caches(point, workload.caches, machine)
-        if workload.operations is None or not workload.programs:
-            raise InputError("workload", "nothing to do", allowed="a workload with operations")
-        size = (len(workload.programs), workload.operations, effort(point, machine, workload))
-        points.append(PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings))
+        with refusing():
+            points.append(_planned(index, settings, point, machine, spool, slabinfos))
     return points
+
+
+def _planned(
+    index: int,
+    settings: dict[str, Any],
+    point: Experiment,
+    machine: Machine,
+    spool: Spool | None,
+    slabinfos: dict[Path, Slabinfo],
+) -> PlannedPoint:
+    _check_span(point, machine, spool)
+    workload = _workload(point, machine, spool, slabinfos)
+    _check_caches(point, workload.caches, machine)
+    if workload.operations is None or not workload.programs:
+        raise InputError("workload", "nothing to do", allowed="a workload with operations")
+    size = (len(workload.programs), workload.operations, effort(point, machine, workload))
+    return PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings)
 
 
 def check_tasks(points: Iterable[Experiment]) -> None:

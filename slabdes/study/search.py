@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from slabdes.config import Experiment
 from slabdes.config.knobs import Knob, refusal
-from slabdes.errors import InputError
-from slabdes.measures.names import resolution_of
+from slabdes.errors import Impossible, InputError
+from slabdes.measures.names import check_told, resolution_of
 from slabdes.results.text import bytes_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.pairs import difference
 from slabdes.stats.pareto import front_of
+from slabdes.study.inputs import Inputs
 from slabdes.study.proposals import ROUND, Known, Settings, first_round, proposed, spread
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase
@@ -41,11 +42,15 @@ SEARCHING: Final = "trying settings"
 
 
 class Search:
-    """The trials of a search; the first is the experiment as written, its settings `written`. `options` are for `run_study`."""
+    """The trials of a search; the first is the experiment as written, its settings `written`. `options` are for `run_study`.
+
+    Nothing is kept of what was run when `inputs` were no longer what they were, nor where anything but a setting was refused.
+    """
 
     def __init__(
         self,
         experiment: Experiment,
+        inputs: Inputs,
         knobs: Sequence[Knob],
         measure: str,
         written: Settings,
@@ -58,7 +63,7 @@ class Search:
         self.experiment, self.knobs, self.measure, self.record = experiment, knobs, measure, record
         self.maximise, self.most_held = maximise, most_held
         self.trials = [Trial(0, written)]
-        self._phase, self._options = phase, dict(options)
+        self._inputs, self._phase, self._options = inputs, phase, dict(options)
         self._pace = math.inf
         self._done, self._reached, self._wanted = 0, 0.0, 1
 
@@ -177,7 +182,7 @@ class Search:
             trial.refused = told.get("refused", "")
 
     def _simulate(self, trials: Sequence[Trial], block: int, replications: int) -> None:
-        """Run a block of each trial and keep what comes of it; one that cannot be run is found by running each alone."""
+        """Run a block of each trial and keep what comes of it; one that is refused is found by running each alone."""
         settings = [trial.settings for trial in trials]
         began, tasks = time.monotonic(), replications * len(trials)
         alone = self._pace * tasks < START_S
@@ -185,8 +190,10 @@ class Search:
         try:
             experiment = block_experiment(self.experiment, settings, block, replications)
             frames = run_study(experiment, phase=self._report(tasks), **options).frames
+            if trials[0].number == 0:
+                check_told(frames.of_points([0]), self.measure, "tune")
             found = measured(frames, self.measure, len(trials))
-        except InputError as error:
+        except Impossible as error:
             if trials[0].number == 0:
                 raise
             if len(trials) > 1:
@@ -194,6 +201,7 @@ class Search:
                     self._simulate([trial], block, replications)
                 return
             found = [{"values": [], "held": [], "refused": str(error)}]
+        self._inputs.check()
         spent, jobs = time.monotonic() - began, options.get("jobs", 1)
         self._pace = spent / tasks if alone or jobs == 1 else max(spent - START_S, 0) * min(jobs, tasks) / tasks
         for trial, told in zip(trials, found, strict=True):

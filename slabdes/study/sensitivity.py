@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, nearest, shown
-from slabdes.measures.names import alone
+from slabdes.measures.names import alone, check_told
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.run import Run, run_of
@@ -180,6 +180,7 @@ def _check(experiment: Experiment, points: Sequence[Mapping[str, Any]]) -> None:
 
 def _values(frames: Frames, measure: str) -> list[float]:
     """The measure at each point: the mean of its replications."""
+    check_told(frames, measure, "sensitivity")
     found = alone(frames, measure)
     missing = [point for point in frames.point_numbers() if point not in found]
     if missing:

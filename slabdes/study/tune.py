@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, shown
-from slabdes.folders import scratch_folder, working_folder, working_path
+from slabdes.folders import Held, scratch_folder, working_folder, working_path
 from slabdes.measures.compare import Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import HIGHER_IS_BETTER, intervals, measure_of
@@ -208,15 +208,19 @@ def tune(
         options = {"spools": Spools(scratch)} | dict(run or {})  # of all studies: a trace is read once
 
         def search(record: Record) -> Search:
-            found = Search(experiment, knobs, measure, written, record, maximise, most_held, phase, options)
+            found = Search(experiment, inputs, knobs, measure, written, record, maximise, most_held, phase, options)
             found.run(trials)
-            inputs.check()
             return found
 
         if out is None:
             return _measured_anew(search(Record()), looks, phase=phase, **options)
-        with working_folder(out) as working:
-            found = search(_opened(out, working.path / RECORD, identity, resume))
+        try:
+            with working_folder(out) as working:
+                found = search(_opened(out, working.path / RECORD, identity, resume))
+        except Held as held:
+            # A search is one process's: what is tried next hangs on all before.
+            allowed = "to wait until it ends, then --resume; or another output folder"
+            raise InputError(held.where, held.problem, allowed) from None
         tuned = _measured_anew(found, looks, draw, out=out, resume=True, phase=phase, **options)
         with working_folder(out) as working:
             working.drop(RECORD)

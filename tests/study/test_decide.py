@@ -11,7 +11,7 @@ import pytest
 
 import slabdes
 from slabdes.answers.causes import PART_WORDS
-from slabdes.answers.decision import decision_answer, decision_sheet
+from slabdes.answers.decision import decision_answer, decision_sheet, looks_text
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
 from slabdes.measures.causes import causes
@@ -165,3 +165,8 @@ def test_an_unknown_measure_is_told_the_nearest() -> None:
 
 def test_looks_use_what_is_left_to_error_up_only_once() -> None:
     assert Looks(20).level == pytest.approx(1 - 0.05 / 3)
+
+
+def test_one_look_is_told_in_the_singular() -> None:
+    assert looks_text(Looks(5)) == "the one look errs"
+    assert looks_text(Looks(10)) == "all 2 looks together err"

@@ -91,6 +91,11 @@ def test_effects_of_a_sum_are_its_factors(method: str, samples: int) -> None:
         (OVER, {"samples": 1}, "--samples: 1; allowed: 2 to 4,096"),
         (OVER, {"method": "sobol", "samples": 100}, "--samples: 100; allowed: 2 to 4,096, a power of two"),
         (OVER, {"measure": "alloc.p98"}, "--measure alloc.p98: no measure (did you mean alloc.p99?)"),
+        (
+            OVER,
+            {"measure": "alloc.p99", "samples": 2},
+            "sensitivity: alloc_p99_ns: not enough samples (needs 368); allowed: more",
+        ),
         (OVER, {"measure": "section.mean"}, "not every setting has section_mean_ns"),
         (
             {"cache.0.limit": (8, 100), "cache.0.batchcount": (1, 60)},

@@ -15,9 +15,14 @@ import slabdes
 from slabdes import tuning
 from slabdes.answers.tuning import tuning_answer
 from slabdes.errors import InputError
+from slabdes.folders import working_folder
+from slabdes.results.run import Run
 from slabdes.results.slabinfo import slabinfo_write
 from slabdes.scan import trace as scan_trace
 from slabdes.stats.pareto import front_of
+from slabdes.study import search
+from slabdes.study.inputs import Inputs
+from slabdes.study.run import run_study
 from slabdes.tuning import Tuned
 
 LIMIT, BATCH = "cache.0.limit", "cache.0.batchcount"
@@ -148,6 +153,7 @@ def test_settings_that_hold_more_than_they_may_are_not_chosen(found: Tuned) -> N
         ({"minimise": "operations/s"}, "more of it is better; allowed: --maximise operations/s"),
         ({"maximise": "alloc.p99"}, "less of it is better; allowed: --minimise alloc.p99"),
         ({"minimise": "section.mean"}, "the experiment has no section_mean_ns"),
+        ({"minimise": "alloc.p99"}, "tune: alloc_p99_ns: not enough samples (needs 368); allowed: more operations in each run"),
         ({"minimise": "alloc.mean", "trials": 0}, "--trials: 0; allowed: 1 or more"),
         ({"minimise": "alloc.mean", "max_held": "lots"}, "is no amount of memory"),
     ],
@@ -184,3 +190,47 @@ def test_a_trace_is_read_once_for_all_trials(tmp_path: Path, monkeypatch: pytest
     base = {"engine": "reference", "cache": [{"name": "x", "limit": 10, "batchcount": 2}], **replay}
     slabdes.tune(base, {BATCH: (1, 2, 5)}, minimise="alloc.mean", trials=2, most=5)
     assert read == [trace]
+
+
+def test_only_what_is_refused_of_a_setting_counts_as_refused_anything_else_ends_the_search_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def failing(*asked: Any, **options: Any) -> Run:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise InputError("worker on n1", "does not answer")
+        return run_study(*asked, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="does not answer"):
+        patch.setattr(search, "run_study", failing)
+        slabdes.tune(BASE, OVER, out=tmp_path / "out", **WANTED)
+    assert calls == 2
+    assert "refused" not in (tmp_path / "out.partial" / "trials.jsonl").read_text()
+
+
+def test_nothing_is_kept_of_what_was_run_while_a_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(_inputs: Inputs) -> None:
+        raise InputError("t.txt", "changed while the study ran")
+
+    def ran(*asked: Any, **options: Any) -> Run:
+        run = run_study(*asked, **options)
+        monkeypatch.setattr(Inputs, "check", changed)
+        return run
+
+    monkeypatch.setattr(search, "run_study", ran)
+    with pytest.raises(InputError, match="changed while the study ran"):
+        slabdes.tune(BASE, OVER, out=tmp_path / "out", **WANTED)
+    assert len((tmp_path / "out.partial" / "trials.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_second_process_on_the_same_search_is_told_to_wait(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with working_folder(out), pytest.raises(InputError) as held:
+        slabdes.tune(BASE, OVER, out=out, resume=True, **WANTED)
+    line = (
+        "out.partial: another process is at work in it; allowed: to wait until it ends, then --resume; or another output folder"
+    )
+    assert str(held.value).endswith(line)

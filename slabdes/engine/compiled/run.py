@@ -29,7 +29,7 @@ from slabdes.engine.timed import (
     stalled,
     timed_settings,
 )
-from slabdes.errors import InputError
+from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
@@ -42,20 +42,20 @@ STAGES_BETWEEN_REPORTS = 1 << 22
 """Stages of paths after which it is, too, a second or less: many may come between two operations."""
 
 
-def why_not(experiment: Experiment) -> InputError | None:
+def why_not(experiment: Experiment) -> Impossible | None:
     """Why only the reference engine can run an experiment; None if this one can."""
     from slabdes.engine.compiled.run_layout import DISCIPLINES
 
     if experiment.debug:
-        return InputError("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
+        return Impossible("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
     if experiment.lock.discipline.value not in DISCIPLINES:
         known = f'{", ".join(DISCIPLINES)}, or engine = "reference"'
-        return InputError("lock.discipline", f"{experiment.lock.discipline.value!r} is not in the compiled engine", allowed=known)
+        return Impossible("lock.discipline", f"{experiment.lock.discipline.value!r} is not in the compiled engine", allowed=known)
     return None
 
 
 def refuse_what_it_cannot(experiment: Experiment) -> None:
-    """Raise InputError for an experiment that only the reference engine can run."""
+    """Raise Impossible for an experiment that only the reference engine can run."""
     if (error := why_not(experiment)) is not None:
         raise error
 
@@ -84,7 +84,7 @@ def run_compiled(
     progress: Callable[[int], None] | None = None,
     log: EventLog | None = None,
 ) -> Records:
-    """Simulate one replication, as run_reference does. Raises InputError for what only the reference can do."""
+    """Simulate one replication, as run_reference does. Raises Impossible for what only the reference can do."""
     from slabdes.engine.compiled.logged import LoggedRun, pack_log
     from slabdes.engine.compiled.memory import Memory
     from slabdes.engine.compiled.pack import pack, unpack
