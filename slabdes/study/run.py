@@ -167,7 +167,13 @@ def _finished(study: _Study, out: Path, resume: bool) -> Run | None:
         return None
     with working_folder(out) as working:
         Partial(working).remove()
-    return run_of(*read_run(out)) if resume else None
+    if not resume:
+        return None
+    run = run_of(*read_run(out))
+    if lacking := study.lacking(run):
+        allowed = "another --out, for which replications that are cells are not run again"
+        raise InputError(str(out), f"finished with {manifest.replications} replications, {lacking}", allowed)
+    return run
 
 
 def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path, phase: Phase | None) -> None:
@@ -198,8 +204,14 @@ class _Study:
         self._experiment, self._jobs, self.phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
         points = [point for _settings, point in expand(experiment)]
-        self.inputs = Inputs(points)
+        self.inputs, self._replications = Inputs(points), points[0].replications
         self.logs, self.in_rounds = any(point.log for point in points), until is not None
+
+    def lacking(self, run: Run) -> str:
+        """What a finished run of this study has otherwise than is asked for now, if it has."""
+        if self._until is not None:
+            return "fewer than is asked for now" if self._until(run.frames) > 0 else ""
+        return "" if run.manifest.replications == self._replications else f"{self._replications} are asked for now"
 
     @property
     def identity(self) -> dict[str, Any]:
