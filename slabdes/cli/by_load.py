@@ -50,8 +50,9 @@ class ByLoadRun:
         plan = ended.plan
         return ByLoad(points, plan.replications, plan.first or plan.operations, plan.operations, ended.left)
 
-    def run(self, spools: Spools, whole: bool, jobs: int, resume: bool) -> None:
-        """Run them all, if the replay is of the kind, and keep what comes of it."""
+    def run(self, spools: Spools, whole: bool, *, cells: str, **options: Any) -> None:
+        """Run them all, if the replay is of the kind, and keep what comes of it. `options` are those of `run_loads`."""
+        from slabdes.study.cells import kept_in
         from slabdes.study.load import answers_with_load, run_loads
 
         if not answers_with_load(self._experiment):
@@ -65,8 +66,8 @@ class ByLoadRun:
                 self._experiment,
                 spools,
                 whole,
-                jobs=jobs,
-                resume=resume,
+                **options,
+                cells=kept_in(cells),
                 out=self._folder / LOADS,
                 each=self._take,
                 phase=lambda what, done, total: progress(f"{what} at other loads ({shown_by})", done, total),

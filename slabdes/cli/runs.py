@@ -267,7 +267,7 @@ def replay(
         loads = ByLoadRun(result, experiment, folder)
         try:
             if by_load:
-                loads.run(spools, whole, jobs, resume)
+                loads.run(spools, whole, jobs=jobs, resume=resume, **_places(cells, cluster))
         finally:  # what is finished is told, however the rest ends; after a signal nothing else would write it
             _show(result, folder, as_json, everything, loads.loads, assumed)
             sys.stdout.flush()
@@ -316,10 +316,16 @@ def _simulated(
     experiment: Any, out: Path, jobs: int, resume: bool, cells: str, cluster: str | None, progress: Any, **more: Any
 ) -> Run:
     from slabdes.api import simulate
+
+    more |= _places(cells, cluster)
+    return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
+
+
+def _places(cells: str, cluster: str | None) -> dict[str, Any]:
+    """Where replications are kept and run, as `simulate` takes it."""
     from slabdes.study.cells import usual_folder
 
-    more |= {"cells": cells or usual_folder(), "executor": cluster}
-    return simulate(experiment, out=out, jobs=jobs, resume=resume, progress=progress, **more)
+    return {"cells": cells or usual_folder(), "executor": cluster}
 
 
 def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad | None, assumed: Sequence[str]) -> None:

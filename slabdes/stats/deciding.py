@@ -51,26 +51,26 @@ class Precision:
         half = interval.half_width
         return half is not None and interval.n >= self.fewest and half <= self.relative * abs(interval.value)
 
-    def more(self, intervals: Sequence[Interval]) -> int:
-        """How many replications to add now, so that all intervals get there; 0 if they are, or if there are `most`.
+    def more(self, intervals: Sequence[Interval], made: int) -> int:
+        """How many replications to add now, so that all intervals get there; 0 if they are, or if `most` are `made`.
 
-        All intervals are of the same replications. The number is what the spread so far asks for (Law, Simulation Modeling and
-        Analysis, 5th ed. 2015, 9.4.1), but no more than doubles them.
+        Intervals are of the same replications, of which some may not have a measure. The number is what the spread so far asks
+        for (Law, Simulation Modeling and Analysis, 5th ed. 2015, 9.4.1), but no more than doubles them.
         """
-        n = min((interval.n for interval in intervals), default=0)
-        if n < self.fewest:
-            return self.fewest - n
-        return max((self._lacking(interval, min(_GROWTH * n, self.most)) for interval in intervals), default=0)
+        if made < self.fewest:
+            return self.fewest - made
+        room = min((_GROWTH - 1) * made, self.most - made)
+        return max((self._lacking(interval, room) for interval in intervals), default=0) if room > 0 else 0
 
-    def _lacking(self, interval: Interval, cap: int) -> int:
-        """The replications, up to `cap` in all, with which an interval of the same spread would be narrow enough."""
+    def _lacking(self, interval: Interval, room: int) -> int:
+        """How many more, up to `room`, with which an interval of the same spread would be narrow enough."""
         n, half, aim = interval.n, interval.half_width, self.relative * abs(interval.value)
-        if half is None or self.reached(interval) or cap <= n:
-            return max(cap - n, 0) if half is None else 0
+        if half is None or self.reached(interval):
+            return room if half is None else 0
         deviation = half / half_width(1.0, n, interval.confidence)
-        return (
-            bisect_left(range(n + 1, cap), True, key=lambda wanted: half_width(deviation, wanted, interval.confidence) <= aim) + 1
-        )
+        counts = range(max(n + 1, self.fewest), n + room)
+        enough = bisect_left(counts, True, key=lambda wanted: half_width(deviation, wanted, interval.confidence) <= aim)
+        return min(counts.start + enough - n, room)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -19,10 +19,10 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Final
 
-from slabdes.errors import CheckFailed, InputError, SlabdesError, one_line
+from slabdes.errors import InputError, SlabdesError, one_line
 from slabdes.results.manifest import counting_versions, version_of
 from slabdes.study.inputs import sources
-from slabdes.study.workers import POLL_SECONDS, Begin, Hands, Result, Runnable, portable
+from slabdes.study.workers import POLL_SECONDS, Begin, Hands, Result, Runnable, is_of_task, portable
 
 UNKNOWN_WORKERS: Final = 32
 """Workers of an executor that does not say how many it has (a choice)."""
@@ -30,7 +30,10 @@ AHEAD: Final = 2
 """Tasks a worker that are handed over at a time: one that it works on, one that waits; the others may be another process's."""
 COUNT_SECONDS: Final = 2.0
 """How often workers are counted."""
-GONE: Final = "finished replications are kept, go on with --resume"
+
+
+class Lost(SlabdesError):
+    """An executor has no workers any more, for good. What is kept of what they had finished, others know."""
 
 
 class Hired:
@@ -65,7 +68,7 @@ class Borrowed:
         self._room, self._counted = 0, -math.inf
 
     def run(self, tasks: Sequence[Runnable[Result]], report: Callable[[int], None], begin: Begin) -> Iterator[tuple[int, Result]]:
-        """See `workers.Hands`. Raises CheckFailed where workers are lost for good."""
+        """See `workers.Hands`. Raises Lost where workers are lost for good."""
         left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
         flying: dict[Future[Result], int] = {}
         finished = 0
@@ -74,34 +77,29 @@ class Borrowed:
                 while left and len(flying) < self._most():
                     number = left.popleft()
                     if begin(number):
-                        flying[self._executor.submit(work, tasks[number], self._code)] = number
+                        with _asked():
+                            flying[self._executor.submit(work, tasks[number], self._code)] = number
                 if not flying:
                     return
                 # Those that have failed last: what has ended beside them is not lost.
                 for future in sorted(wait(flying, POLL_SECONDS, FIRST_COMPLETED).done, key=_has_failed):
                     number = flying.pop(future)
-                    result = future.result()
+                    with _asked():
+                        result = future.result()
                     finished += tasks[number].operations
                     yield number, result
                 report(finished)
-        except SlabdesError:
-            raise
-        except (BrokenExecutor, CancelledError) as error:
-            raise CheckFailed(f"{lost(error)}; {GONE}") from None
-        except Exception as error:
-            # Dask's own, which need not be there to be named.
-            if type(error).__module__.partition(".")[0] in ("distributed", "dask"):
-                raise CheckFailed(f"{lost(error)}; {GONE}") from None
-            raise
         finally:
-            for future in flying:
-                future.cancel()
+            with contextlib.suppress(OSError):
+                for future in flying:
+                    future.cancel()
 
     def _most(self) -> int:
         """How many tasks may be handed over."""
         now = time.monotonic()
         if now - self._counted > COUNT_SECONDS:
-            self._room, self._counted = AHEAD * max(self._workers(), 1), now
+            with _asked():
+                self._room, self._counted = AHEAD * max(self._workers(), 1), now
         return self._room
 
 
@@ -109,10 +107,23 @@ def _has_failed(future: Future[Any]) -> bool:
     return future.cancelled() or future.exception() is not None
 
 
-def lost(error: BaseException) -> str:
-    """What to say of workers that are gone."""
-    why = "".join(one_line([str(error)], 120))
-    return f"the executor has lost its workers ({type(error).__name__}{f': {why}' if why else ''})"
+@contextlib.contextmanager
+def _asked() -> Iterator[None]:
+    """Raises Lost for what an executor itself raises once its workers are gone; a task's error is raised as it is."""
+    try:
+        yield
+    except SlabdesError:
+        raise
+    except Exception as error:
+        # Dask's own need not be there to be named; it cannot be asked, too, once its scheduler is gone.
+        own = isinstance(error, (BrokenExecutor, CancelledError)) or type(error).__module__.split(".")[0] in (
+            "distributed",
+            "dask",
+        )
+        if not own and (not isinstance(error, OSError) or is_of_task(error)):
+            raise
+        why = "".join(one_line([str(error)], 120))
+        raise Lost(f"the executor has lost its workers ({type(error).__name__}{f': {why}' if why else ''})") from None
 
 
 def workers_of(executor: Executor) -> int:

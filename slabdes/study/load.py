@@ -17,6 +17,7 @@ from slabdes.engine.setup import nodes_of_dump
 from slabdes.machine import presets_with
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
+from slabdes.study.cluster import Where
 from slabdes.study.plan import PlannedPoint, plan_with
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
@@ -78,11 +79,14 @@ def run_loads(
     phase: Phase | None = None,
     out: Path | None = None,
     resume: bool = False,
+    cells: Path | None = None,
+    executor: Where = None,
     each: Callable[[Loads], object] | None = None,
 ) -> Loads:
     """Run a replay at each load; the one at which it was run before, with as many replications, is not run again.
 
-    `out` and `resume` are as `run_study` has them: the loads are a sweep. `each` hears what there is whenever a load has ended.
+    `out`, `resume`, `cells` and `executor` are as `run_study` has them: the loads are a sweep. `each` hears what there
+    is whenever a load has ended.
     """
     (point,) = plan_with(experiment, spools, phase)
     loads = plan_loads(point, whole)
@@ -105,6 +109,7 @@ def run_loads(
             each(so_far())
 
     options: dict[str, Any] = {"jobs": jobs, "phase": phase, "spools": spools, "out": out, "resume": resume}
+    options |= {"cells": cells, "executor": executor}
     run = run_study(parse_experiment(raw, "load"), each=ended, **options)
     frames |= {load: run.frames.of_points([number]) for number, load in enumerate(wanted)}
     return so_far()

@@ -46,7 +46,8 @@ class UntilPrecise:
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added. Raises InputError for a measure that no point has."""
-        return self.precision.more([one for measure in self.measures for one in self._intervals(frames, measure).values()])
+        found = [one for measure in self.measures for one in self._intervals(frames, measure).values()]
+        return self.precision.more(found, int(frames.points["replications"][0]))
 
     def known(self, frames: Frames) -> list[Known]:
         """How each measure is known where it is known least."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.cells import Known
 from slabdes.study.cluster import Where, check_where, hands
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
-from slabdes.study.executors import Hired
+from slabdes.study.executors import Hired, Lost
 from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
@@ -128,12 +128,21 @@ def run_study(
 
 
 def _kept_nowhere(study: _Study) -> Run:
-    with scratch_folder() as folder:
+    with _kept(lambda: study.has_cells, "finished replications are cells, the same again goes on"), scratch_folder() as folder:
         if not study.in_rounds:
             return study.run(folder, None)
         # Replications are kept from one round to the next.
         with working_folder(folder / "rounds") as working:
             return study.run(working.new(), open_partial(working, study.identity, resume=False))
+
+
+@contextmanager
+def _kept(is_kept: Callable[[], bool], words: str) -> Iterator[None]:
+    """Let an executor that has lost its workers say what is kept of what they had finished, if it is."""
+    try:
+        yield
+    except Lost as error:
+        raise Lost(f"{error}; {words}" if is_kept() else str(error)) from None
 
 
 def _kept_at(study: _Study, out: Path, resume: bool, draw: Draw | None) -> Run:
@@ -143,7 +152,8 @@ def _kept_at(study: _Study, out: Path, resume: bool, draw: Draw | None) -> Run:
     with working_folder(out) as working:
         partial = open_partial(working, study.identity, resume=resume)
         try:
-            run = study.run(working.new(), partial)
+            with _kept(lambda: bool(partial.done), "finished replications are kept, go on with --resume"):
+                run = study.run(working.new(), partial)
             with input_errors(out):
                 folder = working.new()
                 fill_run(
@@ -167,7 +177,13 @@ def _finished(study: _Study, out: Path, resume: bool) -> Run | None:
         return None
     with working_folder(out) as working:
         Partial(working).remove()
-    return run_of(*read_run(out)) if resume else None
+    if not resume:
+        return None
+    run = run_of(*read_run(out))
+    if lacking := study.lacking(run):
+        allowed = "another --out, for which replications that are cells are not run again"
+        raise InputError(str(out), f"finished with {manifest.replications} replications, {lacking}", allowed)
+    return run
 
 
 def _add_to_folder(run: Run, draw: Draw | None, log: Path, folder: Path, phase: Phase | None) -> None:
@@ -198,8 +214,15 @@ class _Study:
         self._experiment, self._jobs, self.phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
         points = [point for _settings, point in expand(experiment)]
-        self.inputs = Inputs(points)
+        self.inputs, self._replications = Inputs(points), points[0].replications
         self.logs, self.in_rounds = any(point.log for point in points), until is not None
+        self.has_cells = cells is not None
+
+    def lacking(self, run: Run) -> str:
+        """What a finished run of this study has otherwise than is asked for now, if it has."""
+        if self._until is not None:
+            return "fewer than is asked for now" if self._until(run.frames) > 0 else ""
+        return "" if run.manifest.replications == self._replications else f"{self._replications} are asked for now"
 
     @property
     def identity(self) -> dict[str, Any]:

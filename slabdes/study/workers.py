@@ -277,11 +277,19 @@ class _Counted:
             self._pipe.send((_Said.COUNTED, done))
 
 
+_NOTE: Final = "in a worker process:\n"
+
+
+def is_of_task(error: BaseException) -> bool:
+    """Whether an exception came from a task, as `portable` made it."""
+    return any(note.startswith(_NOTE) for note in getattr(error, "__notes__", ()))
+
+
 def portable(error: BaseException) -> BaseException:
     """The exception as the parent can raise it; a bug's says where it happened."""
     where = "".join(traceback.format_exception(error))
     if not isinstance(error, SlabdesError):
-        error.add_note(f"in a worker process:\n{where}")
+        error.add_note(f"{_NOTE}{where}")
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

@@ -17,6 +17,7 @@ from commands import Slabdes, runner
 from slabdes.errors import InputError
 from slabdes.results.partial import Partial
 from slabdes.signals import Ended, line
+from slabdes.study import load, run
 
 FIELDS = "bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
 OPTIONS = ("--machine", "uma-4", "--allocator", "6.1", "--jobs", 1, "--engine", "reference", "--out", "out")
@@ -44,6 +45,21 @@ def ended_after(count: int, error: BaseException, monkeypatch: pytest.MonkeyPatc
             raise error
 
     monkeypatch.setattr(Partial, "save", counted)
+
+
+def test_loads_take_cells_and_are_run_where_the_recorded_one_is(replay: Slabdes, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def refused(_experiment: Any, **options: Any) -> Any:
+        asked.append(options)
+        raise InputError("loads", "asked for")
+
+    hands = run.hands
+    monkeypatch.setattr(run, "check_where", lambda where: None)
+    monkeypatch.setattr(run, "hands", lambda where, jobs: hands(None, jobs))
+    monkeypatch.setattr(load, "run_study", refused)
+    assert "loads: asked for" in replay("--cells", "cells", "--cluster", "tcp://h:1", "--no-figures").err
+    assert [(options["cells"], options["executor"]) for options in asked] == [(Path("cells"), "tcp://h:1")]
 
 
 @pytest.mark.parametrize("error", [InputError("disk", "full"), Ended()], ids=repr)

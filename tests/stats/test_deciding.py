@@ -21,7 +21,7 @@ def replicated(precision: Precision, random: np.random.Generator) -> Interval:
     """The mean of exponential values of mean 1, stopped when it is precise enough."""
     values: list[float] = []
     interval = Interval(0.0, None, 0, 0.95)
-    while more := precision.more([interval]):
+    while more := precision.more([interval], len(values)):
         values.extend(random.exponential(1.0, more))
         interval = mean_interval(values)
     return interval
@@ -43,19 +43,27 @@ def test_stopping_when_it_is_precise_enough_biases_little_and_holds_nearly_as_of
 
 def test_a_minimum_of_replications_is_made_before_the_first_look_and_a_cap_ends_it() -> None:
     precision = Precision(0.01, most=12)
-    assert precision.more([]) == FEWEST
-    assert precision.more([mean_interval([1.0, 1.0])]) == FEWEST - 2
+    assert precision.more([], 0) == FEWEST
+    assert precision.more([mean_interval([1.0, 1.0])], 2) == FEWEST - 2
     rough = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert precision.more([rough]) == 5  # doubled, not the hundreds that it takes
-    assert precision.more([mean_interval([1.0, 2.0, 3.0, 4.0, 5.0] * 2)]) == 2
-    assert precision.more([mean_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0] * 2)]) == 0
+    assert precision.more([rough], 5) == 5  # doubled, not the hundreds that it takes
+    assert precision.more([mean_interval([1.0, 2.0, 3.0, 4.0, 5.0] * 2)], 10) == 2
+    assert precision.more([mean_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0] * 2)], 12) == 0
+
+
+def test_replications_without_the_measure_count_up_to_the_cap() -> None:
+    precision = Precision(0.0001, most=12)
+    for rare in (mean_interval([1.0]), mean_interval([1.0, 2.0]), mean_interval([1.0, 1.0])):
+        assert precision.more([rare], 3) == 2
+        assert 1 <= precision.more([rare], 5) <= 5
+        assert [precision.more([rare], made) for made in (11, 12, 13)] == [1, 0, 0]
 
 
 def test_the_widest_of_several_intervals_decides_how_many_more() -> None:
     precision = Precision(0.05, most=1_000)
     fine, rough = mean_interval([10.0, 10.1] * 10), mean_interval([10.0, 14.0] * 10)
-    assert precision.more([fine]) == 0
-    assert precision.more([fine, rough]) == precision.more([rough]) > 0
+    assert precision.more([fine], 20) == 0
+    assert precision.more([fine, rough], 20) == precision.more([rough], 20) > 0
 
 
 @pytest.mark.parametrize(

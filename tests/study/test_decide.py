@@ -120,6 +120,16 @@ def test_it_is_gone_on_with_after_an_interruption(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run/manifest.json").read_text())["replications"] == 10
 
 
+def test_what_was_left_open_is_not_the_answer_where_more_replications_are_asked_for(tmp_path: Path) -> None:
+    def again(most: int, **options: Any) -> slabdes.Decided:
+        return slabdes.decide(BASE, {"seed": 1}, {"seed": 2}, "alloc.mean", most=most, out=tmp_path / "run", **options)
+
+    assert again(5).outcome is Outcome.OPEN
+    assert again(5, resume=True).outcome is Outcome.OPEN
+    with pytest.raises(InputError, match="finished with 5 replications, fewer than is asked for now"):
+        again(20, resume=True)
+
+
 def test_every_part_of_a_time_has_its_words() -> None:
     often = BASE | {"interrupts": {"mean_ns": 2000.0}}
     decided = slabdes.decide(often, {"interrupts.work_ns": 100.0}, {"interrupts.work_ns": 5000.0}, "operations/s", most=5)

@@ -22,9 +22,9 @@ from tasks import DieOnce, Refuse, Square
 
 import slabdes
 from slabdes.config import parse_experiment
-from slabdes.errors import CheckFailed, InputError
-from slabdes.study import cluster
-from slabdes.study.executors import UNKNOWN_WORKERS, Borrowed, code_here, work, workers_of
+from slabdes.errors import InputError
+from slabdes.study import cluster, executors
+from slabdes.study.executors import UNKNOWN_WORKERS, Borrowed, Lost, code_here, work, workers_of
 from slabdes.study.run import run_study
 
 TESTS = Path(__file__).parents[1]
@@ -82,11 +82,67 @@ def test_an_error_of_a_task_is_raised_as_it_is(threads: ThreadPoolExecutor) -> N
 def test_workers_lost_for_good_end_a_study_in_a_line_and_it_is_gone_on_with_elsewhere(tmp_path: Path) -> None:
     asked, out = parse_experiment(SWEEP, "test"), tmp_path / "out"
     told = r"^the executor has lost its workers \(BrokenExecutor: one was ended\); finished replications are kept, .* --resume$"
-    with pytest.raises(CheckFailed, match=told):
+    with pytest.raises(Lost, match=told) as error:
         run_study(asked, out=out, executor=Shaky(4))
+    assert error.value.exit_code == 2
     left = Shaky(2)
     assert run_study(asked, out=out, resume=True, executor=left).digest == run_study(asked).digest
     assert left.good == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "good", "words"),
+    [({}, 4, ""), ({"out": "out"}, 0, ""), ({"cells": "cells"}, 4, "; finished replications are cells, the same again goes on")],
+)
+def test_only_replications_that_are_kept_are_said_to_be(
+    options: dict[str, str], good: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Lost) as error:
+        slabdes.simulate(SWEEP, executor=Shaky(good), **options)
+    assert str(error.value) == f"the executor has lost its workers (BrokenExecutor: one was ended){words}"
+
+
+class Unheard(Shaky):
+    """Dask's executor once the scheduler is gone, asked to do `what`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(3)
+        self.what = what
+
+    def submit(self, fn: Callable[..., Any], /, *given: Any, **more: Any) -> Future[Any]:
+        if self.what == "submit" and not self.good:
+            raise OSError("Timed out trying to connect to tcp://h:1 after 30 s")
+        future = Future() if self.what == "result" and not self.good else super().submit(fn, *given, **more)
+        if not future.done():
+            future.set_exception(TimeoutError("Timed out trying to connect to tcp://h:1 after 30 s"))
+        return future
+
+    def workers(self) -> int:
+        if self.what == "count" and not self.good:
+            raise OSError("Timed out trying to connect to tcp://h:1 after 30 s")
+        return 1
+
+
+@pytest.mark.parametrize("what", ["submit", "result", "count"])
+def test_a_scheduler_that_is_gone_is_told_as_lost_workers(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "COUNT_SECONDS", 0)
+    gone = Unheard(what)
+    told = r"^the executor has lost its workers \((OS|Timeout)Error: Timed out trying to connect to tcp://h:1 after 30 s\)$"
+    with pytest.raises(Lost, match=told):
+        list(Borrowed(gone, gone.workers).run([Square(number) for number in range(8)], lambda done: None, everything))
+
+
+class Unreadable(Square):
+    """A task that fails with an OSError of its own."""
+
+    def run(self, progress: Callable[[int], None]) -> int:
+        raise FileNotFoundError("of the task")
+
+
+def test_a_task_s_own_failure_is_no_lost_worker(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(FileNotFoundError, match="of the task"):
+        list(Borrowed(threads).run([Unreadable(1)], lambda done: None, everything))
 
 
 @pytest.mark.parametrize("name", ["slabdes", "Python", "numpy", "sources"])

@@ -40,6 +40,27 @@ def test_what_cannot_be_reached_ends_with_the_most() -> None:
     assert run.manifest.replications == 7
 
 
+def test_replications_that_lack_a_measure_count_and_the_most_holds(tmp_path: Path) -> None:
+    rare = BASE | {"machine": {"preset": "numa-2x4", "cpus": 1}, "workload": {"kind": "mix", "operations": 3, "live": 2}}
+    run = slabdes.simulate(rare, precision=0.0001, measures=["free.mean"], most=6)
+    counts = [interval.n for interval in intervals(run.frames, "free_mean_ns").values()]
+    assert counts and max(counts) < 6
+    assert run.manifest.replications == 6
+
+
+def test_a_finished_run_is_not_taken_for_one_with_more_replications(tmp_path: Path) -> None:
+    out, asked = tmp_path / "out", {"measures": ["alloc.mean"], "figures": False}
+    first = slabdes.simulate(BASE, precision=0.5, out=out, **asked)
+    assert first.manifest.replications == 5
+    assert slabdes.simulate(BASE, precision=0.6, out=out, resume=True, **asked).digest == first.digest
+    told = r"out: finished with 5 replications, fewer than is asked for now; allowed: another --out"
+    with pytest.raises(InputError, match=told):
+        slabdes.simulate(BASE, precision=1e-6, most=20, out=out, resume=True, **asked)
+    slabdes.simulate(BASE, precision=1e-6, most=6, out=tmp_path / "six", **asked)
+    with pytest.raises(InputError, match="finished with 6 replications, 5 are asked for now"):
+        slabdes.simulate(BASE | {"replications": 5}, out=tmp_path / "six", resume=True, figures=False)
+
+
 def test_points_that_differ_in_replications_are_refused() -> None:
     with pytest.raises(InputError, match="replications: vary from point to point"):
         slabdes.simulate(BASE | {"sweep": {"replications": [2, 3]}}, precision=0.1)
