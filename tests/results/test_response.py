@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
@@ -18,6 +21,7 @@ from slabdes.measures.knee import load_lines
 from slabdes.measures.names import intervals, measure_of
 from slabdes.plots.response import loads_figure, response_figure
 from slabdes.results import metrics
+from slabdes.results.response import growing
 
 HOLD_NS, CPUS = 100.0, 4
 BASE: dict[str, Any] = {"machine": {"preset": "uma-4"}, "engine": "reference", "replications": 2}
@@ -81,6 +85,30 @@ def test_one_point_beyond_what_is_served_says_so(loads: Study) -> None:
         answer(view_of(loads.point(len(RATES) - 1)))
     )
     assert "More arrives" not in " ".join(answer(view_of(loads.point(0))))
+
+
+def queues(rho: float, operations: int, cpus: int) -> Any:
+    """The share of 60 replications said to grow; each CPU a queue of its own (Lindley's recursion), times exponential."""
+    draws = np.random.default_rng(7)
+    shape = (operations, 60, cpus)
+    gaps, served = draws.exponential(1 / rho, shape), draws.exponential(1, shape)
+    late, most = np.zeros(shape[1:]), np.zeros(shape[1:])
+    for gap, before in zip(gaps[1:], served, strict=False):
+        late = np.maximum(0, late + before - gap)
+        most = np.maximum(most, late)
+    ends = (gaps.sum(axis=0) + late + served[-1]).max(axis=1)
+    every = [(run, cpu) for run in range(60) for cpu in range(cpus)]
+    made = pl.DataFrame({"point": 0, "replication": [run for run, _ in every], "allocs": operations})
+    made = made.with_columns(frees=0, skipped=0, sections=0, late_last_ns=late.ravel(), late_most_ns=most.ravel())
+    runs = pl.DataFrame({"point": 0, "replication": range(60), "elapsed_ns": ends})
+    return growing(SimpleNamespace(cpus=made, runs=runs))["growing"].item()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cpus", [8, 48])
+@pytest.mark.parametrize("operations", [1000, 2000])
+def test_a_queue_that_is_served_is_hardly_ever_said_to_grow_and_one_that_is_not_nearly_always(operations: int, cpus: int) -> None:
+    assert max(queues(rho, operations, cpus) for rho in (0.8, 0.9)) < 0.05
+    assert queues(1.2, operations, cpus) > 0.9
 
 
 def test_a_closed_run_has_none_and_says_nothing_of_them() -> None:
