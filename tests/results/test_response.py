@@ -16,6 +16,7 @@ from slabdes import Run, Study, compare, simulate, sweep
 from slabdes.answers.answer import answer
 from slabdes.answers.tables import TABLES, view_of
 from slabdes.errors import InputError
+from slabdes.measures.causes import causes
 from slabdes.measures.estimates import Estimated
 from slabdes.measures.knee import load_lines
 from slabdes.measures.names import intervals, measure_of
@@ -144,7 +145,10 @@ def test_response_times_are_measures_that_are_compared_and_asked_for_by_name(loa
     assert measure_of("section-response.p99") == "section-response_p99_ns"
     told = intervals(loads.frames, "section-response_p99_ns")
     assert [told[point].value for point in told] == loads.response_times()["p99_ns"].to_list()
-    change = compare(loads.point(0), loads.point(3)).difference("section-response_mean_ns")
+    compared = compare(loads.point(0), loads.point(3))
+    change = compared.difference("section-response_mean_ns")
+    because = causes(*compared.pairs[0].spent, "section", arrived=True)
+    assert because.mean.change == pytest.approx(change.value) and because.parts[0].name in ("late", "lock_wait")
     assert change.value == pytest.approx(told_mean(loads, 3) - told_mean(loads, 0))
     closed = intervals(example_frames(), "alloc-response_p99_ns")
     assert closed == {}
