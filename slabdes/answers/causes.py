@@ -11,8 +11,10 @@ from typing import Final
 
 from slabdes.answers.figures import listed, lock_name
 from slabdes.answers.figures import share as share_of
-from slabdes.measures.causes import Accounts, Share, Split, causes
+from slabdes.measures.causes import LATE, Accounts, Share, Split, causes
+from slabdes.measures.compare import Compared
 from slabdes.measures.estimates import Row
+from slabdes.measures.names import HIGHER_IS_BETTER, RATES, RESPONSE
 from slabdes.results.text import time_text
 
 LEAST_CONTENDED: Final = 0.05
@@ -51,6 +53,7 @@ PART_WORDS: Final = PARTS | {
     "lock_wait": "waiting for locks",
     "handoff": "the hand-over of locks",
     "interrupts": "interrupts taken meanwhile",
+    LATE: "waiting to be begun",
 }
 """What the parts of an operation's time are."""
 _OPERATIONS: Final = {"alloc": "an allocation", "free": "a free", "section": "a critical section"}
@@ -91,18 +94,27 @@ def opposed(op: str, before: Split, after: Split, waiting: float) -> str:
     return f"{told}; {too} a {share} share of CPU time since the rest {moves} more."
 
 
-def why(sides: tuple[Accounts, Accounts], measure: str) -> Iterator[str]:
-    """What an operation's mean time changes by: percentiles have no parts. Of all operations, where the measure is of none."""
-    op = measure.partition("_")[0]
-    found = causes(*sides, op if op in _OPERATIONS else None)
+def why(sides: tuple[Accounts, Accounts], row: Compared) -> Iterator[str]:
+    """What an operation's mean time changes by, where that is why a measure changes: percentiles have no parts.
+
+    Of all operations for rates; nothing for upkeep and interrupts, which are no operations.
+    """
+    who = row.measure.partition("_")[0]
+    op, arrived = who.removesuffix(RESPONSE), who.endswith(RESPONSE)
+    if row.measure not in RATES and op not in _OPERATIONS:
+        return
+    found = causes(*sides, op if op in _OPERATIONS else None, arrived)
     mean = found.mean
     if not mean.change:
         return
-    who = _OPERATIONS.get(op, "an operation")
-    told = f"Why: {who} takes {_change(mean.change)} on average ({time_text(mean.first)}, then {time_text(mean.second)})"
+    told = f"{_OPERATIONS.get(op, 'an operation')} takes {_change(mean.change)} on average{' from its arrival on' * arrived}"
+    told += f" ({time_text(mean.first)}, then {time_text(mean.second)})"
+    if mean.change * row.difference.value * (-1 if row.measure in HIGHER_IS_BETTER else 1) < 0:
+        yield f"The mean does not tell why, it goes the other way: {told}."
+        return
     parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(found.parts, mean)]
     paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(found.paths, mean)]
-    yield f"{told}; {listed(parts)}; by path, {listed(paths)}."
+    yield f"Why: {told}; {listed(parts)}" + ("." if arrived else f"; by path, {listed(paths)}.")
 
 
 def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:

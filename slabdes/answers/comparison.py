@@ -95,7 +95,7 @@ def comparison_answer(compared: Comparison) -> list[str]:
     if all(not one.difference.value for one in compared.rows):
         return [_which(compared, pair, measure)]
     known = pair.row(measure)
-    because = why(pair.spent, measure) if known is not None and verdict(known) else ()
+    because = why(pair.spent, known) if known is not None and verdict(known) else ()
     told = [*because, *lock_sentence(compared, pair), *_times(pair), *_opposed(pair)]
     return [_which(compared, pair, measure), *told, _not_told(compared)]
 

@@ -33,7 +33,7 @@ def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks:
     assert row is not None
     told = [_which(compared, row, outcome, looks), _cost(compared, looks)]
     if outcome in (Outcome.HIGHER, Outcome.LOWER):
-        told += [*why(compared.pairs[0].spent, measure), *lock_sentence(compared, compared.pairs[0])]
+        told += [*why(compared.pairs[0].spent, row), *lock_sentence(compared, compared.pairs[0])]
     return [*told, _not_told(compared, outcome, looks)]
 
 
@@ -53,11 +53,11 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
 
 
 def relative_text(row: Compared) -> str:
-    """The difference in per cent of the first side, with its interval; a share's in points."""
-    change = row.difference
-    if row.measure == "share_waiting" or not row.first.value or change.low is None or change.high is None:
+    """The ratio's excess over 1 in per cent, with its interval; without one the difference, and a share's in points."""
+    times = row.ratio
+    if row.measure == "share_waiting" or times is None or times.low is None or times.high is None:
         return f"a difference of {change_text(row)}"
-    low, value, high = (100 * part / row.first.value for part in (change.low, change.value, change.high))
+    low, value, high = (100 * (part - 1) for part in (times.low, times.value, times.high))
     return f"{value:+.1f} % (between {low:+.1f} and {high:+.1f} %)"
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from slabdes.answers.figures import count, point_name, time
 from slabdes.answers.tables import View
 from slabdes.measures.estimates import Row
-from slabdes.measures.knee import Line, load_lines
+from slabdes.measures.knee import Line, load_lines, overloaded
 from slabdes.results.text import count_text
 
 MOST_LINES: Final = 3
@@ -33,7 +33,7 @@ def response_answer(view: View, point: int) -> Iterator[str]:
     lines = load_lines(view.figures)
     for line in lines[:MOST_LINES]:
         yield _knee(view, line, len(lines) > 1)
-    if not lines and rows[0]["growing"]:
+    if not lines and overloaded(rows[0]):
         runs = view.run.manifest.replications
         grows = f"the backlog grows to the end in {round(rows[0]['growing'] * runs)} of {runs} replication{'s' * (runs != 1)}"
         yield f"More arrives than is served: {grows}, and response times depend on how long the run is."

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from slabdes.allocator.tunables import alien_limit
-from slabdes.engine.records import CacheRecord, CpuRecord
+from slabdes.engine.records import CacheRecord, CpuRecord, backlog_grows
 from slabdes.units import ps_to_ns
 from slabdes.workload.programs import Recorded
 
 BUSY: Final = 20
 """A CPU that thinks for less than one part in so many of its time is saturated (assumed)."""
-LATE: Final = 100
-"""A backlog counts if it is longer than one part in so many of the trace (assumed)."""
 LISTED: Final = 3
 """Caches that are told of, those with most objects first."""
 
@@ -36,7 +34,7 @@ def _backlog(recorded: Recorded, cpus: Sequence[CpuRecord]) -> Iterator[str]:
     mean = sum(cpu.late_total for cpu in cpus) // max(steps, 1)
     most = max((cpu.late_most for cpu in cpus), default=0)
     yield f"backlog: operations began {_time(mean)} after their recorded times on average, {_time(most)} at most"
-    growing = [cpu for cpu in cpus if cpu.late_last * LATE > recorded.span_ps and 2 * cpu.late_last >= cpu.late_most]
+    growing = [cpu for cpu in cpus if backlog_grows(cpu.late_last, cpu.late_most, recorded.span_ps)]
     if growing:
         worst = max(growing, key=lambda cpu: cpu.late_last)
         yield (

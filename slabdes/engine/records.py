@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
 from slabdes.paths.outcome import Path as Path
@@ -187,6 +187,19 @@ class CpuRecord:
     late_total: int = 0
     late_most: int = 0
     late_last: int = 0
+
+
+LATE: Final = 20
+"""A backlog grows if its CPU's last operation begins late by more than one part in so many of the run (assumed)."""
+
+
+def backlog_grows(last: Any, most: Any, elapsed: Any) -> Any:
+    """Whether a CPU's backlog grows to the end: late then by a fair share of the run, and about as late as it ever was.
+
+    Of numbers or of columns, by one rule. Where less arrives than is served, now and then a CPU of many ends so by chance:
+    whoever judges a run asks for half of its CPUs.
+    """
+    return (last * LATE > elapsed) & (4 * last >= 3 * most)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where the difference between two points lies: the parts of an operation's mean time on both sides, and its paths.
 
-Parts add up to the mean, and so do paths. Leaves out percentiles, which no parts add up to.
+Parts add up to the mean, and so do paths; of times from arrivals, waiting to be begun is a part. Leaves out percentiles, which no
+parts add up to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from slabdes.results.frames import SPENT_PARTS, Frames
+from slabdes.results.response import response
 
 Split = Mapping[str, Mapping[str, float]]
 """Of each operation, ns of its mean time that each of SPENT_PARTS takes."""
@@ -17,15 +20,21 @@ Split = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Account:
-    """All operations of one kind: how many, and the time of all of them in ns by part and by path."""
+    """All operations of one kind: how many, and the time of all of them in ns by part and by path.
+
+    `late`: by how many ns their mean time is longer from arrivals on; 0 where none arrives.
+    """
 
     count: int
     parts: Mapping[str, float]
     paths: Mapping[str, float]
+    late: float = 0.0
 
 
 Accounts = Mapping[str, Account]
 """By operation."""
+LATE: Final = "late"
+"""The part of a time from its arrival on that an operation waits to be begun."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,13 @@ def accounts(frames: Frames) -> dict[int, Accounts]:
     by = ["point", "op", "path"]
     rows = frames.spent.group_by(by, maintain_order=True).agg(pl.col(columns).sum())
     counts = frames.operations.group_by("point", "op", maintain_order=True).agg(pl.col("count").sum())
+    late = {(row["point"], row["op"]): row["late_ns"] for row in response(frames).iter_rows(named=True)}
     found: dict[int, dict[str, Account]] = {point: {} for point in frames.point_numbers()}
     for point, op, count in counts.iter_rows():
         mine = rows.filter(pl.col("point") == point, pl.col("op") == op)
         parts = {part: float(mine[column].sum()) for part, column in zip(SPENT_PARTS, columns, strict=True)}
         paths = {f"{op} {path}": float(sum(times)) for path, *times in mine.select("path", *columns).iter_rows()}
-        found[point][op] = Account(int(count), parts, paths)
+        found[point][op] = Account(int(count), parts, paths, late.get((point, op), 0.0))
     return dict(found)
 
 
@@ -73,9 +83,14 @@ def splits(told: Accounts) -> Split:
     return {op: {part: time / max(one.count, 1) for part, time in one.parts.items()} for op, one in told.items()}
 
 
-def causes(first: Accounts, second: Accounts, op: str | None = None) -> Causes:
-    """What makes the difference between two sides, of the operations `op` ("alloc", "free", "section") or of all."""
+def causes(first: Accounts, second: Accounts, op: str | None = None, arrived: bool = False) -> Causes:
+    """What makes the difference between two sides, of the operations `op` ("alloc", "free", "section") or of all.
+
+    `arrived`: from arrivals on, of an operation; paths have none of the part LATE then.
+    """
     (one, one_paths), (other, other_paths) = (_means(side, op) for side in (first, second))
+    if op and arrived:
+        one, other = ({**parts, LATE: side[op].late} for parts, side in ((one, first), (other, second)))
     mean = Share("mean", sum(one.values()), sum(other.values()))
     return Causes(mean, _ranked(one, other), _ranked(one_paths, other_paths))
 

@@ -18,6 +18,8 @@ from slabdes.results.response import RATE, loads
 
 LEAST_LOADS: Final = 3
 """Of a line on which a knee can be seen."""
+MAJORITY: Final = 0.5
+"""Of a point's replications: where the backlog grows in more of them, more arrives than is served."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Line:
     """The loads of one line of a sweep, from the least offered on, and what is known of their knee.
 
     `knee` is its place among `rows`, `low` and `high` the least and greatest of the single replications' own. `carried`: the
-    place of the greatest load up to which no replication's backlog grows; None where the least one's does.
+    place of the greatest load up to which the backlog grows in no majority of replications; None where the least one's does.
     """
 
     rows: tuple[Row, ...]
@@ -56,11 +58,16 @@ def load_lines(figures: Estimated) -> list[Line]:
     return [_line(rows, alone) for rows in lines.values() if len({row["offered_per_s"] for row in rows}) >= LEAST_LOADS]
 
 
+def overloaded(row: Row) -> bool:
+    """Whether more arrives than is served, by a row of `response` or `loads`."""
+    return bool(row["growing"] > MAJORITY)
+
+
 def _line(rows: Iterable[Row], alone: Mapping[int, Sequence[Mapping[str, Any]]]) -> Line:
     ordered = sorted(rows, key=lambda row: float(row["offered_per_s"]))
     each = [alone[row["point"]] for row in ordered]
     single = [_most_power([runs[number] for runs in each]) for number in range(min(map(len, each)))]
-    growing = next((place for place, row in enumerate(ordered) if row["growing"]), len(ordered))
+    growing = next((place for place, row in enumerate(ordered) if overloaded(row)), len(ordered))
     return Line(tuple(ordered), _most_power(ordered), min(single), max(single), growing - 1 if growing else None)
 
 

@@ -21,8 +21,8 @@ from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.samples import samples_needed
 from slabdes.stats.steady import GROUP, warm_up
 
-WITHOUT: Final = ("burst", "trace")
-"""Kinds of workloads that end as they began: with nothing to settle."""
+WITHOUT: Final = ("burst", "pages", "trace")
+"""Kinds of workloads that end as they began, or in which all is taken before any is given back: with nothing to settle."""
 
 
 def has_steady_state(manifest: Manifest) -> bool:

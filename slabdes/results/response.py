@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from slabdes.engine.records import backlog_grows
 from slabdes.results.frames import OPERATIONS, Frames
 from slabdes.results.metrics import NS_PER_S, labels, ratio, summary
 from slabdes.results.quantiles import QUANTILES, quantiles, within_times
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 RATE: Final = "workload.rate"
 """The key that a sweep of loads varies."""
-LATE: Final = 100
-"""A backlog grows if its CPU's last operation begins late by more than one part in so many of the run (assumed)."""
 
 _RUN: Final = ("point", "replication")
 
@@ -37,7 +36,7 @@ def response(frames: Frames, every: bool = False) -> pl.DataFrame:
         *key, pl.col("mean_ns").alias("service_mean_ns"), pl.col("p99_ns").alias("service_p99_ns")
     )
     named = [*labels(frames).columns, "op", "operations", "mean_ns", *QUANTILES, "max_ns", "not_told"]
-    table = summary(frames.responding(), every).select(named).join(served, on=key).join(_growing(frames), on="point")
+    table = summary(frames.responding(), every).select(named).join(served, on=key).join(growing(frames), on="point")
     late = (pl.col("mean_ns") - pl.col("service_mean_ns")).alias("late_ns")
     ordered = table.select(*table.columns[:-1], late, "growing")
     return ordered.sort("point", pl.col("op").cast(pl.Enum(OPERATIONS)))
@@ -47,8 +46,8 @@ def loads(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point of a sweep of rates, where operations arrive: the point's labels, then figures of all operations together.
 
     offered_per_s (the rate asked for) and operations_per_s (answered a second, a replication's mean); mean_ns, the quantiles and
-    max_ns of response times; growing, the share of replications with a CPU whose backlog grows to the end: what they tell then
-    depends on how long they are; not_told, likewise. No rows where no rates are swept.
+    max_ns of response times; growing, the share of replications in which the backlog grows to the end on half of the
+    CPUs at work or more (see `backlog_grows`): what they tell then X where no rates are swept.
     """
     import polars as pl
 
@@ -67,7 +66,7 @@ def loads(frames: Frames, every: bool = False) -> pl.DataFrame:
     )
     table = labelled.join(sums, on="point").join(quantiles(frames.response, ["point"], every), on="point").join(rates, on="point")
     return (
-        table.join(_growing(frames), on="point")
+        table.join(growing(frames), on="point")
         .sort("point")
         .select(
             *labelled.columns,
@@ -81,11 +80,12 @@ def loads(frames: Frames, every: bool = False) -> pl.DataFrame:
     )
 
 
-def _growing(frames: Frames) -> pl.DataFrame:
-    """A row a point: the share of its replications with a CPU that ends late, and about as late as it ever was."""
+def growing(frames: Frames) -> pl.DataFrame:
+    """A row a point: the share of its replications in which half the CPUs that serve anything have a backlog that grows."""
     import polars as pl
 
-    cpus = frames.cpus.select(*_RUN, "late_last_ns", "late_most_ns").join(frames.runs.select(*_RUN, "elapsed_ns"), on=_RUN)
-    late = (pl.col("late_last_ns") * LATE > pl.col("elapsed_ns")) & (2 * pl.col("late_last_ns") >= pl.col("late_most_ns"))
-    runs = cpus.group_by(_RUN, maintain_order=True).agg(late.any().alias("growing"))
+    at_work = frames.cpus.filter(pl.sum_horizontal("allocs", "frees", "skipped", "sections") > 0)
+    cpus = at_work.select(*_RUN, "late_last_ns", "late_most_ns").join(frames.runs.select(*_RUN, "elapsed_ns"), on=_RUN)
+    late = backlog_grows(pl.col("late_last_ns"), pl.col("late_most_ns"), pl.col("elapsed_ns"))
+    runs = cpus.group_by(_RUN, maintain_order=True).agg((late.mean() >= 0.5).alias("growing"))
     return runs.group_by("point", maintain_order=True).agg(pl.col("growing").cast(pl.Float64).mean())

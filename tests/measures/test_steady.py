@@ -49,7 +49,8 @@ def test_the_warm_up_of_each_replication_is_cut_and_told(logged: tuple[Run, Path
 def test_a_run_without_a_log_says_that_its_warm_up_is_in_its_figures_and_a_burst_has_none(logged: tuple[Run, Path]) -> None:
     run, folder = logged
     assert "the warm-up is in these figures (log = true" in answer(view_of(run))[-1]
-    experiment = run.manifest.experiment | {"workload": {"kind": "burst", "objects": 150}}
-    burst = Run(replace(run.manifest, experiment=experiment), run.frames)
-    assert steady(burst.manifest, burst.frames, folder) == []
-    assert "warm-up" not in " ".join(answer(view_of(burst, folder=folder)))
+    for workload in ({"kind": "burst", "objects": 150}, {"kind": "pages", "operations": 150}):
+        experiment = run.manifest.experiment | {"workload": workload}
+        burst = Run(replace(run.manifest, experiment=experiment), run.frames)
+        assert steady(burst.manifest, burst.frames, folder) == []
+        assert "warm-up" not in " ".join(answer(view_of(burst, folder=folder)))

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
@@ -13,11 +16,13 @@ from slabdes import Run, Study, compare, simulate, sweep
 from slabdes.answers.answer import answer
 from slabdes.answers.tables import TABLES, view_of
 from slabdes.errors import InputError
+from slabdes.measures.causes import causes
 from slabdes.measures.estimates import Estimated
 from slabdes.measures.knee import load_lines
 from slabdes.measures.names import intervals, measure_of
 from slabdes.plots.response import loads_figure, response_figure
 from slabdes.results import metrics
+from slabdes.results.response import growing
 
 HOLD_NS, CPUS = 100.0, 4
 BASE: dict[str, Any] = {"machine": {"preset": "uma-4"}, "engine": "reference", "replications": 2}
@@ -83,6 +88,30 @@ def test_one_point_beyond_what_is_served_says_so(loads: Study) -> None:
     assert "More arrives" not in " ".join(answer(view_of(loads.point(0))))
 
 
+def queues(rho: float, operations: int, cpus: int) -> Any:
+    """The share of 60 replications said to grow; each CPU a queue of its own (Lindley's recursion), times exponential."""
+    draws = np.random.default_rng(7)
+    shape = (operations, 60, cpus)
+    gaps, served = draws.exponential(1 / rho, shape), draws.exponential(1, shape)
+    late, most = np.zeros(shape[1:]), np.zeros(shape[1:])
+    for gap, before in zip(gaps[1:], served, strict=False):
+        late = np.maximum(0, late + before - gap)
+        most = np.maximum(most, late)
+    ends = (gaps.sum(axis=0) + late + served[-1]).max(axis=1)
+    every = [(run, cpu) for run in range(60) for cpu in range(cpus)]
+    made = pl.DataFrame({"point": 0, "replication": [run for run, _ in every], "allocs": operations})
+    made = made.with_columns(frees=0, skipped=0, sections=0, late_last_ns=late.ravel(), late_most_ns=most.ravel())
+    runs = pl.DataFrame({"point": 0, "replication": range(60), "elapsed_ns": ends})
+    return growing(SimpleNamespace(cpus=made, runs=runs))["growing"].item()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cpus", [8, 48])
+@pytest.mark.parametrize("operations", [1000, 2000])
+def test_a_queue_that_is_served_is_hardly_ever_said_to_grow_and_one_that_is_not_nearly_always(operations: int, cpus: int) -> None:
+    assert max(queues(rho, operations, cpus) for rho in (0.8, 0.9)) < 0.05
+    assert queues(1.2, operations, cpus) > 0.9
+
+
 def test_a_closed_run_has_none_and_says_nothing_of_them() -> None:
     frames = example_frames()
     assert not frames.response.height and not frames.responses.height
@@ -116,7 +145,10 @@ def test_response_times_are_measures_that_are_compared_and_asked_for_by_name(loa
     assert measure_of("section-response.p99") == "section-response_p99_ns"
     told = intervals(loads.frames, "section-response_p99_ns")
     assert [told[point].value for point in told] == loads.response_times()["p99_ns"].to_list()
-    change = compare(loads.point(0), loads.point(3)).difference("section-response_mean_ns")
+    compared = compare(loads.point(0), loads.point(3))
+    change = compared.difference("section-response_mean_ns")
+    because = causes(*compared.pairs[0].spent, "section", arrived=True)
+    assert because.mean.change == pytest.approx(change.value) and because.parts[0].name in ("late", "lock_wait")
     assert change.value == pytest.approx(told_mean(loads, 3) - told_mean(loads, 0))
     closed = intervals(example_frames(), "alloc-response_p99_ns")
     assert closed == {}

@@ -45,7 +45,10 @@ def test_a_large_difference_is_decided_at_the_first_look_and_told_with_its_inter
     assert row.difference.confidence == pytest.approx(1 - 0.05 / 3)  # looks at 5, 10 and 20
     which, cost, why, *_lock, _not = sentences(larger)
     assert which.startswith("limit 60 is better than limit 4 in alloc mean: ")
-    assert f"{100 * row.difference.value / row.first.value:+.1f} %" in which
+    times = row.ratio
+    assert times is not None and times.low is not None and times.high is not None
+    low, value, high = (f"{100 * (part - 1):+.1f}" for part in (times.low, times.value, times.high))
+    assert f"{value} % (between {low} and {high} %)" in which
     assert "5 replications of each side" in cost
     assert "1 look;" in cost
     assert why.startswith("Why: an allocation takes ")
