@@ -257,12 +257,18 @@ def told_when_at_work(mark: Path) -> None:
     import slabdes.validation.report
     import slabdes.validation.simulate
 
-    run_tasks, prepare = slabdes.study.run.run_tasks, slabdes.engine.compiled.run.prepare
+    run_tasks, prepare = slabdes.validation.simulate.run_tasks, slabdes.engine.compiled.run.prepare
+    of_a_study = slabdes.study.run._Study._run
     save_figures = slabdes.api.save_figures
 
     def marked(*given: Any) -> Iterator[Any]:
         mark.touch()
         yield from run_tasks(*given)
+        mark.unlink()
+
+    def marked_study(*given: Any) -> Iterator[Any]:
+        mark.touch()
+        yield from of_a_study(*given)
         mark.unlink()
 
     def compiled(*given: Any) -> None:
@@ -279,7 +285,8 @@ def told_when_at_work(mark: Path) -> None:
     def not_begun(*_given: Any, **_more: Any) -> Any:
         raise SystemExit(0)
 
-    slabdes.study.run.run_tasks = slabdes.validation.simulate.run_tasks = marked  # type: ignore[assignment]  # a stand-in
+    slabdes.validation.simulate.run_tasks = marked
+    slabdes.study.run._Study._run = marked_study  # type: ignore[method-assign]  # a stand-in
     slabdes.engine.compiled.run.prepare = slabdes.validation.simulate.prepare = compiled
     slabdes.api.save_figures = drawn
     slabdes.study.bench.bench = slabdes.study.bench.bench_long = not_begun

@@ -66,7 +66,7 @@ def sweep(points: int, **swept: str) -> str:
 
 def studies(points: int) -> list[Study]:
     """One of each kind, of about so many points or replications each."""
-    cpus, head = "[1, 2, 4, 8]", 'engine = "reference"\n'
+    cpus, head = "[1, 2, 4, 8]", 'engine = "reference"\nreplications = 1\n'
     swept = PRESET + BURST + sweep(points, machine_cpus=cpus)
     replayed = '[[cache]]\nname = "foo"\n\n[workload]\nkind = "trace"\nfile = "t.txt"\n'
     return [
@@ -74,7 +74,7 @@ def studies(points: int) -> list[Study]:
         Study("sweep, 2 jobs", head + swept, {}, 2),
         Study("with an event log", f"{head}log = true\n{swept}", {}, 2),
         Study("of a trace", head + PRESET + replayed + sweep(points, workload_copies="[1, 2, 3, 4]"), {"t.txt": trace()}, 2),
-        Study("replications", f"{head}replications = {points // 2}\n" + PRESET + BURST + sweep(2), {}, 2),
+        Study("replications", head.replace("= 1", f"= {points // 2}") + PRESET + BURST + sweep(2), {}, 2),
         Study("with a slabinfo", f'{head}slabinfo = "slabinfo"\n{swept}', {"slabinfo": SLABINFO.encode()}, 2),
     ]
 

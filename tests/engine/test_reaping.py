@@ -48,7 +48,8 @@ def test_every_turn_is_counted_and_told(runs: tuple[slabdes.Run, slabdes.Run]) -
     for run in runs:
         (row,) = run.reap_summary().iter_rows(named=True)
         assert row["turns"] == 8 * TURNS
-        assert 0 < row["p50_ns"] <= row["p99_ns"] <= row["max_ns"]
+        assert 0 < row["p50_ns"] <= row["max_ns"]
+        assert row["p99_ns"] is None  # too few turns
         assert run.check() == []
         assert upkeep_sheet(view_of(run)).rows[0][:2] == ("cache_reap", str(8 * TURNS))
         assert as_plain(run)["reaping"] == [row]

@@ -154,7 +154,7 @@ def test_event_logs_that_do_not_fit_on_the_disk_are_refused_and_estimates_are_ne
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=taken * 4))
     check_disk(points, (), tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=taken // 4))
-    monkeypatch.setattr("slabdes.study.run.run_tasks", lambda *given: pytest.fail("it simulates"))
+    monkeypatch.setattr("slabdes.study.run._Study._run", lambda *given: pytest.fail("it simulates"))
     with pytest.raises(InputError, match=r"^e\.toml: log: event logs take about .* that are free at .*, or log = false$"):
         run_study(points[0].experiment, out=tmp_path / "other", where="e.toml")
     assert not (tmp_path / "other").exists()

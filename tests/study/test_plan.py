@@ -324,7 +324,7 @@ def test_a_run_that_could_not_be_read_again_is_refused_before_it_is_simulated(
     run = run_study(study)
     size = len(run.manifest.to_json().encode())
     monkeypatch.setattr("slabdes.results.folder.MAX_MANIFEST", size // 2)
-    monkeypatch.setattr("slabdes.study.run.run_tasks", lambda *given: pytest.fail("it simulates"))
+    monkeypatch.setattr("slabdes.study.run._Study._run", lambda *given: pytest.fail("it simulates"))
     with pytest.raises(InputError, match=r"^e\.toml: sweep: .* in the manifest; allowed: .*; several experiments"):
         run_study(study, out=tmp_path / "out", where="e.toml")
     with pytest.raises(InputError, match=r"in the manifest; allowed: "):

@@ -82,8 +82,8 @@ def test_a_place_where_nothing_can_be_written_is_told_before_anything_is_simulat
 ) -> None:
     for name, text in (("file", ""), ("table.toml", SMALL), ("e.toml", EXPERIMENT)):
         Path(name).write_text(text, encoding="utf-8")
-    for room in ("study.run", "validation.simulate"):
-        monkeypatch.setattr(f"slabdes.{room}.run_tasks", lambda *_given: pytest.fail("simulated"))
+    for what in ("study.run._Study._run", "validation.simulate.run_tasks"):
+        monkeypatch.setattr(f"slabdes.{what}", lambda *_given: pytest.fail("simulated"))
     told = slabdes(*command)
     assert (told.code, told.err.count("\n")) == (2, 1), told.err
 
