@@ -290,13 +290,13 @@ class PointFrames:
             self._put_away()
 
     def frames(self) -> Frames:
-        """Those of all points, in order of their numbers."""
+        """Those of all points, in order of their numbers (not by polars' sort, which notes it, and adds up to other digits)."""
         import polars as pl
 
         self._put_away()
         tidy = {name: pl.concat([part[name] for part in self._parts], rechunk=True) for name in COLUMNS}
         if list(self._points) != sorted(self._points):
-            tidy = {name: frame.sort("point", maintain_order=True) for name, frame in tidy.items()}
+            tidy = {name: frame[frame["point"].to_numpy().argsort(kind="stable")] for name, frame in tidy.items()}
         return Frames(points=points_frame([self._points[number] for number in sorted(self._points)]), **tidy)
 
     def _put_away(self) -> None:
