@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 import tomllib
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ MAX_DIGITS: Final = 20
 """Most digits of a whole number in a file: 2^64 has 20. Python refuses to print one of more than 4,300."""
 MAX_DEPTH: Final = 16
 """Tables and lists within each other in a TOML file, and parts of a dotted key: ours need 5 (a choice)."""
+TEMPORARY: Final = ".writing"
+"""How the name of a file ends that is being written."""
 _DEEP: Final = f"at most {MAX_DEPTH} tables and lists deep"
 _LONG: Final = f"numbers of at most {MAX_DIGITS} digits"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -184,6 +187,21 @@ def check_place(path: Path, allowed: str, *, with_parents: bool = False) -> None
         raise InputError(str(path), f"{shown(place)} is no folder", allowed)
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(str(path), f"{shown(place)} cannot be written", allowed)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole, in place of what is there, or not at all; nobody else can read it. Raises OSError.
+
+    A process that is killed meanwhile leaves a file beside it whose name ends in TEMPORARY.
+    """
+    number, name = tempfile.mkstemp(TEMPORARY, dir=path.parent)
+    made = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(data)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: str | bytes) -> None:

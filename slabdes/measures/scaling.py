@@ -6,9 +6,10 @@ Laws are fitted to lines by CPUs. Leaves out what makes a curve bend.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from slabdes.errors import InputError
+from slabdes.measures.names import RATES
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, half_width, paired_difference
@@ -16,8 +17,6 @@ from slabdes.stats.laws import Fitted, fitted
 
 if TYPE_CHECKING:
     import polars as pl
-
-RATES: Final = ("operations_per_s", "share_waiting")
 
 
 def scaling(frames: Frames, confidence: float = CONFIDENCE) -> pl.DataFrame:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Final
 
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, tell
-from slabdes.files import is_regular, read_bytes
+from slabdes.files import TEMPORARY, is_regular, read_bytes, write_whole
 from slabdes.results.packing import MAX_BYTES, Unreadable, unpack
 
 MOST_BYTES: Final = 1 << 30
@@ -27,7 +26,6 @@ MOST_BYTES: Final = 1 << 30
 SUFFIX: Final = ".cell"
 CLAIMS: Final = "claims"
 """The file whose bytes stand for cells that are being run; it stays empty."""
-_TEMPORARY: Final = ".tmp"
 _OLD_S: Final = 86_400.0
 """After which a temporary file is taken for one that a killed process left (a choice)."""
 _MAGIC: Final = b"slabdes cell 1\n"
@@ -87,13 +85,7 @@ class Cells:
         path = self._path(name)
         try:
             path.parent.mkdir(exist_ok=True)
-            number, made = tempfile.mkstemp(_TEMPORARY, dir=path.parent)
-            try:
-                with os.fdopen(number, "wb") as file:
-                    file.write(_head(name, packed) + b"\n\n" + packed)
-                Path(made).replace(path)
-            finally:
-                Path(made).unlink(missing_ok=True)
+            write_whole(path, _head(name, packed) + b"\n\n" + packed)
         except OSError as error:
             self._writes = False
             tell(f"{self.folder}: cells are not kept: {error.strerror or error}")
@@ -143,7 +135,7 @@ def _prune(folder: Path, most: int) -> None:
             status = path.stat()
             if path.suffix == SUFFIX:
                 found.append((status.st_mtime_ns, status.st_size, path))
-            elif path.suffix == _TEMPORARY and time.time() - status.st_mtime > _OLD_S:
+            elif path.suffix == TEMPORARY and time.time() - status.st_mtime > _OLD_S:
                 path.unlink()
     size = sum(one for _used, one, _path in found)
     for _used, one, path in sorted(found):

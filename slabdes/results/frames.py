@@ -307,18 +307,6 @@ class PointFrames:
             rows.clear()
 
 
-def concat_frames(parts: Iterable[Frames]) -> Frames:
-    """The frames of several points as one run's, in order of their numbers; at least one."""
-    import polars as pl
-
-    ordered = sorted(parts, key=lambda part: part.point_numbers()[0])
-    if not ordered:
-        raise ValueError("no point to put together")
-    tidy = {name: pl.concat([getattr(part, name) for part in ordered], rechunk=True) for name in COLUMNS}
-    points = [row for part in ordered for row in part.points.iter_rows(named=True)]
-    return Frames(points=points_frame(points), **tidy)
-
-
 def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
     names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
     rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), [printable(text) for text in records.warnings]))

@@ -108,8 +108,16 @@ def check_same(path: Path, study: Mapping[str, Any]) -> None:
     """Raise InputError if the file `path` of a working folder tells of another study, which says what differs, or is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    check_begun(path, found, study)
+
+
+def check_begun(path: Path, found: Any, study: Mapping[str, Any]) -> None:
+    """The same of what the file was `found` to hold."""
+    try:
         other = difference(found, json.loads(json.dumps(study)))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(str(path), "damaged", allowed=f"to remove {path.parent.name} and start again") from None
     if other is not None:
         raise InputError(str(path.parent), f"was begun with {other[0]}", allowed=f"{other[1]}, or another output folder")

@@ -46,8 +46,8 @@ def loads(frames: Frames, every: bool = False) -> pl.DataFrame:
     """A row a point of a sweep of rates, where operations arrive: the point's labels, then figures of all operations together.
 
     offered_per_s (the rate asked for) and operations_per_s (answered a second, a replication's mean); mean_ns, the quantiles and
-    max_ns of response times; growing, the share of replications in which the backlog grows to the end on half of the
-    CPUs at work or more (see `backlog_grows`): what they tell then X where no rates are swept.
+    max_ns of response times; growing, the share of replications in which the backlog grows to the end on half of the CPUs at
+    work or more (see `backlog_grows`). No rows where no rates are swept.
     """
     import polars as pl
 

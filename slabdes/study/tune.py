@@ -24,7 +24,7 @@ from slabdes.results.folder import check_output, holds_run
 from slabdes.results.frames import Frames
 from slabdes.results.held import held_values
 from slabdes.results.manifest import Manifest, counting_versions, version_of
-from slabdes.results.partial import difference
+from slabdes.results.partial import check_begun
 from slabdes.results.run import Run, run_of
 from slabdes.results.slabinfo import slabinfo_write
 from slabdes.stats.deciding import Looks, Outcome
@@ -270,13 +270,8 @@ def _opened(out: Path, path: Path, identity: Mapping[str, Any], resume: bool) ->
 
 
 def _check_same(path: Path, identity: Mapping[str, Any]) -> None:
-    found = begun_with(path)
-    try:
-        other = None if found is None else difference(found, identity)
-    except (KeyError, TypeError):
-        raise InputError(str(path), "damaged", allowed=f"to remove {path.parent.name} and start again") from None
-    if other is not None:
-        raise InputError(str(path.parent), f"was begun with {other[0]}", allowed=f"{other[1]}, or another output folder")
+    if (found := begun_with(path)) is not None:
+        check_begun(path, found, identity)
 
 
 def _measured_anew(found: Search, looks: Looks, draw: Draw | None = None, **options: Any) -> Tuned:

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from example import example_frames, example_manifest, example_records, section_records
+from example import concat_frames, example_frames, example_manifest, example_records, section_records
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -29,7 +29,7 @@ from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import COLOURS, line_style, time_axis, time_label, value_style
 from slabdes.plots.time_shares import LOOKS, time_figure
 from slabdes.results import metrics
-from slabdes.results.frames import Frames, Point, concat_frames, frames_of
+from slabdes.results.frames import Frames, Point, frames_of
 from slabdes.results.run import Run
 
 SWEEP = example_frames((1, 2, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)

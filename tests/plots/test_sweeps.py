@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from example import example_manifest, example_records
+from example import concat_frames, example_manifest, example_records
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.tails import tails_figure
 from slabdes.plots.time_shares import time_figure
-from slabdes.results.frames import Frames, Path, Point, concat_frames, frames_of
+from slabdes.results.frames import Frames, Path, Point, frames_of
 
 RECORDS = [example_records(2, operations=60, seed=seed) for seed in (1, 2)]
 DRAWN: Sequence[Callable[..., Figure]] = (ccdf_figure, nodes_figure, time_figure, scaling_figure, tails_figure)

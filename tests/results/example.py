@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -21,8 +22,9 @@ from slabdes.engine.records import (
     Spent,
     bucket_bounds,
 )
-from slabdes.results.frames import Frames, Point, concat_frames, frames_of, schema
+from slabdes.results.frames import COLUMNS, Frames, Point, frames_of, schema
 from slabdes.results.manifest import Manifest, make_manifest
+from slabdes.results.points import points_frame
 
 NUM = 15
 ALLOC_WEIGHTS = {Path.HIT: 900, Path.SHARED: 40, Path.PARTIAL: 30, Path.FREE: 8, Path.GROW: 20, Path.FAIL: 2}
@@ -220,6 +222,16 @@ def example_frames(
             runs = [example_records(cpus, on, operations, contention, seed + 10 * salt) for seed in range(1, replications + 1)]
             parts.append(frames_of(Point(len(parts), machine, cpus, swept), runs))
     return concat_frames(parts)
+
+
+def concat_frames(parts: Iterable[Frames]) -> Frames:
+    """The frames of several points as one run's, in order of their numbers; at least one."""
+    ordered = sorted(parts, key=lambda part: part.point_numbers()[0])
+    if not ordered:
+        raise ValueError("no point to put together")
+    tidy = {name: pl.concat([getattr(part, name) for part in ordered], rechunk=True) for name in COLUMNS}
+    points = [row for part in ordered for row in part.points.iter_rows(named=True)]
+    return Frames(points=points_frame(points), **tidy)
 
 
 def example_manifest(frames: Frames, layouts: dict[str, dict[str, object]] | None = None) -> Manifest:

@@ -7,12 +7,12 @@ import dataclasses
 
 import polars as pl
 import pytest
-from example import example_frames, example_records, section_records
+from example import concat_frames, example_frames, example_records, section_records
 
 from slabdes.engine.records import Histogram, Path, bucket_bounds, bucket_of
 from slabdes.errors import InputError
 from slabdes.results import frames as results_frames
-from slabdes.results.frames import COLUMNS, Point, PointFrames, concat_frames, digest_of, frames_of, schema
+from slabdes.results.frames import COLUMNS, Point, PointFrames, digest_of, frames_of, schema
 
 
 def test_every_frame_has_the_columns_that_are_documented() -> None:

@@ -10,14 +10,14 @@ from math import ceil
 
 import polars as pl
 import pytest
-from example import example_frames, example_records, histogram_frame, section_records
+from example import concat_frames, example_frames, example_records, histogram_frame, section_records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
 from slabdes.results import breakdown, contention, metrics
-from slabdes.results.frames import SPENT_PARTS, Frames, Point, concat_frames, frames_of
+from slabdes.results.frames import SPENT_PARTS, Frames, Point, frames_of
 from slabdes.stats.samples import samples_needed
 
 TIMES = st.lists(st.integers(0, 10**13), min_size=1, max_size=60)

@@ -172,12 +172,12 @@ def test_cells_used_longest_ago_go_when_there_are_too_many(tmp_path: Path) -> No
             kept.add(name, b"x" * 1000)
             path = tmp_path / "00" / f"{name}{SUFFIX}"
             os.utime(path, ns=(number, number))
-    (tmp_path / "00" / "left.tmp").write_bytes(b"")
-    os.utime(tmp_path / "00" / "left.tmp", (0, 0))
+    (tmp_path / "00" / "left.writing").write_bytes(b"")
+    os.utime(tmp_path / "00" / "left.writing", (0, 0))
     with Cells(tmp_path, most_bytes=2500) as kept:
         kept.add(f"{9:064x}", b"x" * 1000)
     assert [path.stem for path in cells_in(tmp_path)] == [names[3], f"{9:064x}"]
-    assert not (tmp_path / "00" / "left.tmp").exists()
+    assert not (tmp_path / "00" / "left.writing").exists()
 
 
 def hold(folder: str, name: str, begun: str) -> None:

@@ -22,8 +22,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code, write_code, write_whole
+from slabdes.engine.compiled.kept_code import SUFFIX, Damaged, not_ours, read_code, write_code
 from slabdes.errors import InputError, tell
+from slabdes.files import write_whole
 from slabdes.folders import cache_base, scratch_folder
 from slabdes.lowering.lower import Lowered
 

@@ -13,7 +13,6 @@ import os
 import pickle
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -23,6 +22,7 @@ from numba.core import compiler as numba_compiler
 from numba.core import serialize as numba_serialize
 
 from slabdes.errors import tell
+from slabdes.files import TEMPORARY, write_whole
 
 # Parts of numba without types.
 compiler: Any = numba_compiler
@@ -33,7 +33,6 @@ _MAGIC: Final = b"slabdes compiled code, 1\n"
 _SUM_BYTES: Final = hashlib.sha256().digest_size
 _MOST_BYTES: Final = 1 << 28
 """Of a file of compiled code; one is about 2 MiB (assumed)."""
-_TEMPORARY: Final = ".writing"
 _LOCK: Final = ".compiling"
 
 
@@ -88,18 +87,6 @@ def write_code(path: Path, key: bytes, code: bytes) -> None:
     write_whole(path, _MAGIC + hashlib.sha256(key + code).digest() + key + code)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole, in place of what is there, or not at all; nobody else can read it. Raises OSError."""
-    number, name = tempfile.mkstemp(_TEMPORARY, dir=path.parent)
-    made = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(data)
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
-
-
 @contextlib.contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Let one process compile into a folder while others wait; what a killed one has left half written goes."""
@@ -112,7 +99,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # a file system without locks
             lock = stack.enter_context(os.fdopen(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)))
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for left in folder.glob(f"*{_TEMPORARY}"):
+            for left in folder.glob(f"*{TEMPORARY}"):
                 left.unlink()
         yield
 

@@ -18,11 +18,11 @@ from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.kept_code import write_whole
 from slabdes.engine.compiled.layout import Frame, names_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
+from slabdes.files import write_whole
 from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
