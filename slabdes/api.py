@@ -19,7 +19,6 @@ from slabdes.measures.estimates import quantile
 from slabdes.measures.names import measure_of
 from slabdes.measures.scaling import laws, scaling
 from slabdes.plots.accessor import RunPlots
-from slabdes.plots.save import save_figures
 from slabdes.results import run as results_run
 from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
@@ -336,7 +335,9 @@ def fit(
 
 def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:
     """Draw a run's figures into its folder."""
-    save_figures(frames, manifest, folder / FIGURES, progress)
+    from slabdes.plots import save  # matplotlib takes a second to load
+
+    save.save_figures(frames, manifest, folder / FIGURES, progress)
 
 
 def returns(dump: Path | str, machine: str | None = None, caches: Sequence[str] = (), **options: Any) -> Returns:

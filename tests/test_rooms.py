@@ -20,6 +20,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "activity": frozenset({"printable"}),
     "ahead": frozenset(),
     "printable": frozenset(),
+    # What is typed on other computers: no room of ours runs there.
+    "capture": frozenset(),
     "errors": frozenset({"printable"}),
     "files": frozenset({"errors"}),
     "folders": frozenset({"errors"}),
@@ -63,6 +65,7 @@ ROOMS: dict[str, frozenset[str]] = {
         {
             "answers",
             "api",
+            "capture",
             "config",
             "machine",
             "engine.compiled",

@@ -73,8 +73,8 @@ run("--help")
 
 
 DRAWING = """
-import slabdes.api
-slabdes.api.save_figures = here
+import slabdes.plots.save
+slabdes.plots.save.save_figures = here
 run("run", "e.toml", "--jobs", "1", "--out", "out")
 """
 

@@ -50,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "bench": measuring.bench,
     "validate": measuring.validate,
     "fit": measuring.fit,
+    "capture": guide.capture,
     "keys": guide.keys,
     "new": guide.new,
     "schema": guide.schema,
@@ -99,7 +100,7 @@ def options(
 
 _UsageError: Any = typer.BadParameter.__bases__[0]
 """What typer raises for wrong arguments; it does not export the class itself."""
-AT_ONCE = ("keys", "glossary", "new", "schema", "geometry", "machine list")
+AT_ONCE = ("capture", "keys", "glossary", "new", "schema", "geometry", "machine list")
 """Commands that are done when they have been loaded: nothing is shown of them being at work, however busy the computer is."""
 _MOST_USAGE = 250
 """Characters of what typer says of wrong arguments."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands for who begins: the keys of an experiment file, a file to begin with, and what words mean."""
+"""Commands for who begins: how to record a trace, the keys of an experiment file, a file to begin with, and what words mean."""
 
 from __future__ import annotations
 
@@ -64,6 +64,36 @@ def new(
         return
     write_new(out, text)
     say(f"written: {out}; run it: slabdes run {out}")
+
+
+def capture(
+    kernel: Annotated[
+        str, typer.Option("--kernel", metavar="RELEASE", help="What `uname -r` prints there. Default: this computer's.")
+    ] = "",
+    tool: Annotated[
+        str, typer.Option("--with", metavar="TOOL", help="perf, trace-cmd or tracefs. Default: the first that is installed.")
+    ] = "",
+    seconds: Annotated[float, typer.Option("--seconds", metavar="S", help="How long to record.")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """The commands that record a trace on a kernel; runs none of them.
+
+    What is printed is a script for sh: read it, then run it as root on the computer to record.
+    """
+    from slabdes.capture import capture as found
+
+    wanted = found(kernel, tool, seconds)
+    if as_json:
+        print_json(wanted.to_dict())
+        return
+    for sentence in wanted.sentences():
+        say_paragraph(sentence, before="# ")
+    say("set -e")
+    for line in wanted.script():
+        say(line)
+    say("\n# Then, where slabdes is:")
+    for command in wanted.after():
+        say(f"#   {command}")
 
 
 def schema(

@@ -116,12 +116,13 @@ def print_told(title: str, rows: list[tuple[str, str, str]]) -> None:
         say(f"{name:<{names}}  {figure:>{figures}}  " + f"\n{'':{indent}}".join(wrapped))
 
 
-def say_paragraph(text: str, indent: int = 0) -> None:
-    """A text that may be long, wrapped to the terminal."""
+def say_paragraph(text: str, indent: int = 0, before: str = "") -> None:
+    """A text that may be long, wrapped to the terminal; each line is indented, or begins with `before`."""
     import textwrap
 
+    before = before or " " * indent
     width = min(_columns(sys.stdout, PARAGRAPH_WIDTH), PARAGRAPH_WIDTH)
-    say(textwrap.fill(printable(text), max(width, 20 + indent), initial_indent=" " * indent, subsequent_indent=" " * indent))
+    say(textwrap.fill(printable(text), max(width, 20 + len(before)), initial_indent=before, subsequent_indent=before))
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:

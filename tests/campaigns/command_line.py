@@ -250,8 +250,8 @@ def ended(main: Callable[[], None]) -> int:
 
 def told_when_at_work(mark: Path) -> None:
     """Have the file `mark` be there while tasks run, are compiled, or are drawn; benches and validations are not begun."""
-    import slabdes.api
     import slabdes.engine.compiled.run
+    import slabdes.plots.save
     import slabdes.study.bench
     import slabdes.study.run
     import slabdes.validation.report
@@ -259,7 +259,7 @@ def told_when_at_work(mark: Path) -> None:
 
     run_tasks, prepare = slabdes.validation.simulate.run_tasks, slabdes.engine.compiled.run.prepare
     of_a_study = slabdes.study.run._Study._run
-    save_figures = slabdes.api.save_figures
+    save_figures = slabdes.plots.save.save_figures
 
     def marked(*given: Any) -> Iterator[Any]:
         mark.touch()
@@ -288,7 +288,7 @@ def told_when_at_work(mark: Path) -> None:
     slabdes.validation.simulate.run_tasks = marked
     slabdes.study.run._Study._run = marked_study  # type: ignore[method-assign]  # a stand-in
     slabdes.engine.compiled.run.prepare = slabdes.validation.simulate.prepare = compiled
-    slabdes.api.save_figures = drawn
+    slabdes.plots.save.save_figures = drawn
     slabdes.study.bench.bench = slabdes.study.bench.bench_long = not_begun
     slabdes.validation.report.validate = not_begun
 

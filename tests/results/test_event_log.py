@@ -65,7 +65,7 @@ def test_a_logged_run_that_could_not_be_finished_is_resumed_with_its_log(tmp_pat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("slabdes.api.save_figures", interrupted)
+        patched.setattr("slabdes.plots.save.save_figures", interrupted)
         with pytest.raises(KeyboardInterrupt):
             slabdes.simulate(EXPERIMENT, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
