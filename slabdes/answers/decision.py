@@ -11,6 +11,7 @@ from math import inf, isfinite
 from slabdes.answers.causes import why
 from slabdes.answers.comparison import (
     change_text,
+    dropped_remarks,
     few_cells,
     lock_sentence,
     measure_name,
@@ -102,7 +103,7 @@ def decision_sheet(compared: Comparison) -> Sheet:
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
     title = "every measure, the largest difference first (differs: all measures together, Holm)"
     spread = spread_remark(rows[0].first.confidence)
-    return Sheet(title, heads, 1, table, (*few_remarks(table), spread))
+    return Sheet(title, heads, 1, table, (*few_remarks(table), spread, *dropped_remarks(rows)))
 
 
 def _effect(row: Compared) -> float:
