@@ -235,7 +235,7 @@ def decide(
     experiment: Experiment | Mapping[str, Any] | Path | str,
     first: Mapping[str, Any],
     second: Mapping[str, Any],
-    measure: str = "operations/s",
+    measures: str | Sequence[str] = "operations/s",
     *,
     by: float = 0.0,
     most: int = MOST_LOOKED_AT,
@@ -248,15 +248,16 @@ def decide(
 ) -> Decided:
     """Which of two settings of an experiment is better, by dotted keys: replicated until that is decided, or `most` times.
 
-    `measure`: operations/s, waiting, or a time such as alloc.p99. `by` is the difference that does not matter, as a share of
-    the first side. Both sides see the same random numbers. The rest is as in `simulate`. Raises SlabdesError.
+    `measures`, one or several: operations/s, waiting, or a time such as alloc.p99; each is decided, and all of it together errs
+    as rarely as one would. `by` is the difference that does not matter, as a share of the first side. Both sides see the same
+    random numbers. The rest is as in `simulate`. Raises SlabdesError.
     """
-    looks = Looks(most, by)
+    looks, named = Looks(most, by), [measures] if isinstance(measures, str) else measures
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
         options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
-        return deciding.decide(experiment_of(experiment), first, second, measure_of(measure), looks, **options)
+        return deciding.decide(experiment_of(experiment), first, second, [measure_of(name) for name in named], looks, **options)
 
 
 def long_run(folder: Path | str, op: str = "alloc", *, point: int = 0, replication: int = 0) -> LongRun:

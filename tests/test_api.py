@@ -16,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import SMALL, small_experiment
 
 import slabdes
+from slabdes.measures.compare import compare_points
 from slabdes.measures.estimates import quantile
-from slabdes.measures.scaling import compare_points
+from slabdes.results.metrics import rates
+from slabdes.stats.intervals import paired_difference
 
 
 def test_an_experiment_may_be_a_mapping_a_file_or_an_experiment(tmp_path: Path) -> None:
@@ -81,10 +83,10 @@ def test_a_tunable_shifts_no_draw_so_that_points_compare_in_pairs() -> None:
     study = slabdes.sweep(mixed, {"cache.0.limit": [10, 120]})
     done = study.summary().select("point", "op", "operations").rows()
     assert [row[1:] for row in done if row[0] == 0] == [row[1:] for row in done if row[0] == 1]
-    gain = compare_points(study.frames, 0, 1)
-    assert gain.n == 2
+    gain = compare_points(study.frames, (0, 1)).row("operations_per_s")
+    assert gain is not None and gain.difference.n == 2
     same = slabdes.sweep(small_experiment(), {"name": ["a", "b"]})
-    assert compare_points(same.frames, 0, 1).mean == 0.0
+    assert {row.difference.value for row in compare_points(same.frames, (0, 1)).rows} == {0.0}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,8 @@ def test_a_quantile_has_an_interval_over_replications(study: slabdes.Study) -> N
 
 def test_two_runs_or_two_points_are_compared_in_pairs(study: slabdes.Study, tmp_path: Path) -> None:
     sides = slabdes.compare(study.point(0), study.point(1))
-    expected, found = compare_points(study.frames, 0, 1), sides.difference()
+    values = [rates(study.frames.of_points([point]))["operations_per_s"].to_list() for point in (0, 1)]
+    expected, found = paired_difference(*values), sides.difference()
     assert (found.mean, found.half_width) == pytest.approx((expected.mean, expected.half_width))
     assert "limit 120" in str(sides)
     assert "<table" in sides._repr_html_()

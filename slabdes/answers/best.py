@@ -13,8 +13,8 @@ from slabdes.answers.figures import point_name, ratio_text, spread_text, value_t
 from slabdes.answers.tables import View
 from slabdes.measures.names import HIGHER_IS_BETTER, alone
 from slabdes.results.text import count_text, time_text
-from slabdes.stats.intervals import Interval, paired_difference
-from slabdes.stats.pairs import ratio
+from slabdes.stats.intervals import Interval
+from slabdes.stats.pairs import difference, dropped, ratio
 
 MOSTLY: Final = 0.5
 """The share of CPUs' time from which on thinking, or when operations arrive, tells how many there are a second (assumed)."""
@@ -41,7 +41,7 @@ def best(view: View) -> str:
         times = ratio_text(ratio(values[worst].value, each[worst], values[top].value, each[top], paired=True))
         of = "the slowest" if measure == RATE else "that of the slowest"
         told += f", {times} times {of}, {point_name(frames, worst)}"
-    return f"{told}; {_distinct(view, measure, ordered, each)}."
+    return f"{told}; {_distinct(view, measure, {point: values[point].value for point in ordered[-2:]}, each)}."
 
 
 def _lead(view: View) -> tuple[str, dict[int, Interval]]:
@@ -60,15 +60,22 @@ def _text(measure: str, interval: Interval) -> str:
     return f"a mean {measure.partition('_')[0]} of {value_text(interval, time_text)}"
 
 
-def _distinct(view: View, measure: str, ordered: list[int], each: dict[int, list[float]]) -> str:
-    """Whether the best is told from the next by more than chance, paired by replication."""
-    behind, top = ordered[-2:]
-    if len(each.get(behind, [])) != len(each.get(top, [])) or len(each.get(top, [])) < 2:
+def _distinct(view: View, measure: str, last: dict[int, float], each: dict[int, dict[int, float]]) -> str:
+    """Whether the best, the second of the `last` two with their values, is told from the next by more than chance."""
+    (behind, one), (top, other) = last.items()
+    ones, others = each.get(behind, {}), each.get(top, {})
+    gap = difference(one, ones, other, others, paired=True)
+    if gap.low is None or gap.high is None:
         return "from one replication, it is not known whether by chance"
     more = measure in HIGHER_IS_BETTER
-    gap = paired_difference(each[behind], each[top]) if more else paired_difference(each[top], each[behind])
-    name = f"the next, {point_name(view.run.frames, behind)}" if len(ordered) > 2 else "the other"
-    if gap.low is not None and gap.low > 0:
+    name = f"the next, {point_name(view.run.frames, behind)}" if len(view.points) > 2 else "the other"
+    left = left_out(dropped(ones, others))
+    if (gap.low > 0) if more else (gap.high < 0):
         text = count_text if measure == RATE else time_text
-        return f"that is {f'{text(gap.value)} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}"
-    return f"it is not told from {name}: their difference lies within its interval"
+        return f"that is {f'{text(abs(gap.value))} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}{left}"
+    return f"it is not told from {name}: their difference lies within its interval{left}"
+
+
+def left_out(count: int) -> str:
+    """What is said of replications that are in no pair; nothing without any."""
+    return f" ({count} replication{'s' * (count != 1)} that one side lacks left out)" if count else ""

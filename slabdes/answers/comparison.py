@@ -30,13 +30,15 @@ from slabdes.measures.compare import Compared, Comparison, Pair, different
 from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
-from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, time_text
+from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, share_text, time_text
 from slabdes.results.upkeep import NAMES as UPKEEP
-from slabdes.stats.intervals import Interval
+from slabdes.stats.intervals import CONFIDENCE, Interval
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
+MOST_NAMED: Final = 4
+"""Measures that a remark names."""
 _TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES, "held_ns": "holds locks", "lost_ns": "others wait"}
 _WHOSE: Final = UPKEEP | {"off": "interrupts off", "wait": "interrupt wait"}
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
@@ -50,6 +52,34 @@ def spread_remark(level: float) -> str:
     """
     of = "in % of a side's figure or of a ratio (of a share, in points)"
     return f"±: half the {100 * level:.3g} % interval over replications, {of}."
+
+
+def comparison_remarks(compared: Comparison) -> list[str]:
+    """What is said once beneath the tables: what ± is, what is judged together, what is in no pair. Nothing without intervals."""
+    if min(compared.replications) < 2:
+        return []
+    points, measures = len(_of(compared, lead(compared))), len(compared.rows)
+    faster = f"which of the {points} points are faster or slower is judged of all of them together, " if points > 1 else ""
+    told = f"{faster}which times and waiting differ of all {measures} measures together"
+    together = f"{told[0].upper()}{told[1:]} (Holm's correction), so that any is wrong in at most {share_text(1 - CONFIDENCE)} of"
+    return [
+        spread_remark(CONFIDENCE),
+        f"{together} cases; each interval is of its figure alone.",
+        *dropped_remarks(compared.rows),
+    ]
+
+
+def dropped_remarks(rows: Sequence[Compared]) -> Iterator[str]:
+    """Which measures some replications have on one side only, and how many."""
+    counts: dict[int, dict[str, None]] = {}
+    for row in rows:
+        if row.dropped:
+            counts.setdefault(row.dropped, {})[measure_name(row.measure)] = None
+    everything = {measure_name(row.measure) for row in rows}
+    for count, names in counts.items():
+        some = [*list(names)[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]
+        whose = "" if names.keys() == everything else f" of {listed(some)}"
+        yield f"{count} replication{'s' * (count != 1)}{whose} that one side lacks: in no pair, left out of the difference."
 
 
 def measure_name(measure: str) -> str:
@@ -95,9 +125,14 @@ def comparison_answer(compared: Comparison) -> list[str]:
     if all(not one.difference.value for one in compared.rows):
         return [_which(compared, pair, measure)]
     known = pair.row(measure)
-    because = why(pair.spent, known) if known is not None and verdict(known) else ()
-    told = [*because, *lock_sentence(compared, pair), *_times(pair), *_opposed(pair)]
+    because = why(pair.spent, known) if known is not None and known in different(_of(compared, measure)) else ()
+    told = [*because, *lock_sentence(compared, pair), *_times(compared, pair), *_opposed(compared, pair)]
     return [_which(compared, pair, measure), *told, _not_told(compared)]
+
+
+def _of(compared: Comparison, measure: str) -> list[Compared]:
+    """One measure at every point that has it."""
+    return [row for row in compared.rows if row.measure == measure]
 
 
 def lead(compared: Comparison) -> str:
@@ -138,7 +173,9 @@ def _which(compared: Comparison, pair: Pair, measure: str) -> str:
         if not verdict(row):
             return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
         return f"{second} is {'faster' if verdict(row) > 0 else 'slower'} than {first}{at}: {rates}{ratio} ({change_text(row)})."
-    found = [verdict(one) for mine in compared.pairs if (one := mine.row(measure)) is not None]
+    rows = _of(compared, measure)
+    told_apart = different(rows)
+    found = [verdict(one) if one in told_apart else 0 for one in rows]
     words = ((1, "faster"), (-1, "slower"), (0, "not told apart"))
     counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
     several = len({side_names(compared, mine)[1] for mine in compared.pairs}) > 1
@@ -154,7 +191,7 @@ def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
     before_text, after_text = (side_text(row.measure, side) for side in (row.first, row.second))
     there = "There waiting" if len(compared.pairs) > 1 else "Waiting"
     told = f"{there} for locks goes from {before_text} to {after_text} of CPU time"
-    told += f" ({change_text(row)}{'' if verdict(row) else ', not told from chance'})"
+    told += f" ({change_text(row)}{'' if row in different(compared.rows) else ', not told from chance'})"
     locks = {lock: (pair.lost[0].get(lock, 0.0), pair.lost[1].get(lock, 0.0)) for lock in {**pair.lost[0], **pair.lost[1]}}
     lock, (before, after) = max(locks.items(), key=lambda item: abs(item[1][1] - item[1][0]), default=(None, (0.0, 0.0)))
     if lock is not None and before != after:
@@ -163,9 +200,9 @@ def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
     yield f"{told}."
 
 
-def _times(pair: Pair) -> Iterator[str]:
-    """Which times are better and worse by more than chance, all measures looked at together."""
-    told = different(pair.rows)
+def _times(compared: Comparison, pair: Pair) -> Iterator[str]:
+    """Which times are better and worse by more than chance, all measures of all points looked at together."""
+    told = [row for row in different(compared.rows) if row in pair.rows]
     for sign, word in ((1, "Shorter"), (-1, "Longer")):
         rows = [row for row in told if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
         if rows:
@@ -173,12 +210,13 @@ def _times(pair: Pair) -> Iterator[str]:
             yield f"{word}: {listed([*some, f'{len(rows) - 4} more'] if len(rows) > 4 else some)}."
 
 
-def _opposed(pair: Pair) -> Iterator[str]:
+def _opposed(compared: Comparison, pair: Pair) -> Iterator[str]:
     """Why a mean time moves against waiting, where both do by more than chance."""
+    told_apart = different(compared.rows)
     waiting = pair.row("share_waiting")
     for op in ("alloc", "free"):
         mean = pair.row(f"{op}_mean_ns")
-        if waiting is None or mean is None or not verdict(waiting) * verdict(mean):
+        if waiting is None or mean is None or waiting not in told_apart or mean not in told_apart:
             continue
         if told := opposed(op, splits(pair.spent[0]), splits(pair.spent[1]), waiting.difference.value):
             yield told
@@ -218,7 +256,7 @@ def comparison_about(compared: Comparison, run: str = "") -> list[str]:
     else:
         lines.append("their settings are the same")
     if not compared.paired:
-        lines.append("warning: seeds or replications differ, so nothing cancels: intervals are wider than they need be")
+        lines.append("warning: seeds differ, so nothing cancels: intervals are wider than they need be")
     if any(setting.key in ("machine.preset", "machine.file") or "itself" in setting.key for setting in compared.differing):
         lines.append("warning: the machines differ")
     return lines

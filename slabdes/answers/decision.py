@@ -6,18 +6,20 @@ Leaves out how it was come to (`study.decide`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite
 
 from slabdes.answers.causes import why
 from slabdes.answers.comparison import (
     change_text,
+    dropped_remarks,
     few_cells,
     lock_sentence,
     measure_name,
     side_text,
     spread_remark,
 )
-from slabdes.answers.figures import few_remarks, point_name, ratio_text
+from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.measures.compare import Compared, Comparison, different
 from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
 from slabdes.results import metrics
@@ -27,14 +29,15 @@ from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval
 
 
-def decision_answer(compared: Comparison, measure: str, outcome: Outcome, looks: Looks) -> list[str]:
-    """Which side has more of the measure and by how much, what it took, why, and what not to conclude."""
-    row = compared.pairs[0].row(measure)
-    assert row is not None
-    told = [_which(compared, row, outcome, looks), _cost(compared, looks)]
-    if outcome in (Outcome.HIGHER, Outcome.LOWER):
-        told += [*why(compared.pairs[0].spent, row), *lock_sentence(compared, compared.pairs[0])]
-    return [*told, _not_told(compared, outcome, looks)]
+def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
+    """Which side has more of each measure and by how much, what it took, why, and what not to conclude."""
+    pair = compared.pairs[0]
+    rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
+    told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
+    apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
+    because = [sentence for row in apart for sentence in why(pair.spent, row)]
+    told += [*dict.fromkeys(because), *(lock_sentence(compared, pair) if apart else ())]
+    return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
 
 def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) -> str:
@@ -61,24 +64,26 @@ def relative_text(row: Compared) -> str:
     return f"{value:+.1f} % (between {low:+.1f} and {high:+.1f} %)"
 
 
-def _cost(compared: Comparison, looks: Looks) -> str:
+def _cost(compared: Comparison, looks: Looks, measures: int) -> str:
     n, looks_at = compared.replications[0], looks.replications
     made = sum(count <= n for count in looks_at)
     told = f"It took {n} replications of each side on common random numbers, in {made} look{'s' * (made != 1)}"
-    rarely = f"{looks_text(looks)} in at most {share_text(1 - looks.confidence)} of cases"
+    rarely = f"{looks_text(looks, measures)} in at most {share_text(1 - looks.confidence)} of cases"
     return f"{told}; intervals are of {share_text(looks.level)}, so that {rarely}."
 
 
-def looks_text(looks: Looks) -> str:
+def looks_text(looks: Looks, measures: int = 1) -> str:
     """What errs at most so often."""
     count = len(looks.replications)
-    return "the one look errs" if count == 1 else f"all {count} looks together err"
+    of = f" at {measures} measures (Holm's correction)" if measures > 1 else ""
+    return f"the one look{of} errs" if count == 1 else f"all {count} looks{of} together err"
 
 
-def _not_told(compared: Comparison, outcome: Outcome, looks: Looks) -> str:
-    if outcome is Outcome.OPEN:
+def _not_told(compared: Comparison, still_open: Sequence[str], measures: int) -> str:
+    if still_open:
         more = f"--most {2 * compared.replications[0]} looks once more, --by 5% asks for no smaller difference"
-        return f"Not to be concluded: that the sides are alike; {more}."
+        of = f" in {listed([measure_name(measure) for measure in still_open])}" if measures > 1 else ""
+        return f"Not to be concluded: that the sides are alike{of}; {more}."
     return "Not to be concluded: the same of other settings, machines or loads, or of a real machine where validate finds us off."
 
 
@@ -102,7 +107,7 @@ def decision_sheet(compared: Comparison) -> Sheet:
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
     title = "every measure, the largest difference first (differs: all measures together, Holm)"
     spread = spread_remark(rows[0].first.confidence)
-    return Sheet(title, heads, 1, table, (*few_remarks(table), spread))
+    return Sheet(title, heads, 1, table, (*few_remarks(table), spread, *dropped_remarks(rows)))
 
 
 def _effect(row: Compared) -> float:

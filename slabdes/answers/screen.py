@@ -15,7 +15,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets, spread_remark
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
 from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
@@ -24,7 +24,6 @@ from slabdes.measures.estimates import plain
 from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
-from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -169,8 +168,7 @@ def comparison_table(compared: Comparison, everything: bool = False, folder: str
     told += ["", *(fill(line, WIDTH) for line in comparison_about(compared, folder)), ""]
     parts: list[RenderableType] = [plain_text(line) for line in told]
     parts += [rich_table(sheet) for sheet in comparison_sheets(compared, everything)]
-    if min(compared.replications) > 1:
-        parts.append(plain_text(fill(spread_remark(CONFIDENCE), WIDTH)))
+    parts += [plain_text(fill(remark, WIDTH)) for remark in comparison_remarks(compared)]
     return Group(*parts)
 
 
@@ -179,6 +177,7 @@ def comparison_plain(compared: Comparison) -> dict[str, Any]:
     return {
         "answer": comparison_answer(compared),
         "about": comparison_about(compared),
+        "remarks": comparison_remarks(compared),
         "measures": compared.frame().to_dicts(),
     }
 
@@ -196,4 +195,5 @@ def comparison_html(compared: Comparison) -> str:
     """The same for a notebook; HTML in which every text is escaped."""
     parts = [f"<p>{escape(' '.join(comparison_answer(compared)))}</p>"]
     parts.append(f"<p>{'<br>'.join(escape(line) for line in comparison_about(compared))}</p>")
-    return "\n".join([*parts, *(html_table(sheet) for sheet in comparison_sheets(compared))])
+    parts += [html_table(sheet) for sheet in comparison_sheets(compared)]
+    return "\n".join([*parts, *(f"<p>{escape(remark)}</p>" for remark in comparison_remarks(compared))])

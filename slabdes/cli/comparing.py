@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys, share_of
+from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys, each_of, share_of
 from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
@@ -39,9 +39,14 @@ def compare(
     others: Annotated[
         list[str], typer.Option("--vs", metavar="KEY=VALUE", help="An experiment's second side, beside --set; may be repeated.")
     ] = [],  # noqa: B006 -- as above
-    measure: Annotated[
-        str, typer.Option("--decide", metavar="MEASURE", help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...")
-    ] = "operations/s",
+    measures: Annotated[
+        list[str],
+        typer.Option(
+            "--decide",
+            metavar="MEASURE",
+            help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...; may be repeated, or several with commas.",
+        ),
+    ] = ["operations/s"],  # noqa: B006 -- as above
     most: Annotated[
         int, typer.Option("--most", metavar="N", min=FEWEST, help="Likewise: replications of each side, at most.")
     ] = MOST_LOOKED_AT,
@@ -64,7 +69,7 @@ def compare(
         if second is not None or where or against:
             given = "a second run" if second is not None else "--where" if where else "--against"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
-        _decide(first, settings, others, measure, share_of(by or "0", "--by"), most, out, jobs, resume, cells, cluster, as_json)
+        _decide(first, settings, others, measures, share_of(by or "0", "--by"), most, out, jobs, resume, cells, cluster, as_json)
         return
     if settings:
         raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
@@ -86,7 +91,7 @@ def _decide(
     path: Path,
     settings: list[str],
     others: list[str],
-    measure: str,
+    measures: list[str],
     by: float,
     most: int,
     out: Path | None,
@@ -109,7 +114,7 @@ def _decide(
             loaded,
             _said(loaded, others),
             _said(vs, others),
-            measure,
+            each_of(measures),
             by=by,
             most=most,
             out=folder,
@@ -133,10 +138,12 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
 
-    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks)
+    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     if as_json:
         rows = decided.compared.frame().to_dicts()
-        print_json({"folder": str(folder), "answer": told, "outcome": decided.outcome.value, "measures": rows})
+        outcomes = {measure: outcome.value for measure, outcome in decided.outcomes.items()}
+        came_to = {"outcome": decided.outcome.value, "outcomes": outcomes}
+        print_json({"folder": str(folder), "answer": told, **came_to, "measures": rows})
         return
     for sentence in told:
         say_paragraph(sentence)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -77,3 +78,8 @@ def share_of(text: str, where: str) -> float:
     if not 0 <= value < 1:
         raise InputError(where, f"{shown(text)!r}", allowed="a share, such as 5% or 0.05")
     return value
+
+
+def each_of(said: Sequence[str]) -> list[str]:
+    """Names from an option that is repeated, that has commas, or both."""
+    return [name.strip() for some in said for name in some.split(",")]

@@ -32,7 +32,7 @@ def ccdf_bands(frames: Frames, confidence: float = CONFIDENCE) -> pl.DataFrame:
     separate, whose = apart(frames)
     single: dict[tuple[object, ...], list[pl.DataFrame]] = {}
     for (number, op, path), curve in metrics.ccdf(separate).sort("latency_ns").group_by(*_CURVE, maintain_order=True):
-        single.setdefault((whose[number], op, path), []).append(curve)
+        single.setdefault((whose[number][0], op, path), []).append(curve)
     curves = pooled.partition_by(*_CURVE, maintain_order=True, as_dict=True)
     return pl.concat(_banded(curve, single[key], counts[key[0]], factors.get(key[0])) for key, curve in curves.items())
 

@@ -21,7 +21,7 @@ from slabdes.results.run import Run
 from slabdes.results.text import setting_text
 from slabdes.stats.deciding import holm, p_value_of
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
-from slabdes.stats.pairs import difference, ratio
+from slabdes.stats.pairs import difference, dropped, ratio
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +33,10 @@ Label = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Compared:
-    """One measure of one pair of points: both sides, second / first (None where the first is 0), and second - first."""
+    """One measure of one pair of points: both sides, second / first (None where the first is 0), and second - first.
+
+    `dropped` replications have the measure on one side only: they are in no pair.
+    """
 
     label: Label
     measure: str
@@ -41,6 +44,7 @@ class Compared:
     second: Interval
     ratio: Interval | None
     difference: Interval
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class _Side:
     point: int
     label: dict[str, Any]
     pooled: dict[str, float]
-    alone: dict[str, list[float]]
+    alone: dict[str, dict[int, float]]
     lost: dict[tuple[Any, ...], float]
     spent: Accounts
     thinking: float
@@ -213,7 +217,7 @@ def compare_runs(
         raise InputError("compare", "the runs have no point in common", allowed="runs with the same CPUs and settings")
     left = len(found[0]) + len(found[1]) - 2 * len(pairs)
     repeated = (first.manifest.replications, second.manifest.replications)
-    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds and repeated[0] == repeated[1], repeated)
+    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated)
 
 
 def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE) -> Pair:
@@ -249,8 +253,8 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
         point = row["point"]
         label = {key: row[key] if key in row else setting_of(experiment, key) for key in keys}
         place = tuple(label.values())
-        runs = [alone[number] for number, owner in enumerate(whose) if owner == point]
-        each = {name: [one[name] for one in runs if name in one] for name in pooled[point]}
+        runs = {replication: alone[number] for number, (owner, replication) in enumerate(whose) if owner == point}
+        each = {name: {number: one[name] for number, one in runs.items() if name in one} for name in pooled[point]}
         result[place] = _Side(point, label, pooled[point], each, lost[point], spent[point], thinking[point])
     return result
 
@@ -281,12 +285,13 @@ def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: b
     most = 1.0 if measure == "share_waiting" else float("inf")
     coarse = resolution_of(measure)
     first, second = (
-        section_interval(one.pooled[measure], one.alone[measure], confidence, 0.0, most, coarse * one.pooled[measure])
+        section_interval(one.pooled[measure], [*one.alone[measure].values()], confidence, 0.0, most, coarse * one.pooled[measure])
         for one in (before, after)
     )
     known = coarse * max(first.value, second.value)
     sides = (first.value, before.alone[measure], second.value, after.alone[measure], paired, confidence)
-    return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known))
+    gone = dropped(before.alone[measure], after.alone[measure]) if paired else 0
+    return Compared(label, measure, first, second, ratio(*sides, coarse), difference(*sides, known), gone)
 
 
 def different(rows: Sequence[Compared]) -> list[Compared]:
@@ -301,7 +306,8 @@ def different(rows: Sequence[Compared]) -> list[Compared]:
 def comparison_frame(pairs: Sequence[Pair]) -> pl.DataFrame:
     """The comparison as a tidy frame: label columns, measure, then first, second, ratio and difference with low and high.
 
-    Then `why` there is none of this, of percentiles that too few samples tell.
+    Then the replications it is from, those `dropped` since one side lacks the measure, and `why` there is none of this, of
+    percentiles that too few samples tell.
     """
     import polars as pl
 
@@ -329,6 +335,7 @@ def _plain(row: Compared) -> dict[str, Any]:
         "high": change.high,
         "half_width": change.half_width,
         "level": row.first.confidence,
-        "replications": min(row.first.n, row.second.n),
+        "replications": change.n,
+        "dropped": row.dropped,
         "why": None,
     }

@@ -121,7 +121,8 @@ class Estimated:
     def __init__(self, frames: Frames, confidence: float = CONFIDENCE) -> None:
         self.frames = frames
         self.confidence = confidence
-        self._separate, self._points = apart(frames)
+        self._separate, of = apart(frames)
+        self._points = [point for point, _replication in of]
         self._made: dict[str, list[Row]] = {}
 
     def rows(self, name: str) -> list[Row]:
@@ -190,8 +191,8 @@ def _values(measure: str, rows: Iterable[Mapping[str, Any] | None], counted: boo
     return [float(value or 0) for value in values if counted or value is not None]
 
 
-def apart(frames: Frames) -> tuple[Frames, list[int]]:
-    """The same frames with each replication a point of its own, and which point each of these belongs to."""
+def apart(frames: Frames) -> tuple[Frames, list[tuple[int, int]]]:
+    """The same frames with each replication a point of its own, and of which point each of these is which replication."""
     import polars as pl
 
     order = frames.runs.select("point", "replication").sort("point", "replication").with_row_index("number")
@@ -211,4 +212,4 @@ def apart(frames: Frames) -> tuple[Frames, list[int]]:
         return changed.drop("number")
 
     tidy = {name: renumbered(frame) for name, frame in frames.items() if name != "points"}
-    return Frames(points=points, **tidy), order["point"].to_list()
+    return Frames(points=points, **tidy), order.select("point", "replication").rows()

@@ -52,9 +52,10 @@ def load_lines(figures: Estimated) -> list[Line]:
     for row in figures.rows("loads"):
         lines.setdefault(tuple(row[key] for key in keys), []).append(row)
     separate, whose = apart(frames)
-    alone: dict[int, list[Mapping[str, Any]]] = {}
+    alone: dict[int, dict[int, Mapping[str, Any]]] = {}
     for one in loads(separate).iter_rows(named=True):
-        alone.setdefault(whose[one["point"]], []).append(one)
+        point, replication = whose[one["point"]]
+        alone.setdefault(point, {})[replication] = one
     return [_line(rows, alone) for rows in lines.values() if len({row["offered_per_s"] for row in rows}) >= LEAST_LOADS]
 
 
@@ -63,10 +64,11 @@ def overloaded(row: Row) -> bool:
     return bool(row["growing"] > MAJORITY)
 
 
-def _line(rows: Iterable[Row], alone: Mapping[int, Sequence[Mapping[str, Any]]]) -> Line:
+def _line(rows: Iterable[Row], alone: Mapping[int, Mapping[int, Mapping[str, Any]]]) -> Line:
     ordered = sorted(rows, key=lambda row: float(row["offered_per_s"]))
     each = [alone[row["point"]] for row in ordered]
-    single = [_most_power([runs[number] for runs in each]) for number in range(min(map(len, each)))]
+    in_all = set.intersection(*({*runs} for runs in each))
+    single = [_most_power([runs[number] for runs in each]) for number in sorted(in_all)] or [_most_power(ordered)]
     growing = next((place for place, row in enumerate(ordered) if overloaded(row)), len(ordered))
     return Line(tuple(ordered), _most_power(ordered), min(single), max(single), growing - 1 if growing else None)
 

@@ -117,11 +117,12 @@ def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> d
     return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], confidence)) for row in rows}
 
 
-def alone(frames: Frames, measure: str) -> dict[int, list[float]]:
-    """A measure of each replication alone, by point; replications and points without it are left out."""
+def alone(frames: Frames, measure: str) -> dict[int, dict[int, float]]:
+    """A measure of each replication alone, by point, then by the replication's number; those without it are left out."""
     separate, whose = apart(frames)
-    found: dict[int, list[float]] = {}
+    found: dict[int, dict[int, float]] = {}
     for number, values in sorted(measured(separate, every=True).items()):
         if measure in values:
-            found.setdefault(whose[number], []).append(values[measure])
+            point, replication = whose[number]
+            found.setdefault(point, {})[replication] = values[measure]
     return found

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slabdes.errors import InputError
+from slabdes.measures.estimates import Estimated
 from slabdes.measures.names import RATES
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
-from slabdes.stats.intervals import CONFIDENCE, Interval, half_width, paired_difference
+from slabdes.stats.intervals import CONFIDENCE
 from slabdes.stats.laws import Fitted, fitted
 
 if TYPE_CHECKING:
@@ -23,25 +24,9 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> pl.DataFrame:
     """`metrics.scaling` with operations_per_s_half and share_waiting_half: half widths; null for one replication."""
     import polars as pl
 
-    table = metrics.scaling(frames)
-    for name in RATES:
-        spread = table[f"{name}_sd"].to_list()
-        counts = table["replications"].to_list()
-        halves = [None if sd is None else half_width(sd, n, confidence) for sd, n in zip(spread, counts, strict=True)]
-        table = table.with_columns(pl.Series(f"{name}_half", halves, pl.Float64))
-    return table
-
-
-def compare_points(frames: Frames, first: int, second: int, rate: str = RATES[0], confidence: float = CONFIDENCE) -> Interval:
-    """How much a rate of point `second` exceeds that of point `first`, paired by replication (same seed, same streams).
-
-    Raises InputError if a point is not there or they differ in replications.
-    """
-    sides = []
-    for point in (first, second):
-        table = metrics.rates(frames.of_points([point]))
-        sides.append([float(value) for value in table.sort("replication")[rate]])
-    return paired_difference(sides[0], sides[1], confidence)
+    rows = Estimated(frames, confidence).rows("rates")
+    halves = [pl.Series(f"{name}_half", [row.intervals[name].half_width for row in rows], pl.Float64) for name in RATES]
+    return metrics.scaling(frames).with_columns(halves)
 
 
 def laws(frames: Frames, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...], Fitted]:

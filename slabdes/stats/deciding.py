@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from slabdes.errors import InputError
-from slabdes.stats.intervals import CONFIDENCE, Interval, check_confidence, half_width
+from slabdes.stats.intervals import CONFIDENCE, Interval, check_confidence, half_width, t_quantile
 
 FEWEST: Final = 5
 """Replications before the first look: stopping as soon as an interval happens to be narrow would bias what is found."""
@@ -111,6 +111,18 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Looked:
+    """A difference as it is at a look, and the value of the side that `indifference` is a share of.
+
+    `resolution` is how finely values are known, as a share of that value: no less can matter.
+    """
+
+    difference: Interval
+    first: float
+    resolution: float = 0.0
+
+
+@dataclass(frozen=True)
 class Looks:
     """Replicate two sides and look now and then, each time with twice the replications, until the difference is decided.
 
@@ -147,13 +159,27 @@ class Looks:
         return 1 - (1 - self.confidence) / len(self.replications)
 
     def outcome(self, difference: Interval, first: float, resolution: float = 0.0) -> Outcome:
-        """What the interval of a difference at a look, made with `level`, says.
+        """What the interval of one difference at a look, made with `level`, says. See `outcomes`."""
+        return self.outcomes([Looked(difference, first, resolution)])[0]
 
-        `first` is the first side's value; `resolution` is how finely values are known, as a share of it: no less can matter.
+    def outcomes(self, looked: Sequence[Looked]) -> list[Outcome]:
+        """What the intervals of several differences at one look, made with `level`, say: any of it is wrong as rarely as of one.
+
+        Holm's correction for those that are higher or lower, Bonferroni's for those that are alike.
         """
-        if difference.low is None or difference.high is None:
+        worth = holm([p_value_of(one.difference) for one in looked])
+        return [self._outcome(one, p, len(looked)) for one, p in zip(looked, worth, strict=True)]
+
+    def _outcome(self, looked: Looked, worth: float, count: int) -> Outcome:
+        change, half = looked.difference, looked.difference.half_width
+        if half is None:
             return Outcome.OPEN
-        matters = max(self.indifference, resolution) * abs(first)
-        if -matters <= difference.low and difference.high <= matters:
+        known = looked.resolution * abs(looked.first)
+        if half > known and count > 1:
+            left = 1 - change.confidence
+            half *= t_quantile(1 - left / count / 2, change.n - 1) / t_quantile(1 - left / 2, change.n - 1)
+        if abs(change.value) + half <= max(self.indifference * abs(looked.first), known):
             return Outcome.ALIKE
-        return Outcome.HIGHER if difference.low > 0 else Outcome.LOWER if difference.high < 0 else Outcome.OPEN
+        if worth > 1 - change.confidence or change.contains(0.0):
+            return Outcome.OPEN
+        return Outcome.HIGHER if change.value > 0 else Outcome.LOWER

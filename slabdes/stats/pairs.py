@@ -7,47 +7,60 @@ Paired where common random numbers cancel, else by Welch's method. Leaves out wh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from statistics import fmean
 from typing import Final
 
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval, t_quantile
 
+Each = Mapping[int, float]
+"""A statistic of each replication that has it, by the replication's number."""
+
+
+def dropped(ones: Each, others: Each) -> int:
+    """How many replications have no like on the other side: they are in no pair."""
+    return len(ones.keys() ^ others.keys())
+
 
 def difference(
     first: float,
-    ones: Sequence[float],
+    ones: Each,
     second: float,
-    others: Sequence[float],
+    others: Each,
     paired: bool,
     confidence: float = CONFIDENCE,
     resolution: float = 0.0,
 ) -> Interval:
     """How much a statistic of the second side exceeds the first's, from those of each replication.
 
-    Paired by replication where common random numbers cancel; else by Welch's method (Biometrika 34, 1947), both sides' spreads
-    taken around the pooled values as `section_interval` does.
+    Paired by the replication's number where common random numbers cancel: what one side lacks is dropped, and the difference is
+    then the mean of the pairs', not that of the pooled values `first` and `second`. Else by Welch's method (Biometrika 34,
+    1947), both sides' spreads taken around the pooled values as `section_interval` does.
     """
     change = second - first
-    if paired and len(ones) == len(others) and ones:
-        changes = [after - before for before, after in zip(ones, others, strict=True)]
-        return section_interval(change, changes, confidence, resolution=resolution)
+    if paired:
+        changes = [others[number] - value for number, value in ones.items() if number in others]
+        if not changes:
+            return Interval(change, None, 0, confidence)
+        middle = fmean(changes) if dropped(ones, others) else change
+        return section_interval(middle, changes, confidence, resolution=resolution)
     n = min(len(ones), len(others))
     if n < 2:
         return Interval(change, None, n, confidence)
-    parts = [_variance(value, values) / len(values) for value, values in ((first, ones), (second, others))]
+    parts = [_variance(value, each) / len(each) for value, each in ((first, ones), (second, others))]
     spread = sum(parts)
     if not spread:
         return Interval(change, resolution, n, confidence)
-    freedom = spread**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ones, others), strict=True))
+    freedom = spread**2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (ones, others), strict=True))
     half = t_quantile((1 + confidence) / 2, freedom) * math.sqrt(spread)
     return Interval(change, max(half, resolution), n, confidence)
 
 
 def ratio(
     first: float,
-    ones: Sequence[float],
+    ones: Each,
     second: float,
-    others: Sequence[float],
+    others: Each,
     paired: bool,
     confidence: float = CONFIDENCE,
     resolution: float = 0.0,
@@ -60,10 +73,11 @@ def ratio(
     if not first:
         return None
     value = second / first
-    if not value or min(*ones, *others, second) <= 0:
+    if not value or min(*ones.values(), *others.values(), second) <= 0:
         return Interval(value, None, min(len(ones), len(others)), confidence, least=0.0)
-    logs = [math.log(one) for one in ones], [math.log(one) for one in others]
+    logs = [{number: math.log(one) for number, one in each.items()} for each in (ones, others)]
     change = difference(math.log(first), logs[0], math.log(second), logs[1], paired, confidence, resolution)
+    value = math.exp(change.value) if paired and dropped(ones, others) else value
     half = None if change.half_width is None else value * math.expm1(min(change.half_width, MOST_LOG))
     return Interval(value, half, change.n, confidence, least=0.0)
 
@@ -72,5 +86,5 @@ MOST_LOG: Final = 100.0
 """Of a ratio's half interval: whatever is wider is not known at all."""
 
 
-def _variance(around: float, values: Sequence[float]) -> float:
-    return math.fsum((value - around) ** 2 for value in values) / (len(values) - 1)
+def _variance(around: float, each: Each) -> float:
+    return math.fsum((value - around) ** 2 for value in each.values()) / (len(each) - 1)

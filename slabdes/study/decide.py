@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs two settings of one experiment on common random numbers until it is decided which is better in one measure.
+"""Runs two settings of one experiment on common random numbers until it is decided which is better in each of some measures.
 
 Both are points of one study, so the run folder, --resume and workers are a study's. Leaves out words.
 """
@@ -18,7 +18,7 @@ from slabdes.measures.names import resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
 from slabdes.results.text import setting_text
-from slabdes.stats.deciding import Looks, Outcome
+from slabdes.stats.deciding import Looked, Looks, Outcome
 from slabdes.study.run import run_study
 
 POINTS: Final = (0, 1)
@@ -26,13 +26,22 @@ POINTS: Final = (0, 1)
 
 @dataclass(frozen=True)
 class Decided:
-    """Both sides, every measure of theirs at `looks.level`, and what they come to in `measure`."""
+    """Both sides, every measure of theirs at `looks.level`, and what they come to in each measure that was asked for."""
 
     run: Run
     compared: Comparison
-    measure: str
-    outcome: Outcome
+    outcomes: Mapping[str, Outcome]
     looks: Looks
+
+    @property
+    def measure(self) -> str:
+        """The first of the measures that were asked for."""
+        return next(iter(self.outcomes))
+
+    @property
+    def outcome(self) -> Outcome:
+        """What they come to in that one."""
+        return self.outcomes[self.measure]
 
     @property
     def pair(self) -> Pair:
@@ -59,49 +68,70 @@ def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[s
     return parse_experiment(raw | {"zip": differing}, "compare")
 
 
-def outcome_of(row: Compared, looks: Looks) -> Outcome:
-    """What a measure of both sides comes to."""
-    return looks.outcome(row.difference, max(row.first.value, row.second.value), resolution_of(row.measure))
+def outcomes_of(rows: Sequence[Compared], looks: Looks) -> dict[str, Outcome]:
+    """What each of some measures of both sides comes to, all looked at together."""
+    looked = [Looked(row.difference, max(row.first.value, row.second.value), resolution_of(row.measure)) for row in rows]
+    return dict(zip((row.measure for row in rows), looks.outcomes(looked), strict=True))
 
 
 @dataclass(frozen=True)
 class UntilDecided:
-    """Looks at the sides at their next number of replications."""
+    """Looks at the sides at their next number of replications, until each of `measures` is decided."""
 
-    measure: str
+    measures: Sequence[str]
     looks: Looks
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added."""
         pair = compare_points(frames, POINTS, self.looks.level)
-        row = pair.row(self.measure)
-        if row is None and self.measure not in pair.few:
-            raise InputError("--decide", f"neither side has {self.measure}", allowed=", ".join(one.measure for one in pair.rows))
-        if row is not None and outcome_of(row, self.looks) is not Outcome.OPEN:
+        rows = [row for measure in self.measures if (row := pair.row(measure)) is not None]
+        told = {row.measure for row in rows}
+        for measure in self.measures:
+            if measure not in told and measure not in pair.few:
+                there = ", ".join(one.measure for one in pair.rows)
+                raise InputError("--decide", f"neither side has {measure}", allowed=there)
+        if len(rows) == len(self.measures) and Outcome.OPEN not in outcomes_of(rows, self.looks).values():
             return 0
         n = int(frames.points["replications"][0])
         return next((count - n for count in self.looks.replications if count > n), 0)
 
 
 def decide(
-    experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any], measure: str, looks: Looks, **options: Any
+    experiment: Experiment,
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    measures: Sequence[str],
+    looks: Looks,
+    **options: Any,
 ) -> Decided:
-    """Replicate both sides until it is decided which has more of `measure`, or there are `looks.most` replications.
+    """Replicate both sides until it is decided which has more of each measure, or there are `looks.most` replications.
 
     `options` are those of `run_study`. Raises InputError for sides that cannot be run, and a measure that they do not have.
     """
     sides = sides_of(experiment, first, second).model_copy(update={"replications": looks.fewest})
-    until = UntilDecided(measure, looks)
-    run = run_study(sides, until=until, **options)
+    measures = list(dict.fromkeys(measures))
+    run = run_study(sides, until=UntilDecided(measures, looks), **options)
     settings = tuple(Setting(key, *values) for key, values in sides.zip.items())
-    repeated = run.manifest.replications
+    compared, rows = compared_sides(run, settings, measures, looks, "--decide")
+    return Decided(run, compared, outcomes_of(rows, looks), looks)
+
+
+def compared_sides(
+    run: Run, settings: tuple[Setting, ...], measures: Sequence[str], looks: Looks, where: str
+) -> tuple[Comparison, list[Compared]]:
+    """Both sides of a run, which differ in `settings`, and these measures of theirs.
+
+    Raises InputError, which begins with `where`, for a percentile that too few samples tell.
+    """
+    n = run.manifest.replications
     pair = compare_points(run.frames, POINTS, looks.level)
-    row = pair.row(measure)
-    if row is None:
-        few = f"{measure} with {repeated} replications: {pair.few[measure]}"
-        raise InputError("--decide", few, allowed="more replications (--most), or longer ones")
-    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (repeated, repeated))
-    return Decided(run, compared, measure, outcome_of(row, looks), looks)
+    rows = [pair.row(measure) for measure in measures]
+    for measure, row in zip(measures, rows, strict=True):
+        if row is None:
+            few = f"{measure} with {n} replications: {pair.few[measure]}"
+            raise InputError(where, few, allowed="more replications (--most), or longer ones")
+    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (n, n))
+    return compared, [row for row in rows if row is not None]
 
 
 def names_of(settings: Sequence[Setting]) -> tuple[str, str]:

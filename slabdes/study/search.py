@@ -158,7 +158,8 @@ class Search:
         values = fmean(theirs[:n]), fmean(mine[:n])
         resolution = resolution_of(self.measure)
         known = resolution * max(map(abs, values))
-        change = difference(values[0], theirs[:n], values[1], mine[:n], True, RACE.level, known)
+        each = dict(enumerate(theirs[:n])), dict(enumerate(mine[:n]))
+        change = difference(values[0], each[0], values[1], each[1], True, RACE.level, known)
         open_still = RACE.outcome(change, max(map(abs, values)), resolution) is Outcome.OPEN
         return open_still and len(mine) < IN_TURN
 

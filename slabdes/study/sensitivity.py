@@ -185,7 +185,7 @@ def _values(frames: Frames, measure: str) -> list[float]:
     missing = [point for point in frames.point_numbers() if point not in found]
     if missing:
         raise InputError("sensitivity", f"not every setting has {measure}", allowed="a measure of operations that all have")
-    return [fmean(found[point]) for point in frames.point_numbers()]
+    return [fmean(found[point].values()) for point in frames.point_numbers()]
 
 
 def _effects(problem: Mapping[str, Any], method: str, places: Any, values: Sequence[float], seed: int) -> list[Effect]:

@@ -135,4 +135,4 @@ def block_experiment(experiment: Experiment, settings: Sequence[Settings], block
 def measured(frames: Frames, measure: str, count: int) -> list[dict[str, Any]]:
     """What a block comes to, of each of its settings in order. Raises InputError for a measure that none has."""
     values, held = alone(frames, measure), held_values(frames)
-    return [{"values": values.get(point, []), "held": held[point]} for point in range(count)]
+    return [{"values": [*values.get(point, {}).values()], "held": held[point]} for point in range(count)]

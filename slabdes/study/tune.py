@@ -17,7 +17,7 @@ from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, shown
 from slabdes.folders import Held, scratch_folder, working_folder, working_path
-from slabdes.measures.compare import Comparison, Pair, compare_points
+from slabdes.measures.compare import Comparison, Pair
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import HIGHER_IS_BETTER, intervals, measure_of
 from slabdes.results.folder import check_output, holds_run
@@ -30,7 +30,7 @@ from slabdes.results.slabinfo import slabinfo_write
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval, mean_interval, paired_difference
 from slabdes.stats.pareto import front_of
-from slabdes.study.decide import POINTS, UntilDecided, names_of, outcome_of
+from slabdes.study.decide import POINTS, UntilDecided, compared_sides, outcomes_of
 from slabdes.study.inputs import Inputs
 from slabdes.study.run import run_study
 from slabdes.study.search import Search, some_of
@@ -289,7 +289,7 @@ def _measured_anew(found: Search, looks: Looks, draw: Draw | None = None, **opti
         if draw is not None:
             draw(tuned_of(run_of(manifest, frames)), folder, phase)
 
-    return tuned_of(run_study(experiment, until=UntilDecided(found.measure, looks), draw=add, **options))
+    return tuned_of(run_study(experiment, until=UntilDecided([found.measure], looks), draw=add, **options))
 
 
 def _chosen(found: Search) -> list[Trial]:
@@ -307,15 +307,9 @@ def _chosen(found: Search) -> list[Trial]:
 
 def _tuned(found: Search, chosen: Sequence[Trial], run: Run, looks: Looks) -> Tuned:
     measure = found.measure
-    pair = compare_points(run.frames, POINTS, looks.level)
-    row = pair.row(measure)
-    if row is None:
-        few = f"{measure} with {run.manifest.replications} replications: {pair.few[measure]}"
-        raise InputError("tune", few, allowed="more replications (--most), or longer ones")
     columns = ((key, [trial.settings[key] for trial in chosen[:2]]) for key in chosen[0].settings)
     settings = tuple(Setting(key, *values) for key, values in columns if values[0] != values[1])
-    repeated = run.manifest.replications
-    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (repeated, repeated))
+    compared, rows = compared_sides(run, settings, [measure], looks, "tune")
     values, held = intervals(run.frames, measure, looks.level), held_values(run.frames)
     sign = -1 if found.maximise else 1
     front = front_of([(sign * values[point].value, sum(held[point])) for point in range(len(chosen))])
@@ -330,7 +324,7 @@ def _tuned(found: Search, chosen: Sequence[Trial], run: Run, looks: Looks) -> Tu
         )
         for point, trial in enumerate(chosen)
     )
-    outcome = outcome_of(row, looks)
+    outcome = outcomes_of(rows, looks)[measure]
     told = (tuple(found.knobs), measure, tuple(found.trials), choices, compared, outcome, looks, found.maximise, found.most_held)
     return Tuned(run, *told)
 

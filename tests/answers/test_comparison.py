@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
@@ -15,6 +17,7 @@ from slabdes.answers.comparison import (
     change_text,
     comparison_about,
     comparison_answer,
+    comparison_remarks,
     comparison_sheets,
     lead,
     side_names,
@@ -23,10 +26,11 @@ from slabdes.answers.comparison import (
 from slabdes.answers.figures import ratio_text
 from slabdes.answers.screen import comparison_plain
 from slabdes.errors import InputError
-from slabdes.measures.compare import Compared, Comparison, compare_by, compare_runs
+from slabdes.measures.compare import Compared, Comparison, Pair, compare_by, compare_runs
 from slabdes.measures.differences import differences, setting_of
+from slabdes.measures.names import alone
 from slabdes.results.run import Run, run_of
-from slabdes.stats.intervals import Interval
+from slabdes.stats.intervals import Interval, mean_interval
 from slabdes.stats.pairs import difference, ratio
 
 
@@ -85,6 +89,40 @@ def test_machines_are_compared_with_a_warning_where_the_points_match() -> None:
     assert "warning: the machines differ" in comparison_about(compared)
 
 
+def test_points_are_called_different_of_all_of_them_together() -> None:
+    frames = example_frames((1, 8), replications=3)
+    compared = compare_by(run_of(example_manifest(frames), frames), "cpus")
+    random = np.random.default_rng(5)
+
+    def drawn(place: int, shift: float) -> Pair:
+        change = mean_interval([shift + value for value in random.standard_normal(8).tolist()])
+        side = Interval(1e6, 1.0, 8, 0.95)
+        row = Compared({"limit": place}, "operations_per_s", side, side, side, change)
+        return replace(compared.pairs[0], label=row.label, rows=(row,))
+
+    alike = replace(compared, pairs=tuple(drawn(place, 0.0) for place in range(60)))
+    assert sum(map(abs, map(verdict, alike.rows))) > 0  # alone, one in twenty leaves 0 out
+    assert " is not told apart at 60 of 60 points" in comparison_answer(alike)[0]
+    some = replace(compared, pairs=(*alike.pairs, drawn(60, 9.0), drawn(61, -9.0)))
+    assert " is faster at 1, slower at 1 and not told apart at 60 of 62 points" in comparison_answer(some)[0]
+    assert "which of the 62 points are faster" in comparison_remarks(some)[1].lower()
+
+
+def test_replications_that_lack_a_measure_on_one_side_are_in_no_pair_and_told() -> None:
+    frames = example_frames((1, 8), replications=4)
+    lacking = (pl.col("point") == 0) & (pl.col("replication") == 1) & (pl.col("op") == "free")
+    run = run_of(example_manifest(frames), replace(frames, latency=frames.latency.filter(~lacking)))
+    compared = compare_by(run, "cpus")
+    counts = {row.measure: (row.difference.n, row.dropped) for row in compared.rows}
+    assert (counts["alloc_mean_ns"], counts["free_mean_ns"]) == ((4, 0), (3, 1))
+    each = (alone(run.frames, "free_mean_ns")[point] for point in (0, 1))
+    ones, others = ({number: value for number, value in values.items() if number != 1} for values in each)
+    (mean,) = (row.difference.value for row in compared.rows if row.measure == "free_mean_ns")
+    assert mean == pytest.approx(sum(others[number] - ones[number] for number in ones) / 3)
+    told = "1 replication of free mean, free p50 and free p99 that one side lacks: in no pair, left out of the difference."
+    assert comparison_remarks(compared)[-1] == told
+
+
 def test_single_replications_conclude_nothing() -> None:
     compared = compare_runs(run_with(replications=1), run_with("opteron-8n", 1, 300))
     assert comparison_answer(compared)[-1] == SINGLE
@@ -129,23 +167,27 @@ def test_an_equal_run_differs_in_nothing() -> None:
     assert comparison_answer(compared) == ["second and first do not differ in any figure."]
 
 
+def by_number(*values: float) -> dict[int, float]:
+    return dict(enumerate(values))
+
+
 def test_unpaired_differences_follow_welch_by_hand() -> None:
     # Means 2 and 6, variances 1 and 4, three each: half is t(2.94) * sqrt(5 / 3); freedom (5/3)^2 / ((1/3)^2/2 + (4/3)^2/2).
-    change = difference(2.0, [1, 2, 3], 6.0, [4, 6, 8], paired=False)
+    change = difference(2.0, by_number(1, 2, 3), 6.0, by_number(4, 6, 8), paired=False)
     assert change.value == 4
     assert change.half_width == pytest.approx(3.217 * (5 / 3) ** 0.5, rel=0.005)
-    assert difference(2.0, [2], 6.0, [4, 8], paired=False) == Interval(4.0, None, 1, 0.95)
+    assert difference(2.0, by_number(2), 6.0, by_number(4, 8), paired=False) == Interval(4.0, None, 1, 0.95)
 
 
 def test_a_ratios_interval_is_that_of_its_logarithm_and_not_known_with_a_zero() -> None:
     # Ratios 2 and 8 around 4: logarithms an ln 2 to either side, so half is t(1) * ln 2 * sqrt(2 / 1) / sqrt(2).
-    found = ratio(1.0, [1, 1], 4.0, [2, 8], paired=True)
+    found = ratio(1.0, by_number(1, 1), 4.0, by_number(2, 8), paired=True)
     assert found is not None and found.half_width is not None
     assert found.value == 4
     assert found.half_width == pytest.approx(4 * (2**12.706 - 1), rel=1e-3)
     assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999%")
-    assert ratio(0.0, [0, 0], 1.0, [1, 1], paired=True) is None
-    assert ratio(1.0, [0, 2], 1.0, [1, 1], paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
+    assert ratio(0.0, by_number(0, 0), 1.0, by_number(1, 1), paired=True) is None
+    assert ratio(1.0, by_number(0, 2), 1.0, by_number(1, 1), paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
 
 
 def test_a_comparison_for_programs_has_its_sentences_and_ratios_their_intervals() -> None:

@@ -24,7 +24,7 @@ from slabdes.measures.compare import compare_points, different
 from slabdes.measures.names import measure_of
 from slabdes.results.frames import Frames
 from slabdes.stats.deciding import Looks, Outcome
-from slabdes.study.decide import outcome_of
+from slabdes.study.decide import outcomes_of
 from slabdes.study.run import run_study
 
 AT_ONCE: Final = 20
@@ -51,7 +51,7 @@ def repetitions(numbers: list[int], measure: str, looks: Looks) -> Iterator[tupl
             pair = compare_points(begin(frames, (2 * place, 2 * place + 1), n), (2 * place, 2 * place + 1), looks.level)
             row = pair.row(measure)
             assert row is not None
-            outcome = outcome_of(row, looks)
+            outcome = outcomes_of([row], looks)[measure]
             if outcome is not Outcome.OPEN or n == looks.most:
                 yield number, outcome, n, [one.measure for one in different(pair.rows)]
                 break

@@ -60,7 +60,7 @@ def test_ninety_five_of_a_hundred_intervals_hold_the_percentile() -> None:
 
 def test_each_replication_becomes_a_point_of_its_own() -> None:
     separate, points = apart(FRAMES)
-    assert points == [0, 0, 0, 1, 1, 1]
+    assert points == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert metrics.rates(separate)["operations_per_s"].to_list() == metrics.rates(FRAMES)["operations_per_s"].to_list()
 
 

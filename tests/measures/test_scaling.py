@@ -6,10 +6,9 @@ from __future__ import annotations
 import pytest
 from example import example_frames
 
-from slabdes.errors import InputError
-from slabdes.measures.scaling import compare_points, scaling
+from slabdes.measures.scaling import scaling
 from slabdes.results.metrics import rates
-from slabdes.stats.intervals import mean_interval, paired_difference
+from slabdes.stats.intervals import mean_interval
 
 
 def test_half_widths_are_those_of_the_replications_rates() -> None:
@@ -21,12 +20,3 @@ def test_half_widths_are_those_of_the_replications_rates() -> None:
 
 def test_one_replication_has_no_half_width() -> None:
     assert scaling(example_frames((1, 2)))["operations_per_s_half"].null_count() == 2
-
-
-def test_points_are_compared_replication_by_replication() -> None:
-    frames = example_frames((1, 4), replications=3)
-    values = [rates(frames.of_points([point]))["operations_per_s"].to_list() for point in (0, 1)]
-    assert compare_points(frames, 0, 1) == paired_difference(*values)
-    assert compare_points(frames, 1, 0).mean == pytest.approx(-compare_points(frames, 0, 1).mean)
-    with pytest.raises(InputError, match="9 is not in this run"):
-        compare_points(frames, 0, 9)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.stats.deciding import FEWEST, Looks, Outcome, Precision, holm, p_value_of
+from slabdes.stats.deciding import FEWEST, Looked, Looks, Outcome, Precision, holm, p_value_of
 from slabdes.stats.intervals import Interval, mean_interval
 
 
@@ -128,6 +128,32 @@ def naively(random: np.random.Generator) -> bool:
         if not mean_interval(values).contains(0.0):
             return True
     return False
+
+
+def test_any_of_several_equal_measures_is_called_different_in_at_most_one_of_twenty_cases() -> None:
+    random = np.random.default_rng(37)
+    looks, wrong = Looks(most=20), 0
+    for _case in range(1_000):
+        values = np.array([differing(random, looks.most) for _ in range(8)])
+        for count in looks.replications:
+            looked = [Looked(mean_interval(one[:count].tolist(), looks.level), 10.0) for one in values]
+            outcomes = looks.outcomes(looked)
+            if Outcome.HIGHER in outcomes or Outcome.LOWER in outcomes:
+                wrong += 1
+                break
+    print(f"any of 8 measures called different in {wrong / 10:.1f} %")
+    assert wrong <= 60
+
+
+def test_several_differences_are_judged_by_holm_and_alike_by_bonferroni_by_hand() -> None:
+    looks = Looks(most=5, indifference=0.01)
+    clear, weak = mean_interval([2.0, 3.0, 4.0, 3.0, 3.0]), mean_interval([0.0, 1.0, 2.0, 1.0, 1.0])  # p = 0.0007, 0.034
+    small = Interval(0.0, 0.09, 5, 0.95)
+    assert looks.outcome(weak, 10.0) is Outcome.HIGHER
+    assert looks.outcomes([Looked(clear, 10.0), Looked(weak, 10.0)]) == [Outcome.HIGHER, Outcome.HIGHER]
+    # 0.034 is doubled as long as another one is not told to differ.
+    assert looks.outcomes([Looked(small, 10.0), Looked(weak, 10.0)]) == [Outcome.OPEN, Outcome.OPEN]
+    assert looks.outcome(small, 10.0) is Outcome.ALIKE
 
 
 def test_a_difference_that_is_there_is_found_with_few_replications_if_it_is_large() -> None:

@@ -35,7 +35,7 @@ def larger() -> slabdes.Decided:
 
 
 def sentences(decided: slabdes.Decided) -> list[str]:
-    return decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks)
+    return decision_answer(decided.compared, decided.outcomes, decided.looks)
 
 
 def test_a_large_difference_is_decided_at_the_first_look_and_told_with_its_interval_and_cause(larger: slabdes.Decided) -> None:
@@ -52,6 +52,26 @@ def test_a_large_difference_is_decided_at_the_first_look_and_told_with_its_inter
     assert "5 replications of each side" in cost
     assert "1 look;" in cost
     assert why.startswith("Why: an allocation takes ")
+
+
+def test_several_measures_are_each_decided_in_a_sentence_of_all_of_them_together() -> None:
+    names = ["alloc.mean", "operations/s", "alloc.mean"]
+    decided = slabdes.decide(BASE, {LIMIT: 4}, {LIMIT: 60}, names, most=10)
+    assert decided.outcomes == {"alloc_mean_ns": Outcome.LOWER, "operations_per_s": Outcome.HIGHER}
+    one, two, cost, *_ = sentences(decided)
+    assert one.startswith("limit 60 is better than limit 4 in alloc mean: ")
+    assert two.startswith("limit 60 is better than limit 4 in operations/s: ")
+    assert "all 2 looks at 2 measures (Holm's correction) together err in at most 5.0 % of cases" in cost
+
+
+def test_replications_are_added_until_all_measures_are_decided() -> None:
+    # Another seed changes nothing but chance, which half of a figure leaves out and nothing else does.
+    sides = {"seed": 1}, {"seed": 2}
+    assert slabdes.decide(BASE, *sides, "alloc.p50", by=0.5, most=10).run.manifest.replications == 5
+    decided = slabdes.decide(BASE | {"name": "several"}, *sides, ["alloc.p50", "alloc.mean"], by=0.0, most=10)
+    assert decided.run.manifest.replications == 10
+    assert decided.outcomes["alloc_mean_ns"] is Outcome.OPEN
+    assert "that the sides are alike in " in sentences(decided)[-1] and "alloc mean" in sentences(decided)[-1]
 
 
 def test_parts_and_paths_add_up_to_the_difference_of_the_means(larger: slabdes.Decided) -> None:
@@ -110,7 +130,7 @@ def test_it_is_gone_on_with_after_an_interruption(tmp_path: Path) -> None:
 
     def again(**options: Any) -> slabdes.Decided:
         sides: Any = ({"seed": 1}, {"seed": 2})
-        return decide(parse_experiment(BASE, "base"), *sides, "alloc_mean_ns", Looks(10), out=tmp_path / "run", **options)
+        return decide(parse_experiment(BASE, "base"), *sides, ["alloc_mean_ns"], Looks(10), out=tmp_path / "run", **options)
 
     with pytest.raises(KeyboardInterrupt):
         again(phase=interrupt)
@@ -137,7 +157,7 @@ def test_every_part_of_a_time_has_its_words() -> None:
     often = BASE | {"interrupts": {"mean_ns": 2000.0}}
     decided = slabdes.decide(often, {"interrupts.work_ns": 100.0}, {"interrupts.work_ns": 5000.0}, "operations/s", most=5)
     assert decided.outcome is Outcome.LOWER
-    told = decision_answer(decided.compared, decided.measure, decided.outcome, decided.looks)
+    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     assert "more is interrupts taken meanwhile" in " ".join(told)
     assert set(SPENT_PARTS) <= set(PART_WORDS)
 

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Pairs of replications: by their numbers, whatever is missing on either side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from slabdes.stats.pairs import difference, dropped, ratio
+
+
+def test_replications_are_paired_by_number_and_those_that_one_side_lacks_are_dropped() -> None:
+    random = np.random.default_rng(31)
+    common = random.normal(100.0, 30.0, 14)
+    ones = {number: float(common[number]) for number in range(14) if number != 4}
+    others = {number: float(common[number] + random.normal(5.0, 0.1)) for number in range(14) if number not in (2, 7)}
+    sides = float(np.mean([*ones.values()])), ones, float(np.mean([*others.values()])), others
+    found, times = difference(*sides, paired=True), ratio(*sides, paired=True)
+    assert dropped(ones, others) == 3
+    assert found.n == 11 and found.contains(5.0)
+    assert found.half_width is not None and found.half_width < 0.2  # a hundredth of what they share
+    assert times is not None and times.half_width is not None and times.low is not None and times.low > 1
+    by_place = difference(sides[0], dict(enumerate(ones.values())), sides[2], dict(enumerate(others.values())), paired=True)
+    assert by_place.half_width is not None and by_place.half_width > 50 * found.half_width
+
+
+def test_sides_without_a_replication_in_common_have_no_interval() -> None:
+    found = difference(1.0, {0: 1.0}, 3.0, {1: 3.0}, paired=True)
+    assert (found.value, found.half_width, found.n) == (2.0, None, 0)
+    assert difference(1.0, {}, 3.0, {}, paired=True).n == 0
+
+
+def test_where_none_is_dropped_the_difference_is_that_of_the_pooled_values() -> None:
+    # As of percentiles: 9 and 13 of all replications together, whatever each one alone has.
+    found = difference(9.0, {0: 8.0, 1: 9.0}, 13.0, {1: 13.0, 0: 11.0}, paired=True)
+    assert (found.value, found.n) == (4.0, 2)
+    assert found.half_width == pytest.approx(12.706 * 1.0 / 2**0.5, rel=1e-3)  # 3 and 4 around 4: a deviation of 1
