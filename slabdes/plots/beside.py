@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from slabdes.charts.curves import NAMES, banded
 from slabdes.errors import InputError
 from slabdes.measures.bands import ccdf_bands
 from slabdes.plots import style
-from slabdes.plots.curves import NAMES, Scale, banded, curve
+from slabdes.plots.curves import Scale, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS
 from slabdes.stats.intervals import CONFIDENCE

@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.ticker import NullLocator
 
+from slabdes.charts.curves import NOT_ENOUGH
 from slabdes.plots import style
-from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.axes import Axes
 
-    from slabdes.results.frames import Frames
-
-NAMES: Final = {
-    "alloc": "allocations",
-    "free": "frees",
-    "section": "critical sections",
-    IRQS_OFF: "interrupts off, at a time",
-    IRQ_WAIT: "waits of interrupts",
-}
-"""Of operations, and of times of interrupts."""
-NOT_ENOUGH: Final = "not enough samples"
 _MARKS_A_CURVE: Final = 7
 _ROOM_BELOW: Final = 0.5
 """The share axis ends at this much of the rarest operation's share."""
@@ -77,10 +66,3 @@ def curve(axes: Axes, rows: pl.DataFrame, label: str, look: dict[str, Any], floo
     if None not in low and low != high:
         ends = ([max(end, floor) for end in low], [max(end, floor) for end in high])
         axes.fill_between(times, *ends, step="pre", color=look["color"], alpha=_BAND, linewidth=0)
-
-
-def banded(frames: Frames, confidence: float) -> str:
-    """What a title says of where curves end, and of bands, where there are any."""
-    repeated = int(frames.points["replications"].to_numpy().max()) > 1
-    bands = f"bands: {confidence:.0%} intervals over replications" if repeated else "1 replication: no interval"
-    return f"; {bands}; curves end where there are {NOT_ENOUGH}"

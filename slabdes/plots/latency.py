@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.measures.bands import ccdf_bands
+from slabdes.charts.choice import choose, told_apart
+from slabdes.charts.curves import NAMES
+from slabdes.charts.latency import MEANINGS, latency
 from slabdes.plots import style
-from slabdes.plots.choice import choose, told_apart
-from slabdes.plots.curves import NAMES, Scale, banded, curve
+from slabdes.plots.curves import Scale, curve
 from slabdes.results import metrics
 from slabdes.results.frames import OPERATIONS, Path
 from slabdes.results.text import share_text
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
     from slabdes.results.manifest import Manifest
 
-MEANINGS: Final = {
-    "hit": "the CPU's own array",
-    "shared": "refill from the shared array",
-    "partial": "refill from partial slabs",
-    "free": "refill from free slabs",
-    "partial+free": "refill from both",
-    "grow": "a new slab",
-    "node-partial": "partial slab of the node asked for",
-    "node-free": "free slab of the node asked for",
-    "node-grow": "new slab on the node asked for",
-    "fallback-partial": "partial slab of another node",
-    "fallback-free": "free slab of another node",
-    "fallback-grow": "new slab on another node",
-    "fail": "no memory",
-    "flush-shared": "to the shared array",
-    "flush-lists": "to the slabs",
-    "alien-put": "into an alien cache",
-    "alien-drain": "full alien cache sent home",
-    "alien-direct": "to the other node's lists",
-    "section": "the lock taken and released",
-    "pages": "page allocator",
-}
-"""What each path is, in a few words: the glossary has the rest."""
 _ELSEWHERE: Final = ("node-", "fallback-", "fail")
 """Paths of allocations that go into a panel of their own where there are too many."""
 _ALL: Final[dict[str, Any]] = {"color": "#999999", "linewidth": 4.0, "alpha": 0.6}
@@ -64,13 +42,13 @@ _Column = tuple[str, str, tuple[str, ...]]
 
 def ccdf_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None, confidence: float = CONFIDENCE) -> Figure:
     """A row of panels a point (see `choice`), a panel an operation that occurred, two where its paths are too many for one."""
-    chosen, limited = choose(frames, points)
+    chart = latency(frames, points, confidence)
+    curves = chart.frame
+    chosen, _limited = choose(frames, points)
     shown = frames.of_points(chosen)
-    curves = ccdf_bands(shown, confidence)
     columns = _columns(curves)
     figure = style.new_figure(_PANEL_IN * max(len(columns), 1) + 0.4, 1.0 + _ROW_IN * len(chosen))
-    what = f"Latency by path: share of all operations that take at least so long{limited}{banded(shown, confidence)}"
-    style.caption(figure, what, manifest, shown)
+    style.caption(figure, chart.title, manifest, shown)
     if not columns:
         style.say(figure.add_subplot(), "No operation was recorded.")
         return figure

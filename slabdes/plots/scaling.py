@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.charts.choice import OTHERS, short_key, some
 from slabdes.measures.scaling import scaling
 from slabdes.plots import style
-from slabdes.plots.choice import OTHERS
 from slabdes.results import metrics
 from slabdes.results.text import share_text
 from slabdes.stats.intervals import CONFIDENCE
@@ -64,8 +64,8 @@ def _what(frames: Frames, table: pl.DataFrame, along: str, shown: int, of: int, 
     repeated = int(table["replications"].to_numpy().max()) > 1
     marks = "bands" if frames.points[along].dtype.is_numeric() else "bars"
     bars = f"; {marks}: {confidence:.0%} intervals over replications" if repeated else ""
-    limited = f"{style.some(shown, of, 'lines')} ({OTHERS})" if shown < of else ""
-    return f"Throughput and waiting by {style.short_key(along)}{bars}{limited}"
+    limited = f"{some(shown, of, 'lines')} ({OTHERS})" if shown < of else ""
+    return f"Throughput and waiting by {short_key(along)}{bars}{limited}"
 
 
 def _panel(

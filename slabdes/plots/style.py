@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from slabdes.charts import choice
 from slabdes.errors import shown
 from slabdes.plots.fit import width_in, wrapped
 from slabdes.results.text import setting_text
@@ -151,31 +152,8 @@ def tick_text(value: object) -> str:
 
 
 def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
-    """What tells a point from others: the values of `keys`, named where the value alone does not say what it is."""
-    row = frames.points.row(frames.point_numbers().index(point), named=True)
-    return ", ".join(plain(name_value(key, row[key])) for key in keys)
-
-
-def name_value(key: str, value: object) -> str:
-    """A value with what it means: `8 CPUs`, `xeon-2s`, `limit 120`."""
-    text = setting_text(value)
-    match key:
-        case "cpus" | "machine.cpus":
-            return f"{text} CPU{'s' if value != 1 else ''}"
-        case "machine" | "machine.preset" | "machine.file" | "workload.kind":
-            return text
-        case _:
-            return f"{short_key(key)} {text}"
-
-
-def short_key(key: str) -> str:
-    """A dotted key's last word."""
-    return "CPUs" if key == "cpus" else key.rpartition(".")[2]
-
-
-def some(shown: int, of: int, what: str) -> str:
-    """What a title adds where not all is shown."""
-    return f"; {shown} of {of} {what}" if shown < of else ""
+    """`choice.point_label` as matplotlib shows it."""
+    return plain(choice.point_label(frames, point, keys))
 
 
 def plain(text: str) -> str:

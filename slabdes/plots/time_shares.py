@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.charts.choice import OTHERS, some
 from slabdes.plots import style
-from slabdes.plots.choice import OTHERS
 from slabdes.results import metrics
 from slabdes.results.text import share_text
 
@@ -65,7 +65,7 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     if hardly_busy:
         present.remove("think")
     rest = f"; the rest, at least {share_text(1 - busy)}: thinking, between operations" if hardly_busy else ""
-    limited = f"{style.some(len(series), len(every), 'settings')} ({OTHERS})" if len(series) < len(every) else ""
+    limited = f"{some(len(series), len(every), 'settings')} ({OTHERS})" if len(series) < len(every) else ""
     style.caption(figure, f"Where the CPUs' time went{rest}{limited}", manifest, frames)
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes, table in zip(panels, series, strict=False):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.charts.choice import choose, told_apart
 from slabdes.plots import style
-from slabdes.plots.choice import choose, told_apart
 from slabdes.results import metrics, upkeep
 
 if TYPE_CHECKING:

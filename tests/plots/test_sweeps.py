@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from slabdes.charts.latency import MEANINGS
 from slabdes.plots.fit import width_in, wrapped
-from slabdes.plots.latency import MEANINGS, ccdf_figure
+from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.tails import tails_figure

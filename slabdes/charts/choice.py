@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which points of a sweep a figure shows that has much about each, and what its title says of the others.
+"""Which points of a sweep a chart shows that has much about each, what its title says of the others, and what points are called.
 
 All of them where CPUs do not vary; else each setting's one with its most CPUs. Leaves out what is drawn of them.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slabdes.results import metrics
-from slabdes.results.text import numbers_text
+from slabdes.results.text import numbers_text, setting_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -59,3 +59,31 @@ def told_apart(frames: Frames) -> list[str]:
     named = list(dict.fromkeys([*(key for key in series if key == "machine"), along, *series]))
     unsaid = frames.points.select({"machine", *named}).n_unique() > frames.points.select(named).n_unique()
     return ["machine", *named] if unsaid else named
+
+
+def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
+    """What tells a point from others: the values of `keys`, named where the value alone does not say what it is, none twice."""
+    row = frames.points.row(frames.point_numbers().index(point), named=True)
+    return ", ".join(dict.fromkeys(name_value(key, row[key]) for key in keys))
+
+
+def name_value(key: str, value: object) -> str:
+    """A value with what it means: `8 CPUs`, `xeon-2s`, `limit 120`."""
+    text = setting_text(value)
+    match key:
+        case "cpus" | "machine.cpus":
+            return f"{text} CPU{'s' if value != 1 else ''}"
+        case "machine" | "machine.preset" | "machine.file" | "workload.kind":
+            return text
+        case _:
+            return f"{short_key(key)} {text}"
+
+
+def short_key(key: str) -> str:
+    """A dotted key's last word."""
+    return "CPUs" if key == "cpus" else key.rpartition(".")[2]
+
+
+def some(shown: int, of: int, what: str) -> str:
+    """What a title adds where not all is shown."""
+    return f"; {shown} of {of} {what}" if shown < of else ""

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the model leaves out, in the words of the README, which says the same. Leaves out how large its errors were."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LEFT_OUT: Final = (
+    "Caches below a node other than through line transfers: no capacity misses, no prefetching, no memory bandwidth, no TLB.",
+    "Preemption and migration: a CPU runs its program from begin to end, interrupted by reap timers and by `[interrupts]`, "
+    "if any.",
+    "The kernel around the allocator: think times stand for it. Think times of a trace taken under tracing or in an "
+    "emulator mean little: answers say so where the trace's header shows it; compare `--think recorded` with `0.1x` and "
+    "`none`.",
+    "A page allocator beyond per-CPU lists, one zone lock and finite memory a node: no reclaim, no compaction.",
+    "SLUB and its sheaves, and kernels between the versions above.",
+    "How many lines move at once: those of a copy, a slab's two and a list's neighbours each come together, whatever their "
+    "number. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
+    "What a bulk call itself costs but interrupts off and on; one that runs out of memory keeps what it got.",
+)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A chart before it is drawn: its tidy frame, and what people need to read it.
+
+Nothing is worked out after this: whoever draws a chart, for a file or a browser, draws these rows. Leaves out looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import polars as pl
+
+STEPS: Final = 300
+"""Parts of an axis that a curve's corners are told apart by: more are not seen on a page (assumed)."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart: `name` for programs, `title` (what it shows, and of how much of the run), `reading` (how to read it), `frame`.
+
+    What a frame's columns are, the function says that makes it.
+    """
+
+    name: str
+    title: str
+    reading: str
+    frame: pl.DataFrame
+
+
+def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str) -> pl.DataFrame:
+    """The rows of curves that can be told apart on logarithmic `axes` of STEPS parts, each curve's first and last among them.
+
+    Rows are in the order of their curves, which `keys` tell apart.
+    """
+    import polars as pl
+
+    ends = curves.select(pl.col(axis).filter(pl.col(axis) > 0).min().log() for axis in axes).row(0)
+    tops = curves.select(pl.col(axis).max().log() for axis in axes).row(0)
+    if None in ends or not curves.height:
+        return curves
+    cells = [
+        ((pl.col(axis).clip(1e-9).log() - low) / (max(top - low, 1e-9) / STEPS)).clip(0).floor()
+        for axis, low, top in zip(axes, ends, tops, strict=True)
+    ]
+    moved = pl.any_horizontal((cell != cell.shift(1).over(keys)).fill_null(True) for cell in cells)
+    last = pl.int_range(pl.len()).over(keys) == pl.len().over(keys) - 1
+    return curves.filter(moved | last)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that makes a page of a run. Leaves out what is on it (`pages`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slabdes.cli.options import Json, RunFolder
+from slabdes.cli.output import print_json, say
+from slabdes.files import check_place, write_new
+
+_ALLOWED = "a new file, where you may write: --out ~/report.html"
+
+
+def report(
+    folder: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page, a new file. Default: RUN-report.html.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A page about a run, one HTML file for any browser, offline too.
+
+    The answer, the picture that shows it, tables, charts to explore, and how to run it again. Needs
+    pip install "slabdes[report]".
+    """
+    from slabdes.pages.report import run_page
+    from slabdes.results.run import Run
+
+    run = Run.load(folder)
+    target = out or _free(folder.resolve())
+    check_place(target, _ALLOWED)
+    write_new(target, run_page(run, folder))
+    if as_json:
+        print_json({"page": str(target)})
+    else:
+        say(str(target))
+
+
+def _free(folder: Path) -> Path:
+    """The default name beside the run's folder, with the first number behind it that nothing has."""
+    number, chosen = 1, folder.with_name(f"{folder.name}-report.html")
+    while chosen.exists():
+        number += 1
+        chosen = folder.with_name(f"{folder.name}-report-{number}.html")
+    return chosen

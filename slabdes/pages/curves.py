@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Draws tail curves for browsers, on log axes, with bands: by path, by setting, and of response times.
+
+Leaves out the curves themselves (`charts.curves`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import altair as alt
+import polars as pl
+
+from slabdes.charts.chart import Chart
+from slabdes.charts.curves import NAMES
+from slabdes.pages.drawing import (
+    Choice,
+    Drawing,
+    choice,
+    drawing,
+    looks,
+    named,
+    share_axis,
+    stress,
+    time_axis,
+    time_of,
+    time_scale,
+    zoomable,
+)
+from slabdes.results import metrics
+
+PERCENTILE: Final = Choice(
+    "percentile", "percentile", (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"), ("0.999", "p99.9")), "0.99"
+)
+BANDS: Final = ("bands", "intervals")
+_ROOM: Final = 0.5
+"""The axis of shares ends at this much of the least one."""
+_LEAST_NS: Final = 0.001
+
+
+def latency(chart: Chart) -> Drawing:
+    """By path, of the setting and operation that are chosen."""
+    frame = chart.frame
+    paths = frame.sort("at_least", descending=True)["path"].unique(maintain_order=True).to_list()
+    paths = sorted(paths, key=lambda path: path != metrics.ALL_PATHS)
+    choices = [
+        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
+        _operations(frame),
+        choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True),
+    ]
+    return _curves(chart, "path", paths, "datum.setting == setting && datum.operation == operation", choices, "operation", "path")
+
+
+def tails(chart: Chart) -> Drawing:
+    """By setting, of the group and operation that are chosen."""
+    choices = [choice("group", "line", chart.frame["group"].unique(maintain_order=True)), _operations(chart.frame)]
+    settings = chart.frame["setting"].unique(maintain_order=True).to_list()
+    return _curves(chart, "setting", settings, "datum.group == group && datum.operation == operation", choices, "group")
+
+
+def response(chart: Chart) -> Drawing:
+    """From an operation's begin and from its arrival, of the setting and operation that are chosen."""
+    frame = chart.frame
+    choices = [choice("setting", "setting", frame["setting"].unique(maintain_order=True)), _operations(frame)]
+    counted = frame["counted"].unique(maintain_order=True).to_list()
+    wanted = "datum.setting == setting && datum.operation == operation"
+    return _curves(chart, "counted", counted, wanted, choices, "operation")
+
+
+def _operations(frame: pl.DataFrame) -> Choice:
+    had = set(frame["operation"].to_list())
+    return choice("operation", "operation", [name for name in NAMES.values() if name in had])
+
+
+def _curves(
+    chart: Chart, column: str, values: Sequence[str], wanted: str, choices: Sequence[Choice], by: str, stressed: str = ""
+) -> Drawing:
+    """`by` is the control whose value decides what the legend has, `stressed` the one that takes some lines, if any does."""
+    told = chart.frame.filter("told")
+    scale = time_scale(told["latency_ns"])
+    least, floor = scale.domain[0], float(min(told["at_least"].to_list(), default=1e-6)) * _ROOM
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter(f"{wanted} && datum.told")
+        .transform_calculate(
+            time=f"max(datum.latency_ns, {least})",
+            lower=f"max(datum.low, {floor})",
+            upper=f"max(datum.high, {floor})",
+            Time=time_of("latency_ns"),
+            Share="format(datum.at_least * 100, '.3~r') + ' %'",
+        )
+    )
+    x = alt.X("time:Q", scale=scale, axis=time_axis("latency (simulated time)"))
+    y_scale = alt.Scale(type="log", domain=[floor, 1.0], nice=False)
+    y = alt.Y("at_least:Q", scale=y_scale, axis=share_axis("share that takes at least so long"))
+    named_by = looks(column, values, chart.frame.filter("told"), by)
+    faint = {"opacity": stress(stressed, column)} if stressed else {}
+    line = rows.mark_line(interpolate="step-before", strokeWidth=2, clip=True).encode(x, y, **named_by, **faint)
+    band = (
+        rows.transform_filter("bands && isValid(datum.low)")
+        .mark_area(interpolate="step-before", opacity=0.22, clip=True, aria=False)
+        .encode(x, alt.Y("lower:Q", scale=y_scale), alt.Y2("upper:Q"), color=named_by["color"])
+    )
+    tip = [f"{column}:N", alt.Tooltip("Time:N", title="takes at least"), alt.Tooltip("Share:N", title="share")]
+    if column == "path":
+        tip.insert(1, "meaning:N")
+    places = rows.mark_point(size=90, opacity=0, filled=True, clip=True, aria=False).encode(x, y, tooltip=tip)
+    layers: list[Any] = [band, *_rule(y_scale), line, places.add_params(zoomable())]
+    repeated = chart.frame["low"].is_not_null().any()
+    return drawing(alt.layer(*layers), [*choices, PERCENTILE], [BANDS] if repeated else [], {"x": "time", "y": "at_least"})
+
+
+def _rule(scale: Any) -> list[Any]:
+    """A line at the share of operations above the percentile that is chosen, with its name."""
+    at = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(
+        rest="1 - toNumber(percentile)", name="'p' + format(toNumber(percentile) * 100, '~r')"
+    )
+    y = alt.Y("rest:Q", scale=scale)
+    rule = at.mark_rule(strokeDash=[2, 2], opacity=0.7, clip=True).encode(y)
+    return [rule, at.mark_text(align="left", dx=4, dy=-6, x=0, clip=True).encode(y, text="name:N")]
+
+
+DRAWINGS: Final = {"latency": latency, "tails": tails, "interrupts": tails, "response": response}
+"""By the chart's name."""

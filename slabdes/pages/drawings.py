@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which drawing belongs to which chart. Leaves out both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from slabdes.charts.chart import Chart
+from slabdes.pages import curves
+from slabdes.pages.drawing import Drawing
+
+DRAWINGS: Final[Mapping[str, Callable[[Chart], Drawing]]] = {**curves.DRAWINGS}
+"""By the chart's name."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The page of a run: its answer, the picture that shows it, tables, charts to explore, and how to run it again; one HTML file.
+
+It asks nobody for anything: Vega's script, the style and all data are in it. Leaves out writing the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from slabdes.answers.answer import answer
+from slabdes.answers.left_out import LEFT_OUT
+from slabdes.answers.screen import about, remarks, warnings
+from slabdes.answers.tables import View, sheets, view_of
+from slabdes.charts.chart import Chart
+from slabdes.config.written import toml_text
+from slabdes.errors import MAX_LINE, shown
+from slabdes.pages.charts import charts_of
+from slabdes.pages.script import check_installed, vega_script
+from slabdes.results.run import Run
+
+if TYPE_CHECKING:
+    from slabdes.pages.drawing import Drawing
+
+MOST_ROWS: Final = 500
+"""Of a chart's frame, shown as a table (assumed: what is read)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    file: str
+    command: str
+    experiment: str
+
+
+def run_page(run: Run, folder: Path) -> str:
+    """The page of one run, which lies in `folder`. Raises InputError where what it is made with is not installed."""
+    check_installed()
+    view = view_of(run, folder=folder)
+    return page(
+        title=shown(run.manifest.name, MAX_LINE),
+        about=about(run),
+        answer=answer(view),
+        warnings=warnings(run),
+        charts=charts_of(run, folder),
+        tables=sheets(view),
+        remarks=_remarks(view, folder),
+        sources=[source(run)],
+    )
+
+
+def _remarks(view: View, folder: Path) -> list[str]:
+    return list(remarks(view, shown(str(folder))))
+
+
+def source(run: Run) -> Source:
+    """The provenance of a run; not the name of the computer that it ran on."""
+    manifest = run.manifest
+    told = manifest.provenance
+    libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
+    facts = {
+        "slabdes": manifest.slabdes,
+        "Python": manifest.python,
+        "libraries": libraries,
+        "engine": manifest.engine,
+        "seed": str(manifest.seed),
+        "replications": str(manifest.replications),
+        "run on": str(told.get("date", "")),
+        "digest": manifest.digest,
+    }
+    read = told.get("read")
+    inputs = read.get("inputs") if isinstance(read, Mapping) else None
+    if isinstance(inputs, Mapping):
+        facts |= {f"SHA-256 of {shown(str(name))}": str(digest) for name, digest in inputs.items()}
+    return Source(
+        title=shown(manifest.name, MAX_LINE),
+        facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
+        file="experiment.toml",
+        command="slabdes run experiment.toml",
+        experiment=toml_text(manifest.experiment),
+    )
+
+
+def page(*, charts: Iterable[tuple[Chart, Drawing]], **told: Any) -> str:
+    """The HTML of a page; whatever text it is told is escaped. Each chart comes with its drawing."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from slabdes import __version__
+    from slabdes.pages.drawing import CONFIG
+
+    pairs = list(charts)
+    css, script = _own("page.css"), _own("page.js")
+    vega = vega_script().replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    environment = Environment(autoescape=True, trim_blocks=True)
+    return environment.from_string(_own("page.html")).render(
+        **told,
+        charts=[vars(drawing) | {"name": chart.name, "title": chart.title, "reading": chart.reading} for chart, drawing in pairs],
+        data=_data(pairs) | {"config": dict(CONFIG), "most_rows": MOST_ROWS},
+        left_out=LEFT_OUT,
+        policy=_policy((css,), (vega, script)),
+        version=__version__,
+        css=Markup(css),
+        vega=Markup(vega),
+        script=Markup(script),
+    )
+
+
+def _data(pairs: Iterable[tuple[Chart, Drawing]]) -> dict[str, Any]:
+    from slabdes.pages.table import columns
+
+    told = {
+        chart.name: {"spec": drawing.spec, "params": drawing.params, "zooms": drawing.zooms, "table": columns(chart.frame)}
+        for chart, drawing in pairs
+    }
+    return {"charts": told}
+
+
+def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
+    """A content security policy: nothing but these, and nothing from anywhere."""
+    allowed = {"script-src": scripts, "style-src": styles}
+    told = [f"{name} {' '.join(map(_hash, texts))}" for name, texts in allowed.items()]
+    return "; ".join(["default-src 'none'", *told, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _own(name: str) -> str:
+    return files("slabdes.pages").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command that makes a page: where it goes, and what is said in a line where none can be made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "results"))
+
+from commands import Slabdes, runner, said_in_one_line
+from example import example_frames, example_manifest
+
+from slabdes.pages import report
+from slabdes.results.run import Run
+
+
+@pytest.fixture
+def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Slabdes:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "vega_script", lambda: "var vegaEmbed;")
+    frames = example_frames((2,))
+    Run(example_manifest(frames), frames).save(tmp_path / "one")
+    return runner(monkeypatch, capsys)
+
+
+def test_a_page_lies_beside_its_run_and_what_is_there_stays(slabdes: Slabdes) -> None:
+    for name in ("one-report.html", "one-report-2.html"):
+        done = slabdes("report", "one")
+        assert (done.code, Path(done.out.strip()).name) == (0, name)
+        assert Path(name).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert sorted(path.name for path in Path().iterdir()) == ["one", "one-report-2.html", "one-report.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("none",), "none"),
+        ((".",), "manifest.json"),
+        (("one", "--out", "one"), "one: is there already"),
+        (("one", "--out", "no/such/page.html"), "is no folder"),
+    ],
+)
+def test_where_no_page_can_be_made_it_is_said_in_a_line(arguments: tuple[str, ...], words: str, slabdes: Slabdes) -> None:
+    done = slabdes("report", *arguments)
+    assert done.code == 2
+    assert words in said_in_one_line(done)

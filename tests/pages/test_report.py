@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The page of a run: it says what `slabdes show` says, asks nobody for anything, and shows whatever it is told as text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+from example import example_frames, example_manifest
+
+from slabdes.answers.answer import answer
+from slabdes.answers.tables import view_of
+from slabdes.errors import InputError
+from slabdes.pages import report, script
+from slabdes.pages.report import run_page
+from slabdes.results.run import Run
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}'\"&\u2028"
+SWEEP = example_frames((1, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
+
+
+class Page(HTMLParser):
+    """A page's tags with their attributes, the text of its scripts and styles, and all other text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.text = ""
+        self._in = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in self.raw:
+            self._in = tag
+            self.raw[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in = "" if tag == self._in else self._in
+
+    def handle_data(self, data: str) -> None:
+        if self._in:
+            self.raw[self._in][-1] += data
+        else:
+            self.text += data
+
+
+@pytest.fixture(autouse=True)
+def short_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vega's own script takes seconds to be made, and is looked at in a browser."""
+    monkeypatch.setattr(report, "vega_script", lambda: "var vegaEmbed;")
+
+
+def page_of(run: Run) -> Page:
+    return Page(run_page(run, Path("runs/example")))
+
+
+def hostile_run() -> Run:
+    """Caches, machines and the run are called by a text that would be more than text."""
+    frames = replace(
+        SWEEP,
+        points=SWEEP.points.with_columns(pl.col("machine") + HOSTILE),
+        locks=SWEEP.locks.with_columns(pl.lit(HOSTILE).alias("cache")),
+        caches=SWEEP.caches.with_columns(pl.lit(HOSTILE).alias("name")),
+    )
+    manifest = example_manifest(SWEEP)
+    experiment = manifest.experiment | {"name": HOSTILE}
+    return Run(replace(manifest, experiment=experiment, warnings=(HOSTILE,)), frames)
+
+
+def test_the_sentences_are_those_of_show_and_every_table_is_there() -> None:
+    run = Run(example_manifest(SWEEP), SWEEP)
+    page = page_of(run)
+    text = " ".join(page.text.split())
+    for sentence in answer(view_of(run)):
+        assert " ".join(sentence.split()) in text
+    for words in ("operations by path", "who waits for whom", "How to read this", "What the model leaves out", run.digest):
+        assert words in text, words
+
+
+def test_a_page_lets_nothing_in_but_its_own_scripts_and_style() -> None:
+    page = page_of(Run(example_manifest(SWEEP), SWEEP))
+    policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    data, *scripts = page.raw["script"]
+    hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (*scripts, *page.raw["style"])}
+    assert hashes == allowed
+    json.loads(data)
+    for _tag, attrs in page.tags:
+        assert not {name for name in attrs if name.startswith("on") or name in ("style", "src", "srcset", "action")}
+        assert (attrs.get("href") or "#").startswith("#")
+
+
+def test_whatever_input_is_called_is_text_on_the_page() -> None:
+    page, plain = page_of(hostile_run()), page_of(Run(example_manifest(SWEEP), SWEEP))
+    assert "alert(1)" in page.text
+    assert "{{ 7 * 7 }}" in page.text
+    assert {tag for tag, _attrs in page.tags} <= {tag for tag, _attrs in plain.tags} | {"strong"}
+    assert len(page.raw["script"]) == len(plain.raw["script"]) == 3
+    assert "<" not in page.raw["script"][0]
+    assert any("alert(1)" in word for chart in json.loads(page.raw["script"][0])["charts"].values() for word in words(chart))
+
+
+def words(chart: object) -> list[str]:
+    """Every text in plain JSON."""
+    if isinstance(chart, str):
+        return [chart]
+    inside = chart.values() if isinstance(chart, dict) else chart if isinstance(chart, list) else ()
+    return [word for one in inside for word in words(one)]
+
+
+def test_a_page_with_all_of_a_sweep_is_small() -> None:
+    frames = example_frames((1, 2, 4, 8, 16, 32), ("xeon-2s", "opteron-8n"), replications=2, operations=300)
+    assert len(run_page(Run(example_manifest(frames), frames), Path("runs/example"))) < 1_500_000
+
+
+def test_what_is_not_installed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "NEEDED", ("jinja2", "no_such_module"))
+    with pytest.raises(InputError, match=r'no_such_module not installed; allowed: pip install "slabdes\[report\]"'):
+        run_page(Run(example_manifest(SWEEP), SWEEP), Path("runs/example"))
+
+
+def test_vegas_script_is_put_together_once_and_again_if_what_was_kept_is_damaged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[int] = []
+    monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(script, "_bundle", lambda: made.append(1) or "var vegaEmbed = 1;")
+    first = script.vega_script()
+    assert script.vega_script() == first
+    assert len(made) == 1
+    (kept,) = (tmp_path / "slabdes" / "pages").iterdir()
+    kept.write_text(first[:40], encoding="utf-8")
+    assert script.vega_script() == first
+    assert len(made) == 2
