@@ -14,8 +14,8 @@ import stat
 import tempfile
 import tomllib
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -209,6 +209,13 @@ def write_new(path: Path, content: str | bytes) -> None:
 
     Raises InputError if it is there or cannot be written.
     """
+    with new_file(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write bytes to, which has the name `path` once all is well; see `write_new`."""
     allowed = "a new file"
     try:
         if os.path.lexists(path):
@@ -216,7 +223,7 @@ def write_new(path: Path, content: str | bytes) -> None:
         temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
             with temporary.open("xb") as file:
-                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                yield file
             try:
                 os.link(temporary, path)  # unlike a rename, it refuses what came there meanwhile
             except (AttributeError, PermissionError, NotImplementedError):  # a file system without links

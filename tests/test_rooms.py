@@ -62,6 +62,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "plots": frozenset({"charts", "measures", "results", "stats"}),
     "pages": frozenset({"answers", "charts", "config.written", "results"}),
     "answers": frozenset({"measures", "results", "stats"}),
+    "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
     "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
     "cli": frozenset(
@@ -75,6 +76,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "measures",
             "results",
             "stats",
+            "study.again",
             "study.bench",
             "study.cells",
             "study.decide",
@@ -82,6 +84,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.precise",
             "study.spools",
             "study.tune",
+            "timeline",
             "tuning",
             "conformance",
             "validation",

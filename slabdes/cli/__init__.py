@@ -16,7 +16,20 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli import comparing, conformance, dumps, guide, machines, measuring, reading, reporting, runs, traces, tuning
+from slabdes.cli import (
+    comparing,
+    conformance,
+    dumps,
+    guide,
+    machines,
+    measuring,
+    reading,
+    reporting,
+    runs,
+    timelines,
+    traces,
+    tuning,
+)
 from slabdes.cli.options import EXIT_CHECK, EXIT_INPUT, EXIT_INTERRUPTED
 from slabdes.cli.output import fail, prepare_streams, say_error, watched
 from slabdes.errors import InputError, SlabdesError, shown
@@ -40,6 +53,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "show": reading.show,
     "plot": reading.plot,
     "report": reporting.report,
+    "timeline": timelines.timeline,
     "reap": dumps.reap,
     "slabinfo": reading.slabinfo,
     "lock-stat": reading.lock_stat,

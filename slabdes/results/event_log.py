@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,6 +74,18 @@ def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0
     kinds = [str(known) for known in Logged]
     if kind not in kinds:
         raise InputError("kind", f"{kind!r} is no kind of log rows", allowed=" or ".join(kinds))
+    return pl.scan_parquet(_parts(folder, kind, point, replication))
+
+
+def log_parts(folder: Path | str, kind: str, point: int = 0, replication: int = 0) -> Iterator[Any]:
+    """The same rows as arrays of integers, a part at a time, so that memory does not grow with a run."""
+    import polars as pl
+
+    for path in _parts(folder, kind, point, replication):
+        yield pl.read_parquet(path).to_numpy()
+
+
+def _parts(folder: Path | str, kind: str, point: int, replication: int) -> list[Path]:
     parts = sorted((Path(folder) / LOG / kind).glob(f"{_NAME.format(point, replication)}*.parquet"))
     if not parts:
         raise InputError(
@@ -80,7 +93,7 @@ def scan_log(folder: Path | str, kind: str, point: int = 0, replication: int = 0
         )
     if not _is_utf8(folder):
         raise InputError(str(folder), "a name that is not UTF-8", allowed="the folder under another name")
-    return pl.scan_parquet(parts)
+    return parts
 
 
 def times_in_order(folder: Path, op: str, point: int = 0, replication: int = 0) -> list[float]:

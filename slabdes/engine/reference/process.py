@@ -144,14 +144,15 @@ class Run:
             if not self.steps % PROGRESS_STEPS:
                 self._report()
 
-    def live(self) -> None:
-        """Let events happen until all programs have ended, and the run with them."""
+    def live(self, is_over: Callable[[], bool] | None = None) -> None:
+        """Let events happen until all programs have ended, and the run with them, or until `is_over` says so."""
         happen, finished = self.kernel.env.step, self.finished
-        while not finished.processed:
+        while True:
             for _event in range(PROGRESS_EVENTS):
                 happen()
-                if finished.processed:
-                    break
+                if finished.processed or (is_over is not None and is_over()):
+                    self._report()
+                    return
             self._report()
 
     def _report(self) -> None:

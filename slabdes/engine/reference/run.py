@@ -17,6 +17,26 @@ from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
 
+def set_up(
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int = 0,
+    progress: Progress | None = None,
+    kernel_of: type[TimedKernel] = TimedKernel,
+) -> Run:
+    """One replication, ready to live: nothing has happened yet."""
+    state = build_state(experiment, machine, workload.caches, replication)
+    kernel = kernel_of(simpy.Environment(0), state, machine, timed_settings(experiment, machine, workload.caches))
+    place_lines(state, kernel.lines)
+    kernel.locks = make_locks(state, kernel.lines, kernel.version)
+    section_lock = len(kernel.locks) - 1
+    kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))
+    run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
+    run.start(make_cpus(experiment, machine, workload, replication))
+    return run
+
+
 def run_reference(
     experiment: Experiment,
     machine: Machine,
@@ -26,21 +46,13 @@ def run_reference(
     log: EventLog | None = None,
 ) -> Records:
     """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other."""
-    env = simpy.Environment(0)
-    state = build_state(experiment, machine, workload.caches, replication)
-    kernel = TimedKernel(env, state, machine, timed_settings(experiment, machine, workload.caches))
-    place_lines(state, kernel.lines)
-    kernel.locks = make_locks(state, kernel.lines, kernel.version)
-    section_lock = len(kernel.locks) - 1
-    kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))
-    cpus = make_cpus(experiment, machine, workload, replication)
-    for cpu in cpus:
+    run = set_up(experiment, machine, workload, replication, progress)
+    kernel = run.kernel
+    for cpu in kernel.cpus:
         cpu.log = log
-    run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
-    run.start(cpus)
     run.live()
     if log is not None:
         log.close()
     if experiment.debug:
         run.check()
-    return make_records(state, kernel.locks, cpus, kernel.settings, machine.node_ids, kernel.now, workload)
+    return make_records(kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload)

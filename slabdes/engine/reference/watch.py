@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The reference engine, watched: it runs as ever, and tells a `Watch` what happens, up to the end of the window.
+
+Operations, holds and turns are told by the event log's own calls, so that times are the log's. Leaves out what is made of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import cast
+
+import simpy
+
+from slabdes.allocator.state import NO_OBJECT, NOBODY, SlabState
+from slabdes.config import Experiment
+from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.event_log import EventLog
+from slabdes.engine.records import LockKind
+from slabdes.engine.reference.kernel import TimedKernel
+from slabdes.engine.reference.process import Progress
+from slabdes.engine.reference.run import set_up
+from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.watch import SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
+from slabdes.machine.topology import Machine
+from slabdes.paths.outcome import Path, Upkeep
+from slabdes.paths.sites import LockSite
+from slabdes.workload.programs import Workload
+
+
+class WatchedKernel(TimedKernel):
+    """A TimedKernel that knows since when each CPU has been at what it has not ended."""
+
+    watch: Watch
+
+    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+        super().__init__(env, state, machine, settings)
+        self.begun: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
+        self.at_turns: set[int] | None = None
+
+    def remember_accounts(self, cpu: TimedCpu) -> None:
+        self.begun[cpu.number].append(cpu.clock)
+        super().remember_accounts(cpu)
+
+    def account_for(self, cpu: TimedCpu, path: Path) -> int:
+        self.begun[cpu.number].pop()
+        return super().account_for(cpu, path)
+
+    def account_for_interrupt(self, cpu: TimedCpu, began: int) -> None:
+        self.begun[cpu.number].pop()
+        super().account_for_interrupt(cpu, began)
+        self.watch.see(SeenInterrupt(cpu.number, began, cpu.clock))
+
+    def owner_of(self, cache: int, obj: int) -> int:
+        """The CPU that allocated an object last."""
+        return self.touched_by[self._link(obj)] if cache >= 0 and obj != NO_OBJECT else NOBODY
+
+    def is_over(self) -> bool:
+        """Whether all that began within the window has ended."""
+        end = self.watch.end
+        if self.now < end:
+            return False
+        if self.at_turns is None:
+            self.at_turns = {cpu.number for cpu in self.cpus if cpu.upkeep}
+        return not self.at_turns and all(not begun or begun[0] >= end for begun in self.begun)
+
+
+class _Told(EventLog):
+    """The log that a watched run writes: into its Watch."""
+
+    def __init__(self, kernel: WatchedKernel) -> None:
+        super().__init__(lambda _kind, _rows: None)
+        self._kernel = kernel
+        self._see = kernel.watch.see
+        self._numbers: Counter[int] = Counter()
+
+    def operation(self, cpu: int, start: int, end: int, cache: int, path: int, what: int) -> None:
+        number = self._numbers[cpu]
+        self._numbers[cpu] = number + 1
+        self._see(SeenOperation(cpu, start, end, cache, Path(path), what, number, self._kernel.owner_of(cache, what)))
+
+    def hold(self, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
+        record = self._kernel.locks[lock]
+        free, shared = self._counters(record)
+        handoff = record.handoff if asked < granted else 0
+        site = LockSite(record.acquired_from)
+        self._see(SeenHold(cpu, asked, released, granted, lock, handoff, site, free, shared))
+
+    def turn(self, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
+        self._see(SeenTurn(cpu, start, end, Upkeep(upkeep), taken))
+        if self._kernel.at_turns is not None:
+            self._kernel.at_turns.discard(cpu)
+
+    def _counters(self, record: TimedLock) -> tuple[int, int]:
+        if record.kind is not LockKind.LIST:
+            return -1, -1
+        l3 = self._kernel.state.caches[record.cache].nodelists[record.node]
+        return l3.free_objects, l3.shared.avail if l3.shared else -1
+
+
+def run_watched(
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int,
+    watch: Watch,
+    progress: Progress | None = None,
+) -> Watched:
+    """Simulate one replication until all that began in the watch's window has ended, or the run has."""
+    run = set_up(experiment, machine, workload, replication, progress, WatchedKernel)
+    kernel = cast(WatchedKernel, run.kernel)
+    kernel.watch = watch
+    told = _Told(kernel)
+    for cpu in kernel.cpus:
+        cpu.log = told
+    run.live(kernel.is_over)
+    caches = tuple(cache.name for cache in kernel.state.caches)
+    ids = machine.node_ids
+    return Watched(
+        watch,
+        tuple(
+            SeenLock(lock.kind, caches[lock.cache] if lock.cache >= 0 else "", ids[lock.node], ids[lock.other])
+            for lock in kernel.locks
+        ),
+        caches,
+        tuple(ids[node] for node in machine.node_of_cpu),
+        frozenset(workload.programs),
+        kernel.version,
+        kernel.now,
+        run.finished.processed,
+    )
