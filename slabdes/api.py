@@ -16,7 +16,7 @@ from slabdes.config import Experiment, load_experiment, parse_experiment
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures import compare as stats_compare
 from slabdes.measures.estimates import quantile
-from slabdes.measures.names import measure_of
+from slabdes.measures.names import DEFAULT, measure_of
 from slabdes.measures.scaling import laws, scaling
 from slabdes.plots.accessor import RunPlots
 from slabdes.results import run as results_run
@@ -24,7 +24,7 @@ from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.pandas import to_pandas
-from slabdes.stats.deciding import MOST_LOOKED_AT, MOST_PRECISE, Looks
+from slabdes.stats.deciding import MOST_LOOKED_AT, Looks
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.stats.laws import Fitted
 from slabdes.stats.long_runs import LongRun
@@ -162,6 +162,18 @@ def experiment_of(source: Experiment | Mapping[str, Any] | Path | str) -> Experi
     return load_experiment(Path(source))
 
 
+def asked(experiment: Experiment, where: str, *, measures: str | Sequence[str] = (), **given: Any) -> Experiment:
+    """The experiment with what is to be known of it as options say, where they do: precision, most, measures.
+
+    Raises InputError, which begins with `where`, for a measure that there is not.
+    """
+    named = (measures,) if isinstance(measures, str) else tuple(measures)
+    for name in named:
+        measure_of(name, where)
+    given |= {"measures": named}
+    return experiment.model_copy(update={key: value for key, value in given.items() if value not in (None, ())})
+
+
 def simulate(
     experiment: Experiment | Mapping[str, Any] | Path | str,
     *,
@@ -172,8 +184,8 @@ def simulate(
     where: str | None = None,
     spools: Spools | None = None,
     precision: float | None = None,
-    measures: Sequence[str] = ("operations/s",),
-    most: int = MOST_PRECISE,
+    measures: str | Sequence[str] = (),
+    most: int | None = None,
     cells: Path | str | None = None,
     executor: Where = None,
     figures: bool = True,
@@ -185,16 +197,16 @@ def simulate(
     long shows on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the
     experiment; by default the file's name, where a file is given. `spools` has traces that were read before. With `precision`,
     replications are added until the interval of each of `measures` (as in `decide`) is at most that share of its value to either
-    side at every point, or there are `most` of them. Replications that were run once are kept in the folder `cells`, for every
-    study, and not run again; without it in SLABDES_CELLS, where the environment has that, else nowhere. `executor`, any of
-    concurrent.futures (mpi4py's, say), runs replications in place of `jobs` processes; or a Dask cluster: its scheduler's
-    address, or "local" for one of `jobs` workers here. Raises SlabdesError.
+    side at every point, or there are `most` of them; what of the three is not given is the experiment's. Replications that were
+    run once are kept in the folder `cells`, for every study, and not run again; without it in SLABDES_CELLS, where the
+    environment has that, else nowhere. `executor`, any of concurrent.futures (mpi4py's, say), runs replications in place of
+    `jobs` processes; or a Dask cluster: its scheduler's address, or "local" for one of `jobs` workers here. Raises SlabdesError.
     """
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
-    loaded = experiment_of(experiment)
-    until = None if precision is None else UntilPrecise.of(measures, precision, most)
+    loaded = asked(experiment_of(experiment), "--measure", precision=precision, most=most, measures=measures)
+    until = UntilPrecise.asked(loaded)
     options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
     options |= {"cells": kept_in(cells), "executor": executor, "draw": draw_figures if figures else None}
     with seen(progress) as phase:
@@ -235,10 +247,10 @@ def decide(
     experiment: Experiment | Mapping[str, Any] | Path | str,
     first: Mapping[str, Any],
     second: Mapping[str, Any],
-    measures: str | Sequence[str] = "operations/s",
+    measures: str | Sequence[str] = (),
     *,
     by: float = 0.0,
-    most: int = MOST_LOOKED_AT,
+    most: int | None = None,
     out: Path | str | None = None,
     jobs: int = 1,
     resume: bool = False,
@@ -249,15 +261,17 @@ def decide(
     """Which of two settings of an experiment is better, by dotted keys: replicated until that is decided, or `most` times.
 
     `measures`, one or several: operations/s, waiting, or a time such as alloc.p99; each is decided, and all of it together errs
-    as rarely as one would. `by` is the difference that does not matter, as a share of the first side. Both sides see the same
-    random numbers. The rest is as in `simulate`. Raises SlabdesError.
+    as rarely as one would. Where they, or `most`, are not given, they are the experiment's. `by` is the difference that does not
+    matter, as a share of the first side. Both sides see the same random numbers. The rest is as in `simulate`. Raises
+    SlabdesError.
     """
-    looks, named = Looks(most, by), [measures] if isinstance(measures, str) else measures
+    loaded = asked(experiment_of(experiment), "--decide", most=most, measures=measures)
+    looks, named = Looks(loaded.most or MOST_LOOKED_AT, by), loaded.measures or (DEFAULT,)
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
         options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
-        return deciding.decide(experiment_of(experiment), first, second, [measure_of(name) for name in named], looks, **options)
+        return deciding.decide(loaded, first, second, [measure_of(name) for name in named], looks, **options)
 
 
 def long_run(folder: Path | str, op: str = "alloc", *, point: int = 0, replication: int = 0) -> LongRun:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.activity import seen
-from slabdes.answers.comparison import measure_name
+from slabdes.answers.named import measure_name
 from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer, sensitivity_sheet
 from slabdes.answers.tuning import settings_text, tuning_answer, tuning_sheet
 from slabdes.api import FIGURES, draw_figures, experiment_of
@@ -93,7 +93,7 @@ class Sensitivity(sensitive.Sensitivity):
 def sensitivity(
     experiment: Experiment | Mapping[str, Any] | Path | str,
     over: Mapping[str, Any] | Sequence[str],
-    measure: str = "alloc.mean",
+    measure: str = "",
     *,
     method: str = "morris",
     samples: int | None = None,
@@ -106,13 +106,15 @@ def sensitivity(
 ) -> Sensitivity:
     """What each knob of an experiment does to a measure over its range, beside what chance does.
 
-    `over` as in `tune`. `method`: morris (few runs: which matter) or sobol (more: parts of the variance); `samples` of it. The
-    rest is as in `simulate`. Needs SALib (`pip install "slabdes[sensitivity]"`). Raises SlabdesError.
+    `over` as in `tune`; the measure is the first of the experiment's, or alloc.mean, where none is given. `method`: morris (few
+    runs: which matter) or sobol (more: parts of the variance); `samples` of it. The rest is as in `simulate`. Needs SALib (`pip
+    install "slabdes[sensitivity]"`). Raises SlabdesError.
     """
+    loaded = experiment_of(experiment)
     with seen(progress) as phase:
         found = sensitive.sensitivity(
-            experiment_of(experiment),
-            measure_of(measure, "--measure"),
+            loaded,
+            measure_of(measure or next(iter(loaded.measures), "alloc.mean"), "--measure"),
             knobs_of(over),
             method=method,
             samples=samples,
@@ -138,7 +140,7 @@ def tune(
     maximise: str = "",
     max_held: str | float | None = None,
     trials: int = TRIALS,
-    most: int = MOST,
+    most: int | None = None,
     out: Path | str | None = None,
     jobs: int = 1,
     resume: bool = False,
@@ -150,20 +152,22 @@ def tune(
 
     `over` has the free keys: `{"cache.0.limit": (8, 480), "cache.0.batchcount": "1..240:log", "lock.discipline": ["tas", "cna"]}`
     or texts as `--over` takes them. `max_held` are bytes that caches hold at most when a run ends (64MiB). The best is run anew
-    beside the experiment as written, up to `most` times, until they are told apart. The rest is as in `simulate`. Raises
+    beside the experiment as written, up to `most` times, until they are told apart. What is to be least, or most, is the first of
+    the experiment's measures where it is not given, and `most` the experiment's. The rest is as in `simulate`. Raises
     SlabdesError.
     """
-    measure, more = objective(minimise, maximise)
+    loaded = experiment_of(experiment)
+    measure, more = objective(minimise, maximise, loaded.measures)
     held = None if max_held is None else bytes_of(max_held, "--max-held")
     with seen(progress) as phase:
         found = tuning.tune(
-            experiment_of(experiment),
+            loaded,
             measure,
             knobs_of(over),
             maximise=more,
             most_held=held,
             trials=trials,
-            most=most,
+            most=most or loaded.most or MOST,
             out=None if out is None else Path(out),
             resume=resume,
             draw=_draw_tuned,

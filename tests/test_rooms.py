@@ -48,7 +48,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "results": frozenset({"engine.records", "engine.event_log", "stats"}),
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
-    "measures": frozenset({"results", "stats"}),
+    "measures": frozenset({"config.measures", "results", "stats"}),
     "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.

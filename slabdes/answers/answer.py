@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.best import best
+from slabdes.answers.best import asked_answer, best
 from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
@@ -39,10 +39,11 @@ UPKEEP_TURNS: Final = {
 def answer(view: View) -> list[str]:
     """Two to six sentences, made from the figures, and those on a replayed trace that the manifest has."""
     point = view.most_waiting()
-    told = [_range(view)] if len(view.points) > 1 and not load_lines(view.figures) else []
+    asked = asked_answer(view)
+    told = _range(view, bool(asked)) if len(view.points) > 1 and not load_lines(view.figures) else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
-    first = [*never_came(view), *told, *response_answer(view, point)]
+    first = [*never_came(view), *asked, *told, *response_answer(view, point)]
     sure = [*warm_up_told(view, point), _sure(view, point)]
     return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
@@ -55,8 +56,8 @@ def _rate(row: Row) -> str:
     return f"{count(row, 'operations_per_s')} operations/s"
 
 
-def _range(view: View) -> str:
-    """How throughput goes along a sweep: by CPUs for each series, or from the least setting to the best."""
+def _range(view: View, ranked: bool) -> list[str]:
+    """How throughput goes along a sweep: by CPUs for each series, or which setting is best where nothing has said so."""
     rows = view.figures.rows("rates")
     if view.run.points["cpus"].n_unique() > 1 and "cpus" in (metrics.x_key(view.run.frames), *label_keys(view.run.frames)):
         keys = [key for key in metrics.series_keys(view.run.frames) if key != "cpus"]
@@ -66,8 +67,8 @@ def _range(view: View) -> str:
         if all(len({row["cpus"] for row in mine}) == len(mine) > 1 for mine in series.values()):
             told = [_along(name, mine) for name, mine in list(series.items())[:MOST_SERIES]]
             rest = f"; {len(series) - MOST_SERIES} more are in the table" if len(series) > MOST_SERIES else ""
-            return f"{'; '.join(told)}{rest}."
-    return best(view)
+            return [f"{'; '.join(told)}{rest}."]
+    return [] if ranked else [best(view)]
 
 
 def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:

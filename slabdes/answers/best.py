@@ -6,19 +6,20 @@ Leaves out sweeps by CPUs, which have no best setting (`answer`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Final
 
-from slabdes.answers.figures import point_name, ratio_text, spread_text, value_text
+from slabdes.answers.figures import point_name, points_digits, ratio_text, spread_text
+from slabdes.answers.named import RATE, WAITING, measure_name, side_text
 from slabdes.answers.tables import View
-from slabdes.measures.names import HIGHER_IS_BETTER, alone
+from slabdes.measures.names import HIGHER_IS_BETTER, alone, asked_of, intervals_of
 from slabdes.results.text import count_text, time_text
 from slabdes.stats.intervals import Interval
 from slabdes.stats.pairs import difference, dropped, ratio
 
 MOSTLY: Final = 0.5
 """The share of CPUs' time from which on thinking, or when operations arrive, tells how many there are a second (assumed)."""
-RATE: Final = "operations_per_s"
 LEADING_TIMES: Final = ("alloc", "section", "free")
 """Operations whose mean time is told in place of a rate: the first that there is."""
 
@@ -31,17 +32,39 @@ def thinking_tells(shares: Iterable[float]) -> bool:
 def best(view: View) -> str:
     """The sentence on several settings."""
     measure, values = _lead(view)
-    frames = view.run.frames
+    text = f"a mean {measure.partition('_')[0]} of {{}}" if measure != RATE else "{} operations/s"
+    of = "the slowest" if measure == RATE else "that of the slowest"
+    return _ranked(view, measure, values, ("the fastest", text, of))
+
+
+def asked_answer(view: View) -> list[str]:
+    """A sentence on each of the measures that matter, as the experiment says."""
+    return [best_in(view, measure) for measure in asked_of(view.run.manifest.experiment)]
+
+
+def best_in(view: View, measure: str) -> str:
+    """The same for a measure that is asked for; just its figure where no two settings have it."""
+    found = intervals_of(view.figures, measure)
+    values = {point: interval for point, interval in found.items() if isfinite(interval.value)}
+    name = measure_name(measure)
+    if len(values) > 1:
+        return _ranked(view, measure, values, (f"the best in {name}", "{}", "that of the worst"))
+    figures = [side_text(measure, interval) for interval in found.values()] or ["nothing here has any"]
+    return f"{name[0].upper()}{name[1:]}: {figures[0]}."
+
+
+def _ranked(view: View, measure: str, values: Mapping[int, Interval], words: tuple[str, str, str]) -> str:
+    """Which point is the best: `words` are what it is then, how its figure is said, and what the worst one's is."""
+    frames, (title, text, of) = view.run.frames, words
     each = alone(frames, measure)
-    # The slowest first.
+    # The worst first.
     ordered = sorted(values, key=lambda point: values[point].value, reverse=measure not in HIGHER_IS_BETTER)
     worst, top = ordered[0], ordered[-1]
-    told = f"Of {len(values)} settings {point_name(frames, top)} is the fastest, with {_text(measure, values[top])}"
+    told = f"Of {len(values)} settings {point_name(frames, top)} is {title}, with {text.format(side_text(measure, values[top]))}"
     if values[worst].value:
         times = ratio_text(ratio(values[worst].value, each[worst], values[top].value, each[top], paired=True))
-        of = "the slowest" if measure == RATE else "that of the slowest"
         told += f", {times} times {of}, {point_name(frames, worst)}"
-    return f"{told}; {_distinct(view, measure, {point: values[point].value for point in ordered[-2:]}, each)}."
+    return f"{told}; {_distinct(view, measure, {point: values[point].value for point in ordered[-2:]}, each, len(values))}."
 
 
 def _lead(view: View) -> tuple[str, dict[int, Interval]]:
@@ -54,25 +77,20 @@ def _lead(view: View) -> tuple[str, dict[int, Interval]]:
     return RATE, {row["point"]: row.intervals[RATE] for row in view.figures.rows("rates")}
 
 
-def _text(measure: str, interval: Interval) -> str:
-    if measure == RATE:
-        return f"{value_text(interval, count_text)} operations/s"
-    return f"a mean {measure.partition('_')[0]} of {value_text(interval, time_text)}"
-
-
-def _distinct(view: View, measure: str, last: dict[int, float], each: dict[int, dict[int, float]]) -> str:
-    """Whether the best, the second of the `last` two with their values, is told from the next by more than chance."""
+def _distinct(view: View, measure: str, last: dict[int, float], each: dict[int, dict[int, float]], count: int) -> str:
+    """Whether the best, the second of the `last` two of `count`, with their values, is told from the next by more than chance."""
     (behind, one), (top, other) = last.items()
     ones, others = each.get(behind, {}), each.get(top, {})
     gap = difference(one, ones, other, others, paired=True)
     if gap.low is None or gap.high is None:
         return "from one replication, it is not known whether by chance"
     more = measure in HIGHER_IS_BETTER
-    name = f"the next, {point_name(view.run.frames, behind)}" if len(view.points) > 2 else "the other"
+    name = f"the next, {point_name(view.run.frames, behind)}" if count > 2 else "the other"
     left = left_out(dropped(ones, others))
     if (gap.low > 0) if more else (gap.high < 0):
-        text = count_text if measure == RATE else time_text
-        return f"that is {f'{text(abs(gap.value))} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}{left}"
+        far = abs(gap.value)
+        much = f"{points_digits(far)} points" if measure == WAITING else (count_text if measure == RATE else time_text)(far)
+        return f"that is {f'{much} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}{left}"
     return f"it is not told from {name}: their difference lies within its interval{left}"
 
 

@@ -10,37 +10,24 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, Final
 
-from slabdes.answers.best import LEADING_TIMES, RATE, thinking_tells
+from slabdes.answers.best import LEADING_TIMES, thinking_tells
 from slabdes.answers.causes import opposed, why
-from slabdes.answers.figures import (
-    QUANTILE_NAMES,
-    few_remarks,
-    listed,
-    lock_name,
-    needs,
-    points_digits,
-    ratio_text,
-    share_interval,
-    short,
-    value_text,
-)
+from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
+from slabdes.answers.named import RATE, TIME_NAMES, WAITING, change_text, measure_name, side_text
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
 from slabdes.measures.compare import Compared, Comparison, Pair, different
 from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
-from slabdes.results.text import NOTHING, Sheet, count_text, setting_text, share_text, time_text
-from slabdes.results.upkeep import NAMES as UPKEEP
-from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.results.text import NOTHING, Sheet, setting_text, share_text, time_text
+from slabdes.stats.intervals import CONFIDENCE
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
 MOST_NAMED: Final = 4
 """Measures that a remark names."""
-_TIME_NAMES: Final = {"mean_ns": "mean", **QUANTILE_NAMES, "held_ns": "holds locks", "lost_ns": "others wait"}
-_WHOSE: Final = UPKEEP | {"off": "interrupts off", "wait": "interrupt wait"}
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
 
 
@@ -58,7 +45,7 @@ def comparison_remarks(compared: Comparison) -> list[str]:
     """What is said once beneath the tables: what ± is, what is judged together, what is in no pair. Nothing without intervals."""
     if min(compared.replications) < 2:
         return []
-    points, measures = len(_of(compared, lead(compared))), len(compared.rows)
+    points, measures = len(_of(compared, *leads(compared))), len(compared.rows)
     faster = f"which of the {points} points are faster or slower is judged of all of them together, " if points > 1 else ""
     told = f"{faster}which times and waiting differ of all {measures} measures together"
     together = f"{told[0].upper()}{told[1:]} (Holm's correction), so that any is wrong in at most {share_text(1 - CONFIDENCE)} of"
@@ -82,34 +69,6 @@ def dropped_remarks(rows: Sequence[Compared]) -> Iterator[str]:
         yield f"{count} replication{'s' * (count != 1)}{whose} that one side lacks: in no pair, left out of the difference."
 
 
-def measure_name(measure: str) -> str:
-    """What tables and sentences call a measure."""
-    if measure == RATE:
-        return "operations/s"
-    if measure == "share_waiting":
-        return "CPU time waiting"
-    who, _, time = measure.partition("_")
-    return f"{_WHOSE.get(who, who)} {_TIME_NAMES[time]}"
-
-
-def side_text(measure: str, interval: Interval) -> str:
-    """One side's figure with its interval."""
-    if measure == "share_waiting":
-        return share_interval(interval.value, interval)
-    return value_text(interval, count_text if measure == RATE else time_text)
-
-
-def change_text(row: Compared) -> str:
-    """The difference with half its interval: `+20.5 M ±5.88 M`, `-20.8 ±2.0 points`."""
-    change = row.difference
-    if row.measure == "share_waiting":
-        half = "" if change.half_width is None else f" ±{points_digits(change.half_width)}"
-        return f"{change.value * 100:+.1f}{half} points" if change.value else f"0{half} points"
-    text = count_text if row.measure == RATE else time_text
-    sign = "" if not change.value else "-" if change.value < 0 else "+"
-    return f"{sign}{text(abs(change.value))}" + ("" if change.half_width is None else f" ±{text(change.half_width)}")
-
-
 def verdict(row: Compared) -> int:
     """1 where the second side is better by more than chance, -1 where it is worse, 0 where that is not told."""
     change = row.difference
@@ -120,32 +79,39 @@ def verdict(row: Compared) -> int:
 
 def comparison_answer(compared: Comparison) -> list[str]:
     """Three to seven sentences, made from the figures."""
-    measure = lead(compared)
-    pair = focus(compared)
+    measures = leads(compared)
+    pair = focus(compared, measures[0])
     if all(not one.difference.value for one in compared.rows):
-        return [_which(compared, pair, measure)]
-    known = pair.row(measure)
-    because = why(pair.spent, known) if known is not None and known in different(_of(compared, measure)) else ()
+        first, second = side_names(compared, pair)
+        return [f"{second} and {first} do not differ in any figure."]
+    judged = different(_of(compared, *measures))
+    known = pair.row(measures[0])
+    because = why(pair.spent, known) if known is not None and known in judged else ()
     told = [*because, *lock_sentence(compared, pair), *_times(compared, pair), *_opposed(compared, pair)]
-    return [_which(compared, pair, measure), *told, _not_told(compared)]
+    return [*(_which(compared, measure, judged) for measure in measures), *told, _not_told(compared)]
 
 
-def _of(compared: Comparison, measure: str) -> list[Compared]:
-    """One measure at every point that has it."""
-    return [row for row in compared.rows if row.measure == measure]
+def _of(compared: Comparison, *measures: str) -> list[Compared]:
+    """These measures at every point that has them."""
+    return [row for row in compared.rows if row.measure in measures]
+
+
+def leads(compared: Comparison) -> list[str]:
+    """What a comparison begins with: the measures asked for, as far as all points have them, else `lead`."""
+    there = [measure for measure in compared.asked if all(pair.row(measure) for pair in compared.pairs)]
+    return there or [lead(compared)]
 
 
 def lead(compared: Comparison) -> str:
-    """The measure that a comparison begins with: how long operations take, where thinking tells how many there are a second."""
+    """What it begins with where nobody asks: how long operations take, where thinking tells how many there are a second."""
     if not thinking_tells(share for pair in compared.pairs for share in pair.thinking):
         return RATE
     times = (f"{op}_mean_ns" for op in LEADING_TIMES)
     return next((time for time in times if all(pair.row(time) for pair in compared.pairs)), RATE)
 
 
-def focus(compared: Comparison) -> Pair:
-    """The pair whose rates, or times where these say more, differ most, in proportion."""
-    measure = lead(compared)
+def focus(compared: Comparison, measure: str) -> Pair:
+    """The pair that differs most in a measure, in proportion."""
 
     def size(pair: Pair) -> float:
         row = pair.row(measure)
@@ -155,28 +121,27 @@ def focus(compared: Comparison) -> Pair:
     return max(compared.pairs, key=size)
 
 
-def _which(compared: Comparison, pair: Pair, measure: str) -> str:
+def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> str:
+    """Which side is faster in a measure; `judged` has what differs by more than chance."""
+    pair = focus(compared, measure)
     row = pair.row(measure)
     assert row is not None
     first, second = side_names(compared, pair)
+    faster, slower = ("better", "worse") if measure == WAITING else ("faster", "slower")
     what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
-    if all(not one.difference.value for one in compared.rows):
-        return f"{second} and {first} do not differ in any figure."
-    as_many = "as many" if measure == RATE else "as long"
+    as_many = {RATE: "as many", WAITING: "as much"}.get(measure, "as long")
     ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
     name = _name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:
         if row.difference.half_width is None:
             return f"{second} against {first}{at}: {rates}{ratio} ({change_text(row)}); whether by chance is not known."
-        if not verdict(row):
+        if row not in judged:
             return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
-        return f"{second} is {'faster' if verdict(row) > 0 else 'slower'} than {first}{at}: {rates}{ratio} ({change_text(row)})."
-    rows = _of(compared, measure)
-    told_apart = different(rows)
-    found = [verdict(one) if one in told_apart else 0 for one in rows]
-    words = ((1, "faster"), (-1, "slower"), (0, "not told apart"))
+        return f"{second} is {faster if verdict(row) > 0 else slower} than {first}{at}: {rates}{ratio} ({change_text(row)})."
+    found = [verdict(one) if one in judged else 0 for one in _of(compared, measure)]
+    words = ((1, faster), (-1, slower), (0, "not told apart"))
     counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
     several = len({side_names(compared, mine)[1] for mine in compared.pairs}) > 1
     told = f"{'The others are' if several else f'{second} is'} {listed(counted)} of {len(found)} points, against {first}"
@@ -185,7 +150,7 @@ def _which(compared: Comparison, pair: Pair, measure: str) -> str:
 
 def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
     """What waiting does, and which lock that is."""
-    row = pair.row("share_waiting")
+    row = pair.row(WAITING)
     if row is None or not max(row.first.value, row.second.value):
         return
     before_text, after_text = (side_text(row.measure, side) for side in (row.first, row.second))
@@ -204,7 +169,7 @@ def _times(compared: Comparison, pair: Pair) -> Iterator[str]:
     """Which times are better and worse by more than chance, all measures of all points looked at together."""
     told = [row for row in different(compared.rows) if row in pair.rows]
     for sign, word in ((1, "Shorter"), (-1, "Longer")):
-        rows = [row for row in told if row.measure.partition("_")[2] in _TIME_NAMES and verdict(row) == sign]
+        rows = [row for row in told if row.measure.partition("_")[2] in TIME_NAMES and verdict(row) == sign]
         if rows:
             some = [_change(row) for row in rows[:4]]
             yield f"{word}: {listed([*some, f'{len(rows) - 4} more'] if len(rows) > 4 else some)}."
@@ -213,7 +178,7 @@ def _times(compared: Comparison, pair: Pair) -> Iterator[str]:
 def _opposed(compared: Comparison, pair: Pair) -> Iterator[str]:
     """Why a mean time moves against waiting, where both do by more than chance."""
     told_apart = different(compared.rows)
-    waiting = pair.row("share_waiting")
+    waiting = pair.row(WAITING)
     for op in ("alloc", "free"):
         mean = pair.row(f"{op}_mean_ns")
         if waiting is None or mean is None or waiting not in told_apart or mean not in told_apart:
@@ -275,11 +240,13 @@ def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sh
     """Every measure of each pair; of many pairs, the rates of each and every measure of the one that differs most."""
     if everything or len(compared.pairs) <= MOST_PAIRS:
         return [_sheet(compared, compared.pairs, "both sides", None)]
-    pair = focus(compared)
+    measures = leads(compared)
+    pair = focus(compared, measures[0])
     title = f"where they differ most: {_name(compared, pair)} (--all shows every point)"
+    rates = [_sheet(compared, compared.pairs, measure_name(measure), (measure,)) for measure in measures if measure != WAITING]
     return [
-        _sheet(compared, compared.pairs, measure_name(lead(compared)), (lead(compared),)),
-        _sheet(compared, compared.pairs, "share of CPU time waiting for locks", ("share_waiting",)),
+        *rates,
+        _sheet(compared, compared.pairs, "share of CPU time waiting for locks", (WAITING,)),
         _sheet(compared, [pair], title, None),
     ]
 
@@ -290,13 +257,18 @@ def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Se
     rows = [
         (*(_plain(row.label[key]) for key in keys), *([measure_name(row.measure)] if several else []), *_cells(row))
         for pair in pairs
-        for row in pair.rows
+        for row in sorted(pair.rows, key=lambda row: _turn(compared, row))
         if measures is None or row.measure in measures
     ]
     for pair in pairs if several else ():
         rows += [(*(_plain(pair.label[key]) for key in keys), *few_cells(measure)) for measure in pair.few]
     heads = (*short(keys), *(["measure"] if several else []), *_heads(compared), "ratio", "difference")
     return Sheet(title, heads, len(keys) + several, tuple(rows), few_remarks(rows))
+
+
+def _turn(compared: Comparison, row: Compared) -> int:
+    """Where a row stands: what was asked for first."""
+    return compared.asked.index(row.measure) if row.measure in compared.asked else len(compared.asked)
 
 
 def few_cells(measure: str) -> Sequence[str]:

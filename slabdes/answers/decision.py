@@ -7,22 +7,14 @@ Leaves out how it was come to (`study.decide`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite
+from math import inf
 
 from slabdes.answers.causes import why
-from slabdes.answers.comparison import (
-    change_text,
-    dropped_remarks,
-    few_cells,
-    lock_sentence,
-    measure_name,
-    side_text,
-    spread_remark,
-)
+from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
+from slabdes.answers.named import change_text, measure_name, side_text
 from slabdes.measures.compare import Compared, Comparison, different
 from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
-from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, Sheet, share_text
 from slabdes.stats.deciding import Looks, Outcome
@@ -119,7 +111,6 @@ def precision_line(frames: Frames, measure: str, point: int, interval: Interval,
     """How precisely a measure is known at the point where it is known least."""
     name = point_name(frames, point)
     where = f" with {name}" if name else ""
-    few = metrics.TOO_FEW.get(measure.partition("_")[2], "")
-    told = f"{measure_name(measure)} {side_text(measure, interval) if isfinite(interval.value) else few}{where}"
+    told = f"{measure_name(measure)} {side_text(measure, interval)}{where}"
     known = f"known to {share_text(asked)} at every point" if reached else f"not known to {share_text(asked)}"
     return f"{told}: {known}, with {interval.n} replications"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from slabdes.answers.comparison import measure_name, side_text
 from slabdes.answers.figures import listed, spread_text
+from slabdes.answers.named import measure_name, side_text
 from slabdes.results.text import Sheet, count_text, share_text, time_text
 from slabdes.stats.intervals import Interval
 

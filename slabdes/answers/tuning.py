@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from slabdes.answers.comparison import measure_name, side_text
 from slabdes.answers.decision import looks_text, relative_text
 from slabdes.answers.figures import value_text
+from slabdes.answers.named import measure_name, side_text
 from slabdes.errors import shown
 from slabdes.measures.compare import Comparison
 from slabdes.results.text import Sheet, bytes_text, setting_text, share_text

@@ -44,12 +44,19 @@ def compare(
         typer.Option(
             "--decide",
             metavar="MEASURE",
-            help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...; may be repeated, or several with commas.",
+            help="An experiment's: operations/s, waiting, alloc.p99, free.mean ...; may be repeated, or several with commas. "
+            "Default: the file's measures, or operations/s.",
         ),
-    ] = ["operations/s"],  # noqa: B006 -- as above
+    ] = [],  # noqa: B006 -- as above
     most: Annotated[
-        int, typer.Option("--most", metavar="N", min=FEWEST, help="Likewise: replications of each side, at most.")
-    ] = MOST_LOOKED_AT,
+        int | None,
+        typer.Option(
+            "--most",
+            metavar="N",
+            min=FEWEST,
+            help=f"Likewise: replications of each side, at most. Default: the file's, or {MOST_LOOKED_AT}.",
+        ),
+    ] = None,
     where: Where = [],  # noqa: B006 -- as above
     everything: All = False,
     out: Out = None,
@@ -93,7 +100,7 @@ def _decide(
     others: list[str],
     measures: list[str],
     by: float,
-    most: int,
+    most: int | None,
     out: Path | None,
     jobs: int,
     resume: bool,

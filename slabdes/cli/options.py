@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from slabdes.config.measures import share_in
 from slabdes.errors import InputError, shown
 
 EXIT_CHECK = 1
@@ -70,16 +71,11 @@ ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)
 
 def share_of(text: str, where: str) -> float:
     """A share as people type it: 5%, 0.05. Raises InputError, which begins with `where`, for anything else."""
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
+    if (value := share_in(text)) is None:
         raise InputError(where, f"{shown(text)!r}", allowed="a share, such as 5% or 0.05")
     return value
 
 
-def each_of(said: Sequence[str]) -> list[str]:
+def each_of(said: Sequence[str]) -> tuple[str, ...]:
     """Names from an option that is repeated, that has commas, or both."""
-    return [name.strip() for some in said for name in some.split(",")]
+    return tuple(name.strip() for some in said for name in some.split(","))

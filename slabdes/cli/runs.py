@@ -27,6 +27,7 @@ from slabdes.cli.options import (
     Resume,
     SetKeys,
     Slabinfo,
+    each_of,
     share_of,
 )
 from slabdes.cli.output import print_json, print_rich, progress_bar, say
@@ -57,11 +58,23 @@ def run(
         str, typer.Option("--precision", metavar="2%", help="Add replications until half an interval is at most this share.")
     ] = "",
     measures: Annotated[
-        list[str], typer.Option("--measure", metavar="MEASURE", help="With --precision: of operations/s, waiting, alloc.p99 ...")
-    ] = ["operations/s"],  # noqa: B006 -- as above
+        list[str],
+        typer.Option(
+            "--measure",
+            metavar="MEASURE",
+            help="What matters, and --precision is of: operations/s, waiting, alloc.p99 ...; may be repeated, or several with "
+            "commas. Default: the file's measures, or operations/s.",
+        ),
+    ] = [],  # noqa: B006 -- as above
     most: Annotated[
-        int, typer.Option("--most", metavar="N", min=FEWEST, help="With --precision: replications at most.")
-    ] = MOST_PRECISE,
+        int | None,
+        typer.Option(
+            "--most",
+            metavar="N",
+            min=FEWEST,
+            help=f"With --precision: replications at most. Default: the file's, or {MOST_PRECISE}.",
+        ),
+    ] = None,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
@@ -76,8 +89,9 @@ def run(
     Every point and replication of the experiment is simulated, tables are printed, and a run folder is written with a
     manifest, Parquet frames, figures, and text as /proc/slabinfo and /proc/lock_stat have it. Figures are in simulated time.
     Caches named with --cache are run in place of the experiment's; what its [[cache]] of that name says stays. An experiment
-    that does not say how many `replications` it has is run with 5.
+    that does not say how many `replications` it has is run with 5; one that asks for a `precision`, as often as that takes.
     """
+    from slabdes.api import asked
     from slabdes.config import load_experiment
     from slabdes.config.starts import replicated
 
@@ -86,13 +100,12 @@ def run(
         changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
     loaded = replicated(load_experiment(experiment, changes, caches, quick))
     folder = out or free_folder(RUNS / experiment.stem, resume)
-    asked: dict[str, Any] = {}
-    if precision:
-        asked = {"precision": share_of(precision, "--precision"), "measures": measures, "most": most}
+    share = share_of(precision, "--precision") if precision else None
+    loaded = asked(loaded, "--measure", precision=share, most=most, measures=each_of(measures))
     with at_work(folder) as progress:
-        more = {"where": str(experiment), "figures": figures, **asked}
+        more = {"where": str(experiment), "figures": figures}
         result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, **more)
-    _show(result, folder, as_json, everything, None, _known(result, **asked) if asked else ())
+    _show(result, folder, as_json, everything, None, _known(result, loaded))
 
 
 def replay(
@@ -269,7 +282,7 @@ def replay(
             if by_load:
                 loads.run(spools, whole, jobs=jobs, resume=resume, **_places(cells, cluster))
         finally:  # what is finished is told, however the rest ends; after a signal nothing else would write it
-            _show(result, folder, as_json, everything, loads.loads, assumed)
+            _show(result, folder, as_json, everything, loads.loads, [*assumed, *_known(result, experiment)])
             sys.stdout.flush()
 
 
@@ -290,14 +303,15 @@ def _assumed(
     return machine, allocator, told
 
 
-def _known(result: Run, precision: float, measures: Sequence[str], most: int) -> list[str]:
-    """Whether the precision asked for was reached, a line a measure."""
+def _known(result: Run, experiment: Any) -> list[str]:
+    """Whether the precision asked for was reached, a line a measure; nothing where none was."""
     from slabdes.answers.decision import precision_line
     from slabdes.study.precise import UntilPrecise
 
-    until = UntilPrecise.of(measures, precision, most)
+    if (until := UntilPrecise.asked(experiment)) is None:
+        return []
     return [
-        precision_line(result.frames, known.measure, known.point, known.interval, known.reached, precision)
+        precision_line(result.frames, known.measure, known.point, known.interval, known.reached, experiment.precision)
         for known in until.known(result.frames)
     ]
 

@@ -23,7 +23,12 @@ Over = Annotated[
 def tune(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     minimise: Annotated[
-        str, typer.Option("--minimise", metavar="MEASURE", help="What is to be least: alloc.p99, free.mean, waiting ...")
+        str,
+        typer.Option(
+            "--minimise",
+            metavar="MEASURE",
+            help="What is to be least: alloc.p99, free.mean, waiting ... Default, or of --maximise: the file's first measure.",
+        ),
     ] = "",
     maximise: Annotated[str, typer.Option("--maximise", metavar="MEASURE", help="Or to be most: operations/s.")] = "",
     over: Over = [],  # noqa: B006 -- typer needs a list and never changes it
@@ -31,7 +36,10 @@ def tune(
         str, typer.Option("--max-held", metavar="64MiB", help="Only settings whose caches hold at most this when a run ends.")
     ] = "",
     trials: Annotated[int, typer.Option("--trials", metavar="N", min=1, max=10_000, help="Settings to try.")] = 40,
-    most: Annotated[int, typer.Option("--most", metavar="N", min=5, help="Replications of the best, at most.")] = 40,
+    most: Annotated[
+        int | None,
+        typer.Option("--most", metavar="N", min=5, help="Replications of the best, at most. Default: the file's, or 40."),
+    ] = None,
     settings: SetKeys = [],  # noqa: B006 -- as above
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
@@ -78,8 +86,13 @@ def sensitivity(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     over: Over = [],  # noqa: B006 -- typer needs a list and never changes it
     measure: Annotated[
-        str, typer.Option("--measure", metavar="MEASURE", help="On what: alloc.p99, operations/s, waiting ...")
-    ] = "alloc.mean",
+        str,
+        typer.Option(
+            "--measure",
+            metavar="MEASURE",
+            help="On what: alloc.p99, operations/s, waiting ... Default: the first of the file's measures, or alloc.mean.",
+        ),
+    ] = "",
     method: Annotated[
         str, typer.Option("--method", metavar="NAME", help="morris: which knobs matter; sobol: parts of the variance, more runs.")
     ] = "morris",

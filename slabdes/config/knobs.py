@@ -16,7 +16,7 @@ from typing import Any, Final
 from slabdes.config.arrays import plain
 from slabdes.config.fields import SHOWN
 from slabdes.config.files import apply_values
-from slabdes.config.models import Experiment
+from slabdes.config.models import OF_STUDY, Experiment
 from slabdes.config.refusals import validate
 from slabdes.config.replays import values_of
 from slabdes.errors import InputError, shown
@@ -29,7 +29,7 @@ _RANGE: Final = re.compile(r"\s*([^.,:\s]+(?:\.\d+)?)\s*\.\.\s*([^,:\s]+?)\s*(?:
 _BYTES: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(|b|kib|mib|gib)\s*", re.IGNORECASE)
 _UNITS: Final = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _EXAMPLE: Final = "KEY=8..480, KEY=8..480:log, or KEY=60,120,240"
-_NO_KNOBS: Final = ("name", "seed", "replications", "engine", "log", "debug", "sweep", "zip")
+_NO_KNOBS: Final = ("name", "seed", "replications", "engine", "log", "debug", "sweep", "zip", *OF_STUDY)
 """Keys that change no result, or only which random numbers there are."""
 _MOST_CORNERS: Final = 5
 """Knobs of which all ends are tried with all ends of the others; of more, the first ones together and the last ones."""

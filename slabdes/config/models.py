@@ -25,6 +25,7 @@ from slabdes.config.fields import (
     Truth,
     sorted_set,
 )
+from slabdes.config.measures import Measures, Share
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.workloads import TraceWorkload, Workload
 
@@ -251,6 +252,10 @@ TABLES: Final[dict[str, type[Frozen]]] = {
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
 
+OF_STUDY: Final = ("precision", "most", "measures")
+"""Keys of all points together: how much is to be known, and of what. No replication depends on them."""
+
+
 def _version_text(value: object) -> object:
     """A version that was written as a number: 4.6."""
     return repr(value) if isinstance(value, float) else value
@@ -265,6 +270,14 @@ class Experiment(Frozen):
     """Of every random stream."""
     replications: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 1
     """Runs with random streams of their own; intervals come from them."""
+    precision: Share | None = None
+    """As --precision: in place of a number of replications they are added until half the interval of each of measures is at most
+    this share of its value, at every point."""
+    most: Annotated[int, Strict(), Field(ge=5, le=10_000)] | None = None
+    """As --most: replications at most where some are added, for a precision (by default 100), by compare (160) or tune (40)."""
+    measures: Measures = ()
+    """What matters, as --measure and --decide: the answer begins with these, precision is of these, compare decides each, tune
+    and sensitivity take the first. By default operations/s; for sensitivity alloc.mean."""
     engine: EngineName = EngineName.AUTO
     """All engines give the same results."""
     allocator: Annotated[AllocatorVersion, BeforeValidator(_version_text)] = AllocatorVersion.V2_6_34
@@ -301,6 +314,8 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
+        if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
+            raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
         names = Counter(cache.name for cache in self.cache)
         for name, times in names.items():
             if times > 1:

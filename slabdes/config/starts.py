@@ -32,6 +32,9 @@ _CHOSEN: Final[dict[str, str]] = {
 _CHOSEN_OF_KIND: Final[dict[str, dict[str, str]]] = {"trace": {"allocator": '"6.1"'}}
 """The same for one kind of workload. A trace is mostly of a kernel of today, and `slabdes replay` takes its nearest, too."""
 _EXAMPLES: Final[dict[str, str]] = {
+    "precision": '"2%"',
+    "most": "100",
+    "measures": '["alloc.p99", "free.mean"]',
     "switches": '["unlocked_look"]',
     "slabinfo": '"slabinfo.txt"',
     "start": '"dump.txt"',

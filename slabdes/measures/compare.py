@@ -14,7 +14,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import apart
-from slabdes.measures.names import MEASURES, few_of, measured, resolution_of
+from slabdes.measures.names import MEASURES, asked_of, few_of, measured, resolution_of
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
@@ -74,7 +74,8 @@ class Comparison:
     """What is compared: `sides` names them, `key` is what they differ by (empty for two runs), `pairs` are the points.
 
     `differing` are other settings that differ between two runs; `left_out` points have no like on the other side; `paired`
-    says whether common random numbers cancel, `replications` how many there are on each side.
+    says whether common random numbers cancel, `replications` how many there are on each side. `asked` are the measures that
+    matter, as the experiment says.
     """
 
     sides: tuple[str, str]
@@ -84,6 +85,7 @@ class Comparison:
     left_out: int
     paired: bool
     replications: tuple[int, int]
+    asked: tuple[str, ...] = ()
 
     def frame(self) -> pl.DataFrame:
         """Every measure of every pair as a tidy frame; see `comparison_frame`."""
@@ -177,7 +179,8 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str 
     names = (setting_text(values[0]), setting_text(values[1]) if len(values) == 2 else "others")
     left = len(first) * (len(values) - 1) - len(pairs)
     repeated = run.manifest.replications
-    return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated))
+    asked = tuple(asked_of(run.manifest.experiment))
+    return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated), asked)
 
 
 def _from(values: list[Any], key: str, against: str) -> list[Any]:
@@ -217,7 +220,8 @@ def compare_runs(
         raise InputError("compare", "the runs have no point in common", allowed="runs with the same CPUs and settings")
     left = len(found[0]) + len(found[1]) - 2 * len(pairs)
     repeated = (first.manifest.replications, second.manifest.replications)
-    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated)
+    asked = tuple(asked_of(first.manifest.experiment) or asked_of(second.manifest.experiment))
+    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated, asked)
 
 
 def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE) -> Pair:

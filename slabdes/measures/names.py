@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import InputError, nearest, shown
+from slabdes.config.measures import DEFAULT as DEFAULT
+from slabdes.config.measures import MEASURES as MEASURES  # handed on, as all that measures have
+from slabdes.config.measures import OF_TURNS, TIMES
+from slabdes.config.measures import RATES as RATES
+from slabdes.config.measures import RESPONSE as RESPONSE
+from slabdes.config.measures import measure_of as measure_of
+from slabdes.errors import InputError
 from slabdes.measures.estimates import Estimated, apart
 from slabdes.results import metrics, upkeep
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, Frames, Upkeep
@@ -20,11 +26,6 @@ from slabdes.stats.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
     import polars as pl
-
-RATES: Final = ("operations_per_s", "share_waiting")
-TIMES: Final = ("mean_ns", *metrics.QUANTILES)
-RESPONSE: Final = "-response"
-"""After an operation's name: its times count from its arrival."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class _Timed:
     table: Callable[..., pl.DataFrame]
     column: str
     whose: tuple[str, ...]
-    times: tuple[str, ...] = TIMES
+    times: tuple[str, ...] = tuple(TIMES.values())
     after: str = ""
     """What a measure's name has after whose values they are."""
 
@@ -47,31 +48,18 @@ class _Timed:
 _TIMED: Final = (
     _Timed("summary", metrics.summary, "op", OPERATIONS),
     _Timed("response", response, "op", tuple(f"{op}{RESPONSE}" for op in OPERATIONS), after=RESPONSE),
-    _Timed("upkeep", upkeep.turns, "upkeep", tuple(one.label for one in Upkeep if one), (*TIMES, "held_ns", "lost_ns")),
+    _Timed("upkeep", upkeep.turns, "upkeep", tuple(one.label for one in Upkeep if one), tuple(OF_TURNS.values())),
     _Timed("interrupts", metrics.interrupt_summary, "what", (IRQS_OFF, IRQ_WAIT)),
 )
-MEASURES: Final = (*RATES, *(f"{who}_{time}" for timed in _TIMED for who in timed.whose for time in timed.times))
-"""What is compared: rates, mean times and percentiles of what both sides have."""
-_SHORT: Final = {"operations/s": "operations_per_s", "waiting": "share_waiting"}
-_NAMES: Final = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "held": "held_ns", "lost": "lost_ns"}
 
 
 HIGHER_IS_BETTER: Final = ("operations_per_s",)
 """Of times and waiting, less is better."""
 
 
-def measure_of(name: str, where: str = "--decide") -> str:
-    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as in frames."""
-    who, dot, time = name.replace(".p999", ".p99.9").partition(".")
-    found = _SHORT.get(name, f"{who}_{_NAMES.get(time, '')}" if dot else name)
-    if found not in MEASURES:
-        known = [*_SHORT, *(f"{who}.{time}" for timed in _TIMED for who in timed.whose for time in _named(timed))]
-        raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, known)}", allowed=", ".join(known))
-    return found
-
-
-def _named(timed: _Timed) -> list[str]:
-    return [name for name, column in _NAMES.items() if column in timed.times]
+def asked_of(experiment: Mapping[str, Any]) -> list[str]:
+    """The measures that matter, as an experiment that was run says."""
+    return [measure_of(name, "measures") for name in experiment.get("measures", ())]
 
 
 def resolution_of(measure: str) -> float:
@@ -108,13 +96,17 @@ def check_told(frames: Frames, measure: str, where: str) -> None:
 
 def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> dict[int, Interval]:
     """A measure of each point that has it, with its interval over replications; not a number where too few samples tell it."""
-    figures = Estimated(frames, confidence)
+    return intervals_of(Estimated(frames, confidence), measure)
+
+
+def intervals_of(figures: Estimated, measure: str) -> dict[int, Interval]:
+    """The same of figures that are there."""
     if measure in RATES:
         return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
     who, _, time = measure.partition("_")
     (timed,) = (timed for timed in _TIMED if who in timed.whose)
     rows = [row for row in figures.rows(timed.name) if timed.whose_row(row) == who]
-    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], confidence)) for row in rows}
+    return {row["point"]: row.intervals.get(time, Interval(nan, None, row["replications"], figures.confidence)) for row in rows}
 
 
 def alone(frames: Frames, measure: str) -> dict[int, dict[int, float]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from slabdes.config.fields import Frozen
-from slabdes.config.models import TABLES, Experiment
+from slabdes.config.models import OF_STUDY, TABLES, Experiment
 from slabdes.config.sweeps import QUICK, QUICK_MEANING, SWEEPS
 from slabdes.config.workloads import WORKLOADS
 from slabdes.schemas.machine import costs_properties
@@ -39,7 +39,7 @@ def experiment_schema() -> dict[str, Any]:
     schema = toml_schema(Experiment, "slabdes experiment")
     schema["$defs"]["Range"] = _RANGE
     schema["$defs"]["MachineConfig"]["properties"]["costs"] |= costs_properties()
-    keys = schema["properties"].keys() - {*SWEEPS}
+    keys = schema["properties"].keys() - {*SWEEPS, *OF_STUDY}
     schema["$defs"]["Lists"] = _by_key(_lists, sorted(keys))
     for name in SWEEPS:
         schema["properties"][name] = {"$ref": "#/$defs/Lists", "description": schema["properties"][name]["description"]}
@@ -75,7 +75,7 @@ def _places() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for before, place, model in _models():
         for name in model.model_fields:
-            if before or name not in {*SWEEPS, *TABLES, "workload"}:
+            if before or name not in {*SWEEPS, *OF_STUDY, *TABLES, "workload"}:
                 found.setdefault(before + name, []).append(f"{place}/properties/{name}")
     return found
 

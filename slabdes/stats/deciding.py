@@ -165,7 +165,9 @@ class Looks:
     def outcomes(self, looked: Sequence[Looked]) -> list[Outcome]:
         """What the intervals of several differences at one look, made with `level`, say: any of it is wrong as rarely as of one.
 
-        Holm's correction for those that are higher or lower, Bonferroni's for those that are alike.
+        Holm's correction for those that are higher or lower, Bonferroni's for those that are alike. At one of K looks any of them
+        is wrong in at most (1 - confidence) / K of cases, whatever they have to do with each other; so all looks together err in
+        at most 1 - confidence, whichever of them is the last.
         """
         worth = holm([p_value_of(one.difference) for one in looked])
         return [self._outcome(one, p, len(looked)) for one, p in zip(looked, worth, strict=True)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from statistics import fmean
+from statistics import fmean, variance
 from typing import Final
 
-from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval, t_quantile
+from slabdes.stats.intervals import CONFIDENCE, Interval, mean_interval, t_quantile
 
 Each = Mapping[int, float]
 """A statistic of each replication that has it, by the replication's number."""
@@ -34,26 +34,36 @@ def difference(
     """How much a statistic of the second side exceeds the first's, from those of each replication.
 
     Paired by the replication's number where common random numbers cancel: what one side lacks is dropped, and the difference is
-    then the mean of the pairs', not that of the pooled values `first` and `second`. Else by Welch's method (Biometrika 34,
-    1947), both sides' spreads taken around the pooled values as `section_interval` does.
+    then the mean of the pairs', not that of the pooled values `first` and `second`. Else by Welch's method (Biometrika 34, 1947).
+    The interval lies around the difference of the pooled values and holds that of the mean of each replication's differences: a
+    pooled percentile of lumpy times has a spread of its own, which does not fall with the number of replications as that of
+    their mean does (of equal sides `section_interval` alone calls up to 40 % different, this at most 5 %).
     """
     change = second - first
     if paired:
         changes = [others[number] - value for number, value in ones.items() if number in others]
         if not changes:
             return Interval(change, None, 0, confidence)
-        middle = fmean(changes) if dropped(ones, others) else change
-        return section_interval(middle, changes, confidence, resolution=resolution)
+        mean = mean_interval(changes, confidence)
+        change = mean.value if dropped(ones, others) else change
+    else:
+        mean = _welch(ones, others, confidence)
+    if mean.half_width is None:
+        return Interval(change, None, mean.n, confidence)
+    return Interval(change, max(mean.half_width + abs(mean.value - change), resolution), mean.n, confidence)
+
+
+def _welch(ones: Each, others: Each, confidence: float) -> Interval:
+    """The difference of two means, each of replications of their own."""
     n = min(len(ones), len(others))
     if n < 2:
-        return Interval(change, None, n, confidence)
-    parts = [_variance(value, each) / len(each) for value, each in ((first, ones), (second, others))]
-    spread = sum(parts)
-    if not spread:
-        return Interval(change, resolution, n, confidence)
+        return Interval(0.0, None, n, confidence)
+    change = fmean(others.values()) - fmean(ones.values())
+    parts = [variance(each.values()) / len(each) for each in (ones, others)]
+    if not (spread := sum(parts)):
+        return Interval(change, 0.0, n, confidence)
     freedom = spread**2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (ones, others), strict=True))
-    half = t_quantile((1 + confidence) / 2, freedom) * math.sqrt(spread)
-    return Interval(change, max(half, resolution), n, confidence)
+    return Interval(change, t_quantile((1 + confidence) / 2, freedom) * math.sqrt(spread), n, confidence)
 
 
 def ratio(
@@ -84,7 +94,3 @@ def ratio(
 
 MOST_LOG: Final = 100.0
 """Of a ratio's half interval: whatever is wider is not known at all."""
-
-
-def _variance(around: float, each: Each) -> float:
-    return math.fsum((value - around) ** 2 for value in each.values()) / (len(each) - 1)

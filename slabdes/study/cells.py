@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from slabdes.config.models import OF_STUDY
 from slabdes.engine.records import Records
 from slabdes.errors import InputError, shown
 from slabdes.files import is_folder, is_there
@@ -24,7 +25,7 @@ from slabdes.study.plan import PlannedPoint
 SWITCH: Final = "SLABDES_CELLS"
 """Environment variable: the folder of cells, or `off`."""
 OFF: Final = "off"
-_NOT_OF_A_CELL: Final = frozenset({"name", "replications", "engine", "log", "sweep", "zip"})
+_NOT_OF_A_CELL: Final = frozenset({"name", "replications", *OF_STUDY, "engine", "log", "sweep", "zip"})
 """Keys of an experiment that no replication depends on: engines give the same records, and a log is beside them."""
 
 

@@ -12,9 +12,9 @@ from math import inf
 
 from slabdes.config import Experiment
 from slabdes.errors import InputError
-from slabdes.measures.names import intervals, measure_of
+from slabdes.measures.names import DEFAULT, intervals, measure_of
 from slabdes.results.frames import Frames
-from slabdes.stats.deciding import Precision
+from slabdes.stats.deciding import MOST_PRECISE, Precision
 from slabdes.stats.intervals import Interval
 
 
@@ -39,6 +39,13 @@ class UntilPrecise:
     def of(names: Sequence[str], precision: float, most: int) -> UntilPrecise:
         """For measures as users name them. Raises InputError for one that there is not, and for what cannot be reached."""
         return UntilPrecise([measure_of(name) for name in names], Precision(precision, most))
+
+    @staticmethod
+    def asked(experiment: Experiment) -> UntilPrecise | None:
+        """As an experiment says; None where it asks for no precision. Raises InputError likewise."""
+        if experiment.precision is None:
+            return None
+        return UntilPrecise.of(experiment.measures or (DEFAULT,), experiment.precision, experiment.most or MOST_PRECISE)
 
     def begun(self, experiment: Experiment) -> Experiment:
         """The experiment with the replications that it begins with."""

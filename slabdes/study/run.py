@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import EngineName, Experiment, expand
+from slabdes.config.models import OF_STUDY
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
 from slabdes.errors import InputError
 from slabdes.files import is_there
 from slabdes.folders import Held, input_errors, scratch_folder, working_folder, working_path
+from slabdes.measures.names import DEFAULT
 from slabdes.results.cells import Cells
 from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
@@ -35,7 +37,7 @@ from slabdes.study.executors import Hired, Lost
 from slabdes.study.gather import Each, Gathering
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
-from slabdes.study.pace import Pace
+from slabdes.study.pace import Estimate, Pace
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
 from slabdes.study.told import about_traces
@@ -173,7 +175,8 @@ def _finished(study: _Study, out: Path, resume: bool) -> Run | None:
     if not holds_run(out) or not (resume or working_path(out).exists()):
         return None
     manifest = read_manifest(out)
-    if manifest.experiment != study.identity["experiment"] or manifest.provenance.get("read") != study.inputs.plain():
+    told = (_of_results(manifest.experiment), manifest.provenance.get("read"))
+    if told != (study.identity["experiment"], study.inputs.plain()):
         return None
     with working_folder(out) as working:
         Partial(working).remove()
@@ -213,6 +216,7 @@ class _Study:
         self._began = time.monotonic()
         self._experiment, self._jobs, self.phase, self._where, self._until = experiment, jobs, phase, where, until
         self._described = experiment.model_dump(mode="json")
+        self._estimate = Estimate(next(iter(experiment.measures), DEFAULT))
         points = [point for _settings, point in expand(experiment)]
         self.inputs, self._replications = Inputs(points), points[0].replications
         self.logs, self.in_rounds = any(point.log for point in points), until is not None
@@ -228,7 +232,7 @@ class _Study:
     def identity(self) -> dict[str, Any]:
         """What has to be the same for the study to be gone on with."""
         read = {"inputs": self.inputs.files, "sources": self.inputs.sources}
-        return self.code | {"experiment": self._described, **read}
+        return self.code | {"experiment": _of_results(self._described), **read}
 
     @property
     def code(self) -> dict[str, Any]:
@@ -312,7 +316,7 @@ class _Study:
         tasks = [Task(point, number, engines[point.index], _log(folder, point, number)) for point, number in left]
         if tasks:
             prepare_engines(list({point.index: point for point, _number in left}.values()), engines, self.phase)
-        pace = Pace(gathering, self.phase)
+        pace = Pace(gathering, self.phase, self._estimate)
         pace.report()
         while True:
             aside: list[Task] = []
@@ -342,6 +346,11 @@ class _Study:
 
         for number, records in workers.run(tasks, pace.within_round(), begin):
             yield tasks[number], records
+
+
+def _of_results(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """What an experiment says that its replications depend on: it is the same study whatever is to be known of them."""
+    return {key: value for key, value in experiment.items() if key not in OF_STUDY}
 
 
 def _log(folder: Path, point: PlannedPoint, replication: int) -> Path | None:

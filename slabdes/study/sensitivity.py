@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.config import Experiment, parse_experiment
@@ -35,6 +36,8 @@ two more (morris), or and three more (sobol)."""
 CHANCE: Final = "chance"
 LEVELS: Final = 4
 """Places in each range that Morris' trajectories go through, and random numbers that chance has (SALib's default)."""
+STEP: Final = LEVELS / (2 * (LEVELS - 1))
+"""How far a trajectory moves a knob, as a share of its range (Morris, Technometrics 33, 1991)."""
 _MOST_SAMPLES: Final = 4096
 Draw = Callable[["Sensitivity", Path, Phase | None], object]
 
@@ -118,7 +121,11 @@ def sensitivity(
         raise InputError("--samples", f"{count}", allowed=allowed)
     problem = _problem(knobs)
     places = _sampled(problem, method, count, experiment.seed)
+    listed = _listed(knobs, places, experiment.seed) if method == "morris" else {}
     settings = [_settings(knobs, place, experiment.seed) for place in places]
+    for key, (chosen, _steps) in listed.items():
+        settings = [one | {key: value} for one, value in zip(settings, chosen, strict=True)]
+    steps = {key: of_trajectories for key, (_chosen, of_trajectories) in listed.items()}
     points = list({repr(one): one for one in settings}.values())
     _check(experiment, points)
     raw = experiment.model_dump(mode="json", exclude_unset=True, exclude={"sweep", "zip"})
@@ -128,9 +135,9 @@ def sensitivity(
 
     def made(result: Run) -> Sensitivity:
         values = _values(result.frames, measure)
-        effects = _effects(problem, method, places, [values[number] for number in which], experiment.seed)
+        effects = _effects(problem, method, places, [values[number] for number in which], experiment.seed, steps)
         *mine, chance = effects
-        ordered = tuple(sorted(_judged(mine, chance), key=lambda one: -one.total.value))
+        ordered = tuple(sorted(_judged(mine, chance, steps), key=lambda one: -one.total.value))
         return Sensitivity(result, method, count, measure, tuple(knobs), ordered, chance, fmean(values))
 
     def add(frames: Frames, manifest: Manifest, folder: Path, phase: Phase | None) -> None:
@@ -170,6 +177,45 @@ def _settings(knobs: Sequence[Knob], place: Sequence[float], seed: int) -> dict[
     return settings | {"seed": number_of(seed, CHANCE, level)}
 
 
+def _listed(knobs: Sequence[Knob], places: Any, seed: int) -> dict[str, tuple[list[Any], list[float]]]:
+    """Of each knob with a list of values: its value at each place of Morris' trajectories, and how far each trajectory moves it.
+
+    The places in a range are none of a list's. A trajectory goes between two values half the list apart, the next one between
+    those after them, and so round the list: every value is in as many trajectories as any other, or two more. Numbers are moved
+    by a share of the list, words from one to the other.
+    """
+    found: dict[str, tuple[list[Any], list[float]]] = {}
+    rows = len(knobs) + 2
+    for column, knob in enumerate(knobs):
+        n = len(knob.values)
+        if not n:
+            continue
+        first = number_of(seed, "levels", knob.key)
+        chosen: list[Any] = []
+        steps: list[float] = []
+        for trajectory in range(len(places) // rows):
+            shares = [float(place[column]) for place in places[trajectory * rows : (trajectory + 1) * rows]]
+            one = (first + trajectory) % n
+            low, high = sorted((one, (one + n // 2) % n))
+            chosen += [knob.values[high if share == max(shares) else low] for share in shares]
+            steps.append((high - low) / (n - 1) if knob.ordered else 1.0)
+        found[knob.key] = (chosen, steps)
+    return found
+
+
+def _stretched(
+    problem: Mapping[str, Any], places: Any, values: Sequence[float], steps: Mapping[str, Sequence[float]]
+) -> list[float]:
+    """Values as they would be along trajectories that moved every knob by STEP, which is what SALib divides changes by."""
+    rows, told = problem["num_vars"] + 1, list(values)
+    for at in range(1, len(told)):
+        if at % rows:
+            (column,) = (number for number in range(rows - 1) if places[at][number] != places[at - 1][number])
+            moved = steps.get(problem["names"][column])
+            told[at] = told[at - 1] + (values[at] - values[at - 1]) * (STEP / moved[at // rows] if moved else 1.0)
+    return told
+
+
 def _check(experiment: Experiment, points: Sequence[Mapping[str, Any]]) -> None:
     for settings in points:
         if error := refusal(experiment, settings, "sensitivity"):
@@ -188,9 +234,18 @@ def _values(frames: Frames, measure: str) -> list[float]:
     return [fmean(found[point].values()) for point in frames.point_numbers()]
 
 
-def _effects(problem: Mapping[str, Any], method: str, places: Any, values: Sequence[float], seed: int) -> list[Effect]:
+def _effects(
+    problem: Mapping[str, Any],
+    method: str,
+    places: Any,
+    values: Sequence[float],
+    seed: int,
+    steps: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> list[Effect]:
+    """The effect of each knob and of chance; `steps` are those of lists, see `_listed`."""
     import numpy as np
 
+    values = _stretched(problem, places, values, steps) if steps else values
     chosen, given, table = number_of(seed, "bootstrap"), np.array(values), dict(problem)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of a measure that never changes: its indices are no numbers
@@ -213,7 +268,12 @@ def _effects(problem: Mapping[str, Any], method: str, places: Any, values: Seque
     ]
 
 
-def _judged(effects: Sequence[Effect], chance: Effect) -> list[Effect]:
-    """Each knob with whether what it does is told from what chance does."""
-    least = chance.total.high or 0.0
-    return [Effect(one.key, one.total, one.own, one.varies, (one.total.low or 0.0) > least) for one in effects]
+def _judged(
+    effects: Sequence[Effect], chance: Effect, steps: Mapping[str, Sequence[float]] = MappingProxyType({})
+) -> list[Effect]:
+    """Each knob with whether what it does is told from what chance does, moved as far as that knob is."""
+    judged = []
+    for one in effects:
+        least = (chance.total.high or 0.0) * max(1.0, STEP / fmean(steps.get(one.key, (STEP,))))
+        judged.append(Effect(one.key, one.total, one.own, one.varies, (one.total.low or 0.0) > least))
+    return judged

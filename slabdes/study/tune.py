@@ -158,11 +158,17 @@ def _cache_of(experiment: Mapping[str, Any], key: str) -> str:
     return str(named) if named is not None else ".".join(parts[1:-1])
 
 
-def objective(minimise: str, maximise: str) -> tuple[str, bool]:
-    """The measure to tune, and whether more of it is better. Raises InputError for none, two, or the wrong way."""
+def objective(minimise: str, maximise: str, measures: Sequence[str] = ()) -> tuple[str, bool]:
+    """The measure to tune, and whether more of it is better; the first of `measures` where none is named.
+
+    Raises InputError for none, two, or the wrong way.
+    """
+    if not minimise and not maximise and measures:
+        found = measure_of(measures[0], "measures")
+        return found, found in HIGHER_IS_BETTER
     if bool(minimise) == bool(maximise):
         what = "of what is the least wanted?" if not minimise else "--minimise and --maximise"
-        raise InputError("tune", what, allowed="--minimise alloc.p99, or --maximise operations/s")
+        raise InputError("tune", what, allowed="--minimise alloc.p99, --maximise operations/s, or measures in the file")
     where, name = ("--minimise", minimise) if minimise else ("--maximise", maximise)
     measure = measure_of(name, where)
     if (measure in HIGHER_IS_BETTER) != bool(maximise):

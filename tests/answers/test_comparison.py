@@ -14,7 +14,6 @@ from example import example_frames, example_manifest
 
 from slabdes.answers.comparison import (
     SINGLE,
-    change_text,
     comparison_about,
     comparison_answer,
     comparison_remarks,
@@ -24,6 +23,7 @@ from slabdes.answers.comparison import (
     verdict,
 )
 from slabdes.answers.figures import ratio_text
+from slabdes.answers.named import change_text
 from slabdes.answers.screen import comparison_plain
 from slabdes.errors import InputError
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_by, compare_runs

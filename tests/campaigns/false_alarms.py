@@ -2,9 +2,10 @@
 """Compares equal configurations with streams of their own, as `compare --decide` does, and tells how often they are told apart.
 
     python tests/campaigns/false_alarms.py --repetitions 400 --measure alloc.mean --most 20
+    python tests/campaigns/false_alarms.py --measure alloc.mean,alloc.p99,free.mean    several, each to be decided
     python tests/campaigns/false_alarms.py --first 37 --repetitions 1        one repetition again
 
-A repetition sets a seed against another one: no random numbers are common, and nothing else differs. It errs where the measure is
+A repetition sets a seed against another one: no random numbers are common, and nothing else differs. It errs where a measure is
 decided to be higher or lower; and, of all measures together, where any of them is told to differ, after Holm's correction. Exits
 with 1 if more repetitions err than one in a hundred campaigns would where 5 % do. Leaves out differences that there are.
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -41,7 +41,9 @@ QUICK: Final[dict[str, Any]] = {
 """A few milliseconds a replication."""
 
 
-def repetitions(numbers: list[int], measure: str, looks: Looks) -> Iterator[tuple[int, Outcome, int, list[str]]]:
+def repetitions(
+    numbers: list[int], measures: Sequence[str], looks: Looks
+) -> Iterator[tuple[int, dict[str, Outcome], int, list[str]]]:
     """Of each repetition: what its two seeds come to, after how many replications, and the measures told to differ then."""
     seeds = [seed for number in numbers for seed in (2 * number, 2 * number + 1)]
     raw = QUICK | {"replications": looks.most, "sweep": {"seed": seeds}}
@@ -49,11 +51,10 @@ def repetitions(numbers: list[int], measure: str, looks: Looks) -> Iterator[tupl
     for place, number in enumerate(numbers):
         for n in looks.replications:
             pair = compare_points(begin(frames, (2 * place, 2 * place + 1), n), (2 * place, 2 * place + 1), looks.level)
-            row = pair.row(measure)
-            assert row is not None
-            outcome = outcomes_of([row], looks)[measure]
-            if outcome is not Outcome.OPEN or n == looks.most:
-                yield number, outcome, n, [one.measure for one in different(pair.rows)]
+            outcomes = outcomes_of([row for row in pair.rows if row.measure in measures], looks)
+            decided = len(outcomes) == len(measures) and Outcome.OPEN not in outcomes.values()
+            if decided or n == looks.most:
+                yield number, outcomes, n, [one.measure for one in different(pair.rows)]
                 break
 
 
@@ -76,22 +77,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=400)
     parser.add_argument("--first", type=int, default=1, help="number of the first repetition, which its seeds follow from")
-    parser.add_argument("--measure", default="alloc.mean")
+    parser.add_argument("--measure", default="alloc.mean", help="one, or several with commas")
     parser.add_argument("--most", type=int, default=20, help="replications of each side at most")
     asked = parser.parse_args(arguments)
-    measure, looks = measure_of(asked.measure, "--measure"), Looks(asked.most)
-    outcomes: Counter[Outcome] = Counter()
-    replications = any_differs = 0
+    looks = Looks(asked.most)
+    measures = [measure_of(name, "--measure") for name in asked.measure.split(",")]
+    replications = wrong = any_differs = done = 0
     numbers = list(range(asked.first, asked.first + asked.repetitions))
     for some in (numbers[at : at + AT_ONCE] for at in range(0, len(numbers), AT_ONCE)):
-        for number, outcome, took, differing in repetitions(some, measure, looks):
-            outcomes[outcome] += 1
+        for number, outcomes, took, differing in repetitions(some, measures, looks):
+            errs = [measure for measure, outcome in outcomes.items() if outcome in (Outcome.HIGHER, Outcome.LOWER)]
             replications += took
+            wrong += bool(errs)
             any_differs += bool(differing)
-            if outcome in (Outcome.HIGHER, Outcome.LOWER) or differing:
-                print(f"repetition {number}: {outcome}, differs: {', '.join(differing) or 'nothing'}", flush=True)
-        print(f"{sum(outcomes.values())} of {asked.repetitions} repetitions", file=sys.stderr, flush=True)
-    wrong = outcomes[Outcome.HIGHER] + outcomes[Outcome.LOWER]
+            if errs or differing:
+                said = (", ".join(names) or "nothing" for names in (errs, differing))
+                print("repetition {}: decided: {}; differs: {}".format(number, *said), flush=True)
+        done += len(some)
+        print(f"{done} of {asked.repetitions} repetitions", file=sys.stderr, flush=True)
     n, limit = asked.repetitions, most_expected(asked.repetitions)
     print(f"{asked.measure}: {wrong} of {n} called different ({100 * wrong / n:.1f} %)")
     print(f"any measure, Holm: {any_differs} of {n} ({100 * any_differs / n:.1f} %); {replications / n:.1f} replications a side")

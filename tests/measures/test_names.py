@@ -14,7 +14,7 @@ from commands import small_experiment
 
 from slabdes.answers.answer import answer
 from slabdes.answers.best import best
-from slabdes.answers.comparison import measure_name
+from slabdes.answers.named import measure_name
 from slabdes.answers.tables import view_of
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from commands import Slabdes, runner, said_in_one_line
 
 from slabdes.config.keys import experiment_keys
+from slabdes.config.models import OF_STUDY
 from slabdes.config.starts import kinds, new_experiment
 from slabdes.schemas import KINDS, schema_text
 
@@ -83,6 +84,9 @@ WRONG = {
     "a sweep over values that a key does not take": BASE + '[sweep]\n"lock.discipline" = ["mcs"]\n',
     "a sweep over a cache's limit of 0": BASE + '[sweep]\n"cache.a.limit" = [0, 1]\n',
     "a sweep without values": BASE + '[sweep]\n"machine.cpus" = []\n',
+    "a measure that there is not": 'measures = ["alloc.p98"]\n' + BASE,
+    "a precision of 0": "precision = 0\n" + BASE,
+    "a sweep of precision": BASE + "[sweep]\nprecision = [0.1, 0.2]\n",
     "a range without an end": BASE + '[zip]\n"machine.cpus" = { from = 1, step = 2 }\n',
 }
 
@@ -98,7 +102,7 @@ def test_every_key_can_be_swept_with_its_own_values_only() -> None:
     lists = json.loads(schema_text("experiment"))["$defs"]["Lists"]
     named = [pattern.strip("^$").replace("\\", "").replace("[^.]+", "NAME") for pattern in lists["patternProperties"]]
     known = {*lists["properties"], *named}
-    assert known == {key.path for key in experiment_keys()} - {"sweep", "zip", "quick"}
+    assert known == {key.path for key in experiment_keys()} - {"sweep", "zip", "quick", *OF_STUDY}
 
 
 def test_null_which_toml_does_not_have_is_nowhere_in_a_schema() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slabdes.stats.intervals import section_interval
 from slabdes.stats.pairs import difference, dropped, ratio
 
 
@@ -34,4 +35,21 @@ def test_where_none_is_dropped_the_difference_is_that_of_the_pooled_values() -> 
     # As of percentiles: 9 and 13 of all replications together, whatever each one alone has.
     found = difference(9.0, {0: 8.0, 1: 9.0}, 13.0, {1: 13.0, 0: 11.0}, paired=True)
     assert (found.value, found.n) == (4.0, 2)
-    assert found.half_width == pytest.approx(12.706 * 1.0 / 2**0.5, rel=1e-3)  # 3 and 4 around 4: a deviation of 1
+    # 3 and 4: a mean of 3.5, half a unit from there, with a deviation of 0.7071.
+    assert found.half_width == pytest.approx(12.706 * 0.7071 / 2**0.5 + 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_equal_percentiles_of_lumpy_times_are_called_different_in_at_most_one_of_twenty_cases(paired: bool) -> None:
+    random = np.random.default_rng(1)
+    wrong = alone_wrong = 0
+    for _case in range(400):
+        times = np.round(random.exponential(2.0, (2, 20, 250))) * 50
+        each = np.sort(times, axis=2)[:, :, 247]
+        pooled = np.sort(times.reshape(2, -1), axis=1)[:, 4949]
+        sides = pooled[0], dict(enumerate(each[0])), pooled[1], dict(enumerate(each[1]))
+        wrong += not difference(*sides, paired).contains(0.0)
+        alone_wrong += not section_interval(pooled[1] - pooled[0], (each[1] - each[0]).tolist()).contains(0.0)
+    print(f"{wrong / 4:.1f} % called different, {alone_wrong / 4:.1f} % by sectioning alone")
+    assert wrong <= 30  # Binomial(400, 0.05): 20, give or take 2.3 deviations of 4.4
+    assert alone_wrong > 60

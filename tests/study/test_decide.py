@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 import slabdes
+from slabdes.answers.best import asked_answer
 from slabdes.answers.causes import PART_WORDS
+from slabdes.answers.comparison import comparison_answer, comparison_sheets, leads
 from slabdes.answers.decision import decision_answer, decision_sheet, looks_text
+from slabdes.answers.tables import view_of
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
 from slabdes.measures.causes import causes
+from slabdes.measures.compare import compare_by
 from slabdes.measures.names import measure_of
 from slabdes.results.frames import SPENT_PARTS
 from slabdes.stats.deciding import Looks, Outcome
@@ -62,6 +66,19 @@ def test_several_measures_are_each_decided_in_a_sentence_of_all_of_them_together
     assert one.startswith("limit 60 is better than limit 4 in alloc mean: ")
     assert two.startswith("limit 60 is better than limit 4 in operations/s: ")
     assert "all 2 looks at 2 measures (Holm's correction) together err in at most 5.0 % of cases" in cost
+
+
+def test_measures_of_the_file_are_decided_and_begin_a_comparison() -> None:
+    decided = slabdes.decide(BASE | {"measures": ["free.mean", "waiting"], "most": 5}, {LIMIT: 4}, {LIMIT: 60})
+    assert list(decided.outcomes) == ["free_mean_ns", "share_waiting"]
+    assert decided.looks.most == 5
+    compared = compare_by(decided.run, LIMIT)
+    assert leads(compared) == ["free_mean_ns", "share_waiting"]
+    first, second, *_ = comparison_answer(compared)
+    assert " in free mean against " in first and " in CPU time waiting against " in second
+    assert comparison_sheets(compared)[0].rows[0][0] == "free mean"
+    ranked, _waiting = asked_answer(view_of(decided.run))
+    assert ranked.startswith("Of 2 settings limit 60 is the best in free mean, with ") and "that of the worst, limit 4" in ranked
 
 
 def test_replications_are_added_until_all_measures_are_decided() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import slabdes
+from slabdes.answers.answer import answer
+from slabdes.answers.tables import view_of
 from slabdes.errors import InputError
 from slabdes.measures.names import intervals
 
@@ -66,6 +68,19 @@ def test_points_that_differ_in_replications_are_refused() -> None:
         slabdes.simulate(BASE | {"sweep": {"replications": [2, 3]}}, precision=0.1)
     with pytest.raises(InputError, match="replications: vary from point to point"):
         slabdes.decide(BASE, {"replications": 2}, {"replications": 3})
+
+
+def test_a_file_says_what_is_to_be_known_and_an_option_says_it_instead(tmp_path: Path) -> None:
+    said = BASE | {"precision": 1e-9, "most": 6, "measures": ["free.mean", "alloc.p50"]}
+    run = slabdes.simulate(said, out=tmp_path / "out", figures=False)
+    assert run.manifest.replications == 6
+    assert run.digest == slabdes.simulate(BASE | {"replications": 6}).digest
+    told = answer(view_of(run))
+    assert told[0].startswith("Free mean: ") and told[1].startswith("Alloc p50: ")
+    # The same replications, whatever is to be known of them.
+    again = slabdes.simulate(said, precision=0.9, measures="alloc.mean", most=9, out=tmp_path / "out", resume=True, figures=False)
+    assert again.digest == run.digest
+    assert slabdes.simulate(said, precision=0.9, measures="alloc.mean").manifest.experiment["measures"] == ["alloc.mean"]
 
 
 def test_a_measure_that_no_point_has_is_refused() -> None:

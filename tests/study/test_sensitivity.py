@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,26 @@ def test_effects_of_a_sum_are_its_factors(method: str, samples: int) -> None:
     assert all(one.matters for one in sensitive._judged(effects[:3], effects[3]))
     again = sensitive._effects(problem, method, places, list(map(_linear(3), places)), 1)
     assert again == effects
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7])
+def test_every_value_of_a_list_is_in_as_many_trajectories_and_its_effect_is_that_along_the_whole_list(n: int) -> None:
+    knobs = knobs_of({"a": list(range(0, 10 * n, 10)), "b": (0.0, 1.0), "c": [f"word{number}" for number in range(n)]})
+    problem = sensitive._problem(knobs)
+    places = sensitive._sampled(problem, "morris", 16, 1)
+    listed = sensitive._listed(knobs, places, 1)
+    steps = {key: moved for key, (_chosen, moved) in listed.items()}
+    for key in ("a", "c"):
+        chosen, _moved = listed[key]
+        pairs = [{*chosen[at : at + 5]} for at in range(0, len(chosen), 5)]
+        assert {len(pair) for pair in pairs} == {2}
+        visits = Counter(value for pair in pairs for value in pair)
+        assert len(visits) == n and max(visits.values()) - min(visits.values()) <= 2
+    shares = [value / (10 * (n - 1)) for value in listed["a"][0]]
+    values = [3 * share + float(place[1]) for share, place in zip(shares, places, strict=True)]
+    first, second, third, chance = sensitive._effects(problem, "morris", places, values, 1, steps)
+    assert [one.total.value for one in (first, second, third, chance)] == pytest.approx([3, 1, 0, 0], abs=1e-9)
+    assert (first.own, first.varies) == pytest.approx((3, 0), abs=1e-9)
 
 
 @pytest.mark.parametrize(

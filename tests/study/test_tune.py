@@ -23,6 +23,7 @@ from slabdes.stats.pareto import front_of
 from slabdes.study import search
 from slabdes.study.inputs import Inputs
 from slabdes.study.run import run_study
+from slabdes.study.tune import objective
 from slabdes.tuning import Tuned
 
 LIMIT, BATCH = "cache.0.limit", "cache.0.batchcount"
@@ -234,3 +235,9 @@ def test_a_second_process_on_the_same_search_is_told_to_wait(tmp_path: Path) -> 
         "out.partial: another process is at work in it; allowed: to wait until it ends, then --resume; or another output folder"
     )
     assert str(held.value).endswith(line)
+
+
+def test_what_is_tuned_is_the_first_measure_of_the_file_where_no_option_says() -> None:
+    assert objective("", "", ["alloc.p99", "operations/s"]) == ("alloc_p99_ns", False)
+    assert objective("", "", ["operations/s"]) == ("operations_per_s", True)
+    assert objective("free.mean", "", ["operations/s"]) == ("free_mean_ns", False)
