@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from slabdes.engine.records import Records
+from slabdes.results.rows import Replicated
 from slabdes.results.text import count_text, share_text
 from slabdes.stats.intervals import mean_interval
 from slabdes.study.gather import Gathering
@@ -36,13 +36,12 @@ class Pace:
         self._last: int | None = None
         self._words, self._due = SIMULATING, self._began + AGAIN_S
 
-    def ended(self, point: PlannedPoint, records: Records) -> None:
+    def ended(self, point: PlannedPoint, one: Replicated) -> None:
         """A replication has been run here."""
         self._operations += point.operations
         self._cells += 1
-        if records.elapsed:
-            done = sum(cpu.allocs + cpu.frees + cpu.sections for cpu in records.cpus)
-            self._rates.setdefault(point.index, []).append(done * PS_PER_S / records.elapsed)
+        if one.elapsed:
+            self._rates.setdefault(point.index, []).append(one.operations * PS_PER_S / one.elapsed)
             self._last = point.index
 
     def within_round(self) -> Callable[[int], None]:

@@ -18,8 +18,8 @@ class Clock:
         return self.now
 
 
-def records(picoseconds: int) -> Any:
-    return SimpleNamespace(elapsed=picoseconds, cpus=[SimpleNamespace(allocs=300, frees=200, sections=0)])
+def replicated(picoseconds: int) -> Any:
+    return SimpleNamespace(elapsed=picoseconds, operations=500)
 
 
 def test_cells_their_pace_the_time_left_and_the_rate_with_its_interval_are_told() -> None:
@@ -31,7 +31,7 @@ def test_cells_their_pace_the_time_left_and_the_rate_with_its_interval_are_told(
     for number, elapsed in enumerate((10**9, 2 * 10**9)):
         clock.now = 15.0 * (number + 1)
         gathering.have += 1
-        pace.ended(point, records(elapsed))
+        pace.ended(point, replicated(elapsed))
         pace.report()
     # 500 operations in 1 and in 2 ms: 500 and 250 thousand a second, half an interval t(0.975, 1) = 12.71 times 125 thousand.
     told = "10 of 20 cells, 4 a minute, 2 min left, point 3: 375 k operations/s ± "
