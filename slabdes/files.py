@@ -195,13 +195,13 @@ def write_whole(path: Path, data: bytes) -> None:
     A process that is killed meanwhile leaves a file beside it whose name ends in TEMPORARY.
     """
     number, name = tempfile.mkstemp(TEMPORARY, dir=path.parent)
-    made = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(data)
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def write_new(path: Path, content: str | bytes) -> None:

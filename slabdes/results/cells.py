@@ -84,7 +84,8 @@ class Cells:
             return
         path = self._path(name)
         try:
-            path.parent.mkdir(exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(exist_ok=True)
             write_whole(path, _head(name, packed) + b"\n\n" + packed)
         except OSError as error:
             self._writes = False

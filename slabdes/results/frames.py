@@ -10,103 +10,29 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.engine.records import (
-    CacheRecord,
-    CpuRecord,
-    Histogram,
-    LockRecord,
-    Operation,
-    Records,
-    Spent,
-    UpkeepAtLock,
-    bucket_bounds,
-)
 from slabdes.engine.records import LockKind as LockKind  # figures name the kinds of locks, and import no engine
+from slabdes.engine.records import Operation, Records
 from slabdes.engine.records import Path as Path  # likewise the paths
 from slabdes.engine.records import Upkeep as Upkeep  # and the kinds of upkeep
 from slabdes.errors import InputError
-from slabdes.printable import printable
 from slabdes.results.points import POINT_COLUMNS as POINT_COLUMNS  # frames are told with them
 from slabdes.results.points import points_frame
+from slabdes.results.rows import COLUMNS as COLUMNS  # frames are these rows
+from slabdes.results.rows import IRQ_WAIT as IRQ_WAIT
+from slabdes.results.rows import IRQS_OFF as IRQS_OFF
+from slabdes.results.rows import NO_CACHE as NO_CACHE
+from slabdes.results.rows import SPENT_PARTS as SPENT_PARTS
+from slabdes.results.rows import Replicated, replicated
 from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
     import polars as pl
 
-IRQS_OFF: Final = "off"
-IRQ_WAIT: Final = "wait"
-NO_CACHE: Final = ""
-"""The cache name of a lock or an operation that belongs to no cache."""
-
 _NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d.,]*(?: (?:ns|µs|ms|s)\b)?")
 """What replications say otherwise by chance, with its unit; not the number in a name."""
-_CPU_TIMES: Final = (
-    "start",
-    "end",
-    "think",
-    "lock_wait",
-    "handoff",
-    "slot_wait",
-    "partner_wait",
-    "line",
-    "local_memory",
-    "remote_memory",
-    "pages",
-    "first_touch",
-    "work",
-    "idle",
-    "late_total",
-    "late_most",
-    "late_last",
-)
-SPENT_PARTS: Final = tuple(part.name for part in fields(Spent))
-"""Where the time of operations can have gone, as Spent explains it."""
-_CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
-_CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
-_SLAB_COUNTS: Final = (
-    "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_use",
-    "descriptors",
-)  # fmt: skip
-
-COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
-    "latency": {"cache": "text", "op": "text", "path": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
-    "operations": {
-        "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
-    },
-    "response": {"cache": "text", "op": "text", "path": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
-    "responses": {
-        "cache": "text", "op": "text", "path": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns",
-    },
-    "spent": {"op": "text", "path": "text"} | {f"{part}_ns": "ns" for part in SPENT_PARTS},
-    "locks": {
-        "lock": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
-        "acquisitions": "count", "contended": "count", "bounces": "count", "con_bounces": "count", "acq_bounces": "count",
-        "wait_total_ns": "ns", "wait_min_ns": "ns", "wait_max_ns": "ns",
-        "hold_total_ns": "ns", "hold_min_ns": "ns", "hold_max_ns": "ns", "queue_area_ns": "ns",
-    },
-    "lock_times": {
-        "kind": "text", "cache": "text", "node": "id", "what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count",
-    },
-    "contention_points": {
-        "lock": "text", "kind": "text", "cache": "text", "node": "id", "waiter": "text", "holder": "text", "count": "count",
-    },
-    "upkeep_locks": {
-        "upkeep": "text", "kind": "text", "cache": "text", "node": "id", "other": "id",
-        "holds": "count", "held_total_ns": "ns", "held_max_ns": "ns",
-        "waits": "count", "wait_total_ns": "ns", "wait_max_ns": "ns",
-    },
-    "interrupts": {"what": "text", "count": "count", "total_ns": "ns", "least_ns": "ns", "greatest_ns": "ns"},
-    "interrupt_times": {"what": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
-    "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
-    "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
-    "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
-    "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts"},
-}  # fmt: skip
-"""The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
-
 ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns"))
 }
@@ -255,10 +181,10 @@ def schema(name: str) -> dict[str, Any]:
     return {"point": pl.UInt32, "replication": pl.UInt32} | {column: kinds[kind] for column, kind in COLUMNS[name].items()}
 
 
-def frames_of(point: Point, records: Sequence[Records]) -> Frames:
-    """The frames of one point, whose replications 0, 1, ... left `records`, in that order; at least one."""
+def frames_of(point: Point, runs: Sequence[Records | Replicated]) -> Frames:
+    """The frames of one point, whose replications 0, 1, ... left `runs`, in that order; at least one."""
     gathered = PointFrames()
-    gathered.add(point, records)
+    gathered.add(point, [one if isinstance(one, Replicated) else replicated(one) for one in runs])
     return gathered.frames()
 
 
@@ -266,27 +192,28 @@ class PointFrames:
     """The frames of several points, which come in any order. Rows of many become frames at once: a frame costs what 1,000 do."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
+        self._runs: list[tuple[int, int, Replicated]] = []
+        self._rows = 0
         self._parts: list[dict[str, pl.DataFrame]] = []
         self._points: dict[int, dict[str, Any]] = {}
 
-    def add(self, point: Point, records: Sequence[Records]) -> None:
-        """Add a point, whose replications 0, 1, ... left `records`, in that order; at least one."""
-        if not records:
+    def add(self, point: Point, runs: Sequence[Replicated]) -> None:
+        """Add a point with its replications 0, 1, ... in that order; at least one."""
+        if not runs:
             raise ValueError(f"point {point.index} has no replication")
-        for replication, one in enumerate(records):
-            _add_run(self._rows, (point.index, replication), one)
         row = {
             "point": point.index,
             "machine": point.machine,
             "cpus": point.cpus,
-            "replications": len(records),
-            "elapsed_ns": ps_to_ns(sum(one.elapsed for one in records)) / len(records),
-            "digest": digest_of(one.digest for one in records),
+            "replications": len(runs),
+            "elapsed_ns": ps_to_ns(sum(one.elapsed for one in runs)) / len(runs),
+            "digest": digest_of(one.digest for one in runs),
         }
         # A sweep over `replications` would give that column twice, with the same values.
         self._points[point.index] = row | {key: value for key, value in point.settings.items() if key not in row}
-        if sum(map(len, self._rows.values())) >= _MOST_ROWS:
+        self._runs += [(point.index, replication, one) for replication, one in enumerate(runs)]
+        self._rows += sum(one.height(name) for one in runs for name in COLUMNS)
+        if self._rows >= _MOST_ROWS:
             self._put_away()
 
     def frames(self) -> Frames:
@@ -300,82 +227,21 @@ class PointFrames:
         return Frames(points=points_frame([self._points[number] for number in sorted(self._points)]), **tidy)
 
     def _put_away(self) -> None:
-        import polars as pl
-
-        self._parts.append({name: pl.DataFrame(self._rows[name], schema=schema(name), orient="row") for name in COLUMNS})
-        for rows in self._rows.values():
-            rows.clear()
+        self._parts.append({name: _frame(name, self._runs) for name in COLUMNS})
+        self._runs, self._rows = [], 0
 
 
-def _add_run(rows: dict[str, list[tuple[Any, ...]]], key: tuple[int, int], records: Records) -> None:
-    names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
-    rows["runs"].append((*key, records.digest, ps_to_ns(records.elapsed), [printable(text) for text in records.warnings]))
-    for buckets, sums, times in (("latency", "operations", records.latency), ("response", "responses", records.response)):
-        for (cache, path), histogram in sorted(times.items()):
-            label = (names[cache], path.operation.label, path.label)
-            rows[buckets] += [(*key, *label, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
-            rows[sums].append((*key, *label, *_sums(histogram)))
-    for path, spent in records.spent.items():
-        parts = (ps_to_ns(getattr(spent, name)) for name in SPENT_PARTS)
-        rows["spent"].append((*key, path.operation.label, path.label, *parts))
-    for lock in records.locks:
-        rows["locks"].append((*key, *_lock_row(lock, names[lock.cache])))
-        which = (*key, lock.name, lock.kind.label, names[lock.cache], lock.node)
-        rows["contention_points"] += [(*which, point.waiter, point.holder, point.count) for point in lock.points]
-        rows["upkeep_locks"] += [(*key, *_upkeep_row(lock, names[lock.cache], one)) for one in lock.upkeep]
-    rows["lock_times"] += [(*key, *row) for row in _lock_times(records.locks, names)]
-    turns = {upkeep.label: times for upkeep, times in records.turns.items()}
-    for what, histogram in ({IRQS_OFF: records.irqs_off, IRQ_WAIT: records.irq_wait} | turns).items():
-        rows["interrupts"].append((*key, what, *_sums(histogram)))
-        rows["interrupt_times"] += [(*key, what, *bounds, count) for *bounds, count in _buckets(histogram.buckets)]
-    for cpu in records.cpus:
-        counts = tuple(getattr(cpu, name) for name in _CPU_COUNTS)
-        rows["cpus"].append((*key, *counts, *(ps_to_ns(getattr(cpu, name)) for name in _CPU_TIMES)))
-    for one in records.caches:
-        rows["caches"].append((*key, one.name, *(getattr(one, name) for name in _CACHE_COUNTS)))
-    for slab in records.slabs:
-        rows["slabs"].append((*key, names[slab.cache], slab.node, *(getattr(slab, name) for name in _SLAB_COUNTS)))
+def _frame(name: str, runs: Sequence[tuple[int, int, Replicated]]) -> pl.DataFrame:
+    """One frame of some replications, told by their points' numbers and their own."""
+    import numpy as np
+    import polars as pl
 
-
-def _sums(histogram: Histogram) -> tuple[int, float, float, float]:
-    """A histogram's count, total, least and greatest."""
-    return histogram.count, ps_to_ns(histogram.total), ps_to_ns(histogram.least), ps_to_ns(histogram.greatest)
-
-
-def _lock_row(lock: LockRecord, cache: str) -> tuple[Any, ...]:
-    wait, hold = lock.wait, lock.hold
-    times = (wait.total, wait.least, wait.greatest, hold.total, hold.least, hold.greatest, lock.queue_area)
-    counts = (lock.acquisitions, lock.contended, lock.bounces, lock.con_bounces, lock.acq_bounces)
-    return (lock.name, lock.kind.label, cache, lock.node, lock.other, *counts, *(ps_to_ns(time) for time in times))
-
-
-def _upkeep_row(lock: LockRecord, cache: str, one: UpkeepAtLock) -> tuple[Any, ...]:
-    held = (one.holds, ps_to_ns(one.held), ps_to_ns(one.longest_hold))
-    waited = (one.waits, ps_to_ns(one.waited), ps_to_ns(one.longest_wait))
-    return (one.upkeep.label, lock.kind.label, cache, lock.node, lock.other, *held, *waited)
-
-
-def _lock_times(locks: Iterable[LockRecord], names: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:
-    merged: dict[tuple[Any, ...], dict[int, int]] = {}
-    for lock in locks:
-        for what, histogram in (("wait", lock.wait), ("hold", lock.hold)):
-            buckets = merged.setdefault((lock.kind, names[lock.cache], lock.node, what), {})
-            for bucket, count in histogram.buckets.items():
-                buckets[bucket] = buckets.get(bucket, 0) + count
-    for kind, cache, node, what in sorted(merged):
-        for low, high, count in _buckets(merged[kind, cache, node, what]):
-            yield kind.label, cache, node, what, low, high, count
-
-
-def _buckets(buckets: Mapping[int, int]) -> Iterator[tuple[float, float, int]]:
-    for bucket in sorted(buckets):
-        yield *_bounds_ns(bucket), buckets[bucket]
-
-
-@lru_cache(maxsize=1 << 14)
-def _bounds_ns(bucket: int) -> tuple[float, float]:
-    low, high = bucket_bounds(bucket)
-    return ps_to_ns(low), ps_to_ns(high)
+    heights = [one.height(name) for _point, _replication, one in runs]
+    keys: Iterator[Any] = (np.repeat(np.array([run[which] for run in runs], np.uint32), heights) for which in (0, 1))
+    columns = zip(*(one.columns[name] for _point, _replication, one in runs), strict=True)
+    told = (list(chain.from_iterable(parts)) for parts in columns) if runs else ([] for _column in COLUMNS[name])
+    kinds, values = schema(name), [*keys, *told]
+    return pl.DataFrame([pl.Series(column, one, kinds[column]) for column, one in zip(kinds, values, strict=True)])
 
 
 def _ranges(numbers: Sequence[int]) -> str:

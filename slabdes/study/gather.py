@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from slabdes.engine.records import Records
 from slabdes.results.frames import Frames, Point, PointFrames, frames_of
-from slabdes.results.packing import pack
 from slabdes.results.partial import Partial
+from slabdes.results.rows import Replicated, replicated
 from slabdes.study.cells import Known
 from slabdes.study.plan import PlannedPoint
 
 Wanted = tuple[PlannedPoint, int]
 """A point and the number of one of its replications."""
+Ran = tuple[Replicated, bytes | None]
+"""A replication, and its records as they are packed if anybody keeps them."""
 Each = Callable[[int, Frames], object]
 """Hears of each point, by its number, as soon as all its replications are there."""
 
@@ -34,7 +35,7 @@ class Gathering:
         self._partial, self._known, self._each = partial, known, each
         self._saved = set() if partial is None else set(partial.done)
         self._points = points
-        self._run: dict[int, dict[int, Records]] = {}
+        self._run: dict[int, dict[int, Replicated]] = {}
         self._together = PointFrames()
         self.there = sum(point.operations for point, number in self._wanted() if (point.index, number) in self._saved)
         self.total = sum(point.operations * point.experiment.replications for point in points)
@@ -43,6 +44,11 @@ class Gathering:
         self.taken = 0
         for point in points:
             self._put_together(point)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether replications that are run are kept, so that they have to be packed."""
+        return self._partial is not None or self._known.kept
 
     def left(self) -> list[Wanted]:
         """What is neither finished nor a cell. What is one is taken."""
@@ -58,14 +64,14 @@ class Gathering:
         self._known.release(point, replication)
         return False
 
-    def add(self, point: PlannedPoint, replication: int, records: Records, log: Path | None) -> None:
+    def add(self, point: PlannedPoint, replication: int, ran: Ran, log: Path | None) -> None:
         """A replication has been run; its event log was written to the folder `log`."""
-        if self._partial is not None or self._known.kept:
-            packed = pack(records)
+        one, packed = ran
+        if packed is not None:
             if self._partial is not None:
                 self._partial.save(point.index, replication, packed, log)
             self._known.release(point, replication, packed)
-        self._take(point, replication, records)
+        self._take(point, replication, one)
 
     def frames(self) -> Frames:
         """Those of all points, in order."""
@@ -82,12 +88,12 @@ class Gathering:
             self._partial.save(point.index, replication, packed)
         self.there += point.operations
         self.taken += 1
-        self._take(point, replication, records)
+        self._take(point, replication, replicated(records))
         return True
 
-    def _take(self, point: PlannedPoint, replication: int, records: Records) -> None:
+    def _take(self, point: PlannedPoint, replication: int, one: Replicated) -> None:
         self.have += 1
-        self._run.setdefault(point.index, {})[replication] = records
+        self._run.setdefault(point.index, {})[replication] = one
         self._put_together(point)
 
     def _put_together(self, point: PlannedPoint) -> None:
@@ -97,12 +103,10 @@ class Gathering:
         if len(run) + len(saved) < len(numbers):
             return
         assert self._partial is not None or not saved
-        records = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
+        loaded = {number: self._partial.load(point.index, number) for number in saved} if self._partial is not None else {}
+        run = run | {number: replicated(records) for number, records in loaded.items()}
         settings: dict[str, Any] = {key: value for key, value in point.settings.items() if key != "machine.cpus"}
-        where, runs = (
-            Point(point.index, point.machine.name, point.cpus, settings),
-            [(run | records)[number] for number in numbers],
-        )
+        where, runs = Point(point.index, point.machine.name, point.cpus, settings), [run[number] for number in numbers]
         self._together.add(where, runs)
         if self._each is not None:
             self._each(point.index, frames_of(where, runs))

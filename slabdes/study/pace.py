@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from slabdes.engine.records import Records
 from slabdes.measures.names import RATES, alone, measure_of
 from slabdes.results.frames import Point, frames_of
+from slabdes.results.rows import Replicated
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.stats.intervals import mean_interval
 from slabdes.study.gather import Gathering
@@ -41,27 +41,26 @@ class Estimate:
     def __init__(self, name: str) -> None:
         self._name, self._measure = name, measure_of(name, "measures")
         self._values: dict[int, list[float]] = {}
-        self._waiting: dict[int, tuple[PlannedPoint, list[Records]]] = {}
+        self._waiting: dict[int, tuple[PlannedPoint, list[Replicated]]] = {}
         self._last: int | None = None
 
-    def ended(self, point: PlannedPoint, records: Records) -> None:
+    def ended(self, point: PlannedPoint, one: Replicated) -> None:
         """A replication has been run."""
         self._last = point.index
         if self._measure != RATE:
-            self._waiting.setdefault(point.index, (point, []))[1].append(records)
+            self._waiting.setdefault(point.index, (point, []))[1].append(one)
             for index in [*self._waiting][:-_POINTS_AT_WORK]:
                 del self._waiting[index]
-        elif records.elapsed:
-            done = sum(cpu.allocs + cpu.frees + cpu.sections for cpu in records.cpus)
-            self._values.setdefault(point.index, []).append(done * PS_PER_S / records.elapsed)
+        elif one.elapsed:
+            self._values.setdefault(point.index, []).append(one.operations * PS_PER_S / one.elapsed)
 
     def text(self, several: bool) -> str:
         """What it is at the point that ended last, with the interval of its mean; nothing before there is any."""
         if self._last is None:
             return ""
         if waiting := self._waiting.pop(self._last, None):
-            point, records = waiting
-            frames = frames_of(Point(point.index, point.machine.name, point.cpus, {}), records)
+            point, runs = waiting
+            frames = frames_of(Point(point.index, point.machine.name, point.cpus, {}), runs)
             found = alone(frames, self._measure).get(point.index, {})
             self._values.setdefault(self._last, []).extend(found.values())
         if not (values := self._values.get(self._last)):
@@ -87,12 +86,12 @@ class Pace:
         self._operations = self._cells = 0
         self._words, self._due = SIMULATING, self._began + AGAIN_S
 
-    def ended(self, point: PlannedPoint, records: Records) -> None:
+    def ended(self, point: PlannedPoint, one: Replicated) -> None:
         """A replication has been run here."""
         self._operations += point.operations
         self._cells += 1
         if self._phase is not None:
-            self._estimate.ended(point, records)
+            self._estimate.ended(point, one)
 
     def within_round(self) -> Callable[[int], None]:
         """What is to be told how many operations have been done since now, those of replications that have not ended included."""

@@ -6,6 +6,7 @@ Replications run side by side in local processes; results do not depend on how m
 
 from __future__ import annotations
 
+import gc
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,14 +28,16 @@ from slabdes.results.event_log import LogWriter, add_log
 from slabdes.results.folder import check_output, fill_run, holds_run, manifest_bytes, read_manifest, read_run
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest, counting_versions, make_manifest, version_of
+from slabdes.results.packing import pack
 from slabdes.results.partial import STUDY, Partial, check_same, open_partial
+from slabdes.results.rows import replicated
 from slabdes.results.run import Run, run_of
 from slabdes.study.bounds import check_bounds, check_disk
 from slabdes.study.cells import Known
 from slabdes.study.cluster import Where, check_where, hands
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
 from slabdes.study.executors import Hired, Lost
-from slabdes.study.gather import Each, Gathering
+from slabdes.study.gather import Each, Gathering, Ran
 from slabdes.study.inputs import Inputs
 from slabdes.study.machines import described
 from slabdes.study.pace import Estimate, Pace
@@ -72,6 +75,24 @@ class Task:
         log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
         workload = point.workload(self.replication)
         return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A task whose records are made into rows, and packed if they are kept, by whoever runs it: most of what is to be done."""
+
+    task: Task
+    packs: bool
+
+    @property
+    def operations(self) -> int:
+        """Steps that it will take."""
+        return self.task.operations
+
+    def run(self, progress: Callable[[int], None]) -> Ran:
+        """Simulate it."""
+        records = self.task.run(progress)
+        return replicated(records), pack(records) if self.packs else None
 
 
 def _check_there(folders: list[Path], point: PlannedPoint) -> None:
@@ -270,7 +291,7 @@ class _Study:
         if self._until is not None and len({point.experiment.replications for point in points}) > 1:
             raise InputError("replications", "vary from point to point", allowed="one number, to which more are added")
         kept = nullcontext() if self._cells is None else Cells(self._cells)
-        with kept as cells, Hired(lambda: hands(self._executor, self._jobs)) as workers:
+        with kept as cells, Hired(lambda: hands(self._executor, self._jobs)) as workers, _set_aside():
             known = Known(cells, self.code | {"sources": self.inputs.sources}, self.inputs)
             while True:
                 engines = self._engines(points, partial)
@@ -320,10 +341,10 @@ class _Study:
         pace.report()
         while True:
             aside: list[Task] = []
-            for task, records in self._run(tasks, gathering, aside, pace, workers):
+            for task, ran in self._run(tasks, gathering, aside, pace, workers):
                 self.inputs.check_while_running()
-                gathering.add(task.point, task.replication, records, task.log)
-                pace.ended(task.point, records)
+                gathering.add(task.point, task.replication, ran, task.log)
+                pace.ended(task.point, ran[0])
             pace.report()
             if not aside:
                 self._taken += gathering.taken
@@ -335,7 +356,7 @@ class _Study:
 
     def _run(
         self, tasks: Sequence[Task], gathering: Gathering, aside: list[Task], pace: Pace, workers: Hired
-    ) -> Iterator[tuple[Task, Records]]:
+    ) -> Iterator[tuple[Task, Ran]]:
         """Run tasks but for those that are cells meanwhile, and those that others run, which are put `aside`."""
 
         def begin(number: int) -> bool:
@@ -344,8 +365,19 @@ class _Study:
                 aside.append(task)
             return bool(ours)
 
-        for number, records in workers.run(tasks, pace.within_round(), begin):
-            yield tasks[number], records
+        kept = [_Kept(task, gathering.keeps) for task in tasks]
+        for number, ran in workers.run(kept, pace.within_round(), begin):
+            yield tasks[number], ran
+
+
+@contextmanager
+def _set_aside() -> Iterator[None]:
+    """Let Python not look for garbage again and again in what was there before: with 1,000 points a tenth of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _of_results(experiment: Mapping[str, Any]) -> dict[str, Any]:

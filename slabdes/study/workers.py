@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tasks over local processes: results as they come, operations counted while they run; workers that are killed are replaced.
 
-Workers end with their parent, however it ends, and leave signals to it. Knows nothing of what a task does. Leaves out other
-machines.
+Of short tasks a worker has some ahead, so that it need not wait for its parent. Workers end with their parent, however it ends,
+and leave signals to it. Knows nothing of what a task does. Leaves out other machines.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import math
 import multiprocessing
 import os
 import pickle
@@ -21,6 +23,7 @@ from enum import Enum
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
 from slabdes.errors import CheckFailed, SlabdesError, tell
@@ -32,6 +35,12 @@ POLL_SECONDS: Final = 0.2
 """How often a worker tells how many operations it has done, and how long its parent waits at most to hear a signal."""
 ENDING_SECONDS: Final = 5
 """What a worker that has closed its pipe gets to end (a choice)."""
+AHEAD_SECONDS: Final = 0.1
+"""Work in short tasks that a worker is given at a time (a choice: some ten of the shortest, and no long wait at the end)."""
+UNTAKEN: Final = 2
+"""Tasks of a worker that have begun and whose results nobody has taken, at most: what is lost with the parent."""
+_LEARNT: Final = 0.3
+"""Part that the latest task has in what an operation is thought to take (a choice)."""
 MAX_JOBS: Final = 256
 MAX_ATTEMPTS: Final = 3
 """How often a task is begun whose worker is killed (a choice: memory that it runs out of is not there the next time either)."""
@@ -106,7 +115,7 @@ class _Alone:
 
 
 class _Said(Enum):
-    """What a worker tells: how many of a task's operations are done, its result, or the exception that ended it."""
+    """What a worker tells: how many of a task's operations are done, its result with the seconds it took, or what ended it."""
 
     COUNTED = "counted"
     ENDED = "ended"
@@ -114,7 +123,7 @@ class _Said(Enum):
 
 
 class _Worker:
-    """A process, the pipe to it, and the task that it has."""
+    """A process, the pipe to it, and the tasks that it has: it does the first."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -123,7 +132,7 @@ class _Worker:
         with _signals_held_back():
             self.process.start()
         other.close()
-        self.task: int | None = None
+        self.tasks: deque[int] = deque()
         self.done = 0
 
 
@@ -144,21 +153,22 @@ class _Crew:
         # The longest first, so that none is left alone at the end.
         self._left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
         self._attempts: Counter[int] = Counter()
+        self._pace = math.inf  # seconds an operation, which is not known before the first has ended
         yield from self._results(report)
 
     def _results(self, report: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
         finished, told = 0, 0
         while True:
             self._hand_out()
-            busy: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+            busy: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.tasks}
             if not busy:
                 return
             for pipe in wait(list(busy), POLL_SECONDS):
                 for number, result in self._heard(busy[pipe]):
                     finished += self._tasks[number].operations
-                    # Whoever takes it keeps it before another task is begun: no more are lost than there are workers.
                     yield number, result
-                    self._hand_out()
+                    self._taken(busy[pipe])
+                    self._give(busy[pipe])
             told = max(told, finished + sum(worker.done for worker in self._workers))
             report(told)
 
@@ -172,22 +182,45 @@ class _Crew:
         self._workers.clear()
 
     def _hand_out(self) -> None:
-        """Give idle workers what is left; there are no more workers than there is work for."""
-        idle = [worker for worker in self._workers if worker.task is None]
-        while self._left and (idle or len(self._workers) < self._jobs):
+        """Give what is left to workers that have little to do; there are no more workers than there is work for."""
+        for worker in list(self._workers):
+            self._give(worker)
+        while self._left and len(self._workers) < self._jobs:
+            if tasks := self._next(0.0):
+                self._workers.append(_Worker())
+                self._send(self._workers[-1], tasks)
+
+    def _give(self, worker: _Worker) -> None:
+        seconds = sum(map(self._seconds, worker.tasks))
+        if seconds < AHEAD_SECONDS / 2 and (tasks := self._next(seconds)):
+            self._send(worker, tasks)
+
+    def _seconds(self, number: int) -> float:
+        """How long a task will take, as far as those before it tell."""
+        return self._pace * max(self._tasks[number].operations, 1)
+
+    def _next(self, seconds: float) -> list[int]:
+        """What to give to a worker that has so much to do: short ones ahead, but none that others would wait for at the end."""
+        tasks: list[int] = []
+        most = max(1, len(self._left) // (2 * self._jobs))
+        while self._left and len(tasks) < most and seconds < AHEAD_SECONDS:
             number = self._left.popleft()
-            if not self._begin(number):
-                continue
-            if not idle:
-                idle.append(_Worker())
-                self._workers.append(idle[-1])
-            worker = idle.pop()
-            worker.task = number
-            self._attempts[number] += 1
-            try:
-                worker.pipe.send(self._tasks[number])
-            except OSError:
-                self._lost(worker)
+            if self._begin(number):
+                tasks.append(number)
+                seconds += self._seconds(number)
+        return tasks
+
+    def _send(self, worker: _Worker, tasks: list[int]) -> None:
+        worker.tasks += tasks
+        try:
+            worker.pipe.send([self._tasks[number] for number in tasks])
+        except OSError:
+            self._lost(worker)
+
+    def _taken(self, worker: _Worker) -> None:
+        """Whoever takes results has kept one of this worker's."""
+        with contextlib.suppress(OSError):  # it is found when it is listened to
+            worker.pipe.send(None)
 
     def _heard(self, worker: _Worker) -> Iterator[tuple[int, Any]]:
         """Take what a worker has sent; gives its task's number and result, if that is it."""
@@ -201,27 +234,33 @@ class _Crew:
                 worker.done = value
             case _Said.FAILED:
                 raise value
-            case _Said.ENDED if worker.task is not None:
-                number, worker.task, worker.done = worker.task, None, 0
-                yield number, value
+            case _Said.ENDED:
+                number, worker.done = worker.tasks.popleft(), 0
+                result, seconds = value
+                self._learn(seconds / max(self._tasks[number].operations, 1))
+                yield number, result
+
+    def _learn(self, pace: float) -> None:
+        self._pace = pace if self._pace == math.inf else self._pace + _LEARNT * (pace - self._pace)
 
     def _lost(self, worker: _Worker) -> None:
-        """A worker has ended before its task. Raises CheckFailed if it ended by itself, or too often at this task."""
+        """A worker has ended before its tasks. Raises CheckFailed if it ended by itself, or too often at this task."""
         self._workers.remove(worker)
         worker.process.join(ENDING_SECONDS)
         worker.process.kill()
         worker.process.join()
         worker.pipe.close()
-        code, number = worker.process.exitcode or 0, worker.task
+        code = worker.process.exitcode or 0
         if code >= 0 and os.name == "posix":
             where = 'a script is to begin its work under if __name__ == "__main__":'
             raise CheckFailed(f"a worker process ended by itself, with exit code {code} ({where})")
-        assert number is not None
+        number = worker.tasks[0]
+        self._attempts[number] += 1
         if self._attempts[number] == MAX_ATTEMPTS:
             what = f"{MAX_ATTEMPTS} worker processes were ended from outside at the same task (no memory left?)"
             raise CheckFailed(f"{what}; {self._jobs} jobs: fewer may do")
         tell(f"a worker process was ended from outside (signal {-code}); its task is begun again")
-        self._left.appendleft(number)
+        self._left.extendleft(reversed(worker.tasks))
 
 
 @contextlib.contextmanager
@@ -244,15 +283,41 @@ def _work(pipe: Connection) -> None:
     for number in _LEFT_TO_PARENT:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    given: SimpleQueue[Runnable[Any] | None] = SimpleQueue()
+    room = threading.Semaphore(UNTAKEN)
+    threading.Thread(target=_listen, args=(pipe, given, room), daemon=True).start()
     # A parent that was killed has left what was said to it unread: then the pipe is reset, or broken.
-    with contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            task: Runnable[Any] = pipe.recv()
-            try:
-                said = (_Said.ENDED, task.run(_Counted(pipe)))
-            except BaseException as error:
-                said = (_Said.FAILED, portable(error))
-            pipe.send(said)
+    with contextlib.suppress(ConnectionError):
+        for number, task in enumerate(iter(given.get, None)):
+            if number == 1:
+                gc.freeze()  # what the first has loaded stays, and is no garbage
+            room.acquire()
+            pipe.send(_ended(task, _Counted(pipe)))
+
+
+def _ended(task: Runnable[Any], count: Callable[[int], None]) -> tuple[_Said, Any]:
+    """Do a task, and what to say of it."""
+    began = time.perf_counter()
+    try:
+        result = task.run(count)
+    except BaseException as error:
+        return _Said.FAILED, portable(error)
+    return _Said.ENDED, (result, time.perf_counter() - began)
+
+
+def _listen(pipe: Connection, given: SimpleQueue[Runnable[Any] | None], room: threading.Semaphore) -> None:
+    """Hear what the parent says: tasks, that it has taken a result, and at its end nothing any more."""
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                said: list[Runnable[Any]] | None = pipe.recv()
+                if said is None:
+                    room.release()
+                for task in said or ():
+                    given.put(task)
+    finally:
+        given.put(None)
+        room.release()
 
 
 def _end_with_parent() -> None:

@@ -33,6 +33,7 @@ from processes import session, within
 from studies import Study, change, inputs, studies
 
 from slabdes.results.journal import Journal
+from slabdes.study.workers import UNTAKEN
 
 HERE: Final = Path(__file__).parent
 PACKAGE: Final = Path(__file__).parents[2] / "slabdes"
@@ -203,8 +204,9 @@ class Campaign:
             self.found(study, f"{way}: finished replications are lost")
         lost = len(set(after.begun) - after.finished.keys())
         self.figures.in_flight += lost
-        if lost > study.jobs:
-            self.found(study, f"{way}: {lost} replications are to be run again; {study.jobs} can have been in flight")
+        most = study.jobs * (UNTAKEN if study.jobs > 1 else 1)
+        if lost > most:
+            self.found(study, f"{way}: {lost} replications are to be run again; {most} can have been in flight")
 
     def fill_disks(self, disks: int) -> None:
         """Studies on file systems that are too small, each made larger by and by until the study has its end."""

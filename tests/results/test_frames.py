@@ -13,6 +13,7 @@ from slabdes.engine.records import Histogram, Path, bucket_bounds, bucket_of
 from slabdes.errors import InputError
 from slabdes.results import frames as results_frames
 from slabdes.results.frames import COLUMNS, Point, PointFrames, digest_of, frames_of, schema
+from slabdes.results.rows import replicated
 
 
 def test_every_frame_has_the_columns_that_are_documented() -> None:
@@ -73,7 +74,7 @@ def test_frames_do_not_depend_on_the_order_in_which_points_come_nor_on_how_many_
     for order in ((0, 1, 2, 3), (2, 0, 3, 1)):
         gathered = PointFrames()
         for number in order:
-            gathered.add(points[number], runs[number])
+            gathered.add(points[number], [replicated(one) for one in runs[number]])
         for name, frame in gathered.frames().items():
             assert frame.equals(dict(whole.items())[name]), name
             # What polars knows to be sorted it adds up in another order: the last digits of sums would tell who came first.

@@ -174,5 +174,6 @@ def test_studies_of_short_cells_are_timed_beside_them_and_leave_one_digest(monke
     measured = bench((Part.CELLS,), cells=4)
     assert [(row["kept"], row["workers"], row["cells"]) for row in measured["cells"]] == [("no", 1, 4), ("yes", 1, 4)]
     assert all(row["times"] == pytest.approx(row["seconds"] / (4 * row["cell_ms"] / 1000)) for row in measured["cells"])
+    assert all(row["parent_cpu_s"] > 0 and row["cell_cpu_ms"] > 0 for row in measured["cells"])
     assert [sheet.title.partition(";")[0] for sheet in tables.sheets(measured)] == ["studies of short replications"]
     assert tables.remarks(measured) == []

@@ -154,7 +154,7 @@ def test_a_worker_that_counts_with_something_else_is_refused(name: str) -> None:
 def test_a_worker_without_the_files_of_a_study_says_which(tmp_path: Path) -> None:
     class Elsewhere(ThreadPoolExecutor):
         def submit(self, fn: Any, /, task: Any, *given: Any, **more: Any) -> Any:
-            shutil.rmtree(task.log.parent, ignore_errors=True)
+            shutil.rmtree(task.task.log.parent, ignore_errors=True)
             return super().submit(fn, task, *given, **more)
 
     with (

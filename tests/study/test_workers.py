@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from processes import PATIENCE_S, alive, within
-from tasks import AskSignal, Die, DieOnce, Exit, Fail, Refuse, Square
+from tasks import AskSignal, Die, DieOnce, Exit, Fail, Note, Refuse, Square
 
 from slabdes.errors import CheckFailed, InputError
-from slabdes.study.workers import _Said, _work, run_tasks
+from slabdes.study.workers import UNTAKEN, _Said, _work, run_tasks
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -126,11 +128,10 @@ def test_a_worker_says_nothing_when_its_parent_is_gone_whatever_was_left_unread(
     worker = context.Process(target=_work, args=(theirs,))
     worker.start()
     theirs.close()
-    ours.send(Square(3))
+    ours.send([Square(3)])
     assert ours.poll(PATIENCE_S)
     if not unread:
-        while ours.recv() != (_Said.ENDED, 9):
-            continue
+        assert within(lambda: ours.recv()[0] is _Said.ENDED)
     ours.close()
     worker.join(PATIENCE_S)
     assert worker.exitcode == 0
@@ -141,6 +142,25 @@ def test_workers_leave_ctrl_c_to_their_parent_which_still_takes_it() -> None:
     assert dict(run_tasks([AskSignal(1), AskSignal(1)], 2, lambda done: None)) == {0: 1, 1: 1}
     if hasattr(signal, "pthread_sigmask"):
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+@posix
+def test_of_short_tasks_a_worker_has_some_ahead_and_none_is_lost_or_done_twice_with_it(tmp_path: Path) -> None:
+    notes = [Note(1, tmp_path / "begun", number, tmp_path / "killed" if number == 150 else None) for number in range(300)]
+    assert sorted(run_tasks(notes, 2, lambda done: None)) == [(number, number) for number in range(300)]
+    begun = Counter((tmp_path / "begun").read_text().split())
+    assert begun.pop("150") == 2
+    assert begun == {str(number): 1 for number in range(300) if number != 150}
+
+
+def test_results_that_nobody_takes_keep_a_worker_from_going_on(tmp_path: Path) -> None:
+    jobs, begun = 2, tmp_path / "begun"
+    results = run_tasks([Note(1, begun, number, None) for number in range(100)], jobs, lambda done: None)
+    for _number in range(20):
+        next(results)
+    time.sleep(0.1)
+    assert len(begun.read_text().split()) <= 20 + UNTAKEN * jobs
+    results.close()
 
 
 def test_no_tasks_are_no_results() -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a study of many short replications takes beyond them: its time from the first result on, beside theirs over the workers.
 
-By the reference engine, which needs no compiling. Leaves out workers on other computers.
+By the reference engine, which needs no compiling. Processor times tell what a machine with other work blurs. Leaves out workers
+on other computers.
 """
 
 from __future__ import annotations
@@ -30,14 +31,21 @@ MOST_WORKERS: Final = 8
 
 @dataclass(frozen=True)
 class Study:
-    """One study: `seconds` passed from its first result to its last, `cell_ms` is what a cell takes alone."""
+    """One study: `seconds` passed from its first result to its last, `cell_ms` is what a cell takes alone.
+
+    Processor times: `cell_cpu_ms` of a cell alone, `parent_cpu_s` of the process that has the study, from its first result to its
+    last, `workers_cpu_s` of the others, their start included; 0 where the system does not tell.
+    """
 
     kept: str
     workers: int
     cells: int
     cell_ms: float
+    cell_cpu_ms: float
     start_s: float
     seconds: float
+    parent_cpu_s: float
+    workers_cpu_s: float
 
     def row(self) -> dict[str, Any]:
         """By name, with what the cells would take if nothing else did, and how many times that it took."""
@@ -75,37 +83,45 @@ def experiment(cells: int) -> Experiment:
 def _study(count: int, jobs: int, folder: Path | None) -> tuple[Study, str]:
     asked, heard = experiment(count), _Heard()
     before = _alone(asked)
-    began = time.perf_counter()
+    began, of_others = time.perf_counter(), _of_children()
     places: dict[str, Any] = {} if folder is None else {"out": folder / "run", "cells": folder / "cells"}
     if folder is not None:
         folder.mkdir()
     run = run_study(asked, jobs=jobs, phase=heard, **places)
-    cell = fmean((before, _alone(asked)))
-    done = heard.at_first / heard.total
-    seconds = (heard.last - heard.first) / (1 - done)
-    return Study("no" if folder is None else "yes", jobs, count, cell * 1000, heard.first - began, seconds), run.digest
+    of_others = _of_children() - of_others
+    cell, cell_cpu = (1000 * fmean(both) for both in zip(before, _alone(asked), strict=True))
+    part = 1 - heard.at_first / heard.total
+    seconds, cpu = (heard.last - heard.first) / part, (heard.cpu_last - heard.cpu_first) / part
+    kept = "no" if folder is None else "yes"
+    return Study(kept, jobs, count, cell, cell_cpu, heard.first - began, seconds, cpu, of_others), run.digest
 
 
-def _alone(asked: Experiment) -> float:
-    """Seconds that a cell takes, on average, in this process."""
+def _of_children() -> float:
+    """Processor seconds of the processes that this one has started and that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def _alone(asked: Experiment) -> tuple[float, float]:
+    """Seconds that a cell takes, on average, in this process, and those of the processor."""
     points = plan(asked.model_copy(update={"sweep": {"seed": list(range(SAMPLE))}}), Path())
     tasks = [Task(point, 0, EngineName.REFERENCE) for point in points]
     tasks[0].run(lambda _done: None)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     for task in tasks:
         task.run(lambda _done: None)
-    return (time.perf_counter() - began) / len(tasks)
+    return (time.perf_counter() - began) / len(tasks), (time.process_time() - cpu) / len(tasks)
 
 
 class _Heard:
-    """When the first replication had ended, how much that was, and when the last had."""
+    """When the first replication had ended, how much that was, and when the last had; likewise by the processor's time."""
 
-    first = last = 0.0
+    first = last = cpu_first = cpu_last = 0.0
     at_first = total = 0
 
     def __call__(self, _what: str, done: int, total: int) -> None:
         now = time.perf_counter()
         if done and not self.first:
-            self.first, self.at_first = now, done
+            self.first, self.cpu_first, self.at_first = now, time.process_time(), done
         if done == total and not self.last:
-            self.last, self.total = now, total
+            self.last, self.cpu_last, self.total = now, time.process_time(), total

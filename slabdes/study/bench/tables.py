@@ -59,9 +59,12 @@ _CELLS: Final[tuple[_Column, ...]] = (
     ("workers", "workers", str),
     ("cells", "cells", _number(0)),
     ("a cell, ms", "cell_ms", _number(1)),
+    ("its processor, ms", "cell_cpu_ms", _number(1)),
     ("cells / workers, s", "alone_s", _number(2)),
     ("to the first, s", "start_s", _number(2)),
     ("from the first on, s", "seconds", _number(2)),
+    ("parent's processor, s", "parent_cpu_s", _number(2)),
+    ("workers' processors, s", "workers_cpu_s", _number(2)),
     ("times", "times", _number(2)),
 )
 _READING: Final[tuple[_Column, ...]] = (
