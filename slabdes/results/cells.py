@@ -22,7 +22,12 @@ from slabdes.files import TEMPORARY, is_regular, read_bytes, write_whole
 from slabdes.results.packing import MAX_BYTES, Unreadable, unpack
 
 MOST_BYTES: Final = 1 << 30
-"""Of all cells in a folder: when a study ends that added some, those go that were used longest ago (a choice)."""
+"""Of all cells in a folder: once so many more were added, those go that were used longest ago (a choice)."""
+_SEEN_TO: Final = 16
+"""Into how many parts that is divided: after each that was added it is seen to. Else every block of a search would list all."""
+ADDED: Final = "added"
+"""The file that has a byte for each _UNITS-th of such a part, of all processes that have added since then."""
+_UNITS: Final = 256
 SUFFIX: Final = ".cell"
 CLAIMS: Final = "claims"
 """The file whose bytes stand for cells that are being run; it stays empty."""
@@ -42,7 +47,7 @@ class Cells:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self.folder = folder
         self._most = most_bytes
-        self._added = False
+        self._added = 0
         self._writes = True
         self._claims: int | None = None
 
@@ -59,7 +64,17 @@ class Cells:
             self._claims = None
         if self._added:
             with suppress(OSError):
-                _prune(self.folder, self._most)
+                self._see_to_size()
+
+    def _see_to_size(self) -> None:
+        """Remove what is too much, if enough was added for that to be looked at."""
+        told = self.folder / ADDED
+        with told.open("ab") as file:
+            file.write(bytes(-(-self._added * _UNITS * _SEEN_TO // self._most)))
+            enough = file.tell() >= _UNITS
+        if enough:
+            told.unlink(missing_ok=True)
+            _prune(self.folder, self._most)
 
     def find(self, name: str) -> tuple[Records, bytes] | None:
         """The records of a cell, and as they are packed; None if it was not run. A damaged one is told, and is none."""
@@ -90,7 +105,8 @@ class Cells:
         except OSError as error:
             self._writes = False
             tell(f"{self.folder}: cells are not kept: {error.strerror or error}")
-        self._added = True
+        else:
+            self._added += len(packed)
 
     def claim(self, name: str) -> bool:
         """Whether nobody else is running this cell: then it is this process's until `release`, or until the process ends."""

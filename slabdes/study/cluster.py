@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from slabdes.errors import InputError, nearest, shown
-from slabdes.study.executors import Borrowed
+from slabdes.study.executors import Borrowed, Hired
 from slabdes.study.workers import Hands, at_hand
 
 LOCAL: Final = "local"
@@ -23,12 +23,12 @@ ANSWER_S: Final = 10
 """What a cluster gets to answer, and to have a worker (a choice)."""
 _ADDRESS: Final = re.compile(r"([a-z]+://)?[^\s/:]+(:[0-9]+)|([a-z]+://)?\[[0-9a-fA-F:]+\]:[0-9]+|[a-z]+://[^\s]+")
 _SAY: Final = f"{LOCAL}, or a Dask scheduler's address, such as tcp://HOST:8786"
-Where = Executor | str | None
+Where = Executor | str | Hired | None
 
 
 def check_where(where: Where) -> None:
     """Raise InputError for what is neither an executor nor a cluster, and for a cluster without Dask."""
-    if where is None or callable(getattr(where, "submit", None)):
+    if where is None or isinstance(where, Hired) or callable(getattr(where, "submit", None)):
         return
     if not isinstance(where, str):
         allowed = "an executor as of concurrent.futures, or a cluster"
@@ -39,9 +39,11 @@ def check_where(where: Where) -> None:
 
 
 def hands(where: Where, jobs: int) -> AbstractContextManager[Hands]:
-    """Who runs a study's tasks: `jobs` processes here for None, or those of an executor or a cluster."""
+    """Who runs a study's tasks: `jobs` processes here for None, or those of an executor or a cluster; who is hired already."""
     if where is None:
         return at_hand(jobs)
+    if isinstance(where, Hired):
+        return contextlib.nullcontext(where)
     return _cluster(where, jobs) if isinstance(where, str) else contextlib.nullcontext(Borrowed(where))
 
 

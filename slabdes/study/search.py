@@ -8,7 +8,6 @@ Leaves out what is made of the best (`tune`).
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
@@ -35,8 +34,6 @@ IN_TURN: Final = 6
 """Replications of a setting while others are still to be tried, at most."""
 LAST: Final = 4
 """Settings with the best scores, and of the front, that are run twelve times before the best is chosen."""
-START_S: Final = 4.0
-"""What starting processes takes: work that one has done sooner is not shared (measured: 2 to 4 s)."""
 _STEPS: Final = 1000
 SEARCHING: Final = "trying settings"
 
@@ -64,7 +61,6 @@ class Search:
         self.maximise, self.most_held = maximise, most_held
         self.trials = [Trial(0, written)]
         self._inputs, self._phase, self._options = inputs, phase, dict(options)
-        self._pace = math.inf
         self._done, self._reached, self._wanted = 0, 0.0, 1
 
     def run(self, count: int) -> None:
@@ -185,12 +181,9 @@ class Search:
     def _simulate(self, trials: Sequence[Trial], block: int, replications: int) -> None:
         """Run a block of each trial and keep what comes of it; one that is refused is found by running each alone."""
         settings = [trial.settings for trial in trials]
-        began, tasks = time.monotonic(), replications * len(trials)
-        alone = self._pace * tasks < START_S
-        options = self._options | ({"jobs": 1, "executor": None} if alone else {})
         try:
             experiment = block_experiment(self.experiment, settings, block, replications)
-            frames = run_study(experiment, phase=self._report(tasks), **options).frames
+            frames = run_study(experiment, phase=self._report(replications * len(trials)), **self._options).frames
             if trials[0].number == 0:
                 check_told(frames.of_points([0]), self.measure, "tune")
             found = measured(frames, self.measure, len(trials))
@@ -203,8 +196,6 @@ class Search:
                 return
             found = [{"values": [], "held": [], "refused": str(error)}]
         self._inputs.check()
-        spent, jobs = time.monotonic() - began, options.get("jobs", 1)
-        self._pace = spent / tasks if alone or jobs == 1 else max(spent - START_S, 0) * min(jobs, tasks) / tasks
         for trial, told in zip(trials, found, strict=True):
             if len(told["values"]) < replications and "refused" not in told:
                 told = {"values": [], "held": [], "refused": f"not every replication has {self.measure}"}

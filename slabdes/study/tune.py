@@ -8,7 +8,8 @@ figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,26 +17,28 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, shown
-from slabdes.folders import Held, scratch_folder, working_folder, working_path
+from slabdes.folders import Held, scratch_folder, working_folder
 from slabdes.measures.compare import Comparison, Pair
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import HIGHER_IS_BETTER, intervals, measure_of
-from slabdes.results.folder import check_output, holds_run
 from slabdes.results.frames import Frames
 from slabdes.results.held import held_values
 from slabdes.results.manifest import Manifest, counting_versions, version_of
-from slabdes.results.partial import check_begun
 from slabdes.results.run import Run, run_of
 from slabdes.results.slabinfo import slabinfo_write
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval, mean_interval, paired_difference
 from slabdes.stats.pareto import front_of
+from slabdes.study.cluster import check_where, hands
 from slabdes.study.decide import POINTS, UntilDecided, compared_sides, outcomes_of
+from slabdes.study.executors import Hired
 from slabdes.study.inputs import Inputs
+from slabdes.study.kept_search import is_begun as is_begun  # who tunes asks for it
+from slabdes.study.kept_search import search_at
 from slabdes.study.run import run_study
 from slabdes.study.search import Search, some_of
 from slabdes.study.spools import Phase, Spools
-from slabdes.study.trials import RECORD, Record, Trial, begun_with
+from slabdes.study.trials import RECORD, Record, Trial
 
 if TYPE_CHECKING:
     import polars as pl
@@ -198,8 +201,8 @@ def tune(
 
     `trials` settings are tried beside the experiment as written; the best of them, and those that trade the measure for memory,
     are run anew, up to `most` times, until the best is told from the experiment as written. With `out` these runs are written
-    there, with every trial; `resume` goes on after an interruption. `run` has more options of
-    `run_study`: jobs, cells, where. Raises InputError for what cannot be tuned.
+    there, with every trial; `resume` goes on after an interruption, or shares the work of a process that is at it, where cells
+    are kept. `run` has more options of `run_study`: jobs, cells, executor, where. Raises InputError for what cannot be tuned.
     """
     check_knobs(experiment, knobs, "tune")
     if trials < 1:
@@ -210,8 +213,7 @@ def tune(
     inputs = Inputs([experiment])
     identity = _identity(experiment, inputs, asked | {"over": {knob.key: knob.plain() for knob in knobs}})
 
-    with scratch_folder() as scratch:
-        options = {"spools": Spools(scratch)} | dict(run or {})  # of all studies: a trace is read once
+    with _for_all_studies(run or {}) as options:
 
         def search(record: Record) -> Search:
             found = Search(experiment, inputs, knobs, measure, written, record, maximise, most_held, phase, options)
@@ -220,22 +222,20 @@ def tune(
 
         if out is None:
             return _measured_anew(search(Record()), looks, phase=phase, **options)
-        try:
-            with working_folder(out) as working:
-                found = search(_opened(out, working.path / RECORD, identity, resume))
-        except Held as held:
-            # A search is one process's: what is tried next hangs on all before.
-            allowed = "to wait until it ends, then --resume; or another output folder"
-            raise InputError(held.where, held.problem, allowed) from None
+        shared = resume and options.get("cells") is not None
+        found = search_at(out, identity, resume, shared, search)
         tuned = _measured_anew(found, looks, draw, out=out, resume=True, phase=phase, **options)
-        with working_folder(out) as working:
+        with suppress(Held), working_folder(out) as working:  # who shares it sees to it
             working.drop(RECORD)
         return tuned
 
 
-def is_begun(out: Path) -> bool:
-    """Whether anything was tried of the search that is to be written at `out`."""
-    return begun_with(working_path(out) / RECORD) is not None
+@contextmanager
+def _for_all_studies(run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Options of all the studies of a search: a trace is read once, and processes are started once."""
+    with scratch_folder() as scratch, Hired(lambda: hands(run.get("executor"), run.get("jobs", 1))) as workers:
+        check_where(run.get("executor"))
+        yield {"spools": Spools(scratch)} | dict(run) | {"executor": workers}
 
 
 def _as_written(experiment: Experiment, knobs: Sequence[Knob]) -> dict[str, Any]:
@@ -255,29 +255,6 @@ def _identity(experiment: Experiment, inputs: Inputs, asked: Mapping[str, Any]) 
     told = experiment.model_dump(mode="json") | {"tune": asked}
     files = {"inputs": inputs.files, "sources": inputs.sources}
     return {"slabdes": version_of("slabdes"), "versions": versions, "experiment": told, **files}
-
-
-def _opened(out: Path, path: Path, identity: Mapping[str, Any], resume: bool) -> Record:
-    """What is kept of the search, in the working folder or with the finished run. Raises InputError for another's."""
-    finished = out / RECORD
-    if resume and holds_run(out) and finished.is_file():
-        _check_same(finished, identity)
-        return Record(finished, identity)
-    check_output(out)
-    if begun_with(path) is None:
-        path.unlink(missing_ok=True)
-    else:
-        _check_same(path, identity)
-        if not resume:
-            raise InputError(
-                str(path.parent), "holds a search of this experiment that has not ended", "--resume, or to remove it"
-            )
-    return Record(path, identity)
-
-
-def _check_same(path: Path, identity: Mapping[str, Any]) -> None:
-    if (found := begun_with(path)) is not None:
-        check_begun(path, found, identity)
 
 
 def _measured_anew(found: Search, looks: Looks, draw: Draw | None = None, **options: Any) -> Tuned:

@@ -154,7 +154,11 @@ class _Crew:
         self._left = deque(sorted(range(len(tasks)), key=lambda number: -tasks[number].operations))
         self._attempts: Counter[int] = Counter()
         self._pace = math.inf  # seconds an operation, which is not known before the first has ended
-        yield from self._results(report)
+        try:
+            yield from self._results(report)
+        except BaseException:
+            self.end()  # what they still have would be taken for what they are given next
+            raise
 
     def _results(self, report: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
         finished, told = 0, 0

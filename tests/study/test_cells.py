@@ -180,6 +180,18 @@ def test_cells_used_longest_ago_go_when_there_are_too_many(tmp_path: Path) -> No
     assert not (tmp_path / "00" / "left.writing").exists()
 
 
+def test_cells_are_counted_seldom_by_the_bytes_that_were_added_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(results_cells, "_prune", lambda _folder, most: looked.append(most))
+    for number in range(40):
+        with Cells(tmp_path, most_bytes=1 << 20) as kept:
+            kept.add(f"{number:064x}", b"x" * (1 << 13))
+    assert len(looked) == 5  # every 64 KiB
+    with Cells(tmp_path, most_bytes=1 << 20):
+        pass
+    assert len(looked) == 5
+
+
 def hold(folder: str, name: str, begun: str) -> None:
     with Cells(Path(folder)) as kept:
         assert kept.claim(name)

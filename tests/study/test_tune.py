@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from processes import PATIENCE_S
 
 import slabdes
 from slabdes import tuning
@@ -20,10 +27,11 @@ from slabdes.results.run import Run
 from slabdes.results.slabinfo import slabinfo_write
 from slabdes.scan import trace as scan_trace
 from slabdes.stats.pareto import front_of
-from slabdes.study import search
+from slabdes.study import cluster, search
 from slabdes.study.inputs import Inputs
 from slabdes.study.run import run_study
 from slabdes.study.tune import objective
+from slabdes.study.workers import Hands, at_hand
 from slabdes.tuning import Tuned
 
 LIMIT, BATCH = "cache.0.limit", "cache.0.batchcount"
@@ -232,7 +240,8 @@ def test_a_second_process_on_the_same_search_is_told_to_wait(tmp_path: Path) -> 
     with working_folder(out), pytest.raises(InputError) as held:
         slabdes.tune(BASE, OVER, out=out, resume=True, **WANTED)
     line = (
-        "out.partial: another process is at work in it; allowed: to wait until it ends, then --resume; or another output folder"
+        "out.partial: another process is at work in it; allowed: to wait until it ends, then --resume (with cells it shares the "
+        "work); or another output folder"
     )
     assert str(held.value).endswith(line)
 
@@ -241,3 +250,43 @@ def test_what_is_tuned_is_the_first_measure_of_the_file_where_no_option_says() -
     assert objective("", "", ["alloc.p99", "operations/s"]) == ("alloc_p99_ns", False)
     assert objective("", "", ["operations/s"]) == ("operations_per_s", True)
     assert objective("free.mean", "", ["operations/s"]) == ("free_mean_ns", False)
+
+
+def test_a_process_that_goes_on_with_a_search_at_which_another_is_shares_the_work_and_finds_the_same(
+    found: Tuned, folder: Path, tmp_path: Path
+) -> None:
+    out, begun = tmp_path / "out", threading.Event()
+    shared: list[Tuned] = []
+    kept: dict[str, Any] = {"out": out, "cells": tmp_path / "cells"} | WANTED
+
+    def second(_what: str, _done: int, _total: int) -> None:
+        if not begun.is_set():
+            begun.set()
+            thread.start()
+
+    thread = threading.Thread(target=lambda: shared.append(slabdes.tune(BASE, OVER, resume=True, **kept)))
+    first = slabdes.tune(BASE, OVER, progress=second, **kept)
+    thread.join(PATIENCE_S)
+    assert shared[0].settings == first.settings == found.settings
+    for name in KEPT:
+        assert (out / name).read_bytes() == (folder / name).read_bytes()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["cells", "out"]
+    with working_folder(out) as working:
+        (working.path / "trials.jsonl").write_bytes((folder / "trials.jsonl").read_bytes())
+        with pytest.raises(InputError, match=r"another experiment: tune.trials was 6, is 9"):
+            slabdes.tune(BASE, OVER, resume=True, **(kept | {"trials": 9, "out": out}))
+        working.drop("trials.jsonl")
+
+
+def test_processes_are_started_once_a_search(monkeypatch: pytest.MonkeyPatch, found: Tuned) -> None:
+    started: list[int] = []
+
+    @contextlib.contextmanager
+    def noted(jobs: int) -> Iterator[Hands]:
+        started.append(jobs)
+        with at_hand(1) as hands:
+            yield hands
+
+    monkeypatch.setattr(cluster, "at_hand", noted)
+    assert slabdes.tune(BASE, OVER, jobs=2, **WANTED).settings == found.settings
+    assert started == [2]
