@@ -181,10 +181,10 @@ def schema(name: str) -> dict[str, Any]:
     return {"point": pl.UInt32, "replication": pl.UInt32} | {column: kinds[kind] for column, kind in COLUMNS[name].items()}
 
 
-def frames_of(point: Point, records: Sequence[Records]) -> Frames:
-    """The frames of one point, whose replications 0, 1, ... left `records`, in that order; at least one."""
+def frames_of(point: Point, runs: Sequence[Records | Replicated]) -> Frames:
+    """The frames of one point, whose replications 0, 1, ... left `runs`, in that order; at least one."""
     gathered = PointFrames()
-    gathered.add(point, [replicated(one) for one in records])
+    gathered.add(point, [one if isinstance(one, Replicated) else replicated(one) for one in runs])
     return gathered.frames()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from slabdes.results.frames import Frames, Point, PointFrames
+from slabdes.results.frames import Frames, Point, PointFrames, frames_of
 from slabdes.results.partial import Partial
 from slabdes.results.rows import Replicated, replicated
 from slabdes.study.cells import Known

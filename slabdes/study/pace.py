@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from slabdes.measures.names import RATES, alone, measure_of
-from slabdes.results.frames import Point, PointFrames
+from slabdes.results.frames import Point, frames_of
 from slabdes.results.rows import Replicated
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.stats.intervals import mean_interval
@@ -59,10 +59,9 @@ class Estimate:
         if self._last is None:
             return ""
         if waiting := self._waiting.pop(self._last, None):
-            point, ended = waiting
-            gathered = PointFrames()
-            gathered.add(Point(point.index, point.machine.name, point.cpus, {}), ended)
-            found = alone(gathered.frames(), self._measure).get(point.index, {})
+            point, runs = waiting
+            frames = frames_of(Point(point.index, point.machine.name, point.cpus, {}), runs)
+            found = alone(frames, self._measure).get(point.index, {})
             self._values.setdefault(self._last, []).extend(found.values())
         if not (values := self._values.get(self._last)):
             return ""

@@ -14,7 +14,7 @@ from commands import small_experiment
 
 from slabdes.config import EngineName, parse_experiment
 from slabdes.measures.names import alone
-from slabdes.results.rows import replicated as as_rows
+from slabdes.results.rows import replicated
 from slabdes.results.text import share_text, time_text
 from slabdes.stats.intervals import mean_interval
 from slabdes.study.pace import Estimate, Pace
@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-def replicated(picoseconds: int) -> Any:
+def in_all(picoseconds: int) -> Any:
     return SimpleNamespace(elapsed=picoseconds, operations=500)
 
 
@@ -44,7 +44,7 @@ def test_cells_their_pace_the_time_left_and_the_rate_with_its_interval_are_told(
     for number, elapsed in enumerate((10**9, 2 * 10**9)):
         clock.now = 15.0 * (number + 1)
         gathering.have += 1
-        pace.ended(point, replicated(elapsed))
+        pace.ended(point, in_all(elapsed))
         pace.report()
     # 500 operations in 1 and in 2 ms: 500 and 250 thousand a second, half an interval t(0.975, 1) = 12.71 times 125 thousand.
     told = "10 of 20 cells, 4 a minute, 2 min left, point 3: 375 k operations/s ± "
@@ -75,7 +75,7 @@ def test_the_first_measure_asked_for_is_told_with_its_interval_as_the_results_ha
     pace = Pace(gathering, lambda what, _done, _total: heard.append(what), estimate, clock)
     for number in range(4):
         clock.now += 1.0
-        pace.ended(points[0], as_rows(Task(points[0], number, EngineName.REFERENCE).run(lambda _done: None)))
+        pace.ended(points[0], replicated(Task(points[0], number, EngineName.REFERENCE).run(lambda _done: None)))
         pace.report()
     interval = mean_interval([*alone(frames, "alloc_p99_ns")[0].values()])
     assert interval.half_width is not None
