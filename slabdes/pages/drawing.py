@@ -127,7 +127,7 @@ def looks(column: str, values: Sequence[Any], frame: pl.DataFrame | None = None,
 
 def _values_by(column: str, domain: Sequence[str], frame: pl.DataFrame, by: str) -> str:
     """The values of a column that the rows with each value of another have, as an expression has a table."""
-    had = {key: set(rows[column].to_list()) for (key,), rows in frame.group_by(by)}
+    had = {key: set(rows[column].to_list()) for (key,), rows in frame.group_by(by, maintain_order=True)}
     return json.dumps({str(key): [value for value in domain if value in values] for key, values in had.items()})
 
 
