@@ -109,7 +109,5 @@ class Gathering:
         where, runs = Point(point.index, point.machine.name, point.cpus, settings), [run[number] for number in numbers]
         self._together.add(where, runs)
         if self._each is not None:
-            alone = PointFrames()
-            alone.add(where, runs)
-            self._each(point.index, alone.frames())
+            self._each(point.index, frames_of(where, runs))
         self._run.pop(point.index, None)
