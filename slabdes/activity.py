@@ -25,6 +25,9 @@ SWITCH: Final = "SLABDES_PROGRESS"
 """Environment variable: `off` has nothing drawn."""
 _MARKS: Final = "|/-\\"
 _MOST: Final = 100
+"""Characters on a terminal, which would break a longer line in two (assumed)."""
+_MOST_LINE: Final = 160
+"""Where none watches."""
 _PER_CENT: Final = 100
 _CLEAR: Final = "\r\x1b[K"
 
@@ -100,7 +103,7 @@ class Activity:
             self._quiet.wait(TURN_S)
 
     def _text(self) -> str:
-        return printable(f"{self._name}: {self._doing}".replace("\n", " "))[:_MOST]
+        return printable(f"{self._name}: {self._doing}".replace("\n", " "))[: _MOST if self._stream.isatty() else _MOST_LINE]
 
     def _draw(self, text: str) -> None:
         with suppress(OSError, ValueError):  # a stream that was closed, or that nobody reads any more

@@ -45,8 +45,9 @@ def comparison_remarks(compared: Comparison) -> list[str]:
     """What is said once beneath the tables: what ± is, what is judged together, what is in no pair. Nothing without intervals."""
     if min(compared.replications) < 2:
         return []
-    points, measures = len(_of(compared, *leads(compared))), len(compared.rows)
-    faster = f"which of the {points} points are faster or slower is judged of all of them together, " if points > 1 else ""
+    points, judged, measures = len(compared.pairs), leads(compared), len(compared.rows)
+    all_of = "them" if len(judged) == 1 else f"them and of all {len(judged)} measures that matter"
+    faster = f"which of the {points} points are faster or slower is judged of all of {all_of} together, " if points > 1 else ""
     told = f"{faster}which times and waiting differ of all {measures} measures together"
     together = f"{told[0].upper()}{told[1:]} (Holm's correction), so that any is wrong in at most {share_text(1 - CONFIDENCE)} of"
     return [

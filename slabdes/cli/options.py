@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from slabdes.config.measures import share_in
 from slabdes.errors import InputError, shown
 
 EXIT_CHECK = 1
@@ -71,6 +70,8 @@ ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)
 
 def share_of(text: str, where: str) -> float:
     """A share as people type it: 5%, 0.05. Raises InputError, which begins with `where`, for anything else."""
+    from slabdes.config.measures import share_in
+
     if (value := share_in(text)) is None:
         raise InputError(where, f"{shown(text)!r}", allowed="a share, such as 5% or 0.05")
     return value

@@ -31,7 +31,7 @@ LIBRARIES: Final = ("simpy", "networkx", "numpy", "polars", "pydantic", "matplot
 """Distributions whose versions a manifest names."""
 COUNTING: Final = ("simpy", "numpy", "numba", "polars")
 """Distributions that results are counted with: points of one study have the same versions."""
-_KINDS: Final = {str: "text", dict: "a table", int: "a whole number"}
+_KINDS: Final = {str: "text", dict: "a table", int: "a whole number", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,15 @@ def _told_in_full(machines: Mapping[str, dict[str, Any]], where: str) -> dict[st
 def _check_shape(manifest: Manifest, where: str) -> None:
     """Raise InputError where what readers look into is not what it has to be."""
     experiment = manifest.experiment
-    workload = experiment.get("workload", {})
+    workload, measures = experiment.get("workload", {}), experiment.get("measures", [])
     expected: list[tuple[str, object, type]] = [
         ("experiment.name", experiment.get("name", ""), str),
         ("experiment.sweep", experiment.get("sweep", {}), dict),
+        ("experiment.measures", measures, list),
+        *(
+            (f"experiment.measures.{number}", one, str)
+            for number, one in enumerate(measures if isinstance(measures, list) else ())
+        ),
         ("experiment.workload", workload, dict),
         ("experiment.workload.kind", workload.get("kind", "") if isinstance(workload, dict) else "", str),
     ]

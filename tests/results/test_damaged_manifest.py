@@ -64,6 +64,13 @@ def test_a_damaged_drawing_is_told_when_the_manifest_is_read(layout: Any, words:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("measures", [3, "alloc.p99", {"alloc.p99": 1}, [3], ["alloc.p99", None]])
+def test_measures_that_are_no_list_of_names_are_told(measures: object) -> None:
+    told = json.dumps(OF_NONE | {"machines": {}, "experiment": {"measures": measures}})
+    with pytest.raises(InputError, match=r"^m\.json: experiment\.measures.*: damaged"):
+        parse_manifest(told, "m.json")
+
+
 @pytest.mark.parametrize("like", ["none", "mine", 3, ["first"], None, "bare"])
 def test_a_machine_that_is_like_none_before_it_is_told(like: object) -> None:
     machines = {"first": {"layout": GOOD}, "bare": {}, "mine": {"like": like, "layout": {}}}

@@ -147,7 +147,9 @@ def test_it_is_gone_on_with_after_an_interruption(tmp_path: Path) -> None:
 
     def again(**options: Any) -> slabdes.Decided:
         sides: Any = ({"seed": 1}, {"seed": 2})
-        return decide(parse_experiment(BASE, "base"), *sides, ["alloc_mean_ns"], Looks(10), out=tmp_path / "run", **options)
+        return decide(
+            parse_experiment(BASE, "base"), *sides, ["alloc_mean_ns", "free_mean_ns"], Looks(10), out=tmp_path / "run", **options
+        )
 
     with pytest.raises(KeyboardInterrupt):
         again(phase=interrupt)
