@@ -73,6 +73,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "config",
             "machine",
             "engine.compiled",
+            "engine.watch",
             "measures",
             "results",
             "stats",

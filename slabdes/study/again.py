@@ -6,13 +6,13 @@ A run is deterministic, so nothing has to have been kept. Leaves out what is mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slabdes.config import Experiment, expand, load_experiment, parse_experiment
-from slabdes.engine.event_log import EventLog, Logged
+from slabdes.config import Experiment, apply_settings, expand, load_experiment, parse_experiment
+from slabdes.engine.event_log import EventLog, Logged, Sink
 from slabdes.engine.watch import Watch, Watched
 from slabdes.errors import InputError, tell
 from slabdes.files import is_folder
@@ -60,19 +60,19 @@ class Longest:
             self.wait = row
 
 
-def again(where: Path, settings: Iterable[str], point: int | None, replication: int, spools: Spools, phase: Phase) -> Again:
-    """A replication of the run in folder `where`, or of the experiment in that file with `settings`.
+def again(where: Path, settings: Sequence[str], point: int | None, replication: int, spools: Spools, phase: Phase) -> Again:
+    """A replication of the run in folder `where`, or of the experiment in that file, with other `settings`.
 
     Raises InputError where there is no such replication, or what the run had read has changed.
     """
     log, read = None, None
     if is_folder(where):
-        if settings:
-            raise InputError("--set", "a run has its settings", allowed="an experiment file with --set")
         manifest = read_manifest(where)
-        experiment, read = parse_experiment(manifest.experiment, str(where)), manifest.provenance.get("read")
+        raw = dict(manifest.experiment)
+        apply_settings(raw, settings)
+        experiment, read = parse_experiment(raw, str(where)), None if settings else manifest.provenance.get("read")
         replications = manifest.replications
-        log = where if (where / LOG).is_dir() else None
+        log = where if (where / LOG).is_dir() and not settings else None
     else:
         experiment = load_experiment(where, settings)
         replications = max(experiment.replications, replication + 1)
@@ -82,7 +82,8 @@ def again(where: Path, settings: Iterable[str], point: int | None, replication: 
     if read is not None:
         _check_unchanged(where, one, read)
     (planned,) = plan_with(one, spools, phase, str(where))
-    return Again(where.resolve().name.removesuffix(".toml"), planned, number, replication, log)
+    name = f"{where.resolve().name.removesuffix('.toml')}, point {number}, replication {replication}"
+    return Again(name, planned, number, replication, log)
 
 
 def _point(experiment: Experiment, point: int | None) -> tuple[int, Experiment]:
@@ -106,22 +107,52 @@ def _check_unchanged(where: Path, experiment: Experiment, read: Any) -> None:
 
 
 def longest(one: Again, phase: Phase) -> Longest:
-    """The longest wait of a replication, and its longest operation: from its log, or by running it."""
+    """The longest wait of a replication, and its longest operation."""
     found = Longest()
+    _read_log(one, found, phase, "looking for the longest wait")
+    return found
+
+
+@dataclass
+class Begin:
+    """When operation `number` of a CPU begins (as the log counts them, from 0), or None if it has none."""
+
+    cpu: int
+    number: int
+    start: int | None = None
+
+    def __call__(self, kind: Logged, rows: Any) -> None:
+        """Look at a part of a log."""
+        if kind is not Logged.OPERATIONS or not len(rows) or self.start is not None:
+            return
+        of_cpu = rows[rows[:, 0] == self.cpu]
+        if self.number < len(of_cpu):
+            self.start = int(of_cpu[self.number, 1])
+        self.number -= len(of_cpu)
+
+
+def begin_of(one: Again, cpu: int, number: int, phase: Phase) -> int | None:
+    """When operation `number` of a CPU begins in a replication, picoseconds."""
+    found = Begin(cpu, number)
+    _read_log(one, found, phase, "looking for the same operation")
+    return found.start
+
+
+def _read_log(one: Again, sink: Sink, phase: Phase, what: str) -> None:
+    """Have a replication's log read: as it was kept, or by running it."""
     if one.log is not None:
         for kind in (Logged.HOLDS, Logged.OPERATIONS):
             for part in log_parts(one.log, kind, one.point, one.replication):
-                found(kind, part)
-        return found
+                sink(kind, part)
+        return
     planned = one.planned
     logged = planned.experiment.model_copy(update={"log": True})
     point = PlannedPoint(**{**vars(planned), "experiment": logged, "index": 0})
     engines = that_can_run([point], {0: engine_of(logged, planned.effort)})
     prepare_engines([point], engines, phase)
-    log = EventLog(found)
-    told = _progress(phase, "looking for the longest wait", planned.operations)
+    log = EventLog(sink)
+    told = _progress(phase, what, planned.operations)
     ENGINES[engines[0]](logged, planned.machine, planned.workload(one.replication), one.replication, told, log)
-    return found
 
 
 def watched(one: Again, watch: Watch, phase: Phase) -> Watched:

@@ -6,12 +6,10 @@ Leaves out the file itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from slabdes.answers.figures import listed
 from slabdes.engine.watch import SeenHold, SeenOperation, Watched
-from slabdes.errors import shown
 from slabdes.results.text import count_text, time_text
 from slabdes.timeline.spans import Names, Timeline, named_lock
 from slabdes.units import ps_to_ns
@@ -22,8 +20,8 @@ OPEN: Final = (
 )
 
 
-def window_sentence(file: str, seen: Watched, made: Timeline) -> str:
-    """What is in the file."""
+def window_sentence(begin_with: str, seen: Watched, made: Timeline) -> str:
+    """What is shown of a run."""
     begin, end = bounds(seen)
     operations, holds = seen.watch.of(SeenOperation), seen.watch.of(SeenHold)
     waits = sum(row.asked < row.granted for row in holds)
@@ -33,7 +31,7 @@ def window_sentence(file: str, seen: Watched, made: Timeline) -> str:
     counted += [_counted(waits, "wait"), *flows]
     narrowed = "; all that was asked for would be too much for a viewer (--most), so the window is narrower" * seen.watch.narrowed
     times = f"from {_time(begin)} to {_time(end)}, {_time(end - begin)} of {made.name}"
-    return f"{shown(file)} shows {times}, on {_counted(cpus, 'CPU')}: {listed(counted)}{narrowed}."
+    return f"{begin_with} {times}, on {_counted(cpus, 'CPU')}: {listed(counted)}{narrowed}."
 
 
 _PLURAL: Final = {"hand-off": "hand-offs", "freed elsewhere": "objects freed by another CPU"}
@@ -84,13 +82,6 @@ def wait_sentence(seen: Watched, of_run: bool) -> str:
     if ahead == 1:
         return f"{told}, behind CPU {last['cpu']} in {last['function']}."
     return f"{told}, behind {ahead} holds by {_counted(cpus, 'CPU')}, the last CPU {last['cpu']}'s in {last['function']}."
-
-
-def sentences(file: str, seen: Watched, made: Timeline, of_run: bool) -> Iterator[str]:
-    """All of it."""
-    yield window_sentence(file, seen, made)
-    yield wait_sentence(seen, of_run)
-    yield OPEN
 
 
 def _time(picoseconds: int) -> str:

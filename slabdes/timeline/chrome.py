@@ -6,16 +6,17 @@ Times are microseconds with six decimals, so every picosecond is told. Leaves ou
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from slabdes.printable import json_text
-from slabdes.timeline.spans import FREED_ELSEWHERE, HAND_OFF, Timeline, Track
+from slabdes.timeline.spans import FREED_ELSEWHERE, HAND_OFF, Moment, Span, Timeline, Track, moments
 
+THREADS: Final = 100_000
+"""Ids of the threads of a run's CPUs begin at so many times its process's: a viewer is to take no two for one."""
+FLOWS: Final = 1_000_000_000
+"""Likewise ids of its flows."""
 _PS_PER_US: Final = 1_000_000
-_FLOWS: Final = 1_000_000_000
-"""Flows of one run at most: ids of the next run begin beyond."""
 
 
 def chrome_json(runs: Sequence[Timeline], told: Mapping[str, Any]) -> Iterator[str]:
@@ -33,40 +34,35 @@ def _events(pid: int, run: Timeline) -> Iterator[str]:
     yield _meta(pid, 0, "process_name", name=run.name)
     yield _meta(pid, 0, "process_sort_index", sort_index=pid)
     for track in run.tracks:
-        yield _meta(pid, track.cpu + 1, "thread_name", name=track.name)
-        yield _meta(pid, track.cpu + 1, "thread_sort_index", sort_index=track.cpu)
-    streams = [_of_track(pid, track) for track in run.tracks]
-    streams += [_of_counter(pid, counter.name, counter.samples) for counter in run.counters]
-    for _time, event in heapq.merge(*streams, key=lambda timed: timed[0]):
-        yield event
+        yield _meta(pid, THREADS * pid + track.cpu, "thread_name", name=track.name)
+        yield _meta(pid, THREADS * pid + track.cpu, "thread_sort_index", sort_index=track.cpu)
+    for moment in moments(run):
+        yield from _of_moment(pid, moment)
 
 
 def _meta(pid: int, tid: int, kind: str, **what: Any) -> str:
     return json_text({"ph": "M", "pid": pid, "tid": tid, "name": kind, "args": what})
 
 
-def _of_track(pid: int, track: Track) -> Iterator[tuple[int, str]]:
-    where = f'"pid":{pid},"tid":{track.cpu + 1},"ts":'
-    for time, span, begins in track.boundaries():
-        at = f"{where}{_us(time)}"
-        if begins:
-            what = json_text({"name": span.name, "cat": span.category, "args": span.told})
-            yield time, f'{{"ph":"B",{at},{what[1:]}'
-            yield from ((time, f'{{"ph":"f","bp":"e",{at},{_flow(pid, number, span.category)}}}') for number in span.reaching)
-        else:
-            yield from ((time, f'{{"ph":"s",{at},{_flow(pid, number, span.category)}}}') for number in span.leaving)
-            yield time, f'{{"ph":"E",{at}}}'
+def _of_moment(pid: int, moment: Moment) -> Iterator[str]:
+    at = f'"ts":{_us(moment.time)}'
+    span = moment.span
+    if not isinstance(moment.of, Track) or span is None:
+        yield f'{{"ph":"C","pid":{pid},{at},"name":{json_text(moment.of.name)},"args":{{"value":{moment.value}}}}}'
+        return
+    at = f'"pid":{pid},"tid":{THREADS * pid + moment.of.cpu},{at}'
+    if moment.begins:
+        what = json_text({"name": span.name, "cat": span.category, "args": span.told})
+        yield f'{{"ph":"B",{at},{what[1:]}'
+        yield from (f'{{"ph":"f","bp":"e",{at},{_flow(pid, number, span)}}}' for number in span.reaching)
+    else:
+        yield from (f'{{"ph":"s",{at},{_flow(pid, number, span)}}}' for number in span.leaving)
+        yield f'{{"ph":"E",{at}}}'
 
 
-def _flow(pid: int, number: int, category: str) -> str:
-    name = HAND_OFF if category == "hold" else FREED_ELSEWHERE
-    return f'"id":{pid * _FLOWS + number},"cat":"flow","name":"{name}"'
-
-
-def _of_counter(pid: int, name: str, samples: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
-    label = json_text(name)
-    for time, value in samples:
-        yield time, f'{{"ph":"C","pid":{pid},"ts":{_us(time)},"name":{label},"args":{{"value":{value}}}}}'
+def _flow(pid: int, number: int, span: Span) -> str:
+    name = HAND_OFF if span.category == "hold" else FREED_ELSEWHERE
+    return f'"id":{FLOWS * pid + number},"cat":"flow","name":"{name}"'
 
 
 def _us(picoseconds: int) -> str:

@@ -6,10 +6,11 @@ Times in picoseconds, as seen. Leaves out every file format.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from slabdes.allocator.state import NO_OBJECT, obj_to_index, virt_to_slab
 from slabdes.answers.figures import lock_name
@@ -75,6 +76,30 @@ class Timeline:
     tracks: Sequence[Track]
     counters: Sequence[Counter]
     flows: Mapping[str, int]
+
+
+class Moment(NamedTuple):
+    """A span of a track begins or ends, or a counter has a new value."""
+
+    time: int
+    of: Track | Counter
+    span: Span | None
+    begins: bool
+    value: int
+
+
+def moments(run: Timeline) -> Iterator[Moment]:
+    """All that happens in a timeline, in time; what a track or a counter says of one time in its own order."""
+    streams = [_of_track(track) for track in run.tracks] + [_of_counter(counter) for counter in run.counters]
+    return heapq.merge(*streams, key=lambda moment: moment.time)
+
+
+def _of_track(track: Track) -> Iterator[Moment]:
+    return (Moment(time, track, span, begins, 0) for time, span, begins in track.boundaries())
+
+
+def _of_counter(counter: Counter) -> Iterator[Moment]:
+    return (Moment(time, counter, None, False, value) for time, value in counter.samples)
 
 
 HAND_OFF: Final = "hand-off"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,30 @@ def test_a_run_with_a_log_and_its_experiment_give_the_same_window_around_the_lon
     assert told["file"] == "e-timeline.json"
     of_run, of_experiment = (read_chrome(Path(name)) for name in ("r-timeline.json", told["file"]))
     assert of_run.spans == of_experiment.spans and of_run.counters == of_experiment.counters
-    begin, end = told["window_ps"]
+    begin, end = told["runs"][0]["window_ps"]
     rows = scan_log("r", "operations", 0, 1).collect().rows()
     assert [span[1:4] for span in of_run.of("operation")] == sorted(row[:3] for row in rows if row[2] >= begin and row[1] < end)
-    wait = told["longest_wait"]
+    wait = told["runs"][0]["longest_wait"]
     holds = scan_log("r", "holds", 0, 1).collect().rows()
     assert wait["wait_ps"] == max(granted - asked for _lock, _cpu, asked, granted, _released in holds)
+
+
+def test_two_settings_lie_side_by_side_with_one_operation_at_the_same_place(slabdes: Slabdes) -> None:
+    told = json.loads(slabdes("timeline", "e.toml", "--vs", "cache.0.limit=12", "--out", "t.json", "--json").out)
+    read = read_chrome(Path("t.json"))
+    assert read.names[1, 0] == "e, point 0, replication 0"
+    assert read.names[2, 0] == "e, point 0, replication 0 with cache.0.limit=12"
+    number, cpu = (int(word) for word in re.findall(r"operation (\d+) of CPU (\d+)", told["answer"][4])[0])
+    begins = [
+        next(span[2] for span in read.of("operation", pid) if span[1] == cpu and span[7]["number"] == number) for pid in (1, 2)
+    ]
+    assert begins[0] == begins[1]
+    wait = told["runs"][0]["longest_wait"]
+    assert wait["cpu"] == cpu and begins[0] <= wait["asked_ps"]
+    same = slabdes("timeline", "e.toml", "--vs", "e.toml", "--out", "u.json")
+    assert same.code == 0
+    read = read_chrome(Path("u.json"))
+    assert [span[1:] for span in read.spans if span[0] == 1] == [span[1:] for span in read.spans if span[0] == 2]
 
 
 def test_nothing_that_is_there_is_written_over_and_each_has_a_name_of_its_own(slabdes: Slabdes) -> None:
@@ -54,6 +73,9 @@ def test_nothing_that_is_there_is_written_over_and_each_has_a_name_of_its_own(sl
         (("r", "--replication", "9"), "r: no such file"),
         (("swept.toml",), "--point: none is given, and there are 3"),
         (("e.toml", "--out", "nowhere/t.json"), "nowhere is no folder"),
+        (("e.toml", "--out", "t.html"), "t.html: no format that a timeline has"),
+        (("e.toml", "--vs", "e2.toml"), "e2.toml: no such file"),
+        (("e.toml", "--vs", "workload.objects=1", "--window", "5us+1us"), "has no operation"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_line_and_nothing_is_left(

@@ -43,7 +43,7 @@ def read_chrome(path: Path) -> Read:
             continue
         stack = opened.setdefault((event["pid"], event["tid"]), [])
         if event["ph"] == "B":
-            where = (event["pid"], event["tid"] - 1, time)
+            where = (event["pid"], event["tid"] % 100_000, time)
             read.spans.append((*where, None, event["name"], event["cat"], len(stack), event["args"]))
             stack.append(len(read.spans) - 1)
         elif event["ph"] == "E":
@@ -76,3 +76,81 @@ def check(read: Read) -> Read:
     for samples in read.counters.values():
         assert samples == sorted(samples, key=lambda sample: sample[0])
     return read
+
+
+def read_perfetto(path: Path) -> Read:
+    """The same of a protobuf, whose times are nanoseconds."""
+    read = Read()
+    kinds: dict[int, dict[int, Any]] = {}
+    opened: dict[int, list[int]] = {}
+    flows: dict[int, int] = {}
+    for number, packet in _fields(path.read_bytes()):
+        assert number == 1
+        held = dict(_fields(packet))
+        assert held[10] == 1
+        if 60 in held:
+            told = dict(_fields(held[60]))
+            assert told[1] not in kinds
+            kinds[told[1]] = told
+            if 3 in told:
+                read.names[dict(_fields(told[3]))[1], 0] = dict(_fields(told[3]))[6].decode()
+            continue
+        event = list(_fields(held[11]))
+        one, time = dict(event), held[8]
+        where = kinds[one[11]]
+        if one[9] == 4:
+            pid, name = where[5], where[2].decode()
+            read.counters.setdefault((pid, name), []).append((time, one[30] - (one[30] >> 63 << 64)))
+            continue
+        thread = dict(_fields(where[4]))
+        stack = opened.setdefault(one[11], [])
+        if one[9] == 2:
+            place = stack.pop()
+            read.spans[place] = (*read.spans[place][:3], time, *read.spans[place][4:])
+            continue
+        told = {dict(_fields(value))[10].decode(): _value(dict(_fields(value))) for number, value in event if number == 4}
+        read.spans.append((thread[1], thread[2] % 100_000, time, None, one[23].decode(), one[22].decode(), len(stack), told))
+        stack.append(len(read.spans) - 1)
+        for number, value in event:
+            if number == 47:
+                flows[value] = stack[-1]
+            elif number == 48:
+                read.arrows.append((flows.pop(value), stack[-1]))
+    assert not flows and not any(opened.values())
+    return check(read)
+
+
+def _value(annotation: dict[int, Any]) -> Any:
+    return annotation[4] if 4 in annotation else annotation[6].decode()
+
+
+def _fields(data: bytes) -> list[tuple[int, Any]]:
+    """The fields of a message: numbers, or bytes."""
+    found: list[tuple[int, Any]] = []
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = varint()
+        if key & 7 == 0:
+            found.append((key >> 3, varint()))
+        elif key & 7 == 1:
+            found.append((key >> 3, int.from_bytes(data[at : at + 8], "little")))
+            at += 8
+        else:
+            assert key & 7 == 2
+            length = varint()
+            assert at + length <= len(data)
+            found.append((key >> 3, data[at : at + length]))
+            at += length
+    return found

@@ -16,11 +16,11 @@ from slabdes.engine.watch import SeenHold, Watch
 from slabdes.errors import InputError
 from slabdes.paths.outcome import Path as How
 from slabdes.study.plan import PlannedPoint, plan
-from slabdes.timeline.answer import longest_wait, sentences
+from slabdes.timeline.answer import longest_wait, wait_sentence, window_sentence
 from slabdes.timeline.file import write_timeline
 from slabdes.timeline.spans import timeline_of
 from slabdes.timeline.window import Window, window_of
-from tests.timeline.decoded import Read, read_chrome
+from tests.timeline.decoded import Read, read_chrome, read_perfetto
 
 TRACES = Path(__file__).parents[2] / "experiments" / "traces"
 BURST: dict[str, Any] = {
@@ -115,6 +115,23 @@ def test_arrows_go_from_a_hold_to_the_next_and_from_an_allocation_to_the_free_el
     assert len(freed) == len([span for span in read.of("operation") if span[4].startswith("free")])
 
 
+def test_perfettos_own_format_says_the_same_in_whole_nanoseconds(tmp_path: Path) -> None:
+    point = planned(REMOTE, tmp_path)
+    seen, read = seen_and_read(point, Watch(2_000_000, 5_000_000, 2_000_000), tmp_path / "t.json")
+    made = timeline_of('a "run" \u202e\udcff', seen)
+    write_timeline(tmp_path / "t.pftrace", [made, timeline_of("b", seen)], {})
+    own = read_perfetto(tmp_path / "t.pftrace")
+    for pid in (1, 2):
+        spans = [(span[1], span[2] // 1000, span[3] // 1000, *span[4:]) for span in read.spans]
+        assert [span[1:] for span in own.spans if span[0] == pid] == spans
+        of_run = {name: samples for (run, name), samples in own.counters.items() if run == pid}
+        ours = {name: [(time // 1000, value) for time, value in samples] for (_run, name), samples in read.counters.items()}
+        assert of_run == ours
+    assert len(own.arrows) == 2 * len(read.arrows) > 0
+    assert own.names[1, 0] == 'a "run" \u202e\\udcff'
+    assert (tmp_path / "t.pftrace").stat().st_size < 2 * (tmp_path / "t.json").stat().st_size
+
+
 def test_counters_follow_the_queue_and_the_lists(tmp_path: Path) -> None:
     seen, read = seen_and_read(planned(BURST, tmp_path), Watch(), tmp_path / "t.json")
     queue = read.counters[1, "queue a list_lock node 0"]
@@ -158,9 +175,9 @@ def test_the_longest_wait_is_told_with_who_and_behind_whom(tmp_path: Path) -> No
     assert (found["cpu"], found["asked_ps"], found["granted_ps"]) == (cpu, asked, granted)
     ahead = [row for row in holds if row[0] == lock and row[3] < granted and row[4] > asked]
     assert found["holds_ahead"] == len(ahead) and found["behind"]["cpu"] == ahead[-1][1]
-    told = list(sentences("t.json", seen, timeline_of("test", seen), of_run=True))
-    assert told[0].startswith("t.json shows from 0 ns to ") and "ui.perfetto.dev" in told[-1]
-    assert f"CPU {cpu} in {found['function']} waits" in told[1] and "The longest wait of the run" in told[1]
+    assert window_sentence("t.json shows", seen, timeline_of("test", seen)).startswith("t.json shows from 0 ns to ")
+    told = wait_sentence(seen, of_run=True)
+    assert f"CPU {cpu} in {found['function']} waits" in told and told.startswith("The longest wait of the run")
 
 
 @pytest.mark.parametrize(
