@@ -76,7 +76,7 @@ def capture(
     seconds: Annotated[float, typer.Option("--seconds", metavar="S", help="How long to record.")] = 10.0,
     as_json: Json = False,
 ) -> None:
-    """The commands that record a trace on a kernel; runs none of them.
+    """The commands that record a trace; runs none of them.
 
     What is printed is a script for sh: read it, then run it as root on the computer to record.
     """

@@ -22,7 +22,7 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """A page about a run, one HTML file for any browser, offline too.
+    """A page about a run, one HTML file, offline too.
 
     The answer, the picture that shows it, tables, charts to explore, and how to run it again. Needs
     pip install "slabdes[report]".

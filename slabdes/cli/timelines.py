@@ -61,9 +61,9 @@ def timeline(
     ] = 200_000,
     as_json: Json = False,
 ) -> None:
-    """A part of a run on a time axis: every operation, wait and hold, who waits for whom.
+    """A part of a run on a time axis, to look at.
 
-    Writes a trace that ui.perfetto.dev and chrome://tracing open: a track a CPU, arrows for locks handed over and for objects
+    Every operation, wait and hold, and who waits for whom. Writes a trace that ui.perfetto.dev and chrome://tracing open: a track a CPU, arrows for locks handed over and for objects
     freed elsewhere, counters of free_objects, shared->avail and queues at locks. The run is made again up to that.
     """
     from slabdes.folders import scratch_folder
