@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.latency import latency
-from slabdes.charts.response import response
+from slabdes.charts.nodes import nodes
+from slabdes.charts.response import loads, response
+from slabdes.charts.scaling import scaling
 from slabdes.charts.tails import interrupts, tails
+from slabdes.charts.time_shares import time_shares
+from slabdes.charts.upkeep import upkeep
 from slabdes.results.run import Run
 
 if TYPE_CHECKING:
@@ -28,10 +32,20 @@ def charts_of(run: Run, folder: Path) -> Iterator[tuple[Chart, Drawing]]:
 
 def _made(run: Run, _folder: Path) -> Iterator[Chart]:
     frames = run.frames
-    yield latency(frames)
-    if frames.points.height > 1:
+    several = frames.points.height > 1
+    if several and frames.points["cpus"].n_unique() > 1:
+        yield scaling(frames)
+        yield latency(frames)
+    else:
+        yield latency(frames)
+        yield from (scaling(frames),) if several else ()
+    if several:
         yield tails(frames)
     if frames.responses.height:
         yield response(frames)
+        yield loads(frames)
+    yield time_shares(frames)
+    yield nodes(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
+    yield upkeep(frames)

@@ -136,13 +136,13 @@ def stress(param: str, column: str) -> Any:
     return alt.condition(is_chosen(param, column), alt.value(1.0), alt.value(0.15))
 
 
-def time_scale(times: pl.Series, least: float = 1.0) -> Any:
-    """A logarithmic scale that holds these times, those below `least` at its end."""
+def time_scale(times: pl.Series, least: float = 1.0, room: float = 1.0) -> Any:
+    """A logarithmic scale that holds these times, those below `least` at its end, with so many times as much `room` for marks."""
     known = times.drop_nulls().drop_nans()
     positive = known.filter(known > 0).to_list()
     low = max(min(positive, default=least), least) if max(positive, default=inf) >= least else min(positive)
     high = max(max(positive, default=low), low)
-    return alt.Scale(type="log", domain=[low, high if high > low else low * 10], nice=False)
+    return alt.Scale(type="log", domain=[low / room, (high if high > low else low * 10) * room], nice=False)
 
 
 def time_axis(title: str, **more: Any) -> Any:
