@@ -52,7 +52,7 @@ def scaling(chart: Chart) -> Drawing:
     measured = told.transform_filter(f"datum.kind == '{MEASURED}'")
     layers: list[Any] = [
         measured.transform_filter("bands")
-        .mark_area(opacity=0.2, aria=False)
+        .mark_area(opacity=0.2)
         .encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=line_looks["color"])
         if numeric
         else measured.transform_filter("bands")
@@ -65,10 +65,8 @@ def scaling(chart: Chart) -> Drawing:
     ]
     toggles = [BANDS]
     if numeric and frame.filter(kind=IDEAL).height:
-        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True, aria=False)
-        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(
-            strokeWidth=1, strokeDash=[1, 3], clip=True, aria=False
-        )
+        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
+        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
         peak = told.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
         layers += [
             law.encode(x, y, detail="line:N", color=line_looks["color"]),
@@ -96,7 +94,7 @@ def loads(chart: Chart) -> Drawing:
     y = alt.Y("time:Q", scale=scale, axis=time_axis("response time (simulated)"))
     line_looks = looks("line", frame["line"].unique(maintain_order=True).to_list())
     tip = ["line:N", *(alt.Tooltip(f"{name}:N") for name in ("Offered", "Answered", "Time"))]
-    band = rows.transform_filter("bands").mark_area(opacity=0.2, clip=True, aria=False)
+    band = rows.transform_filter("bands").mark_area(opacity=0.2, clip=True)
     layers = [
         band.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q"), color=line_looks["color"]),
         rows.mark_line(clip=True).encode(x, y, order="offered:Q", **line_looks),
@@ -134,7 +132,7 @@ def time(chart: Chart) -> Drawing:
     )
     tip = ["meaning:N", alt.Tooltip("Share:N", title="share")]
     bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=colour, tooltip=tip)
-    words = rows.transform_filter(f"datum.share > {_BIG_ENOUGH * top}").mark_text(fontSize=11, aria=False)
+    words = rows.transform_filter(f"datum.share > {_BIG_ENOUGH * top}").mark_text(fontSize=11)
     dark = [meanings[part] for part in present if part in ("work", "local_memory")]
     white = alt.condition(alt.FieldOneOfPredicate("meaning", dark), alt.value("#ffffff"), alt.value("#1a1a1a"))
     names = words.encode(alt.X("middle:Q"), y, text="short:N", color=white)
