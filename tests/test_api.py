@@ -148,8 +148,10 @@ def test_two_runs_or_two_points_are_compared_in_pairs(study: slabdes.Study, tmp_
 def test_tails_of_several_runs_lie_on_one_axis(study: slabdes.Study) -> None:
     one, other = study.point(0), study.point(1)
     figure = one.plot.ccdf(beside=other, labels=["limit 10", "limit 120"])
-    for axes in figure.axes:
+    tails = [axes for axes in figure.axes if axes.get_legend()]
+    for axes in tails:
         assert [line.get_label() for line in axes.lines] == ["limit 10", "limit 120"]
+    assert len(figure.axes) == 2 * len(tails)  # beneath each, how many times as long percentiles are
     with pytest.raises(slabdes.InputError, match="2 runs, 1 labels"):
         one.plot.ccdf(beside=[other], labels=["one"])
 

@@ -60,7 +60,7 @@ ROOMS: dict[str, frozenset[str]] = {
     # What charts draw, apart from drawing it: for files and notebooks in one room, for browsers in the other.
     "charts": frozenset({"measures", "results", "stats"}),
     "plots": frozenset({"charts", "measures", "results", "stats"}),
-    "pages": frozenset({"answers", "charts", "config.written", "results"}),
+    "pages": frozenset({"answers", "charts", "config.written", "measures.compare", "results", "stats"}),
     "answers": frozenset({"measures", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),

@@ -133,7 +133,7 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
     as_many = {RATE: "as many", WAITING: "as much"}.get(measure, "as long")
     ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
-    name = _name(compared, pair)
+    name = pair_name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:
         if row.difference.half_width is None:
@@ -243,7 +243,7 @@ def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sh
         return [_sheet(compared, compared.pairs, "both sides", None)]
     measures = leads(compared)
     pair = focus(compared, measures[0])
-    title = f"where they differ most: {_name(compared, pair)} (--all shows every point)"
+    title = f"where they differ most: {pair_name(compared, pair)} (--all shows every point)"
     rates = [_sheet(compared, compared.pairs, measure_name(measure), (measure,)) for measure in measures if measure != WAITING]
     return [
         *rates,
@@ -305,7 +305,7 @@ def _keys(compared: Comparison) -> list[str]:
     return [key for key in varying if not any(key in of and first in varying for first, of in doubles.items())]
 
 
-def _name(compared: Comparison, pair: Pair) -> str:
+def pair_name(compared: Comparison, pair: Pair) -> str:
     """What tells a pair from the others: `48 CPUs`, `limit 60`."""
     keys = _keys(compared)
     words: list[str] = []

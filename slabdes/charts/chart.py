@@ -21,13 +21,15 @@ STEPS: Final = 300
 class Chart:
     """One chart: `name` for programs, `title` (what it shows, and of how much of the run), `reading` (how to read it), `frame`.
 
-    What a frame's columns are, the function says that makes it.
+    What a frame's columns are, the function says that makes it. `along` is what its axis runs along, where that differs from run
+    to run.
     """
 
     name: str
     title: str
     reading: str
     frame: pl.DataFrame
+    along: str = ""
 
 
 def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str) -> pl.DataFrame:

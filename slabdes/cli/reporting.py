@@ -17,23 +17,25 @@ _ALLOWED = "a new file, where you may write: --out ~/report.html"
 
 def report(
     folder: RunFolder,
+    second: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Another run, compared with the first.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The page, a new file. Default: RUN-report.html.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """A page about a run, one HTML file, offline too.
+    """A page about a run or two, one HTML file.
 
-    The answer, the picture that shows it, tables, charts to explore, and how to run it again. Needs
-    pip install "slabdes[report]".
+    It opens offline: the answer, the picture that shows it, tables, charts to explore, and how to run it again; of two runs
+    what differs. Needs pip install "slabdes[report]".
     """
-    from slabdes.pages.report import run_page
+    from slabdes.pages.report import comparison_page, run_page
     from slabdes.results.run import Run
 
-    run = Run.load(folder)
+    run, other = Run.load(folder), None if second is None else Run.load(second)
     target = out or _free(folder.resolve())
     check_place(target, _ALLOWED)
-    write_new(target, run_page(run, folder))
+    made = run_page(run, folder) if other is None or second is None else comparison_page(run, other, (folder, second))
+    write_new(target, made)
     if as_json:
         print_json({"page": str(target)})
     else:

@@ -63,8 +63,9 @@ def timeline(
 ) -> None:
     """A part of a run on a time axis, to look at.
 
-    Every operation, wait and hold, and who waits for whom. Writes a trace that ui.perfetto.dev and chrome://tracing open: a track a CPU, arrows for locks handed over and for objects
-    freed elsewhere, counters of free_objects, shared->avail and queues at locks. The run is made again up to that.
+    Every operation, wait and hold, and who waits for whom, in a file that ui.perfetto.dev and chrome://tracing open: a track a
+    CPU, arrows for locks handed over and for objects freed elsewhere, counters of free_objects, shared->avail and queues at
+    locks. The run is made again up to that.
     """
     from slabdes.folders import scratch_folder
     from slabdes.study.again import again

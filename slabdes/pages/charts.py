@@ -3,35 +3,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from slabdes.answers.comparison import pair_name
 from slabdes.charts.chart import Chart
 from slabdes.charts.latency import latency
-from slabdes.charts.response import response
+from slabdes.charts.nodes import nodes
+from slabdes.charts.overlay import overlay, ratios
+from slabdes.charts.response import loads, response
+from slabdes.charts.scaling import scaling
 from slabdes.charts.tails import interrupts, tails
+from slabdes.charts.time_shares import time_shares
+from slabdes.charts.upkeep import upkeep
+from slabdes.measures.compare import Comparison
+from slabdes.results.metrics import spread
 from slabdes.results.run import Run
 
 if TYPE_CHECKING:
     from slabdes.pages.drawing import Drawing
 
+MOST_PAIRS: Final = 12
+"""Pairs of points whose curves are on the page of two runs (assumed: a megabyte)."""
+
 
 def charts_of(run: Run, folder: Path) -> Iterator[tuple[Chart, Drawing]]:
     """Every chart of a run that has anything to draw, with its drawing. `folder` is where the run lies, with its log."""
+    yield from _drawn(_made(run, folder))
+
+
+def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tuple[Chart, Drawing]]:
+    """The charts of two runs side by side, of the points that both have."""
+    settings = [pair_name(compared, pair) for pair in compared.pairs]
+    chosen = spread(range(len(settings)), MOST_PAIRS)
+    parts = [
+        (settings[number], name, run.frames.of_points([point]))
+        for number in chosen
+        for name, run, point in zip(compared.sides, (first, second), compared.pairs[number].points, strict=True)
+    ]
+    yield from _drawn([overlay(parts), ratios(compared, settings)])
+
+
+def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
     from slabdes.pages.drawings import DRAWINGS
 
-    for chart in _made(run, folder):
+    for chart in charts:
         if chart.frame.height:
             yield chart, DRAWINGS[chart.name](chart)
 
 
 def _made(run: Run, _folder: Path) -> Iterator[Chart]:
     frames = run.frames
-    yield latency(frames)
-    if frames.points.height > 1:
+    several = frames.points.height > 1
+    if several and frames.points["cpus"].n_unique() > 1:
+        yield scaling(frames)
+        yield latency(frames)
+    else:
+        yield latency(frames)
+        yield from (scaling(frames),) if several else ()
+    if several:
         yield tails(frames)
     if frames.responses.height:
         yield response(frames)
+        yield loads(frames)
+    yield time_shares(frames)
+    yield nodes(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
+    yield upkeep(frames)

@@ -14,7 +14,9 @@ import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.curves import NAMES
+from slabdes.charts.overlay import PERCENTILES
 from slabdes.pages.drawing import (
+    COLOURS,
     Choice,
     Drawing,
     choice,
@@ -34,6 +36,9 @@ PERCENTILE: Final = Choice(
     "percentile", "percentile", (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"), ("0.999", "p99.9")), "0.99"
 )
 BANDS: Final = ("bands", "intervals")
+_RATIO_HEIGHT: Final = 200
+_ENDS: Final = "isValid(datum.low) ? format(datum.low, '.3f') + ' to ' + format(datum.high, '.3f') : '-'"
+"""An expression: an interval."""
 _ROOM: Final = 0.5
 """The axis of shares ends at this much of the least one."""
 _LEAST_NS: Final = 0.001
@@ -68,6 +73,42 @@ def response(chart: Chart) -> Drawing:
     return _curves(chart, "counted", counted, wanted, choices, "operation")
 
 
+def overlay(chart: Chart) -> Drawing:
+    """Of several runs, of the setting and operation that are chosen."""
+    frame = chart.frame
+    choices = [choice("setting", "setting", frame["setting"].unique(maintain_order=True)), _operations(frame)]
+    runs = frame["run"].unique(maintain_order=True).to_list()
+    wanted = "datum.setting == setting && datum.operation == operation"
+    return _curves(chart, "run", runs, wanted, choices, "operation")
+
+
+def ratios(chart: Chart) -> Drawing:
+    """How many times as long percentiles are, of the setting and operation that are chosen."""
+    frame = chart.frame
+    choices = [
+        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
+        choice("operation", "operation", frame["operation"].unique(maintain_order=True)),
+    ]
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter("datum.setting == setting && datum.operation == operation")
+        .transform_calculate(
+            Ratio="format(datum.ratio, '.3f')",
+            Ends=_ENDS,
+        )
+    )
+    x = alt.X("percentile:N", title=None, sort=list(PERCENTILES.values()), axis=alt.Axis(labelAngle=0))
+    scale = alt.Scale(zero=False)
+    y = alt.Y("ratio:Q", title="times as long", scale=scale)
+    tip = ["percentile:N", alt.Tooltip("Ratio:N", title="ratio"), alt.Tooltip("Ends:N", title="interval")]
+    one = alt.Chart(alt.InlineData(values=[{"ratio": 1.0}])).mark_rule(strokeDash=[2, 2]).encode(y)
+    bars = rows.transform_filter("bands && isValid(datum.low)").mark_rule(strokeWidth=2, color=COLOURS[1])
+    marks = rows.mark_point(filled=True, size=90, opacity=1, color=COLOURS[1]).encode(x, y, tooltip=tip)
+    return drawing(
+        alt.layer(one, bars.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q")), marks), choices, [BANDS], height=200
+    )
+
+
 def _operations(frame: pl.DataFrame) -> Choice:
     had = set(frame["operation"].to_list())
     return choice("operation", "operation", [name for name in NAMES.values() if name in had])
@@ -94,18 +135,18 @@ def _curves(
     x = alt.X("time:Q", scale=scale, axis=time_axis("latency (simulated time)"))
     y_scale = alt.Scale(type="log", domain=[floor, 1.0], nice=False)
     y = alt.Y("at_least:Q", scale=y_scale, axis=share_axis("share that takes at least so long"))
-    named_by = looks(column, values, chart.frame.filter("told"), by)
+    named_by = looks(column, values, told, by)
     faint = {"opacity": stress(stressed, column)} if stressed else {}
     line = rows.mark_line(interpolate="step-before", strokeWidth=2, clip=True).encode(x, y, **named_by, **faint)
     band = (
         rows.transform_filter("bands && isValid(datum.low)")
-        .mark_area(interpolate="step-before", opacity=0.22, clip=True, aria=False)
+        .mark_area(interpolate="step-before", opacity=0.22, clip=True)
         .encode(x, alt.Y("lower:Q", scale=y_scale), alt.Y2("upper:Q"), color=named_by["color"])
     )
     tip = [f"{column}:N", alt.Tooltip("Time:N", title="takes at least"), alt.Tooltip("Share:N", title="share")]
     if column == "path":
         tip.insert(1, "meaning:N")
-    places = rows.mark_point(size=90, opacity=0, filled=True, clip=True, aria=False).encode(x, y, tooltip=tip)
+    places = rows.mark_point(size=90, opacity=0, filled=True, clip=True).encode(x, y, tooltip=tip)
     layers: list[Any] = [band, *_rule(y_scale), line, places.add_params(zoomable())]
     repeated = chart.frame["low"].is_not_null().any()
     return drawing(alt.layer(*layers), [*choices, PERCENTILE], [BANDS] if repeated else [], {"x": "time", "y": "at_least"})
@@ -121,5 +162,12 @@ def _rule(scale: Any) -> list[Any]:
     return [rule, at.mark_text(align="left", dx=4, dy=-6, x=0, clip=True).encode(y, text="name:N")]
 
 
-DRAWINGS: Final = {"latency": latency, "tails": tails, "interrupts": tails, "response": response}
+DRAWINGS: Final = {
+    "latency": latency,
+    "tails": tails,
+    "interrupts": tails,
+    "response": response,
+    "overlay": overlay,
+    "ratios": ratios,
+}
 """By the chart's name."""

@@ -36,6 +36,7 @@ _GRID: Final = "var(--faint)"
 _TEXTS: Final = {"labelColor": _INK, "titleColor": _INK}
 CONFIG: Final[Mapping[str, Any]] = {
     "background": None,
+    "aria": False,
     "font": "system-ui, sans-serif",
     "view": {"stroke": _GRID},
     "axis": {**_TEXTS, "gridColor": _GRID, "domainColor": _INK, "tickColor": _INK, "labelFontSize": 12, "titleFontSize": 12},
@@ -81,12 +82,16 @@ def choice(param: str, label: str, values: Iterable[Any], *, first: str | None =
 
 
 def drawing(
-    chart: Any, choices: Sequence[Choice] = (), toggles: Sequence[tuple[str, str]] = (), zoom: Mapping[str, str] | None = None
+    chart: Any,
+    choices: Sequence[Choice] = (),
+    toggles: Sequence[tuple[str, str]] = (),
+    zoom: Mapping[str, str] | None = None,
+    height: int = HEIGHT,
 ) -> Drawing:
     """A finished drawing: `chart` with a parameter a control; `zoom` has the fields along x and y that may be zoomed."""
     params = [alt.param(name=one.param, value=one.value) for one in choices]
     params += [alt.param(name=name, value=True) for name, _label in toggles]
-    spec = chart.add_params(*params).properties(width="container", height=HEIGHT).to_dict()
+    spec = chart.add_params(*params).properties(width="container", height=height).to_dict()
     signals = {axis: f"{_ZOOM}_{name}" for axis, name in (zoom or {}).items()}
     # A control that leaves nothing to choose is none.
     shown = tuple(one for one in choices if len(one.options) > 1)
@@ -136,13 +141,13 @@ def stress(param: str, column: str) -> Any:
     return alt.condition(is_chosen(param, column), alt.value(1.0), alt.value(0.15))
 
 
-def time_scale(times: pl.Series, least: float = 1.0) -> Any:
-    """A logarithmic scale that holds these times, those below `least` at its end."""
+def time_scale(times: pl.Series, least: float = 1.0, room: float = 1.0) -> Any:
+    """A logarithmic scale that holds these times, those below `least` at its end, with so many times as much `room` for marks."""
     known = times.drop_nulls().drop_nans()
     positive = known.filter(known > 0).to_list()
     low = max(min(positive, default=least), least) if max(positive, default=inf) >= least else min(positive)
     high = max(max(positive, default=low), low)
-    return alt.Scale(type="log", domain=[low, high if high > low else low * 10], nice=False)
+    return alt.Scale(type="log", domain=[low / room, (high if high > low else low * 10) * room], nice=False)
 
 
 def time_axis(title: str, **more: Any) -> Any:

@@ -97,7 +97,11 @@
     const spec = Object.assign({}, chart.spec, { datasets: Object.assign({ [name]: rows }, chart.spec.datasets) });
     const result = await vegaEmbed(figure.querySelector(".drawing"), spec, {
       mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, hover: true, tooltip: showTip, config: told.config,
+      logLevel: 1, // errors; that a control leaves nothing of a layer is none
     });
+    const svg = figure.querySelector(".drawing svg");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", chart.title + ". The figures are in the table beneath.");
     views.set(name, { view: result.view, params: new Set(chart.params), zooms: chart.zooms });
     figure.querySelector("details.rows").addEventListener("toggle", () => fillTable(figure, rows));
     for (const control of figure.querySelectorAll("[data-param]")) {

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers.answer import answer
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets, spread_remark
 from slabdes.answers.left_out import LEFT_OUT
 from slabdes.answers.screen import about, remarks, warnings
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.charts.chart import Chart
 from slabdes.config.written import toml_text
 from slabdes.errors import MAX_LINE, shown
-from slabdes.pages.charts import charts_of
+from slabdes.measures.compare import compare
+from slabdes.pages.charts import charts_of, charts_of_both
 from slabdes.pages.script import check_installed, vega_script
 from slabdes.results.run import Run
+from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from slabdes.pages.drawing import Drawing
@@ -53,9 +56,28 @@ def run_page(run: Run, folder: Path) -> str:
         answer=answer(view),
         warnings=warnings(run),
         charts=charts_of(run, folder),
+        leading=1,
         tables=sheets(view),
         remarks=_remarks(view, folder),
         sources=[source(run)],
+    )
+
+
+def comparison_page(first: Run, second: Run, folders: tuple[Path, Path]) -> str:
+    """The page of two runs side by side, likewise. Raises InputError where they cannot be compared."""
+    check_installed()
+    names = (shown(str(folders[0])), shown(str(folders[1])))
+    compared = compare(first, second, "", names)
+    return page(
+        title=f"{shown(second.manifest.name, MAX_LINE)}: {names[1]} against {names[0]}",
+        about=comparison_about(compared),
+        answer=comparison_answer(compared),
+        warnings=[*warnings(first), *warnings(second)],
+        charts=charts_of_both(compared, first, second),
+        leading=2,
+        tables=comparison_sheets(compared),
+        remarks=[spread_remark(CONFIDENCE)] if min(compared.replications) > 1 else [],
+        sources=[source(first, names[0], "first.toml"), source(second, names[1], "second.toml")],
     )
 
 
@@ -63,7 +85,7 @@ def _remarks(view: View, folder: Path) -> list[str]:
     return list(remarks(view, shown(str(folder))))
 
 
-def source(run: Run) -> Source:
+def source(run: Run, title: str = "", file: str = "experiment.toml") -> Source:
     """The provenance of a run; not the name of the computer that it ran on."""
     manifest = run.manifest
     told = manifest.provenance
@@ -83,10 +105,10 @@ def source(run: Run) -> Source:
     if isinstance(inputs, Mapping):
         facts |= {f"SHA-256 of {shown(str(name))}": str(digest) for name, digest in inputs.items()}
     return Source(
-        title=shown(manifest.name, MAX_LINE),
+        title=title or shown(manifest.name, MAX_LINE),
         facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
-        file="experiment.toml",
-        command="slabdes run experiment.toml",
+        file=file,
+        command=f"slabdes run {file}",
         experiment=toml_text(manifest.experiment),
     )
 
@@ -120,7 +142,13 @@ def _data(pairs: Iterable[tuple[Chart, Drawing]]) -> dict[str, Any]:
     from slabdes.pages.table import columns
 
     told = {
-        chart.name: {"spec": drawing.spec, "params": drawing.params, "zooms": drawing.zooms, "table": columns(chart.frame)}
+        chart.name: {
+            "title": chart.title,
+            "spec": drawing.spec,
+            "params": drawing.params,
+            "zooms": drawing.zooms,
+            "table": columns(chart.frame),
+        }
         for chart, drawing in pairs
     }
     return {"charts": told}

@@ -35,6 +35,18 @@ def test_a_page_lies_beside_its_run_and_what_is_there_stays(slabdes: Slabdes) ->
     assert sorted(path.name for path in Path().iterdir()) == ["one", "one-report-2.html", "one-report.html"]
 
 
+def test_a_page_of_two_runs_has_both_and_what_the_comparison_says(slabdes: Slabdes) -> None:
+    frames = example_frames((2,), operations=300)
+    Run(example_manifest(frames), frames).save(Path("two"))
+    assert slabdes("report", "one", "two", "--out", "both.html").code == 0
+    page = Path("both.html").read_text(encoding="utf-8")
+    assert "two against one" in page
+    for name in ("overlay", "ratios"):
+        assert f'data-chart="{name}"' in page
+    for file in ("first.toml", "second.toml"):
+        assert f"slabdes run {file}" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

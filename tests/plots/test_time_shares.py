@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import slabdes
 from slabdes.answers.tables import SPENT_HEADS
-from slabdes.plots.time_shares import LOOKS
+from slabdes.charts.time_shares import PARTS
 from slabdes.results import metrics
 
 
@@ -40,7 +40,7 @@ def test_the_legend_has_the_order_of_the_bars() -> None:
 
 
 def test_a_part_has_the_name_of_the_tables_and_that_of_json() -> None:
-    for part, (meaning, _colour, _hatch) in LOOKS.items():
+    for part, meaning in PARTS.items():
         assert part not in SPENT_HEADS or meaning.startswith(f"{SPENT_HEADS[part]}:")
     named = {
         text.partition("(")[2].rstrip(")") for text in (c.get_label() for c in of_think_time(10).plot.time().axes[0].containers)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Draws for browsers what goes along a sweep: throughput and waiting with laws, response times by load, where time went.
+
+Leaves out the figures themselves (`charts`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import altair as alt
+
+from slabdes.charts.chart import Chart
+from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
+from slabdes.pages.curves import BANDS
+from slabdes.pages.drawing import Choice, Drawing, choice, drawing, looks, named, time_axis, time_of, time_scale, zoomable
+
+_RATE: Final = "operations_per_s"
+_MEASURES: Final = ((_RATE, "operations a second"), ("share_waiting", "share of CPU time waiting for locks"))
+_PART_LOOKS: Final = {
+    "work": "#0072b2", "first_touch": "#9ad0f2", "pages": "#f0e442", "local_memory": "#00805e", "remote_memory": "#8fd8bf",
+    "line": "#e8a33d", "lock_wait": "#d55e00", "handoff": "#b07aa1", "slot_wait": "#f2c4de", "partner_wait": "#b8b8b8",
+    "think": "#f2f2f2",
+}  # fmt: skip
+"""Colours of the parts of time, neighbours of which differ in grey; each part's name is written on it as well."""
+_LEAST_TOP: Final = 0.05
+"""An axis of shares has at least this: a tiny share looks tiny."""
+_BIG_ENOUGH: Final = 0.09
+"""Of a bar: a part's name fits into it."""
+
+
+def scaling(chart: Chart) -> Drawing:
+    """Along CPUs or whatever the sweep varies: the measure that is chosen, a line each, with laws where there are any."""
+    frame = chart.frame
+    numeric = all(word == f"{x:.15g}" for x, word in frame.filter(kind=MEASURED).select("x", "word").iter_rows())
+    wide = numeric and frame["x"].to_numpy().min() > 0
+    x: Any = alt.X("word:N", sort=None, title=chart.along)
+    if numeric:
+        marks = frame.filter(kind=MEASURED)["x"].unique().sort().to_list()
+        axis = alt.Axis(values=marks, format="~r", grid=False, labelOverlap=True)
+        x = alt.X("x:Q", title=chart.along, scale=alt.Scale(type="log" if wide else "linear", nice=False, padding=12), axis=axis)
+    axis_y = alt.Axis(labelExpr="measure == 'share_waiting' ? format(datum.value * 100, '~r') + ' %' : format(datum.value, '~s')")
+    rate, waiting = (frame.filter(kind=MEASURED, measure=one)["high"].to_numpy().max() for one, _name in _MEASURES)
+    top = alt.ExprRef(f"measure == 'share_waiting' ? {max(waiting, _LEAST_TOP)} : {rate or 1.0}")
+    y = alt.Y("value:Q", title=None, axis=axis_y, scale=alt.Scale(domainMin=0, domainMax=top))
+    rows = alt.Chart(named(chart.name)).transform_filter("datum.measure == measure")
+    told = rows.transform_calculate(
+        Value="measure == 'share_waiting' ? format(datum.value * 100, '.3~r') + ' %' : format(datum.value, '.4~s')"
+    )
+    line_looks = looks("line", frame["line"].unique(maintain_order=True).to_list())
+    tip = [alt.Tooltip("line:N", title="line"), alt.Tooltip("word:N", title="at"), alt.Tooltip("Value:N", title="value")]
+    measured = told.transform_filter(f"datum.kind == '{MEASURED}'")
+    layers: list[Any] = [
+        measured.transform_filter("bands")
+        .mark_area(opacity=0.2)
+        .encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=line_looks["color"])
+        if numeric
+        else measured.transform_filter("bands")
+        .mark_rule()
+        .encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=line_looks["color"]),
+        measured.mark_line(strokeWidth=2).encode(x, y, **line_looks)
+        if numeric
+        else measured.mark_point().encode(x, y, color=line_looks["color"]),
+        measured.mark_point(filled=True, size=60, opacity=1).encode(x, y, color=line_looks["color"], tooltip=tip),
+    ]
+    toggles = [BANDS]
+    if numeric and frame.filter(kind=IDEAL).height:
+        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
+        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
+        peak = told.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
+        layers += [
+            law.encode(x, y, detail="line:N", color=line_looks["color"]),
+            ideal.encode(x, y, detail="line:N", color=alt.value("var(--soft)")),
+            peak.encode(x, y, color=line_looks["color"], tooltip=[alt.Tooltip("word:N", title="the law peaks at"), tip[2]]),
+        ]
+        toggles.append(("laws", "ideal and law"))
+    measure = Choice("measure", "what", _MEASURES, _RATE)
+    return drawing(alt.layer(*layers), [measure], toggles)
+
+
+def loads(chart: Chart) -> Drawing:
+    """Response times over what is answered a second, a line a setting, of the percentile that is chosen."""
+    frame = chart.frame
+    percentile = choice("which", "percentile", frame["percentile"].unique(maintain_order=True))
+    scale = time_scale(frame["time"])
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter("datum.percentile == which")
+        .transform_calculate(
+            Time=time_of("time"), Offered="format(datum.offered, '.3~s')", Answered="format(datum.answered, '.3~s')"
+        )
+    )
+    x = alt.X("answered:Q", title="operations answered a second", axis=alt.Axis(format="~s"))
+    y = alt.Y("time:Q", scale=scale, axis=time_axis("response time (simulated)"))
+    line_looks = looks("line", frame["line"].unique(maintain_order=True).to_list())
+    tip = ["line:N", *(alt.Tooltip(f"{name}:N") for name in ("Offered", "Answered", "Time"))]
+    band = rows.transform_filter("bands").mark_area(opacity=0.2, clip=True)
+    layers = [
+        band.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q"), color=line_looks["color"]),
+        rows.mark_line(clip=True).encode(x, y, order="offered:Q", **line_looks),
+        rows.mark_point(filled=True, size=60, opacity=1, clip=True)
+        .encode(x, y, color=line_looks["color"], tooltip=tip)
+        .add_params(zoomable()),
+        rows.transform_filter("datum.knee")
+        .mark_point(size=260, strokeWidth=2, clip=True)
+        .encode(x, y, color=line_looks["color"]),
+    ]
+    return drawing(alt.layer(*layers), [percentile], [BANDS], {"x": "answered", "y": "time"})
+
+
+def time(chart: Chart) -> Drawing:
+    """A bar a point of the line that is chosen, lying, its parts one after the other with their names on them."""
+    frame = chart.frame
+    present = [part for part in _PART_LOOKS if part in frame["part"].to_list()]
+    meanings = dict(frame.select("part", "meaning").iter_rows())
+    named_parts = [meanings[part] for part in present]
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter("datum.line == line")
+        .transform_calculate(
+            Share="format(datum.share * 100, '.3~r') + ' %'",
+            middle="(datum.low + datum.high) / 2",
+            short="split(datum.meaning, ':')[0]",
+        )
+    )
+    y = alt.Y("word:N", sort=None, title=chart.along, axis=alt.Axis(labelLimit=160))
+    top = max(frame["high"].to_list(), default=1.0)
+    x = alt.X("low:Q", title="share of the CPUs' time", axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, top], nice=False))
+    legend = alt.Legend(title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160)
+    colour = alt.Color(
+        "meaning:N", scale=alt.Scale(domain=named_parts, range=[_PART_LOOKS[part] for part in present]), legend=legend
+    )
+    tip = ["meaning:N", alt.Tooltip("Share:N", title="share")]
+    bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=colour, tooltip=tip)
+    words = rows.transform_filter(f"datum.share > {_BIG_ENOUGH * top}").mark_text(fontSize=11)
+    dark = [meanings[part] for part in present if part in ("work", "local_memory")]
+    white = alt.condition(alt.FieldOneOfPredicate("meaning", dark), alt.value("#ffffff"), alt.value("#1a1a1a"))
+    names = words.encode(alt.X("middle:Q"), y, text="short:N", color=white)
+    return drawing(alt.layer(bars, names), [choice("line", "line", frame["line"].unique(maintain_order=True))])
+
+
+DRAWINGS: Final = {"scaling": scaling, "loads": loads, "time": time}
+"""By the chart's name."""

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The page in a browser: it draws without an error or a request, controls work, text stays text, and it can be used by all.
+
+Skipped where there is no Chromium (Debian's is installed by .ci/run) or no playwright (of the extra `test`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from example import example_frames, example_manifest
+
+from slabdes.pages.report import run_page
+from slabdes.results.run import Run
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+WAIT_MS = 120_000
+FOCUSED = "[...document.querySelectorAll('select, input, button, summary')].indexOf(document.activeElement)"
+DRAWN = "document.documentElement.dataset.drawn !== undefined"
+
+
+class Seen:
+    """A page that is open, and what it said and asked for."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def drawing(self, chart: str) -> str:
+        """The chart as it is drawn now."""
+        return str(self.page.locator(f"figure[data-chart={chart}] .drawing svg").inner_html())
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    """The page of a sweep whose machines are called by what would be more than text."""
+    api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install 'slabdes[test]'")
+    frames = example_frames((1, 2, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=60)
+    named = replace(frames, points=frames.points.with_columns(pl.col("machine") + HOSTILE))
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(run_page(Run(example_manifest(frames), named), Path("runs/example")), encoding="utf-8")
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = Seen(browser.new_page())
+        opened.page.goto(path.as_uri())
+        opened.page.wait_for_function(DRAWN, timeout=WAIT_MS)
+        yield opened
+        browser.close()
+
+
+def test_every_chart_is_drawn_and_nobody_is_asked_for_anything(seen: Seen) -> None:
+    figures = seen.page.locator("figure[data-chart]")
+    assert figures.count() == int(seen.page.evaluate("document.documentElement.dataset.drawn")) >= 5
+    assert seen.page.locator("figure[data-chart] .drawing svg").count() == figures.count()
+    assert seen.said == []
+    assert [url for url in seen.asked if not url.startswith("file:")] == []
+    assert len(seen.asked) == 1
+    assert "onerror=alert(1)" in seen.page.locator("header").inner_text()
+    assert seen.page.locator("img").count() == 0
+
+
+def test_a_control_changes_its_chart_and_those_of_its_name_elsewhere(seen: Seen) -> None:
+    before = {chart: seen.drawing(chart) for chart in ("latency", "tails", "scaling")}
+    figure = seen.page.locator("figure[data-chart=latency]")
+    figure.locator("select[data-param=operation]").select_option("frees")
+    seen.page.wait_for_timeout(200)
+    assert seen.drawing("latency") != before["latency"]
+    assert seen.drawing("tails") != before["tails"]
+    assert seen.drawing("scaling") == before["scaling"]
+    assert seen.page.locator("figure[data-chart=tails] select[data-param=operation]").input_value() == "frees"
+    banded = seen.drawing("latency").count("<path")
+    figure.locator("input[data-param=bands]").uncheck()
+    seen.page.wait_for_timeout(200)
+    assert seen.drawing("latency").count("<path") < banded
+    for button in ("zoom in", "whole"):
+        before_zoom = seen.drawing("latency")
+        figure.get_by_role("button", name=button).click()
+        seen.page.wait_for_timeout(200)
+        assert seen.drawing("latency") != before_zoom, button
+    assert seen.said == []
+
+
+def test_the_keyboard_alone_reaches_every_control_and_opens_the_table_of_a_chart(seen: Seen) -> None:
+    wanted = seen.page.locator("select, input, button, summary").count()
+    seen.page.evaluate("document.body.focus(); window.scrollTo(0, 0)")
+    reached = set()
+    for _step in range(4 * wanted):
+        seen.page.keyboard.press("Tab")
+        reached.add(seen.page.evaluate(FOCUSED))
+        if len(reached - {-1}) == wanted:
+            break
+    assert len(reached - {-1}) == wanted
+    seen.page.locator("figure[data-chart=latency] summary").press("Enter")
+    seen.page.wait_for_timeout(200)
+    assert seen.page.locator("figure[data-chart=latency] details table tr").count() > 10
+
+
+def test_a_checker_of_accessibility_finds_nothing_serious(seen: Seen) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: pip install 'slabdes[test]'")
+    # A drawing is one picture, with a name and a table beside it; of what is alike the first is looked at.
+    seen.page.evaluate(
+        "document.querySelectorAll('svg *, figure:not([data-chart=latency]), details div *, table:not(:first-of-type)')"
+        ".forEach((one) => one.remove())"
+    )
+    found = axe.Axe().run(seen.page).response["violations"]
+    serious = [
+        (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
