@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "slabdes"
-LEAVES = frozenset({"activity", "ahead", "errors", "files", "folders", "printable", "signals", "units", "streams"})
-"""What shows activity, what runs ahead, errors, files, folders, printable text, signals, units and random streams import no
-room; every room may import them."""
+LEAVES = frozenset({"activity", "ahead", "errors", "files", "folders", "printable", "signals", "units", "streams", "words"})
+"""What shows activity, what runs ahead, errors, files, folders, printable text, signals, units, random streams and words of users
+import no room; every room may import them."""
 BELOW_ENGINE = frozenset({"config", "machine", "allocator", "locks", "paths", "paths.slab", "workload"})
 STUDY = frozenset({"config", "machine", "engine", "engine.reference", "engine.compiled", "results", "workload", "scan"})
 ROOMS: dict[str, frozenset[str]] = {
@@ -28,6 +28,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "signals": frozenset(),
     "units": frozenset(),
     "streams": frozenset(),
+    "words": frozenset({"errors"}),
     "config": frozenset(),
     "machine": frozenset({"config"}),
     "allocator": frozenset(),
@@ -48,7 +49,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "results": frozenset({"engine.records", "engine.event_log", "stats"}),
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
-    "measures": frozenset({"config.measures", "results", "stats"}),
+    "measures": frozenset({"results", "stats"}),
     "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.

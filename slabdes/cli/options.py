@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from slabdes.errors import InputError, shown
+from slabdes.words import share_in
 
 EXIT_CHECK = 1
 EXIT_INPUT = 2
@@ -70,8 +71,6 @@ ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)
 
 def share_of(text: str, where: str) -> float:
     """A share as people type it: 5%, 0.05. Raises InputError, which begins with `where`, for anything else."""
-    from slabdes.config.measures import share_in
-
     if (value := share_in(text)) is None:
         raise InputError(where, f"{shown(text)!r}", allowed="a share, such as 5% or 0.05")
     return value

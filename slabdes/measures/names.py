@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.config.measures import DEFAULT as DEFAULT
-from slabdes.config.measures import MEASURES as MEASURES  # handed on, as all that measures have
-from slabdes.config.measures import OF_TURNS, TIMES
-from slabdes.config.measures import RATES as RATES
-from slabdes.config.measures import RESPONSE as RESPONSE
-from slabdes.config.measures import measure_of as measure_of
 from slabdes.errors import InputError
 from slabdes.measures.estimates import Estimated, apart
 from slabdes.results import metrics, upkeep
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, Frames, Upkeep
 from slabdes.results.response import response
 from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.words import DEFAULT as DEFAULT
+from slabdes.words import MEASURES as MEASURES  # handed on, as all that measures have
+from slabdes.words import OF_TURNS, TIMES
+from slabdes.words import RATES as RATES
+from slabdes.words import RESPONSE as RESPONSE
+from slabdes.words import measure_of as measure_of
 
 if TYPE_CHECKING:
     import polars as pl

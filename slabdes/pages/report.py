@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_sheets, spread_remark
+from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
 from slabdes.answers.left_out import LEFT_OUT
 from slabdes.answers.screen import about, remarks, warnings
 from slabdes.answers.tables import View, sheets, view_of
@@ -26,7 +26,6 @@ from slabdes.measures.compare import compare
 from slabdes.pages.charts import charts_of, charts_of_both
 from slabdes.pages.script import check_installed, vega_script
 from slabdes.results.run import Run
-from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from slabdes.pages.drawing import Drawing
@@ -76,7 +75,7 @@ def comparison_page(first: Run, second: Run, folders: tuple[Path, Path]) -> str:
         charts=charts_of_both(compared, first, second),
         leading=2,
         tables=comparison_sheets(compared),
-        remarks=[spread_remark(CONFIDENCE)] if min(compared.replications) > 1 else [],
+        remarks=comparison_remarks(compared),
         sources=[source(first, names[0], "first.toml"), source(second, names[1], "second.toml")],
     )
 

@@ -39,8 +39,11 @@ def test_the_answer_comes_first_and_both_sides_are_kept_as_a_run(slabdes: Slabde
 
 
 def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) -> None:
-    told = json.loads(slabdes("compare", "e.toml", *SIDES, "--decide", "alloc.mean", "--json").out)
+    measures = ("--decide", "alloc.mean,free.mean", "--decide", "operations/s")
+    told = json.loads(slabdes("compare", "e.toml", *SIDES, *measures, "--json").out)
     assert told["outcome"] == "lower"
+    assert list(told["outcomes"]) == ["alloc_mean_ns", "free_mean_ns", "operations_per_s"]
+    assert told["outcomes"]["operations_per_s"] == "higher"
     assert told["answer"][0].startswith("limit 60 is better")
     row = next(row for row in told["measures"] if row["measure"] == "alloc_mean_ns")
     assert row["low"] <= row["difference"] <= row["high"] < 0

@@ -9,9 +9,9 @@ import pytest
 
 from slabdes.config import parse_experiment
 from slabdes.config.files import apply_settings
-from slabdes.config.measures import MEASURES, NAMES, OPERATIONS, UPKEEP, measure_of
 from slabdes.errors import InputError
 from slabdes.results import frames
+from slabdes.words import MEASURES, NAMES, OPERATIONS, UPKEEP, measure_of
 
 BASE: dict[str, Any] = {"machine": {"preset": "numa-2x4"}, "workload": {"kind": "pages"}}
 

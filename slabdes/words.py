@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Words that users type, in files and on the command line: measures by their names, and shares. Loads no library.
+
+Leaves out how measures are worked out (`measures.names`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from slabdes.errors import InputError, nearest, shown
+
+RATES: Final = ("operations_per_s", "share_waiting")
+RESPONSE: Final = "-response"
+"""After an operation's name: its times count from its arrival."""
+OPERATIONS: Final = ("alloc", "free", "section")
+UPKEEP: Final = ("reap", "slabinfo", "shrink", "drain")
+INTERRUPTS: Final = ("off", "wait")
+TIMES: Final[Mapping[str, str]] = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
+"""Of all of these, in frames by the names behind."""
+OF_TURNS: Final[Mapping[str, str]] = {**TIMES, "held": "held_ns", "lost": "lost_ns"}
+"""Of upkeep."""
+DEFAULT: Final = "operations/s"
+"""Where nobody says what matters."""
+_SHORT: Final = {DEFAULT: "operations_per_s", "waiting": "share_waiting"}
+_WHOSE: Final[Mapping[str, Mapping[str, str]]] = {
+    **dict.fromkeys((*OPERATIONS, *(f"{op}{RESPONSE}" for op in OPERATIONS)), TIMES),
+    **dict.fromkeys(UPKEEP, OF_TURNS),
+    **dict.fromkeys(INTERRUPTS, TIMES),
+}
+MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() for column in times.values()))
+"""As frames have them: rates, mean times and percentiles."""
+NAMES: Final = (*_SHORT, *(f"{who}.{time}" for who, times in _WHOSE.items() for time in times))
+"""As users have them."""
+
+
+def measure_of(name: str, where: str = "--decide") -> str:
+    """A measure by the name that users give it: `alloc.p99`, `alloc-response.p99`, `reap.mean`, `waiting`, or as in frames.
+
+    Raises InputError, which begins with `where` and says the nearest, for a name that there is not.
+    """
+    who, dot, time = name.replace(".p999", ".p99.9").partition(".")
+    found = _SHORT.get(name, f"{who}_{OF_TURNS.get(time, '')}" if dot else name)
+    if found not in MEASURES:
+        raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, NAMES)}", allowed=", ".join(NAMES))
+    return found
+
+
+def share_in(text: str) -> float | None:
+    """A share as people type it, 5% or 0.05; None for anything else, and for what is not from 0 on and below 1."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1 else None
