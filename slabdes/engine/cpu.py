@@ -170,8 +170,8 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         """First touches of objects and of descriptors."""
         return self.first_touch_time + self.descriptor_read_time
 
-    def _accounts(self) -> tuple[int, ...]:
-        """In the order of Spent."""
+    def accounts(self) -> tuple[int, ...]:
+        """Where time went so far, in the order of Spent."""
         return (
             self.lock_wait,
             self.handoff_time,
@@ -186,7 +186,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
 
     def remember_accounts(self) -> None:
         """From here on, what the accounts grow by belongs to something new."""
-        self.was.append(self._accounts())
+        self.was.append(self.accounts())
 
     def account_for(self, path: Path) -> int:
         """What the accounts have grown by since they were last remembered belongs to a path; what first touches are of it."""
@@ -197,7 +197,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         return grown[_FIRST_TOUCH]
 
     def _grown(self) -> list[int]:
-        return [now - was for now, was in zip(self._accounts(), self.was.pop(), strict=True)]
+        return [now - was for now, was in zip(self.accounts(), self.was.pop(), strict=True)]
 
     def account_for_interrupt(self, began: int) -> None:
         """The growth belongs to a handler that began at `began`: to what it interrupted, all its time is `interrupts`."""

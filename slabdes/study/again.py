@@ -13,11 +13,13 @@ from typing import Any
 
 from slabdes.config import Experiment, apply_settings, expand, load_experiment, parse_experiment
 from slabdes.engine.event_log import EventLog, Logged, Sink
+from slabdes.engine.story import Told
 from slabdes.engine.watch import Watch, Watched
 from slabdes.errors import InputError, tell
 from slabdes.files import is_folder
 from slabdes.results.event_log import LOG, log_parts
 from slabdes.results.folder import read_manifest
+from slabdes.results.text import numbers_text
 from slabdes.study.engines import ENGINES, engine_of, prepare_engines, that_can_run
 from slabdes.study.inputs import Inputs
 from slabdes.study.plan import PlannedPoint, plan_with
@@ -82,8 +84,18 @@ def again(where: Path, settings: Sequence[str], point: int | None, replication: 
     if read is not None:
         _check_unchanged(where, one, read)
     (planned,) = plan_with(one, spools, phase, str(where))
-    name = f"{where.resolve().name.removesuffix('.toml')}, point {number}, replication {replication}"
-    return Again(name, planned, number, replication, log)
+    return Again(_name(where, number, replication), planned, number, replication, log)
+
+
+def again_of(experiment: Experiment, where: Path, point: int | None, replication: int, spools: Spools, phase: Phase) -> Again:
+    """A replication of an experiment that stands in no file of its own: `where` is what it is about."""
+    number, one = _point(experiment, point)
+    (planned,) = plan_with(one, spools, phase, str(where))
+    return Again(_name(where, number, replication), planned, number, replication, None)
+
+
+def _name(where: Path, point: int, replication: int) -> str:
+    return f"{where.resolve().name.removesuffix('.toml')}, point {point}, replication {replication}"
 
 
 def _point(experiment: Experiment, point: int | None) -> tuple[int, Experiment]:
@@ -162,6 +174,18 @@ def watched(one: Again, watch: Watch, phase: Phase) -> Watched:
     planned = one.planned
     told = _progress(phase, "running to the window", planned.operations)
     return run_watched(planned.experiment, planned.machine, planned.workload(one.replication), one.replication, watch, told)
+
+
+def told(one: Again, first: int, cpu: int | None, phase: Phase) -> list[Told]:
+    """The first operations of a replication, of all CPUs or of one, step by step. Raises InputError for a CPU that does none."""
+    from slabdes.engine.reference.story import tell as tell_story
+
+    planned = one.planned
+    workload = planned.workload(one.replication)
+    if cpu is not None and cpu not in workload.programs:
+        raise InputError("--cpu", f"CPU {cpu} does nothing in {one.name}", allowed=numbers_text(sorted(workload.programs)))
+    progress = _progress(phase, "running", planned.operations)
+    return tell_story(planned.experiment, planned.machine, workload, one.replication, first, cpu, progress)
 
 
 def _progress(phase: Phase, what: str, operations: int) -> Callable[[int], None]:

@@ -24,6 +24,7 @@ def set_up(
     replication: int = 0,
     progress: Progress | None = None,
     kernel_of: type[TimedKernel] = TimedKernel,
+    run_of: type[Run] = Run,
 ) -> Run:
     """One replication, ready to live: nothing has happened yet."""
     state = build_state(experiment, machine, workload.caches, replication)
@@ -32,7 +33,7 @@ def set_up(
     kernel.locks = make_locks(state, kernel.lines, kernel.version)
     section_lock = len(kernel.locks) - 1
     kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))
-    run = Run(kernel, workload, section_lock, progress, debug=experiment.debug)
+    run = run_of(kernel, workload, section_lock, progress, debug=experiment.debug)
     run.start(make_cpus(experiment, machine, workload, replication))
     return run
 

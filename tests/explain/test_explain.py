@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What explain tells is what the engine does, to the picosecond, and reads as the kernel's branches stand."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slabdes.config import load_experiment, parse_experiment
+from slabdes.engine.event_log import EventLog, Logged
+from slabdes.engine.reference.run import run_reference
+from slabdes.engine.reference.story import tell
+from slabdes.engine.story import Told
+from slabdes.explain.text import WIDTH, lines
+from slabdes.paths.outcome import Path as How
+from slabdes.paths.slab.notes import SlabNotes
+from slabdes.paths.slab.words import WORDS
+from slabdes.study.plan import PlannedPoint, plan
+from tests.commands import SMALL, Slabdes, runner, said_in_one_line
+
+HERE = Path(__file__).parent
+REMOTE: dict[str, Any] = {
+    "machine": {"preset": "numa-2x4", "memory_mib": 2},
+    "cache": [{"name": "a", "size": 256, "limit": 6, "batchcount": 3}, {"name": "b", "size": 1024}],
+    "workload": {"kind": "producer_consumer", "objects": 60, "window": 20},
+}
+
+
+def planned(raw: dict[str, Any], folder: Path) -> PlannedPoint:
+    (point,) = plan(parse_experiment(raw, "test"), folder)
+    return point
+
+
+def stories(point: PlannedPoint, first: int, cpu: int | None = None) -> list[Told]:
+    return tell(point.experiment, point.machine, point.workload(0), 0, first, cpu)
+
+
+def text_of(told: list[Told]) -> str:
+    return "\n\n".join("\n".join(lines(one)) for one in told) + "\n"
+
+
+@pytest.fixture(scope="module")
+def story() -> list[Told]:
+    (point,) = plan(load_experiment(HERE / "story.toml"), HERE)
+    return stories(point, 40)
+
+
+def test_the_first_forty_operations_of_a_story_read_as_they_are_kept(story: list[Told]) -> None:
+    assert text_of(story) == (HERE / "story.txt").read_text(encoding="utf-8")
+    assert all(len(line) <= WIDTH for line in text_of(story).splitlines())
+
+
+def test_a_story_has_every_branch_that_a_refill_can_take(story: list[Told]) -> None:
+    paths = {one.path for one in story}
+    assert {How.GROW, How.HIT, How.PARTIAL, How.SHARED, How.FREE_HIT, How.FLUSH_SHARED} <= paths
+    grown = next(one for one in story if one.path is How.GROW and one.cpu == 1)
+    kinds = [step.kind for step in grown.steps]
+    order = ["note_miss", "lock REFILL", "note_no_more_slabs", "unlock", "lock COLOUR", "irqs", "note_pages", "note_slab_made"]
+    order += ["irqs", "lock GROW", "note_inserted", "unlock", "lock REFILL", "note_taken", "end"]
+    places = iter(kinds)
+    assert all(kind in places for kind in order)  # in this order, with others between
+    assert next(step for step in grown.steps[kinds.index("note_inserted") :] if step.kind == "lock REFILL").words.startswith(
+        "goto retry"
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"allocator": "6.1", "noaliencache": True},
+        {"interrupts": {"mean_ns": 1_500, "objects": 2, "keep": 3}, "lock": {"discipline": "tas"}},
+        {"workload": {"kind": "critical_section", "operations": 20, "think_ns": 100, "hold_ns": 50}},
+        {"workload": {"kind": "burst", "objects": 40, "bulk": 8}},
+    ],
+    ids=["remote frees", "6.1", "interrupts", "sections", "bulk"],
+)
+def test_telling_changes_no_operation_and_its_steps_add_up(more: dict[str, Any], tmp_path: Path) -> None:
+    point = planned(REMOTE | more, tmp_path)
+    rows: list[list[int]] = []
+    log = EventLog(lambda kind, some: rows.extend(some.tolist()) if kind is Logged.OPERATIONS else None)
+    run_reference(point.experiment, point.machine, point.workload(0), 0, None, log)
+    told = stories(point, 10_000)
+    assert sorted((one.cpu, one.start, one.end, int(one.path)) for one in told) == sorted((*row[:3], row[4]) for row in rows)
+    for one in told:
+        assert sum(sum(step.took.values()) for step in one.steps) + one.drawn == one.end - one.start
+        drawn_from = sum(step.took.get(part, 0) for step in one.steps for part in ("work", "pages"))
+        assert abs(one.drawn) <= 0.7 * drawn_from + 10  # a sibling thread takes two thirds more, jitter 15 %
+        assert "".join(lines(one)).isprintable()
+
+
+def test_the_operations_of_one_cpu_are_those_of_all_that_it_does(story: list[Told]) -> None:
+    (point,) = plan(load_experiment(HERE / "story.toml"), HERE)
+    alone = stories(point, 5, cpu=1)
+    assert alone == [one for one in story if one.cpu == 1][:5]
+    assert [one.number for one in alone] == [0, 1, 2, 3, 4]
+
+
+def test_every_note_of_the_paths_has_words() -> None:
+    assert set(WORDS) == {name for name in vars(SlabNotes) if name.startswith("note_")}
+
+
+@pytest.fixture
+def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Slabdes:
+    monkeypatch.chdir(tmp_path)
+    Path("e.toml").write_text(SMALL.replace("150", "20"), encoding="utf-8")
+    return runner(monkeypatch, capsys)
+
+
+def test_the_command_goes_on_and_back_and_beyond(slabdes: Slabdes, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = slabdes("explain", "e.toml", "--first", "4")
+    assert whole.code == 0 and whole.out.startswith("CPU 0, operation 0: alloc grow of size-256, from ")
+    operations = whole.out.rstrip("\n").split("\n\n")
+    assert len(operations) == 4
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nb\n4\n\nwhat\nq\n"))
+    walked = slabdes("explain", "e.toml", "--first", "4", "--step").out
+    assert [number for number, one in enumerate(operations) if one in walked] == [0, 1, 3]
+    assert [part.partition(" ")[0] for part in walked.split("\n-- ")[1:]] == ["1", "2", "1", "4", "5", "5"]
+    assert walked.count(operations[0]) == 2 and "of 8 -- Enter" in walked
+    told = json.loads(slabdes("explain", "e.toml", "--first", "4", "--json").out)
+    assert [one["cpu"] for one in told] == [int(one.split(",")[0].split()[1]) for one in operations]
+
+
+def test_a_cpu_that_does_nothing_is_told_and_those_that_do(slabdes: Slabdes) -> None:
+    assert "--cpu: CPU 3 does nothing in e, point 0, replication 0" in said_in_one_line(
+        slabdes("explain", "e.toml", "--cpu", "3")
+    )
+    assert "no such file" in said_in_one_line(slabdes("explain", "nothing")).lower()
