@@ -55,7 +55,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     with api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         opened = Seen(browser.new_page())
-        opened.page.goto(path.as_uri())
+        opened.page.goto(path.as_uri(), timeout=WAIT_MS)
         opened.page.wait_for_function(DRAWN, timeout=WAIT_MS)
         yield opened
         browser.close()
