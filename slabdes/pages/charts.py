@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Final
 from slabdes.answers.comparison import pair_name
 from slabdes.charts.chart import Chart
 from slabdes.charts.latency import latency
+from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
 from slabdes.charts.overlay import overlay, ratios
+from slabdes.charts.queues import Log, all_of, log_of
 from slabdes.charts.response import loads, response
 from slabdes.charts.scaling import scaling
 from slabdes.charts.tails import interrupts, tails
 from slabdes.charts.time_shares import time_shares
+from slabdes.charts.traffic import traffic
 from slabdes.charts.upkeep import upkeep
+from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
 from slabdes.results.metrics import spread
 from slabdes.results.run import Run
@@ -28,9 +32,12 @@ MOST_PAIRS: Final = 12
 """Pairs of points whose curves are on the page of two runs (assumed: a megabyte)."""
 
 
-def charts_of(run: Run, folder: Path) -> Iterator[tuple[Chart, Drawing]]:
-    """Every chart of a run that has anything to draw, with its drawing. `folder` is where the run lies, with its log."""
-    yield from _drawn(_made(run, folder))
+def charts_of(run: Run, folder: Path, point: int) -> Iterator[tuple[Chart, Drawing]]:
+    """Every chart of a run that has anything to draw, with its drawing.
+
+    `folder` is where the run lies, with its log; `point` is the one of which a log is looked at.
+    """
+    yield from _drawn(_made(run, folder, point))
 
 
 def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tuple[Chart, Drawing]]:
@@ -53,7 +60,7 @@ def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
             yield chart, DRAWINGS[chart.name](chart)
 
 
-def _made(run: Run, _folder: Path) -> Iterator[Chart]:
+def _made(run: Run, folder: Path, point: int) -> Iterator[Chart]:
     frames = run.frames
     several = frames.points.height > 1
     if several and frames.points["cpus"].n_unique() > 1:
@@ -68,7 +75,20 @@ def _made(run: Run, _folder: Path) -> Iterator[Chart]:
         yield response(frames)
         yield loads(frames)
     yield time_shares(frames)
+    yield waits(frames)
     yield nodes(frames)
+    if log := log_of(frames, folder, point):
+        yield from all_of(log)
+        yield from _machine(run, log, point)
+    yield memory(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
     yield upkeep(frames)
+
+
+def _machine(run: Run, log: Log, point: int) -> Iterator[Chart]:
+    """The machine of a point with what goes between its nodes, if it has several and is known."""
+    (name,) = run.points.filter(point=point)["machine"].to_list()
+    layout = run.manifest.machines.get(name, {}).get("layout")
+    if layout is not None and len(layout["nodes"]) > 1 and {node["node"] for node in layout["nodes"]} >= {*log.nodes.values()}:
+        yield traffic(log, layout)

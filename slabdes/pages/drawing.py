@@ -155,6 +155,11 @@ def time_axis(title: str, **more: Any) -> Any:
     return _log_axis(title, _TIME_LABEL, **more)
 
 
+def plain_time_axis(title: str) -> Any:
+    """A linear axis of times in ns, told with their units."""
+    return alt.Axis(title=title, labelExpr=_TIME_LABEL, labelOverlap=True, tickCount=8)
+
+
 def share_axis(title: str, **more: Any) -> Any:
     """A logarithmic axis of shares, told in per cent."""
     return _log_axis(title, _SHARE_LABEL, **more)

@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from slabdes.charts.chart import Chart
-from slabdes.pages import curves, locks, sweeps
+from slabdes.pages import curves, locks, logs, structure, sweeps
 from slabdes.pages.drawing import Drawing
 
-DRAWINGS: Final[Mapping[str, Callable[[Chart], Drawing]]] = {**curves.DRAWINGS, **sweeps.DRAWINGS, **locks.DRAWINGS}
+DRAWINGS: Final[Mapping[str, Callable[[Chart], Drawing]]] = {
+    **curves.DRAWINGS,
+    **sweeps.DRAWINGS,
+    **locks.DRAWINGS,
+    **structure.DRAWINGS,
+    **logs.DRAWINGS,
+}
 """By the chart's name."""

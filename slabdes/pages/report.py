@@ -54,7 +54,7 @@ def run_page(run: Run, folder: Path) -> str:
         about=about(run),
         answer=answer(view),
         warnings=warnings(run),
-        charts=charts_of(run, folder),
+        charts=charts_of(run, folder, view.most_waiting()),
         leading=1,
         tables=sheets(view),
         remarks=_remarks(view, folder),

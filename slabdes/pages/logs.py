@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Draws for browsers what an event log shows of locks: queues over time, the longest convoy, hand-overs from CPU to CPU.
+
+Leaves out the figures themselves (`charts.queues`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import altair as alt
+
+from slabdes.charts.chart import Chart
+from slabdes.charts.queues import HOLDS, WAITS
+from slabdes.pages.drawing import COLOURS, Drawing, choice, drawing, named, plain_time_axis, time_of
+
+_ROW: Final = 22
+"""Height of a row of a heat map, pixels."""
+_DARK: Final = "var(--wait)"
+
+
+def queues(chart: Chart) -> Drawing:
+    """A heat map: a row a lock, time along x, the darker the more wait."""
+    frame = chart.frame
+    most = max(frame["mean"].to_list(), default=1.0)
+    rows = alt.Chart(named(chart.name)).transform_calculate(
+        From=time_of("start_ns"), To=time_of("end_ns"), Mean="format(datum.mean, '.2f')"
+    )
+    shade = alt.FillOpacity(
+        "mean:Q", scale=alt.Scale(domain=[0, most or 1.0], range=[0.03, 1]), legend=alt.Legend(title="CPUs that wait")
+    )
+    marks = rows.mark_rect(color=_DARK, stroke=None).encode(
+        alt.X("start_ns:Q", axis=plain_time_axis("simulated time"), scale=alt.Scale(nice=False)),
+        alt.X2("end_ns:Q"),
+        alt.Y("lock:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+        fillOpacity=shade,
+        tooltip=[
+            "lock:N",
+            "From:N",
+            "To:N",
+            alt.Tooltip("Mean:N", title="wait, mean"),
+            alt.Tooltip("most:Q", title="wait, most"),
+        ],
+    )
+    return drawing(marks, height=max(60, _ROW * frame["lock"].n_unique()))
+
+
+def queue(chart: Chart) -> Drawing:
+    """A line of the lock that is chosen, and above it the most that waited at once."""
+    choices = [choice("lock", "lock", chart.frame["lock"].unique(maintain_order=True))]
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter("datum.lock == lock")
+        .transform_calculate(From=time_of("start_ns"), Mean="format(datum.mean, '.2f')")
+    )
+    x = alt.X("start_ns:Q", axis=plain_time_axis("simulated time"), scale=alt.Scale(nice=False))
+    tip = ["From:N", alt.Tooltip("Mean:N", title="wait, mean"), alt.Tooltip("most:Q", title="wait, most")]
+    most = (
+        rows.transform_filter("most")
+        .mark_line(interpolate="step-after", strokeDash=[2, 2], color=COLOURS[2])
+        .encode(x, alt.Y("most:Q"))
+    )
+    mean = rows.mark_area(interpolate="step-after", opacity=0.5, line=True, color=COLOURS[1])
+    hover = rows.mark_point(size=80, opacity=0, filled=True)
+    y = alt.Y("mean:Q", title="CPUs that wait")
+    return drawing(
+        alt.layer(mean.encode(x, y), most, hover.encode(x, y, tooltip=tip)), choices, [("most", "the most at once (dashed)")]
+    )
+
+
+def convoy(chart: Chart) -> Drawing:
+    """A Gantt chart: a line a hold, in the order of holding."""
+    frame = chart.frame
+    rows = alt.Chart(named(chart.name)).transform_calculate(
+        Who="'CPU ' + datum.cpu + ', node ' + datum.node", Took="datum.end - datum.start", Time=time_of("end - datum.start")
+    )
+    x = alt.X("start:Q", axis=plain_time_axis("simulated time, from the first that asks"), scale=alt.Scale(nice=False))
+    y = alt.Y("place:O", title=None, axis=alt.Axis(labels=False, ticks=False))
+    whats = [WAITS, HOLDS]
+    legend = alt.Legend(title=None, symbolType="square")
+    colour = alt.Color("what:N", scale=alt.Scale(domain=whats, range=["var(--faint)", COLOURS[1]]), legend=legend)
+    tip = [
+        "Who:N",
+        "what:N",
+        alt.Tooltip("Took:Q", title="ns", format=".4~r"),
+        alt.Tooltip("crossed:N", title="from another node"),
+    ]
+    bars = rows.mark_bar(stroke="var(--soft)", strokeWidth=0.5).encode(x, alt.X2("end:Q"), y, color=colour, tooltip=tip)
+    holds = rows.transform_filter(f"datum.what == '{HOLDS}'")
+    marks = holds.transform_filter("datum.crossed").mark_point(shape="diamond", filled=True, size=50, opacity=1, color=COLOURS[2])
+    words = holds.mark_text(align="left", dx=4, fontSize=10).encode(alt.X("end:Q"), y, text="Who:N")
+    return drawing(alt.layer(bars, marks.encode(x, y), words), height=max(80, 15 * frame["place"].n_unique()))
+
+
+def transfers(chart: Chart) -> Drawing:
+    """A heat map: from the CPU (or node) of a row to that of a column."""
+    rows = alt.Chart(named(chart.name)).transform_calculate(Share="format(datum.share * 100, '.3~r') + ' %'")
+    most = max(chart.frame["count"].to_list(), default=1)
+    size = max(160, min(480, 14 * chart.frame["giver"].n_unique()))
+    unit = chart.along
+    order = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
+    marks = rows.mark_rect(color=_DARK).encode(
+        alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        alt.Y("giver:O", title=f"from {unit}", sort=order, axis=alt.Axis(labelOverlap=True)),
+        fillOpacity=alt.FillOpacity(
+            "count:Q", scale=alt.Scale(domain=[0, most], range=[0.05, 1]), legend=alt.Legend(title="times")
+        ),
+        tooltip=[
+            alt.Tooltip("giver:O", title=f"from {unit}"),
+            alt.Tooltip("taker:O", title=f"to {unit}"),
+            alt.Tooltip("count:Q", title="times"),
+            alt.Tooltip("Share:N", title="of all"),
+        ],
+    )
+    return drawing(marks, height=size)
+
+
+DRAWINGS: Final = {"queues": queues, "queue": queue, "convoy": convoy, "transfers": transfers}
+"""By the chart's name."""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Charts of locks, waits and memory: parts add up to wholes, names are those of the records, and nothing gives no rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from example import example_frames
+
+from slabdes.charts.memory import LISTS, OBJECTS, memory
+from slabdes.charts.queues import HOLDS, MOST_CPUS, WAITS, Log, all_of, convoy, log_of, queues, transfers
+from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK, scaling
+from slabdes.charts.traffic import LINK, NODE, traffic
+from slabdes.charts.waits import waits
+from slabdes.results.contention import waits_for
+
+FRAMES = example_frames((4,))
+SWEEP = example_frames((1, 2, 4, 8), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
+NODES = 2
+
+
+def log_with(rows: list[tuple[int, int, int, int, int]]) -> Log:
+    schema = ["lock", "cpu", "asked_ps", "granted_ps", "released_ps"]
+    return Log(FRAMES, pl.DataFrame(rows, schema=schema, orient="row"), 0)
+
+
+LOG = log_with([(0, 0, 0, 0, 1_000), (0, 3, 200, 1_000, 1_500), (0, 1, 400, 1_500, 2_000)])
+"""Handed from CPU 0 on node 0 to CPU 3 on node 1, and back to CPU 1 on node 0."""
+
+
+def test_arrows_and_rings_of_who_waits_have_all_of_the_time_lost_and_functions_a_place_each() -> None:
+    rows = waits(FRAMES).frame
+    pairs = rows.filter(pl.col("what") != "function")
+    assert pairs["share"].sum() == pytest.approx(1.0)
+    assert pairs["lost_ns"].sum() == pytest.approx(waits_for(FRAMES)["lost_ns"].sum())
+    names = rows.filter(pl.col("what") == "function")
+    assert names.select("x", "y").n_unique() == names.height == len({*pairs["waiter"], *pairs["holder"]})
+    assert waits(example_frames(contention=False)).frame.height == 0
+
+
+def test_the_places_of_objects_and_the_lists_of_slabs_are_each_a_whole() -> None:
+    rows = memory(SWEEP).frame
+    assert set(rows["unit"].to_list()) == {OBJECTS, LISTS}
+    for share in rows.group_by("setting", "cache", "node", "unit").agg(pl.col("share").sum())["share"].to_list():
+        assert share == pytest.approx(1.0)
+
+
+def test_a_convoy_marks_hand_offs_from_another_node() -> None:
+    rows = convoy(LOG).frame
+    held = rows.filter(pl.col("what") == HOLDS)
+    assert held.select("cpu", "node", "crossed").rows() == [(0, 0, False), (3, 1, True), (1, 0, True)]
+    assert rows.filter(pl.col("what") == WAITS)["start"].to_list() == [0.2, 0.4]
+
+
+def test_the_charts_of_a_log_name_locks_as_records_do_and_have_no_rows_of_nothing() -> None:
+    assert set(queues(LOG).frame["lock"].to_list()) == {FRAMES.locks["lock"][0]}
+    assert [chart.frame.height for chart in all_of(Log(FRAMES, LOG.holds.clear(), 0))] == [0, 0, 0, 0]
+    assert log_of(FRAMES, Path("no/such/folder"), 0) is None
+
+
+def test_of_more_cpus_than_have_a_row_each_nodes_have_one() -> None:
+    chain = [(0, cpu, 10 * cpu, 10 * cpu, 10 * cpu + 5) for cpu in range(MOST_CPUS + 2)]
+    log = log_with(chain)
+    log.nodes = {cpu: cpu % NODES for cpu in range(MOST_CPUS + 2)}
+    chart = transfers(log)
+    assert chart.along == "node"
+    assert set(chart.frame.select("giver", "taker").rows()) == {(0, 1), (1, 0)}
+    assert chart.frame["share"].sum() == pytest.approx(1.0)
+    assert transfers(LOG).along == "CPU"
+
+
+def test_the_machine_has_a_line_where_locks_crossed_and_a_circle_a_node() -> None:
+    layout = {"name": "two", "nodes": [{"node": node, "x": float(node), "y": 0.0} for node in range(NODES)]}
+    rows = traffic(LOG, layout).frame
+    assert rows.filter(pl.col("what") == LINK).select("name", "count").rows() == [("node 0 and node 1", 2)]
+    assert rows.filter(pl.col("what") == NODE)["share"].to_list() == [0.0, 0.0]
+
+
+def test_a_line_by_cpus_has_its_points_the_ideal_and_a_law_with_a_peak_within_it_if_any() -> None:
+    rows = scaling(SWEEP).frame
+    for line in rows.partition_by("line"):
+        kinds = line["kind"].to_list()
+        assert kinds.count(MEASURED) == 2 * 4
+        assert kinds.count(IDEAL) == kinds.count(LAW) > 10
+        assert kinds.count(PEAK) <= 1
+        ideal = line.filter(pl.col("kind") == IDEAL)
+        assert ideal["value"][-1] / ideal["value"][0] == pytest.approx(8.0)
