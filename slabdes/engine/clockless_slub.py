@@ -99,13 +99,14 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
         return numbers
 
     def flush_each_cpu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
-        used = [other.number for other in self.cpus if pcs_used(self, cache, other.number)]
+        used = [other.number for other in self.cpus if pcs_used(self, other, cache)]
         for number in self.in_turn(used):
             yield from pcs_flush_all(self, self.cpus[number], cache)
 
     def flush_each_rcu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
         for number in self.in_turn([other.number for other in self.cpus]):
-            yield from flush_rcu_sheaf(self, self.cpus[number], cache)
+            flush_rcu_sheaf(self, self.cpus[number], cache)
+        yield from ()
 
     def end_grace_period(self, order: Sequence[int] = ()) -> Waits[None]:
         """Run all callbacks; `order` gives their places in the order in which they were queued, those not named come last."""

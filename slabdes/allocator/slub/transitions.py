@@ -100,10 +100,10 @@ def reverse_chain(words: MutableSequence[int], slab: Slab, head: int, nr: int) -
     return before
 
 
-def detach_group(words: MutableSequence[int], slabs: Sequence[Slab], at: int, size: int) -> tuple[int, int]:
-    """Chain the last of `size` objects and those of its slab found near it; how many stay in the array, and the chain's head.
+def detach_group(words: MutableSequence[int], slabs: Sequence[Slab], at: int, size: int) -> int:
+    """Chain the last of `size` objects and those of its slab found near it; how many objects are left before them.
 
-    The chain ends in the last object. Objects that stay move to the front (build_detached_freelist).
+    The chain begins with the first that is left no more and ends in what was the last (build_detached_freelist).
     """
     size -= 1
     last = words[at + size]
@@ -124,7 +124,7 @@ def detach_group(words: MutableSequence[int], slabs: Sequence[Slab], at: int, si
             words[at + left] = obj
         else:
             misses += 1
-    return left, head
+    return left
 
 
 def partition_remote(words: MutableSequence[int], slabs: Sequence[Slab], at: int, size: int, node: int) -> int:

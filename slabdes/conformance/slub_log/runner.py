@@ -249,7 +249,7 @@ class LogRunner:
             yield self._refill_sheaf(cpu, handle, self._count(rest[1]))
         else:
             for _object in range(self._count(rest[1])):
-                obj = kmem_cache_alloc_from_sheaf(self.kernel, self.sheaves[handle])
+                obj = kmem_cache_alloc_from_sheaf(self.kernel, cpu, self.sheaves[handle])
                 self.objects.append(obj)
                 yield f"PA cpu={cpu.number} sheaf={handle} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
 

@@ -93,7 +93,8 @@ def free_array(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: in
     """Free the `size` objects from `at` on in `words`, group by group (__kmem_cache_free_bulk)."""
     while size:
         last = k.state.words[at + size - 1]
-        left, head = detach_group(k.state.words, k.state.slabs, at, size)
+        left = detach_group(k.state.words, k.state.slabs, at, size)
+        head = obj_to_index(k.state.words[at + left])
         yield from slab_free(k, cpu, cache, virt_to_slab(last), head, obj_to_index(last), size - left)
         size = left
 
@@ -102,7 +103,8 @@ def free_array_hooked(k: SlubKernel[Cpu], cpu: Cpu, at: int, size: int) -> Waits
     """The same through the free hook, which turns each group round, and counts; objects may be of any cache (do_slab_free)."""
     while size:
         last = k.state.words[at + size - 1]
-        left, head = detach_group(k.state.words, k.state.slabs, at, size)
+        left = detach_group(k.state.words, k.state.slabs, at, size)
+        head = obj_to_index(k.state.words[at + left])
         number = virt_to_slab(last)
         cache = k.state.caches[k.state.slabs[number].cache]
         reverse_chain(k.state.words, k.state.slabs[number], head, size - left)

@@ -77,7 +77,7 @@ def _free_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> 
     free_empty_sheaf(k, cpu, cache, number)
 
 
-def kmem_cache_alloc_from_sheaf(k: SlubKernel[Cpu], number: int) -> int:
+def kmem_cache_alloc_from_sheaf(k: SlubKernel[Cpu], cpu: Cpu, number: int) -> int:
     """A prefilled sheaf's top object, or NO_OBJECT when it is empty: no lock, no counter."""
     sheaf = k.state.sheaves[number]
     return sheaf_pop(k.state.words, sheaf) if sheaf.size else NO_OBJECT

@@ -101,11 +101,10 @@ def kvfree_rcu_bulk(k: SlubKernel[Cpu], cpu: Cpu, at: int, size: int) -> Waits[N
     yield from free_array_hooked(k, cpu, at, size)
 
 
-def flush_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
-    """A CPU's turn to hand its RCU sheaf over, however full (flush_rcu_sheaf)."""
+def flush_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> None:
+    """A CPU's turn to hand its RCU sheaf over, however full."""
     k.note_turn(cpu)
     detach_rcu_sheaf(k, cpu, cache)
-    yield from ()
 
 
 def detach_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> None:

@@ -30,9 +30,9 @@ def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[i
     return int(left)
 
 
-def pcs_used(k: SlubKernel[Cpu], cache: KmemCache, number: int) -> bool:
-    """Whether CPU `number` has to flush anything (has_pcs_used)."""
-    pcs = cache.cpu_sheaves[number]
+def pcs_used(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> bool:
+    """Whether a CPU has to flush anything (has_pcs_used)."""
+    pcs = cache.cpu_sheaves[cpu.number]
     if not cache.sheaf_capacity:
         return False
     return pcs.spare != NO_SHEAF or pcs.rcu != NO_SHEAF or bool(k.state.sheaves[pcs.main].size)

@@ -163,7 +163,7 @@ class SlubMachine(RuleBasedStateMachine):
             return
         sheaf = self.sheaves.pop(which % len(self.sheaves))
         for _object in range(2):
-            self.gained(kmem_cache_alloc_from_sheaf(self.kernel, sheaf))
+            self.gained(kmem_cache_alloc_from_sheaf(self.kernel, self.cpu(cpu), sheaf))
         if which % 3:
             other = self.kernel.finish(kmem_cache_refill_sheaf(self.kernel, self.cpu(cpu), self.cache, 0, sheaf, size))
             self.sheaves.append(sheaf if other == NO_SHEAF else other)

@@ -20,7 +20,7 @@ from slabdes.allocator.slub.transitions import (
     reverse_chain,
     sort_partial,
 )
-from slabdes.allocator.state import BUFCTL_END, NOBODY, object_number
+from slabdes.allocator.state import BUFCTL_END, NOBODY, obj_to_index, object_number
 from slabdes.errors import CheckFailed
 
 
@@ -64,9 +64,9 @@ def test_a_run_of_one_slab_freed_in_the_order_of_the_array_is_handed_out_in_that
 ) -> None:
     slab = made(state, cache, cache.num)
     at = array(state, *(object_number(slab, objnr) for objnr in (4, 9, 2)))
-    left, head = detach_group(state.words, state.slabs, at, 3)
-    assert (left, chain(state, slab, head)) == (0, [4, 9, 2])
-    put_group(state.words, state.slabs[slab], head, 2, 3)
+    assert detach_group(state.words, state.slabs, at, 3) == 0
+    assert chain(state, slab, 4) == [4, 9, 2]
+    put_group(state.words, state.slabs[slab], 4, 2, 3)
     assert chain(state, slab, state.slabs[slab].free) == [4, 9, 2]
 
 
@@ -75,8 +75,9 @@ def test_a_group_looks_over_two_objects_of_other_slabs_and_stops_at_the_third(st
     # From the end: a8 begins, a7 joins, b1 and b2 are missed, a6 joins, b3 is the third miss: a5 stays.
     objects = [(a, 5), (b, 3), (a, 6), (b, 2), (b, 1), (a, 7), (a, 8)]
     at = array(state, *(object_number(*pair) for pair in objects))
-    left, head = detach_group(state.words, state.slabs, at, len(objects))
-    assert chain(state, a, head) == [6, 7, 8]
+    left = detach_group(state.words, state.slabs, at, len(objects))
+    assert [obj_to_index(obj) for obj in state.words[at + left : at + len(objects)]] == [6, 7, 8]
+    assert chain(state, a, 6) == [6, 7, 8]
     # a6's place was taken by the last that is not grouped: b1.
     assert state.words[at : at + left] == [object_number(*pair) for pair in ((a, 5), (b, 3), (b, 1), (b, 2))]
 
@@ -84,8 +85,8 @@ def test_a_group_looks_over_two_objects_of_other_slabs_and_stops_at_the_third(st
 def test_the_free_hook_turns_a_group_round(state: SlubState, cache: KmemCache) -> None:
     slab = made(state, cache, cache.num)
     at = array(state, *(object_number(slab, objnr) for objnr in (4, 9, 2)))
-    _left, head = detach_group(state.words, state.slabs, at, 3)
-    assert chain(state, slab, reverse_chain(state.words, state.slabs[slab], head, 3)) == [2, 9, 4]
+    assert detach_group(state.words, state.slabs, at, 3) == 0
+    assert chain(state, slab, reverse_chain(state.words, state.slabs[slab], 4, 3)) == [2, 9, 4]
 
 
 def test_objects_of_other_nodes_are_swapped_to_the_front(state: SlubState, cache: KmemCache) -> None:
