@@ -32,16 +32,18 @@ ROOMS: dict[str, frozenset[str]] = {
     "config": frozenset(),
     "machine": frozenset({"config"}),
     "allocator": frozenset(),
+    "allocator.slub": frozenset({"allocator"}),
     "locks": frozenset(),
     # What every allocator's paths share knows none of them.
     "paths": frozenset({"allocator", "machine.costs"}),
     "paths.slab": frozenset({"paths", "allocator"}),
+    "paths.slub": frozenset({"paths", "allocator", "allocator.slub"}),
     # Knows no allocator and no engine.
     "lowering": frozenset(),
     "workload": frozenset({"config", "machine.topology", "allocator.gfp"}),
     "dumps": frozenset({"allocator", "workload"}),
     # What engines share knows none of them, and they know neither each other nor what is proved of them.
-    "engine": BELOW_ENGINE | {"dumps"},
+    "engine": BELOW_ENGINE | {"dumps", "allocator.slub", "paths.slub"},
     "engine.reference": BELOW_ENGINE | {"engine"},
     "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
     # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
@@ -54,7 +56,19 @@ ROOMS: dict[str, frozenset[str]] = {
     "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
-        {"config", "allocator", "paths", "paths.slab", "workload", "dumps", "engine.clockless", "engine.compiled"}
+        {
+            "config",
+            "allocator",
+            "allocator.slub",
+            "paths",
+            "paths.slab",
+            "paths.slub",
+            "workload",
+            "dumps",
+            "engine.clockless",
+            "engine.clockless_slub",
+            "engine.compiled",
+        }
     ),
     "validation": frozenset({"config", "machine", "engine.records", "engine.compiled", "results", "stats", "study"}),
     "schemas": frozenset({"config", "machine"}),
@@ -116,7 +130,7 @@ ONLY_IN = {
     "SALib": "study.sensitivity",
 }
 """Libraries that have one user."""
-PLAIN = ("allocator", "errors", "lowering", "printable", "units")
+PLAIN = ("allocator", "allocator.slub", "errors", "lowering", "printable", "units")
 """Rooms that import nothing but Python itself: engines compile the allocator."""
 
 
@@ -254,6 +268,9 @@ def test_the_table_has_no_way_back() -> None:
         ("slabdes.paths.kernel", "from slabdes.paths.slab.kernel import SlabCpu"),
         ("slabdes.paths.kernel", "from slabdes.engine.cpu import TimedCpu"),
         ("slabdes.paths.slab.alloc", "from slabdes.engine.records import Path"),
+        ("slabdes.paths.slab.alloc", "from slabdes.paths.slub.alloc import refill_sheaf"),
+        ("slabdes.paths.slub.alloc", "from slabdes.paths.slab.alloc import cache_alloc_refill"),
+        ("slabdes.allocator.state", "from slabdes.allocator.slub.state import SlubState"),
         ("slabdes.paths.slab.alloc", "from slabdes.machine.topology import Machine"),
         ("slabdes.workload.programs", "from slabdes.allocator.state import NO_NODE"),
         ("slabdes.engine.setup", "from slabdes.engine.reference import run"),

@@ -271,27 +271,18 @@ class CacheSpec:
 
 
 @dataclass
-class SlabState:
-    """All caches of one system: `node_of_cpu[cpu]` places the CPUs, `n_nodes` counts all nodes, those without CPUs too.
+class Memory:
+    """What every allocator's records point into: `node_of_cpu[cpu]` places the CPUs, `n_nodes` counts nodes without CPUs too.
 
-    `n_locks` and `n_lines` count the locks and cache lines that have been numbered. In `words`, each CPU has from `stack` on one
-    place for a single object.
+    `n_locks` and `n_lines` count the locks and cache lines that have been numbered.
     """
 
     node_of_cpu: Sequence[int]
     n_nodes: int
-    use_alien_caches: bool = True
-    words: list[int] = field(default_factory=list)
-    slabs: list[Slab] = field(default_factory=list)
-    caches: list[KmemCache] = field(default_factory=list)
-    n_locks: int = 0
-    n_lines: int = 0
-    stack: int = field(init=False)
-    restored: bool = False
-    """Whether this was read from a real system, whose free_limits may be older than some of its CPUs."""
-
-    def __post_init__(self) -> None:
-        self.stack = self.new_words(self.n_cpus)
+    words: list[int] = field(default_factory=list, kw_only=True)
+    slabs: list[Slab] = field(default_factory=list, kw_only=True)
+    n_locks: int = field(default=0, kw_only=True)
+    n_lines: int = field(default=0, kw_only=True)
 
     @property
     def n_cpus(self) -> int:
@@ -317,6 +308,20 @@ class SlabState:
         """The first number of `count` more cache lines."""
         self.n_lines += count
         return self.n_lines - count
+
+
+@dataclass
+class SlabState(Memory):
+    """All caches of one system. In `words`, each CPU has from `stack` on one place for a single object."""
+
+    use_alien_caches: bool = True
+    caches: list[KmemCache] = field(default_factory=list)
+    stack: int = field(init=False)
+    restored: bool = False
+    """Whether this was read from a real system, whose free_limits may be older than some of its CPUs."""
+
+    def __post_init__(self) -> None:
+        self.stack = self.new_words(self.n_cpus)
 
 
 L3_LINES: Final = 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def conform(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH", help="Op scripts (.ops), 6.1 logs (.log), traces with dumps, or folders of them."),
+        typer.Argument(metavar="PATH", help="Op scripts (.ops), 6.1 and 7.3 logs (.log), traces with dumps, or folders."),
     ],
     print_records: Annotated[bool, typer.Option("--print", help="Print our own records as JSON lines; compare nothing.")] = False,
     engine: Annotated[
@@ -30,8 +30,9 @@ def conform(
     """Reproduce recorded outcomes of the real allocator.
 
     An op script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
-    A 6.1 log's commands are run, and every line compared. A trace is replayed from the dump before, and the dump after
-    compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any cannot be read.
+    A log's commands are run (SLAB's of 6.1, SLUB's of 7.3), and every line compared. A trace is replayed from the dump before,
+    and the dump after compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any
+    cannot be read.
     """
     from slabdes.config import EngineName
     from slabdes.conformance.compare import own_records

@@ -13,11 +13,16 @@ from slabdes.conformance.driver import GeneratorDriver, MakeDriver
 from slabdes.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
 from slabdes.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
 from slabdes.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
+from slabdes.conformance.script import read_text
+from slabdes.conformance.slub_log.compare import compare_slub_log, is_slub_log
+from slabdes.conformance.slub_log.geometry import compare_slub_geometry, is_slub_geometry
 from slabdes.conformance.verdict import Outcome
 from slabdes.errors import InputError
 from slabdes.files import is_folder, is_there
 
-KINDS = "op scripts (.ops), 6.1 logs (.log, or .txt with GEOM rows), plain or .gz, traces with their dumps, or folders of them"
+KINDS = (
+    "op scripts (.ops), 6.1 and 7.3 logs (.log, .txt with GEOM rows), plain or .gz, traces with their dumps, or folders of them"
+)
 GEOMETRY_ENDINGS = (".txt", ".txt.gz")
 MAX_DEPTH = 8
 """Folders below a given one that are looked into."""
@@ -82,7 +87,14 @@ def _of_file(path: Path, make_driver: MakeDriver, *, named: bool) -> list[Record
 
 
 def _compare_log(path: Path, make_driver: MakeDriver) -> Outcome:
-    """A log of either kind: which one only its text says."""
+    """A log of any kind: which one only its text says."""
+    text = read_text(path)
+    if is_slub_geometry(text):
+        return compare_slub_geometry(path)
+    if is_slub_log(text):
+        if make_driver is not GeneratorDriver:
+            raise InputError(str(path), "SLUB logs are run by the reference's paths only", allowed="--engine reference")
+        return compare_slub_log(path)
     return compare_geometry(path) if is_geometry_log(path) else compare_log(path, make_driver)
 
 

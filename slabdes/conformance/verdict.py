@@ -28,12 +28,16 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True)
 class Verdict:
-    """One recording's comparison. `difference` holds the first records that differ, (ours, recorded), or None."""
+    """One recording's comparison. `difference` holds the first records that differ, (ours, recorded), or None.
+
+    `compared` says in words what the records are, if their kind has more to say than its name does.
+    """
 
     name: str
     matched: int
     total: int
     difference: tuple[Any, Any] | None
+    compared: str = ""
 
     @property
     def holds(self) -> bool:
@@ -42,7 +46,7 @@ class Verdict:
 
     def lines(self) -> Iterator[str]:
         """`name: matched/total`, and the first difference with both records and the fields in which they differ."""
-        yield f"{self.name}: {self.matched}/{self.total}"
+        yield f"{self.name}: {self.matched}/{self.total}{f' {self.compared}' if self.compared else ''}"
         if self.difference is not None:
             ours, recorded = self.difference
             yield f"  first difference{_fields_that_differ(ours, recorded)}"
@@ -52,7 +56,8 @@ class Verdict:
     def as_plain(self) -> dict[str, Any]:
         """The same as JSON values."""
         ours, recorded = self.difference or (None, None)
-        return {"name": self.name, "matched": self.matched, "total": self.total, "ours": ours, "recorded": recorded}
+        plain = {"name": self.name, "matched": self.matched, "total": self.total, "ours": ours, "recorded": recorded}
+        return plain | ({"compared": self.compared} if self.compared else {})
 
 
 def _fields_that_differ(ours: Any, recorded: Any) -> str:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The engine without a clock: locks are always free, pages come from a ring of nodes, and every step may be written down.
 
-Leaves out concurrency, as one operation completes before the next, and how steps are written.
+What is every allocator's comes first, then SLAB's; SLUB's is in `clockless_slub`. Leaves out concurrency, as one operation
+completes before the next, and how steps are written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from slabdes.allocator.create import alloc_arraycache, alloc_shared
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.paths.kernel import Waits
+from slabdes.paths.kernel import Cpu, Locks, Looks, Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slab.kernel import ShrinkingKernel, SlabCpu
 from slabdes.paths.slab.shrink import do_drain
@@ -21,21 +22,12 @@ from slabdes.paths.slab.shrink import do_drain
 UNLIMITED = -1
 
 
-class ClocklessKernel(ShrinkingKernel[SlabCpu]):
-    """A Kernel for one recorded script or log: `tokens` collects what the current operation does, `now` is in jiffies."""
+class Clockless(Locks[Cpu], Looks[Cpu]):
+    """What does not depend on the allocator: `tokens` collects what the current operation does, `now` is in jiffies."""
 
-    def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
-        self.state = state
-        self.version = version
-        self.policy = policy
-        self.cpus = tuple(SlabCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
+    def __init__(self) -> None:
         self.now = 0
         self.tokens: list[str] = []
-        self.old_arrays: list[ArrayCache] = []
-        self.failing_calls = 0
-        self.failing_node = NO_NODE
-        self.page_limit = [UNLIMITED] * state.n_nodes
-        self.pages_out = [0] * state.n_nodes
 
     def take_tokens(self) -> str:
         """What has been done since the last call."""
@@ -51,15 +43,37 @@ class ClocklessKernel(ShrinkingKernel[SlabCpu]):
             return stop.value
         raise AssertionError(f"a path waited for {waited!r} in an engine without a clock")
 
-    def spin_lock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[None]:
+    def spin_lock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[None]:
         yield from ()
 
-    def spin_trylock(self, cpu: SlabCpu, lock: int, site: LockSite) -> Waits[bool]:
+    def spin_trylock(self, cpu: Cpu, lock: int, site: LockSite) -> Waits[bool]:
         yield from self.spin_lock(cpu, lock, site)
         return True
 
-    def spin_unlock(self, cpu: SlabCpu, lock: int) -> Waits[None]:
+    def spin_unlock(self, cpu: Cpu, lock: int) -> Waits[None]:
         yield from ()
+
+    def look(self, cpu: Cpu) -> Waits[None]:
+        yield from ()
+
+    def jiffies(self, cpu: Cpu) -> int:
+        return self.now
+
+
+class ClocklessKernel(Clockless[SlabCpu], ShrinkingKernel[SlabCpu]):
+    """A Kernel for one recorded script or log of SLAB."""
+
+    def __init__(self, state: SlabState, policy: MemPolicy, version: Version) -> None:
+        super().__init__()
+        self.state = state
+        self.version = version
+        self.policy = policy
+        self.cpus = tuple(SlabCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
+        self.old_arrays: list[ArrayCache] = []
+        self.failing_calls = 0
+        self.failing_node = NO_NODE
+        self.page_limit = [UNLIMITED] * state.n_nodes
+        self.pages_out = [0] * state.n_nodes
 
     def reap_mutex_trylock(self, cpu: SlabCpu) -> Waits[bool]:
         yield from ()
@@ -88,12 +102,6 @@ class ClocklessKernel(ShrinkingKernel[SlabCpu]):
     def zonelist(self, node: int) -> tuple[int, ...]:
         n = self.state.n_nodes
         return tuple((node + step) % n for step in range(n))
-
-    def look(self, cpu: SlabCpu) -> Waits[None]:
-        yield from ()
-
-    def jiffies(self, cpu: SlabCpu) -> int:
-        return self.now
 
     def interrupted(self, cpu: SlabCpu) -> tuple[SlabCpu, ...]:
         """All CPUs in the order in which an interrupt that `cpu` sends to each reaches them: itself last."""

@@ -13,7 +13,10 @@ from slabdes.allocator.versions import Version
 
 
 class LockSite(IntEnum):
-    """From where a lock is taken, in the words of the recorded 6.1 logs; ALIENREAP and those after it are not logged."""
+    """From where a lock is taken, in the words of the recorded logs; ALIENREAP to SLABINFO are in none.
+
+    SLAB's come first, then the page allocator's and the workload's, then SLUB's: those of a barn's lock and of a list_lock.
+    """
 
     REFILL = 0
     GROW = 1
@@ -36,13 +39,48 @@ class LockSite(IntEnum):
     FREEPAGES = 18
     SECTION = 19
     SLABINFO = 20
+    BARN_GETEMPTY = 21
+    BARN_PUTEMPTY = 22
+    BARN_PUTFULL = 23
+    BARN_GETANY = 24
+    BARN_REPEMPTY = 25
+    BARN_REPFULL = 26
+    BARN_SHRINK = 27
+    SLUB_BULK = 28
+    SLUB_TRYBULK = 29
+    SLUB_ONE = 30
+    SLUB_NEWSLAB = 31
+    SLUB_RETURN = 32
+    SLUB_BACK = 33
+    SLUB_FREE = 34
+    SLUB_SHRINK = 35
 
 
 N_SITES: Final = len(LockSite)
 
 
+_SLUB_FUNCTIONS: Final = {
+    LockSite.BARN_GETEMPTY: "barn_get_empty_sheaf",
+    LockSite.BARN_PUTEMPTY: "barn_put_empty_sheaf",
+    LockSite.BARN_PUTFULL: "barn_put_full_sheaf",
+    LockSite.BARN_GETANY: "barn_get_full_or_empty_sheaf",
+    LockSite.BARN_REPEMPTY: "barn_replace_empty_sheaf",
+    LockSite.BARN_REPFULL: "barn_replace_full_sheaf",
+    LockSite.BARN_SHRINK: "barn_shrink",
+    LockSite.SLUB_BULK: "get_partial_node_bulk",
+    LockSite.SLUB_TRYBULK: "get_partial_node_bulk",
+    LockSite.SLUB_ONE: "get_from_partial_node",
+    LockSite.SLUB_NEWSLAB: "alloc_from_new_slab",
+    LockSite.SLUB_RETURN: "__refill_objects_node",
+    LockSite.SLUB_BACK: "__refill_objects_node",
+    LockSite.SLUB_FREE: "__slab_free",
+    LockSite.SLUB_SHRINK: "__kmem_cache_do_shrink",
+}
+"""The same for SLUB, from reading: one version has them."""
+
+
 def function_at(site: LockSite, version: Version) -> str:
-    """The function in whose source a kernel of this version takes a lock from `site` (mm/slab.c, mm/page_alloc.c).
+    """The function in whose source a kernel of this version takes a lock from `site` (mm/slab.c, mm/slub.c, mm/page_alloc.c).
 
     A compiler may inline it: the recorded 6.1 kernel's own lock_stat says ___cache_free where cache_flusharray is meant.
     """
@@ -87,3 +125,4 @@ def function_at(site: LockSite, version: Version) -> str:
             return version.slabinfo_function
         case LockSite.SECTION:
             return "section"
+    return _SLUB_FUNCTIONS[site]

@@ -86,23 +86,23 @@ class LogRunner:
     def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
         match words:
             case ["new", name, size, align, flags]:
-                yield self._new(name, _whole(size, 0), _whole(align, 0), flags)
+                yield self._new(name, whole(size, 0), whole(align, 0), flags)
             case ["a", cpu, count, node]:
-                self._allowance.operations(_whole(count, 0), self._where)
+                self._allowance.operations(whole(count, 0), self._where)
                 for _allocation in range(int(count)):
-                    yield self._allocate(_whole(cpu, 0), self._node(node))
+                    yield self._allocate(whole(cpu, 0), self._node(node))
             case ["f", cpu, first, last]:
-                yield from self._range_of_frees(_whole(cpu, 0), self._object(first), self._object(last))
+                yield from self._range_of_frees(whole(cpu, 0), self._object(first), self._object(last))
             case ["fl", cpu, numbers]:
-                yield from self._frees(_whole(cpu, 0), [self._object(listed) for listed in numbers.split(",")])
+                yield from self._frees(whole(cpu, 0), [self._object(listed) for listed in numbers.split(",")])
             case ["(long", "line)"]:
                 yield from self._long_line(recorded)
             case ["tune", limit, batchcount, shared]:
-                yield from self._tune(Tunables(_whole(limit, 1), _whole(batchcount, 1), _whole(shared, 0)))
+                yield from self._tune(Tunables(whole(limit, 1), whole(batchcount, 1), whole(shared, 0)))
             case ["reap", cpu, force]:
-                yield self._reap(_whole(cpu, 0), bool(_whole(force, 0)), recorded)
+                yield self._reap(whole(cpu, 0), bool(whole(force, 0)), recorded)
             case ["nextreap", cpu]:
-                yield self._next_reap_node(_whole(cpu, 0), recorded)
+                yield self._next_reap_node(whole(cpu, 0), recorded)
             case ["shrink"]:
                 yield self._shrink(recorded)
             case ["snap"]:
@@ -122,10 +122,10 @@ class LogRunner:
 
     def _node(self, text: str) -> int:
         """A node's number, or ANY where none is asked for, and where a machine of one node has no node to reap."""
-        return _whole(text, ANY, self.kernel.state.n_nodes - 1)
+        return whole(text, ANY, self.kernel.state.n_nodes - 1)
 
     def _object(self, text: str) -> int:
-        return _whole(text, 0, len(self.objects) - 1)
+        return whole(text, 0, len(self.objects) - 1)
 
     def _look(self, what: str) -> None:
         state = self.kernel.state
@@ -213,9 +213,9 @@ class LogRunner:
                 return
             given = dict(re.findall(r"\b(cpu|reqnode|id)=(\S+)", line))
             if kind == "A ":
-                yield self._allocate(_whole(given["cpu"], 0), self._node(given["reqnode"]))
+                yield self._allocate(whole(given["cpu"], 0), self._node(given["reqnode"]))
             else:
-                yield self._free(_whole(given["cpu"], 0), self._object(given["id"]))
+                yield self._free(whole(given["cpu"], 0), self._object(given["id"]))
 
     def _tune(self, tunables: Tunables) -> Iterator[str]:
         if tunables.refused():
@@ -305,7 +305,7 @@ class LogRunner:
         return f"avail={ac.avail} limit={ac.limit} batch={batchcount} touched={ac.touched} [{names}]"
 
 
-def _whole(text: str, least: int, most: int = MOST) -> int:
+def whole(text: str, least: int, most: int = MOST) -> int:
     """The whole number that `text` is. ValueError for anything else, and beyond what is allowed."""
     if not _WHOLE.fullmatch(text) or not least <= (value := int(text)) <= most:
         raise ValueError

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SLUB's memory: kernel structs as records; objects in sheaves and free chains of slabs lie in the flat list `words`.
+
+A Slab is SLAB's record, on the partial list of its node or on none. Sheaves go from hand to hand and are named by their numbers.
+
+Invariants, checked by `check.check`, for each cache, whenever none of its locks is held and no operation is under way:
+
+    a slab is on the partial list of its own node exactly if it has free objects: inuse < num; it is linked both ways
+    nr_partial == slabs on the node's partial list      nr_slabs, total_objects == the node's slabs and their objects
+    the free chain of a slab has num - inuse distinct members and ends in BUFCTL_END
+    every sheaf is in exactly one place: a CPU's main, spare or rcu, a barn's full or empty list, handed out, or waiting for RCU
+    0 <= size <= capacity in every sheaf; a sheaf on a full list is full, one on an empty list is empty, an rcu sheaf is not full
+    a CPU always has a main sheaf; nr_full, nr_empty == sheaves on the barn's lists
+    no object is in two sheaves, or in a sheaf and free in its slab
+    sum(inuse) over all slabs == objects in sheaves + objects handed out
+    every page lies under a slab
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from slabdes.allocator.slub.geometry import SlubGeometry
+from slabdes.allocator.state import NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
+
+NO_SHEAF: Final = -1
+ON_PARTIAL: Final = ListName.PARTIAL
+ON_NO_LIST: Final = ListName.FULL
+"""Where a slab is (`which`): SLUB keeps full slabs on no list, nor those that somebody holds isolated."""
+MAX_FULL_SHEAVES: Final = 10
+MAX_EMPTY_SHEAVES: Final = 10
+"""Sheaves that a barn takes, where it is looked at (kernel constants)."""
+REMOTE_NODE_DEFRAG_RATIO: Final = 1000
+CYCLES_MASK: Final = 1023
+"""A search of other nodes looks at so many low bits of the cycle counter."""
+SHRINK_PROMOTE_MAX: Final = 32
+"""Shrink sorts slabs with at most so many free objects."""
+LINE_BYTES: Final = 64
+WORD_BYTES: Final = 8
+SHEAF_HEADER_WORDS: Final = 5
+"""struct slab_sheaf before its objects: an rcu_head or list and capacity (3 words), cache, size and node (assumed packing)."""
+
+
+class SlabSheaf:
+    """struct slab_sheaf: a stack of objects, `entry` is its place in `words`; `room` is what was once allocated there.
+
+    `link` is the next on a barn's list or of those that RCU holds; `node` and `cpu` say who filled it, for RCU.
+    """
+
+    __slots__ = ("capacity", "cpu", "entry", "line", "link", "node", "room", "size")
+
+    size: int
+    capacity: int
+    entry: int
+    link: int
+    node: int
+    cpu: int
+    room: int
+    line: int
+
+    def __init__(self, capacity: int, entry: int) -> None:
+        self.size = 0
+        self.capacity = capacity
+        self.entry = entry
+        self.link = NO_SHEAF
+        self.node = NO_NODE
+        self.cpu = NOBODY
+        self.room = capacity
+        self.line = NO_LINE
+
+
+class PercpuSheaves:
+    """struct slub_percpu_sheaves: a CPU's main sheaf, and its spare and the one that kfree_rcu fills, or NO_SHEAF."""
+
+    __slots__ = ("main", "rcu", "spare")
+
+    main: int
+    spare: int
+    rcu: int
+
+    def __init__(self, main: int) -> None:
+        self.main = main
+        self.spare = NO_SHEAF
+        self.rcu = NO_SHEAF
+
+
+class NodeBarn:
+    """struct node_barn: a node's stock of full and of empty sheaves; `full` and `empty` are the first, the last put there."""
+
+    __slots__ = ("empty", "full", "line", "lock", "node", "nr_empty", "nr_full")
+
+    node: int
+    full: int
+    nr_full: int
+    empty: int
+    nr_empty: int
+    lock: int
+    line: int
+
+    def __init__(self, node: int) -> None:
+        self.node = node
+        self.full = NO_SHEAF
+        self.nr_full = 0
+        self.empty = NO_SHEAF
+        self.nr_empty = 0
+        self.lock = NOBODY
+        self.line = NO_LINE
+
+
+class KmemCacheNode:
+    """struct kmem_cache_node: a node's partial list, by its head's number in `slabs`, and its counts.
+
+    A node without memory has one here, too, and never a slab.
+    """
+
+    __slots__ = ("line", "list_lock", "node", "nr_partial", "nr_slabs", "partial", "total_objects")
+
+    node: int
+    nr_partial: int
+    partial: int
+    nr_slabs: int
+    total_objects: int
+    list_lock: int
+    line: int
+
+    def __init__(self, node: int, head: int) -> None:
+        self.node = node
+        self.nr_partial = 0
+        self.partial = head
+        self.nr_slabs = 0
+        self.total_objects = 0
+        self.list_lock = NOBODY
+        self.line = NO_LINE
+
+
+@dataclass(slots=True)
+class SlubStats:
+    """SLUB_STATS of one cache on one CPU, in the kernel's words and the order in which 7.3's recordings print them."""
+
+    alloc_fastpath: int = 0
+    alloc_slowpath: int = 0
+    free_rcu_sheaf: int = 0
+    free_rcu_sheaf_fail: int = 0
+    free_fastpath: int = 0
+    free_slowpath: int = 0
+    free_add_partial: int = 0
+    free_remove_partial: int = 0
+    alloc_slab: int = 0
+    alloc_node_mismatch: int = 0
+    free_slab: int = 0
+    order_fallback: int = 0
+    cmpxchg_double_fail: int = 0
+    sheaf_flush: int = 0
+    sheaf_refill: int = 0
+    sheaf_alloc: int = 0
+    sheaf_free: int = 0
+    barn_get: int = 0
+    barn_get_fail: int = 0
+    barn_put: int = 0
+    barn_put_fail: int = 0
+    sheaf_prefill_fast: int = 0
+    sheaf_prefill_slow: int = 0
+    sheaf_prefill_oversize: int = 0
+    sheaf_return_fast: int = 0
+    sheaf_return_slow: int = 0
+
+
+class KmemCache:
+    """struct kmem_cache: geometry, limits, sheaves and counters of each CPU, a kmem_cache_node and a barn of each node.
+
+    `spare` chains numbers of slabs that were given back, `spare_sheaves` those of sheaves. `full_limit` and `empty_limit` are
+    its barns'.
+    """
+
+    __slots__ = (
+        "barn", "cpu_sheaves", "empty_limit", "full_limit", "index", "min_objects", "min_order", "min_partial", "name", "node",
+        "num", "object_size", "order", "ratio", "sheaf_capacity", "size", "slabs_created", "slabs_destroyed", "spare",
+        "spare_sheaves", "stats",
+    )  # fmt: skip
+
+    index: int
+    name: str
+    object_size: int
+    size: int
+    order: int
+    num: int
+    min_order: int
+    min_objects: int
+    min_partial: int
+    sheaf_capacity: int
+    ratio: int
+    full_limit: int
+    empty_limit: int
+    slabs_created: int
+    slabs_destroyed: int
+    spare: int
+    spare_sheaves: int
+    cpu_sheaves: list[PercpuSheaves]
+    stats: list[SlubStats]
+    node: list[KmemCacheNode]
+    barn: list[NodeBarn]
+
+    def __init__(self, index: int, name: str, geometry: SlubGeometry) -> None:
+        self.index = index
+        self.name = name
+        self.object_size = geometry.object_size
+        self.size = geometry.size
+        self.order = geometry.order
+        self.num = geometry.objects
+        self.min_order = geometry.min_order
+        self.min_objects = geometry.min_objects
+        self.min_partial = geometry.min_partial
+        self.sheaf_capacity = geometry.sheaf_capacity
+        self.ratio = REMOTE_NODE_DEFRAG_RATIO
+        self.full_limit = MAX_FULL_SHEAVES
+        self.empty_limit = MAX_EMPTY_SHEAVES
+        self.slabs_created = 0
+        self.slabs_destroyed = 0
+        self.spare = NOBODY
+        self.spare_sheaves = NO_SHEAF
+        self.cpu_sheaves = []
+        self.stats = []
+        self.node = []
+        self.barn = []
+
+
+@dataclass
+class SlubState(Memory):
+    """All SLUB caches of one system. `has_memory` says of each node whether slabs can lie there."""
+
+    has_memory: Sequence[bool] = ()
+    sheaves: list[SlabSheaf] = field(default_factory=list)
+    caches: list[KmemCache] = field(default_factory=list)
+    promoted: int = field(init=False)
+    """Where in `words` shrink keeps the first slab of each number of free objects."""
+
+    def __post_init__(self) -> None:
+        if not self.has_memory:
+            self.has_memory = [True] * self.n_nodes
+        self.promoted = self.new_words(SHRINK_PROMOTE_MAX)
+
+
+def sheaf_lines(capacity: int) -> int:
+    """Cache lines of a sheaf: its header's, which the first objects share, and those that follow."""
+    return -(-(SHEAF_HEADER_WORDS + capacity) * WORD_BYTES // LINE_BYTES)
+
+
+def new_sheaf(state: SlubState, cache: KmemCache, capacity: int) -> int:
+    """An empty sheaf, on no list: the number of a freed one with as much room again, else the next."""
+    before = NO_SHEAF
+    number = cache.spare_sheaves
+    while number != NO_SHEAF and state.sheaves[number].room != capacity:
+        before = number
+        number = state.sheaves[number].link
+    if number == NO_SHEAF:
+        number = len(state.sheaves)
+        state.sheaves.append(SlabSheaf(capacity, state.new_words(capacity)))
+        state.sheaves[number].line = state.new_lines(sheaf_lines(capacity))
+        return number
+    if before == NO_SHEAF:
+        cache.spare_sheaves = state.sheaves[number].link
+    else:
+        state.sheaves[before].link = state.sheaves[number].link
+    state.sheaves[number].link = NO_SHEAF
+    return number
+
+
+def new_slab(state: SlubState, cache: KmemCache, objects: int) -> int:
+    """A slab of `objects` objects, on no list: a given up one's number again, else the next."""
+    if cache.spare != NOBODY:
+        number = cache.spare
+        cache.spare = state.slabs[number].link
+    else:
+        number = len(state.slabs)
+        state.slabs.append(Slab(number, cache.index, cache.num, state.new_words(cache.num)))
+        state.slabs[number].line = state.new_lines(1)
+    slab = state.slabs[number]
+    slab.num = objects
+    slab.which = ON_NO_LIST
+    slab.serial = cache.slabs_created
+    cache.slabs_created += 1
+    return number
+
+
+def slab_order(cache: KmemCache, slab: Slab) -> int:
+    """The order of a slab's pages: a larger order always holds more objects, so their number tells."""
+    return cache.order if slab.num == cache.num else cache.min_order

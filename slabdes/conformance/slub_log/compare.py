@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Compares a SLUB log with what its commands do here: every recorded line, whitespace apart."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+
+from slabdes.conformance.kernel_log.compare import Section, read_sections
+from slabdes.conformance.slub_log.machine import is_topology, read_topology
+from slabdes.conformance.slub_log.runner import LogRunner
+from slabdes.conformance.verdict import Verdict
+from slabdes.errors import InputError
+
+COMPARED = "lines of a SLUB log of Linux 7.3: operations with their events, dumps of the whole state, counters"
+
+
+def is_slub_log(text: str) -> bool:
+    """Whether a log with this text is one: it begins by saying what machine it is of."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return next(lines, "").startswith("> new ") and is_topology(next(lines, ""))
+
+
+def runner_of(path: Path, sections: list[Section]) -> LogRunner:
+    """What runs a log's commands. Raises InputError if it does not say on what machine."""
+    for section in sections:
+        for line in section.recorded:
+            if line.startswith("GEOM ") and " sheaf_capacity=" not in line:
+                raise InputError(
+                    section.command.where, "a cache without a sheaf_capacity", allowed="logs of SLUB with sheaves (7.3)"
+                )
+    for section in sections:
+        for line in section.recorded:
+            if is_topology(line):
+                return LogRunner(read_topology(line, section.command.where), line)
+    raise InputError(str(path), "no TOPO line in it", allowed="a log of prescribed operations on SLUB")
+
+
+def compare_slub_log(path: Path) -> Verdict:
+    """Run a log's commands and compare. Raises InputError for a file that is no such log."""
+    sections = list(read_sections(path))
+    runner = runner_of(path, sections)
+    matched = total = 0
+    difference = None
+    for section in sections:
+        ours = list(runner.execute(section.command, section.recorded))
+        total += len(section.recorded)
+        for mine, theirs in zip_longest(ours, section.recorded):
+            if mine is not None and theirs is not None and mine.split() == theirs.split():
+                matched += 1
+            elif difference is None:
+                difference = (mine, theirs)
+    return Verdict(path.name.removesuffix(".gz").removesuffix(".log"), matched, total, difference, COMPARED)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Bulk calls: kmem_cache_alloc_bulk and kmem_cache_free_bulk, which copy blocks from and to sheaves. Linux 7.3, as generators.
+
+The caller's array lies in `words`. Each function is named after its original.
+"""
+
+from __future__ import annotations
+
+from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
+from slabdes.allocator.slub.transitions import partition_remote, pop_block, push_block
+from slabdes.paths.kernel import Waits
+from slabdes.paths.slub.alloc import replace_from_stock
+from slabdes.paths.slub.free import free_array, free_array_hooked
+from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.sheaves import (
+    barn_get_empty_sheaf,
+    barn_replace_full_sheaf,
+    barn_takes_full,
+    replace_main,
+    swap_sheaves,
+)
+from slabdes.paths.slub.slabs import refill_objects
+
+
+def kmem_cache_alloc_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
+    """Write `size` objects to `words` from `at` on, or none; whether there were so many."""
+    got = 0
+    if cache.sheaf_capacity:
+        got = yield from alloc_from_pcs_bulk(k, cpu, cache, at, size)
+    if got == size:
+        return True
+    if (yield from alloc_directly(k, cpu, cache, flags, at + got, size - got)):
+        return True
+    yield from free_array(k, cpu, cache, at, got)
+    return False
+
+
+def alloc_directly(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
+    """The same past the sheaves (__kmem_cache_alloc_bulk)."""
+    k.note_direct(cpu, size)
+    got = yield from refill_objects(k, cpu, cache, flags, at, size)
+    if got < size:
+        yield from free_array(k, cpu, cache, at, got)
+        return False
+    cache.stats[cpu.number].alloc_slowpath += size
+    return True
+
+
+def alloc_from_pcs_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int) -> Waits[int]:
+    """Up to `size` objects of the CPU's sheaves and of full ones of its barn; how many."""
+    pcs = cache.cpu_sheaves[cpu.number]
+    got = 0
+    while got < size:
+        if not k.state.sheaves[pcs.main].size and not (yield from replace_from_stock(k, cpu, cache)):
+            break
+        nr = min(size - got, k.state.sheaves[pcs.main].size)
+        pop_block(k.state.words, k.state.sheaves[pcs.main], at + got, nr)
+        k.note_block(cpu, nr)
+        cache.stats[cpu.number].alloc_fastpath += nr
+        got += nr
+    return got
+
+
+def kmem_cache_free_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int) -> Waits[None]:
+    """Give the `size` objects from `at` on in `words` back; their order there changes."""
+    if cache.sheaf_capacity:
+        yield from free_to_pcs_bulk(k, cpu, cache, at, size)
+    else:
+        yield from free_array_hooked(k, cpu, at, size)
+
+
+def free_to_pcs_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int) -> Waits[None]:
+    """Into the CPU's sheaves while the barn gives empty ones, those left to their slabs, objects of other nodes last."""
+    pcs = cache.cpu_sheaves[cpu.number]
+    stats = cache.stats[cpu.number]
+    remote = 0
+    if k.state.has_memory[cpu.node]:
+        remote = partition_remote(k.state.words, k.state.slabs, at, size, cpu.node)
+    done = remote
+    while done < size and (yield from _make_room(k, cpu, cache)):
+        main = k.state.sheaves[pcs.main]
+        nr = min(size - done, main.capacity - main.size)
+        push_block(k.state.words, main, at + done, nr)
+        k.note_block(cpu, nr)
+        stats.free_fastpath += nr
+        done += nr
+    if done < size:
+        stats.free_slowpath += size - done
+        k.note_rest(cpu, size - done)
+        yield from free_array(k, cpu, cache, at + done, size - done)
+    if remote:
+        stats.free_slowpath += remote
+        k.note_remote(cpu, remote)
+        yield from free_array(k, cpu, cache, at, remote)
+
+
+def _make_room(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
+    """Have a main sheaf with room, without allocating or flushing any; whether there is one."""
+    pcs = cache.cpu_sheaves[cpu.number]
+    stats = cache.stats[cpu.number]
+    barn = cache.barn[cpu.node]
+    if k.state.sheaves[pcs.main].size < cache.sheaf_capacity:
+        return True
+    if pcs.spare == NO_SHEAF:
+        empty = yield from barn_get_empty_sheaf(k, cpu, barn)
+        if empty == NO_SHEAF:
+            return False
+        replace_main(k, cpu, pcs, empty)
+        return True
+    if k.state.sheaves[pcs.spare].size < cache.sheaf_capacity:
+        swap_sheaves(k, cpu, pcs)
+        return True
+    if not (yield from barn_takes_full(k, cpu, cache, barn)):
+        k.note_many_full(cpu)
+        stats.barn_put_fail += 1
+        return False
+    empty = yield from barn_replace_full_sheaf(k, cpu, barn, pcs.main)
+    if empty == NO_SHEAF:
+        k.note_no_empty(cpu)
+        stats.barn_put_fail += 1
+        return False
+    pcs.main = empty
+    stats.barn_put += 1
+    return True
