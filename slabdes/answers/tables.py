@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from slabdes.answers.figures import (
@@ -41,15 +40,11 @@ MOST_ROWS: Final = 6
 
 @dataclass(frozen=True)
 class View:
-    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens.
-
-    `steady` is what its log tells of the steady state, see `measures.steady`.
-    """
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
 
     run: Run
     figures: Estimated
     everything: bool = False
-    steady: Sequence[Row] = ()
 
     @property
     def points(self) -> list[int]:
@@ -61,10 +56,9 @@ class View:
         return int(max(self.figures.rows("rates"), key=lambda row: float(row["share_waiting"]))["point"])
 
 
-def view_of(run: Run, everything: bool = False, folder: Path | None = None) -> View:
-    """A run as tables and sentences look at it; `folder` is where it lies, with its log, if it keeps one."""
-    settled = () if folder is None else steady(run.manifest, run.frames, folder)
-    return View(run, Estimated(run.frames), everything, settled)
+def view_of(run: Run, everything: bool = False) -> View:
+    """A run as tables and sentences look at it."""
+    return View(run, Estimated(run.frames), everything)
 
 
 def sheets(view: View) -> list[Sheet]:
@@ -185,14 +179,16 @@ def spent_sheet(view: View) -> Sheet:
 
 
 def steady_sheet(view: View) -> Sheet:
-    """Latencies after the warm-up, and how much that is; no rows without a log, and where there is no steady state."""
+    """How much warm-up is in no figure, where sentences do not say it all; no rows where there is no steady state."""
 
     def cells(row: Row) -> Sequence[str]:
-        return row["op"], count_text(row["cut"]), count_text(row["operations"]), *(time(row, name) for name in COLUMNS)
+        times = (time_text(row["warm_up_ns"]), time_text(row["took_ns"]))
+        return *times, count_text(row["cut"]), count_text(row["operations"]), f"{row['settled']} of {row['replications']}"
 
-    heads = ("op", "cut", "of", "mean", "p50", "p99", "p99.9")
-    what = "how long operations take after the warm-up (MSER-5; cut: so many at the start of a replication)"
-    return _sheet(view, what, view.steady, heads, 1, cells, _some(view))
+    heads = ("warm-up", "counted", "operations cut", "of", "settled")
+    what = "warm-up, by MSER, which is in no other table (means of a replication)"
+    rows = steady(view.run.frames) if view.everything or len(view.points) > 1 else []
+    return _sheet(view, what, rows, heads, 0, cells, _some(view))
 
 
 COLUMNS: Final = ("mean_ns", *metrics.QUANTILES)
