@@ -62,8 +62,9 @@ def view_of(run: Run, everything: bool = False) -> View:
 
 
 def sheets(view: View) -> list[Sheet]:
-    """The run's tables; none without rows."""
-    return [sheet for sheet in (make(view) for make in TABLES.values()) if sheet.rows]
+    """The run's tables; none without rows, and those of figures only where everything is to be seen."""
+    shown = (make(view) for name, make in TABLES.items() if view.everything or name not in OF_FIGURES)
+    return [sheet for sheet in shown if sheet.rows]
 
 
 Cells = Callable[[Row], Sequence[str]]
@@ -204,6 +205,12 @@ SPENT_HEADS: Final = {
     "interrupts": "interrupts",
 }
 """Short heads of the parts of Spent, in the order of the table."""
+TIME_HEADS: Final = {part: head for part, head in SPENT_HEADS.items() if part in metrics.TIME_PARTS} | {
+    "slot_wait": "for other CPUs",
+    "partner_wait": "for the other side",
+    "think": "thinking",
+}
+"""Those of a CPU's time."""
 
 
 def counts_sheet(view: View) -> Sheet:
@@ -227,6 +234,30 @@ def counts_sheet(view: View) -> Sheet:
     means = "means of a replication; " if view.run.manifest.replications > 1 else ""
     title = f"what the allocator does ({means}other node: frees of another node's objects)"
     return _sheet(view, title, rows, heads, 0, lambda row: tuple(cells(row)), _some(view))
+
+
+def time_sheet(view: View) -> Sheet:
+    """Where the CPUs' time went; parts that are nowhere are left out."""
+    rows = view.figures.rows("time")
+    parts = [part for part in TIME_HEADS if any(row[part] for row in rows)]
+    heads = [TIME_HEADS[part] for part in parts]
+    title = "where the CPUs' time goes (shares of their time at work)"
+    return _sheet(view, title, rows if parts else (), heads, 0, lambda row: [share(row, part) for part in parts], _some(view))
+
+
+def nodes_sheet(view: View) -> Sheet:
+    """Waits and holds by node and kind of lock; no rows where no lock was taken."""
+    tails = {tuple(row[key] for key in ("point", "node", "kind", "what")): row for row in view.figures.rows("node_times")}
+
+    def cells(row: Row) -> Iterator[str]:
+        yield from (row["kind"], "none" if row["node"] < 0 else str(row["node"]), count(row, "acquisitions"))
+        yield share(row, "contended_share")
+        for what in ("wait", "hold"):
+            tail = tails.get((row["point"], row["node"], row["kind"], what))
+            yield from (time(row, f"mean_{what}_ns"), "" if tail is None else time(tail, "p99_ns"))
+
+    heads = ("lock", "node", "taken", "contended", "mean wait", "p99 wait", "mean hold", "p99 hold")
+    return _sheet(view, "locks by node", view.figures.rows("nodes"), heads, 1, lambda row: tuple(cells(row)), _some(view))
 
 
 def paths_sheet(view: View) -> Sheet:
@@ -348,6 +379,8 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "loads": loads_sheet,
     "steady": steady_sheet,
     "counts": counts_sheet,
+    "time": time_sheet,
+    "nodes": nodes_sheet,
     "spent": spent_sheet,
     "paths": paths_sheet,
     "caches": caches_sheet,
@@ -358,3 +391,5 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "upkeep_locks": upkeep_locks_sheet,
 }
 """Every table by the name that `slabdes show --table` takes."""
+OF_FIGURES: Final = ("time", "nodes")
+"""Tables of what figures show."""

@@ -41,9 +41,9 @@ Judge = Callable[[Sequence[float]], tuple[int, bool]]
 
 @dataclass(frozen=True)
 class Steady:
-    """That a run's warm-up is to be cut: how long it is expected to take at least, in picoseconds, and who judges."""
+    """That a run's warm-up is to be cut: how long it takes at least, in picoseconds, and who judges."""
 
-    expected: int
+    at_least: int
     judge: Judge
 
 
@@ -120,11 +120,11 @@ class Cut:
 
 
 class Marks(Generic[Book]):
-    """The marks of one run, `next` the coming one (picoseconds). They are `width` apart, and twice as far when there are many."""
+    """The marks of one run, `next` the coming one (picoseconds). They move apart, by twice, when there are many."""
 
     def __init__(self, steady: Steady, books: Books[Book]) -> None:
-        self._width = max(1, steady.expected // MOST_BATCHES)
-        self._judge, self._books = steady.judge, books
+        self._steady, self._books = steady, books
+        self._width = max(1, steady.at_least // MOST_BATCHES)
         self._closed: list[tuple[int, Book]] = []
         self.next = self._width
 
@@ -141,7 +141,7 @@ class Marks(Generic[Book]):
         """The run ends: only what came after the warm-up is put back."""
         self._closed.append((now, self._books.close()))
         width, means = self._batches()
-        batches, settled = self._judge(means)
+        batches, settled = self._steady.judge(means)
         begin = width * batches
         done: Counter[Key] = Counter()
         cut: Counter[Key] = Counter()

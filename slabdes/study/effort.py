@@ -42,7 +42,8 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     hands a lock over: the longer a run takes in simulated time, and the more CPUs there are, the more.
     """
     steps, cpus = workload.operations or 0, len(workload.programs)
-    specs = _specs(experiment, machine, workload)
+    version = version_of(experiment)
+    specs = [cache_spec(cache, machine.n_cpus, version) for cache in workload.caches]
     slow = _share_of_slow_steps(experiment, specs)
     span = _span_ps(experiment, machine, specs, steps, cpus, slow)
     handed = steps * slow * cpus / WAITERS
@@ -59,18 +60,6 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
         storm = ns_to_ps(interrupts.work_ns) + inner * slow * cpus * hold > mean
         handled = cpus * max(span / mean, MOST_IN_A_ROW if storm else 0) * (1 + inner)
     return round(steps + handed + reaps + handled)
-
-
-def span_ps(experiment: Experiment, machine: Machine, workload: Workload) -> int:
-    """How long a run may take, in picoseconds of simulated time."""
-    specs = _specs(experiment, machine, workload)
-    slow = _share_of_slow_steps(experiment, specs)
-    return round(_span_ps(experiment, machine, specs, workload.operations or 0, len(workload.programs), slow))
-
-
-def _specs(experiment: Experiment, machine: Machine, workload: Workload) -> list[CacheSpec]:
-    version = version_of(experiment)
-    return [cache_spec(cache, machine.n_cpus, version) for cache in workload.caches]
 
 
 def _share_of_slow_steps(experiment: Experiment, specs: list[CacheSpec]) -> float:

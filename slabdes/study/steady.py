@@ -14,20 +14,22 @@ from slabdes.config.workloads import NOTHING_TO_SETTLE
 from slabdes.engine.marks import Steady
 from slabdes.machine.topology import Machine
 from slabdes.stats.steady import warm_up
-from slabdes.study.effort import span_ps
 from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import known_span_ps
 
 LEAST_BATCHES: Final = 16
 """Of a run that tells where its warm-up ends (a choice: it is looked for in the first half)."""
-SHORTEST: Final = 4
-"""A run may well take this part of the time that is estimated for it; a longer one only has its marks moved apart."""
 
 
 def steady_of(experiment: Experiment, machine: Machine, workload: Workload) -> Steady | None:
     """How a replication's warm-up is cut; None if it is not to be, or if there is nothing to settle."""
     if experiment.warm_up is WarmUpRule.NONE or experiment.workload.kind in NOTHING_TO_SETTLE:
         return None
-    return Steady(span_ps(experiment, machine, workload) // SHORTEST, batches_of_warm_up)
+    operations, cpus = workload.operations or 0, len(workload.programs)
+    costs = machine.costs
+    hit = min(costs.alloc_hit, costs.free_hit, costs.alloc_bulk, costs.free_bulk)
+    at_least = known_span_ps(experiment, cpus) + operations // cpus * hit
+    return Steady(at_least, batches_of_warm_up)
 
 
 def batches_of_warm_up(means: Sequence[float]) -> tuple[int, bool]:

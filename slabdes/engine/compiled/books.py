@@ -20,6 +20,7 @@ from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import no_counts, still_waiting
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.marks import CACHE_SUMS, CPU_SUMS, LOCK_SUMS, Key, Marks, Sums
+from slabdes.engine.records import bucket_of
 from slabdes.locks.spinlock import FREE
 from slabdes.paths.outcome import Path
 
@@ -52,7 +53,6 @@ class ClosedBook:
     tables: Mapping[str, Table]
     spent: Array
     points: tuple[Array, Array]
-    n_caches: int
     sums: Sums
 
     @cached_property
@@ -74,32 +74,35 @@ class CompiledBooks:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._blank, self._none, self._nothing_spent = blank(Counts, 1), no_counts(1), blank(SpentRecord, 1)
 
     def close(self) -> ClosedBook:
         """Everything counted since they were closed last; from here on it is counted anew."""
         memory = self._memory
         spent = memory["spent"].copy()
-        memory["spent"][:] = blank(SpentRecord, 1)
+        memory["spent"][:] = self._nothing_spent
         points = memory["lock_points"].reshape(-1)
-        begun = np.flatnonzero(points)
+        begun = points.nonzero()[0]
         waits = points[begun]
         points[begun] = 0
         tables = {counts: self._close_table(counts, buckets) for counts, buckets in _TABLES}
-        return ClosedBook(tables, spent, (begun, waits), memory.get("all_caches"), self._sums())
+        return ClosedBook(tables, spent, (begun, waits), self._sums())
 
     def _close_table(self, counts_name: str, buckets_name: str | None) -> Table:
         counts = self._memory[counts_name]
-        rows = np.flatnonzero(counts["count"])
+        rows = counts["count"].nonzero()[0]
         kept = counts[rows]
-        counts[rows] = blank(Counts, 1) if buckets_name is None else no_counts(1)
+        if not len(rows):
+            return Table(rows, kept, rows, rows)
+        counts[rows] = self._blank if buckets_name is None else self._none
         if buckets_name is None:
             return Table(rows, kept, rows[:0], rows[:0])
         buckets = self._memory[buckets_name].reshape(len(counts), -1)
-        mine = buckets[rows].reshape(-1)
-        buckets[rows] = 0
-        filled = np.flatnonzero(mine)
-        width = buckets.shape[1]
-        return Table(rows, kept, rows[filled // width] * width + filled % width, mine[filled])
+        first, last = bucket_of(int(kept["least"].min())), bucket_of(int(kept["greatest"].max()))
+        mine = buckets[rows, first : last + 1]
+        buckets[rows, first : last + 1] = 0
+        row, bucket = mine.nonzero()
+        return Table(rows, kept, rows[row] * buckets.shape[1] + first + bucket, mine[row, bucket])
 
     def put_back(self, closed: ClosedBook) -> None:
         """Count that, too."""
@@ -131,7 +134,7 @@ class CompiledBooks:
             cpus=_rows(cpus, CPU_SUMS),
             read=np.where(cpus["level"] == 1, first_touch, 0).tolist(),
             locks=of_locks.tolist(),
-            caches=_rows(self._memory["stats"], CACHE_SUMS),
+            caches=_rows(self._memory["stats"][: self._memory.get("all_caches")], CACHE_SUMS),
         )
 
 
