@@ -29,7 +29,8 @@ _NO_NODE: Final = "no node"
 _NODES_LABELLED: Final = 16
 _PANEL_IN: Final = 4.6
 _BESIDE: Final = 0.3
-"""The part of a kind's width by which a percentile stands beside its mean, so that their intervals are told apart."""
+_WIDE: Final = 0.2
+"""The part of a kind's width (or of _WIDE) by which a percentile stands beside its mean, so that intervals are told apart."""
 _ENDS: Final = ("mean_low", "mean_high", "p99_low", "p99_high")
 _SHOWN_BELOW: Final = 3
 """An interval that ends lower than this part of the least mark is cut off at the panel's edge."""
@@ -92,10 +93,11 @@ def _panel(axes: Axes, table: pl.DataFrame, drawn: list[LockKind], span_ns: tupl
         x = [place[node] + (number - (len(drawn) - 1) / 2) * width for node in rows["node"].to_list()]
         means, tails = rows["mean_ns"].to_list(), rows["p99_ns"].to_list()
         # The line joins the two whichever is greater: a few very long times may lift a mean above the 99th percentile.
-        told = [(at + _BESIDE * width, at, low, high) for at, low, high in zip(x, means, tails, strict=True) if high is not None]
+        step = _BESIDE * min(width, _WIDE)
+        told = [(at + step, at, low, high) for at, low, high in zip(x, means, tails, strict=True) if high is not None]
         for beside, at, low, high in told:
             axes.plot([at, beside], [low, high], color=_look(kind)["color"], **_TO_TAIL)
-        _intervals(axes, [at + _BESIDE * width for at in x], rows, "p99", kind)
+        _intervals(axes, [at + step for at in x], rows, "p99", kind)
         _intervals(axes, x, rows, "mean", kind)
         open_marks = [(beside, high) for beside, _at, _low, high in told]
         axes.plot([at for at, _y in open_marks], [y for _at, y in open_marks], **_look(kind), markerfacecolor="white")
@@ -104,9 +106,9 @@ def _panel(axes: Axes, table: pl.DataFrame, drawn: list[LockKind], span_ns: tupl
     style.time_axis(axes, "y", *span_ns)
     axes.set_ylabel("simulated time")
     axes.set_xlabel("NUMA node of the lock")
-    step = -(-len(numbers) // _NODES_LABELLED)
-    labels = [str(node) if node >= 0 else _NO_NODE for node in numbers[::step]]
-    axes.set_xticks([place[node] for node in numbers[::step]], labels)
+    every = -(-len(numbers) // _NODES_LABELLED)
+    labels = [str(node) if node >= 0 else _NO_NODE for node in numbers[::every]]
+    axes.set_xticks([place[node] for node in numbers[::every]], labels)
     axes.set_xlim(-_ROOM, len(numbers) - 1 + _ROOM)
 
 
