@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 from io import StringIO
-from pathlib import Path
 from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from slabdes.answers.figures import label_keys, short
 from slabdes.answers.tables import View, sheets, view_of
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison
-from slabdes.measures.estimates import plain
+from slabdes.measures.steady import steady
 from slabdes.results import metrics
 from slabdes.results.run import Run
 from slabdes.results.text import WIDTH, html_table, plain_text, rich_table, setting_text
@@ -106,7 +105,7 @@ def table(run: Run, everything: bool = False, folder: str = "RUN", assumed: Sequ
     """
     from rich.console import Group
 
-    view = view_of(run, everything, Path(folder))
+    view = view_of(run, everything)
     parts: list[RenderableType] = [plain_text(answer_text(view)), plain_text("")]
     parts += [plain_text("\n".join(fill(line, WIDTH) for line in (*about(run), *assumed))), plain_text("")]
     parts += [rich_table(sheet) for sheet in sheets(view)]
@@ -115,13 +114,10 @@ def table(run: Run, everything: bool = False, folder: str = "RUN", assumed: Sequ
     return Group(*parts)
 
 
-def as_plain(run: Run, folder: Path | None = None) -> dict[str, Any]:
-    """The run for a program: plain JSON values, times in ns, a list of rows for each table, and every figure's interval.
-
-    `folder` is where it lies.
-    """
+def as_plain(run: Run) -> dict[str, Any]:
+    """The run for a program: plain JSON values, times in ns, a list of rows for each table, and every figure's interval."""
     manifest = run.manifest
-    view = view_of(run, folder=folder)
+    view = view_of(run)
     return {
         "name": manifest.name,
         "answer": answer(view),
@@ -143,7 +139,7 @@ def as_plain(run: Run, folder: Path | None = None) -> dict[str, Any]:
         "reaping": run.reap_summary().to_dicts(),
         "upkeep": run.upkeep_summary().to_dicts(),
         "upkeep_locks": run.per_upkeep().to_dicts(),
-        "steady": [{**row.values, "intervals": {name: plain(one) for name, one in row.intervals.items()}} for row in view.steady],
+        "steady": [row.values for row in steady(run.frames)],
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is said of a run's warm-up: how much is cut and what is left, or that it is in the figures, and how it is got out.
+"""What is said of a run's warm-up: how much of it is in no figure, or why it is in all of them.
 
 Leaves out where it ends (`measures.steady`).
 """
@@ -8,27 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slabdes.answers.figures import listed, time
 from slabdes.answers.tables import View
-from slabdes.measures.steady import has_steady_state
-from slabdes.results.text import count_text
+from slabdes.measures.steady import steady
+from slabdes.results.text import count_text, time_text
+
+NOTHING_TO_SETTLE = {"burst": "a burst", "pages": "a burst of pages", "trace": "a trace"}
+"""Kinds of workloads that have no steady state (`config.workloads` has them, too)."""
 
 
 def warm_up_told(view: View, point: int) -> Iterator[str]:
-    """How much was cut at a point and what the mean is then; whether it settled."""
-    rows = [row for row in view.steady if row["point"] == point]
-    if not rows:
-        return
-    cut = [f"{count_text(row['cut'])} of {count_text(row['operations'])} {row['op']}s" for row in rows]
-    left = [f"{row['op']} mean is {time(row, 'mean_ns')}" for row in rows]
-    yield f"Warm-up, by MSER-5: without the first {listed(cut)} of a replication, {listed(left)}; other tables have all."
-    for row in rows:
-        if row["settled"] < row["replications"]:
-            lacking = row["replications"] - row["settled"]
-            yield f"No steady state of {row['op']}s is seen in {lacking} of {row['replications']} replications: too short."
+    """How much was cut at a point; whether it settled."""
+    for row in (row for row in steady(view.run.frames) if row["point"] == point):
+        if row["cut"]:
+            cut = f"the first {count_text(row['cut'])} of {count_text(row['operations'])} operations"
+            whole = time_text(row["warm_up_ns"] + row["took_ns"])
+            yield f"Warm-up, by MSER: {cut} of a replication ({time_text(row['warm_up_ns'])} of {whole}) are in no figure."
+        elif row["settled"]:
+            yield "Warm-up, by MSER: none; the run is steady from its begin."
+        if lacking := row["replications"] - row["settled"]:
+            of = "" if row["replications"] == 1 else f" in {lacking} of {row['replications']} replications"
+            yield f"No steady state is seen{of}: the run is too short, or has none."
 
 
 def warm_up_kept(view: View) -> Iterator[str]:
-    """What is not to be concluded where nothing can be cut."""
-    if has_steady_state(view.run.manifest) and not view.steady:
-        yield "a steady state, as the warm-up is in these figures (log = true keeps operations, and MSER-5 cuts it)"
+    """What is not to be concluded where nothing was cut."""
+    manifest = view.run.manifest
+    if manifest.workload in NOTHING_TO_SETTLE:
+        yield f"a steady state, which {NOTHING_TO_SETTLE[manifest.workload]} does not have"
+    elif not steady(view.run.frames):
+        yield 'a steady state, as the warm-up is in these figures (warm_up = "mser" cuts it)'

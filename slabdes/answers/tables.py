@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from slabdes.answers.figures import (
@@ -41,15 +40,11 @@ MOST_ROWS: Final = 6
 
 @dataclass(frozen=True)
 class View:
-    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens.
-
-    `steady` is what its log tells of the steady state, see `measures.steady`.
-    """
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
 
     run: Run
     figures: Estimated
     everything: bool = False
-    steady: Sequence[Row] = ()
 
     @property
     def points(self) -> list[int]:
@@ -61,15 +56,15 @@ class View:
         return int(max(self.figures.rows("rates"), key=lambda row: float(row["share_waiting"]))["point"])
 
 
-def view_of(run: Run, everything: bool = False, folder: Path | None = None) -> View:
-    """A run as tables and sentences look at it; `folder` is where it lies, with its log, if it keeps one."""
-    settled = () if folder is None else steady(run.manifest, run.frames, folder)
-    return View(run, Estimated(run.frames), everything, settled)
+def view_of(run: Run, everything: bool = False) -> View:
+    """A run as tables and sentences look at it."""
+    return View(run, Estimated(run.frames), everything)
 
 
 def sheets(view: View) -> list[Sheet]:
-    """The run's tables; none without rows."""
-    return [sheet for sheet in (make(view) for make in TABLES.values()) if sheet.rows]
+    """The run's tables; none without rows, and those of figures only where everything is to be seen."""
+    shown = (make(view) for name, make in TABLES.items() if view.everything or name not in OF_FIGURES)
+    return [sheet for sheet in shown if sheet.rows]
 
 
 Cells = Callable[[Row], Sequence[str]]
@@ -185,14 +180,16 @@ def spent_sheet(view: View) -> Sheet:
 
 
 def steady_sheet(view: View) -> Sheet:
-    """Latencies after the warm-up, and how much that is; no rows without a log, and where there is no steady state."""
+    """How much warm-up is in no figure, where sentences do not say it all; no rows where there is no steady state."""
 
     def cells(row: Row) -> Sequence[str]:
-        return row["op"], count_text(row["cut"]), count_text(row["operations"]), *(time(row, name) for name in COLUMNS)
+        times = (time_text(row["warm_up_ns"]), time_text(row["took_ns"]))
+        return *times, count_text(row["cut"]), count_text(row["operations"]), f"{row['settled']} of {row['replications']}"
 
-    heads = ("op", "cut", "of", "mean", "p50", "p99", "p99.9")
-    what = "how long operations take after the warm-up (MSER-5; cut: so many at the start of a replication)"
-    return _sheet(view, what, view.steady, heads, 1, cells, _some(view))
+    heads = ("warm-up", "counted", "operations cut", "of", "settled")
+    what = "warm-up, by MSER, which is in no other table (means of a replication)"
+    rows = steady(view.run.frames) if view.everything or len(view.points) > 1 else []
+    return _sheet(view, what, rows, heads, 0, cells, _some(view))
 
 
 COLUMNS: Final = ("mean_ns", *metrics.QUANTILES)
@@ -208,6 +205,12 @@ SPENT_HEADS: Final = {
     "interrupts": "interrupts",
 }
 """Short heads of the parts of Spent, in the order of the table."""
+TIME_HEADS: Final = {part: head for part, head in SPENT_HEADS.items() if part in metrics.TIME_PARTS} | {
+    "slot_wait": "for other CPUs",
+    "partner_wait": "for the other side",
+    "think": "thinking",
+}
+"""Those of a CPU's time."""
 
 
 def counts_sheet(view: View) -> Sheet:
@@ -231,6 +234,30 @@ def counts_sheet(view: View) -> Sheet:
     means = "means of a replication; " if view.run.manifest.replications > 1 else ""
     title = f"what the allocator does ({means}other node: frees of another node's objects)"
     return _sheet(view, title, rows, heads, 0, lambda row: tuple(cells(row)), _some(view))
+
+
+def time_sheet(view: View) -> Sheet:
+    """Where the CPUs' time went; parts that are nowhere are left out."""
+    rows = view.figures.rows("time")
+    parts = [part for part in TIME_HEADS if any(row[part] for row in rows)]
+    heads = [TIME_HEADS[part] for part in parts]
+    title = "where the CPUs' time goes (shares of their time at work)"
+    return _sheet(view, title, rows if parts else (), heads, 0, lambda row: [share(row, part) for part in parts], _some(view))
+
+
+def nodes_sheet(view: View) -> Sheet:
+    """Waits and holds by node and kind of lock; no rows where no lock was taken."""
+    tails = {tuple(row[key] for key in ("point", "node", "kind", "what")): row for row in view.figures.rows("node_times")}
+
+    def cells(row: Row) -> Iterator[str]:
+        yield from (row["kind"], "none" if row["node"] < 0 else str(row["node"]), count(row, "acquisitions"))
+        yield share(row, "contended_share")
+        for what in ("wait", "hold"):
+            tail = tails.get((row["point"], row["node"], row["kind"], what))
+            yield from (time(row, f"mean_{what}_ns"), "" if tail is None else time(tail, "p99_ns"))
+
+    heads = ("lock", "node", "taken", "contended", "mean wait", "p99 wait", "mean hold", "p99 hold")
+    return _sheet(view, "locks by node", view.figures.rows("nodes"), heads, 1, lambda row: tuple(cells(row)), _some(view))
 
 
 def paths_sheet(view: View) -> Sheet:
@@ -352,6 +379,8 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "loads": loads_sheet,
     "steady": steady_sheet,
     "counts": counts_sheet,
+    "time": time_sheet,
+    "nodes": nodes_sheet,
     "spent": spent_sheet,
     "paths": paths_sheet,
     "caches": caches_sheet,
@@ -362,3 +391,5 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "upkeep_locks": upkeep_locks_sheet,
 }
 """Every table by the name that `slabdes show --table` takes."""
+OF_FIGURES: Final = ("time", "nodes")
+"""Tables of what figures show."""

@@ -7,12 +7,14 @@ Leaves out who waited for whom.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import choose, point_label, told_apart
+from slabdes.measures.estimates import Estimated, Row
 from slabdes.results import metrics
 from slabdes.results.frames import LockKind
+from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 WAIT, HOLD = "wait", "hold"
 TITLES: Final = {WAIT: "wait of a contended acquisition", HOLD: "hold of an acquisition"}
 
+_KEY: Final = ("point", "node", "kind", "what")
+_FIGURES: Final = ("mean_ns", "mean_low", "mean_high", "p99_ns", "p99_low", "p99_high")
+
 
 def nodes(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     """A row a point, node (-1: none), kind of lock, and WAIT or HOLD in `what`: `setting`, mean_ns and p99_ns.
 
-    Null where no acquisition waited, and where too few samples tell a percentile.
+    Null where no acquisition waited, and where too few samples tell a percentile. Then the ends of their intervals over
+    replications: mean_low, mean_high, p99_low, p99_high.
     """
     import polars as pl
 
@@ -34,20 +40,36 @@ def nodes(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     shown = frames.of_points(chosen)
     keys = told_apart(frames)
     table = metrics.per_node(shown)
-    tails = metrics.lock_quantiles(shown).select("point", "node", "kind", "what", "p99_ns")
+    figures = Estimated(shown)
+    tails = {tuple(row[key] for key in _KEY): row for row in figures.rows("node_times")}
     each = [
-        table.select("point", "node", "kind", pl.lit(what).alias("what"), pl.col(f"mean_{what}_ns").alias("mean_ns"))
+        (*_at(row, what), *_figure(row, f"mean_{what}_ns"), *_figure(tails.get(_at(row, what)), "p99_ns"))
         for what in TITLES
+        for row in figures.rows("nodes")
     ]
     names = {point: point_label(frames, point, keys) for point in chosen}
-    rows = pl.concat(each).join(tails, on=["point", "node", "kind", "what"], how="left")
+    schema: dict[str, Any] = {"point": pl.UInt32, "node": pl.Int32, "kind": pl.String, "what": pl.String}
+    rows = pl.DataFrame(each, schema | dict.fromkeys(_FIGURES, pl.Float64), orient="row")
     setting = pl.col("point").replace_strict(list(names), list(names.values()), return_dtype=pl.String)
     reading = (
         "Of each kind of lock a filled mark is the mean and an open one the 99th percentile; the dotted line joins the two. "
         "Waits that are long where holds are short are queues."
     )
-    title = f"Locks by node: mean and 99th percentile{limited}{_few(rows, table)}"
+    bars = f"; bars: {CONFIDENCE:.0%} intervals over replications" if rows["mean_low"].is_not_null().any() else ""
+    title = f"Locks by node: mean and 99th percentile{limited}{bars}{_few(rows, table)}"
     return Chart("nodes", title, reading, rows.with_columns(setting.alias("setting")))
+
+
+def _at(row: Row, what: str) -> tuple[Any, ...]:
+    return (*(row[key] for key in _KEY[:-1]), what)
+
+
+def _figure(row: Row | None, column: str) -> tuple[float | None, float | None, float | None]:
+    """A figure and the ends of its interval."""
+    if row is None:
+        return None, None, None
+    interval = row.intervals.get(column)
+    return (row[column], None, None) if interval is None else (row[column], interval.low, interval.high)
 
 
 def kinds(rows: pl.DataFrame) -> list[LockKind]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import OTHERS, point_label, some
 from slabdes.charts.scaling import CPUS_LABEL
+from slabdes.measures.estimates import Estimated
 from slabdes.results import metrics
 from slabdes.results.text import setting_text, share_text
 
@@ -41,8 +42,8 @@ HARDLY_BUSY: Final = 0.1
 def time_shares(frames: Frames) -> Chart:
     """A row a point and part that is anywhere: `line` and its `number`, `place` along it and its `word`, part, meaning, share.
 
-    `low` and `high` are where the part begins and ends in the point's bar. Where CPUs do hardly anything but think, that part has
-    no rows.
+    `low` and `high` are where the part begins and ends in the point's bar, `half` is half its share's interval over replications
+    (null without any). Where CPUs do hardly anything but think, that part has no rows.
     """
     import polars as pl
 
@@ -54,6 +55,7 @@ def time_shares(frames: Frames) -> Chart:
     busy = max(sum(row[part] for part in present if part != THINK) for row in shares.iter_rows(named=True))
     hardly_busy = 0 < busy < HARDLY_BUSY
     parts = [part for part in present if part != THINK or not hardly_busy]
+    intervals = {row["point"]: row.intervals for row in Estimated(frames).rows("time")}
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines):
         ordered = line.sort(along) if line[along].dtype.is_numeric() else line
@@ -62,7 +64,9 @@ def time_shares(frames: Frames) -> Chart:
             at = {"line": named, "number": number, "point": row["point"], "place": place, "word": setting_text(row[along])}
             ends = list(accumulate((row[part] for part in parts), initial=0.0))
             rows += [
-                at | {"part": part, "meaning": PARTS[part], "share": row[part], "low": low, "high": high}
+                at
+                | {"part": part, "meaning": PARTS[part], "share": row[part], "low": low, "high": high}
+                | {"half": intervals[row["point"]][part].half_width if part in intervals[row["point"]] else None}
                 for part, (low, high) in zip(parts, pairwise(ends), strict=True)
             ]
     rest = f"; the rest, at least {share_text(1 - busy)}: thinking, between operations" if hardly_busy else ""
@@ -72,7 +76,7 @@ def time_shares(frames: Frames) -> Chart:
         "is what limits."
     )
     names: dict[str, Any] = {"line": pl.String, "number": pl.Int64, "point": pl.Int64, "place": pl.Int64, "word": pl.String}
-    schema = names | {"part": pl.String, "meaning": pl.String} | dict.fromkeys(("share", "low", "high"), pl.Float64)
+    schema = names | {"part": pl.String, "meaning": pl.String} | dict.fromkeys(("share", "low", "high", "half"), pl.Float64)
     return Chart(
         "time",
         f"Where the CPUs' time went{rest}{limited}",

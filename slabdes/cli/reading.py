@@ -49,9 +49,9 @@ def show(
             raise InputError(f"--table {name}", f"no table of a run{nearest(name, TABLES)}", allowed=", ".join(TABLES))
     run = some_points(Run.load(folder), point, where)
     if as_json:
-        print_json(kept_plain(folder, as_plain(run, folder)))
+        print_json(kept_plain(folder, as_plain(run)))
     elif named:
-        view = view_of(run, everything=True, folder=folder)
+        view = view_of(run, everything=True)
         for name in named:
             sheet = TABLES[name](view)
             print_sheet(sheet)

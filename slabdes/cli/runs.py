@@ -350,7 +350,7 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
     from slabdes.results.text import WIDTH
 
     if as_json:
-        told = as_plain(result, out)
+        told = as_plain(result)
         if loads is not None:
             told = {**told, "answer": [*load_answer(loads), *told["answer"]], **loads.plain()}
         print_json({"folder": str(out), **told, **({"assumed": assumed} if assumed else {})})

@@ -33,6 +33,7 @@ from slabdes.config.workloads import (
     ProducerConsumerWorkload,
     ThinkKind,
     TraceWorkload,
+    WarmUpRule,
     Workload,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "TimingConfig",
     "TimingRule",
     "TraceWorkload",
+    "WarmUpRule",
     "Workload",
     "apply_settings",
     "apply_values",

@@ -27,7 +27,7 @@ from slabdes.config.fields import (
 )
 from slabdes.config.measures import Measures, Share
 from slabdes.config.sweeps import Lists, check_sweeps
-from slabdes.config.workloads import TraceWorkload, Workload
+from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
 
 
 class EngineName(StrEnum):
@@ -297,6 +297,9 @@ class Experiment(Frozen):
     """Check every invariant of the allocator whenever no CPU is on a slow path, and when the run ends (slow)."""
     log: Truth = False
     """Keep every operation, hold of a lock and turn of upkeep in the run folder: see `results/event_log`. Takes time and disk."""
+    warm_up: WarmUpRule = WarmUpRule.MSER
+    """What of a replication's begin is in no figure: `mser`, what MSER finds to be warm-up, told in the answer, of workloads that
+    have a steady state (bursts, pages and traces have none); `none`, nothing."""
     machine: MachineConfig
     cache: Annotated[tuple[CacheConfig, ...], Field(max_length=MAX_CACHES)] = ()
     """The caches that a synthetic workload uses, or changes to a trace's; see CacheConfig."""

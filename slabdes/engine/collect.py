@@ -14,6 +14,7 @@ from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
 from slabdes.allocator.versions import Version
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.load import remarks
+from slabdes.engine.marks import Cut
 from slabdes.engine.records import (
     CacheRecord,
     ContentionPoint,
@@ -41,15 +42,23 @@ def make_records(
     node_ids: Sequence[int],
     elapsed: int,
     workload: Workload,
+    cut: Cut | None = None,
 ) -> Records:
-    """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions."""
+    """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions.
+
+    Of one whose warm-up was looked for, books are without it already, and sums get so here.
+    """
+    if cut is not None:
+        _leave_out(cut, state, locks, cpus)
+    began = 0 if cut is None else cut.warm_up.time
+    in_use = {} if cut is None else cut.in_use
     latency = _by_path(cpu.latency for cpu in cpus)
     cpu_records = tuple(_cpu_record(cpu, elapsed) for cpu in cpus)
-    cache_records = tuple(_cache_record(cache) for cache in state.caches)
+    cache_records = tuple(_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches)
     told = () if workload.recorded is None else remarks(workload.recorded, cpu_records, cache_records, state.n_nodes)
     return Records(
         digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
-        elapsed=elapsed,
+        elapsed=elapsed - began,
         latency=latency,
         response=_by_path(cpu.response or {} for cpu in cpus),
         spent=_spent(cpus, latency),
@@ -61,7 +70,20 @@ def make_records(
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
         warnings=(*workload.warnings, *told),
+        warm_up=None if cut is None else cut.warm_up,
     )
+
+
+def _leave_out(cut: Cut, state: SlabState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
+    """Take what was before from the sums; each CPU's time begins where its account stood then."""
+    lived = [_lived(cpu) for cpu in cpus]
+    cut.leave_out(cpus, locks, [cache.stats for cache in state.caches])
+    for cpu, all_of_it in zip(cpus, lived, strict=True):
+        cpu.start = all_of_it - _lived(cpu)
+
+
+def _lived(cpu: TimedCpu) -> int:
+    return sum(getattr(cpu, attribute) for attribute in _TIMES.values())
 
 
 def _by_path(every: Iterable[Mapping[tuple[int, Path], Histogram]]) -> dict[tuple[int, Path], Histogram]:
@@ -91,7 +113,13 @@ def _spent(cpus: Sequence[TimedCpu], latency: Mapping[tuple[int, Path], Histogra
         others = sum(spent.first_touch for path, spent in accounted.items() if path.operation is hit.operation)
         total = sum(histogram.total for (_cache, path), histogram in latency.items() if path is hit)
         touched = sum(getattr(cpu, touches) for cpu in cpus) - others
-        work = total - sum(astuple(accounted[hit])) - touched
+        if hit is Path.FREE_HIT:
+            touched += sum(cpu.read_before for cpu in cpus)
+        left = total - sum(astuple(accounted[hit]))
+        if any(cpu.start for cpu in cpus):
+            # What handlers were in the midst of when the warm-up ended is not known apart.
+            touched = min(max(touched, 0), left)
+        work = left - touched
         accounted[hit] = replace(
             accounted[hit], first_touch=accounted[hit].first_touch + touched, work=accounted[hit].work + work
         )
@@ -163,7 +191,7 @@ def _cpu_record(cpu: TimedCpu, elapsed: int) -> CpuRecord:
         failed=cpu.failed,
         skipped=cpu.skipped,
         sections=cpu.sections,
-        start=0,
+        start=cpu.start,
         end=min(cpu.clock, elapsed),
         interrupts=cpu.interrupts,
         interrupts_lost=cpu.interrupts_lost,
@@ -191,7 +219,7 @@ _TIMES: Final = {
 """The parts of a CPU's time, in the order in which a reap that the run's end cuts off has added to them."""
 
 
-def _cache_record(cache: KmemCache) -> CacheRecord:
+def _cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
     stats = cache.stats
     return CacheRecord(
         cache=cache.index,
@@ -219,6 +247,7 @@ def _cache_record(cache: KmemCache) -> CacheRecord:
         node_overflow=stats.node_overflow,
         slabs_created=cache.slabs_created,
         slabs_destroyed=cache.slabs_destroyed,
+        in_use_before=in_use_before,
     )
 
 

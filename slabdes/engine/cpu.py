@@ -77,7 +77,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
-        *fields_of(Account), "latency", "log", "response", "spent", "was",
+        *fields_of(Account), "latency", "log", "read_before", "response", "spent", "start", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
         *fields_of(Timers), *fields_of(Program), "turns",
     )  # fmt: skip
@@ -99,6 +99,8 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         """Where operations arrive: from their arrival to their end, those of handlers apart."""
         self.spent: dict[Path, list[int]] = {}
         self.was: list[tuple[int, ...]] = []
+        self.start = self.read_before = 0
+        """Of a run whose warm-up was cut: where its account stood then, and reads of descriptors in the operation it was in."""
         self.log: EventLog | None = None
         # Interrupts.
         self.irq_at = self.slabinfo_at = self.drain_at = NEVER
@@ -169,6 +171,11 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
     def touch_time(self) -> int:
         """First touches of objects and of descriptors."""
         return self.first_touch_time + self.descriptor_read_time
+
+    @property
+    def reading(self) -> int:
+        """First touches in the operation that it is in: those of an allocation end it, so of a descriptor."""
+        return self.touch_time - self.was[0][_FIRST_TOUCH] if len(self.was) == 1 else 0
 
     def accounts(self) -> tuple[int, ...]:
         """Where time went so far, in the order of Spent."""

@@ -148,8 +148,9 @@ class LockRecord:
 
 @dataclass(frozen=True)
 class CpuRecord:
-    """One CPU over a run; times in picoseconds. `start` is 0; `end` is when it last did anything, reaps included.
+    """One CPU over a run; times in picoseconds.
 
+    `start` is 0, or up to when its time belongs to a warm-up that was cut; `end` is when it last did anything, reaps included.
     The parts of its time: `think` (between operations), `lock_wait` (for contended locks until they are released to this
     CPU), `handoff` (from then until it has them), `slot_wait` (for an object another CPU hands over), `partner_wait` (for the
     other side of a traced exchange: for room, or for its turn), `line` (cache lines that other CPUs owned, posted neighbour
@@ -158,7 +159,7 @@ class CpuRecord:
     frees), `work` (the rest) and `idle` (with no program, or none left, between reaps). They add up to `end - start`.
     `interrupts` were handled; `interrupts_lost` came while another was pending.
     Where operations arrive at given times, `late_total`, `late_most` and `late_last` are by how much they began after those:
-    all together, the latest, and the CPU's last one.
+    all together, the latest, and the CPU's last one, those of a warm-up too.
     """
 
     cpu: int
@@ -225,7 +226,8 @@ class CacheRecord:
     """One cache's counters over a run: the kernel's own statistics, and what only a timed run can see.
 
     `refills` counts cache_alloc_refill calls, `retries` refills that went back to the lists because another CPU
-    emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs.
+    emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs, those of a warm-up too; when that ended,
+    `in_use_before` objects were allocated.
     """
 
     cache: int
@@ -253,6 +255,7 @@ class CacheRecord:
     node_overflow: int
     slabs_created: int
     slabs_destroyed: int
+    in_use_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -277,8 +280,21 @@ class SlabRecord:
 
 
 @dataclass(frozen=True)
+class WarmUp:
+    """What was left out at a run's begin: up to `time` picoseconds, `cut` of its `operations`; whether it `settled`."""
+
+    time: int
+    cut: int
+    operations: int
+    settled: bool
+
+
+@dataclass(frozen=True)
 class Records:
     """Everything one run (one experiment, one replication) leaves behind. Times in picoseconds from the first event.
+
+    `warm_up` is what is in none of it, but the digest, warnings and how caches stand at the end; None where it was not looked
+    for. `elapsed` counts from there.
 
     `latency` has a histogram for each (cache index, path) that occurred; cache -1 is a workload's own lock. `response`, where
     operations arrive at given times, is the same from their arrival to their end; what handlers do has none.
@@ -302,3 +318,4 @@ class Records:
     warnings: tuple[str, ...]
     turns: dict[Upkeep, Histogram] = field(default_factory=dict)
     response: dict[tuple[int, Path], Histogram] = field(default_factory=dict)
+    warm_up: WarmUp | None = None

@@ -106,6 +106,10 @@ class SpinLock:
             return FREE
         return self.waiters[self.passed if self.passed < len(self.waiters) else 0]
 
+    def under_way(self) -> int:
+        """Holds that have been asked for and have not ended: a holder may wait still, until its hand-off ends."""
+        return len({*self.waiters, self.holder} - {FREE})
+
     def area_of_the_granted(self) -> int:
         """`queue_area` without what those who still wait have added to it: a run may end before they are granted the lock."""
         return self.queue_area - sum(self.changed_at - since for since in self.joined.values())

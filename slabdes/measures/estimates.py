@@ -64,6 +64,11 @@ TABLES: Final = (
     ),
     Figures("loads", response.loads, ("point",), ("mean_ns", *metrics.QUANTILES), counts=("operations_per_s",)),
     Figures("time", metrics.where_time_went, ("point",), shares=metrics.TIME_PARTS),
+    Figures(
+        "nodes", metrics.per_node, ("point", "node", "kind"), ("mean_wait_ns", "mean_hold_ns"),
+        shares=("contended_share", "bounced_share"), counts=("acquisitions",),
+    ),
+    Figures("node_times", metrics.lock_quantiles, ("point", "node", "kind", "what"), tuple(metrics.QUANTILES)),
     Figures("operations_time", metrics.where_operations_went, ("point", "op"), shares=SPENT_PARTS),
     Figures(
         "interrupts", metrics.interrupt_summary, ("point", "what"), ("mean_ns", *metrics.QUANTILES),

@@ -48,7 +48,7 @@ class Source:
 def run_page(run: Run, folder: Path) -> str:
     """The page of one run, which lies in `folder`. Raises InputError where what it is made with is not installed."""
     check_installed()
-    view = view_of(run, folder=folder)
+    view = view_of(run)
     return page(
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),

@@ -28,6 +28,14 @@ _ROOM: Final = 0.6
 _NO_NODE: Final = "no node"
 _NODES_LABELLED: Final = 16
 _PANEL_IN: Final = 4.6
+_BESIDE: Final = 0.3
+_WIDE: Final = 0.2
+"""The part of a kind's width (or of _WIDE) by which a percentile stands beside its mean, so that intervals are told apart."""
+_ENDS: Final = ("mean_low", "mean_high", "p99_low", "p99_high")
+_SHOWN_BELOW: Final = 3
+"""An interval that ends lower than this part of the least mark is cut off at the panel's edge."""
+_NOTHING: Final = 1e-3
+"""Of a mark, stands for zero on a log axis."""
 _TO_TAIL: Final[dict[str, Any]] = {"linewidth": 1.2, "linestyle": (0, (1, 2))}
 """From a mean to its percentile: dotted and without a cap, so that nobody takes it for an error bar."""
 
@@ -59,9 +67,14 @@ def _at(point: int) -> pl.Expr:
 
 
 def _span(table: pl.DataFrame) -> tuple[float, float]:
-    """The least and the greatest time of waits or holds, at all points: their panels have one scale."""
+    """The least and the greatest time of waits or holds, at all points: their panels have one scale.
+
+    Intervals end within it, but those that go down towards nothing.
+    """
     times = [time for column in ("mean_ns", "p99_ns") for time in table[column].to_list() if time]
-    return min(times, default=1.0), max(times, default=1.0)
+    least = min(times, default=1.0) / _SHOWN_BELOW
+    ends = [end for column in _ENDS for end in table[column].to_list() if end is not None and end >= least]
+    return min([*times, *ends], default=1.0), max([*times, *ends], default=1.0)
 
 
 def _panel(axes: Axes, table: pl.DataFrame, drawn: list[LockKind], span_ns: tuple[float, float]) -> None:
@@ -80,19 +93,31 @@ def _panel(axes: Axes, table: pl.DataFrame, drawn: list[LockKind], span_ns: tupl
         x = [place[node] + (number - (len(drawn) - 1) / 2) * width for node in rows["node"].to_list()]
         means, tails = rows["mean_ns"].to_list(), rows["p99_ns"].to_list()
         # The line joins the two whichever is greater: a few very long times may lift a mean above the 99th percentile.
-        told = [(at, low, high) for at, low, high in zip(x, means, tails, strict=True) if high is not None]
-        for at, low, high in told:
-            axes.vlines(at, low, high, color=_look(kind)["color"], **_TO_TAIL)
-        axes.plot([at for at, _low, _high in told], [high for _at, _low, high in told], **_look(kind), markerfacecolor="white")
+        step = _BESIDE * min(width, _WIDE)
+        told = [(at + step, at, low, high) for at, low, high in zip(x, means, tails, strict=True) if high is not None]
+        for beside, at, low, high in told:
+            axes.plot([at, beside], [low, high], color=_look(kind)["color"], **_TO_TAIL)
+        _intervals(axes, [at + step for at in x], rows, "p99", kind)
+        _intervals(axes, x, rows, "mean", kind)
+        open_marks = [(beside, high) for beside, _at, _low, high in told]
+        axes.plot([at for at, _y in open_marks], [y for _at, y in open_marks], **_look(kind), markerfacecolor="white")
         axes.plot(x, means, **_look(kind))
     style.grid(axes, "y")
     style.time_axis(axes, "y", *span_ns)
     axes.set_ylabel("simulated time")
     axes.set_xlabel("NUMA node of the lock")
-    step = -(-len(numbers) // _NODES_LABELLED)
-    labels = [str(node) if node >= 0 else _NO_NODE for node in numbers[::step]]
-    axes.set_xticks([place[node] for node in numbers[::step]], labels)
+    every = -(-len(numbers) // _NODES_LABELLED)
+    labels = [str(node) if node >= 0 else _NO_NODE for node in numbers[::every]]
+    axes.set_xticks([place[node] for node in numbers[::every]], labels)
     axes.set_xlim(-_ROOM, len(numbers) - 1 + _ROOM)
+
+
+def _intervals(axes: Axes, x: list[float], rows: pl.DataFrame, what: str, kind: LockKind) -> None:
+    """Bars from end to end of a figure's intervals."""
+    for at, y, low, high in zip(x, *(rows[f"{what}_{part}"].to_list() for part in ("ns", "low", "high")), strict=True):
+        if y is not None and low is not None:
+            ends = [[y - max(low, y * _NOTHING)], [high - y]]
+            axes.errorbar([at], [y], yerr=ends, fmt="none", ecolor=_look(kind)["color"], capsize=4, elinewidth=1.2)
 
 
 def _why_nothing(table: pl.DataFrame) -> str:

@@ -27,7 +27,8 @@ _AT_MOST_TAKEN: Final = ("contended", "bounces", "con_bounces", "acq_bounces")
 def check_accounting(run: Records | Frames) -> list[str]:
     """What does not add up in a run, one sentence each; empty when all is well.
 
-    Objects: allocations - failures - frees of a cache are its objects in use (and its slabs' objects are all somewhere).
+    Objects: allocations - failures - frees of a cache, with those that a warm-up left, are its objects in use (and its slabs'
+    objects are all somewhere).
     Time: the parts of each CPU's time are all of it, those of each path all of its latencies; histograms of operations count
     the CPUs' operations; lock waits of locks are the CPUs' lock_wait and handoff; a lock is held by one CPU at a time,
     and its queue holds as many waiters over time as waits last (Little).
@@ -93,15 +94,15 @@ def _histogram(histogram: Histogram) -> Iterator[str]:
 
 
 def _cpus(run: dict[str, pl.DataFrame]) -> Iterator[str]:
-    elapsed = _ps(run["runs"]["elapsed_ns"].item())
+    until = _ps(run["runs"]["warm_up_ns"].item()) + _ps(run["runs"]["elapsed_ns"].item())
     for cpu in run["cpus"].iter_rows(named=True):
         parts = [cpu[f"{part}_ns"] for part in (*TIME_PARTS, "idle")]
         start, end = _ps(cpu["start_ns"]), _ps(cpu["end_ns"])
         if _differ([cpu["start_ns"], *parts], [cpu["end_ns"]]):
             told = f"the parts of its time are {_total(parts)} ps, from its start to its end it is {end - start}"
             yield f"CPU {cpu['cpu']}: {told}"
-        if not 0 <= start <= end <= elapsed:
-            yield f"CPU {cpu['cpu']}: from {start} to {end} ps is not within the run's {elapsed}"
+        if not 0 <= start <= end <= until:
+            yield f"CPU {cpu['cpu']}: from {start} to {end} ps is not within the run's {until}"
 
 
 def _operations(run: dict[str, pl.DataFrame]) -> Iterator[str]:
@@ -159,7 +160,8 @@ def _locks(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         if any(lock[counter] > taken for counter in _AT_MOST_TAKEN):
             counted = ", ".join(f"{lock[counter]} {counter}" for counter in _AT_MOST_TAKEN)
             yield f"{name}: {counted}, but only {taken} acquisitions"
-        if _ps(lock["hold_total_ns"]) > elapsed:
+        # Holds and waits count where they end: one of each CPU may have begun before the warm-up ended.
+        if _ps(lock["hold_total_ns"]) > elapsed + (_ps(lock["hold_max_ns"]) if _cut(run) else 0):
             yield f"{name}: held for {_ps(lock['hold_total_ns'])} ps of a run of {elapsed}"
         area, waited = lock["queue_area_ns"], lock["wait_total_ns"]
         if _differ([area], [waited]):
@@ -179,7 +181,8 @@ def _contention_points(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         begun[point["lock"]] += point["count"]
     for lock in _rows(run["locks"]):
         name, began = lock["lock"], begun[lock["lock"]]
-        if not max(lock["contended"], lock["con_bounces"]) <= began <= lock["acquisitions"]:
+        before = run["cpus"].height if _cut(run) else 0
+        if not max(lock["contended"] - before, lock["con_bounces"]) <= began <= lock["acquisitions"]:
             told = ", ".join(f"{lock[counter]} {counter}" for counter in ("contended", "con_bounces", "acquisitions"))
             yield f"{name}: {began} waits began at its contention points, but {told}"
     unfinished = begun.total() - run["locks"]["contended"].sum()
@@ -212,6 +215,11 @@ def _lock_times(run: dict[str, pl.DataFrame]) -> Iterator[str]:
             yield f"lock {what} times are {counted}, locks say {told} {counter}"
 
 
+def _cut(run: dict[str, pl.DataFrame]) -> bool:
+    """Whether a warm-up was left out."""
+    return bool(run["runs"]["warm_up_ns"].item() > 0)
+
+
 def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     caches = {row["name"]: row for row in run["caches"].iter_rows(named=True)}
     totals = {name: _totals(run["slabs"].filter(_is("cache", name))) for name in caches}
@@ -226,7 +234,7 @@ def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         lying = sum(total[place] for place in _PLACES)
         if room != lying:
             yield f"{name}: {total['slabs']} slabs have {room} objects, but {lying} are somewhere"
-        held = _net(run["operations"].filter(_is("cache", name)))
+        held = cache["in_use_before"] + _net(run["operations"].filter(_is("cache", name)))
         if held != total["in_use"]:
             yield f"{name}: allocations - failures - frees are {held}, but {total['in_use']} objects are in use"
 

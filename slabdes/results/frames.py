@@ -26,6 +26,7 @@ from slabdes.results.rows import IRQS_OFF as IRQS_OFF
 from slabdes.results.rows import NO_CACHE as NO_CACHE
 from slabdes.results.rows import SPENT_PARTS as SPENT_PARTS
 from slabdes.results.rows import Replicated, replicated
+from slabdes.results.warm_up import COLUMNS as WARM_UP_COLUMNS
 from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 _NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d.,]*(?: (?:ns|µs|ms|s)\b)?")
 """What replications say otherwise by chance, with its unit; not the number in a name."""
 ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
-    "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns"))
+    "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns")),
+    "caches": frozenset(("in_use_before",)),
+    "runs": frozenset(WARM_UP_COLUMNS),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
 FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses"))
@@ -63,7 +66,7 @@ class Frames:
     lock: its holds, and waits behind them); `interrupts` (how long they were `off` at a time, how long those handled had to
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
     `caches`, `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
-    elapsed_ns is the mean over replications).
+    elapsed_ns is the mean over replications). All counts and times are of what came after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 

@@ -175,10 +175,13 @@ def per_node(frames: Frames) -> pl.DataFrame:
     )
 
 
-def lock_quantiles(frames: Frames) -> pl.DataFrame:
-    """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns, p999_ns over all replications, not_told."""
+def lock_quantiles(frames: Frames, every: bool = False) -> pl.DataFrame:
+    """A row a point, node, lock kind and what (wait or hold): p50_ns, p99_ns, p999_ns over all replications, not_told.
+
+    See QUANTILES, as of `every`.
+    """
     key = ["point", "node", "kind", "what"]
-    return quantiles(frames.lock_times, key).with_columns(not_told())
+    return quantiles(frames.lock_times, key, every).with_columns(not_told())
 
 
 def ccdf(frames: Frames) -> pl.DataFrame:

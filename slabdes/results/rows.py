@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Records, Spent, UpkeepAtLock, bucket_bounds
 from slabdes.printable import printable
+from slabdes.results.warm_up import COLUMNS as WARM_UP_COLUMNS
+from slabdes.results.warm_up import warm_up_row
 from slabdes.units import ps_to_ns
 
 IRQS_OFF: Final = "off"
@@ -81,7 +83,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
     "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
     "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
-    "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts"},
+    "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
 
@@ -108,6 +110,7 @@ def replicated(records: Records) -> Replicated:
     """What a replication left, as rows."""
     names = {cache.cache: cache.name for cache in records.caches} | {-1: NO_CACHE}
     turns = {upkeep.label: times for upkeep, times in records.turns.items()}
+    warnings = [printable(text) for text in records.warnings]
     interrupts = {IRQS_OFF: records.irqs_off, IRQ_WAIT: records.irq_wait} | turns
     columns = _by_path("latency", "operations", records.latency, names) | _by_path(
         "response", "responses", records.response, names
@@ -125,7 +128,7 @@ def replicated(records: Records) -> Replicated:
         "cpus": ((*_counts_of(cpu), *map(ps_to_ns, _times_of(cpu))) for cpu in records.cpus),
         "caches": ((one.name, *_cache_of(one)) for one in records.caches),
         "slabs": ((names[slab.cache], slab.node, *_slabs_of(slab)) for slab in records.slabs),
-        "runs": [(records.digest, ps_to_ns(records.elapsed), [printable(text) for text in records.warnings])],
+        "runs": [(records.digest, ps_to_ns(records.elapsed), warnings, *warm_up_row(records.warm_up))],
     }
     columns |= {name: _turned(name, some) for name, some in rows.items()}
     operations = sum(cpu.allocs + cpu.frees + cpu.sections for cpu in records.cpus)

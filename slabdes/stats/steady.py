@@ -36,19 +36,19 @@ class WarmUp:
     settled: bool
 
 
-def warm_up(values: Sequence[float]) -> WarmUp:
+def warm_up(values: Sequence[float], group: int = GROUP) -> WarmUp:
     """Where the warm-up of a series ends: where the rest's mean has the least estimated error.
 
     MSER-5 (White, Simulation 69(6), 1997; White, Cobb and Spratt, Winter Simulation Conference 2000). A cut is looked for in the
-    first half; if the least error is at its very end, the series has not settled and is too short to tell. Raises InputError for
-    fewer than 4 groups of GROUP values.
+    first half; if the least error is at its very end, the series has not settled and is too short to tell. Values that are means
+    of batches already are taken as they are, with a `group` of 1. Raises InputError for fewer than 4 groups.
     """
     import numpy as np
 
-    groups = len(values) // GROUP
+    groups = len(values) // group
     if groups < 4:
-        raise InputError("warm-up", f"{len(values)} values", allowed=f"{4 * GROUP} or more")
-    means = np.asarray(values[: groups * GROUP], float).reshape(groups, GROUP).mean(axis=1)
+        raise InputError("warm-up", f"{len(values)} values", allowed=f"{4 * group} or more")
+    means = np.asarray(values[: groups * group], float).reshape(groups, group).mean(axis=1)
     # Sums of what is left from each group on; around the mean of all, so that squares stay small.
     left = means - means.mean()
     sums, squares = np.cumsum(left[::-1])[::-1], np.cumsum(left[::-1] ** 2)[::-1]
@@ -56,7 +56,7 @@ def warm_up(values: Sequence[float]) -> WarmUp:
     counts = np.arange(groups, groups - half - 1, -1)
     errors = (squares[: half + 1] - sums[: half + 1] ** 2 / counts) / counts**2
     best = int(np.argmin(errors))
-    return WarmUp(best * GROUP, len(values), best < half)
+    return WarmUp(best * group, len(values), best < half)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def _read_log(one: Again, sink: Sink, phase: Phase, what: str) -> None:
     prepare_engines([point], engines, phase)
     log = EventLog(sink)
     told = _progress(phase, what, planned.operations)
-    ENGINES[engines[0]](logged, planned.machine, planned.workload(one.replication), one.replication, told, log)
+    ENGINES[engines[0]](logged, planned.machine, planned.workload(one.replication), one.replication, told, log, None)
 
 
 def watched(one: Again, watch: Watch, phase: Phase) -> Watched:

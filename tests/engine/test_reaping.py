@@ -30,6 +30,7 @@ TURNS = SECONDS // 2
 
 RAW = {
     "machine": {"preset": "numa-2x4"},
+    "warm_up": "none",
     "cache": [{"name": "size-256", "size": 256}],
     "workload": {"kind": "producer_consumer", "objects": 60, "think_ns": SECONDS * 1e9 / 60 - 1e6, "think": "constant"},
 }

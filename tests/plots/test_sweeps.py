@@ -170,7 +170,8 @@ def test_an_allocator_version_looks_the_same_whatever_else_is_drawn() -> None:
     assert both["allocator 4.7"] == one["allocator 4.7"] != both["allocator 4.6"]
 
 
-def test_a_percentile_is_an_open_mark_without_a_cap() -> None:
+def test_a_percentile_is_an_open_mark_and_caps_are_intervals() -> None:
     figure = drawn(nodes_figure, sweep([{}]))
     faces = [line.get_markerfacecolor() for axes in figure.axes for line in axes.lines]
-    assert "white" in faces and not any(line.get_marker() == "_" for axes in figure.axes for line in axes.lines)
+    capped = any(line.get_marker() == "_" for axes in figure.axes for line in axes.lines)
+    assert "white" in faces and capped == ("bars: 95% intervals" in figure.get_suptitle())

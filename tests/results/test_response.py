@@ -25,7 +25,7 @@ from slabdes.results import metrics
 from slabdes.results.response import growing
 
 HOLD_NS, CPUS = 100.0, 4
-BASE: dict[str, Any] = {"machine": {"preset": "uma-4"}, "engine": "reference", "replications": 2}
+BASE: dict[str, Any] = {"machine": {"preset": "uma-4"}, "engine": "reference", "replications": 2, "warm_up": "none"}
 SECTIONS = {"kind": "arrivals", "of": "critical_section", "operations": 120, "rate": 2e6, "hold_ns": HOLD_NS}
 RATES = [5e5, 1e6, 2e6, 3e6, 2e7]
 """A second; a hold and handing it over take about 200 ns, so that some 4 M can be served."""

@@ -68,7 +68,7 @@ def comes_next(run: Run, cpu: Cpu, when: int) -> bool:
 
 @inline
 def _is_first(run: Run, cpu: int, key: int) -> bool:
-    """Whether the key of the CPU whose event has come is less than all others, which lie beside its way to the root.
+    """Whether the key of the CPU whose event has come is less than a mark's and all others, which lie beside its way to the root.
 
     `run.horizon` is the least of them once they had to be looked at, until the next CPU's event comes.
     """
@@ -76,7 +76,9 @@ def _is_first(run: Run, cpu: int, key: int) -> bool:
         return key < run.horizon
     tree = ints_at(run.tree)
     place = run.leaves + cpu
-    least = NEVER
+    least = run.mark_key
+    if key >= least:
+        return False
     while place > 1:
         other = tree[place ^ 1]
         if other < key:
@@ -272,9 +274,9 @@ def upkeep_time(cpu: Cpu) -> int:
 
 
 @inline
-def set_timer(cpu: Cpu) -> None:
+def set_timer(run: Run, cpu: Cpu) -> None:
     """When the CPU's next turn or interrupt comes has changed, or whether they can take it (Run._timer)."""
-    cpu.timer_at = NEVER if cpu.in_bulk else min(upkeep_time(cpu), cpu.irq_at)
+    cpu.timer_at = NEVER if cpu.in_bulk else min(run.mark_at, min(upkeep_time(cpu), cpu.irq_at))
 
 
 @inline

@@ -23,7 +23,7 @@ from slabdes.engine.compiled.slots import rehash
 from slabdes.engine.cpu import NEVER
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
-_LOG = int(Status.LOG)
+_LOG, _MARK = int(Status.LOG), int(Status.MARK)
 _PATH = ~STAGE
 PROGRAM, REAP = codes.PROGRAM, codes.REAP
 live, turn = program.live, program.turn
@@ -96,6 +96,9 @@ def _simulate(run: Run) -> int:
             key = ints_at(run.tree)[1]
             if key == NEVER:
                 return _STALLED
+            if key >= run.mark_key:
+                run.current = -1
+                return _MARK
             number = key & ((1 << run.bits) - 1)
             run.now = key >> run.bits
             run.horizon = UNKNOWN

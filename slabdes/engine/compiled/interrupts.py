@@ -34,7 +34,7 @@ def next_interrupt(run: Run, cpu: Cpu) -> None:
         cpu.irq_key += GAMMA_WORD
         gap = exponential_draw(run, mix64(cpu.irq_key), run.irq_mean)
     cpu.irq_at += gap
-    set_timer(cpu)
+    set_timer(run, cpu)
 
 
 @inline
@@ -49,7 +49,7 @@ def set_bulk(run: Run, cpu: Cpu, in_bulk: bool) -> None:
     cpu.in_bulk = in_bulk
     cpu.alloc_hit = run.alloc_bulk if in_bulk else run.alloc_hit
     cpu.free_hit = run.free_bulk if in_bulk else run.free_hit
-    set_timer(cpu)
+    set_timer(run, cpu)
 
 
 @inline

@@ -207,3 +207,5 @@ class Status(IntEnum):
     """The event log's buffers are to be emptied."""
     CALLED = 12
     """Another path of the CPU, now on top of this one, comes first."""
+    MARK = 13
+    """The books are to be closed."""

@@ -294,7 +294,7 @@ def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: S
     for number, (lock, packed) in enumerate(zip(locks, memory["locks"], strict=True)):
         for name in of_lock:
             setattr(lock, name, int(packed[name]))
-        lock.joined = _still_waiting(memory, packed)
+        lock.joined = still_waiting(memory, packed)
         points = memory["lock_points"][number]
         for waiter, holder in np.argwhere(points).tolist():
             lock.points[LockSite(waiter), LockSite(holder)] = int(points[waiter, holder])
@@ -328,7 +328,7 @@ def _with_work(packed: Any, total: int, path: Path) -> list[int]:
     return [parts[part.name] for part in fields(records.Spent)]
 
 
-def _still_waiting(memory: Memory, lock: Any) -> dict[int, int]:
+def still_waiting(memory: Memory, lock: Any) -> dict[int, int]:
     """The CPUs that wait for a lock when the run ends, and since when."""
     joined: dict[int, int] = {}
     waiter = int(lock["first"])

@@ -90,7 +90,7 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
                 return got
             frame.pc = _LAST
             cpu.irq_at = NEVER
-            set_timer(cpu)
+            set_timer(run, cpu)
             return look(run, cpu)
         most = min(cpu.alike, run.pause_at - run.done)
         hits = hits_in_a_row(run, cpu, most)
@@ -178,13 +178,20 @@ def _begin(run: Run, cpu: Cpu, frame: Frame) -> int:
 
 
 @function
-def _timer_comes(run: Run, cpu: Cpu) -> None:
-    """What takes the CPU is next: an interrupt, or a turn of upkeep unless that is due later."""
-    if cpu.irq_at <= upkeep_time(cpu):
+def _timer_comes(run: Run, cpu: Cpu) -> int:
+    """What takes the CPU is next: an interrupt, or a turn of upkeep unless that is due later; a mark is waited for after both."""
+    upkeep = upkeep_time(cpu)
+    if min(cpu.irq_at, upkeep) > cpu.clock:
+        if run.mark_at > cpu.clock:
+            return GO
+        schedule(run, cpu.number, cpu.clock)
+        return WAIT
+    if cpu.irq_at <= upkeep:
         cpu.irqs_on_at = cpu.clock
         begin_take_interrupts(run, cpu)
     else:
         call(run, cpu, REAP)
+    return GO
 
 
 @function
@@ -196,7 +203,7 @@ def turn(run: Run, cpu: Cpu, frame: Frame) -> int:
         begin_take_turn(run, cpu, run.hz, cpu.reap_at)
         return CALLED
     cpu.reap_at = reap_time(run, cpu)
-    set_timer(cpu)
+    set_timer(run, cpu)
     end_of_path(cpu, 0)
     return GO
 
@@ -209,8 +216,7 @@ def _think(run: Run, cpu: Cpu, frame: Frame) -> int:
         cpu.clock += spent
         cpu.think_time += spent
         cpu.think -= spent
-        _timer_comes(run, cpu)
-        return GO
+        return _timer_comes(run, cpu)
     cpu.clock += cpu.think
     cpu.think_time += cpu.think
     frame.pc = _THOUGHT
@@ -233,8 +239,7 @@ def _wait_until(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Wait for something that happens at `cpu.when`, with reaps and interrupts meanwhile; go on at stage `cpu.after`."""
     if cpu.timer_at <= cpu.when and cpu.clock < cpu.when:
         _pass_waiting(cpu, cpu.timer_at)
-        _timer_comes(run, cpu)
-        return GO
+        return _timer_comes(run, cpu)
     _pass_waiting(cpu, cpu.when)
     frame.pc = cpu.after
     return GO
@@ -250,7 +255,7 @@ def _block(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
         frame.pc = _BLOCK
         if not is_ready(run, cpu):
             _pass_waiting(cpu, cpu.when)
-            _timer_comes(run, cpu)
+            return _timer_comes(run, cpu)
         return GO
     if is_ready(run, cpu):
         frame.pc = cpu.after

@@ -11,6 +11,7 @@ from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.lines import CacheLines
+from slabdes.engine.marks import Marks, Steady
 from slabdes.engine.records import Records
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import (
@@ -34,6 +35,7 @@ from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
 if TYPE_CHECKING:
+    from slabdes.engine.compiled.books import ClosedBook
     from slabdes.engine.compiled.memory import Memory
 
 STEPS_BETWEEN_REPORTS = 1 << 20
@@ -83,8 +85,10 @@ def run_compiled(
     replication: int = 0,
     progress: Callable[[int], None] | None = None,
     log: EventLog | None = None,
+    steady: Steady | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises Impossible for what only the reference can do."""
+    from slabdes.engine.compiled.books import CompiledBooks
     from slabdes.engine.compiled.logged import LoggedRun, pack_log
     from slabdes.engine.compiled.memory import Memory
     from slabdes.engine.compiled.pack import pack, unpack
@@ -103,14 +107,15 @@ def run_compiled(
         pack_log(memory)
     pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
     _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
-    _live(memory, workload, progress, log)
+    marks = None if steady is None else Marks(steady, CompiledBooks(memory))
+    _live(memory, workload, progress, log, marks)
+    now = memory.get("now")
+    cut = None if marks is None else marks.end(now)
     unpack(memory, state, locks, cpus)
-    return make_records(state, locks, cpus, settings, machine.node_ids, memory.get("now"), workload)
+    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
 
 
 def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:
-    import numpy as np
-
     from slabdes.engine.compiled.pack import pack_interrupts
 
     if settings.interrupts is not None:
@@ -118,11 +123,17 @@ def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequen
     cpus = memory["cpus"]
     cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
     cpus["reap_at"] = [reap_time_ps(due, settings.hz) for due in cpus["reap_due"].tolist()]
-    cpus["timer_at"] = np.minimum.reduce([cpus[timer] for timer in ("reap_at", "irq_at", "slabinfo_at", "drain_at")])
 
 
-def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | None, log: EventLog | None) -> None:
+def _live(
+    memory: Memory,
+    workload: Workload,
+    progress: Callable[[int], None] | None,
+    log: EventLog | None,
+    marks: Marks[ClosedBook] | None,
+) -> None:
     """Simulate to the end: whenever compiled code wants something of Python, it comes back and says what."""
+    from slabdes.engine.compiled.books import set_marks
     from slabdes.engine.compiled.entries import simulate_function
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
@@ -132,6 +143,7 @@ def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | 
     feed = Feed(memory, workload)
     simulate = simulate_function(logged=log is not None)
     between = STEPS_BETWEEN_REPORTS if log is None else STEPS_BETWEEN_EMPTYINGS
+    set_marks(memory, marks)
     status = Status.PAUSE
     while status is not Status.FINISHED:
         if status is Status.PAUSE:
@@ -142,6 +154,9 @@ def _live(memory: Memory, workload: Workload, progress: Callable[[int], None] | 
             make_room(memory, memory.get("n_slabs"))
         elif status is Status.SLOTS:
             feed.more_slots()
+        elif status is Status.MARK and marks is not None:
+            marks.come()
+            set_marks(memory, marks)
         elif status is Status.STALLED:
             raise stalled(_blocked(memory["cpus"]))
         elif status is Status.STORM:

@@ -185,13 +185,18 @@ class Sizes:
 
 
 class Events:
-    """The tree of CPUs' events: its leaves, the bits of a key that name a CPU; the time now, and what bounds it (`clock`)."""
+    """The tree of CPUs' events: its leaves, the bits of a key that name a CPU; the time now, and what bounds it (`clock`).
+
+    At `mark_at` Python is to close the books: `mark_key` is before all keys of that time. Both are NEVER if it is not.
+    """
 
     bits: int
     leaves: int
     now: int
     horizon: int
     time_limit: int
+    mark_at: int
+    mark_key: int
     overflow: int
     starting: int
     current: int

@@ -18,6 +18,7 @@ from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus, unpack_slabs
 from slabdes.engine.compiled.script_layout import EventRow, ScriptRun
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
+from slabdes.engine.cpu import NEVER
 from slabdes.units import MAX_RUN_PS
 
 NO_LIST = 1
@@ -41,6 +42,8 @@ class ScriptMemory(Memory):
             bits=(n_cpus - 1).bit_length(),
             leaves=1 << (n_cpus - 1).bit_length(),
             time_limit=MAX_RUN_PS,
+            mark_at=NEVER,
+            mark_key=NEVER,
             reaper=NOBODY,
             caller=NOBODY,
             hz=1,

@@ -16,7 +16,9 @@ from simpy.events import EventPriority
 from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY, SlabState
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.engine.cpu import TimedCpu, fold, hold_word
+from slabdes.engine.cpu import NEVER, TimedCpu, fold, hold_word
+from slabdes.engine.marks import Marks
+from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel
 from slabdes.engine.timed import TimedLock, TimedSettings, ran_too_long
 from slabdes.locks.disciplines import RACE_BITS, first_of
@@ -61,6 +63,34 @@ class TimedKernel(ChargingKernel, UpkeepKernel[TimedCpu]):
         self.reaper = NOBODY
         self.cpus: list[TimedCpu] = []
         self.gates: list[Moment | None] = [None] * machine.n_cpus
+        self.marks: Marks[ClosedBook] | None = None
+
+    @property
+    def mark_at(self) -> int:
+        """When counting begins anew; NEVER if not."""
+        return NEVER if self.marks is None else self.marks.next
+
+    def set_marks(self, marks: Marks[ClosedBook]) -> None:
+        """Have marks come, before anything has happened."""
+        self.marks = marks
+        self._set_mark()
+
+    def _set_mark(self) -> None:
+        """See to it that the coming mark comes: before whatever CPUs do then."""
+        if self.mark_at != NEVER:
+            mark = Moment(self.env)
+            mark.occur(NOBODY, self.mark_at - self.now)
+            mark.then(self._mark_comes)
+
+    def until_mark(self, cpu: TimedCpu) -> Waits[None]:
+        """Wait for the mark that a CPU has come to."""
+        if self.mark_at <= cpu.clock:
+            yield self.at(cpu, cpu.clock)
+
+    def _mark_comes(self) -> None:
+        assert self.marks is not None
+        self.marks.come()
+        self._set_mark()
 
     # Waiting.
 

@@ -13,7 +13,7 @@ order matters for:
   pages). In between, under a lock, lines are fetched and lists moved at the CPU's own time again: nobody else may be there.
 - it needs an object that another CPU hands over, or a slot that another has to empty: a slot says when that happened, and the
   CPU waits until then, whichever of the two the engine came to first (see `compiled/slots`).
-- its reap timer or an interrupt is due. A row of hits ends before the first of them: `_timer` is as far as it may run.
+- its reap timer, an interrupt or a mark is due. A row of hits ends before the first of them: `_timer` is as far as it may run.
 - its program ends, since the run ends with the last one.
 
 A hit that would cost nothing does not run ahead (`TimedCpu.can_run`): a program of them would never let the clock go on. Nor
@@ -161,9 +161,7 @@ class Run:
 
     def _path(self, path: Waits[T]) -> Waits[T]:
         """Go along a path; with `debug`, check the allocator afterwards unless another CPU is on one."""
-        if not self.debug:
-            return path
-        return self._checked(path)
+        return self._checked(path) if self.debug else path
 
     def _checked(self, path: Waits[T]) -> Waits[T]:
         self.inside += 1
@@ -185,15 +183,18 @@ class Run:
         return min(reap_time_ps(cpu.reap_due, self.kernel.settings.hz), cpu.slabinfo_at, cpu.drain_at)
 
     def _timer(self, cpu: TimedCpu) -> int:
-        """When something comes that takes the CPU: a turn of upkeep or an interrupt; neither does within a bulk call."""
-        return NEVER if cpu.in_bulk else min(self._upkeep_time(cpu), cpu.irq_at)
+        """When something comes that takes the CPU: a turn of upkeep or an interrupt, or a mark; none does within a bulk call."""
+        return NEVER if cpu.in_bulk else min(self._upkeep_time(cpu), cpu.irq_at, self.kernel.mark_at)
 
     def _timer_comes(self, cpu: TimedCpu) -> Waits[None]:
-        """An interrupt comes before a turn that is due at the same time."""
+        """An interrupt comes before a turn that is due at the same time, and a mark after both."""
         self.timers_came += 1
         if not self.timers_came % PROGRESS_TIMERS:
             self._report()
-        if cpu.irq_at <= self._upkeep_time(cpu):
+        upkeep = self._upkeep_time(cpu)
+        if min(cpu.irq_at, upkeep) > cpu.clock:
+            yield from self.kernel.until_mark(cpu)
+        elif cpu.irq_at <= upkeep:
             cpu.irqs_on_at = cpu.clock
             yield from self._path(take_interrupts(self.kernel, cpu))
         else:
@@ -264,8 +265,7 @@ class Run:
 
     def _wake(self, slot: int) -> None:
         """Tell the CPU that waits for a slot that it has changed."""
-        waiting = self.waiting.pop(slot, None)
-        if waiting is not None:
+        if (waiting := self.waiting.pop(slot, None)) is not None:
             self._unblock(waiting, self.gates.get(waiting))
 
     def _stop_if_stalled(self) -> None:

@@ -8,7 +8,9 @@ import simpy
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
+from slabdes.engine.marks import Marks, Steady
 from slabdes.engine.records import Records
+from slabdes.engine.reference.books import ReferenceBooks
 from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Progress, Run
 from slabdes.engine.setup import build_state
@@ -45,15 +47,22 @@ def run_reference(
     replication: int = 0,
     progress: Progress | None = None,
     log: EventLog | None = None,
+    steady: Steady | None = None,
 ) -> Records:
-    """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other."""
+    """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other.
+
+    With `steady`, its warm-up is in no count.
+    """
     run = set_up(experiment, machine, workload, replication, progress)
     kernel = run.kernel
     for cpu in kernel.cpus:
         cpu.log = log
+    if steady is not None:
+        kernel.set_marks(Marks(steady, ReferenceBooks(kernel.state, kernel.locks, kernel.cpus)))
     run.live()
     if log is not None:
         log.close()
     if experiment.debug:
         run.check()
-    return make_records(kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload)
+    cut = None if kernel.marks is None else kernel.marks.end(kernel.now)
+    return make_records(kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload, cut)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where in time a run is counted anew: an engine's books are closed at marks, and those of the warm-up are left out at the end.
+
+A mark changes nothing that happens: a row of hits ends before it, as before a timer. Leaves out which books are warm-up
+(whoever runs an engine says so), and what books are (the engines).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from slabdes.allocator.state import CacheStats
+from slabdes.engine.cpu import NEVER
+from slabdes.engine.fields import Account, fields_of
+from slabdes.engine.records import WarmUp
+from slabdes.paths.outcome import Operation, Path
+from slabdes.units import MAX_RUN_PS
+
+MOST_BATCHES: Final = 64
+"""Batches that a run is divided into at most; half as many or more, unless it is shorter than was expected."""
+LEAST_OPERATIONS: Final = 5
+"""Of a batch, whose mean says nothing with fewer: the 5 of MSER-5."""
+CPU_SUMS: Final = (
+    *(name for name in fields_of(Account) if not name.startswith(("digest", "late_"))),
+    "interrupts",
+    "interrupts_lost",
+)
+"""What a CPU counts, but for what a run is known by, and lateness, which is judged by its end."""
+LOCK_SUMS: Final = ("acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area")
+CACHE_SUMS: Final = tuple(name for name in fields_of(CacheStats) if name not in ("num_active", "high_mark", "max_freeable"))
+"""What the kernel's STATS count; the others say how things stand."""
+
+Key = tuple[int, Path]
+"""A cache's index and a path, as records have their histograms."""
+Judge = Callable[[Sequence[float]], tuple[int, bool]]
+"""How many batches are warm-up, given the mean time of operations in each, and whether the rest looks settled."""
+
+
+@dataclass(frozen=True)
+class Steady:
+    """That a run's warm-up is to be cut: how long it takes at least, in picoseconds, and who judges."""
+
+    at_least: int
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Where sums stand that go on, of each CPU (CPU_SUMS), lock (LOCK_SUMS) and cache (CACHE_SUMS) in their order.
+
+    Of a lock, what is under way is not in it: holds and waits are counted where they end. `read` has the time that each CPU has
+    spent on descriptors in the operation that it is in.
+    """
+
+    cpus: Sequence[Sequence[int]]
+    read: Sequence[int]
+    locks: Sequence[Sequence[int]]
+    caches: Sequence[Sequence[int]]
+
+
+class Closed(Protocol):
+    """What was counted between two marks, and where sums stood at the later one."""
+
+    @property
+    def operations(self) -> Mapping[Key, tuple[int, int]]:
+        """How many operations ended, and their total time in picoseconds."""
+        ...
+
+    @property
+    def responses(self) -> tuple[int, int]:
+        """The same of response times, all together."""
+        ...
+
+    @property
+    def sums(self) -> Sums:
+        """See there."""
+        ...
+
+
+Book = TypeVar("Book", bound=Closed)
+
+
+class Books(Protocol[Book]):
+    """What an engine counts."""
+
+    def close(self) -> Book:
+        """Everything counted since they were closed last; from here on it is counted anew."""
+        ...
+
+    def put_back(self, closed: Book, /) -> None:
+        """Count that, too."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What was left out of a run's books, and where its sums stood then; None if nothing was.
+
+    `in_use` is how many objects of each cache were allocated then, by its index.
+    """
+
+    warm_up: WarmUp
+    sums: Sums | None
+    in_use: Mapping[int, int]
+
+    def leave_out(self, cpus: Sequence[Any], locks: Sequence[Any], stats: Sequence[Any]) -> None:
+        """Take it from the sums at the end of the run; each CPU's time begins where its account stood."""
+        if self.sums is None:
+            return
+        for cpu, read in zip(cpus, self.sums.read, strict=True):
+            cpu.read_before = read
+        every = ((CPU_SUMS, cpus, self.sums.cpus), (LOCK_SUMS, locks, self.sums.locks), (CACHE_SUMS, stats, self.sums.caches))
+        for names, ones, before in every:
+            for one, were in zip(ones, before, strict=True):
+                for name, was in zip(names, were, strict=True):
+                    setattr(one, name, getattr(one, name) - was)
+
+
+class Marks(Generic[Book]):
+    """The marks of one run, `next` the coming one (picoseconds). They move apart, by twice, when there are many."""
+
+    def __init__(self, steady: Steady, books: Books[Book]) -> None:
+        self._steady, self._books = steady, books
+        self._width = max(1, steady.at_least // MOST_BATCHES)
+        self._closed: list[tuple[int, Book]] = []
+        self.next = self._width
+
+    def come(self) -> None:
+        """The coming mark is here."""
+        self._closed.append((self.next, self._books.close()))
+        if self.next == MOST_BATCHES * self._width:
+            self._width *= 2
+        self.next += self._width
+        if self.next >= MAX_RUN_PS:
+            self.next = NEVER
+
+    def end(self, now: int) -> Cut:
+        """The run ends: only what came after the warm-up is put back."""
+        self._closed.append((now, self._books.close()))
+        width, means = self._batches()
+        batches, settled = self._steady.judge(means)
+        begin = width * batches
+        done: Counter[Key] = Counter()
+        cut: Counter[Key] = Counter()
+        sums = None
+        for time, closed in self._closed:
+            counted = {key: count for key, (count, _total) in closed.operations.items()}
+            done.update(counted)
+            if time <= begin:
+                cut.update(counted)
+                sums = closed.sums
+            else:
+                self._books.put_back(closed)
+        return Cut(WarmUp(begin, cut.total(), done.total(), settled), sums, _in_use(cut))
+
+    def _batches(self) -> tuple[int, list[float]]:
+        """How long whole batches with enough operations are, and the mean time of the operations in each; none if too few."""
+        arrive = any(closed.responses[0] for _time, closed in self._closed)
+        width = self._width
+        while last := self._closed[-1][0] // width:
+            counts, totals = [0] * (last + 1), [0] * (last + 1)
+            for time, closed in self._closed:
+                batch = min(-(-time // width) - 1, last)
+                for count, total in [closed.responses] if arrive else closed.operations.values():
+                    counts[batch] += count
+                    totals[batch] += total
+            if min(counts[:last]) >= LEAST_OPERATIONS:
+                return width, [total / count for total, count in zip(totals[:last], counts[:last], strict=True)]
+            width *= 2
+        return width, []
+
+
+def _in_use(counted: Mapping[Key, int]) -> dict[int, int]:
+    """The objects of each cache that these operations leave allocated."""
+    net: Counter[int] = Counter()
+    for (cache, path), count in counted.items():
+        if path is not Path.FAIL:
+            net[cache] += count if path.operation is Operation.ALLOC else -count
+    return dict(net)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Marks: how far apart they are, which batches they make, and which books are put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from slabdes.engine.marks import LEAST_OPERATIONS, MOST_BATCHES, Key, Marks, Steady, Sums
+from slabdes.engine.records import WarmUp
+from slabdes.paths.outcome import Path
+from slabdes.study.steady import LEAST_BATCHES, batches_of_warm_up
+
+NO_SUMS = Sums([], [], [], [])
+
+
+@dataclass
+class Page:
+    """So many hits of a time each."""
+
+    count: int
+    time: int
+    responses: tuple[int, int] = (0, 0)
+    sums: Sums = NO_SUMS
+
+    @property
+    def operations(self) -> Mapping[Key, tuple[int, int]]:
+        return {(0, Path.HIT): (self.count, self.count * self.time)}
+
+
+@dataclass
+class Pages:
+    """Books whose pages are given beforehand."""
+
+    pages: list[Page]
+    kept: list[Page] = field(default_factory=list)
+
+    def close(self) -> Page:
+        return self.pages.pop(0)
+
+    def put_back(self, closed: Page) -> None:
+        self.kept.append(closed)
+
+
+def ended(times: Sequence[int], count: int = LEAST_OPERATIONS, rest: int = 0) -> tuple[WarmUp, Pages]:
+    """A run with a mark every 10 ps that begins with operations of these times, and so many after the last mark."""
+    books = Pages([*(Page(count, time) for time in times), Page(rest, 1)])
+    marks = Marks(Steady(10 * MOST_BATCHES, batches_of_warm_up), books)
+    for _time in times:
+        marks.come()
+    return marks.end(10 * len(times) + 5).warm_up, books
+
+
+def test_a_start_that_takes_longer_is_left_out() -> None:
+    told, books = ended([*[100] * 5, *[10, 11] * 10], rest=3)
+    assert told == WarmUp(50, 25, 128, True)
+    assert [page.time for page in books.kept] == [*[10, 11] * 10, 1]
+
+
+def test_a_steady_start_is_kept() -> None:
+    told, books = ended([10, 11] * 12)
+    assert told == WarmUp(0, 0, 120, True) and len(books.kept) == 25
+
+
+@pytest.mark.parametrize(("times", "cut"), [(range(1, 25), 12), ([10] * (LEAST_BATCHES - 1), 0)])
+def test_what_keeps_rising_loses_half_and_what_is_too_short_nothing(times: Sequence[int], cut: int) -> None:
+    told, books = ended(list(times))
+    assert told.time == 10 * cut and not told.settled
+    assert len(books.kept) == len(times) - cut + 1
+
+
+def test_batches_with_too_few_operations_are_joined() -> None:
+    # Two or four together have enough.
+    assert ended([*[100] * 8, *[10, 11] * 12], count=LEAST_OPERATIONS - 1)[0].time == 80
+    assert not ended([*[100] * 8, *[10, 11] * 8], count=1)[0].settled
+
+
+def test_marks_of_a_long_run_are_further_apart() -> None:
+    books = Pages([Page(LEAST_OPERATIONS, 100 if number < 16 else 10) for number in range(200)])
+    marks = Marks(Steady(10 * MOST_BATCHES, batches_of_warm_up), books)
+    came = []
+    while len(came) < 150:
+        came.append(marks.next)
+        marks.come()
+    assert came[:64] == list(range(10, 641, 10)) and came[64:66] == [660, 680] and came[-1] - came[-2] == 80
+    assert marks.end(came[-1] + 1).warm_up == WarmUp(160, 80, 151 * LEAST_OPERATIONS, True)
