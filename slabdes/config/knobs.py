@@ -79,6 +79,14 @@ class Knob:
         value = math.exp(value) if self.log else value
         return min(max(round(value) if self.whole else value, self.low), self.high)
 
+    def share_of(self, value: Any) -> float:
+        """Where a value that it may have lies (0 to 1) on the way from the first to the last: about the share that gives it."""
+        if self.values:
+            return (self.values.index(value) + 0.5) / len(self.values)
+        ends = (self.low, self.high, value)
+        low, high, place = map(math.log, ends) if self.log else ends
+        return (place - low) / (high - low) if high > low else 0.5
+
     def holds(self, value: Any) -> bool:
         """Whether it may be this value."""
         if self.values:

@@ -33,7 +33,7 @@ the last to choose from. An error there costs a setting that is as good, no more
 IN_TURN: Final = 6
 """Replications of a setting while others are still to be tried, at most."""
 LAST: Final = 4
-"""Settings with the best scores, and of the front, that are run twelve times before the best is chosen."""
+"""Settings with the best scores that are run twelve times before the best is chosen, and of the front, six times."""
 _STEPS: Final = 1000
 SEARCHING: Final = "trying settings"
 
@@ -89,10 +89,11 @@ class Search:
         return fmean(mine) - fmean(written[: len(mine)])
 
     def settle(self, trials: Sequence[Trial]) -> None:
-        """Run the best of these, and some of the front, as often as any before one of them is chosen."""
+        """Run the best of these as often as any before one of them is chosen; some of the front as often as others in turn."""
         best = sorted(trials, key=lambda trial: (self.score(trial), trial.held_bytes, trial.number))[:LAST]
         front = [trials[number] for number in front_of([(self.score(trial), trial.held_bytes) for trial in trials])]
-        self._fill([self.trials[0], *best, *some_of(front, LAST)], RACE.most)
+        self._fill(some_of(front, LAST), IN_TURN)
+        self._fill([self.trials[0], *best], RACE.most)
 
     def best_of(self, trials: Sequence[Trial]) -> Trial:
         """The one that holds least of those that are as good as the best, but for what does not matter."""

@@ -102,6 +102,7 @@ class Campaign:
         notes_of(folder).unlink(missing_ok=True)
         command = [sys.executable, str(HERE / "noted.py"), str(notes_of(folder))]
         command += ["run", "e.toml", "--out", "out", "--resume", "--jobs", str(study.jobs)]
+        command += [] if study.drawn else ["--no-figures"]
         path = [str(self.folder / "package"), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(
             command,

@@ -24,12 +24,13 @@ PRESET: Final = '[machine]\npreset = "numa-2x4"\n\n'
 
 @dataclass(frozen=True)
 class Study:
-    """An experiment as its file says, the files beside it by name, and how many processes share it."""
+    """An experiment as its file says, the files beside it by name, how many processes share it, and whether it has figures."""
 
     name: str
     experiment: str
     files: dict[str, bytes]
     jobs: int
+    drawn: bool = False
 
     def lay_out(self, folder: Path) -> None:
         """Write all of it into a new or empty folder."""
@@ -65,13 +66,13 @@ def sweep(points: int, **swept: str) -> str:
 
 
 def studies(points: int) -> list[Study]:
-    """One of each kind, of about so many points or replications each."""
+    """One of each kind, of about so many points or replications each; one is drawn, which takes longer than all else."""
     cpus, head = "[1, 2, 4, 8]", 'engine = "reference"\nreplications = 1\n'
     swept = PRESET + BURST + sweep(points, machine_cpus=cpus)
     replayed = '[[cache]]\nname = "foo"\n\n[workload]\nkind = "trace"\nfile = "t.txt"\n'
     return [
         Study("sweep", head + swept, {}, 1),
-        Study("sweep, 2 jobs", head + swept, {}, 2),
+        Study("sweep, 2 jobs", head + swept, {}, 2, drawn=True),
         Study("with an event log", f"{head}log = true\n{swept}", {}, 2),
         Study("of a trace", head + PRESET + replayed + sweep(points, workload_copies="[1, 2, 3, 4]"), {"t.txt": trace()}, 2),
         Study("replications", head.replace("= 1", f"= {points // 2}") + PRESET + BURST + sweep(2), {}, 2),

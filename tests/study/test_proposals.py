@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import pytest
 
 from slabdes.config.knobs import knobs_of
-from slabdes.study.proposals import Known, Settings, proposed, spread
+from slabdes.study.proposals import Known, Settings, _next_to, proposed, spread
 
 LIMIT, BATCH = "cache.0.limit", "cache.0.batchcount"
 KNOBS = knobs_of({LIMIT: list(range(20, 500, 20)), BATCH: list(range(10, 250, 10))})
@@ -31,6 +34,28 @@ def test_first_settings_fill_the_space_are_allowed_and_depend_on_the_seed_alone(
     assert all(map(allowed, first))
     assert {one[LIMIT] // 241 for one in first} == {one[BATCH] // 121 for one in first} == {0, 1}
     assert spread(KNOBS, 12, 1, allowed) == first != spread(KNOBS, 12, 2, allowed)
+
+
+@pytest.mark.parametrize(
+    ("over", "value", "near"),
+    [
+        ([1, 2, 4, 8, 16], 4, {1, 2, 8, 16}),
+        ([1, 2, 4, 8, 16], 16, {4, 8}),
+        ("8..480", 100, {93, 96, 104, 107}),
+        ("1..30:log", 2, {1, 3, 5}),
+        ("1..9", 20, set()),
+        (["list", "none", "all"], "none", set()),
+    ],
+)
+def test_next_to_a_value_are_the_nearest_to_either_side(over: Any, value: Any, near: set[int]) -> None:
+    assert set(_next_to(knobs_of({LIMIT: over})[0], value)) == near
+
+
+def test_half_of_a_round_differs_from_the_best_in_one_knob_alone() -> None:
+    tried = [known(one) for one in spread(KNOBS, 10, 3, allowed)]
+    best = min(tried, key=lambda one: one.score).settings
+    new = proposed(KNOBS, tried, 4, 3, 0, allowed)
+    assert [sum(one[key] != best[key] for key in (LIMIT, BATCH)) for one in new[:2]] == [1, 1]
 
 
 def test_a_space_that_is_used_up_gives_no_more() -> None:
