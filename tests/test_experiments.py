@@ -71,7 +71,8 @@ def test_waiting_for_list_lock_grows_with_cpus_and_eight_nodes_carry_more_than_t
 
 def test_frees_on_another_node_are_dear_and_shared_arrays_help() -> None:
     study = quick("remote_free")
-    assert of(study, "free", "remote_frees") == of(study, "free", "operations")
+    # An operation counts where it ends: one of each CPU had begun before the warm-up ended.
+    assert of(study, "free", "remote_frees") == pytest.approx(of(study, "free", "operations"), rel=0.02)
     assert all(free > alloc for free, alloc in zip(of(study, "free", "mean_ns"), of(study, "alloc", "mean_ns"), strict=True))
     without, _, with_shared, _ = of(study, "free", "mean_ns")
     assert with_shared < without
@@ -158,7 +159,7 @@ def test_callers_wait_long_before_service_times_show_it() -> None:
     study = quick("open_arrivals")
     little, middle, much = study.response_times().filter(pl.col("op") == "alloc").sort("point")["p99_ns"].to_list()
     service = of(study, "alloc", "p99_ns")
-    assert little < 4 * service[0]  # the first round of slabs is in it
-    assert middle > 5 * service[1]
+    assert little < 1.5 * service[0]
+    assert middle > 2 * service[1]
     assert much > middle
     assert rates(study)[2] < 0.9 * 120e6
