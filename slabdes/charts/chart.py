@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 STEPS: Final = 300
 """Parts of an axis that a curve's corners are told apart by: more are not seen on a page (assumed)."""
 
+_FEWEST_STEPS: Final = 10
+MOST_ROWS: Final = 12_000
+"""Of a chart's curves together: half a megabyte of a page (measured)."""
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -32,11 +36,20 @@ class Chart:
     along: str = ""
 
 
-def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str) -> pl.DataFrame:
+def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str, most: int = MOST_ROWS) -> pl.DataFrame:
     """The rows of curves that can be told apart on logarithmic `axes` of STEPS parts, each curve's first and last among them.
 
-    Rows are in the order of their curves, which `keys` tell apart.
+    Rows are in the order of their curves, which `keys` tell apart. Where that leaves more than `most`, parts are twice as large,
+    and so on up to a tenth of an axis.
     """
+    steps, kept = STEPS, _thinned(curves, keys, axes, STEPS)
+    while kept.height > most and steps > _FEWEST_STEPS:
+        steps //= 2
+        kept = _thinned(kept, keys, axes, steps)
+    return kept
+
+
+def _thinned(curves: pl.DataFrame, keys: Sequence[str], axes: Sequence[str], steps: int) -> pl.DataFrame:
     import polars as pl
 
     ends = curves.select(pl.col(axis).filter(pl.col(axis) > 0).min().log() for axis in axes).row(0)
@@ -44,7 +57,7 @@ def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str) -> pl.DataFra
     if None in ends or not curves.height:
         return curves
     cells = [
-        ((pl.col(axis).clip(1e-9).log() - low) / (max(top - low, 1e-9) / STEPS)).clip(0).floor()
+        ((pl.col(axis).clip(1e-9).log() - low) / (max(top - low, 1e-9) / steps)).clip(0).floor()
         for axis, low, top in zip(axes, ends, tops, strict=True)
     ]
     moved = pl.any_horizontal((cell != cell.shift(1).over(keys)).fill_null(True) for cell in cells)

@@ -41,7 +41,7 @@ def curves(frames: Frames, settings: Mapping[int, str], confidence: float, path:
     """
     import polars as pl
 
-    rows = ccdf_bands(frames, confidence)
+    rows = ccdf_bands(frames, confidence).drop("fraction")
     chosen = rows if path is None else rows.filter(pl.col("path") == path)
     kept = thinned(chosen.sort(*_CURVE, "latency_ns", maintain_order=True), (*_CURVE, "told"), "latency_ns", "at_least")
     points = {"point": list(settings), "setting": list(settings.values())}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.choice import choose, point_label, told_apart
+from slabdes.charts.choice import choose, point_label, some, told_apart
 from slabdes.units import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ PLACES: Final = {
     "free_objects": "free on slabs",
 }
 SLABS: Final = {"slabs_full": "full slabs", "slabs_partial": "partial slabs", "slabs_free": "free slabs"}
+MOST_CACHES: Final = 12
 OBJECTS, LISTS = "objects", "slabs"
 
 
@@ -45,6 +46,9 @@ def memory(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     per = joined.with_columns((pl.col("in_use") * pl.col("object_size")).alias("filled"), held.alias("held"))
     means = per.group_by("point", "cache", "node", maintain_order=True).agg(pl.col(*PLACES, *SLABS, "filled", "held").mean())
     used = pl.when(pl.col("held") > 0).then(pl.col("filled") / pl.col("held")).alias("used")
+    most = means.group_by("cache", maintain_order=True).agg(pl.col("held").sum()).sort("held", descending=True)["cache"].to_list()
+    limited += some(min(len(most), MOST_CACHES), len(most), "caches, those that hold most")
+    means = means.filter(pl.col("cache").is_in(most[:MOST_CACHES]))
     each = [
         means.select(
             "point", "cache", "node", used, pl.lit(unit).alias("unit"), pl.lit(name).alias("place"),

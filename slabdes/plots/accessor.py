@@ -93,6 +93,36 @@ class RunPlots:
 
         return time_figure(self._run.frames, self._run.manifest)
 
+    def waits(self, points: Sequence[int] | None = None) -> Figure:
+        """Who waits for whom as a graph; `points` as for `ccdf`."""
+        from slabdes.plots.structure import waits_figure
+
+        return waits_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
+    def memory(self, points: Sequence[int] | None = None) -> Figure:
+        """Where objects and slabs are when a run ends; `points` as for `ccdf`."""
+        from slabdes.plots.structure import memory_figure
+
+        return memory_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
+    def queues(self, folder: Path | str, point: int | None = None) -> Figure:
+        """How many CPUs wait for locks over time, of the log in the run's folder. Raises InputError where there is none."""
+        from slabdes.plots.logs import logged, queues_figure
+
+        return queues_figure(logged(self._run, Path(folder), point))
+
+    def convoy(self, folder: Path | str, point: int | None = None) -> Figure:
+        """The longest convoy at a lock, hold by hold; `folder` and `point` as for `queues`."""
+        from slabdes.plots.logs import convoy_figure, logged
+
+        return convoy_figure(logged(self._run, Path(folder), point))
+
+    def transfers(self, folder: Path | str, point: int | None = None) -> Figure:
+        """How often locks went from CPU to CPU; `folder` and `point` as for `queues`."""
+        from slabdes.plots.logs import logged, transfers_figure
+
+        return transfers_figure(logged(self._run, Path(folder), point))
+
     def machine(self, name: str | None = None) -> Figure:
         """A machine of the run, the first one by default. Raises InputError if it is not there or its layout was not kept."""
         from slabdes.plots.machine import machine_figure

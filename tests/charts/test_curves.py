@@ -6,6 +6,7 @@ from __future__ import annotations
 from math import log
 
 import polars as pl
+import pytest
 from example import example_frames
 
 from slabdes.charts.chart import STEPS, thinned
@@ -40,6 +41,17 @@ def test_a_thinned_curve_is_nowhere_further_from_the_whole_one_than_a_part_of_th
     decades = log(whole["y"].max() / whole["y"].min())  # type: ignore[operator,arg-type]
     held = whole.join_asof(kept.select("x", at="y"), on="x", strategy="backward")
     assert max(abs(log(y / at)) for y, at in held.select("y", "at").iter_rows()) <= decades / STEPS
+
+
+def test_of_very_many_curves_each_keeps_its_ends_and_fewer_corners() -> None:
+    many = pl.concat(
+        pl.DataFrame({"curve": [name] * 200, "x": [1.0 + at for at in range(200)], "y": [1.0 / (1 + at) for at in range(200)]})
+        for name in range(20)
+    )
+    kept = thinned(many, ["curve"], "x", "y", most=600)
+    assert kept.height <= 600
+    ends = kept.group_by("curve", maintain_order=True).agg(pl.col("x").first(), pl.col("y").last())
+    assert ends.select("x", "y").unique().rows() == [(1.0, pytest.approx(1 / 200))]
 
 
 def test_a_thinned_curve_of_nothing_or_of_no_time_is_as_it_was() -> None:

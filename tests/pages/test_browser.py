@@ -49,7 +49,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The page of a sweep whose machines are called by what would be more than text."""
     api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install 'slabdes[test]'")
-    frames = example_frames((1, 2, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=60)
+    frames = example_frames((2, 4), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
     named = replace(frames, points=frames.points.with_columns(pl.col("machine") + HOSTILE))
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(run_page(Run(example_manifest(frames), named), Path("runs/example")), encoding="utf-8")

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Draws who waits for whom (`charts.waits`), and where objects and slabs are when a run ends (`charts.memory`).
+
+Leaves out times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS, memory
+from slabdes.charts.waits import EDGE, LOOP, NODE, waits
+from slabdes.plots import style
+from slabdes.results.text import share_text
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from slabdes.results.frames import Frames
+    from slabdes.results.manifest import Manifest
+
+_WIDEST: Final = 12.0
+_BAR_IN: Final = 0.4
+_FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#F2F2F2", ""))
+
+
+def waits_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
+    """A panel a point: an arrow from the function that waits to the one that had the lock, as wide as the time lost."""
+    chart = waits(frames, points)
+    settings = chart.frame.partition_by("setting", maintain_order=True)
+    figure = style.new_figure(9.0, 1.0 + 3.6 * max(len(settings), 1))
+    style.caption(figure, chart.title, manifest, frames)
+    if not settings:
+        style.say(figure.add_subplot(), "Nobody waited for a lock.")
+        return figure
+    for axes, rows in zip(figure.subplots(len(settings), 1, squeeze=False).ravel(), settings, strict=True):
+        _graph(axes, rows)
+        if len(settings) > 1:
+            style.panel_title(axes, style.plain(rows["setting"][0]), 8.0)
+    return figure
+
+
+def _graph(axes: Axes, rows: pl.DataFrame) -> None:
+    axes.set_axis_off()
+    axes.set_xlim(-2.2, 2.2)
+    axes.set_ylim(-1.4, 1.4)
+    for row in rows.iter_rows(named=True):
+        width = 0.8 + _WIDEST * row["share"]
+        if row["what"] == EDGE:
+            look = {"arrowstyle": "-|>", "linewidth": width, "color": style.WAITING, "mutation_scale": 10 + width, "shrinkA": 0}
+            axes.annotate("", (row["x2"], row["y2"]), (row["x"], row["y"]), arrowprops=look | {"shrinkB": 0})
+        elif row["what"] == LOOP:
+            axes.plot(
+                [row["x"]], [row["y"]], "o", markersize=22, markerfacecolor="none", color=style.WAITING, markeredgewidth=width
+            )
+        elif row["what"] == NODE:
+            right = row["x"] >= 0
+            text = f"{row['waiter']}\n({share_text(row['share'])} of the time lost is behind it)"
+            axes.annotate(
+                text, (row["x"], row["y"]), (18 if right else -18, 0), textcoords="offset points", va="center",
+                ha="left" if right else "right", fontsize=8,
+            )  # fmt: skip
+
+
+def memory_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
+    """A bar a cache and node: its objects by where they lie, and its slabs by list."""
+    chart = memory(frames, points)
+    names = _names(chart.frame)
+    figure = style.new_figure(11.0, 1.8 + _BAR_IN * max(len(names), 2))
+    style.caption(figure, chart.title, manifest, frames)
+    if not names:
+        style.say(figure.add_subplot(), "There is no slab.")
+        return figure
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, unit, places in zip(panels, (OBJECTS, LISTS), (PLACES, SLABS), strict=True):
+        base = dict.fromkeys(names, 0.0)
+        for place, (colour, hatch) in zip(places.values(), _FILLS, strict=False):
+            rows = chart.frame.filter((chart.frame["unit"] == unit) & (chart.frame["place"] == place))
+            shares = dict(zip(_names(rows), rows["share"].to_list(), strict=True))
+            bars = [100.0 * shares.get(name, 0.0) for name in names]
+            look = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+            axes.barh(range(len(names)), bars, left=[100.0 * base[name] for name in names], label=place, **look)
+            base = {name: base[name] + shares.get(name, 0.0) for name in names}
+        axes.set_xlabel(f"share of {unit} (%)")
+        axes.set_xlim(0, 100)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
+    panels[0].set_yticks(range(len(names)), [style.tick_text(name) for name in names])
+    panels[0].invert_yaxis()
+    return figure
+
+
+def _names(rows: pl.DataFrame) -> list[str]:
+    told = rows.select("setting", "cache", "node").unique(maintain_order=True).iter_rows()
+    return [", ".join(word for word in (setting, f"{cache} node {node}") if word) for setting, cache, node in told]

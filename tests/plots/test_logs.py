@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Figures of an event log, of who waits for whom and of memory: what is drawn is what their charts have, and nothing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from example import example_frames, example_manifest
+
+from slabdes.charts.queues import Log
+from slabdes.errors import InputError
+from slabdes.plots.accessor import RunPlots
+from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
+from slabdes.results.run import Run
+
+FRAMES = example_frames((4,))
+COLUMNS = ["lock", "cpu", "asked_ps", "granted_ps", "released_ps"]
+HOLDS = pl.DataFrame([(0, 0, 0, 0, 1_000), (0, 3, 200, 1_000, 1_500), (0, 1, 400, 1_500, 2_000)], schema=COLUMNS, orient="row")
+LOG = Log(FRAMES, HOLDS, 0)
+QUIET = Log(FRAMES, HOLDS.clear(), 0)
+
+
+def test_a_log_is_drawn_as_queues_a_convoy_and_hand_overs() -> None:
+    queues = queues_figure(LOG)
+    assert "CPUs that wait" in queues.get_suptitle()
+    (held,) = convoy_figure(LOG).axes
+    assert [text.get_text().strip() for text in held.texts] == ["CPU 0, node 0", "CPU 3, node 1", "CPU 1, node 0"]
+    assert len(held.lines[0].get_xdata()) == 2  # hand-offs from another node
+    squares = transfers_figure(LOG).axes[0].images[0].get_array()
+    assert squares is not None
+    assert squares.sum() == 2
+
+
+@pytest.mark.parametrize("draw", [queues_figure, convoy_figure, transfers_figure])
+def test_a_log_in_which_nothing_happened_says_so(draw: object) -> None:
+    (axes,) = draw(QUIET).axes  # type: ignore[operator]
+    assert len(axes.texts) == 1
+
+
+def test_who_waits_and_where_objects_are_is_drawn_and_a_run_without_a_log_says_what_it_lacks() -> None:
+    plot = RunPlots(Run(example_manifest(FRAMES), FRAMES))
+    (graph,) = plot.waits().axes
+    assert any("cache_alloc_refill" in text.get_text() for text in graph.texts)
+    objects, slabs = plot.memory().axes
+    for axes in (objects, slabs):
+        assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100.0 * len(axes.get_yticks()))
+    with pytest.raises(InputError, match="has no event log; allowed: a run with log = true"):
+        plot.queues(Path("no/such"))
