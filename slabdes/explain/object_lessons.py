@@ -173,7 +173,7 @@ def _ask_grow(seen: Seen) -> Iterator[Question]:
     )
     again = [two for two in grown if sum(step.kind == "lock COLOUR" for step in two.steps) > 1]
     yield Question(
-        "Between putting its slab on the list and looking again, another CPU may empty it. To which operations does that happen here?",
+        "Between putting its slab on the list and looking again, another CPU may empty it. To which operations did that happen?",
         f"Operations {numbers(again, name_cpus=True)}: each grows again." if again else "To nobody: each finds enough.",
     )
     modern = of_path(new, Path.GROW)
