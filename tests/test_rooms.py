@@ -77,7 +77,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "plots": frozenset({"charts", "measures", "results", "stats"}),
     "pages": frozenset({"answers", "charts", "config.written", "measures.compare", "results", "stats"}),
     "answers": frozenset({"measures", "results", "stats"}),
-    "explain": frozenset({"engine.records", "engine.story", "results"}),
+    "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
     "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
