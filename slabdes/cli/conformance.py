@@ -30,9 +30,9 @@ def conform(
     """Reproduce recorded outcomes of the real allocator.
 
     An op script is run, and every record compared, field by field, with the recording beside it (NAME.out.jsonl, or .gz).
-    A log's commands are run (SLAB's of 6.1, SLUB's of 7.3), and every line compared. A trace is replayed from the dump before,
-    and the dump after compared. Prints a line or a table each and the first difference; exits 1 if any does not hold, 2 if any
-    cannot be read.
+    A log's commands are run (SLAB's of 6.1, SLUB's of 6.12 and 7.3), and every line compared. A trace is replayed from the dump
+    before, and the dump after compared. Prints a line or a table each and the first difference; exits 1 if any does not hold,
+    2 if any cannot be read.
     """
     from slabdes.config import EngineName
     from slabdes.conformance.compare import own_records

@@ -20,9 +20,7 @@ from slabdes.conformance.verdict import Outcome
 from slabdes.errors import InputError
 from slabdes.files import is_folder, is_there
 
-KINDS = (
-    "op scripts (.ops), 6.1 and 7.3 logs (.log, .txt with GEOM rows), plain or .gz, traces with their dumps, or folders of them"
-)
+KINDS = "op scripts (.ops), logs of 6.1, 6.12, 7.3 (.log, .txt of GEOM rows), plain or .gz, traces with dumps, or folders of them"
 GEOMETRY_ENDINGS = (".txt", ".txt.gz")
 MAX_DEPTH = 8
 """Folders below a given one that are looked into."""

@@ -14,6 +14,7 @@ from slabdes.allocator.slub.state import KmemCache, SlubState
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.clockless import Clockless
 from slabdes.paths.kernel import Waits
+from slabdes.paths.slub.cpu_slab import cpu_slab_used, flush_cpu_slab
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX, Point, SlubCpu, SlubKernel
 from slabdes.paths.slub.rcu import flush_rcu_sheaf, kvfree_rcu_bulk, rcu_free_sheaf, rcu_free_sheaf_nobarn
 from slabdes.paths.slub.shrink import pcs_flush_all, pcs_used
@@ -99,9 +100,9 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
         return numbers
 
     def flush_each_cpu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
-        used = [other.number for other in self.cpus if pcs_used(self, other, cache)]
-        for number in self.in_turn(used):
-            yield from pcs_flush_all(self, self.cpus[number], cache)
+        is_used, flush = (cpu_slab_used, flush_cpu_slab) if cache.cpu_slab else (pcs_used, pcs_flush_all)
+        for number in self.in_turn([other.number for other in self.cpus if is_used(self, other, cache)]):
+            yield from flush(self, self.cpus[number], cache)
 
     def flush_each_rcu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
         for number in self.in_turn([other.number for other in self.cpus]):

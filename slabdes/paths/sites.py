@@ -54,6 +54,9 @@ class LockSite(IntEnum):
     SLUB_BACK = 33
     SLUB_FREE = 34
     SLUB_SHRINK = 35
+    SLUB_PARTIAL = 36
+    SLUB_DEACTIVATE = 37
+    SLUB_PUT = 38
 
 
 N_SITES: Final = len(LockSite)
@@ -75,6 +78,9 @@ _SLUB_FUNCTIONS: Final = {
     LockSite.SLUB_BACK: "__refill_objects_node",
     LockSite.SLUB_FREE: "__slab_free",
     LockSite.SLUB_SHRINK: "__kmem_cache_do_shrink",
+    LockSite.SLUB_PARTIAL: "get_partial_node",
+    LockSite.SLUB_DEACTIVATE: "deactivate_slab",
+    LockSite.SLUB_PUT: "__put_partials",
 }
 """The same for SLUB, from reading: one version has them."""
 

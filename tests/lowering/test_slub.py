@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.state import KmemCache, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
 from slabdes.allocator.state import Slab
 from slabdes.lowering.lower import lower
 from slabdes.lowering.records import annotated
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.slub.kernel import SlubCpu, SlubKernel
 
-MODULES = ("alloc", "bulk", "free", "pcs_free", "prefill", "rcu", "sheaves", "shrink", "slabs")
+MODULES = ("alloc", "bulk", "cpu_slab", "free", "pcs_free", "prefill", "rcu", "sheaves", "shrink", "slabs")
 TABLES = {
     KmemCache: "caches",
+    KmemCacheCpu: "cpu_slabs",
     KmemCacheNode: "nodes",
     NodeBarn: "barns",
     PercpuSheaves: "cpu_sheaves",
@@ -41,6 +42,11 @@ ENTRIES = (
     "flush_rcu_all_sheaves",
     "kmem_cache_shrink",
     "pcs_flush_all",
+    "cpu_slab_alloc",
+    "cpu_slab_free",
+    "cpu_slab_alloc_bulk",
+    "cpu_slab_free_bulk",
+    "flush_cpu_slab",
 )
 
 
@@ -58,7 +64,7 @@ def services() -> str:
     for name, method in inspect.getmembers(SlubKernel, inspect.isfunction):
         if not name.startswith("_"):
             lines.append(f"def {name}(run, {', '.join(list(inspect.signature(method).parameters)[1:])}): return 0")
-    for rows in ("cpu_sheaves", "stats", "node", "barn", "zonelist"):
+    for rows in ("cpu_slab", "cpu_sheaves", "stats", "node", "barn", "zonelist"):
         lines += [f"def {rows}_item(run, of, at): return 0", f"def {rows}_length(run, of): return 0"]
     others = ("function", "inline", "call", "end_of_path", "ints_at", *(f"{name}_at" for name in TABLES.values()))
     return "\n".join([*lines, *(f"def {name}(what): return what" for name in others)])
@@ -83,7 +89,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
         cpu_fields=frozenset({"number", "node", "batches"}),
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")},
-        helpers=("pcs_used", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
+        helpers=("pcs_used", "cpu_slab_used", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
     )
     text = lower(target).text
     assert all(f"def {entry}(run, cpu, frame)" in text for entry in ENTRIES)

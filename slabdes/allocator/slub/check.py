@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from slabdes.allocator.lists import list_entries
-from slabdes.allocator.slub.state import NO_SHEAF, ON_PARTIAL, KmemCache, SlubState
-from slabdes.allocator.state import BUFCTL_END, Slab, obj_to_index, object_number, virt_to_slab
+from slabdes.allocator.slub.state import FROZEN, NO_SHEAF, ON_PARTIAL, KmemCache, SlubState
+from slabdes.allocator.state import BUFCTL_END, NOBODY, Slab, obj_to_index, object_number, virt_to_slab
 from slabdes.errors import CheckFailed
 
 
@@ -18,12 +18,13 @@ def check(state: SlubState, cache: KmemCache, live: Collection[int] | None = Non
     callers hold or that wait for RCU. To be called while no operation is under way.
     """
     used: set[int] = set()
+    held = _slabs_of_cpus(state, cache)
     for number, slab in enumerate(state.slabs):
         if slab.cache == cache.index and slab.num and slab.nodeid >= 0:
-            used |= _objects_in_use(state, cache, number, slab)
+            used |= _objects_in_use(state, cache, number, slab, held=number in held)
     for node in range(state.n_nodes):
         _check_node(state, cache, node)
-    stocked = _check_sheaves(state, cache, out)
+    stocked = _check_sheaves(state, cache, out) | _private_objects(state, cache)
     for obj in stocked:
         if obj not in used:
             raise _broken(cache, f"object {_name(state, obj)} is in a sheaf and free in its slab")
@@ -35,11 +36,41 @@ def check(state: SlubState, cache: KmemCache, live: Collection[int] | None = Non
         raise _broken(cache, f"{len(used)} objects outside slabs, {len(stocked)} in sheaves, {len(live)} handed out")
 
 
-def _objects_in_use(state: SlubState, cache: KmemCache, number: int, slab: Slab) -> set[int]:
-    chain = list(_free_chain(state, cache, slab))
+def _slabs_of_cpus(state: SlubState, cache: KmemCache) -> set[int]:
+    """Slabs that are some CPU's own, or on its partial list."""
+    found: list[int] = []
+    for cpu, c in enumerate(cache.cpu_slab):
+        number, depth = c.partial, 0
+        while number != NOBODY and depth <= c.count:
+            found.append(number)
+            number, depth = state.slabs[number].link, depth + 1
+        if depth != c.count:
+            raise _broken(cache, f"CPU {cpu} counts {c.count} partial slabs, {depth} or more are there")
+        if c.slab != NOBODY:
+            found.append(c.slab)
+    if len(set(found)) != len(found):
+        raise _broken(cache, "a slab is held by two CPUs, or twice by one")
+    return set(found)
+
+
+def _private_objects(state: SlubState, cache: KmemCache) -> set[int]:
+    """Objects of CPUs' private free chains: as those in sheaves, they are outside their slabs."""
+    found: set[int] = set()
+    for cpu, c in enumerate(cache.cpu_slab):
+        if c.slab == NOBODY and c.free != BUFCTL_END:
+            raise _broken(cache, f"CPU {cpu} has a private chain and no slab")
+        if c.slab != NOBODY:
+            if state.slabs[c.slab].which != FROZEN:
+                raise _broken(cache, f"slab {state.slabs[c.slab].serial} of CPU {cpu} is not frozen")
+            found.update(object_number(c.slab, objnr) for objnr in _chain(state, cache, state.slabs[c.slab], c.free))
+    return found
+
+
+def _objects_in_use(state: SlubState, cache: KmemCache, number: int, slab: Slab, *, held: bool) -> set[int]:
+    chain = list(_chain(state, cache, slab, slab.free))
     if len(chain) != slab.num - slab.inuse or len(set(chain)) != len(chain):
         raise _broken(cache, f"slab {slab.serial}: free chain {chain} with {slab.inuse} of {slab.num} in use")
-    if (slab.which == ON_PARTIAL) != bool(chain):
+    if (slab.which == ON_PARTIAL) != (bool(chain) and not held):
         where = "on" if slab.which == ON_PARTIAL else "not on"
         raise _broken(cache, f"slab {slab.serial} with {len(chain)} free objects is {where} the partial list")
     if not state.has_memory[slab.nodeid] or slab.num not in (cache.num, cache.min_objects):
@@ -47,8 +78,7 @@ def _objects_in_use(state: SlubState, cache: KmemCache, number: int, slab: Slab)
     return {object_number(number, objnr) for objnr in set(range(slab.num)).difference(chain)}
 
 
-def _free_chain(state: SlubState, cache: KmemCache, slab: Slab) -> Iterator[int]:
-    objnr = slab.free
+def _chain(state: SlubState, cache: KmemCache, slab: Slab, objnr: int) -> Iterator[int]:
     for _link in range(slab.num + 1):
         if objnr == BUFCTL_END:
             return

@@ -6,10 +6,13 @@ Leaves out what its geometry is (`geometry`).
 
 from __future__ import annotations
 
-from slabdes.allocator.slub.geometry import SlubGeometry
+from dataclasses import replace
+
+from slabdes.allocator.slub.geometry import SlubGeometry, cpu_partial_slabs
 from slabdes.allocator.slub.state import (
     ON_PARTIAL,
     KmemCache,
+    KmemCacheCpu,
     KmemCacheNode,
     NodeBarn,
     PercpuSheaves,
@@ -39,6 +42,14 @@ def barn_init(state: SlubState, node: int) -> NodeBarn:
     barn.lock = state.new_lock()
     barn.line = state.new_lines(1)
     return barn
+
+
+def create_with_cpu_slabs(state: SlubState, name: str, geometry: SlubGeometry) -> KmemCache:
+    """A new cache without sheaves, each CPU of which has a slab and partial slabs of its own, as until 6.17."""
+    cache = kmem_cache_create(state, name, replace(geometry, sheaf_capacity=0))
+    cache.cpu_partial_slabs = cpu_partial_slabs(geometry.size, geometry.objects)
+    cache.cpu_slab = [KmemCacheCpu() for _cpu in range(state.n_cpus)]
+    return cache
 
 
 def kmem_cache_create(state: SlubState, name: str, geometry: SlubGeometry, cpu: int = 0) -> KmemCache:

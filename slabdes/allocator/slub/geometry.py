@@ -20,6 +20,8 @@ MIN_PARTIAL: Final = 5
 MAX_PARTIAL: Final = 10
 SHEAF_CAPACITIES: Final = ((PAGE_SIZE, 4), (1024, 12), (256, 28), (0, 60))
 """(objects of at least so many bytes, sheaf capacity)."""
+CPU_PARTIALS: Final = ((PAGE_SIZE, 6), (1024, 24), (256, 52), (0, 120))
+"""(objects of at least so many bytes, objects that a CPU's partial slabs are to have free): 6.12's per-CPU partial lists."""
 
 
 @dataclass(frozen=True)
@@ -108,3 +110,13 @@ def calculate_order(size: int, cpus: int) -> int:
 def capacity_by_size(size: int) -> int:
     """How many objects a sheaf holds if the cache asks for no more (calculate_sheaf_capacity)."""
     return next(capacity for least, capacity in SHEAF_CAPACITIES if size >= least)
+
+
+def cpu_partial_by_size(size: int) -> int:
+    """How many free objects a CPU keeps in partial slabs of its own (set_cpu_partial)."""
+    return next(objects for least, objects in CPU_PARTIALS if size >= least)
+
+
+def cpu_partial_slabs(size: int, objects: int) -> int:
+    """How many partial slabs of its own a CPU keeps: each is taken to be half full (slub_set_cpu_partial)."""
+    return -(-2 * cpu_partial_by_size(size) // objects)

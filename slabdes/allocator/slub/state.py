@@ -14,6 +14,11 @@ Invariants, checked by `check.check`, for each cache, whenever none of its locks
     no object is in two sheaves, or in a sheaf and free in its slab
     sum(inuse) over all slabs == objects in sheaves + objects handed out
     every page lies under a slab
+
+With per-CPU slabs (6.12) in place of sheaves:
+
+    a CPU's slab, which is frozen, and its partial slabs are on no list and held by no other CPU; count == partial slabs
+    sum(inuse) over all slabs == objects in private free chains + objects handed out
 """
 
 from __future__ import annotations
@@ -23,12 +28,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from slabdes.allocator.slub.geometry import SlubGeometry
-from slabdes.allocator.state import NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
+from slabdes.allocator.state import BUFCTL_END, NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
 
 NO_SHEAF: Final = -1
 ON_PARTIAL: Final = ListName.PARTIAL
 ON_NO_LIST: Final = ListName.FULL
-"""Where a slab is (`which`): SLUB keeps full slabs on no list, nor those that somebody holds isolated."""
+FROZEN: Final = ListName.FREE
+"""Where a slab is (`which`): SLUB keeps full slabs on no list, nor those that somebody holds isolated. A CPU's own is frozen."""
 MAX_FULL_SHEAVES: Final = 10
 MAX_EMPTY_SHEAVES: Final = 10
 """Sheaves that a barn takes, where it is looked at (kernel constants)."""
@@ -86,6 +92,26 @@ class PercpuSheaves:
         self.rcu = NO_SHEAF
 
 
+class KmemCacheCpu:
+    """struct kmem_cache_cpu, where there are per-CPU slabs: the CPU's slab, its private free chain, its partial slabs, a stack.
+
+    `partial` is the top one, `link` leads to the one below; `count` is what the top one says of how many there are.
+    """
+
+    __slots__ = ("count", "free", "partial", "slab")
+
+    slab: int
+    free: int
+    partial: int
+    count: int
+
+    def __init__(self) -> None:
+        self.slab = NOBODY
+        self.free = BUFCTL_END
+        self.partial = NOBODY
+        self.count = 0
+
+
 class NodeBarn:
     """struct node_barn: a node's stock of full and of empty sheaves; `full` and `empty` are the first, the last put there."""
 
@@ -137,7 +163,7 @@ class KmemCacheNode:
 
 @dataclass(slots=True)
 class SlubStats:
-    """SLUB_STATS of one cache on one CPU, in the kernel's words and the order in which 7.3's recordings print them."""
+    """SLUB_STATS of one cache on one CPU, in the kernel's words: sheaves', then those that only per-CPU slabs have."""
 
     alloc_fastpath: int = 0
     alloc_slowpath: int = 0
@@ -165,19 +191,34 @@ class SlubStats:
     sheaf_prefill_oversize: int = 0
     sheaf_return_fast: int = 0
     sheaf_return_slow: int = 0
+    free_frozen: int = 0
+    alloc_from_partial: int = 0
+    alloc_refill: int = 0
+    cpuslab_flush: int = 0
+    deactivate_full: int = 0
+    deactivate_empty: int = 0
+    deactivate_to_head: int = 0
+    deactivate_to_tail: int = 0
+    deactivate_remote_frees: int = 0
+    deactivate_bypass: int = 0
+    cmpxchg_double_cpu_fail: int = 0
+    cpu_partial_alloc: int = 0
+    cpu_partial_free: int = 0
+    cpu_partial_node: int = 0
+    cpu_partial_drain: int = 0
 
 
 class KmemCache:
-    """struct kmem_cache: geometry, limits, sheaves and counters of each CPU, a kmem_cache_node and a barn of each node.
+    """struct kmem_cache: geometry, limits, sheaves or a slab and counters of each CPU, a kmem_cache_node and a barn of each node.
 
     `spare` chains numbers of slabs that were given back, `spare_sheaves` those of sheaves. `full_limit` and `empty_limit` are
     its barns'.
     """
 
     __slots__ = (
-        "barn", "cpu_sheaves", "empty_limit", "full_limit", "index", "min_objects", "min_order", "min_partial", "name", "node",
-        "num", "object_size", "order", "ratio", "sheaf_capacity", "size", "slabs_created", "slabs_destroyed", "spare",
-        "spare_sheaves", "stats",
+        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "index", "min_objects", "min_order",
+        "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity", "size", "slabs_created",
+        "slabs_destroyed", "spare", "spare_sheaves", "stats",
     )  # fmt: skip
 
     index: int
@@ -197,6 +238,8 @@ class KmemCache:
     slabs_destroyed: int
     spare: int
     spare_sheaves: int
+    cpu_partial_slabs: int
+    cpu_slab: list[KmemCacheCpu]
     cpu_sheaves: list[PercpuSheaves]
     stats: list[SlubStats]
     node: list[KmemCacheNode]
@@ -220,6 +263,8 @@ class KmemCache:
         self.slabs_destroyed = 0
         self.spare = NOBODY
         self.spare_sheaves = NO_SHEAF
+        self.cpu_partial_slabs = 0
+        self.cpu_slab = []
         self.cpu_sheaves = []
         self.stats = []
         self.node = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Geometry recorded from a real 7.3 kernel: of caches made for the purpose, and of all that it had at boot.
+"""Geometry recorded from real 7.3 and 6.12 kernels: of caches made for the purpose, and of all that it had at boot.
 
 A boot row does not say what its cache asked for, so it matches if some asking gives what was recorded; where its free pointer
 lies in an object that says so itself is taken as recorded.
@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 
 from slabdes.allocator.geometry import BYTES_PER_WORD
-from slabdes.allocator.slub.geometry import SlubGeometry, slub_geometry
+from slabdes.allocator.slub.geometry import SlubGeometry, cpu_partial_by_size, cpu_partial_slabs, slub_geometry
 from slabdes.allocator.slub.state import REMOTE_NODE_DEFRAG_RATIO
 from slabdes.conformance.kernel_log.geometry import MAX_ROWS
 from slabdes.conformance.kernel_log.runner import whole
@@ -22,7 +22,7 @@ from slabdes.conformance.slub_log.machine import is_topology, read_topology
 from slabdes.conformance.verdict import Verdict
 from slabdes.errors import InputError
 
-COMPARED = "rows of SLUB's geometry in Linux 7.3: sizes, orders, objects a slab, min_partial, sheaf capacity"
+COMPARED = "rows of SLUB's geometry: sizes, orders, objects a slab, min_partial, sheaf capacity or per-CPU partial slabs"
 FLAGS = "hrtcn"
 """HWCACHE_ALIGN, RECLAIM_ACCOUNT, TYPESAFE_BY_RCU, a constructor, NOLEAKTRACE."""
 MAX_CAPACITY = 1 << 16
@@ -47,9 +47,15 @@ def asked_geometry(asked: list[str], cpus: int) -> SlubGeometry:
     )
 
 
-def geometry_text(name: str, geometry: SlubGeometry, ratio: int) -> str:
-    """A geometry as the logs write it."""
-    return " ".join(f"{key}={value}" for key, value in ({"name": name} | asdict(geometry) | {"ratio": ratio}).items())
+def geometry_text(name: str, geometry: SlubGeometry, ratio: int, *, cpu_slabs: bool = False) -> str:
+    """A geometry as the logs of 7.3 write it, or of 6.12, whose CPUs have slabs of their own."""
+    keys = {"name": name, **asdict(geometry), "ratio": ratio}
+    if cpu_slabs:
+        del keys["sheaf_capacity"], keys["ratio"]
+        keys["cpu_partial"] = cpu_partial_by_size(geometry.size)
+        keys["cpu_partial_slabs"] = cpu_partial_slabs(geometry.size, geometry.objects)
+        keys["ratio"] = ratio
+    return " ".join(f"{key}={value}" for key, value in keys.items())
 
 
 def is_slub_geometry(text: str) -> bool:
@@ -99,9 +105,10 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str], int, str]]:
 
 
 def _made_row(asked: list[str], cpus: int, recorded: str) -> str:
-    name = _keys(recorded)["name"]
+    keys = _keys(recorded)
     flags, capacity = asked[2], asked[3] if len(asked) > 3 else "0"
-    geometry = geometry_text(name, asked_geometry(asked, cpus), REMOTE_NODE_DEFRAG_RATIO)
+    cpu_slabs = "cpu_partial" in keys
+    geometry = geometry_text(keys["name"], asked_geometry(asked, cpus), REMOTE_NODE_DEFRAG_RATIO, cpu_slabs=cpu_slabs)
     return f"GEOM flags={flags} cap={capacity} {geometry}"
 
 
@@ -114,7 +121,8 @@ def _boot_row(recorded: str, cpus: int) -> str:
         rows.append(geometry)
         if not behind and offset + BYTES_PER_WORD <= size and offset % BYTES_PER_WORD == 0:
             rows.append(replace(geometry, offset=offset))
-    texts = [f"GEOM {geometry_text(keys['name'], row, REMOTE_NODE_DEFRAG_RATIO)}" for row in rows]
+    cpu_slabs = "cpu_partial" in keys
+    texts = [f"GEOM {geometry_text(keys['name'], row, REMOTE_NODE_DEFRAG_RATIO, cpu_slabs=cpu_slabs)}" for row in rows]
     return recorded if recorded in texts else texts[0]
 
 

@@ -33,6 +33,15 @@ SITES = {
     LockSite.SLUB_SHRINK: "shrink",
 }
 """Where the logs saw locks taken, in their order: those of barns, then list_locks."""
+CPU_SLAB_SITES = {
+    LockSite.SLUB_PARTIAL: "partial",
+    LockSite.SLUB_DEACTIVATE: "deactivate",
+    LockSite.SLUB_PUT: "put",
+    LockSite.SLUB_FREE: "free",
+    LockSite.SLUB_SHRINK: "shrink",
+}
+"""The same where CPUs have slabs of their own (6.12)."""
+_WORDS = SITES | CPU_SLAB_SITES
 
 Injected = Callable[[], Waits[None]]
 """Operations that interrupt another one."""
@@ -43,7 +52,7 @@ class LogKernel(ClocklessSlub):
 
     def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]]) -> None:
         super().__init__(state, zonelists)
-        self.locks = dict.fromkeys(SITES, 0)
+        self.locks = dict.fromkeys(_WORDS, 0)
         self.lock_nodes: dict[int, str] = {}
         self.injected: tuple[Point, Injected] | None = None
         self.skips: deque[bool] = deque()
@@ -58,7 +67,7 @@ class LogKernel(ClocklessSlub):
 
     def spin_lock(self, cpu: SlubCpu, lock: int, site: LockSite) -> Waits[None]:
         self.locks[site] += 1
-        self.tokens.append(self.lock_nodes[lock] % SITES[site])
+        self.tokens.append(self.lock_nodes[lock] % _WORDS[site])
         yield from ()
 
     def cmpxchg(self, cpu: SlubCpu, slab: int) -> Waits[None]:
@@ -137,7 +146,8 @@ class LogKernel(ClocklessSlub):
 
     def note_isolated(self, cpu: SlubCpu, n: KmemCacheNode, slab: int) -> None:
         record = self.state.slabs[slab]
-        self._say(f"isolate({self._slab(slab)},{record.num - record.inuse})")
+        free = "" if self.state.caches[record.cache].cpu_slab else f",{record.num - record.inuse}"
+        self._say(f"isolate({self._slab(slab)}{free})")
 
     def note_list_taken(self, cpu: SlubCpu, slab: int, nr: int) -> None:
         self._say(f"take({self._slab(slab)},{nr})")
@@ -220,6 +230,33 @@ class LogKernel(ClocklessSlub):
 
     def note_turn(self, cpu: SlubCpu) -> None:
         self._say(f"cpu{cpu.number}")
+
+    def note_list_refilled(self, cpu: SlubCpu, slab: int) -> None:
+        self._say(f"refill({self._slab(slab)})")
+
+    def note_forgotten(self, cpu: SlubCpu, slab: int) -> None:
+        self._say(f"unfreeze({self._slab(slab)})")
+
+    def note_popped(self, cpu: SlubCpu, slab: int) -> None:
+        self._say(f"pop({self._slab(slab)})")
+
+    def note_frozen(self, cpu: SlubCpu, slab: int) -> None:
+        self._say(f"freeze({self._slab(slab)})")
+
+    def note_to_cpu_partial(self, cpu: SlubCpu, slab: int, nr: int) -> None:
+        self._say(f"cpupartial({self._slab(slab)},{nr})")
+
+    def note_drained(self, cpu: SlubCpu) -> None:
+        self._say("drain")
+
+    def note_deactivated(self, cpu: SlubCpu, slab: int, nr: int) -> None:
+        self._say(f"deactivate({self._slab(slab)},{nr})")
+
+    def note_listed(self, cpu: SlubCpu, n: KmemCacheNode, slab: int, tail: bool) -> None:
+        self._say(f"{'tail' if tail else 'head'}({self._slab(slab)})")
+
+    def note_freed_frozen(self, cpu: SlubCpu, slab: int) -> None:
+        self._say("frozen")
 
     def batch_rcu(self, cpu: SlubCpu, cache: KmemCache, obj: int) -> None:
         super().batch_rcu(cpu, cache, obj)

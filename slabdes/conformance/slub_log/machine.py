@@ -32,8 +32,10 @@ def read_topology(line: str, where: str) -> Topology:
     keys = dict(word.split("=", 1) for word in line.split()[1:] if "=" in word)
     try:
         node_of_cpu = _numbers(keys["cpu_node"], MAX_NODES - 1)
-        barns = _numbers(keys["barns"], MAX_NODES - 1)
-        nodes = max((*node_of_cpu, *barns)) + 1
+        nodes = max((*node_of_cpu, *_numbers(keys.get("barns", "0"), MAX_NODES - 1))) + 1
+        while f"fallback{nodes}" in keys:
+            nodes += 1
+        barns = _numbers(keys.get("barns", f"0-{nodes - 1}"), nodes - 1)
         memory = _numbers(keys["memory"], nodes - 1)
         zonelists = tuple(_numbers(keys[f"fallback{node}"], nodes - 1) for node in range(nodes))
         present, possible = (_number(keys[key], MAX_CPUS) for key in ("present", "possible"))

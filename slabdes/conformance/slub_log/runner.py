@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs a 7.3 log's commands and says, line by line, what the log should have recorded. Leaves out the comparison's counting."""
+"""Runs a SLUB log's commands (7.3, 6.12) and says, line by line, what should have been recorded. Leaves out counting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from slabdes.allocator.gfp import THISNODE
-from slabdes.allocator.slub.create import kmem_cache_create
+from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
@@ -21,6 +21,7 @@ from slabdes.errors import InputError
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
+from slabdes.paths.slub.cpu_slab import cpu_slab_alloc, cpu_slab_alloc_bulk, cpu_slab_free, cpu_slab_free_bulk
 from slabdes.paths.slub.kernel import Point, SlubCpu
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prefill import (
@@ -61,6 +62,11 @@ class LogRunner:
         assert self._cache is not None
         return self._cache
 
+    @property
+    def version(self) -> str:
+        """The kernel whose log it is: what its cache has says so."""
+        return "6.12" if self._cache is not None and self._cache.cpu_slab else "7.3"
+
     def live(self) -> list[int]:
         """The objects that the log holds; kfree_rcu's are its no longer."""
         return [obj for obj in self.objects if obj != NO_OBJECT]
@@ -85,7 +91,7 @@ class LogRunner:
     def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
         match words:
             case ["new", name, _size, _align, _flags, *_capacity]:
-                yield from self._new(name, words[2:])
+                yield from self._new(name, words[2:], any(" cpu_partial=" in line for line in recorded))
             case ["ratio", ratio]:
                 self.cache.ratio = whole(ratio, 0, MAX_RATIO)
             case ["minpartial", slabs]:
@@ -164,18 +170,19 @@ class LogRunner:
         state = self.kernel.state
         self._allowance.spend(len(state.slabs) + len(self.objects) + len(state.sheaves), self._where, what)
 
-    def _new(self, name: str, asked: list[str]) -> Iterator[str]:
+    def _new(self, name: str, asked: list[str], cpu_slabs: bool) -> Iterator[str]:
         if self._cache is not None:
             raise ValueError
         try:
             self._geometry = asked_geometry(asked, self._topology.cpus)
         except InputError as error:
             raise InputError(self._where, error.problem, error.allowed) from None
-        self._cache = kmem_cache_create(self.kernel.state, name, self._geometry)
+        create = create_with_cpu_slabs if cpu_slabs else kmem_cache_create
+        self._cache = create(self.kernel.state, name, self._geometry)
         self._cache.ratio = NEVER_SKIPPED
         self.kernel.name_locks(self._cache)
         yield self._topo
-        yield f"GEOM {geometry_text(name, self._geometry, NEVER_SKIPPED)}"
+        yield f"GEOM {geometry_text(name, self._geometry, NEVER_SKIPPED, cpu_slabs=cpu_slabs)}"
 
     def _placed(self, obj: int) -> str:
         if obj == NO_OBJECT:
@@ -192,7 +199,8 @@ class LogRunner:
         return f"ev: {self.kernel.take_tokens()}".rstrip()
 
     def _allocate(self, cpu: SlubCpu, node: int, flags: int) -> str:
-        obj = self.kernel.finish(kmem_cache_alloc_node(self.kernel, cpu, self.cache, flags, node))
+        allocate = cpu_slab_alloc if self.cache.cpu_slab else kmem_cache_alloc_node
+        obj = self.kernel.finish(allocate(self.kernel, cpu, self.cache, flags, node))
         self.objects.append(obj)
         asked = ANY if node == NO_NODE else node
         return f"A cpu={cpu.number} reqnode={asked} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
@@ -208,13 +216,15 @@ class LogRunner:
         if obj == NO_OBJECT:
             return f"SKIP id={number}"
         placed = self._placed(obj)
-        self.kernel.finish(kmem_cache_free(self.kernel, cpu, self.cache, obj))
+        free = cpu_slab_free if self.cache.cpu_slab else kmem_cache_free
+        self.kernel.finish(free(self.kernel, cpu, self.cache, obj))
         return f"F cpu={cpu.number} id={number} {placed} {self._events()}"
 
     def _allocate_bulk(self, cpu: SlubCpu, count: int) -> str:
         kernel = self.kernel
         at = kernel.array(count)
-        done = kernel.finish(kmem_cache_alloc_bulk(kernel, cpu, self.cache, 0, at, count))
+        allocate = cpu_slab_alloc_bulk if self.cache.cpu_slab else kmem_cache_alloc_bulk
+        done = kernel.finish(allocate(kernel, cpu, self.cache, 0, at, count))
         got = kernel.state.words[at : at + count] if done else []
         first = len(self.objects)
         self.objects += got or [NO_OBJECT] * count
@@ -233,7 +243,8 @@ class LogRunner:
         at = kernel.array(len(objects))
         kernel.state.words[at : at + len(objects)] = objects
         names = self._names(objects)
-        kernel.finish(kmem_cache_free_bulk(kernel, cpu, self.cache, at, len(objects)))
+        free = cpu_slab_free_bulk if self.cache.cpu_slab else kmem_cache_free_bulk
+        kernel.finish(free(kernel, cpu, self.cache, at, len(objects)))
         yield f"FB cpu={cpu.number} n={len(objects)} objs={names} {self._events()}"
 
     def _prefilled(self, kind: str, cpu: SlubCpu, rest: list[str]) -> Iterator[str]:
@@ -292,7 +303,7 @@ class LogRunner:
     def _grace_period(self, recorded: Sequence[str], *, batched: bool) -> Iterator[str]:
         """All callbacks run, those of different CPUs in the order recorded; then the general batching's objects are freed."""
         kernel = self.kernel
-        if self.held:
+        if self.held or self.cache.cpu_slab:
             return
         said = next((line for line in recorded if line.startswith("RCU ")), "")
         waiting = [(f"{'cbflush' if one.flushing else 'cb'}(cpu{one.cpu},") for one in kernel.callbacks]

@@ -147,5 +147,32 @@ class SlubNotes(Generic[Cpu]):
     def note_flushing_callback(self, cpu: Cpu, sheaf: int) -> None:
         """The same for one that is to be flushed."""
 
+    def note_list_refilled(self, cpu: Cpu, slab: int) -> None:
+        """A CPU's slab gave its shared free chain to the private one."""
+
+    def note_forgotten(self, cpu: Cpu, slab: int) -> None:
+        """It had none: it is full and no CPU's slab any more."""
+
+    def note_popped(self, cpu: Cpu, slab: int) -> None:
+        """The top of the CPU's partial slabs was taken off."""
+
+    def note_frozen(self, cpu: Cpu, slab: int) -> None:
+        """A slab of the node's list became the CPU's, its free chain the private one."""
+
+    def note_to_cpu_partial(self, cpu: Cpu, slab: int, nr: int) -> None:
+        """A slab was put on top of the CPU's partial ones: now `nr`."""
+
+    def note_drained(self, cpu: Cpu) -> None:
+        """They were enough: those before it are about to go to their nodes."""
+
+    def note_deactivated(self, cpu: Cpu, slab: int, nr: int) -> None:
+        """A CPU's slab was given up, with `nr` private objects put in front of its shared chain."""
+
+    def note_listed(self, cpu: Cpu, n: KmemCacheNode, slab: int, tail: bool) -> None:
+        """It went to the head or the tail of its node's list."""
+
+    def note_freed_frozen(self, cpu: Cpu, slab: int) -> None:
+        """The group's slab is some CPU's own: nothing else is to be done."""
+
     def note_turn(self, cpu: Cpu) -> None:
         """This CPU's turn to flush its sheaves."""

@@ -15,15 +15,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from slabdes.allocator.gfp import THISNODE
 from slabdes.allocator.slub.check import check
-from slabdes.allocator.slub.create import kmem_cache_create
+from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import slub_geometry
 from slabdes.allocator.slub.state import NO_SHEAF, SlubState
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, virt_to_slab
 from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
+from slabdes.paths.slub.cpu_slab import cpu_slab_alloc, cpu_slab_alloc_bulk, cpu_slab_free, cpu_slab_free_bulk
 from slabdes.paths.slub.kernel import Point, SlubCpu
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prefill import (
@@ -80,8 +81,11 @@ class SlubMachine(RuleBasedStateMachine):
         capacity=st.sampled_from((0, 1, 3, 8)),
         min_partial=st.integers(0, 3),
         limits=st.integers(0, 3),
+        cpu_slabs=st.booleans(),
     )
-    def boot(self, nodes: list[int], memory: list[bool], size: int, capacity: int, min_partial: int, limits: int) -> None:
+    def boot(
+        self, nodes: list[int], memory: list[bool], size: int, capacity: int, min_partial: int, limits: int, cpu_slabs: bool
+    ) -> None:
         n_nodes = max(nodes) + 1
         has_memory = [*memory[: n_nodes - 1], True]
         zonelists = [
@@ -90,7 +94,8 @@ class SlubMachine(RuleBasedStateMachine):
         ]
         self.kernel = Interrupted(SlubState(nodes, n_nodes, has_memory=has_memory), zonelists)
         geometry = replace(slub_geometry(size, cpus=len(nodes)), sheaf_capacity=capacity, min_partial=min_partial)
-        self.cache = kmem_cache_create(self.kernel.state, "cache", geometry)
+        create = create_with_cpu_slabs if cpu_slabs else kmem_cache_create
+        self.cache = create(self.kernel.state, "cache", geometry)
         self.cache.full_limit, self.cache.empty_limit = limits, max(limits, 1)
         self.held: list[int] = []
         self.sheaves: list[int] = []
@@ -111,14 +116,18 @@ class SlubMachine(RuleBasedStateMachine):
         return given
 
     def allocating(self, cpu: SlubCpu, node: int, flags: int) -> Waits[None]:
-        obj = yield from kmem_cache_alloc_node(self.kernel, cpu, self.cache, flags, node)
+        allocate = cpu_slab_alloc if self.cache.cpu_slab else kmem_cache_alloc_node
+        obj = yield from allocate(self.kernel, cpu, self.cache, flags, node)
         if flags & THISNODE and obj != NO_OBJECT:
-            assert self.kernel.state.slabs[virt_to_slab(obj)].nodeid == (cpu.node if node == NO_NODE else node)
+            # With per-CPU slabs, a node without memory counts as none asked for.
+            home = self.kernel.state.slabs[virt_to_slab(obj)].nodeid
+            assert home == (cpu.node if node == NO_NODE else node) or not self.kernel.state.has_memory[node]
         self.gained(obj)
 
     def freeing(self, cpu: SlubCpu, objects: list[int]) -> Waits[None]:
         for obj in objects:
-            yield from kmem_cache_free(self.kernel, cpu, self.cache, obj)
+            free = cpu_slab_free if self.cache.cpu_slab else kmem_cache_free
+            yield from free(self.kernel, cpu, self.cache, obj)
 
     @rule(cpu=NUMBERS, times=st.integers(1, 40))
     def allocate(self, cpu: int, times: int) -> None:
@@ -138,7 +147,8 @@ class SlubMachine(RuleBasedStateMachine):
     @rule(cpu=NUMBERS, count=st.integers(1, 40))
     def allocate_bulk(self, cpu: int, count: int) -> None:
         at = self.kernel.array(count)
-        if self.kernel.finish(kmem_cache_alloc_bulk(self.kernel, self.cpu(cpu), self.cache, 0, at, count)):
+        allocate = cpu_slab_alloc_bulk if self.cache.cpu_slab else kmem_cache_alloc_bulk
+        if self.kernel.finish(allocate(self.kernel, self.cpu(cpu), self.cache, 0, at, count)):
             for obj in self.kernel.state.words[at : at + count]:
                 self.gained(obj)
 
@@ -147,7 +157,8 @@ class SlubMachine(RuleBasedStateMachine):
         objects = self.some(which, count)
         at = self.kernel.array(len(objects))
         self.kernel.state.words[at : at + len(objects)] = objects
-        self.kernel.finish(kmem_cache_free_bulk(self.kernel, self.cpu(cpu), self.cache, at, len(objects)))
+        free = cpu_slab_free_bulk if self.cache.cpu_slab else kmem_cache_free_bulk
+        self.kernel.finish(free(self.kernel, self.cpu(cpu), self.cache, at, len(objects)))
 
     @rule(cpu=NUMBERS, size=st.integers(0, 12))
     def prefill(self, cpu: int, size: int) -> None:
@@ -172,7 +183,7 @@ class SlubMachine(RuleBasedStateMachine):
 
     @rule(cpu=NUMBERS, which=NUMBERS, count=st.integers(1, 20))
     def free_after_a_grace_period(self, cpu: int, which: int, count: int) -> None:
-        for obj in self.some(which, count):
+        for obj in () if self.cache.cpu_slab else self.some(which, count):
             self.kernel.finish(kfree_rcu(self.kernel, self.cpu(cpu), self.cache, obj))
 
     @rule(flushed=st.booleans())
@@ -206,6 +217,7 @@ class SlubMachine(RuleBasedStateMachine):
         assert left == (self.cache.slabs_created > self.cache.slabs_destroyed)
         assert not any(barn.nr_full or barn.nr_empty for barn in self.cache.barn)
         assert not any(self.kernel.state.sheaves[pcs.main].size for pcs in self.cache.cpu_sheaves)
+        assert all(c.slab == c.partial == NOBODY for c in self.cache.cpu_slab)
 
     @invariant()
     def every_invariant_holds(self) -> None:
