@@ -75,7 +75,7 @@ ROOMS: dict[str, frozenset[str]] = {
     # What charts draw, apart from drawing it: for files and notebooks in one room, for browsers in the other.
     "charts": frozenset({"measures", "results", "stats"}),
     "plots": frozenset({"charts", "measures", "results", "stats"}),
-    "pages": frozenset({"answers", "charts", "config.written", "measures.compare", "results", "stats"}),
+    "pages": frozenset({"answers", "charts", "config.written", "measures.compare", "results"}),
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "results"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
