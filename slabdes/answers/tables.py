@@ -311,7 +311,8 @@ def locks_sheet(view: View) -> Sheet:
 
     wide = ("busy", "bounced", "max hold") if view.everything else ()
     heads = ("lock", "taken", "contended", "mean wait", "max wait", "mean hold", *wide, "of time lost")
-    return _sheet(view, f"locks{rest}", rows, heads, 1, cells, points)
+    busy = " (busy: held or handed over; a lock's part of all hand-overs is by its contended acquisitions)" if wide else ""
+    return _sheet(view, f"locks{rest}{busy}", rows, heads, 1, cells, points)
 
 
 def waits_sheet(view: View) -> Sheet:

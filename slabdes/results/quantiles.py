@@ -7,13 +7,11 @@ Samples are counted as if all were independent, which gives the fewest that can 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from slabdes.engine.records import SUB_BUCKET_BITS
 from slabdes.errors import InputError
-from slabdes.stats.samples import samples_needed, too_few
+from slabdes.stats.samples import nearest_rank, samples_needed, too_few
 from slabdes.units import PS_PER_NS
 
 if TYPE_CHECKING:
@@ -69,12 +67,10 @@ def _quantiles(histogram: pl.DataFrame, by: Sequence[str], wanted: Mapping[str, 
     ranked = cumulated(histogram, by).with_columns(pl.col("count").sum().over(by).alias("total"))
     columns = []
     for name, q in wanted.items():
-        # Exact decimal fractions: 0.999 of 1000 is rank 999, whatever the float nearest to 0.999 says.
-        share = Fraction(str(q))
         fewest = 0 if every else samples_needed(q)
         # No value has the rank after the last: the quantile is null.
         totals = ranked["total"].unique().to_list()
-        ranks = {total: max(1, ceil(share * total)) if total >= fewest else total + 1 for total in totals}
+        ranks = {total: nearest_rank(total, q) if total >= fewest else total + 1 for total in totals}
         rank = pl.col("total").replace_strict(list(ranks), list(ranks.values()), return_dtype=pl.Int64)
         columns.append(pl.col("middle_ns").filter(pl.col("reached") >= rank).first().alias(name))
     return ranked.group_by(by, maintain_order=True).agg(columns)

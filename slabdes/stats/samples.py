@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from slabdes.errors import InputError
 from slabdes.stats.intervals import CONFIDENCE, check_confidence
@@ -67,6 +68,17 @@ def quantile_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[in
     return _binomial_quantile(below, n, q), _binomial_quantile(1 - below, n, q) + 1
 
 
+def nearest_rank(n: int, q: float) -> int:
+    """Which of `n` values in order, from 1, is the quantile `q`: the first that a share `q` of them does not exceed.
+
+    Exact decimal fractions: 0.999 of 1000 is rank 999, whatever the float nearest to 0.999 says.
+
+    >>> nearest_rank(1000, 0.999)
+    999
+    """
+    return max(1, math.ceil(Fraction(str(q)) * n))
+
+
 def quantile_between(values: Sequence[float], q: float, confidence: float = CONFIDENCE) -> Between | None:
     """The quantile `q` of independent `values` (nearest rank) and its interval; None for fewer than `samples_needed`.
 
@@ -78,7 +90,7 @@ def quantile_between(values: Sequence[float], q: float, confidence: float = CONF
         return None
     ordered = sorted(values)
     low, high = ranks
-    return Between(ordered[math.ceil(q * n) - 1], ordered[low - 1], ordered[high - 1], n, confidence)
+    return Between(ordered[nearest_rank(n, q) - 1], ordered[low - 1], ordered[high - 1], n, confidence)
 
 
 def effective_samples(values: Sequence[float]) -> float:
