@@ -68,7 +68,15 @@ class SeenInterrupt(NamedTuple):
     end: int
 
 
-Seen = SeenOperation | SeenHold | SeenTurn | SeenInterrupt
+class SeenGrow(NamedTuple):
+    """A cache grows: from its new slab's colour on (where that takes no lock, from its pages), until the slab is on a list."""
+
+    cpu: int
+    start: int
+    end: int
+
+
+Seen = SeenOperation | SeenHold | SeenTurn | SeenInterrupt | SeenGrow
 """Whatever a CPU was seen at: its first three fields are the CPU, the begin and the end, picoseconds."""
 
 

@@ -95,6 +95,12 @@ def test_what_is_read_back_is_the_event_log_to_the_picosecond(
     assert waits == sorted((cpu, asked, granted) for _lock, cpu, asked, granted, _released in holds if asked < granted)
     turns = within(log[Logged.TURNS], watch, 1, 2)
     assert [span[1:4] for span in read.of("upkeep")] == sorted(tuple(row[:3]) for row in turns)
+    grown = [span[1:4] for span in read.of("grow")]
+    for cpu, start, end in grown:
+        assert any(span[1] == cpu and span[2] <= start and end <= span[3] and "grow" in span[4] for span in read.of("operation"))
+        inserted = (span for span in read.of("hold") if span[7]["in"].startswith("cache_grow"))
+        assert end > watch.end or (cpu, end) in ((span[1], span[3]) for span in inserted)
+    assert part is not WHOLE or len(grown) >= sum("grow" in span[4] for span in read.of("operation"))
     if waits:
         assert len(read.arrows) > len(waits) / 2
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import simpy
 
-from slabdes.allocator.state import NO_OBJECT, NOBODY, SlabState
+from slabdes.allocator.state import NO_OBJECT, NOBODY, KmemCache, SlabState
 from slabdes.config import Experiment
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog
@@ -20,8 +20,9 @@ from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Progress
 from slabdes.engine.reference.run import set_up
 from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.engine.watch import SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
+from slabdes.engine.watch import SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
 from slabdes.machine.topology import Machine
+from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import Workload
@@ -36,19 +37,35 @@ class WatchedKernel(TimedKernel):
         super().__init__(env, state, machine, settings)
         self.begun: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
         self.at_turns: set[int] | None = None
+        self.growing: list[list[tuple[int, bool]]] = [[] for _cpu in range(machine.n_cpus)]
+        """Since when each CPU makes a slab, and whether it has asked for pages; an inner one, for descriptors, is last."""
+        self._growing_before: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
 
     def remember_accounts(self, cpu: TimedCpu) -> None:
         self.begun[cpu.number].append(cpu.clock)
+        self._growing_before[cpu.number].append(len(self.growing[cpu.number]))
         super().remember_accounts(cpu)
 
     def account_for(self, cpu: TimedCpu, path: Path) -> int:
-        self.begun[cpu.number].pop()
+        self._ends(cpu)
         return super().account_for(cpu, path)
 
     def account_for_interrupt(self, cpu: TimedCpu, began: int) -> None:
-        self.begun[cpu.number].pop()
+        self._ends(cpu)
         super().account_for_interrupt(cpu, began)
         self.watch.see(SeenInterrupt(cpu.number, began, cpu.clock))
+
+    def _ends(self, cpu: TimedCpu) -> None:
+        self.begun[cpu.number].pop()
+        del self.growing[cpu.number][self._growing_before[cpu.number].pop() :]
+
+    def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
+        growing = self.growing[cpu.number]
+        if growing and not growing[-1][1]:
+            growing[-1] = (growing[-1][0], True)
+        else:
+            growing.append((cpu.clock, True))
+        return super().kmem_getpages(cpu, cache, node, thisnode)
 
     def owner_of(self, cache: int, obj: int) -> int:
         """The CPU that allocated an object last."""
@@ -83,6 +100,11 @@ class _Told(EventLog):
         free, shared = self._counters(record)
         handoff = record.handoff if asked < granted else 0
         site = LockSite(record.acquired_from)
+        growing = self._kernel.growing[cpu]
+        if site is LockSite.COLOUR:
+            growing.append((asked, False))
+        elif site is LockSite.GROW and growing:
+            self._see(SeenGrow(cpu, growing.pop()[0], released))
         self._see(SeenHold(cpu, asked, released, granted, lock, handoff, site, free, shared))
 
     def turn(self, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
