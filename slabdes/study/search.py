@@ -27,13 +27,14 @@ from slabdes.study.run import run_study
 from slabdes.study.spools import Phase
 from slabdes.study.trials import Record, Trial, block_experiment, measured
 
-RACE: Final = Looks(most=12, indifference=0.005, fewest=3, confidence=0.8)
-"""How often a setting is run: three times, six only if it may be better than the best by half a per cent, twelve if it is among
-the last to choose from. An error there costs a setting that is as good, no more: the best is measured anew (a choice)."""
-IN_TURN: Final = 6
+RACE: Final = Looks(most=8, indifference=0.005, fewest=2, confidence=0.8)
+"""How often a setting is run: twice, four times only if it may be better than the best by half a per cent, eight times if it is
+among the last to choose from. More settings are worth more than more replications, since all share random numbers (measured).
+An error there costs a setting that is as good, no more: the best is measured anew (a choice)."""
+IN_TURN: Final = 4
 """Replications of a setting while others are still to be tried, at most."""
 LAST: Final = 4
-"""Settings with the best scores that are run twelve times before the best is chosen, and of the front, six times."""
+"""Settings with the best scores that are run eight times before the best is chosen, and of the front, four times."""
 _STEPS: Final = 1000
 SEARCHING: Final = "trying settings"
 

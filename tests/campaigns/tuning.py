@@ -78,7 +78,7 @@ def main() -> int:
     """The campaign."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="searches, each with a seed of its own")
-    parser.add_argument("--trials", type=int, default=28, help="settings that each may try")
+    parser.add_argument("--trials", type=int, default=44, help="settings that each may try")
     parser.add_argument("--measure", default="alloc.mean", help="what is to be least: alloc.mean, alloc.p99 ...")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--cells", type=Path, default=None, help="folder of replications that were run before")
