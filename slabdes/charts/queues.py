@@ -132,7 +132,7 @@ def by_node(rows: pl.DataFrame, nodes: dict[int, int]) -> pl.DataFrame:
     import polars as pl
 
     mapped = rows.with_columns(pl.col("giver", "taker").replace_strict(list(nodes), list(nodes.values()), return_dtype=pl.Int64))
-    summed = mapped.group_by("giver", "taker").agg(pl.col("count").sum())
+    summed = mapped.group_by("giver", "taker", maintain_order=True).agg(pl.col("count").sum())
     return summed.sort("giver", "taker")
 
 

@@ -79,13 +79,13 @@ def _laws(frames: Frames, confidence: float) -> dict[tuple[Any, ...], Fitted]:
 
 
 def _intervals(frames: Frames, table: pl.DataFrame, along: str, confidence: float) -> str:
-    marks = "bands" if frames.points[along].dtype.is_numeric() else "bars"
+    marks = "bands" if metrics.numbers(frames.points[along]) else "bars"
     repeated = int(table["replications"].to_numpy().max()) > 1
     return f"; {marks}: {confidence:.0%} intervals over replications" if repeated else ""
 
 
 def _measured(frames: Frames, line: pl.DataFrame, along: str) -> Iterator[dict[str, Any]]:
-    numeric = frames.points[along].dtype.is_numeric()
+    numeric = metrics.numbers(frames.points[along])
     place = {value: value if numeric else at for at, value in enumerate(dict.fromkeys(frames.points[along].to_list()))}
     for row in (line.sort(along) if numeric else line).iter_rows(named=True):
         for measure, most in zip(RATES, (inf, 1.0), strict=True):

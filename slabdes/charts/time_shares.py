@@ -58,7 +58,7 @@ def time_shares(frames: Frames) -> Chart:
     intervals = {row["point"]: row.intervals for row in Estimated(frames).rows("time")}
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines):
-        ordered = line.sort(along) if line[along].dtype.is_numeric() else line
+        ordered = line.sort(along) if metrics.numbers(line[along]) else line
         named = point_label(frames, line["point"][0], keys) if keys else ""
         for place, row in enumerate(ordered.iter_rows(named=True)):
             at = {"line": named, "number": number, "point": row["point"], "place": place, "word": setting_text(row[along])}

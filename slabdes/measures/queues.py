@@ -92,5 +92,7 @@ def transfers(holds: pl.DataFrame) -> pl.DataFrame:
 
     ordered = holds.sort("lock", "granted_ps").with_columns(pl.col("cpu").shift(1).over("lock").alias("giver"))
     moved = ordered.filter(pl.col("giver").is_not_null() & (pl.col("giver") != pl.col("cpu")))
-    counted = moved.group_by("giver", pl.col("cpu").alias("taker")).agg(pl.len().cast(pl.Int64).alias("count"))
+    counted = moved.group_by("giver", pl.col("cpu").alias("taker"), maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("count")
+    )
     return counted.sort("giver", "taker")

@@ -63,7 +63,7 @@ def scaling_figure(frames: Frames, manifest: Manifest, confidence: float = CONFI
 
 def _panel(axes: Axes, lines: list[pl.DataFrame], rate: str, scale: float, frames: Frames, log: bool) -> None:
     along, keys = metrics.x_key(frames), metrics.series_keys(frames)
-    numeric = frames.points[along].dtype.is_numeric()
+    numeric = metrics.numbers(frames.points[along])
     measured = [line.filter(line["kind"] == MEASURED) for line in lines]
     looks = [style.point_style(frames, rows["point"][0], keys, number) for number, rows in enumerate(measured)]
     for rows, look in zip(measured, looks, strict=True):

@@ -311,10 +311,15 @@ def spread(values: Sequence[Value], most: int) -> list[Value]:
     return [values[number * (len(values) - 1) // (most - 1)] for number in range(most)]
 
 
+def numbers(settings: pl.Series) -> bool:
+    """Whether settings lie along a scale: all are numbers, none is left as the kernel has it (null)."""
+    return settings.dtype.is_numeric() and not settings.null_count()
+
+
 def x_key(frames: Frames) -> str:
     """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first."""
     varying = [name for name in ("cpus", *frames.swept_keys()) if frames.points[name].n_unique() > 1]
-    numeric = [name for name in varying if frames.points[name].dtype.is_numeric()]
+    numeric = [name for name in varying if numbers(frames.points[name])]
     return (numeric or varying or ["cpus"])[0]
 
 

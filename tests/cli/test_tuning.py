@@ -50,7 +50,8 @@ def test_tune_says_what_is_best_and_the_line_that_sets_it(slabdes: Slabdes, monk
     assert " ".join(told["answer"]) in " ".join(done.out.split())
     (line,) = told["commands"]
     assert line.startswith('echo "a ') and line.endswith(' 8" > /proc/slabinfo')
-    assert f"to apply the best, as root on a SLAB kernel:\n{line}\nresults, frames and figures: found\n" in done.out
+    what = "the best" if " is the best of " in told["answer"][0] else "what is written"
+    assert f"to apply {what}, as root on a SLAB kernel:\n{line}\nresults, frames and figures: found\n" in done.out
     again = json.loads(slabdes(*command, "--out", "found", "--resume", "--json").out)
     assert again == {"folder": "found", **told}
 

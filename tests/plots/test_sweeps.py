@@ -35,6 +35,15 @@ def drawn(draw: Callable[..., Figure], frames: Frames, **more: Any) -> Figure:
     return draw(frames, example_manifest(frames), **more)
 
 
+@pytest.mark.parametrize("draw", DRAWN)
+def test_a_setting_that_a_point_leaves_to_the_kernel_has_a_place_beside_numbers(draw: Callable[..., Figure]) -> None:
+    """As where `tune` tries values of a key that the file does not give."""
+    figure = drawn(draw, sweep([{"cache.0.limit": limit} for limit in (None, 60, 12)]))
+    FigureCanvasAgg(figure).draw()
+    if draw is scaling_figure:
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["-", "60", "12"]
+
+
 def titles(figure: Figure) -> str:
     return "\n".join(axes.get_title() for axes in figure.axes) + "".join(
         text.get_text() for axes in figure.axes if (legend := axes.get_legend()) for text in legend.get_texts()

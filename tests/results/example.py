@@ -236,7 +236,8 @@ def concat_frames(parts: Iterable[Frames]) -> Frames:
 
 def example_manifest(frames: Frames, layouts: dict[str, dict[str, object]] | None = None) -> Manifest:
     """The manifest of such frames."""
-    sweep = {key: sorted(set(frames.points[key].to_list())) for key in frames.swept_keys()}
+    values = {key: set(frames.points[key].to_list()) for key in frames.swept_keys()}
+    sweep = {key: sorted(some, key=lambda value: (value is None, value)) for key, some in values.items()}
     experiment = {"name": "example", "seed": 1, "workload": {"kind": "mix"}, "sweep": sweep}
     machines = {name: {"name": name} for name in frames.points["machine"].to_list()}
     for name, layout in (layouts or {}).items():
