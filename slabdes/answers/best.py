@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from slabdes.answers.figures import point_name, points_digits, ratio_text, spread_text
 from slabdes.answers.named import RATE, WAITING, measure_name, side_text
@@ -18,8 +18,13 @@ from slabdes.results.text import count_text, time_text
 from slabdes.stats.intervals import Interval
 from slabdes.stats.pairs import difference, dropped, ratio
 
+if TYPE_CHECKING:
+    from slabdes.results.frames import Frames
+
 MOSTLY: Final = 0.5
 """The share of CPUs' time from which on thinking, or when operations arrive, tells how many there are a second (assumed)."""
+LOADS: Final = frozenset({"cpus", "machine.cpus", "workload.rate", "workload.think_ns"})
+"""How much is asked of the allocator: nobody chooses it, so none of these is the best."""
 LEADING_TIMES: Final = ("alloc", "section", "free")
 """Operations whose mean time is told in place of a rate: the first that there is."""
 
@@ -47,10 +52,21 @@ def best_in(view: View, measure: str) -> str:
     found = intervals_of(view.figures, measure)
     values = {point: interval for point, interval in found.items() if isfinite(interval.value)}
     name = measure_name(measure)
+    if len(values) > 1 and _varying(view.run.frames) <= LOADS:
+        told = [
+            f"{side_text(measure, values[point])} with {point_name(view.run.frames, point)}"
+            for point in (min(values), max(values))
+        ]
+        return f"{name[0].upper()}{name[1:]} goes from {told[0]} to {told[1]}."
     if len(values) > 1:
         return _ranked(view, measure, values, (f"the best in {name}", "{}", "that of the worst"))
     figures = [side_text(measure, interval) for interval in found.values()] or ["nothing here has any"]
     return f"{name[0].upper()}{name[1:]}: {figures[0]}."
+
+
+def _varying(frames: Frames) -> set[str]:
+    """The settings in which points differ."""
+    return {key for key in ("machine", "cpus", *frames.swept_keys()) if frames.points[key].n_unique() > 1}
 
 
 def _ranked(view: View, measure: str, values: Mapping[int, Interval], words: tuple[str, str, str]) -> str:

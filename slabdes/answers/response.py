@@ -44,9 +44,9 @@ def _knee(view: View, line: Line, named: bool) -> str:
     knee = line.rows[line.knee]
     name = f"{_name(view, line)}: " if named else ""
     if not line.is_within:
-        side, other = ("least", "lesser") if line.knee == 0 else ("greatest", "greater")
+        side, beyond, other = ("least", "below", "lesser") if line.knee == 0 else ("greatest", "beyond", "greater")
         where = f"the {side} load that was run, {_offered(knee)} operations/s"
-        return f"{name}Response times bend at {where}, or beyond it: {other} ones would show it."
+        return f"{name}Response times bend at {where}, or {beyond} it: {other} ones would show it."
     low, high = (_offered(line.rows[place]) for place in (line.low, line.high))
     ends = f" ({low} to {high} in single replications)" if low != high else ""
     at = f"at {_offered(knee)} operations/s{ends}, where throughput over mean response time is greatest"
