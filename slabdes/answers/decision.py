@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
+from typing import Final
 
 from slabdes.answers.causes import why
 from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
@@ -19,6 +20,8 @@ from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, Sheet, share_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval
+
+_DECIDED: Final = {Outcome.HIGHER: "yes", Outcome.LOWER: "yes", Outcome.ALIKE: "alike", Outcome.OPEN: "open"}
 
 
 def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
@@ -79,10 +82,10 @@ def _not_told(compared: Comparison, still_open: Sequence[str], measures: int) ->
     return "Not to be concluded: the same of other settings, machines or loads, or of a real machine where validate finds us off."
 
 
-def decision_sheet(compared: Comparison) -> Sheet:
-    """Every measure of both sides, those that differ most in proportion first; `sure` is told after Holm's correction."""
+def decision_sheet(compared: Comparison, outcomes: Mapping[str, Outcome]) -> Sheet:
+    """Every measure of both sides, those that differ most in proportion first; `differs` is as decided, of the others by Holm."""
     rows = sorted(compared.rows, key=lambda row: -_effect(row))
-    told = different(rows)
+    told = different([row for row in rows if row.measure not in outcomes])
     cells = (
         (
             measure_name(row.measure),
@@ -90,14 +93,14 @@ def decision_sheet(compared: Comparison) -> Sheet:
             side_text(row.measure, row.second),
             ratio_text(row.ratio),
             change_text(row),
-            "yes" if row in told else "no",
+            _DECIDED[outcomes[row.measure]] if row.measure in outcomes else "yes" if row in told else "no",
         )
         for row in rows
     )
     few = ((*few_cells(measure), NOTHING) for measure in compared.pairs[0].few)
     table = (*cells, *few)
     heads = ("measure", *compared.sides, "ratio", "difference", "differs")
-    title = "every measure, the largest difference first (differs: all measures together, Holm)"
+    title = "every measure, the largest difference first (differs: as decided above, of the others all together, Holm)"
     spread = spread_remark(rows[0].first.confidence)
     return Sheet(title, heads, 1, table, (*few_remarks(table), spread, *dropped_remarks(rows)))
 

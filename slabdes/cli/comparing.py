@@ -155,5 +155,5 @@ def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     for sentence in told:
         say_paragraph(sentence)
     say("")
-    print_sheet(decision_sheet(decided.compared))
+    print_sheet(decision_sheet(decided.compared, decided.outcomes))
     say(f"results, frames and figures of both sides: {folder}")

@@ -14,6 +14,7 @@ from slabdes.answers.best import asked_answer
 from slabdes.answers.causes import PART_WORDS
 from slabdes.answers.comparison import comparison_answer, comparison_sheets, leads
 from slabdes.answers.decision import decision_answer, decision_sheet, looks_text
+from slabdes.answers.named import measure_name
 from slabdes.answers.tables import view_of
 from slabdes.config import parse_experiment
 from slabdes.errors import InputError
@@ -107,12 +108,14 @@ def test_the_sides_are_points_of_one_study_that_can_be_run_again(larger: slabdes
 
 
 def test_every_measure_is_told_the_largest_difference_first(larger: slabdes.Decided) -> None:
-    sheet = decision_sheet(larger.compared)
+    sheet = decision_sheet(larger.compared, larger.outcomes)
     shown = [float(row[3].partition(" ")[0].replace(",", "")) for row in sheet.rows if row[3] != "-"]
     ratios = [max(ratio, 1 / ratio) for ratio in shown]
     assert ratios == sorted(ratios, reverse=True)
     assert {row[0] for row in sheet.rows} >= {"operations/s", "alloc p99", "free mean", "CPU time waiting"}
     assert {row[-1] for row in sheet.rows} <= {"yes", "no", "-"}
+    names = [measure_name(measure) for measure in larger.outcomes]
+    assert [row[-1] for row in sheet.rows if row[0] in names] == ["yes"] * len(names)
 
 
 def test_a_setting_that_changes_nothing_is_alike_at_once() -> None:
