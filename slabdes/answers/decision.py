@@ -14,6 +14,7 @@ from slabdes.answers.causes import why
 from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.answers.named import change_text, measure_name, side_text
+from slabdes.answers.steady import sides_settled
 from slabdes.measures.compare import Compared, Comparison, different
 from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
 from slabdes.results.frames import Frames
@@ -24,14 +25,18 @@ from slabdes.stats.intervals import Interval
 _DECIDED: Final = {Outcome.HIGHER: "yes", Outcome.LOWER: "yes", Outcome.ALIKE: "alike", Outcome.OPEN: "open"}
 
 
-def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
-    """Which side has more of each measure and by how much, what it took, why, and what not to conclude."""
+def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks, frames: Frames) -> list[str]:
+    """Which side has more of each measure and by how much, what it took, why, and what not to conclude.
+
+    `frames` has both sides, as two points.
+    """
     pair = compared.pairs[0]
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
     apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
     because = [sentence for row in apart for sentence in why(pair.spent, row)]
     told += [*dict.fromkeys(because), *(lock_sentence(compared, pair) if apart else ())]
+    told += sides_settled(frames, compared.sides)
     return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
 

@@ -6,11 +6,16 @@ Leaves out where it ends (`measures.steady`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from slabdes.answers.figures import listed
 from slabdes.answers.tables import View
 from slabdes.measures.steady import steady
-from slabdes.results.text import count_text, time_text
+from slabdes.results.text import count_text, share_text, time_text
+
+if TYPE_CHECKING:
+    from slabdes.results.frames import Frames
 
 NOTHING_TO_SETTLE = {"burst": "a burst", "pages": "a burst of pages", "trace": "a trace"}
 """Kinds of workloads that have no steady state (`config.workloads` has them, too)."""
@@ -28,6 +33,15 @@ def warm_up_told(view: View, point: int) -> Iterator[str]:
         if lacking := row["replications"] - row["settled"]:
             of = "" if row["replications"] == 1 else f" in {lacking} of {row['replications']} replications"
             yield f"No steady state is seen{of}: the run is too short, or has none."
+
+
+def sides_settled(frames: Frames, sides: Sequence[str]) -> Iterator[str]:
+    """How much of each side, the points of `frames` in order, is warm-up and in no figure; which of them have not settled."""
+    rows = dict(zip(sides, steady(frames), strict=False))
+    if cut := [f"{share_text(row['warm_up_ns'] / (row['warm_up_ns'] + row['took_ns']))} of {side}" for side, row in rows.items()]:
+        yield f"Warm-up, by MSER, is in no figure: {listed(cut)}."
+    if loose := [side for side, row in rows.items() if row["settled"] < row["replications"]]:
+        yield f"No steady state is seen in some replications of {listed(loose)}: longer runs may say otherwise."
 
 
 def warm_up_kept(view: View) -> Iterator[str]:
