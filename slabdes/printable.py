@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-_PLAIN_FOR: Final = {"µ": "u", "±": "+-", "·": "-", "─": "-"}
+_PLAIN_FOR: Final = {"µ": "u", "μ": "u", "±": "+-", "·": "-", "─": "-"}
 """What stands for characters of our own where a terminal cannot show them."""
 
 

@@ -24,8 +24,6 @@ from slabdes.results.text import time_text
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = ("numpy", "matplotlib", "simpy", "polars", "networkx", "scipy", "pydantic", "rich", "numba")
-START_S = 0.3
-"""CPU time that --help may take: what else runs meanwhile does not touch it."""
 
 
 @pytest.fixture
@@ -61,21 +59,6 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert "replay" in done.stdout
-
-
-def test_help_starts_quickly() -> None:
-    resource = pytest.importorskip("resource", reason="CPU time of processes is POSIX's")
-
-    def spent() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return float(usage.ru_utime + usage.ru_stime)
-
-    times = []
-    for _attempt in range(5):
-        before = spent()
-        subprocess.run([sys.executable, "-m", "slabdes", "--help"], capture_output=True, check=True)
-        times.append(spent() - before)
-    assert min(times) < START_S
 
 
 def test_every_command_explains_itself_and_each_of_its_options(slabdes: Slabdes) -> None:
@@ -140,7 +123,7 @@ def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(sla
     assert slabdes("show", "a", "--point", "1").out == one
     tables = slabdes("show", "a", "--table", "locks", "--table", "times").out.splitlines()
     assert [line for line in tables if line and not line.startswith(" ")] == [
-        "locks",
+        "locks (busy: held or handed over; a lock's part of all hand-overs is by its contended acquisitions)",
         "how long operations take",
         "p99.9: not enough samples (needs 3,688).",
         "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference.",

@@ -25,7 +25,9 @@ def lesson(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """An exercise: a small experiment, and questions on what the allocator does with it.
+    """An exercise: a small run, and questions on it.
+
+    The experiment is printed, and questions on what the allocator does with it.
 
     Answers come from the same engine as all results; work them out before you look (-c).
     """

@@ -30,8 +30,9 @@ def pack(one: Records) -> bytes:
     """Records as bytes: the same for the same records."""
     # JSON has no pairs as keys.
     pairs = {name: [(*key, times) for key, times in getattr(one, name).items()] for name in _BY_PATH}
-    whole, by_path = _codec(Records).dump_json(one, exclude=set(_BY_PATH)), _codec(dict[str, list[tuple[int, int, Histogram]]])
-    return zlib.compress(whole[:-1] + b"," + by_path.dump_json(pairs)[1:], _LEVEL)
+    whole = _json(_codec(Records), one, exclude=set(_BY_PATH))
+    by_path = _json(_codec(dict[str, list[tuple[int, int, Histogram]]]), pairs)
+    return zlib.compress(whole[:-1] + b"," + by_path[1:], _LEVEL)
 
 
 def unpack(packed: bytes) -> Records:
@@ -49,6 +50,13 @@ def unpack(packed: bytes) -> Records:
         raise Unreadable from None
     assert isinstance(read_back, Records)
     return read_back
+
+
+def _json(codec: Any, value: Any, **options: Any) -> bytes:
+    try:
+        return bytes(codec.dump_json(value, **options))
+    except ValueError:  # a file's name that is not UTF-8, which Python's own escapes
+        return json.dumps(codec.dump_python(value, mode="json", **options), separators=(",", ":")).encode("ascii")
 
 
 @cache

@@ -239,7 +239,12 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
     freed_to = slab.free != BUFCTL_END
     if freed_to:
         stats.deactivate_remote_frees += 1
-    yield from k.cmpxchg(cpu, number)
+    while True:
+        prior, inuse = slab.free, slab.inuse
+        yield from k.cmpxchg(cpu, number)
+        if is_unchanged(slab, prior, inuse):
+            break
+        stats.cmpxchg_double_fail += 1
     if nr:
         put_group(k.state.words, slab, head, tail, nr)
     slab.which = ON_NO_LIST

@@ -43,15 +43,19 @@ NUMBERS = st.integers(0, 1 << 16)
 class Interrupted(ClocklessSlub):
     """Operations that are let in: `wanted` says which come in between the steps of the next one that lets any in.
 
-    They come in at a Point, or (None) before an atomic update, if no lock is held, so that it may fail.
+    They come in at a Point, or (None) before an atomic update, if no lock is held, so that it may fail. What touches a CPU's own
+    slab holds its local_lock with interrupts off (6.12): there only what another CPU does comes in before an update.
     """
 
-    wanted: tuple[Point | None, Callable[[], Waits[None]]] | None = None
+    wanted: tuple[Point | None, SlubCpu, Callable[[], Waits[None]]] | None = None
     locked = 0
+    cpu_slabs = False
 
-    def _come_in(self, point: Point | None) -> Waits[None]:
+    def _come_in(self, cpu: SlubCpu, point: Point | None) -> Waits[None]:
         if self.wanted is not None and self.wanted[0] == point and not self.locked:
-            coming = self.wanted[1]
+            other, coming = self.wanted[1:]
+            if point is None and self.cpu_slabs and other is cpu:
+                return
             self.wanted = None
             yield from coming()
 
@@ -65,10 +69,10 @@ class Interrupted(ClocklessSlub):
 
     def let_in(self, cpu: SlubCpu, point: Point) -> Waits[None]:
         assert not self.locked
-        yield from self._come_in(point)
+        yield from self._come_in(cpu, point)
 
     def cmpxchg(self, cpu: SlubCpu, slab: int) -> Waits[None]:
-        yield from self._come_in(None)
+        yield from self._come_in(cpu, None)
 
 
 class SlubMachine(RuleBasedStateMachine):
@@ -94,6 +98,7 @@ class SlubMachine(RuleBasedStateMachine):
         ]
         self.kernel = Interrupted(SlubState(nodes, n_nodes, has_memory=has_memory), zonelists)
         geometry = replace(slub_geometry(size, cpus=len(nodes)), sheaf_capacity=capacity, min_partial=min_partial)
+        self.kernel.cpu_slabs = cpu_slabs
         create = create_with_cpu_slabs if cpu_slabs else kmem_cache_create
         self.cache = create(self.kernel.state, "cache", geometry)
         self.cache.full_limit, self.cache.empty_limit = limits, max(limits, 1)
@@ -208,7 +213,7 @@ class SlubMachine(RuleBasedStateMachine):
             for _object in range(count):
                 yield from self.allocating(self.cpu(cpu), NO_NODE, 0)
 
-        self.kernel.wanted = point, coming
+        self.kernel.wanted = point, self.cpu(cpu), coming
 
     @rule(cpu=NUMBERS)
     def shrink(self, cpu: int) -> None:
