@@ -71,15 +71,14 @@ class Capture:
 
     def sentences(self) -> tuple[str, ...]:
         """What is recorded, how much that becomes, and what the recording changes."""
-        million = 1e6
         allocator = f"runs {self.kernel.allocator}" if self.kernel.allocator else "runs SLAB or SLUB"
         return (
             f"Linux {shown(self.kernel.release, 60)} {allocator}; what is asked of it is the same for either, and slabdes replays"
             " it on the allocator that you name.",
             f"As root, this records every kmem event of all CPUs for {self.seconds:g} s with {self.tool}; nothing of it has"
             " been run.",
-            f"A million events are {million * TEXT_BYTES / 1e6:,.0f} MB of text, {million * GZIP_BYTES / 1e6:.0f} MB in gzip,"
-            f" and before that about {million * BINARY_BYTES / 1e6:,.0f} MB in memory or on disk (assumed); step 1 says how many"
+            f"A million events are {TEXT_BYTES} MB of text, {GZIP_BYTES} MB in gzip,"
+            f" and before that about {BINARY_BYTES} MB in memory or on disk (assumed); step 1 says how many"
             " there are a second.",
             f"Recording costs {EVENT_NS[0]} to {EVENT_NS[1]:,} ns an event (assumed), so that CPUs seem to think longer than they"
             " do: replay tells waiting at the recorded load, at higher ones, and without any think times.",

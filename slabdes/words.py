@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Words that users type, in files and on the command line: measures by their names, and shares. Loads no library.
+"""Words that users type, in files and on the command line: measures by their names, kinds of workloads, shares. Loads no library.
 
 Leaves out how measures are worked out (`measures.names`).
 """
@@ -21,6 +21,8 @@ TIMES: Final[Mapping[str, str]] = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p
 """Of all of these, in frames by the names behind."""
 OF_TURNS: Final[Mapping[str, str]] = {**TIMES, "held": "held_ns", "lost": "lost_ns"}
 """Of upkeep."""
+NOTHING_TO_SETTLE: Final[Mapping[str, str]] = {"burst": "a burst", "pages": "a burst of pages", "trace": "a trace"}
+"""Kinds of workloads without a steady state, as sentences have them: they end as they began, or take all before they give."""
 DEFAULT: Final = "operations/s"
 """Where nobody says what matters."""
 _SHORT: Final = {DEFAULT: "operations_per_s", "waiting": "share_waiting"}

@@ -37,7 +37,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "show-inheritance": True, "inherited-members": "BaseModel,tuple,Exception,IntEnum"}
 myst_heading_anchors = 3
-suppress_warnings = ["myst.xref_missing", "sphinx_autodoc_typehints"]
+suppress_warnings = ["myst.xref_missing"]
 """Links between documents are those of the repository."""
 
 

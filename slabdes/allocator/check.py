@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from slabdes.allocator.lists import list_entries
+from slabdes.allocator.lists import free_chain, list_entries
 from slabdes.allocator.state import (
-    BUFCTL_END,
     ArrayCache,
     KmemCache,
     KmemList3,
@@ -69,7 +68,7 @@ def _check_lists(state: SlabState, cache: KmemCache, l3: KmemList3, in_slabs: se
                 raise _broken(
                     cache, f"node {l3.node}: slab {slab.serial} with {slab.inuse} of {slab.num} in use on the {which.name} list"
                 )
-            chain = list(_free_chain(state, cache, number))
+            chain = list(free_chain(state, cache.name, slab, slab.free))
             if len(chain) != slab.num - slab.inuse or len(set(chain)) != len(chain):
                 raise _broken(cache, f"slab {slab.serial}: free chain {chain} with {slab.inuse} of {slab.num} in use")
             free += slab.num - slab.inuse
@@ -82,19 +81,6 @@ def _check_lists(state: SlabState, cache: KmemCache, l3: KmemList3, in_slabs: se
     if l3.free_slabs != listed:
         raise _broken(cache, f"node {l3.node}: free_slabs is {l3.free_slabs}, {listed} are on slabs_free")
     return used
-
-
-def _free_chain(state: SlabState, cache: KmemCache, number: int) -> Iterator[int]:
-    slab = state.slabs[number]
-    objnr = slab.free
-    for _link in range(slab.num + 1):
-        if objnr == BUFCTL_END:
-            return
-        if not 0 <= objnr < slab.num:
-            break
-        yield objnr
-        objnr = state.words[slab.bufctl + objnr]
-    raise _broken(cache, f"slab {slab.serial}: free chain leaves the slab or has a loop at {objnr}")
 
 
 def _check_counters(state: SlabState, cache: KmemCache, l3: KmemList3) -> None:
@@ -138,7 +124,7 @@ def _check_object(state: SlabState, cache: KmemCache, obj: int, place: str, in_s
     objnr = obj_to_index(obj)
     if obj < 0 or number not in in_slabs or objnr >= cache.num:
         raise _broken(cache, f"object {obj} {place} belongs to no slab")
-    if objnr in _free_chain(state, cache, number):
+    if objnr in free_chain(state, cache.name, state.slabs[number], state.slabs[number].free):
         raise _broken(cache, f"object {objnr} of slab {state.slabs[number].serial} is free and {place}")
 
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Doubly linked lists of numbered slabs, as linux/list.h has them: a head links to itself when its list is empty."""
+"""Doubly linked lists of numbered slabs, as linux/list.h has them: a head links to itself when its list is empty.
+
+And the chain of free objects within one, walked for checks: what both allocators' slabs have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from slabdes.allocator.state import Slab
+from slabdes.allocator.state import BUFCTL_END, Memory, Slab
+from slabdes.errors import CheckFailed
 
 
 def list_empty(slabs: Sequence[Slab], head: int) -> bool:
@@ -43,3 +47,15 @@ def list_entries(slabs: Sequence[Slab], head: int) -> Iterator[int]:
     while entry != head:
         yield entry
         entry = slabs[entry].next
+
+
+def free_chain(memory: Memory, cache: str, slab: Slab, objnr: int) -> Iterator[int]:
+    """The objects of a slab's free chain from `objnr` on. For checks: raises CheckFailed, naming `cache`, if it is broken."""
+    for _link in range(slab.num + 1):
+        if objnr == BUFCTL_END:
+            return
+        if not 0 <= objnr < slab.num:
+            break
+        yield objnr
+        objnr = memory.words[slab.bufctl + objnr]
+    raise CheckFailed(f"cache {cache}: slab {slab.serial}: free chain leaves the slab or has a loop at {objnr}")

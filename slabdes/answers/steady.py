@@ -13,12 +13,10 @@ from slabdes.answers.figures import listed
 from slabdes.answers.tables import View
 from slabdes.measures.steady import steady
 from slabdes.results.text import count_text, share_text, time_text
+from slabdes.words import NOTHING_TO_SETTLE
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
-
-NOTHING_TO_SETTLE = {"burst": "a burst", "pages": "a burst of pages", "trace": "a trace"}
-"""Kinds of workloads that have no steady state (`config.workloads` has them, too)."""
 
 
 def warm_up_told(view: View, point: int) -> Iterator[str]:

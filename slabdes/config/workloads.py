@@ -36,8 +36,6 @@ class WarmUpRule(StrEnum):
     NONE = "none"
 
 
-NOTHING_TO_SETTLE: Final = frozenset({"burst", "pages", "trace"})
-"""Kinds of workloads without a steady state: they end as they began, or take all before they give any back."""
 Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 Bulk = Annotated[int, Strict(), Field(ge=0, le=10**12)]

@@ -93,11 +93,11 @@ def _compare_log(path: Path, make_driver: MakeDriver) -> Outcome:
         if make_driver is not GeneratorDriver:
             raise InputError(str(path), "SLUB logs are run by the reference's paths only", allowed="--engine reference")
         return compare_slub_log(path)
-    return compare_geometry(path) if is_geometry_log(path) else compare_log(path, make_driver)
+    return compare_geometry(path) if is_geometry_log(text) else compare_log(path, make_driver)
 
 
 def _records_geometry(path: Path) -> bool:
     try:
-        return is_geometry_log(path)
+        return is_geometry_log(read_text(path))
     except InputError:
         return False

@@ -76,6 +76,11 @@ def read_text(path: Path) -> str:
     return text
 
 
+def said(text: str) -> Iterator[str]:
+    """The lines of a log that are neither empty nor remarks."""
+    return (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+
+
 def parse_script(text: str, name: str) -> Iterator[Line]:
     """The operations of a script, in order; raises InputError with the line's number at the first that is none."""
     index = 0

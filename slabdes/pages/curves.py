@@ -20,6 +20,7 @@ from slabdes.pages.drawing import (
     Choice,
     Drawing,
     choice,
+    choice_of,
     drawing,
     looks,
     named,
@@ -39,6 +40,8 @@ BANDS: Final = ("bands", "intervals")
 _RATIO_HEIGHT: Final = 200
 _ENDS: Final = "isValid(datum.low) ? format(datum.low, '.3f') + ' to ' + format(datum.high, '.3f') : '-'"
 """An expression: an interval."""
+_CHOSEN: Final = "datum.setting == setting && datum.operation == operation"
+"""Likewise: rows of the setting and operation that are chosen."""
 _ROOM: Final = 0.5
 """The axis of shares ends at this much of the least one."""
 _LEAST_NS: Final = 0.001
@@ -50,48 +53,47 @@ def latency(chart: Chart) -> Drawing:
     paths = frame.sort("at_least", descending=True)["path"].unique(maintain_order=True).to_list()
     paths = sorted(paths, key=lambda path: path != metrics.ALL_PATHS)
     choices = [
-        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
+        choice_of(frame, "setting"),
         _operations(frame),
         choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True),
     ]
-    return _curves(chart, "path", paths, "datum.setting == setting && datum.operation == operation", choices, "operation", "path")
+    return _curves(chart, "path", paths, _CHOSEN, choices, "operation", "path")
 
 
 def tails(chart: Chart) -> Drawing:
     """By setting, of the group and operation that are chosen."""
-    choices = [choice("group", "line", chart.frame["group"].unique(maintain_order=True)), _operations(chart.frame)]
+    choices = [choice_of(chart.frame, "group", "group", "line"), _operations(chart.frame)]
     settings = chart.frame["setting"].unique(maintain_order=True).to_list()
     return _curves(chart, "setting", settings, "datum.group == group && datum.operation == operation", choices, "group")
 
 
 def response(chart: Chart) -> Drawing:
     """From an operation's begin and from its arrival, of the setting and operation that are chosen."""
-    frame = chart.frame
-    choices = [choice("setting", "setting", frame["setting"].unique(maintain_order=True)), _operations(frame)]
-    counted = frame["counted"].unique(maintain_order=True).to_list()
-    wanted = "datum.setting == setting && datum.operation == operation"
-    return _curves(chart, "counted", counted, wanted, choices, "operation")
+    return _of_a_setting(chart, "counted")
 
 
 def overlay(chart: Chart) -> Drawing:
     """Of several runs, of the setting and operation that are chosen."""
-    frame = chart.frame
-    choices = [choice("setting", "setting", frame["setting"].unique(maintain_order=True)), _operations(frame)]
-    runs = frame["run"].unique(maintain_order=True).to_list()
-    wanted = "datum.setting == setting && datum.operation == operation"
-    return _curves(chart, "run", runs, wanted, choices, "operation")
+    return _of_a_setting(chart, "run")
+
+
+def _of_a_setting(chart: Chart, column: str) -> Drawing:
+    """A curve a value of `column`, of the setting and operation that are chosen."""
+    choices = [choice_of(chart.frame, "setting"), _operations(chart.frame)]
+    values = chart.frame[column].unique(maintain_order=True).to_list()
+    return _curves(chart, column, values, _CHOSEN, choices, "operation")
 
 
 def ratios(chart: Chart) -> Drawing:
     """How many times as long percentiles are, of the setting and operation that are chosen."""
     frame = chart.frame
     choices = [
-        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
-        choice("operation", "operation", frame["operation"].unique(maintain_order=True)),
+        choice_of(frame, "setting"),
+        choice_of(frame, "operation"),
     ]
     rows = (
         alt.Chart(named(chart.name))
-        .transform_filter("datum.setting == setting && datum.operation == operation")
+        .transform_filter(_CHOSEN)
         .transform_calculate(
             Ratio="format(datum.ratio, '.3f')",
             Ends=_ENDS,

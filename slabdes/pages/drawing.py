@@ -81,6 +81,11 @@ def choice(param: str, label: str, values: Iterable[Any], *, first: str | None =
     return Choice(param, label, tuple(known), known[0][0] if first is None else first)
 
 
+def choice_of(frame: pl.DataFrame, column: str, param: str = "", label: str = "", *, every: bool = False) -> Choice:
+    """The same over a column's values, in the order of the rows; it is called as the column where nothing else is said."""
+    return choice(param or column, label or column, frame[column].unique(maintain_order=True), every=every)
+
+
 def drawing(
     chart: Any,
     choices: Sequence[Choice] = (),

@@ -19,6 +19,7 @@ from slabdes.pages.drawing import (
     Choice,
     Drawing,
     choice,
+    choice_of,
     drawing,
     is_chosen,
     named,
@@ -36,7 +37,7 @@ def nodes(chart: Chart) -> Drawing:
     frame = chart.frame
     drawn = [kind.label for kind in kinds(frame)]
     choices = [
-        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
+        choice_of(frame, "setting"),
         Choice("what", "what", tuple(TITLES.items()), next(iter(TITLES))),
         choice("node", "node", frame["node"].unique().sort(), every=True),
     ]
@@ -68,8 +69,8 @@ def upkeep(chart: Chart) -> Drawing:
     frame = chart.frame
     measures = frame["measure"].unique(maintain_order=True).to_list()
     choices = [
-        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
-        choice("part", "what", frame["what"].unique(maintain_order=True)),
+        choice_of(frame, "setting"),
+        choice_of(frame, "what", "part"),
     ]
     rows = (
         alt.Chart(named(chart.name))

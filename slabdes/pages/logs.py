@@ -12,7 +12,7 @@ import altair as alt
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.queues import HOLDS, WAITS
-from slabdes.pages.drawing import COLOURS, Drawing, choice, drawing, named, plain_time_axis, time_of
+from slabdes.pages.drawing import COLOURS, Drawing, choice_of, drawing, named, plain_time_axis, time_of
 
 _ROW: Final = 22
 """Height of a row of a heat map, pixels."""
@@ -47,7 +47,7 @@ def queues(chart: Chart) -> Drawing:
 
 def queue(chart: Chart) -> Drawing:
     """A line of the lock that is chosen, and above it the most that waited at once."""
-    choices = [choice("lock", "lock", chart.frame["lock"].unique(maintain_order=True))]
+    choices = [choice_of(chart.frame, "lock")]
     rows = (
         alt.Chart(named(chart.name))
         .transform_filter("datum.lock == lock")

@@ -15,7 +15,7 @@ from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS
 from slabdes.charts.traffic import LINK
 from slabdes.charts.traffic import NODE as BOX
 from slabdes.charts.waits import EDGE, LOOP, NODE
-from slabdes.pages.drawing import COLOURS, HEIGHT, Choice, Drawing, choice, drawing, is_chosen, named, time_of
+from slabdes.pages.drawing import COLOURS, HEIGHT, Choice, Drawing, choice, choice_of, drawing, is_chosen, named, time_of
 
 _WIDEST: Final = 16
 _BAR: Final = 60
@@ -29,7 +29,7 @@ _SHARE: Final = "format(datum.share * 100, '.3~r') + ' %'"
 
 def waits(chart: Chart) -> Drawing:
     """Functions on a circle, arrows between them, of the setting that is chosen."""
-    choices = [choice("setting", "setting", chart.frame["setting"].unique(maintain_order=True))]
+    choices = [choice_of(chart.frame, "setting")]
     rows = (
         alt.Chart(named(chart.name))
         .transform_filter("datum.setting == setting")
@@ -72,9 +72,9 @@ def memory(chart: Chart) -> Drawing:
     """A bar a cache and node, of objects or slabs as is chosen, of a setting, a cache and a node or all."""
     frame = chart.frame
     choices = [
-        choice("setting", "setting", frame["setting"].unique(maintain_order=True)),
+        choice_of(frame, "setting"),
         Choice("unit", "what", ((OBJECTS, "objects"), (LISTS, "slabs by list")), OBJECTS),
-        choice("cache", "cache", frame["cache"].unique(maintain_order=True), every=True),
+        choice_of(frame, "cache", every=True),
         choice("node", "node", frame["node"].unique().sort(), every=True),
     ]
     wanted = f"datum.setting == setting && datum.unit == unit && {is_chosen('cache', 'cache')} && {is_chosen('node', 'node')}"

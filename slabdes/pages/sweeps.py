@@ -13,7 +13,7 @@ import altair as alt
 from slabdes.charts.chart import Chart
 from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
 from slabdes.pages.curves import BANDS
-from slabdes.pages.drawing import Choice, Drawing, choice, drawing, looks, named, time_axis, time_of, time_scale, zoomable
+from slabdes.pages.drawing import Choice, Drawing, choice_of, drawing, looks, named, time_axis, time_of, time_scale, zoomable
 
 _RATE: Final = "operations_per_s"
 _MEASURES: Final = ((_RATE, "operations a second"), ("share_waiting", "share of CPU time waiting for locks"))
@@ -81,7 +81,7 @@ def scaling(chart: Chart) -> Drawing:
 def loads(chart: Chart) -> Drawing:
     """Response times over what is answered a second, a line a setting, of the percentile that is chosen."""
     frame = chart.frame
-    percentile = choice("which", "percentile", frame["percentile"].unique(maintain_order=True))
+    percentile = choice_of(frame, "percentile", "which")
     scale = time_scale(frame["time"])
     rows = (
         alt.Chart(named(chart.name))
@@ -136,7 +136,7 @@ def time(chart: Chart) -> Drawing:
     dark = [meanings[part] for part in present if part in ("work", "local_memory")]
     white = alt.condition(alt.FieldOneOfPredicate("meaning", dark), alt.value("#ffffff"), alt.value("#1a1a1a"))
     names = words.encode(alt.X("middle:Q"), y, text="short:N", color=white)
-    return drawing(alt.layer(bars, names), [choice("line", "line", frame["line"].unique(maintain_order=True))])
+    return drawing(alt.layer(bars, names), [choice_of(frame, "line")])
 
 
 DRAWINGS: Final = {"scaling": scaling, "loads": loads, "time": time}

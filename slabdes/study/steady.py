@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from slabdes.config import Experiment, WarmUpRule
-from slabdes.config.workloads import NOTHING_TO_SETTLE
 from slabdes.engine.marks import Steady
 from slabdes.machine.topology import Machine
 from slabdes.stats.steady import warm_up
+from slabdes.words import NOTHING_TO_SETTLE
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import known_span_ps
 

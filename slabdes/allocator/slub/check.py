@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from slabdes.allocator.lists import list_entries
+from slabdes.allocator.lists import free_chain, list_entries
 from slabdes.allocator.slub.state import FROZEN, NO_SHEAF, ON_PARTIAL, KmemCache, SlubState
 from slabdes.allocator.state import BUFCTL_END, NOBODY, Slab, obj_to_index, object_number, virt_to_slab
 from slabdes.errors import CheckFailed
@@ -62,12 +62,12 @@ def _private_objects(state: SlubState, cache: KmemCache) -> set[int]:
         if c.slab != NOBODY:
             if state.slabs[c.slab].which != FROZEN:
                 raise _broken(cache, f"slab {state.slabs[c.slab].serial} of CPU {cpu} is not frozen")
-            found.update(object_number(c.slab, objnr) for objnr in _chain(state, cache, state.slabs[c.slab], c.free))
+            found.update(object_number(c.slab, objnr) for objnr in free_chain(state, cache.name, state.slabs[c.slab], c.free))
     return found
 
 
 def _objects_in_use(state: SlubState, cache: KmemCache, number: int, slab: Slab, *, held: bool) -> set[int]:
-    chain = list(_chain(state, cache, slab, slab.free))
+    chain = list(free_chain(state, cache.name, slab, slab.free))
     if len(chain) != slab.num - slab.inuse or len(set(chain)) != len(chain):
         raise _broken(cache, f"slab {slab.serial}: free chain {chain} with {slab.inuse} of {slab.num} in use")
     if (slab.which == ON_PARTIAL) != (bool(chain) and not held):
@@ -76,17 +76,6 @@ def _objects_in_use(state: SlubState, cache: KmemCache, number: int, slab: Slab,
     if not state.has_memory[slab.nodeid] or slab.num not in (cache.num, cache.min_objects):
         raise _broken(cache, f"slab {slab.serial} of {slab.num} objects on node {slab.nodeid}")
     return {object_number(number, objnr) for objnr in set(range(slab.num)).difference(chain)}
-
-
-def _chain(state: SlubState, cache: KmemCache, slab: Slab, objnr: int) -> Iterator[int]:
-    for _link in range(slab.num + 1):
-        if objnr == BUFCTL_END:
-            return
-        if not 0 <= objnr < slab.num:
-            break
-        yield objnr
-        objnr = state.words[slab.bufctl + objnr]
-    raise _broken(cache, f"slab {slab.serial}: free chain leaves the slab or has a loop at {objnr}")
 
 
 def _check_node(state: SlubState, cache: KmemCache, node: int) -> None:

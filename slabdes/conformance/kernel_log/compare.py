@@ -8,7 +8,7 @@ multiset, since CPUs drain at the same time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +21,9 @@ from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
 from slabdes.errors import InputError
 
 LOG_ENDINGS = (".log", ".log.gz")
+Execute = Callable[[LogLine, Sequence[str]], Iterable[str]]
+"""The lines that a command leaves behind; those recorded supply what is an input."""
+Comparable = Callable[[str], Sequence[str]]
 _HIGH_MARK = re.compile(r"(: globalstat \S+) \S+")
 
 
@@ -36,18 +39,22 @@ def compare_log(path: Path, make_driver: MakeDriver = GeneratorDriver) -> Verdic
     """Run a log's commands and compare. Raises InputError for a file that is no such log."""
     sections = list(read_sections(path))
     runner = LogRunner(*machine_of(path, sections), make_driver)
+    return compare_sections(path, sections, runner.execute, comparable)
+
+
+def compare_sections(path: Path, sections: Iterable[Section], execute: Execute, comparable: Comparable) -> Verdict:
+    """Execute a log's commands one after the other and compare: two lines are equal if `comparable` makes the same of both."""
     matched = total = 0
     difference = None
     for section in sections:
-        ours = list(runner.execute(section.command, section.recorded))
+        ours = list(execute(section.command, section.recorded))
         total += len(section.recorded)
         for mine, theirs in zip_longest(ours, section.recorded):
             if mine is not None and theirs is not None and comparable(mine) == comparable(theirs):
                 matched += 1
             elif difference is None:
                 difference = (mine, theirs)
-    name = path.name.removesuffix(".gz").removesuffix(".log")
-    return Verdict(name, matched, total, difference)
+    return Verdict(path.name.removesuffix(".gz").removesuffix(".log"), matched, total, difference)
 
 
 def read_sections(path: Path) -> Iterator[Section]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from slabdes.allocator.geometry import Geometry, Placement
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.tunables import alien_limit, default_tunables, free_limit
-from slabdes.conformance.script import read_text
+from slabdes.conformance.script import read_text, said
 from slabdes.conformance.verdict import Verdict
 from slabdes.errors import InputError
 from slabdes.files import MAX_DIGITS
@@ -51,10 +51,9 @@ def geometry_row(geometry: Geometry, object_size: int, cpus: int = SMP) -> Row:
     }
 
 
-def is_geometry_log(path: Path) -> bool:
-    """Whether a file records geometry only."""
-    said = (line for line in read_text(path).splitlines() if line.strip() and not line.startswith("#"))
-    return next(said, "").startswith(("> geom", "GEOM "))
+def is_geometry_log(text: str) -> bool:
+    """Whether a log with this text records geometry only."""
+    return next(said(text), "").startswith(("> geom", "GEOM "))
 
 
 def compare_geometry(path: Path) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from slabdes.allocator.geometry import Geometry
@@ -74,14 +75,9 @@ class LogRunner:
 
     def execute(self, command: LogLine, recorded: Sequence[str]) -> Iterator[str]:
         """The lines that `command` leaves behind; `recorded` supplies what is an input. InputError for an unknown command."""
-        words = command.text.split()
         self._where = command.where
-        if self._cache is None and words[:1] != ["new"]:
-            raise InputError(command.where, f"{command.text[:60]!r} before any new")
-        try:
+        with words_of(command, "a prescribed log", begun=self._cache is not None) as words:
             yield from self._execute(words, recorded)
-        except (ValueError, IndexError, KeyError):
-            raise InputError(command.where, f"{command.text[:60]!r} is no command of a prescribed log") from None
 
     def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
         match words:
@@ -303,6 +299,18 @@ class LogRunner:
         objects = self.kernel.state.words[ac.entry : ac.entry + ac.avail]
         names = " ".join(self._name(obj) for obj in objects)
         return f"avail={ac.avail} limit={ac.limit} batch={batchcount} touched={ac.touched} [{names}]"
+
+
+@contextmanager
+def words_of(command: LogLine, log: str, *, begun: bool) -> Iterator[list[str]]:
+    """A command's words, to be carried out. Raises InputError if they are none of `log`'s, or before what it begins with."""
+    words = command.text.split()
+    if not begun and words[:1] != ["new"]:
+        raise InputError(command.where, f"{command.text[:60]!r} before any new")
+    try:
+        yield words
+    except (ValueError, IndexError, KeyError):
+        raise InputError(command.where, f"{command.text[:60]!r} is no command of {log}") from None
 
 
 def whole(text: str, least: int, most: int = MOST) -> int:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from dataclasses import replace
 from pathlib import Path
 
-from slabdes.conformance.kernel_log.compare import Section, read_sections
+from slabdes.conformance.kernel_log.compare import Section, compare_sections, read_sections
+from slabdes.conformance.script import said
 from slabdes.conformance.slub_log.machine import is_topology, read_topology
 from slabdes.conformance.slub_log.runner import LogRunner
 from slabdes.conformance.verdict import Verdict
@@ -17,7 +18,7 @@ COMPARED = "lines of a SLUB log of Linux %s: operations with their events, dumps
 
 def is_slub_log(text: str) -> bool:
     """Whether a log with this text is one: it begins by saying what machine it is of."""
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    lines = said(text)
     return next(lines, "").startswith("> new ") and is_topology(next(lines, ""))
 
 
@@ -34,14 +35,5 @@ def compare_slub_log(path: Path) -> Verdict:
     """Run a log's commands and compare. Raises InputError for a file that is no such log."""
     sections = list(read_sections(path))
     runner = runner_of(path, sections)
-    matched = total = 0
-    difference = None
-    for section in sections:
-        ours = list(runner.execute(section.command, section.recorded))
-        total += len(section.recorded)
-        for mine, theirs in zip_longest(ours, section.recorded):
-            if mine is not None and theirs is not None and mine.split() == theirs.split():
-                matched += 1
-            elif difference is None:
-                difference = (mine, theirs)
-    return Verdict(path.name.removesuffix(".gz").removesuffix(".log"), matched, total, difference, COMPARED % runner.version)
+    verdict = compare_sections(path, sections, runner.execute, str.split)
+    return replace(verdict, compared=COMPARED % runner.version)

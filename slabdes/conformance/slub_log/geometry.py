@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 from slabdes.allocator.geometry import BYTES_PER_WORD
@@ -17,7 +17,7 @@ from slabdes.allocator.slub.geometry import SlubGeometry, cpu_partial_by_size, c
 from slabdes.allocator.slub.state import REMOTE_NODE_DEFRAG_RATIO
 from slabdes.conformance.kernel_log.geometry import MAX_ROWS
 from slabdes.conformance.kernel_log.runner import whole
-from slabdes.conformance.script import read_text
+from slabdes.conformance.script import read_text, said
 from slabdes.conformance.slub_log.machine import is_topology, read_topology
 from slabdes.conformance.verdict import Verdict
 from slabdes.errors import InputError
@@ -60,8 +60,7 @@ def geometry_text(name: str, geometry: SlubGeometry, ratio: int, *, cpu_slabs: b
 
 def is_slub_geometry(text: str) -> bool:
     """Whether a log with this text records SLUB's geometry only."""
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    first = [line for _number, line in zip(range(3), lines, strict=False)]
+    first = list(islice(said(text), 3))
     return first[:1] == ["> topo"] and first[2:3] != [] and first[2].startswith(("> geom", "GEOM "))
 
 

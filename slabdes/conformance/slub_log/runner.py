@@ -11,7 +11,7 @@ from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_crea
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
-from slabdes.conformance.kernel_log.runner import LogLine, whole
+from slabdes.conformance.kernel_log.runner import LogLine, whole, words_of
 from slabdes.conformance.slub_log.geometry import asked_geometry, geometry_text
 from slabdes.conformance.slub_log.kernel import Injected, LogKernel
 from slabdes.conformance.slub_log.machine import Topology
@@ -77,15 +77,11 @@ class LogRunner:
 
     def execute(self, command: LogLine, recorded: Sequence[str]) -> Iterator[str]:
         """The lines that `command` leaves behind; `recorded` supplies what is an input. InputError for an unknown command."""
-        words = command.text.split()
         self._where = command.where
-        if self._cache is None and words[:1] != ["new"]:
-            raise InputError(command.where, f"{command.text[:60]!r} before any new")
-        self.kernel.skips.extend(token == "anyskip" for line in recorded for token in line.split() if token in ("any", "anyskip"))
-        try:
+        with words_of(command, "a SLUB log", begun=self._cache is not None) as words:
+            fates = (token == "anyskip" for line in recorded for token in line.split() if token in ("any", "anyskip"))
+            self.kernel.skips.extend(fates)
             yield from self._execute(words, recorded)
-        except (ValueError, IndexError, KeyError):
-            raise InputError(command.where, f"{command.text[:60]!r} is no command of a SLUB log") from None
         self.kernel.skips.clear()
 
     def _execute(self, words: list[str], recorded: Sequence[str]) -> Iterator[str]:
