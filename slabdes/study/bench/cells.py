@@ -22,7 +22,10 @@ from slabdes.study.plan import plan
 from slabdes.study.run import Task, run_study
 
 CELLS: Final = 1000
-"""Of about 10 ms each."""
+CELL_MS: Final = 10.0
+"""What a cell is to take here: its objects are as many as that needs."""
+FITS: Final = 3
+"""Times that these are reckoned anew: a cell's start takes time whatever its objects."""
 SAMPLE: Final = 50
 """Cells that are run alone, before and after, to know how long one takes."""
 MOST_WORKERS: Final = 8
@@ -59,11 +62,12 @@ def measure_cells(count: int, tell: Callable[[str, int, int], None]) -> list[Stu
     Raises CheckFailed if they leave different digests.
     """
     workers = sorted({1, min(os.cpu_count() or 1, MOST_WORKERS)})
+    objects = _objects()
     measured, digests = [], set()
     with scratch_folder() as folder:
         for number, (jobs, kept) in enumerate((jobs, kept) for jobs in workers for kept in (False, True)):
             tell("cells", number, 2 * len(workers))
-            study, digest = _study(count, jobs, folder / str(number) if kept else None)
+            study, digest = _study(experiment(count, objects), jobs, folder / str(number) if kept else None)
             measured.append(study)
             digests.add(digest)
     if len(digests) > 1:
@@ -72,16 +76,24 @@ def measure_cells(count: int, tell: Callable[[str, int, int], None]) -> list[Stu
     return measured
 
 
-def experiment(cells: int) -> Experiment:
-    """So many cells of 240 operations on 4 CPUs, each with a seed of its own."""
-    workload = {"kind": "burst", "objects": 30}
+def _objects() -> int:
+    """With how many objects a cell takes about CELL_MS here."""
+    objects = 30
+    for _ in range(FITS):
+        objects = max(1, round(objects * CELL_MS / (1000 * _alone(experiment(SAMPLE, objects))[0])))
+    return objects
+
+
+def experiment(cells: int, objects: int) -> Experiment:
+    """So many cells in which each of 4 CPUs allocates and frees `objects` objects, each with a seed of its own."""
+    workload = {"kind": "burst", "objects": objects}
     raw = {"engine": "reference", "machine": {"preset": "numa-2x4", "cpus": 4}, "workload": workload}
     cache = {"cache": [{"name": "size-256", "size": 256}]}
     return parse_experiment(raw | cache | {"sweep": {"seed": list(range(cells))}}, "bench")
 
 
-def _study(count: int, jobs: int, folder: Path | None) -> tuple[Study, str]:
-    asked, heard = experiment(count), _Heard()
+def _study(asked: Experiment, jobs: int, folder: Path | None) -> tuple[Study, str]:
+    count, heard = len(asked.sweep["seed"]), _Heard()
     before = _alone(asked)
     began, of_others = time.perf_counter(), _of_children()
     places: dict[str, Any] = {} if folder is None else {"out": folder / "run", "cells": folder / "cells"}
@@ -104,7 +116,7 @@ def _of_children() -> float:
 
 def _alone(asked: Experiment) -> tuple[float, float]:
     """Seconds that a cell takes, on average, in this process, and those of the processor."""
-    points = plan(asked.model_copy(update={"sweep": {"seed": list(range(SAMPLE))}}), Path())
+    points = plan(asked.model_copy(update={"sweep": {"seed": asked.sweep["seed"][:SAMPLE]}}), Path())
     tasks = [Task(point, 0, EngineName.REFERENCE) for point in points]
     tasks[0].run(lambda _done: None)
     began, cpu = time.perf_counter(), time.process_time()
