@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, Final
 
 from slabdes.answers.best import LEADING_TIMES, thinking_tells
-from slabdes.answers.causes import opposed, why
+from slabdes.answers.causes import edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
 from slabdes.answers.named import RATE, TIME_NAMES, WAITING, change_text, measure_name, side_text
 from slabdes.errors import shown
@@ -87,7 +87,8 @@ def comparison_answer(compared: Comparison) -> list[str]:
         return [f"{second} and {first} do not differ in any figure."]
     judged = different(_of(compared, *measures))
     known = pair.row(measures[0])
-    because = why(pair.spent, known) if known is not None and known in judged else ()
+    because = why(pair, known) if known is not None and known in judged else ()
+    because = [*because, *edges(pair, measures, side_names(compared, pair))]
     told = [*because, *lock_sentence(compared, pair), *_times(compared, pair), *_opposed(compared, pair)]
     return [*(_which(compared, measure, judged) for measure in measures), *told, _not_told(compared)]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Final
 
-from slabdes.answers.causes import why
+from slabdes.answers.causes import edges, why
 from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.answers.named import change_text, measure_name, side_text
@@ -34,8 +34,12 @@ def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
     apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
-    because = [sentence for row in apart for sentence in why(pair.spent, row)]
-    told += [*dict.fromkeys(because), *(lock_sentence(compared, pair) if apart else ())]
+    because = [sentence for row in apart for sentence in why(pair, row)]
+    told += [
+        *dict.fromkeys(because),
+        *edges(pair, [row.measure for row in rows], compared.sides),
+        *(lock_sentence(compared, pair) if apart else ()),
+    ]
     told += sides_settled(frames, compared.sides)
     return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
