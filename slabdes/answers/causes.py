@@ -16,7 +16,7 @@ from slabdes.measures.causes import LATE, Accounts, Share, Split, causes
 from slabdes.measures.compare import Compared, Pair
 from slabdes.measures.estimates import Row
 from slabdes.measures.names import HIGHER_IS_BETTER, RATES, RESPONSE
-from slabdes.measures.percentiles import NUDGE, Placed
+from slabdes.measures.percentiles import NUDGE
 from slabdes.results.text import share_text, time_text
 
 LEAST_CONTENDED: Final = 0.05

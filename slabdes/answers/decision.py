@@ -25,11 +25,8 @@ from slabdes.stats.intervals import Interval
 _DECIDED: Final = {Outcome.HIGHER: "yes", Outcome.LOWER: "yes", Outcome.ALIKE: "alike", Outcome.OPEN: "open"}
 
 
-def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks, frames: Frames) -> list[str]:
-    """Which side has more of each measure and by how much, what it took, why, and what not to conclude.
-
-    `frames` has both sides, as two points.
-    """
+def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
+    """Which side has more of each measure and by how much, what it took, why, and what not to conclude."""
     pair = compared.pairs[0]
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
@@ -40,7 +37,7 @@ def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks
         *edges(pair, [row.measure for row in rows], compared.sides),
         *(lock_sentence(compared, pair) if apart else ()),
     ]
-    told += sides_settled(frames, compared.sides)
+    told += sides_settled(compared.pairs, compared.sides)
     return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
 

@@ -145,7 +145,7 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
 
-    told = decision_answer(decided.compared, decided.outcomes, decided.looks, decided.run.frames)
+    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     if as_json:
         rows = decided.compared.frame().to_dicts()
         outcomes = {measure: outcome.value for measure, outcome in decided.outcomes.items()}

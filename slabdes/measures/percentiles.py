@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Why a percentile is what it is: a mean has parts, a percentile has a place, which some paths' operations fill and others leave.
+"""Why a percentile is what it is: a mean has parts, a percentile has a place, which operations of some paths fill.
 
-Around p99, say, are the operations between p98.5 and p99.5. Which paths they took, and how many of all do, says why it moves when a
-setting changes. Where the times just below and just above lie far apart, the percentile stands on an edge between two paths:
-a little more of either moves it from one to the other. Leaves out what the time on a path is spent on (`causes`).
+Around p99, say, are the operations between p98.5 and p99.5. Which paths they took, and how many of all do, says why it moves
+when a setting changes. Where the times just below and just above lie far apart, the percentile stands on an edge between two
+paths: a little more of either moves it from one to the other. Leaves out what the time on a path is spent on (`causes`).
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ BOTH = Placed({"shared": 0.6, "hit": 0.4}, {"hit": 0.99, "shared": 0.01}, 12.0, 
 def test_a_percentile_is_explained_by_the_paths_around_it_and_how_many_take_them_and_then_by_the_mean() -> None:
     first, second = told_why("alloc_p99_ns", -50.0, (BOTH, HIT))
     assert first == (
-        "Why: around alloc p99 operations take shared (60.0 %) and hit (40.0 %), then hit; of all, shared 1.0 %, then 0.1 % and hit "
-        "99.0 %, then 99.9 %."
+        "Why: around alloc p99 operations take shared (60.0 %) and hit (40.0 %), then hit; of all, shared 1.0 %, then 0.1 % and "
+        "hit 99.0 %, then 99.9 %."
     )
     assert second == "The mean goes the other way: an allocation takes 10.0 ns more (20.0 ns, then 30.0 ns)."
     assert told_why("alloc_p99_ns", 50.0, (HIT, HIT))[:1] == [

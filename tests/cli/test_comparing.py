@@ -63,7 +63,7 @@ def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) 
         (("e.toml", "runs/x", *SIDES), "a second run beside an experiment"),
         (("e.toml", *SIDES, "--where", "limit=4"), "--where beside an experiment"),
         (("runs/x", "--by", "limit", "--set", "seed=2"), "--set: beside a run"),
-        (("e.toml", "--set", "cache.a.limit=4", "--vs", "cache.a.limit=0"), "cache.0.limit"),
+        (("e.toml", "--set", "cache.a.limit=4", "--vs", "cache.a.limit=0"), "cache.a.limit: 0 is out of range"),
         (("e.toml", "--vs", "cache.b.limit=4"), "'b' is not in the list"),
     ],
 )
