@@ -120,6 +120,8 @@ def precision_line(frames: Frames, measure: str, point: int, interval: Interval,
     """How precisely a measure is known at the point where it is known least."""
     name = point_name(frames, point)
     where = f" with {name}" if name else ""
-    told = f"{measure_name(measure)} {side_text(measure, interval)}{where}"
-    known = f"known to {share_text(asked)} at every point" if reached else f"not known to {share_text(asked)}"
-    return f"{told}: {known}, with {interval.n} replications"
+    told = f"{measure_name(measure)[0].upper()}{measure_name(measure)[1:]} is"
+    if reached:
+        return f"{told} known to {share_text(asked)} at every point, from {interval.n} replications."
+    figure = f"{side_text(measure, interval)}{where} after {interval.n} replications; --most asks for more"
+    return f"{told} not known to {share_text(asked)}: {figure}."
