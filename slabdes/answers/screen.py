@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 MOST_MACHINES = 3
-SPREAD = "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+SPREAD = (
+    "±: half the 95 % interval over replications, in % of the figure (of a share, in points); without: all replications have the "
+    "same, or it is a greatest time (max), or of a warm-up, which have none."
+)
 ONE = "1 replication: no interval."
 
 
