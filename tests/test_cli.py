@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import pytest
@@ -128,7 +127,7 @@ def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(sla
         "locks (busy: held or handed over; a lock's part of all hand-overs is by its contended acquisitions)",
         "how long operations take",
         "p99.9: not enough samples (needs 3,688).",
-        *fill(SPREAD, 100).splitlines(),
+        SPREAD,
     ]
     for wrong, said in (
         (("--where", "limt=60"), "--where limt=60: no setting of this run (did you mean"),

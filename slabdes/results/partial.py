@@ -123,7 +123,7 @@ def check_begun(path: Path, found: Any, study: Mapping[str, Any]) -> None:
         raise InputError(
             str(path.parent),
             f"was begun with {other[0]}",
-            allowed=f"{other[1]}, another output folder (--out), or to remove this one",
+            allowed=f"{other[1]}, or another output folder (--out), or to remove this one",
         )
 
 

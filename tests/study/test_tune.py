@@ -163,7 +163,7 @@ def test_settings_that_hold_more_than_they_may_are_not_chosen(found: Tuned) -> N
         ({"minimise": "operations/s"}, "more of it is better; allowed: --maximise operations/s"),
         ({"maximise": "alloc.p99"}, "less of it is better; allowed: --minimise alloc.p99"),
         ({"minimise": "section.mean"}, "the experiment has no section.mean"),
-        ({"minimise": "alloc.p99"}, "tune: alloc_p99_ns: not enough samples (needs 368); allowed: more operations in each run"),
+        ({"minimise": "alloc.p99"}, "tune: alloc.p99: not enough samples (needs 368); allowed: more operations in each run"),
         ({"minimise": "alloc.mean", "trials": 0}, "--trials: 0; allowed: 1 or more"),
         ({"minimise": "alloc.mean", "max_held": "lots"}, "is no amount of memory"),
     ],
