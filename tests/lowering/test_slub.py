@@ -86,7 +86,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
         shared=("slabdes.allocator",),
         entries=ENTRIES,
         run_fields=frozenset({"promoted"}),
-        cpu_fields=frozenset({"number", "node", "batches"}),
+        cpu_fields=frozenset({"number", "node", "path", "batches"}),
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")},
         helpers=("pcs_used", "cpu_slab_used", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slabdes.allocator.timers import first_reap
+from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
@@ -115,7 +116,7 @@ def run_compiled(
     return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
 
 
-def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:
+def _pack_timers(memory: Memory, settings: TimedSettings[Version], interrupt_keys: Sequence[int]) -> None:
     from slabdes.engine.compiled.pack import pack_interrupts
 
     if settings.interrupts is not None:

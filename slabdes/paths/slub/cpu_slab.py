@@ -21,6 +21,7 @@ from slabdes.allocator.slub.transitions import (
 )
 from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, NOBODY, obj_to_index, object_number, virt_to_slab
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
@@ -30,6 +31,7 @@ from slabdes.paths.slub.slabs import new_slab, search_wanted
 def cpu_slab_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, if it is not NO_NODE, or of another unless THISNODE is asked for; or NO_OBJECT (slab_alloc_node)."""
     c = cache.cpu_slab[cpu.number]
+    cpu.path = Path.HIT
     if c.free != BUFCTL_END and (node == NO_NODE or k.state.slabs[c.slab].nodeid == node):
         cache.stats[cpu.number].alloc_fastpath += 1
         return _pop(k, cpu, c)
@@ -57,6 +59,7 @@ def ___slab_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, no
         yield from deactivate_slab(k, cpu, cache)
     if c.slab != NOBODY:
         if c.free != BUFCTL_END or (yield from _get_freelist(k, cpu, cache)):
+            cpu.path = Path.GET_FREELIST
             return _pop(k, cpu, c)
         k.note_forgotten(cpu, c.slab)
         k.state.slabs[c.slab].which = ON_NO_LIST
@@ -82,6 +85,7 @@ def _take_private(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -
     c = cache.cpu_slab[cpu.number]
     slab = k.state.slabs[number]
     while True:
+        yield from k.load_state(cpu, number)
         prior, inuse = slab.free, slab.inuse
         yield from k.cmpxchg(cpu, number)
         if is_unchanged(slab, prior, inuse):
@@ -107,6 +111,7 @@ def _from_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int)
             yield from _take_private(k, cpu, cache, number)
             k.note_list_refilled(cpu, number)
             cache.stats[cpu.number].cpu_partial_alloc += 1
+            cpu.path = Path.CPU_PARTIAL
             return True
         yield from put_partials(k, cpu, cache, number)
     return False
@@ -121,13 +126,16 @@ def _new_cpu_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, no
 
 def _one_round(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[bool]:
     wanted = cpu.node if node == NO_NODE else node
+    cpu.path = Path.PARTIAL
     number = yield from _get_partial_node(k, cpu, cache, cache.node[wanted])
     if number == NOBODY and (node == NO_NODE or not flags & THISNODE):
+        cpu.path = Path.FALLBACK_PARTIAL
         number = yield from _get_any_partial(k, cpu, cache)
     if number != NOBODY:
         yield from _take_private(k, cpu, cache, number)
         k.note_frozen(cpu, number)
         return True
+    cpu.path = Path.GROW
     number = yield from new_slab(k, cpu, cache, flags, wanted)
     if number == NOBODY:
         return False
@@ -236,6 +244,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         tail = k.state.words[slab.bufctl + tail]
         nr += 1
     nr += head != BUFCTL_END
+    yield from k.load_state(cpu, number)
     freed_to = slab.free != BUFCTL_END
     if freed_to:
         stats.deactivate_remote_frees += 1
@@ -245,6 +254,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         if is_unchanged(slab, prior, inuse):
             break
         stats.cmpxchg_double_fail += 1
+        yield from k.load_state(cpu, number)
     if nr:
         put_group(k.state.words, slab, head, tail, nr)
     slab.which = ON_NO_LIST
@@ -279,23 +289,26 @@ def do_slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, he
         k.state.words[k.state.slabs[number].bufctl + tail] = c.free
         c.free = head
         cache.stats[cpu.number].free_fastpath += nr
+        cpu.path = Path.FREE_HIT
         return
     cache.stats[cpu.number].free_slowpath += 1
     slab = k.state.slabs[number]
     n = cache.node[slab.nodeid]
     while True:
-        prior, inuse = slab.free, slab.inuse
-        locked = prior != BUFCTL_END and inuse == nr and slab.which != FROZEN
+        yield from k.load_state(cpu, number)
+        prior, inuse, frozen = slab.free, slab.inuse, slab.which == FROZEN
+        locked = prior != BUFCTL_END and inuse == nr and not frozen
         if locked:
             yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_FREE)
         yield from k.cmpxchg(cpu, number)
-        if is_unchanged(slab, prior, inuse):
+        if is_unchanged(slab, prior, inuse) and (slab.which == FROZEN) == frozen:
             break
         cache.stats[cpu.number].cmpxchg_double_fail += 1
         if locked:
             yield from k.spin_unlock(cpu, n.list_lock)
     put_group(k.state.words, slab, head, tail, nr)
     k.note_freed(cpu, number, nr)
+    cpu.path = Path.FREE_LIST if locked else Path.FREE_SLAB
     if locked:
         yield from _emptied(k, cpu, cache, n, number)
     elif slab.which == FROZEN:
@@ -313,6 +326,7 @@ def _emptied(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCacheNode, n
     elif n.nr_partial >= cache.min_partial:
         remove_partial(k.state.slabs, n, number)
         stats.free_remove_partial += 1
+        k.note_unlinked(cpu, n, number)
         yield from k.spin_unlock(cpu, n.list_lock)
         stats.free_slab += 1
         yield from discard_slab(k, cpu, cache, number)
@@ -327,6 +341,7 @@ def _put_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int
     c = cache.cpu_slab[cpu.number]
     stats = cache.stats[cpu.number]
     old = NOBODY
+    cpu.path = Path.FREE_CPU_PARTIAL
     if c.partial != NOBODY and c.count >= cache.cpu_partial_slabs:
         old = c.partial
         c.partial = NOBODY
@@ -334,6 +349,7 @@ def _put_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int
     _push_cpu_partial(k, cpu, cache, number)
     if old != NOBODY:
         k.note_drained(cpu)
+        cpu.path = Path.FREE_DRAIN
         yield from put_partials(k, cpu, cache, old)
         stats.cpu_partial_drain += 1
     stats.cpu_partial_free += 1
