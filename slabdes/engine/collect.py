@@ -87,7 +87,7 @@ def _of_caches(
         return (
             tuple(slub_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches),
             tuple(slub_slab_record(state, cache, node) for cache in state.caches for node in nodes),
-            tuple(slub_record(cache) for cache in state.caches),
+            tuple(slub_record(state, cache) for cache in state.caches),
         )
     caches = tuple(_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches)
     return caches, tuple(_slab_record(state, cache, node) for cache in state.caches for node in nodes), ()

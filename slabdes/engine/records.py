@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
-from slabdes.allocator.slub.state import SlubStats
+from slabdes.allocator.slub.state import SlubStats as SlubStats  # handed on: what SLUB counts is recorded as it is
 from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
 from slabdes.paths.outcome import Path as Path
 from slabdes.paths.outcome import Upkeep as Upkeep
@@ -266,8 +266,8 @@ class CacheRecord:
 class SlubRecord:
     """What only a SLUB cache has: its geometry and tunables, and its SLUB_STATS over a run, all CPUs together.
 
-    A `sheaf_capacity` of 0 means no sheaves, `cpu_partial_slabs` of 0 no per-CPU slabs. `sheaves` are
-    there when the run ends.
+    A `sheaf_capacity` of 0 means no sheaves, `cpu_partial_slabs` of 0 no per-CPU slabs. When the run ends there are so many
+    `sheaves`, and `fallback_slabs`, of `min_objects` each, for which there were no pages of the cache's order.
     """
 
     cache: int
@@ -277,6 +277,8 @@ class SlubRecord:
     min_partial: int
     remote_node_defrag_ratio: int
     sheaves: int
+    fallback_slabs: int
+    min_objects: int
     stats: SlubStats
 
 

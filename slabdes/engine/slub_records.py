@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from slabdes.allocator.lists import free_chain
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, SlubStats
-from slabdes.allocator.state import NOBODY, object_number, virt_to_slab
+from slabdes.allocator.state import NO_NODE, NOBODY, object_number, virt_to_slab
 from slabdes.engine.records import CacheRecord, SlabRecord, SlubRecord
 
 
@@ -16,7 +16,7 @@ def slub_stats(cache: KmemCache) -> SlubStats:
     return SlubStats(**{part.name: sum(getattr(one, part.name) for one in cache.stats) for part in fields(SlubStats)})
 
 
-def slub_record(cache: KmemCache) -> SlubRecord:
+def slub_record(state: SlubState, cache: KmemCache) -> SlubRecord:
     """What only SLUB has."""
     return SlubRecord(
         cache=cache.index,
@@ -26,6 +26,10 @@ def slub_record(cache: KmemCache) -> SlubRecord:
         min_partial=cache.min_partial,
         remote_node_defrag_ratio=cache.ratio,
         sheaves=_sheaves(cache),
+        fallback_slabs=sum(
+            slab.num != cache.num for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid != NO_NODE
+        ),
+        min_objects=cache.min_objects,
         stats=slub_stats(cache),
     )
 

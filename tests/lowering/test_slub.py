@@ -15,7 +15,20 @@ from slabdes.lowering.records import annotated
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.slub.kernel import SlubCpu, SlubKernel
 
-MODULES = ("alloc", "bulk", "cpu_slab", "free", "pcs_free", "prefill", "rcu", "sheaves", "shrink", "slabs")
+MODULES = (
+    "alloc",
+    "bulk",
+    "cpu_slab",
+    "cpu_slab_bulk",
+    "cpu_slab_free",
+    "free",
+    "pcs_free",
+    "prefill",
+    "rcu",
+    "sheaves",
+    "shrink",
+    "slabs",
+)
 TABLES = {
     KmemCache: "caches",
     KmemCacheCpu: "cpu_slabs",

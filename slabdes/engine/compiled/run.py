@@ -49,6 +49,9 @@ def why_not(experiment: Experiment) -> Impossible | None:
     """Why only the reference engine can run an experiment; None if this one can."""
     from slabdes.engine.compiled.run_layout import DISCIPLINES
 
+    if experiment.allocator.is_slub:
+        what = f"compiled has SLAB alone, not allocator {experiment.allocator.value}"
+        return Impossible("engine", what, allowed="auto or reference")
     if experiment.debug:
         return Impossible("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
     if experiment.lock.discipline.value not in DISCIPLINES:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import simpy
 
 from slabdes.config import Experiment
+from slabdes.config.allocators import slab_versions
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.marks import Marks, Steady
@@ -20,6 +21,7 @@ from slabdes.engine.reference.slub import SlubRun, TimedSlubKernel
 from slabdes.engine.setup import build_state
 from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines, slub_version_of
 from slabdes.engine.timed import make_cpus, make_locks, place_lines, settings_of, timed_settings
+from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
@@ -35,7 +37,10 @@ def set_up(
     kernel_of: type[TimedKernel] = TimedKernel,
     run_of: type[SlabRun] = SlabRun,
 ) -> SlabRun:
-    """One replication on SLAB, ready to live: nothing has happened yet."""
+    """One replication on SLAB, ready to live: nothing has happened yet. Raises Impossible for an experiment on SLUB."""
+    if experiment.allocator.is_slub:
+        what = f"{experiment.allocator.value} is SLUB, whose runs are not shown step by step"
+        raise Impossible("allocator", what, allowed=", ".join(slab_versions()))
     state = build_state(experiment, machine, workload.caches, replication)
     kernel = kernel_of(simpy.Environment(0), state, machine, timed_settings(experiment, machine, workload.caches))
     place_lines(state, kernel.lines)

@@ -24,7 +24,7 @@ from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.pages import get_pages, give_pages
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub import alloc, cpu_slab, pcs_free, prices
+from slabdes.paths.slub import alloc, cpu_slab, cpu_slab_free, pcs_free, prices
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX, Point, SlubKernel
 from slabdes.paths.slub.pcs_free import is_local
 
@@ -45,11 +45,13 @@ class TimedSlubKernel(ClockedKernel[KmemCache], prices.SlubCharges[TimedCpu], Sl
         return self.kmem_cache_alloc_node(cpu, cache, flags, NO_NODE)
 
     def kmem_cache_alloc_node(self, cpu: TimedCpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
+        # A node that is not there is in no mask of nodes with slabs: any will do.
+        asked = node if node < self.state.n_nodes else NO_NODE
         path = cpu_slab.cpu_slab_alloc if self.version.cpu_slabs else alloc.kmem_cache_alloc_node
-        return path(self, cpu, cache, flags, node)
+        return path(self, cpu, cache, flags, asked)
 
     def kmem_cache_free(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> Waits[None]:
-        path = cpu_slab.cpu_slab_free if self.version.cpu_slabs else pcs_free.kmem_cache_free
+        path = cpu_slab_free.cpu_slab_free if self.version.cpu_slabs else pcs_free.kmem_cache_free
         return path(self, cpu, cache, obj)
 
     # Locks and atomic operations.

@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import SlabState
-from slabdes.allocator.versions import Version
 from slabdes.config import AllocatorVersion, BurstWorkload, Discipline, Experiment
 from slabdes.engine.collect import digest_of
 from slabdes.engine.lines import CacheLines
@@ -135,7 +134,7 @@ class Limit:
         return inputs.result(seconds)
 
 
-def _known(experiment: Experiment, settings: TimedSettings[Version], state: SlabState) -> bool:
+def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabState) -> bool:
     """Whether the C version has what an experiment asks for."""
     config = experiment.workload
     return (
