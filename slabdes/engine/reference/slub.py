@@ -13,7 +13,7 @@ from slabdes.allocator.slub.check import check
 from slabdes.allocator.slub.state import KmemCache, SlubState
 from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_push
 from slabdes.allocator.slub.versions import SlubVersion
-from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, obj_to_index, object_number, virt_to_slab
+from slabdes.allocator.state import BUFCTL_END, NO_OBJECT, obj_to_index, object_number, virt_to_slab
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.records import LockKind
 from slabdes.engine.reference.clocked import ClockedKernel
@@ -22,14 +22,13 @@ from slabdes.engine.timed import TimedSettings
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
-from slabdes.paths.pages import get_pages, give_pages
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub import alloc, cpu_slab, cpu_slab_free, pcs_free, prices
-from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX, Point, SlubKernel
+from slabdes.paths.slub import clocked, prices
+from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
 from slabdes.paths.slub.pcs_free import is_local
 
 
-class TimedSlubKernel(ClockedKernel[KmemCache], prices.SlubCharges[TimedCpu], SlubKernel[TimedCpu]):
+class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedCpu]):
     """A kernel with SLUB."""
 
     state: SlubState
@@ -41,20 +40,15 @@ class TimedSlubKernel(ClockedKernel[KmemCache], prices.SlubCharges[TimedCpu], Sl
         self.zonelists = tuple(tuple(node for node in zonelist if state.has_memory[node]) for zonelist in self.zonelists)
         self.cycle_ps = cycle_ps(machine)
 
-    def kmem_cache_alloc(self, cpu: TimedCpu, cache: KmemCache, flags: int) -> Waits[int]:
-        return self.kmem_cache_alloc_node(cpu, cache, flags, NO_NODE)
-
-    def kmem_cache_alloc_node(self, cpu: TimedCpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
-        # A node that is not there is in no mask of nodes with slabs: any will do.
-        asked = node if node < self.state.n_nodes else NO_NODE
-        path = cpu_slab.cpu_slab_alloc if self.version.cpu_slabs else alloc.kmem_cache_alloc_node
-        return path(self, cpu, cache, flags, asked)
-
-    def kmem_cache_free(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> Waits[None]:
-        path = cpu_slab_free.cpu_slab_free if self.version.cpu_slabs else pcs_free.kmem_cache_free
-        return path(self, cpu, cache, obj)
-
-    # Locks and atomic operations.
+    kmem_cache_alloc = clocked.slub_alloc
+    kmem_cache_alloc_node = clocked.slub_alloc_node
+    kmem_cache_free = clocked.slub_free
+    load_state = clocked.load_state
+    cmpxchg = clocked.cmpxchg
+    let_in = clocked.let_in
+    slab_pages = clocked.slab_pages
+    free_slab_pages = clocked.free_slab_pages
+    sheaf_memory = clocked.sheaf_memory
 
     def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         """SLUB's own locks are taken with interrupts off; the page allocator's costs have that in them."""
@@ -62,40 +56,8 @@ class TimedSlubKernel(ClockedKernel[KmemCache], prices.SlubCharges[TimedCpu], Sl
             cpu.work += self.costs.irq_save
         return super().spin_lock(cpu, lock, site)
 
-    def load_state(self, cpu: TimedCpu, slab: int) -> Waits[None]:
-        yield from self.look(cpu)
-        prices.load_state(self, cpu, slab)
-        yield from self.look(cpu)
-
-    def cmpxchg(self, cpu: TimedCpu, slab: int) -> Waits[None]:
-        yield from self.look(cpu)
-        prices.cmpxchg(self, cpu, slab)
-        yield from self.look(cpu)
-
-    def let_in(self, cpu: TimedCpu, point: Point) -> Waits[None]:
-        """Others come in wherever this CPU waits, and nothing comes in on its own."""
-        yield from ()
-
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
-
-    # Memory.
-
-    def slab_pages(self, cpu: TimedCpu, cache: KmemCache, order: int, fallback: bool, node: int, thisnode: bool) -> Waits[int]:
-        for zone in self.zones(node):
-            if thisnode and zone != node:
-                break
-            if (yield from get_pages(self, cpu, zone, order)):
-                return zone
-        return NO_NODE
-
-    def free_slab_pages(self, cpu: TimedCpu, cache: KmemCache, order: int, node: int) -> Waits[None]:
-        yield from give_pages(self, cpu, node, order)
-
-    def sheaf_memory(self, cpu: TimedCpu, cache: KmemCache, capacity: int) -> Waits[bool]:
-        """There always is: a sheaf is small."""
-        yield from ()
-        return True
 
     # What no timed run asks for: nothing frees by RCU or shrinks.
 

@@ -27,12 +27,12 @@ def with_slub_hits(costs: Costs, cpu_slabs: bool) -> Costs:
     return replace(costs, alloc_hit=costs.alloc_bulk + own, free_hit=costs.free_bulk + own)
 
 
-def load_state(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
+def state_loaded(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
     """A slab's state word is read: its line."""
     k.fetch(cpu, k.state.slabs[slab].line)
 
 
-def cmpxchg(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
+def state_updated(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
     """One atomic update of it: the line once more, if another CPU has taken it since it was read, and the operation."""
     k.fetch(cpu, k.state.slabs[slab].line)
     cpu.work += k.costs.cmpxchg_double
