@@ -39,6 +39,9 @@ class SlubNotes(Generic[Cpu]):
     def note_sheaf_got(self, cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
         """Under the barn's lock, the CPU took a sheaf."""
 
+    def note_sheaf_opened(self, cpu: Cpu, sheaf: int) -> None:
+        """Once the lock is released: the CPU is about to use the sheaf."""
+
     def note_sheaf_put(self, cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
         """Under the barn's lock, the CPU gave a sheaf."""
 

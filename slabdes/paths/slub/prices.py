@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, NodeBarn, SlabSheaf, SlubState, sheaf_lines
+from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, NodeBarn, SlubState, sheaf_lines
 from slabdes.machine.costs import Costs
 from slabdes.paths.charges import Charges, Cpu
 
@@ -38,20 +38,6 @@ def state_updated(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
     cpu.work += k.costs.cmpxchg_double
 
 
-def sheaf_taken(k: SlubCharges[Cpu], cpu: Cpu, sheaf: SlabSheaf) -> None:
-    """Another CPU's sheaf is to be this one's: its header, and the lines of the objects in it, which are popped one by one.
-
-    Charged at once, so that hits depend on nothing but their own CPU. Room for objects is written without being read.
-    """
-    last = sheaf.line + sheaf_lines(sheaf.capacity) - 1
-    k.fetch(cpu, sheaf.line)
-    if k.rules.array_lines:
-        filled = sheaf.line + sheaf_lines(sheaf.size) - 1
-        for line in range(sheaf.line + 1, filled + 1):
-            k.fetch(cpu, line)
-        k.own_lines(cpu, filled + 1, last - filled)
-
-
 def note_swapped(k: SlubCharges[Cpu], cpu: Cpu) -> None:
     """Two pointers."""
     cpu.work += 2 * k.costs.move_object
@@ -73,10 +59,23 @@ def note_partial_read(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode) -> None:
 
 
 def note_sheaf_got(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
-    """A sheaf leaves the barn's list, whose head is on the lock's line; then it is the CPU's."""
+    """A sheaf leaves the barn's list, whose head is on the lock's line: its header has the links."""
+    k.fetch(cpu, k.state.sheaves[sheaf].line)
     k.spend_on_lines(cpu, k.lock(barn.lock).toll)
     cpu.work += k.costs.list_move // 2
-    sheaf_taken(k, cpu, k.state.sheaves[sheaf])
+
+
+def note_sheaf_opened(k: SlubCharges[Cpu], cpu: Cpu, sheaf: int) -> None:
+    """The lines of the objects in it, which are popped one by one; room for objects is written without being read.
+
+    Charged at once, so that hits depend on nothing but their own CPU.
+    """
+    record = k.state.sheaves[sheaf]
+    filled = sheaf_lines(record.size)
+    if k.rules.array_lines:
+        for line in range(record.line + 1, record.line + filled):
+            k.fetch(cpu, line)
+        k.own_lines(cpu, record.line + filled, sheaf_lines(record.capacity) - filled)
 
 
 def note_sheaf_put(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:

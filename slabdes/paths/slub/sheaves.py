@@ -57,6 +57,8 @@ def barn_get_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -> Waits[
     if sheaf != NO_SHEAF:
         k.note_sheaf_got(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_opened(cpu, sheaf)
     return sheaf
 
 
@@ -89,6 +91,8 @@ def barn_get_full_or_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -
     if sheaf != NO_SHEAF:
         k.note_sheaf_got(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_opened(cpu, sheaf)
     return sheaf
 
 
@@ -105,6 +109,8 @@ def barn_replace_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, empty
         put_empty(k.state.sheaves, barn, empty)
         k.note_sheaf_put(cpu, barn, empty)
     yield from k.spin_unlock(cpu, barn.lock)
+    if full != NO_SHEAF:
+        k.note_sheaf_opened(cpu, full)
     return full
 
 
@@ -126,4 +132,6 @@ def barn_replace_full_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, full: 
         put_full(k.state.sheaves, barn, full)
         k.note_sheaf_put(cpu, barn, full)
     yield from k.spin_unlock(cpu, barn.lock)
+    if empty != NO_SHEAF:
+        k.note_sheaf_opened(cpu, empty)
     return empty
