@@ -142,6 +142,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "reaping": run.reap_summary().to_dicts(),
         "upkeep": run.upkeep_summary().to_dicts(),
         "upkeep_locks": run.per_upkeep().to_dicts(),
+        "slub": view.run.frames.slub.to_dicts(),
         "steady": [row.values for row in steady(run.frames)],
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
