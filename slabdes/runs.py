@@ -141,7 +141,7 @@ class Decided(decide.Decided, Shows):
         return Display(self._answer(), compared.figure, words, html_table(decision_sheet(self.compared, self.outcomes)))
 
     def _answer(self) -> list[str]:
-        return decision_answer(self.compared, self.outcomes, self.looks, self.run.frames)
+        return decision_answer(self.compared, self.outcomes, self.looks)
 
 
 class Study(results_run.Study, Run):
