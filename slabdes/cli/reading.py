@@ -120,9 +120,9 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw a run's figures again from its frames."""
-    from slabdes.api import Run
     from slabdes.folders import whole_folder
     from slabdes.results.folder import check_output
+    from slabdes.runs import Run
 
     loaded = Run.load(folder)
     points = sorted(some_points(loaded, point, where).frames.point_numbers()) if point or where else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slabdes.config import Experiment, parse_experiment
+from slabdes.config import Experiment, apply_values, parse_experiment
 from slabdes.errors import InputError, Unmeasured, nearest, shown
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
@@ -53,6 +53,8 @@ class Decided:
 def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any]) -> Experiment:
     """An experiment of two points, `first` and `second` by dotted keys; what only one side says is the experiment's on the other.
 
+    What both say alike holds for both.
+
     Raises InputError for an experiment that is swept already, and for sides without a difference.
     """
     if experiment.sweep or experiment.zip:
@@ -66,6 +68,7 @@ def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[s
     if not differing:
         raise InputError("compare", "both sides have the same settings", allowed="--set KEY=VALUE --vs KEY=OTHER")
     raw = experiment.model_dump(mode="json", exclude_unset=True)
+    apply_values(raw, {key: value for key, value in sides[0].items() if key not in differing}, "compare")
     return parse_experiment(raw | {"zip": differing}, "compare")
 
 
