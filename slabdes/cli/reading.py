@@ -138,7 +138,7 @@ def plot(
 
 
 def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's caches, as /proc/slabinfo 2.1, of SLAB with statistics."""
+    """A run's caches, as /proc/slabinfo 2.1."""
     from slabdes.results.run import Run
     from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 
