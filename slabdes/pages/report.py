@@ -110,6 +110,6 @@ def source(run: Run, title: str = "", file: str = "experiment.toml") -> Source:
 def page(*, charts: Iterable[tuple[Chart, Drawing]], **told: Any) -> str:
     """The HTML of a page; whatever text it is told is escaped. Each chart comes with its drawing."""
     pairs = list(charts)
-    data = {"charts": {chart.name: drawn(chart, drawing) for chart, drawing in pairs}} | settings()
+    data = {"charts": {chart.name: drawn(chart, drawing) for chart, drawing in pairs}, **settings()}
     figures = [figure_of(*pair) for pair in pairs]
     return rendered("page.html", ["page.css"], "page.js", **told, charts=figures, data=data, left_out=LEFT_OUT)
