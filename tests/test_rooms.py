@@ -79,6 +79,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
+    "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
     "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
     "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
     "cli": frozenset(
@@ -103,6 +104,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.spools",
             "study.tune",
             "explain",
+            "explore",
             "timeline",
             "tuning",
             "conformance",
@@ -128,6 +130,8 @@ ONLY_IN = {
     "simpy": "engine.reference",
     "optuna": "study.proposals",
     "SALib": "study.sensitivity",
+    "starlette": "explore",
+    "uvicorn": "explore",
 }
 """Libraries that have one user."""
 PLAIN = ("allocator", "allocator.slub", "errors", "lowering", "printable", "units")

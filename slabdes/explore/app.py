@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -23,14 +24,13 @@ from slabdes.errors import InputError, SlabdesError, shown
 from slabdes.explore.controls import PRESET, Control
 from slabdes.explore.desk import Desk
 from slabdes.explore.guard import Guard
+from slabdes.explore.limits import MOST_PAGES
 from slabdes.explore.setting import Setting, setting_of
 from slabdes.explore.source import NEW_FILE, Source
 from slabdes.explore.study import Study
 from slabdes.machine import load_machine
 from slabdes.pages.explorer import explorer_page
 
-MOST_PAGES: Final = 8
-"""Pages that are told of a study at a time (a choice)."""
 PAGE, PIN = "page", "pin"
 _PAGE: Final = re.compile(r"[0-9a-f]{16}")
 _LOOK_S: Final = 1.0
@@ -88,7 +88,8 @@ class Explorer:
         loop = asyncio.get_running_loop()
 
         def tell(name: str, event: Mapping[str, Any]) -> None:
-            loop.call_soon_threadsafe(heard.put_nowait, (name, event))
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(heard.put_nowait, (name, event))
 
         study = Study([*([] if pinned is None else [pinned]), setting], tell)
         self.listening[page] = study

@@ -15,15 +15,12 @@ from typing import Any, Final
 from slabdes.config import AllocatorVersion, Discipline, Experiment, Placement, Switch, ThinkKind
 from slabdes.config.keys import experiment_keys
 from slabdes.errors import InputError, shown
+from slabdes.explore.limits import MOST_CPUS, MOST_REPLICATIONS, MOST_TEXT, TRACE_SIZES
 from slabdes.explore.source import Source
 from slabdes.machine import load_machine, preset_names
 
-MOST_CPUS: Final = 256
-MOST_REPLICATIONS: Final = 50
 STOPS: Final = 48
 """Places of a slider (a choice: a finger tells them apart); any other value is typed."""
-MOST_TEXT: Final = 64
-"""Characters of a value."""
 AS_BEFORE: Final = ""
 """The machine that the experiment's own file describes."""
 KIND, PRESET, CPUS = "workload.kind", "machine.preset", "machine.cpus"
@@ -43,8 +40,6 @@ _NUMBERS: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
 """Ends of sliders by kind of workload, wide enough to see something at both (a choice); the experiment's own value is within."""
 _OF_CACHE: Final = {"size": (8, 8192), "limit": (1, 2048), "batchcount": (1, 1024), "shared": (0, 64)}
 _THINKS: Final = ("recorded", "0.3x", "0.1x", "0.03x", "0.01x", "none")
-FIRST: Final = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-"""Operations of a trace that are replayed; few choices, as each is kept."""
 _LABELS: Final = {
     PRESET: "machine", CPUS: "CPUs", "machine.placement": "placement", "allocator": "Linux", "switches": "2016 series",
     "lock.discipline": "lock", KIND: "workload", "replications": "replications", "size": "object size", "think_ns": "think time",
@@ -68,7 +63,7 @@ class Control:
     options: tuple[tuple[str, str], ...] = ()
     least: float = 0
     most: float = 0
-    whole: bool = True
+    whole: bool = False
     stops: tuple[float, ...] = ()
     text: str = ""
 
@@ -77,7 +72,9 @@ class Control:
         if self.options:
             if text not in dict(self.options):
                 raise self._refused(text, ", ".join(name for name, _label in self.options if name))
-            return text.split(",") * bool(text) if self.key == "switches" else text
+            if self.key == "switches":
+                return text.split(",") if text else []
+            return int(text) if self.whole else text
         try:
             number = int(text) if self.whole else float(text)
         except ValueError:
@@ -100,7 +97,8 @@ def controls_of(source: Source) -> list[Control]:
         path = ".".join(["cache", "NAME", parts[-1]]) if parts[0] == "cache" else control.key
         key = keys[path, control.of or ("burst" if path == KIND else "")]
         label = _LABELS.get(control.key) or _LABELS.get(parts[-1]) or parts[-1].replace("_", " ")
-        text = control.text or _said(source.raw, control.key)
+        said = control.text or _said(source.raw, control.key)
+        text = said if not control.options or said in dict(control.options) else AS_BEFORE
         return replace(control, label=label, meaning=key.meaning, unit=key.unit, text=text)
 
     return [documented(control) for control in _controls(source, experiment)]
@@ -172,15 +170,15 @@ def _of_kind(kind: str, experiment: Experiment) -> Iterator[Control]:
 def _of_trace(experiment: Experiment) -> Iterator[Control]:
     said = experiment.workload
     assert said.kind == "trace"
-    first = () if said.first is None or said.first in FIRST else (said.first,)
     lists: Mapping[str, tuple[Sequence[Any], Any]] = {
         "think": (_THINKS, said.think),
         "cpus": (("nodes", "compact", "spread"), said.cpus),
-        "first": ((*FIRST, *first) if said.first else ("", *FIRST), said.first or ""),
+        "first": (TRACE_SIZES if said.first else ("", *TRACE_SIZES), said.first or ""),
     }
     for key, (values, value) in lists.items():
         texts = list(dict.fromkeys(map(str, (*values, value))))
-        yield Control(f"workload.{key}", "", "", of="trace", options=tuple((one, one or "all") for one in texts), text=str(value))
+        options = tuple((one, one or "all") for one in texts)
+        yield Control(f"workload.{key}", "", "", of="trace", options=options, whole=key == "first", text=str(value))
 
 
 def _choice(key: str, values: type[StrEnum], value: StrEnum) -> Control:
@@ -199,7 +197,7 @@ def _stops(least: float, most: float, own: Sequence[float], whole: bool) -> tupl
     first = max(least, 1)
     ratios = (first * (most / first) ** (number / (STOPS - 1)) for number in range(STOPS))
     found = {least, most, *own, *(float(f"{one:.2g}") for one in ratios)}
-    return tuple(sorted(int(one) if whole else one for one in found if least <= one <= most))
+    return tuple(sorted({int(one) if whole else one for one in found if least <= one <= most}))
 
 
 def _said(raw: Mapping[str, Any], key: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 from slabdes.config import EngineName
 from slabdes.errors import SlabdesError, tell
+from slabdes.explore.limits import MOST_KEPT
 from slabdes.explore.setting import Setting
 from slabdes.explore.study import Rows, Study
 from slabdes.explore.telling import Ready
@@ -24,8 +25,6 @@ from slabdes.study.plan import PlannedPoint
 from slabdes.study.spools import Phase
 from slabdes.study.workers import Hands, at_hand
 
-MOST_KEPT: Final = 64
-"""Settings whose replications are kept, the latest (a choice: some 10 MB)."""
 ENDING_S: Final = 3.0
 """What the thread that runs studies gets to end."""
 Lend = Callable[[int], AbstractContextManager[Hands]]

@@ -14,6 +14,7 @@ from typing import Final
 
 from slabdes.errors import InputError
 from slabdes.explore.guard import LOOPBACK, TOKEN
+from slabdes.explore.limits import MOST_CONNECTIONS
 
 PORT: Final = 8731
 """Unless it is taken, so that a link is good tomorrow, too."""
@@ -47,8 +48,10 @@ def bound(port: int | None) -> socket.socket:
     raise InputError(f"--port {port}", refused.strerror or str(refused), allowed="a port that is free, or none")
 
 
-def serve(made: socket.socket, app_of: Callable[[int, str], object], say: Callable[[str], None]) -> None:
-    """Serve on a bound socket until the main thread is told to end; `say` is told the address to open."""
+def serve(
+    made: socket.socket, app_of: Callable[[int, str], object], say: Callable[[str], None], ending: threading.Event | None = None
+) -> None:
+    """Serve on a bound socket until this thread is told to end, or `ending` is set; `say` is told the address to open."""
     from uvicorn import Config, Server
 
     port, token = made.getsockname()[1], secrets.token_urlsafe(16)
@@ -57,6 +60,7 @@ def serve(made: socket.socket, app_of: Callable[[int, str], object], say: Callab
         app,  # type: ignore[arg-type]  # any ASGI app
         log_config=None,
         access_log=False,
+        limit_concurrency=MOST_CONNECTIONS,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(_ENDING_S),
@@ -68,7 +72,7 @@ def serve(made: socket.socket, app_of: Callable[[int, str], object], say: Callab
     thread.start()
     say(f"http://{LOOPBACK}:{port}/?{TOKEN}={token}")
     try:
-        thread.join()
+        (ending or threading.Event()).wait()
     finally:
         server.should_exit = True
         thread.join(2 * _ENDING_S)

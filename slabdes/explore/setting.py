@@ -90,4 +90,4 @@ def setting_of(source: Source, controls: Sequence[Control], texts: Mapping[str, 
 def _put(raw: dict[str, Any], kind: str, key: str, value: Any) -> None:
     if kind == "trace" and key.startswith("cache."):
         name_caches(raw, (), [key])
-    apply_values(raw, {key: int(value) if key == "workload.first" else value}, "setting")
+    apply_values(raw, {key: value}, "setting")

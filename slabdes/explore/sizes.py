@@ -12,14 +12,10 @@ from typing import Any, Final
 from slabdes.config import parse_experiment
 from slabdes.engine.setup import cache_spec, geometry_of, version_of
 from slabdes.errors import InputError
-from slabdes.explore.controls import FIRST
+from slabdes.explore.limits import FIRST_OPERATIONS, MOST_OPERATIONS, TRACE_SIZES
 from slabdes.explore.setting import Setting
 from slabdes.study.plan import PlannedPoint, plan_with
 
-FIRST_OPERATIONS: Final = 60_000
-"""Of the first replication: 25 ms of compiled code (measured), so that an answer stands within 0.3 s of a moved slider."""
-MOST_OPERATIONS: Final = 2_000_000
-"""Of a replication, as `study.effort` counts them: a second. What has begun is waited for when a slider moves on."""
 _SIZES: Final = {
     "burst": ("rounds", "objects"),
     "mix": ("operations",),
@@ -55,8 +51,8 @@ def first_look(setting: Setting, point: PlannedPoint) -> PlannedPoint:
     workload: dict[str, Any] = raw["workload"]
     for key in _SIZES[workload["kind"]]:
         if key == "first":
-            fitting = [size for size in FIRST if size <= point.operations * share]
-            workload[key] = min([max(fitting, default=FIRST[0]), *([workload[key]] if key in workload else [])])
+            fitting = [size for size in TRACE_SIZES if size <= point.operations * share]
+            workload[key] = min([max(fitting, default=TRACE_SIZES[0]), *([workload[key]] if key in workload else [])])
             continue
         size = getattr(setting.experiment.workload, key)
         workload[key] = max(1, int(size * share))

@@ -16,6 +16,7 @@ from typing import Any, Final
 from slabdes.config import Experiment, TraceWorkload, apply_settings, expand, load_experiment, parse_experiment
 from slabdes.config.starts import REPLICATIONS, new_experiment
 from slabdes.config.written import toml_value
+from slabdes.explore.limits import MOST_OPERATIONS, TRACE_SIZES
 from slabdes.files import toml_of
 from slabdes.study.load import assumed_allocator, assumed_machine
 from slabdes.study.spools import Phase, Spools
@@ -49,7 +50,9 @@ class Source:
 
 
 def source_of(what: Path | None, settings: Sequence[str], spools: Spools, phase: Phase | None = None) -> Source:
-    """That of an experiment or a trace, with some keys changed; of a sweep its last point. Raises InputError.
+    """That of an experiment or a trace, with some keys changed; of a sweep its last point, of a large trace its begin.
+
+    Raises InputError.
 
     `phase` hears of a trace that is read.
     """
@@ -80,10 +83,13 @@ def _source(
     *_others, (swept, point) = expand(experiment)
     raw = point.model_dump(mode="json", exclude_unset=True, exclude=set(_NOT_HERE))
     raw.setdefault("replications", REPLICATIONS)
+    of_sweep = dict(swept)
     if isinstance(point.workload, TraceWorkload):
-        spools.spool(point.workload, phase)
-    of_sweep = (set_text(key, value) for key, value in swept.items())
-    return Source(name, raw, command, (*settings, *of_sweep), spools)
+        operations = spools.spool(point.workload, phase).operations * point.workload.copies
+        if operations > MOST_OPERATIONS and point.workload.first is None:
+            fitting = [size for size in TRACE_SIZES if size * point.workload.copies <= MOST_OPERATIONS]
+            raw["workload"]["first"] = of_sweep["workload.first"] = max(fitting, default=TRACE_SIZES[0])
+    return Source(name, raw, command, (*settings, *(set_text(*one) for one in of_sweep.items())), spools)
 
 
 def set_text(key: str, value: Any) -> str:

@@ -7,7 +7,7 @@
   const charts = window.slabdesCharts(told);
   const page = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const root = document.documentElement;
-  const WAIT = 40; // ms after a control was moved, for it to move on
+  const WAIT = 30; // ms after a control was moved, for it to move on
   const LONGEST = 200; // ms that a control that keeps moving is waited for
   const one = (id) => document.getElementById(id);
   const drawing = new Map(); // figures that are being drawn, each with what is to be drawn next
