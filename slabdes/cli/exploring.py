@@ -50,7 +50,7 @@ def explore(
     check_installed()
     from slabdes.explore.app import Explorer
     from slabdes.explore.controls import controls_of
-    from slabdes.explore.desk import Desk, warmed
+    from slabdes.explore.desk import Desk, warm
     from slabdes.explore.serve import bound, serve
     from slabdes.explore.setting import setting_of
     from slabdes.explore.source import source_of
@@ -65,7 +65,7 @@ def explore(
                 source = source_of(what, settings, Spools(scratch), progress)
                 controls = controls_of(source)
                 desk.open(progress)
-                warmed(desk, setting_of(source, controls, {}))
+                warm(desk, setting_of(source, controls, {}))
 
             def tell(address: str) -> None:
                 say(address)

@@ -17,7 +17,7 @@ from slabdes.errors import SlabdesError, tell
 from slabdes.explore.limits import MOST_KEPT
 from slabdes.explore.setting import Setting
 from slabdes.explore.study import Rows, Study
-from slabdes.explore.telling import Ready
+from slabdes.explore.telling import Event, Ready
 from slabdes.results.rows import Replicated
 from slabdes.study.bounds import check_bounds
 from slabdes.study.engines import prepare_engines, that_can_run
@@ -58,8 +58,13 @@ class Desk:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        if self._thread.is_alive():
+        if self.is_open:
             self._thread.join(ENDING_S)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether studies are run."""
+        return self._thread.is_alive()
 
     def ask(self, study: Study) -> None:
         """Have a study run, in its turn."""
@@ -118,18 +123,20 @@ class Desk:
         return True
 
 
-def warmed(desk: Desk, setting: Setting) -> bool:
-    """Have workers, compiled code and all that draws at hand, by a first look at a setting; False where it cannot be run."""
+def warm(desk: Desk, setting: Setting) -> None:
+    """Have workers, compiled code and all that draws at hand, by a look at a setting. Raises SlabdesError if it is refused."""
     ended = threading.Event()
-    said: list[str] = []
+    refused: list[str] = []
 
-    def hear(name: str, _event: object) -> None:
+    def hear(name: str, event: Event) -> None:
+        if name == "refused":
+            refused.append(event["line"])
         if name in ("answer", "refused"):
-            said.append(name)
             ended.set()
 
     study = Study([setting], hear)
     desk.ask(study)
     ended.wait()
     study.stale = True
-    return said == ["answer"]
+    if refused:
+        raise SlabdesError(refused[0])

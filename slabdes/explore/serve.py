@@ -40,6 +40,7 @@ def bound(port: int | None) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             made.bind((LOOPBACK, wanted))
+            made.listen()  # who has the address may come before the server does
         except OSError as error:
             made.close()
             refused = error
