@@ -35,6 +35,9 @@ MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() 
 """As frames have them: rates, mean times and percentiles."""
 NAMES: Final = (*_SHORT, *(f"{who}.{time}" for who, times in _WHOSE.items() for time in times))
 """As users have them."""
+_OF_OPERATIONS: Final = ", ".join((*OPERATIONS, f"these with {RESPONSE}", *INTERRUPTS, *UPKEEP))
+ALLOWED: Final = f"{', '.join(_SHORT)}, or one of {_OF_OPERATIONS} with .{', .'.join(TIMES)} (of {UPKEEP[0]} to {UPKEEP[-1]} .held, .lost, too)"
+"""The same in a line."""
 
 
 def measure_of(name: str, where: str = "--decide") -> str:
@@ -45,7 +48,7 @@ def measure_of(name: str, where: str = "--decide") -> str:
     who, dot, time = name.replace(".p999", ".p99.9").partition(".")
     found = _SHORT.get(name, f"{who}_{OF_TURNS.get(time, '')}" if dot else name)
     if found not in MEASURES:
-        raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, NAMES)}", allowed=", ".join(NAMES))
+        raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, NAMES)}", allowed=ALLOWED)
     return found
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The README's fenced blocks, and how those that can be run are run: shared by its test and by the update of what it shows.
+"""Fenced blocks of README, GUIDE and TRUST, and how those that can be run are run: shared by their test and their update.
 
-`python tests/readme.py` runs the blocks and writes what they print into README.md, for a person to read and commit.
+`python tests/readme.py` runs the blocks and writes what they print into these files, for a person to read and commit.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DOCUMENTS = (README, ROOT / "slabdes/GUIDE.md", ROOT / "slabdes/TRUST.md")
 FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<body>.*?)```\n", re.DOTALL)
 TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the comment above it, its language and text, and where its text stands in the README."""
+    """A fenced block: the comment above it, its language and text, and where its text stands in its file."""
 
     mark: str
     language: str
@@ -46,9 +47,9 @@ def marked(mark: str) -> str:
 
 
 def prepare(folder: Path) -> None:
-    """What commands of the README expect to find where they are run."""
+    """What commands of the documents expect to find where they are run."""
     shutil.copytree(ROOT / "experiments", folder / "experiments")
-    for block in blocks(README.read_text(encoding="utf-8")):
+    for block in (block for path in DOCUMENTS for block in blocks(path.read_text(encoding="utf-8"))):
         if block.mark.startswith("file "):
             (folder / block.mark.removeprefix("file ")).write_text(block.body, encoding="utf-8")
 
@@ -91,9 +92,9 @@ def ran(block: Block, folder: Path) -> str:
     return output([sys.executable, "example.py"], folder)
 
 
-def update(folder: Path) -> None:
-    """Write what the blocks print into the README: console blocks in place, Python's into the text block that follows."""
-    text = README.read_text(encoding="utf-8")
+def update(path: Path, folder: Path) -> None:
+    """Write what its blocks print into a document: console blocks in place, Python's into the text block that follows."""
+    text = path.read_text(encoding="utf-8")
     prepare(folder)
     found = blocks(text)
     for number in reversed(range(len(found))):
@@ -102,11 +103,12 @@ def update(folder: Path) -> None:
             text = text[: block.start] + ran(block, folder) + text[block.end :]
         elif block.language == "text" and found[number - 1].language == "python":
             text = text[: block.start] + ran(found[number - 1], folder) + text[block.end :]
-    README.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
     import tempfile
 
-    with tempfile.TemporaryDirectory() as temporary:
-        update(Path(temporary))
+    for document in DOCUMENTS:
+        with tempfile.TemporaryDirectory() as temporary:
+            update(document, Path(temporary))

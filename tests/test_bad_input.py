@@ -137,7 +137,7 @@ def test_a_folder_or_a_missing_file_in_place_of_a_trace_is_told(slabdes: Slabdes
 
 
 def test_a_size_of_0_is_told_with_the_range(slabdes: Slabdes) -> None:
-    assert "cache.0.size: 0 is out of range; allowed: 1 to 4194304" in refused(
+    assert "cache.size-256.size: 0 is out of range; allowed: 1 to 4194304" in refused(
         slabdes, "run", experiment(SMALL.replace("size = 256", "size = 0"))
     )
     assert "size: 0 bytes is no object size; allowed: 1 to 4194304" in refused(slabdes, "geometry", "0")
@@ -197,7 +197,7 @@ SETTINGS = {
     "machine.costs.lock-op=3": "costs.lock-op: not a cost (did you mean lock_op?)",
     "machine.costs.lock-op='a'": "e.toml: machine.costs.lock-op: 'a' is not allowed; allowed: a number",
     "burst=3": "e.toml: burst: unknown key; allowed: name, seed",
-    "cache.0.mix={}": "e.toml: cache.0.mix: unknown key",
+    "cache.0.mix={}": "e.toml: cache.size-256.mix: unknown key",
     "trace.file='t'": "e.toml: trace: unknown key",
     "workload.pages=1": "e.toml: workload.pages: unknown key; allowed: kind, objects",
     "name=1979-05-27": "e.toml: name: 1979-05-27 is not allowed; allowed: text, in quotes",
@@ -206,12 +206,12 @@ SETTINGS = {
     "workload={kind='mix',operations=1000000,think_ns=1e9}": "think times alone take 1,000,000 s; allowed: at most 9,007 s",
     "workload={kind='trace',file=\"t\\u0000\"}": "has a NUL character; allowed: a file's name",
     "cache.0={name='size-64',size=4096}": "e.toml: cache size-64: size 4096; it has a general cache's name",
-    "cache.0.size=99999999": "cache.0.size: 99999999 is out of range; allowed: 1 to 4194304",
+    "cache.0.size=99999999": "cache.size-256.size: 99999999 is out of range; allowed: 1 to 4194304",
     "machine.cpus=0": "machine.cpus: 0 is out of range; allowed: 1 to 1024",
     "machine.cpus=9": "machine.cpus: 9, the machine numa-2x4 has 8; allowed: 1 to 8",
     "machine.cpus=2.5": "machine.cpus: 2.5 is not allowed; allowed: a whole number",
     "machine.cpus=many": "machine.cpus: 'many' is not allowed; allowed: a whole number",
-    "cache.0.limit=0": "cache.0.limit: 0 is out of range; allowed: 1 to 1048576",
+    "cache.0.limit=0": "cache.size-256.limit: 0 is out of range; allowed: 1 to 1048576",
     "timing.jitter=2": "timing.jitter: 2 is out of range; allowed: 0 to 0.9",
     "seed=-1": "seed: -1 is out of range; allowed: 0 to 9223372036854775807",
     "machine.memory_mib=-1": "machine.memory_mib: -1 is out of range; allowed: at least 0",
@@ -314,7 +314,7 @@ REPLAYS = {
     "--cache all --machine numa-2x4 --cpus 0:1,1:99": "workload.cpus: ",
     "--cache all --machine numa-2x4 --cpus wide": "workload.cpus: ",
     "--cache skbuff_head_cache --sweep batchcout=3": "--sweep batchcout: unknown key (did you mean batchcount?); allowed: limit,",
-    "--sweep cache.skbuff_head_cache.limt=3": "limt=3: cache.0.limt: unknown key (did you mean limit?)",
+    "--sweep cache.skbuff_head_cache.limt=3": "limt=3: cache.skbuff_head_cache.limt: unknown key (did you mean limit?)",
     "--cache all --machine numa-2x4 --seed -1": "Invalid value for '--seed'",
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the README shows is run, and compared with what it says comes out."""
+"""What the README, the guide and what is said of trust show is run, and compared with what they say comes out."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from slabdes.cli import app
 from slabdes.config import parse_experiment
 from slabdes.machine import load_machine
 
-TEXT = readme.README.read_text(encoding="utf-8")
-BLOCKS = readme.blocks(TEXT)
+TEXTS = [path.read_text(encoding="utf-8") for path in readme.DOCUMENTS]
+README, TEXT = TEXTS[0], "".join(TEXTS)
+BLOCKS = [block for text in TEXTS for block in readme.blocks(text)]
 CONSOLE = [block for block in BLOCKS if block.language == "console" and not block.mark]
-PYTHON = [(first, second) for first, second in pairwise(BLOCKS) if first.language == "python"]
+PYTHON = [pair for text in TEXTS for pair in pairwise(readme.blocks(text)) if pair[0].language == "python"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="console examples are for a POSIX shell")
@@ -49,16 +50,25 @@ def test_examples_import_nothing_but_slabdes_itself_and_what_is_not_ours() -> No
     assert used <= set(slabdes.__all__)
 
 
-def test_the_readme_has_examples_of_each_kind() -> None:
-    assert len(CONSOLE) >= 3
-    assert len(PYTHON) >= 1
+def test_the_readme_has_examples_of_each_kind_a_picture_and_an_answer_on_its_first_screen() -> None:
+    languages = [block.language for block in readme.blocks(README)]
+    assert languages.count("console") >= 3 and languages.count("python") >= 1
+    first = README.splitlines()[:25]
+    assert any(line.startswith("![") for line in first) and "```console" in first
+    assert len(README.splitlines()) < 250
+
+
+def test_links_from_one_document_to_another_lead_somewhere() -> None:
+    for path, text in zip(readme.DOCUMENTS, TEXTS, strict=True):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
+            assert (path.parent / link).exists(), (path.name, link)
 
 
 def test_the_experiment_file_shown_is_one() -> None:
     import tomllib
 
     (shown,) = [block for block in BLOCKS if block.language == "toml" and not block.mark]
-    assert parse_experiment(tomllib.loads(shown.body), "README").name == "my experiment"
+    assert parse_experiment(tomllib.loads(shown.body), "GUIDE").name == "my experiment"
 
 
 def test_the_machine_file_shown_is_one(tmp_path: Path) -> None:
@@ -75,13 +85,15 @@ def test_the_two_commands_are_one_line_each_and_use_only_what_is_in_the_checkout
     assert all((readme.ROOT / name).is_file() for name in named)
 
 
-def test_every_experiment_and_file_that_the_readme_names_is_there() -> None:
+def test_every_experiment_and_file_that_is_named_is_there() -> None:
     named = set(re.findall(r"`((?:experiments|slabdes|notebooks|tests)/[\w./-]+)`", TEXT))
     assert named
     assert [name for name in sorted(named) if not (readme.ROOT / name).exists()] == []
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_in_the_guide_with_its_options_and_in_the_readme_by_name() -> None:
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert {"run", "replay", "plot", "conform", "geometry"} <= names
-    assert [name for name in sorted(names) if f"`slabdes {name} " not in TEXT] == []
+    assert [name for name in sorted(names) if f"`slabdes {name} " not in TEXTS[1]] == []
+    said = README.partition("## What else it does\n")[2].partition("\n## ")[0]
+    assert [name for name in sorted(names) if not re.search(rf"`(?:slabdes )?{name}`", said)] == []

@@ -15,6 +15,8 @@ import slabdes
 
 ROOT = Path(__file__).parents[2]
 FROM = {
+    "guide": "slabdes/GUIDE.md",
+    "trust": "slabdes/TRUST.md",
     "design": "slabdes/DESIGN.md",
     "semantics": "slabdes/SEMANTICS.md",
     "glossary": "slabdes/GLOSSARY.md",

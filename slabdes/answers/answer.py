@@ -72,18 +72,26 @@ def _range(view: View, ranked: bool) -> list[str]:
 
 
 def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
-    """One series by CPUs: its first, its best and its last point."""
+    """One series by CPUs: its first, its best and its last point, and whether it has a peak."""
     ordered = sorted(rows, key=lambda row: int(row["cpus"]))
     first, last = ordered[0], ordered[-1]
     best = max(ordered, key=lambda row: float(row["operations_per_s"]))
     called = f"{' '.join(map(str, name))}: " if name else ""
     begin = f"{called}{_rate(first)} on {first['cpus']} CPU{'s' * (first['cpus'] != 1)}"
-    top = (
-        f", most on {best['cpus']} ({count(best, 'operations_per_s')})"
-        if best["point"] not in (first["point"], last["point"])
-        else ""
-    )
-    return f"{begin}{top}, {count(last, 'operations_per_s')} on {last['cpus']}"
+    end = f"{count(last, 'operations_per_s')} on {last['cpus']}"
+    if best is last and len(ordered) > 2:
+        return f"{begin}, {end}, the most: no peak within these"
+    if best in (first, last):
+        return f"{begin}, {end}"
+    alike = [str(row["cpus"]) for row in (first, last) if not _apart(best, row)]
+    chance = f", not told from that on {listed(alike)}" if alike else ""
+    return f"{begin}, most on {best['cpus']} ({count(best, 'operations_per_s')}{chance}), {end}"
+
+
+def _apart(one: Row, other: Row) -> bool:
+    """Whether the intervals of two rates have nothing in common; without intervals nobody asks."""
+    high, low = one.intervals["operations_per_s"], other.intervals["operations_per_s"]
+    return high.low is None or low.high is None or high.low > low.high
 
 
 def _limits(view: View, point: int) -> str:

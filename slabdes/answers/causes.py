@@ -6,16 +6,18 @@ Leaves out whether they differ by more than chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from slabdes.answers.figures import listed, lock_name
 from slabdes.answers.figures import share as share_of
+from slabdes.answers.named import measure_name
 from slabdes.measures.causes import LATE, Accounts, Share, Split, causes
-from slabdes.measures.compare import Compared
+from slabdes.measures.compare import Compared, Pair
 from slabdes.measures.estimates import Row
 from slabdes.measures.names import HIGHER_IS_BETTER, RATES, RESPONSE
-from slabdes.results.text import time_text
+from slabdes.measures.percentiles import NUDGE
+from slabdes.results.text import share_text, time_text
 
 LEAST_CONTENDED: Final = 0.05
 BUNCHED: Final = 3.0
@@ -49,6 +51,9 @@ PARTS: Final = {
 }
 """What the parts of a CPU's time are, but for locks."""
 MOST_CAUSES: Final = 3
+LEAST_NEAR: Final = 0.05
+"""The share of a percentile's surroundings from which a path is named (assumed)."""
+WHY: Final = "Why:"
 PART_WORDS: Final = PARTS | {
     "lock_wait": "waiting for locks",
     "handoff": "the hand-over of locks",
@@ -94,11 +99,49 @@ def opposed(op: str, before: Split, after: Split, waiting: float) -> str:
     return f"{told}; {too} a {share} share of CPU time since the rest {moves} more."
 
 
-def why(sides: tuple[Accounts, Accounts], row: Compared) -> Iterator[str]:
-    """What an operation's mean time changes by, where that is why a measure changes: percentiles have no parts.
+def why(pair: Pair, row: Compared) -> Iterator[str]:
+    """Which paths a percentile lies among, and what an operation's mean time changes by, where that is why a measure changes.
 
-    Of all operations for rates; nothing for upkeep and interrupts, which are no operations.
+    Percentiles have no parts. Of all operations for rates; nothing for upkeep and interrupts, which are no operations.
     """
+    around = list(_paths_around(pair, row.measure))
+    yield from around
+    yield from _mean(pair.spent, row, "On average" if around else WHY)
+
+
+def _paths_around(pair: Pair, measure: str) -> Iterator[str]:
+    """Which paths the operations around a percentile take, on the first side and then on the second."""
+    before, after = (side.get(measure) for side in pair.placed)
+    if before is None or after is None:
+        return
+    around = [{path: share for path, share in side.near.items() if share >= LEAST_NEAR} for side in (before, after)]
+    names = list(dict.fromkeys(path for side in around for path in side))
+    of_all = [f"{share_text(before.of_all.get(path, 0.0))}, then {share_text(after.of_all.get(path, 0.0))}" for path in names]
+    told = f"{WHY} around {measure_name(measure)} operations take"
+    if len(names) == 1:
+        yield f"{told} the path {names[0]} on both sides, as do {of_all[0]}, of all."
+    else:
+        listing = listed([f"{path} {shares}" for path, shares in zip(names, of_all, strict=True)])
+        yield f"{told} {_shares(around[0])}, then {_shares(around[1])}; of all, {listing}."
+
+
+def _shares(paths: Mapping[str, float]) -> str:
+    return listed([path if len(paths) == 1 else f"{path} ({share_text(share)})" for path, share in paths.items()])
+
+
+def edges(pair: Pair, measures: Sequence[str], sides: tuple[str, str]) -> Iterator[str]:
+    """Which of these percentiles stand on an edge between paths, where little moves them far."""
+    for measure in measures:
+        for name, side in zip(sides, pair.placed, strict=True):
+            there = side.get(measure)
+            if there is not None and there.on_edge:
+                reach = f"{time_text(there.above_ns)} or {time_text(there.below_ns)}"
+                much = f"were {share_text(NUDGE)} more or fewer operations slow, it would be {reach}"
+                yield f"{measure_name(measure)} of {name} stands on an edge, so that a little moves it far: {much}."
+
+
+def _mean(sides: tuple[Accounts, Accounts], row: Compared, begin: str) -> Iterator[str]:
+    """What the mean changes by, as a sentence that begins so."""
     who = row.measure.partition("_")[0]
     op, arrived = who.removesuffix(RESPONSE), who.endswith(RESPONSE)
     if row.measure not in RATES and op not in _OPERATIONS:
@@ -107,14 +150,18 @@ def why(sides: tuple[Accounts, Accounts], row: Compared) -> Iterator[str]:
     mean = found.mean
     if not mean.change:
         return
-    told = f"{_OPERATIONS.get(op, 'an operation')} takes {_change(mean.change)} on average{' from its arrival on' * arrived}"
-    told += f" ({time_text(mean.first)}, then {time_text(mean.second)})"
+    told = f"{_OPERATIONS.get(op, 'an operation')} takes {_change(mean.change)}"
+    told += (
+        " on average" * (begin == WHY)
+        + " from its arrival on" * arrived
+        + f" ({time_text(mean.first)}, then {time_text(mean.second)})"
+    )
     if mean.change * row.difference.value * (-1 if row.measure in HIGHER_IS_BETTER else 1) < 0:
-        yield f"The mean does not tell why, it goes the other way: {told}."
+        yield f"The mean goes the other way: {told}."
         return
     parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(found.parts, mean)]
     paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(found.paths, mean)]
-    yield f"Why: {told}; {listed(parts)}" + ("." if arrived else f"; by path, {listed(paths)}.")
+    yield f"{begin} {told}; {listed(parts)}" + ("." if arrived else f"; by path, {listed(paths)}.")
 
 
 def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:

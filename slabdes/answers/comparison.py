@@ -11,9 +11,10 @@ from math import inf
 from typing import Any, Final
 
 from slabdes.answers.best import LEADING_TIMES, thinking_tells
-from slabdes.answers.causes import opposed, why
+from slabdes.answers.causes import edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
 from slabdes.answers.named import RATE, TIME_NAMES, WAITING, change_text, measure_name, side_text
+from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
 from slabdes.measures.compare import Compared, Comparison, Pair, different
@@ -82,14 +83,16 @@ def comparison_answer(compared: Comparison) -> list[str]:
     """Three to seven sentences, made from the figures."""
     measures = leads(compared)
     pair = focus(compared, measures[0])
+    first, second = side_names(compared, pair)
     if all(not one.difference.value for one in compared.rows):
-        first, second = side_names(compared, pair)
         return [f"{second} and {first} do not differ in any figure."]
     judged = different(_of(compared, *measures))
     known = pair.row(measures[0])
-    because = why(pair.spent, known) if known is not None and known in judged else ()
+    because = [*why(pair, known)] if known is not None and known in judged else []
+    because += edges(pair, measures, (first, second))
     told = [*because, *lock_sentence(compared, pair), *_times(compared, pair), *_opposed(compared, pair)]
-    return [*(_which(compared, measure, judged) for measure in measures), *told, _not_told(compared)]
+    settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
+    return [*(_which(compared, measure, judged) for measure in measures), *told, *settled, _not_told(compared)]
 
 
 def _of(compared: Comparison, *measures: str) -> list[Compared]:

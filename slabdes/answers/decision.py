@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Final
 
-from slabdes.answers.causes import why
+from slabdes.answers.causes import edges, why
 from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.answers.named import change_text, measure_name, side_text
@@ -25,18 +25,19 @@ from slabdes.stats.intervals import Interval
 _DECIDED: Final = {Outcome.HIGHER: "yes", Outcome.LOWER: "yes", Outcome.ALIKE: "alike", Outcome.OPEN: "open"}
 
 
-def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks, frames: Frames) -> list[str]:
-    """Which side has more of each measure and by how much, what it took, why, and what not to conclude.
-
-    `frames` has both sides, as two points.
-    """
+def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
+    """Which side has more of each measure and by how much, what it took, why, and what not to conclude."""
     pair = compared.pairs[0]
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
     apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
-    because = [sentence for row in apart for sentence in why(pair.spent, row)]
-    told += [*dict.fromkeys(because), *(lock_sentence(compared, pair) if apart else ())]
-    told += sides_settled(frames, compared.sides)
+    because = [sentence for row in apart for sentence in why(pair, row)]
+    told += [
+        *dict.fromkeys(because),
+        *edges(pair, [row.measure for row in rows], compared.sides),
+        *(lock_sentence(compared, pair) if apart else ()),
+    ]
+    told += sides_settled(compared.pairs, compared.sides)
     return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
 
@@ -119,6 +120,8 @@ def precision_line(frames: Frames, measure: str, point: int, interval: Interval,
     """How precisely a measure is known at the point where it is known least."""
     name = point_name(frames, point)
     where = f" with {name}" if name else ""
-    told = f"{measure_name(measure)} {side_text(measure, interval)}{where}"
-    known = f"known to {share_text(asked)} at every point" if reached else f"not known to {share_text(asked)}"
-    return f"{told}: {known}, with {interval.n} replications"
+    told = f"{measure_name(measure)[0].upper()}{measure_name(measure)[1:]} is"
+    if reached:
+        return f"{told} known to {share_text(asked)} at every point, from {interval.n} replications."
+    figure = f"{side_text(measure, interval)}{where} after {interval.n} replications; --most asks for more"
+    return f"{told} not known to {share_text(asked)}: {figure}."

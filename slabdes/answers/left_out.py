@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the model leaves out, in the words of the README, which says the same. Leaves out how large its errors were."""
+"""What the model leaves out, in the words of TRUST.md, which says the same. Leaves out how large its errors were."""
 
 from __future__ import annotations
 

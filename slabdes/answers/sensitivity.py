@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from slabdes.answers.figures import listed, spread_text
 from slabdes.answers.named import measure_name, side_text
+from slabdes.answers.steady import all_settled
+from slabdes.results.run import Run
 from slabdes.results.text import Sheet, count_text, share_text, time_text
 from slabdes.stats.intervals import Interval
 
@@ -50,6 +52,8 @@ class Studied(Protocol):
     def mean(self) -> float: ...  # noqa: D102
     @property
     def settings(self) -> int: ...  # noqa: D102
+    @property
+    def run(self) -> Run: ...  # noqa: D102
 
 
 def sensitivity_answer(told: Studied) -> list[str]:
@@ -71,7 +75,11 @@ def sensitivity_answer(told: Studied) -> list[str]:
     level = share_text(told.chance.total.confidence)
     how = f"{METHOD_NAMES[told.method]}, {told.samples} {_PARTS[told.method]}, {told.settings} settings"
     answer.append(f"By {how}, with {level} intervals by bootstrap; the mean of all settings is {mean}.")
-    return [*answer, "Not to be concluded: anything beyond these ranges; an order of knobs whose intervals overlap."]
+    return [
+        *answer,
+        *all_settled(told.run.frames),
+        "Not to be concluded: anything beyond these ranges; an order of knobs whose intervals overlap.",
+    ]
 
 
 def _does(told: Studied, effect: Acting) -> str:

@@ -6,11 +6,13 @@ Leaves out where it ends (`measures.steady`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slabdes.answers.figures import listed
 from slabdes.answers.tables import View
+from slabdes.measures.compare import Pair
+from slabdes.measures.estimates import Row
 from slabdes.measures.steady import steady
 from slabdes.results.text import count_text, share_text, time_text
 from slabdes.words import NOTHING_TO_SETTLE
@@ -33,13 +35,28 @@ def warm_up_told(view: View, point: int) -> Iterator[str]:
             yield f"No steady state is seen{of}: the run is too short, or has none."
 
 
-def sides_settled(frames: Frames, sides: Sequence[str]) -> Iterator[str]:
-    """How much of each side, the points of `frames` in order, is warm-up and in no figure; which of them have not settled."""
-    rows = dict(zip(sides, steady(frames), strict=False))
-    if cut := [f"{share_text(row['warm_up_ns'] / (row['warm_up_ns'] + row['took_ns']))} of {side}" for side, row in rows.items()]:
+def sides_settled(pairs: Sequence[Pair], sides: tuple[str, str]) -> Iterator[str]:
+    """How much of each side is warm-up and in no figure; which of them have not settled."""
+    of_sides = {side: [one for pair in pairs if (one := pair.steady[number])] for number, side in enumerate(sides)}
+    return _settled({side: told for side, told in of_sides.items() if told}, " of")
+
+
+def all_settled(frames: Frames) -> Iterator[str]:
+    """The same of all points of a study together."""
+    return _settled({"the settings": found} if (found := steady(frames)) else {}, " of a run at")
+
+
+def _settled(whose: Mapping[str, Sequence[Row]], of: str) -> Iterator[str]:
+    if cut := [f"{_shares(told)}{of} {name}" for name, told in whose.items()]:
         yield f"Warm-up, by MSER, is in no figure: {listed(cut)}."
-    if loose := [side for side, row in rows.items() if row["settled"] < row["replications"]]:
+    if loose := [name for name, told in whose.items() if any(row["settled"] < row["replications"] for row in told)]:
         yield f"No steady state is seen in some replications of {listed(loose)}: longer runs may say otherwise."
+
+
+def _shares(told: Sequence[Row]) -> str:
+    shares = [row["warm_up_ns"] / (row["warm_up_ns"] + row["took_ns"]) for row in told]
+    least, most = (share_text(find(shares)) for find in (min, max))
+    return least if least == most else f"{least} to {most}"
 
 
 def warm_up_kept(view: View) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from slabdes.answers.decision import looks_text, relative_text
 from slabdes.answers.figures import value_text
 from slabdes.answers.named import measure_name, side_text
+from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
 from slabdes.measures.compare import Comparison
 from slabdes.results.text import Sheet, bytes_text, setting_text, share_text
@@ -70,7 +71,8 @@ def tuning_answer(told: Searched) -> list[str]:
     if told.better:
         answer.append(_held(told.choices[1]))
     answer += _cheaper(told.measure, told.choices, 1 if told.better else 0)
-    return [*answer, _known(told), _not_told(told)]
+    settled = sides_settled(told.compared.pairs, told.compared.sides)
+    return [*answer, _known(told), *settled, _not_told(told)]
 
 
 def _which(told: Searched) -> str:

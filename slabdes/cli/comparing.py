@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys, each_of, share_of
+from slabdes.cli.options import ALL_PROCESSORS, All, CellsIn, Cluster, Jobs, Json, Out, Quick, Resume, SetKeys, each_of, share_of
 from slabdes.cli.output import print_json, print_rich, print_sheet, say, say_paragraph
 from slabdes.cli.reading import Where, some_points
 from slabdes.cli.runs import RUNS, at_work
@@ -58,6 +58,7 @@ def compare(
         ),
     ] = None,
     where: Where = [],  # noqa: B006 -- as above
+    quick: Quick = False,
     everything: All = False,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
@@ -76,10 +77,28 @@ def compare(
         if second is not None or where or against:
             given = "a second run" if second is not None else "--where" if where else "--against"
             raise InputError("compare", f"{given} beside an experiment", allowed="EXPERIMENT.toml --set KEY=VALUE --vs KEY=OTHER")
-        _decide(first, settings, others, measures, share_of(by or "0", "--by"), most, out, jobs, resume, cells, cluster, as_json)
+        _decide(
+            first,
+            settings,
+            others,
+            measures,
+            share_of(by or "0", "--by"),
+            most,
+            quick,
+            out,
+            jobs,
+            resume,
+            cells,
+            cluster,
+            as_json,
+        )
         return
-    if settings:
-        raise InputError("--set", "beside a run", allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W")
+    if settings or quick:
+        raise InputError(
+            "--set" if settings else "--quick",
+            "beside a run",
+            allowed="an experiment file: compare EXPERIMENT.toml --set K=V --vs K=W",
+        )
     from slabdes.answers.screen import comparison_plain, comparison_table
     from slabdes.measures import compare as comparing
     from slabdes.results.run import Run
@@ -101,6 +120,7 @@ def _decide(
     measures: list[str],
     by: float,
     most: int | None,
+    quick: bool,
     out: Path | None,
     jobs: int,
     resume: bool,
@@ -115,7 +135,7 @@ def _decide(
     if not others:
         raise InputError("compare", "there is no second side", allowed="--set KEY=VALUE --vs KEY=OTHER")
     folder = out or free_folder(RUNS / f"{path.stem}-decided", resume)
-    loaded, vs = load_experiment(path, settings), load_experiment(path, [*settings, *others])
+    loaded, vs = (load_experiment(path, some, quick=quick) for some in (settings, [*settings, *others]))
     with at_work(folder) as progress:
         decided = decide(
             loaded,
@@ -145,7 +165,7 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
 
-    told = decision_answer(decided.compared, decided.outcomes, decided.looks, decided.run.frames)
+    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     if as_json:
         rows = decided.compared.frame().to_dicts()
         outcomes = {measure: outcome.value for measure, outcome in decided.outcomes.items()}

@@ -30,7 +30,7 @@ from slabdes.cli.options import (
     each_of,
     share_of,
 )
-from slabdes.cli.output import print_json, print_rich, progress_bar, say
+from slabdes.cli.output import print_json, print_rich, progress_bar, say, say_paragraph
 from slabdes.folders import free_folder
 from slabdes.printable import printable
 from slabdes.signals import hint
@@ -105,7 +105,7 @@ def run(
     with at_work(folder) as progress:
         more = {"where": str(experiment), "figures": figures}
         result = _simulated(loaded, folder, jobs, resume, cells, cluster, progress, **more)
-    _show(result, folder, as_json, everything, None, _known(result, loaded))
+    _show(result, folder, as_json, everything, None, (), _known(result, loaded))
 
 
 def replay(
@@ -282,7 +282,7 @@ def replay(
             if by_load:
                 loads.run(spools, whole, jobs=jobs, resume=resume, **_places(cells, cluster))
         finally:  # what is finished is told, however the rest ends; after a signal nothing else would write it
-            _show(result, folder, as_json, everything, loads.loads, [*assumed, *_known(result, experiment)])
+            _show(result, folder, as_json, everything, loads.loads, assumed, _known(result, experiment))
             sys.stdout.flush()
 
 
@@ -342,8 +342,16 @@ def _places(cells: str, cluster: str | None) -> dict[str, Any]:
     return {"cells": cells or usual_folder(), "executor": cluster}
 
 
-def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad | None, assumed: Sequence[str]) -> None:
-    """The answer by load and what was assumed for it first, then what the run at the recorded load has to say."""
+def _show(
+    result: Run,
+    out: Path,
+    as_json: bool,
+    everything: bool,
+    loads: ByLoad | None,
+    assumed: Sequence[str],
+    known: Sequence[str],
+) -> None:
+    """The answer by load and whether what was asked for is known first, then what the run at the recorded load has to say."""
     from slabdes.answers.loads import load_answer
     from slabdes.answers.screen import as_plain, table
     from slabdes.api import FIGURES
@@ -351,12 +359,14 @@ def _show(result: Run, out: Path, as_json: bool, everything: bool, loads: ByLoad
 
     if as_json:
         told = as_plain(result)
-        if loads is not None:
-            told = {**told, "answer": [*load_answer(loads), *told["answer"]], **loads.plain()}
+        by_load = [] if loads is None else load_answer(loads)
+        told = {**told, "answer": [*by_load, *known, *told["answer"]], **({} if loads is None else loads.plain())}
         print_json({"folder": str(out), **told, **({"assumed": assumed} if assumed else {})})
         return
     if loads is not None:
         tell(loads)
+    for sentence in known:
+        say_paragraph(sentence)
     print_rich(table(result, everything, str(out), assumed), WIDTH)
     drawn = "results, frames and figures" if (out / FIGURES).exists() else "results and frames"
     say(f"{drawn}: {out}{_known_before(result)}")

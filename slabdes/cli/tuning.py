@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slabdes.cli.options import ALL_PROCESSORS, CellsIn, Cluster, Jobs, Json, Out, Resume, SetKeys
+from slabdes.cli.options import ALL_PROCESSORS, CellsIn, Cluster, Jobs, Json, Out, Quick, Resume, SetKeys
 from slabdes.cli.output import print_json, print_sheet, progress_bar, say, say_paragraph
 from slabdes.cli.runs import RUNS, at_work
 from slabdes.folders import free_folder
@@ -41,6 +41,7 @@ def tune(
         typer.Option("--most", metavar="N", min=5, help="Replications of the best, at most. Default: the file's, or 40."),
     ] = None,
     settings: SetKeys = [],  # noqa: B006 -- as above
+    quick: Quick = False,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
@@ -59,7 +60,7 @@ def tune(
     from slabdes.study.tune import is_begun
     from slabdes.tuning import tune as find
 
-    loaded = load_experiment(experiment, settings)
+    loaded = load_experiment(experiment, settings, quick=quick)
     folder = out or free_folder(RUNS / f"{experiment.stem}-tuned", resume)
     options: dict[str, Any] = {"trials": trials, "most": most, "out": folder, "jobs": jobs, "resume": resume}
     options |= {"cells": cells or usual_folder(), "executor": cluster}
@@ -100,6 +101,7 @@ def sensitivity(
         int | None, typer.Option("--samples", metavar="N", help="Trajectories (morris, 16) or samples (sobol, 64).")
     ] = None,
     settings: SetKeys = [],  # noqa: B006 -- as above
+    quick: Quick = False,
     out: Out = None,
     jobs: Jobs = ALL_PROCESSORS,
     resume: Resume = False,
@@ -116,7 +118,7 @@ def sensitivity(
     from slabdes.study.cells import usual_folder
     from slabdes.tuning import sensitivity as study
 
-    loaded = load_experiment(experiment, settings)
+    loaded = load_experiment(experiment, settings, quick=quick)
     folder = out or free_folder(RUNS / f"{experiment.stem}-sensitivity", resume)
     options: dict[str, Any] = {"method": method, "samples": samples, "out": folder, "jobs": jobs, "resume": resume}
     options |= {"cells": cells or usual_folder(), "executor": cluster}

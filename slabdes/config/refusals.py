@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, time
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -22,11 +23,11 @@ def validate(raw: Mapping[str, Any], where: str) -> Experiment:
         return Experiment.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _first_error(first, where) from None
+        raise _first_error(first, where, raw) from None
 
 
-def _first_error(first: Any, where: str) -> InputError:
-    key = ".".join(str(part) for part in _written(first["loc"]))
+def _first_error(first: Any, where: str, raw: Mapping[str, Any]) -> InputError:
+    key = ".".join(_named(_written(first["loc"]), raw))
     place = f"{where}: {key}" if key else where
     context = first.get("ctx", {})
     match first["type"]:
@@ -67,7 +68,9 @@ def _first_error(first: Any, where: str) -> InputError:
             return InputError(place, f"{_shown(first['input'])} is not allowed", allowed=allowed)
 
 
-_CLOSE = 0.8
+_TYPED: Final = re.compile(r"[A-Za-z][\w-]{0,40}")
+"""Names that can stand in a key."""
+_CLOSE: Final = 0.8
 """How near a key of another table must be to be named (assumed)."""
 
 
@@ -84,6 +87,17 @@ def _of_kinds(word: str) -> str:
     """Which kinds of workload have a key that the one at hand has not."""
     kinds = [f'"{kind}"' for kind, model in WORKLOADS.items() if word in model.model_fields]
     return f" (workload.kind = {' or '.join(kinds)} has it)" if kinds else ""
+
+
+def _named(location: tuple[Any, ...], raw: Mapping[str, Any]) -> list[str]:
+    """The same with a cache's name in place of its number, where it has one that can be typed."""
+    parts = [str(part) for part in location]
+    match location:
+        case ("cache", int(number), *rest) if rest[:1] != ["name"]:
+            name = raw["cache"][number].get("name")
+            if isinstance(name, str) and _TYPED.fullmatch(name):
+                parts[1] = name
+    return parts
 
 
 def _written(location: tuple[Any, ...]) -> tuple[Any, ...]:

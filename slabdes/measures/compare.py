@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
-from slabdes.measures.estimates import apart
+from slabdes.measures.estimates import Row, apart
 from slabdes.measures.names import MEASURES, asked_of, few_of, measured, resolution_of
+from slabdes.measures.percentiles import Placed, placed
+from slabdes.measures.steady import steady
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
@@ -53,7 +55,8 @@ class Pair:
 
     `few` are the percentiles that the samples of either side do not tell, with what is said instead; `lost` has the time lost
     to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on;
-    `thinking` is the share of the CPUs' time that they spend between operations.
+    `thinking` is the share of the CPUs' time that they spend between operations, `placed` which
+    paths each percentile lies among, `steady` what was cut as warm-up, None where that was not looked for.
     """
 
     label: Label
@@ -63,6 +66,8 @@ class Pair:
     lost: tuple[Mapping[tuple[Any, ...], float], Mapping[tuple[Any, ...], float]]
     spent: tuple[Accounts, Accounts]
     thinking: tuple[float, float]
+    placed: tuple[Mapping[str, Placed], Mapping[str, Placed]] = ({}, {})
+    steady: tuple[Row | None, Row | None] = (None, None)
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -123,6 +128,8 @@ class _Side:
     lost: dict[tuple[Any, ...], float]
     spent: Accounts
     thinking: float
+    placed: Mapping[str, Placed]
+    steady: Row | None
 
 
 def compare(
@@ -250,7 +257,7 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
-    spent = accounts(some)
+    spent, places, settled = accounts(some), placed(some), {row["point"]: row for row in steady(some)}
     thinking = dict(metrics.where_time_went(some).select("point", "think").iter_rows())
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
@@ -259,7 +266,8 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
         place = tuple(label.values())
         runs = {replication: alone[number] for number, (owner, replication) in enumerate(whose) if owner == point}
         each = {name: {number: one[name] for number, one in runs.items() if name in one} for name in pooled[point]}
-        result[place] = _Side(point, label, pooled[point], each, lost[point], spent[point], thinking[point])
+        told = spent[point], thinking[point], places[point], settled.get(point)
+        result[place] = _Side(point, label, pooled[point], each, lost[point], *told)
     return result
 
 
@@ -282,7 +290,8 @@ def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: f
     rows = tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
     few = few_of(before.pooled, after.pooled)
     sides = (before.lost, after.lost), (before.spent, after.spent), (before.thinking, after.thinking)
-    return Pair(label, (before.point, after.point), rows, few, *sides)
+    more = (before.placed, after.placed), (before.steady, after.steady)
+    return Pair(label, (before.point, after.point), rows, few, *sides, *more)
 
 
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:

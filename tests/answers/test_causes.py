@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from slabdes.answers.causes import bunched, opposed, why
+from slabdes.answers.causes import bunched, edges, opposed, why
 from slabdes.measures.causes import Account, Accounts
-from slabdes.measures.compare import Compared
+from slabdes.measures.compare import Compared, Pair
 from slabdes.measures.estimates import Row
+from slabdes.measures.percentiles import Placed
 from slabdes.results.frames import SPENT_PARTS
 from slabdes.stats.intervals import Interval
 
@@ -57,31 +58,66 @@ def test_a_mean_that_moves_as_waiting_does_is_not_told() -> None:
     assert not opposed("free", split(line=10), split(line=20), -0.1)
 
 
-def told_why(measure: str, change: float) -> str:
-    """Of allocations whose work takes 10 ns more, and which wait 200 ns more to be begun."""
+def pair(work: tuple[float, float], late: tuple[float, float], placed: tuple[Placed, Placed] | None = None) -> Pair:
+    """Of allocations whose work takes so long on each side, and which wait so long to be begun."""
 
     def side(work: float, late: float) -> Accounts:
         parts = {part: 4 * work * (part == "work") for part in SPENT_PARTS}
         return {"alloc": Account(4, parts, {"alloc hit": 4 * work}, late)}
 
+    spent = side(work[0], late[0]), side(work[1], late[1])
+    places = ({}, {}) if placed is None else ({"alloc_p99_ns": placed[0]}, {"alloc_p99_ns": placed[1]})
+    return Pair({}, (0, 1), (), {}, ({}, {}), spent, (0.5, 0.5), places)
+
+
+def told_why(measure: str, change: float, placed: tuple[Placed, Placed] | None = None) -> list[str]:
+    """Of allocations whose work takes 10 ns more, and which wait 200 ns more to be begun."""
     some = Interval(1.0, None, 3, 0.95)
     row = Compared({}, measure, some, some, some, Interval(change, 0.1, 3, 0.95))
-    return " ".join(why((side(20, 100), side(30, 300)), row))
+    return list(why(pair((20, 30), (100, 300), placed), row))
 
 
 def test_a_response_time_is_explained_by_its_own_parts_waiting_to_be_begun_first() -> None:
-    assert told_why("alloc-response_p99_ns", 900.0) == (
+    assert told_why("alloc-response_mean_ns", 900.0) == [
         "Why: an allocation takes 210 ns more on average from its arrival on (120 ns, then 330 ns); 200 ns more is waiting to be "
         "begun and 10.0 ns more is the paths' own work."
+    ]
+    assert told_why("alloc_mean_ns", 50.0)[0].startswith(
+        "Why: an allocation takes 10.0 ns more on average (20.0 ns, then 30.0 ns)"
     )
-    assert told_why("alloc_p99_ns", 50.0).startswith("Why: an allocation takes 10.0 ns more on average (20.0 ns, then 30.0 ns); ")
 
 
-@pytest.mark.parametrize(("measure", "change"), [("alloc_p99_ns", -50.0), ("alloc_p50_ns", -1.0), ("operations_per_s", 1e6)])
+HIT = Placed({"hit": 1.0}, {"hit": 0.999, "shared": 0.001}, 12.0, 13.0)
+BOTH = Placed({"shared": 0.6, "hit": 0.4}, {"hit": 0.99, "shared": 0.01}, 12.0, 190.0)
+
+
+def test_a_percentile_is_explained_by_the_paths_around_it_and_how_many_take_them_and_then_by_the_mean() -> None:
+    first, second = told_why("alloc_p99_ns", -50.0, (BOTH, HIT))
+    assert first == (
+        "Why: around alloc p99 operations take shared (60.0 %) and hit (40.0 %), then hit; of all, shared 1.0 %, then 0.1 % and "
+        "hit 99.0 %, then 99.9 %."
+    )
+    assert second == "The mean goes the other way: an allocation takes 10.0 ns more (20.0 ns, then 30.0 ns)."
+    assert told_why("alloc_p99_ns", 50.0, (HIT, HIT))[:1] == [
+        "Why: around alloc p99 operations take the path hit on both sides, as do 99.9 %, then 99.9 %, of all."
+    ]
+    assert told_why("alloc_p99_ns", 50.0, (HIT, BOTH))[1].startswith(
+        "On average an allocation takes 10.0 ns more (20.0 ns, then "
+    )
+
+
+def test_a_percentile_between_two_paths_is_told_to_stand_on_an_edge() -> None:
+    told = list(edges(pair((20, 30), (0, 0), (BOTH, HIT)), ["alloc_p99_ns", "operations_per_s"], ("A", "B")))
+    assert told == [
+        "alloc p99 of A stands on an edge, so that a little moves it far: were 10.0 % more or fewer operations slow, it would be "
+        "190 ns or 12.0 ns."
+    ]
+
+
+@pytest.mark.parametrize(("measure", "change"), [("alloc_mean_ns", -50.0), ("operations_per_s", 1e6)])
 def test_what_moves_against_the_mean_is_not_explained_by_it(measure: str, change: float) -> None:
-    told = told_why(measure, change)
-    assert told.startswith("The mean does not tell why, it goes the other way: ") and "more on average" in told
-    assert "Why" not in told
+    (told,) = told_why(measure, change)
+    assert told.startswith("The mean goes the other way: ") and "more on average" in told
 
 
 @pytest.mark.parametrize("measure", ["reap_mean_ns", "wait_p99_ns", "off_mean_ns"])

@@ -49,6 +49,14 @@ def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) 
     assert row["low"] <= row["difference"] <= row["high"] < 0
 
 
+def test_the_small_size_of_a_file_is_compared_with_quick(slabdes: Slabdes) -> None:
+    Path("q.toml").write_text(f'{TOML}\n[quick]\n"workload.operations" = 7\n', encoding="utf-8")
+    told = json.loads(slabdes("compare", "q.toml", *SIDES, "--quick", "--most", "5", "--out", "small", "--json").out)
+    assert told["outcome"] in ("open", "alike")
+    run = json.loads(Path("small/manifest.json").read_text(encoding="utf-8"))
+    assert run["experiment"]["workload"]["operations"] == 7
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -59,11 +67,13 @@ def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) 
             "--by: 'often'; allowed: a share, such as 5% or 0.05",
         ),
         (("e.toml", *SIDES, "--by", "-1%"), "--by: '-1%'"),
+        (("e.toml", *SIDES, "--quick"), "e.toml: quick: the file has no such table"),
+        (("runs/x", "--quick"), "--quick: beside a run"),
         (("e.toml", *SIDES, "--decide", "alloc.p98"), "no measure (did you mean alloc.p99?)"),
         (("e.toml", "runs/x", *SIDES), "a second run beside an experiment"),
         (("e.toml", *SIDES, "--where", "limit=4"), "--where beside an experiment"),
         (("runs/x", "--by", "limit", "--set", "seed=2"), "--set: beside a run"),
-        (("e.toml", "--set", "cache.a.limit=4", "--vs", "cache.a.limit=0"), "cache.0.limit"),
+        (("e.toml", "--set", "cache.a.limit=4", "--vs", "cache.a.limit=0"), "cache.a.limit: 0 is out of range"),
         (("e.toml", "--vs", "cache.b.limit=4"), "'b' is not in the list"),
     ],
 )

@@ -27,8 +27,7 @@ def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here to find processes in")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_address_works_and_a_signal_ends_server_and_workers(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_address_works_and_ctrl_c_ends_server_and_workers(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
     command = [sys.executable, "-m", "slabdes", "explore", "small.toml", "--jobs", "2"]
     # Nothing is compiled: the reference runs, in workers all the same.
@@ -44,9 +43,9 @@ def test_the_address_works_and_a_signal_ends_server_and_workers(tmp_path: Path, 
                 assert b"<h1>small</h1>" in answer.read()
             assert len(session(served.pid)) > 2
         finally:
-            served.send_signal(number)
+            served.send_signal(signal.SIGINT)
         _out, err = served.communicate()
-        assert served.returncode == 128 + number
+        assert served.returncode == 128 + signal.SIGINT
         assert err.splitlines()[-1].startswith("slabdes: ")
         assert "Traceback" not in err
         assert within(lambda: session(served.pid) == [])

@@ -79,7 +79,7 @@ def test_what_is_no_knob_is_refused_in_a_line_that_says_what_is(said: str, line:
         ([], {}, "tune: no knob is free; allowed: --over KEY=LOW..HIGH"),
         (["cache.0.limt=8..480"], {}, "unknown key (did you mean limit?)"),
         (["cache.b.limit=8..480"], {}, "'b' is not in the list"),
-        (["cache.0.limit=0..480"], {}, "cache.0.limit: 0 is out of range; allowed: 1 to 1048576"),
+        (["cache.0.limit=0..480"], {}, "limit: 0 is out of range; allowed: 1 to 1048576"),
         (["cache.0.limit=8..480"], {}, "batchcount 60 is greater than limit 8"),
         (["lock.discipline=tas,mutex"], {}, "'mutex' is not one of them"),
         (["machine.cpus=1.5..4"], {}, "1.5 is not allowed; allowed: a whole number"),

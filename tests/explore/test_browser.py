@@ -47,6 +47,15 @@ class Seen:
         self.page.wait_for_selector(DONE, state="attached")
         return str(self.page.locator("html").get_attribute("data-done"))
 
+    def set(self, label: str, text: str) -> None:
+        """Set a control, and do not wait."""
+        self.page.evaluate("delete document.documentElement.dataset.done")
+        control = self.control(label)
+        if control.evaluate("(one) => one.tagName") == "SELECT":
+            control.select_option(text)
+        else:
+            control.fill(text)
+
     def control(self, label: str) -> Any:
         """The control of that name that is seen: others are of other workloads."""
         return self.page.get_by_label(label, exact=True).locator("visible=true")
@@ -54,12 +63,7 @@ class Seen:
     def moved(self, label: str, text: str) -> str:
         """The digest after a control was set."""
         before = self.settled()
-        self.page.evaluate("delete document.documentElement.dataset.done")
-        control = self.control(label)
-        if control.evaluate("(one) => one.tagName") == "SELECT":
-            control.select_option(text)
-        else:
-            control.fill(text)
+        self.set(label, text)
         after = self.settled()
         assert after != before, label
         return after
@@ -115,13 +119,12 @@ def test_every_control_changes_what_is_run_and_the_address_holds_it(seen: Seen) 
         "shared, exactly": "0", "objects, exactly": "140", "rounds, exactly": "2", "think time, exactly": "50",
         "replications, exactly": "2",
     }  # fmt: skip
-    same = {"placement", "lock"}  # on one node, and where nobody waits long enough
+    before = seen.settled()
     for label, text in values.items():
-        if label in same:
-            seen.control(label).select_option(text)
-            seen.settled()
-        else:
-            seen.moved(label, text)
+        seen.set(label, text)
+    assert seen.settled() != before
+    told = seen.page.locator("#command").inner_text()
+    assert all(f"--set {key}=" in told for key in seen.setting())
     assert sorted(one for (one,) in seen.setting().values()) == sorted(values.values())
     shown = [one.evaluate("(one) => one.id || one.getAttribute('aria-label')") for one in
              seen.page.locator(".control:not([hidden]) :is(select, [type=number])").all()]  # fmt: skip

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", Discipline)
 def test_every_discipline_is_where_users_and_developers_look(name: str) -> None:
-    assert re.search(rf"^discipline = .*\b{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(rf"^discipline = .*\b{name}\b", (ROOT / "slabdes/GUIDE.md").read_text(encoding="utf-8"), re.MULTILINE)
     locks = (ROOT / "slabdes/DESIGN.md").read_text(encoding="utf-8").partition("### Locks\n")[2].partition("\n### ")[0]
     assert f"`{name}`" in locks
     assert name in words()

@@ -40,7 +40,7 @@ def larger() -> slabdes.Decided:
 
 
 def sentences(decided: slabdes.Decided) -> list[str]:
-    return decision_answer(decided.compared, decided.outcomes, decided.looks, decided.run.frames)
+    return decision_answer(decided.compared, decided.outcomes, decided.looks)
 
 
 def test_a_large_difference_is_decided_at_the_first_look_and_told_with_its_interval_and_cause(larger: slabdes.Decided) -> None:
@@ -179,7 +179,7 @@ def test_every_part_of_a_time_has_its_words() -> None:
     often = BASE | {"interrupts": {"mean_ns": 2000.0}}
     decided = slabdes.decide(often, {"interrupts.work_ns": 100.0}, {"interrupts.work_ns": 5000.0}, "operations/s", most=5)
     assert decided.outcome is Outcome.LOWER
-    told = decision_answer(decided.compared, decided.outcomes, decided.looks, decided.run.frames)
+    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     assert "more is interrupts taken meanwhile" in " ".join(told)
     assert set(SPENT_PARTS) <= set(PART_WORDS)
 

@@ -46,10 +46,11 @@ def test_a_knob_that_matters_is_told_from_one_that_does_not_and_both_from_chance
     assert think.own < 0 < think.total.value
     assert told.chance.key == CHANCE
     assert 0 < told.chance.total.value < think.total.value
-    which, others, how, not_told = sensitivity_answer(told)
+    which, others, how, *settled, not_told = sensitivity_answer(told)
     assert which.startswith("think_ns matters most to operations/s: over its range it moves it by ")
     assert others == "Not told from chance: limit."
     assert "Morris' elementary effects, 6 trajectories" in how and "95.0 % intervals" in how
+    assert settled[0].startswith("Warm-up, by MSER, is in no figure: ") and " of a run at the settings" in settled[0]
     assert not_told.startswith("Not to be concluded: anything beyond these ranges")
 
 

@@ -66,11 +66,12 @@ def found(folder: Path) -> Tuned:
 def test_a_better_setting_is_found_and_told_with_intervals_memory_and_what_not_to_conclude(found: Tuned) -> None:
     assert found.better
     assert found.settings[BATCH] <= found.settings[LIMIT]
-    which, held, *_cheaper, known, not_told = tuning_answer(found)
+    which, held, *_cheaper, known, cut, unsettled, not_told = tuning_answer(found)
     assert which.startswith(f"limit {found.settings[LIMIT]}, batchcount {found.settings[BATCH]} is the best of 6 settings tried")
     assert "against" in which and "as written (limit 2, batchcount 1)" in which and "(between -" in which
     assert held.startswith("It holds ") and "more than as written" in held
     assert f"The search took {found.runs} runs" in known
+    assert cut.startswith("Warm-up, by MSER, is in no figure: ") and unsettled.startswith("No steady state is seen in some")
     assert not_told.startswith("Not to be concluded: that no other setting is better (6 of 1,770 were tried)")
 
 
