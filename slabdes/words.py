@@ -36,7 +36,9 @@ MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() 
 NAMES: Final = (*_SHORT, *(f"{who}.{time}" for who, times in _WHOSE.items() for time in times))
 """As users have them."""
 _OF_OPERATIONS: Final = ", ".join((*OPERATIONS, f"these with {RESPONSE}", *INTERRUPTS, *UPKEEP))
-ALLOWED: Final = f"{', '.join(_SHORT)}, or one of {_OF_OPERATIONS} with .{', .'.join(TIMES)} (of {UPKEEP[0]} to {UPKEEP[-1]} .held, .lost, too)"
+ALLOWED: Final = (
+    f"{', '.join(_SHORT)}, or one of {_OF_OPERATIONS} with .{', .'.join(TIMES)} (of {UPKEEP[0]} to {UPKEEP[-1]} .held, .lost, too)"
+)
 """The same in a line."""
 
 

@@ -119,6 +119,7 @@
   function soon() {
     const now = performance.now();
     if (timer === null) waiting = now;
+    delete root.dataset.done;
     clearTimeout(timer);
     timer = setTimeout(ask, Math.max(0, Math.min(WAIT, waiting + LONGEST - now)));
   }
@@ -159,7 +160,7 @@
       mine.close();
       for (const figure of document.querySelectorAll("figure.old")) figure.remove();
       one("digest").textContent = "Digest of what was run: " + event.digest;
-      root.dataset.done = event.digest;
+      if (timer === null) root.dataset.done = event.digest;
     });
     mine.onerror = function () {
       if (mine !== stream) return;

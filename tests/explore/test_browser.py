@@ -124,7 +124,7 @@ def test_every_control_changes_what_is_run_and_the_address_holds_it(seen: Seen) 
         seen.set(label, text)
     assert seen.settled() != before
     told = seen.page.locator("#command").inner_text()
-    assert all(f"--set {key}=" in told for key in seen.setting())
+    assert all(f"{key}=" in told for key in seen.setting())
     assert sorted(one for (one,) in seen.setting().values()) == sorted(values.values())
     shown = [one.evaluate("(one) => one.id || one.getAttribute('aria-label')") for one in
              seen.page.locator(".control:not([hidden]) :is(select, [type=number])").all()]  # fmt: skip
