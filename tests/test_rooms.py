@@ -79,6 +79,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
+    "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
     # How what users hold shows itself in notebooks.
     "display": frozenset(),
     "runs": frozenset({"answers", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}),
@@ -109,6 +110,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.spools",
             "study.tune",
             "explain",
+            "explore",
             "timeline",
             "tuning",
             "conformance",
@@ -134,6 +136,8 @@ ONLY_IN = {
     "simpy": "engine.reference",
     "optuna": "study.proposals",
     "SALib": "study.sensitivity",
+    "starlette": "explore",
+    "uvicorn": "explore",
 }
 """Libraries that have one user."""
 PLAIN = ("allocator", "allocator.slub", "errors", "lowering", "printable", "units")

@@ -30,7 +30,7 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     tables = {key: value for key, value in known.items() if _is_table(value) or _is_tables(value)}
     for key, value in known.items():
         if key not in tables:
-            yield f"{_key(key)} = {_value(value)}"
+            yield f"{_key(key)} = {toml_value(value)}"
     for key, value in tables.items():
         name = (*path, _key(key))
         for one in [value] if _is_table(value) else value:
@@ -47,20 +47,21 @@ def _is_tables(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_table, value))
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value in one line; a table as an inline one."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return f'"{"".join(map(_escaped, value))}"'
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items() if one is not None)}}}"
+        return f"{{{', '.join(f'{_key(key)} = {toml_value(one)}' for key, one in value.items() if one is not None)}}}"
     return repr(value)
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _value(key)
+    return key if _BARE.fullmatch(key) else toml_value(key)
 
 
 def _escaped(letter: str) -> str:

@@ -22,6 +22,7 @@ from slabdes.charts.traffic import traffic
 from slabdes.charts.upkeep import upkeep
 from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
+from slabdes.results.frames import Frames
 from slabdes.results.metrics import spread
 from slabdes.results.run import Run
 
@@ -32,10 +33,10 @@ MOST_PAIRS: Final = 12
 """Pairs of points whose curves are on the page of two runs (assumed: a megabyte)."""
 
 
-def charts_of(run: Run, folder: Path, point: int) -> Iterator[tuple[Chart, Drawing]]:
+def charts_of(run: Run, folder: Path | None, point: int) -> Iterator[tuple[Chart, Drawing]]:
     """Every chart of a run that has anything to draw, with its drawing.
 
-    `folder` is where the run lies, with its log; `point` is the one of which a log is looked at.
+    `folder` is where the run lies, with its log, if it does anywhere; `point` is the one of which a log is looked at.
     """
     yield from _drawn(_made(run, folder, point))
 
@@ -52,6 +53,21 @@ def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tu
     yield from _drawn([overlay(parts), ratios(compared, settings)])
 
 
+def tails_of(frames: Frames) -> Iterator[tuple[Chart, Drawing]]:
+    """The curves of a run, by path."""
+    yield from _drawn([latency(frames)])
+
+
+def tails_of_both(sides: tuple[str, str], first: Frames, second: Frames) -> Iterator[tuple[Chart, Drawing]]:
+    """The curves of two runs of one point each."""
+    yield from _drawn([overlay([("", name, frames) for name, frames in zip(sides, (first, second), strict=True)])])
+
+
+def ratios_of(compared: Comparison) -> Iterator[tuple[Chart, Drawing]]:
+    """How many times as long percentiles are, of two runs of one point each."""
+    yield from _drawn([ratios(compared, [pair_name(compared, pair) for pair in compared.pairs])])
+
+
 def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
     from slabdes.pages.drawings import DRAWINGS
 
@@ -60,7 +76,7 @@ def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
             yield chart, DRAWINGS[chart.name](chart)
 
 
-def _made(run: Run, folder: Path, point: int) -> Iterator[Chart]:
+def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
     frames = run.frames
     several = frames.points.height > 1
     if several and frames.points["cpus"].n_unique() > 1:
@@ -77,7 +93,7 @@ def _made(run: Run, folder: Path, point: int) -> Iterator[Chart]:
     yield time_shares(frames)
     yield waits(frames)
     yield nodes(frames)
-    if log := log_of(frames, folder, point):
+    if folder is not None and (log := log_of(frames, folder, point)):
         yield from all_of(log)
         yield from _machine(run, log, point)
     yield memory(frames)

@@ -149,8 +149,8 @@ def _curves(
     if column == "path":
         tip.insert(1, "meaning:N")
     places = rows.mark_point(size=90, opacity=0, filled=True, clip=True).encode(x, y, tooltip=tip)
-    layers: list[Any] = [band, *_rule(y_scale), line, places.add_params(zoomable())]
     repeated = chart.frame["low"].is_not_null().any()
+    layers: list[Any] = [*([band] if repeated else []), *_rule(y_scale), line, places.add_params(zoomable())]
     return drawing(alt.layer(*layers), [*choices, PERCENTILE], [BANDS] if repeated else [], {"x": "time", "y": "at_least"})
 
 

@@ -96,7 +96,8 @@ def drawing(
     """A finished drawing: `chart` with a parameter a control; `zoom` has the fields along x and y that may be zoomed."""
     params = [alt.param(name=one.param, value=one.value) for one in choices]
     params += [alt.param(name=name, value=True) for name, _label in toggles]
-    spec = chart.add_params(*params).properties(width="container", height=height).to_dict()
+    # Parts are looked at when they are made; the whole once more takes as long as making it.
+    spec = chart.add_params(*params).properties(width="container", height=height).to_dict(validate=False)
     signals = {axis: f"{_ZOOM}_{name}" for axis, name in (zoom or {}).items()}
     # A control that leaves nothing to choose is none.
     shown = tuple(one for one in choices if len(one.options) > 1)

@@ -6,13 +6,10 @@ It asks nobody for anything: Vega's script, the style and all data are in it. Le
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
@@ -24,14 +21,12 @@ from slabdes.config.written import toml_text
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import compare
 from slabdes.pages.charts import charts_of, charts_of_both
-from slabdes.pages.script import check_installed, vega_script
+from slabdes.pages.html import drawn, figure_of, rendered, settings
+from slabdes.pages.script import check_installed
 from slabdes.results.run import Run
 
 if TYPE_CHECKING:
     from slabdes.pages.drawing import Drawing
-
-MOST_ROWS: Final = 500
-"""Of a chart's frame, shown as a table (assumed: what is read)."""
 
 
 @dataclass(frozen=True)
@@ -114,55 +109,7 @@ def source(run: Run, title: str = "", file: str = "experiment.toml") -> Source:
 
 def page(*, charts: Iterable[tuple[Chart, Drawing]], **told: Any) -> str:
     """The HTML of a page; whatever text it is told is escaped. Each chart comes with its drawing."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    from slabdes import __version__
-    from slabdes.pages.drawing import CONFIG
-
     pairs = list(charts)
-    css, script = _own("page.css"), _own("page.js")
-    vega = vega_script().replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    environment = Environment(autoescape=True, trim_blocks=True)
-    return environment.from_string(_own("page.html")).render(
-        **told,
-        charts=[vars(drawing) | {"name": chart.name, "title": chart.title, "reading": chart.reading} for chart, drawing in pairs],
-        data=_data(pairs) | {"config": dict(CONFIG), "most_rows": MOST_ROWS},
-        left_out=LEFT_OUT,
-        policy=_policy((css,), (vega, script)),
-        version=__version__,
-        css=Markup(css),
-        vega=Markup(vega),
-        script=Markup(script),
-    )
-
-
-def _data(pairs: Iterable[tuple[Chart, Drawing]]) -> dict[str, Any]:
-    from slabdes.pages.table import columns
-
-    told = {
-        chart.name: {
-            "title": chart.title,
-            "spec": drawing.spec,
-            "params": drawing.params,
-            "zooms": drawing.zooms,
-            "table": columns(chart.frame),
-        }
-        for chart, drawing in pairs
-    }
-    return {"charts": told}
-
-
-def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
-    """A content security policy: nothing but these, and nothing from anywhere."""
-    allowed = {"script-src": scripts, "style-src": styles}
-    told = [f"{name} {' '.join(map(_hash, texts))}" for name, texts in allowed.items()]
-    return "; ".join(["default-src 'none'", *told, "base-uri 'none'", "form-action 'none'"])
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _own(name: str) -> str:
-    return files("slabdes.pages").joinpath(name).read_text(encoding="utf-8")
+    data = {"charts": {chart.name: drawn(chart, drawing) for chart, drawing in pairs}, **settings()}
+    figures = [figure_of(*pair) for pair in pairs]
+    return rendered("page.html", ["page.css"], "page.js", **told, charts=figures, data=data, left_out=LEFT_OUT)

@@ -23,11 +23,15 @@ _BEGINS: Final = "/* SPDX-License-Identifier: BSD-3-Clause AND ISC AND MIT -- Ve
 
 def check_installed() -> None:
     """Raise InputError unless all that a page is made with is there."""
+    if missing := lacking():
+        raise InputError("report", f"{', '.join(missing)} not installed", allowed='pip install "slabdes[report]"')
+
+
+def lacking() -> list[str]:
+    """What a page is made with and is not installed."""
     from importlib.util import find_spec
 
-    lacking = [name for name in NEEDED if find_spec(name) is None]
-    if lacking:
-        raise InputError("report", f"{', '.join(lacking)} not installed", allowed='pip install "slabdes[report]"')
+    return [name for name in NEEDED if find_spec(name) is None]
 
 
 def vega_script() -> str:

@@ -14,14 +14,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "results"))
 from commands import Slabdes, runner, said_in_one_line
 from example import example_frames, example_manifest
 
-from slabdes.pages import report
+from slabdes.pages import html
 from slabdes.results.run import Run
 
 
 @pytest.fixture
 def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Slabdes:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "vega_script", lambda: "var vegaEmbed;")
+    monkeypatch.setattr(html, "vega_script", lambda: "var vegaEmbed;")
     frames = example_frames((2,))
     Run(example_manifest(frames), frames).save(tmp_path / "one")
     return runner(monkeypatch, capsys)

@@ -18,7 +18,7 @@ from example import example_frames, example_manifest
 from slabdes.answers.answer import answer
 from slabdes.answers.tables import view_of
 from slabdes.errors import InputError
-from slabdes.pages import report, script
+from slabdes.pages import html, script
 from slabdes.pages.report import run_page
 from slabdes.results.run import Run
 
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 @pytest.fixture(autouse=True)
 def short_script(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vega's own script takes seconds to be made, and is looked at in a browser."""
-    monkeypatch.setattr(report, "vega_script", lambda: "var vegaEmbed;")
+    monkeypatch.setattr(html, "vega_script", lambda: "var vegaEmbed;")
 
 
 def page_of(run: Run) -> Page:
@@ -109,7 +109,7 @@ def test_whatever_input_is_called_is_text_on_the_page() -> None:
     assert "alert(1)" in page.text
     assert "{{ 7 * 7 }}" in page.text
     assert {tag for tag, _attrs in page.tags} <= {tag for tag, _attrs in plain.tags} | {"strong"}
-    assert len(page.raw["script"]) == len(plain.raw["script"]) == 3
+    assert len(page.raw["script"]) == len(plain.raw["script"]) == 4
     assert "<" not in page.raw["script"][0]
     assert any("alert(1)" in word for chart in json.loads(page.raw["script"][0])["charts"].values() for word in words(chart))
 

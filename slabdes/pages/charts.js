@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Draws charts with Vega, its expressions interpreted (nothing is made from text), and ties controls to them.
+// A control of the same name in several charts is one: it changes all of them. Text from data only ever becomes text nodes.
+// `slabdesCharts(told)`: `told` has Vega's `config` and `most_rows` of a table; it gives `draw(figure, chart)` and the `views`.
+window.slabdesCharts = function (told) {
+  "use strict";
+  const views = new Map();
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  document.body.appendChild(tip);
+
+  function rowsOf(table) {
+    const names = Object.keys(table.columns);
+    const columns = names.map(function (name) {
+      const column = table.columns[name];
+      return column.words ? column.codes.map((code) => (code < 0 ? null : column.words[code])) : column.values;
+    });
+    return Array.from({ length: table.rows }, (_, at) => Object.fromEntries(names.map((name, which) => [name, columns[which][at]])));
+  }
+
+  function showTip(_handler, event, _item, value) {
+    tip.replaceChildren();
+    if (value === null || value === undefined || value === "") {
+      tip.hidden = true;
+      return;
+    }
+    const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
+    for (const [name, text] of lines) {
+      const line = document.createElement("div");
+      line.textContent = name ? name + ": " + text : String(text);
+      tip.appendChild(line);
+    }
+    tip.hidden = false;
+    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = Math.max(0, Math.min(event.pageX + 14, window.scrollX + room)) + "px";
+    tip.style.top = event.pageY + 14 + "px";
+  }
+
+  function fillTable(figure, rows) {
+    const place = figure.querySelector("details.rows > div");
+    place.replaceChildren();
+    const table = document.createElement("table");
+    const names = Object.keys(rows[0] || {});
+    const head = table.createTHead().insertRow();
+    for (const name of names) {
+      const cell = document.createElement("th");
+      cell.scope = "col";
+      cell.textContent = name;
+      head.appendChild(cell);
+    }
+    const body = table.createTBody();
+    for (const row of rows.slice(0, told.most_rows)) {
+      const line = body.insertRow();
+      for (const name of names) line.insertCell().textContent = row[name] === null ? "" : String(row[name]);
+    }
+    place.appendChild(table);
+    if (rows.length > told.most_rows) {
+      const rest = document.createElement("p");
+      rest.textContent = told.most_rows + " of " + rows.length + " rows.";
+      place.appendChild(rest);
+    }
+  }
+
+  function setParam(name, value) {
+    for (const drawn of views.values()) {
+      if (drawn.params.has(name)) drawn.view.signal(name, value).runAsync();
+    }
+    for (const control of document.querySelectorAll("[data-param]")) {
+      if (control.dataset.param !== name) continue;
+      if (control.type === "checkbox") control.checked = value;
+      else if (Array.from(control.options).some((option) => option.value === value)) control.value = value;
+    }
+  }
+
+  function zoom(drawn, factor) {
+    for (const axis of ["x", "y"]) {
+      const field = drawn.zooms[axis];
+      if (!field) continue;
+      if (!factor) {
+        drawn.view.signal(field, null);
+        continue;
+      }
+      const scale = drawn.view.scale(axis);
+      const ends = scale.range();
+      const middle = (ends[0] + ends[1]) / 2;
+      const half = ((ends[1] - ends[0]) / 2) * factor;
+      drawn.view.signal(field, [scale.invert(middle - half), scale.invert(middle + half)]);
+    }
+    drawn.view.runAsync();
+  }
+
+  // What its controls say now, into the drawing's parameters: a chart that is drawn again stays as its reader has set it.
+  function asChosen(figure, spec) {
+    const chosen = new Map();
+    for (const control of figure.querySelectorAll("[data-param]")) {
+      chosen.set(control.dataset.param, control.type === "checkbox" ? control.checked : control.value);
+    }
+    const params = (spec.params || []).map((param) =>
+      chosen.has(param.name) ? Object.assign({}, param, { value: chosen.get(param.name) }) : param);
+    return Object.assign({}, spec, { params: params });
+  }
+
+  function tie(figure) {
+    const name = figure.dataset.chart;
+    const rows = figure.querySelector("details.rows");
+    rows.addEventListener("toggle", () => rows.open && fillTable(figure, views.get(name).rows));
+    for (const control of figure.querySelectorAll("[data-param]")) {
+      control.addEventListener("change", () =>
+        setParam(control.dataset.param, control.type === "checkbox" ? control.checked : control.value));
+    }
+    for (const button of figure.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => zoom(views.get(name), Number(button.dataset.zoom)));
+    }
+    figure.dataset.tied = "";
+  }
+
+  // Draws a chart into its figure; one that is there already is replaced once the new one is ready.
+  async function draw(figure, chart) {
+    const name = figure.dataset.chart;
+    const rows = rowsOf(chart.table);
+    const spec = asChosen(figure, Object.assign({}, chart.spec, { datasets: Object.assign({ [name]: rows }, chart.spec.datasets) }));
+    const before = figure.querySelector(".drawing");
+    const place = before.firstChild ? before.cloneNode(false) : before;
+    if (place !== before) {
+      place.classList.add("coming");
+      before.before(place);
+    }
+    const result = await vegaEmbed(place, spec, {
+      mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, hover: true, tooltip: showTip, config: told.config,
+      logLevel: 1, // errors; that a control leaves nothing of a layer is none
+    });
+    const svg = place.querySelector("svg");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", chart.title + ". The figures are in the table beneath.");
+    if (place !== before) {
+      before.remove();
+      place.classList.remove("coming");
+    }
+    if (views.has(name)) views.get(name).view.finalize();
+    views.set(name, { view: result.view, params: new Set(chart.params), zooms: chart.zooms, rows: rows });
+    if (figure.dataset.tied === undefined) tie(figure);
+    if (figure.querySelector("details.rows").open) fillTable(figure, rows);
+  }
+
+  function failed(figure, error) {
+    figure.querySelector(".drawing").textContent = "This chart could not be drawn: " + error.message;
+    console.error(error);
+  }
+
+  return { draw: draw, failed: failed, views: views };
+};
