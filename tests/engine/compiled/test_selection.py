@@ -55,13 +55,13 @@ def test_slub_is_refused_where_the_compiled_engine_is_asked_for() -> None:
 
 
 def test_a_large_study_on_slub_says_why_the_reference_runs_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(engines, "COMPILED_FROM", 100)
     run = run_study(parse_experiment(RAW | {"sweep": {"allocator": ["6.12", "7.3"]}}, "test"))
     assert run.manifest.engine == "reference"
     told = "allocator 6.12, 7.3: the reference engine runs it, as the compiled one has SLAB alone"
-    assert capsys.readouterr().err.count(told) == 1
+    assert caplog.text.count(told) == 1
 
 
 def test_a_study_is_the_same_on_both_engines_and_says_which_ran() -> None:
