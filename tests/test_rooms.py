@@ -79,8 +79,13 @@ ROOMS: dict[str, frozenset[str]] = {
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
-    "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
-    "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
+    # How what users hold shows itself in notebooks.
+    "display": frozenset(),
+    "runs": frozenset({"answers", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}),
+    "machines": frozenset({"answers", "display", "machine", "plots", "results"}),
+    "api": frozenset({"config", "measures", "results", "runs", "stats", "study", "plots", "validation"}),
+    "tuning": frozenset({"answers", "api", "config", "display", "measures", "results", "study", "plots"}),
+    "stories": frozenset({"api", "config", "engine.story", "explain", "study.again", "study.spools"}),
     "cli": frozenset(
         {
             "answers",
@@ -93,6 +98,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "engine.watch",
             "measures",
             "results",
+            "runs",
             "stats",
             "study.again",
             "study.bench",
@@ -113,7 +119,7 @@ ROOMS: dict[str, frozenset[str]] = {
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
-    "__init__": frozenset({"api", "tuning", "config", "machine", "allocator", "results", "stats", "study.decide"}),
+    "__init__": frozenset({"api", "machines", "runs", "stories", "tuning", "config", "machine", "allocator", "results", "stats"}),
     "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or

@@ -148,7 +148,7 @@ def counts_sheet(view: View) -> Sheet:
     def cells(row: Row) -> Iterator[str]:
         alloc, free = (by_op.get((row["point"], op)) for op in ("alloc", "free"))
         for of in (alloc, free):
-            yield "0" if of is None else count_text(of["operations"])
+            yield "0" if of is None else count(of, "operations")
         if not slub:
             yield "0" if free is None else count(free, "remote_frees")
         for name in names:
@@ -217,9 +217,9 @@ def caches_sheet(view: View) -> Sheet:
     elsewhere = any(row["remote_frees"] for row in rows)
 
     def cells(row: Row) -> Sequence[str]:
-        times = (time(row, "alloc_mean_ns"), time(row, "free_mean_ns"), time(row, "lost_ns"), share_text(row["time_share"]))
-        remote = (count_text(row["remote_frees"]),) if elsewhere else ()
-        return row["cache"], count_text(row["allocs"]), *remote, count(row, "grows"), *times
+        times = (time(row, "alloc_mean_ns"), time(row, "free_mean_ns"), time(row, "lost_ns"), share(row, "time_share"))
+        remote = (count(row, "remote_frees"),) if elsewhere else ()
+        return row["cache"], count(row, "allocs"), *remote, count(row, "grows"), *times
 
     other = ("other node",) if elsewhere else ()
     heads = ("cache", "allocs", *other, "grows", "mean alloc", "mean free", "lost to locks", "of time")
@@ -236,8 +236,8 @@ def locks_sheet(view: View) -> Sheet:
         bounced = (
             (share(row, "busy_share"), share(row, "bounced_share"), time_text(row["max_hold_ns"])) if view.everything else ()
         )
-        lost = (share_text(row["lost_share"]),)
-        return lock_name(row), count_text(row["acquisitions"]), share(row, "contended_share"), *waits, *bounced, *lost
+        lost = (share(row, "lost_share"),)
+        return lock_name(row), count(row, "acquisitions"), share(row, "contended_share"), *waits, *bounced, *lost
 
     wide = ("busy", "bounced", "max hold") if view.everything else ()
     heads = ("lock", "taken", "contended", "mean wait", "max wait", "mean hold", *wide, "of time lost")
@@ -251,8 +251,8 @@ def waits_sheet(view: View) -> Sheet:
     rows, rest = first_rows(view, view.figures.rows("waits_for"), points)
 
     def cells(row: Row) -> Sequence[str]:
-        lost = (figure(row, "lost_ns", time_text), share_text(row["lost_share"]))
-        return lock_name(row, node=False), row["waiter"], row["holder"], count_text(row["waits"]), *lost
+        lost = (time(row, "lost_ns"), share(row, "lost_share"))
+        return lock_name(row, node=False), row["waiter"], row["holder"], count(row, "waits"), *lost
 
     heads = ("lock", "waiting in", "for one taken in", "waits", "time lost", "share")
     total = sum(row["lost_ns"] for row in view.figures.rows("waits_for") if row["point"] in points)
@@ -267,8 +267,8 @@ def interrupts_sheet(view: View) -> Sheet:
 
     def cells(row: Row) -> Sequence[str]:
         times = (time(row, name) for name in ("mean_ns", *metrics.QUANTILES))
-        lost = count_text(row["lost"]) if row["what"] == IRQ_WAIT else ""
-        return names[row["what"]], count_text(row["count"]), *times, time_text(row["max_ns"]), lost
+        lost = count(row, "lost") if row["what"] == IRQ_WAIT else ""
+        return names[row["what"]], count(row, "count"), *times, time_text(row["max_ns"]), lost
 
     heads = ("", "times", "mean", "p50", "p99", "p99.9", "max", "lost")
     return make_sheet(
@@ -283,7 +283,7 @@ def upkeep_sheet(view: View) -> Sheet:
 
     def cells(row: Row) -> Sequence[str]:
         times = (time(row, "mean_ns"), time(row, "p99_ns"), time_text(row["max_ns"]), time(row, "held_ns"), time(row, "lost_ns"))
-        return NAMES[row["upkeep"]], count_text(row["turns"]), *times, *((count_text(row["reaped"]),) if reaped else ())
+        return NAMES[row["upkeep"]], count(row, "turns"), *times, *((count(row, "reaped"),) if reaped else ())
 
     back = ("slabs back",) if reaped else ()
     heads = ("upkeep", "turns", "mean", "p99", "max", "holds locks", "others wait", *back)
@@ -297,8 +297,8 @@ def upkeep_locks_sheet(view: View) -> Sheet:
     rows, rest = first_rows(view, view.figures.rows("upkeep_locks"), points)
 
     def cells(row: Row) -> Sequence[str]:
-        holds = (time(row, "turn_ns"), count_text(row["holds"]), time_text(row["max_hold_ns"]))
-        waits = (count_text(row["waits"]), time_text(row["max_wait_ns"]), share_text(row["lost_share"]))
+        holds = (time(row, "turn_ns"), count(row, "holds"), time_text(row["max_hold_ns"]))
+        waits = (count(row, "waits"), time_text(row["max_wait_ns"]), share(row, "lost_share"))
         return NAMES[row["upkeep"]], lock_name(row), *holds, *waits
 
     heads = ("upkeep", "lock", "held a turn", "holds", "longest", "waits", "longest", "of time lost")

@@ -37,8 +37,8 @@ from slabdes.signals import hint
 from slabdes.stats.deciding import FEWEST, MOST_PRECISE
 
 if TYPE_CHECKING:
-    from slabdes.api import Run
     from slabdes.measures.loads import ByLoad
+    from slabdes.runs import Run
     from slabdes.study.spools import Spools
 
 RUNS = Path("runs")
