@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
 MEANINGS: Final = {
-    "hit": "the CPU's own array, sheaf or slab",
+    "hit": "the CPU's own stock",
     "shared": "refill from the shared array",
     "partial": "refill from partial slabs",
     "free": "refill from free slabs",

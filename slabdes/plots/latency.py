@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 _ELSEWHERE: Final = ("node-", "fallback-", "fail")
-"""Paths of allocations that go into a panel of their own where there are too many."""
+_REMOTE: Final = "-remote"
+"""Paths of allocations that go into a panel of their own where there are too many: how their names begin, or end."""
 _ALL: Final[dict[str, Any]] = {"color": "#999999", "linewidth": 4.0, "alpha": 0.6}
 _PANEL_IN: Final = 7.3
 """Width of a panel with its legend."""
@@ -69,7 +70,7 @@ def _columns(curves: pl.DataFrame) -> list[_Column]:
     for op in OPERATIONS:
         had = set(curves.filter(_of(op))["path"].to_list())
         paths = tuple(path for path in _order(op) if path in had)
-        here = tuple(path for path in paths if not path.startswith(_ELSEWHERE))
+        here = tuple(path for path in paths if not path.startswith(_ELSEWHERE) and not path.endswith(_REMOTE))
         if len(paths) < style.MOST_LINES:
             found += [(NAMES[op], op, paths)] if paths else []
             continue

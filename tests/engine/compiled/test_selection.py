@@ -40,12 +40,28 @@ RAW = {
         ({}, COMPILED_FROM - 1, EngineName.REFERENCE),
         ({}, COMPILED_FROM, EngineName.COMPILED),
         ({"debug": True}, COMPILED_FROM, EngineName.REFERENCE),
+        ({"allocator": "7.3"}, COMPILED_FROM, EngineName.REFERENCE),
         ({"engine": "compiled"}, 1, EngineName.COMPILED),
         ({"engine": "reference"}, 10**9, EngineName.REFERENCE),
     ],
 )
 def test_auto_compiles_large_studies_only(changes: dict[str, object], operations: int, engine: EngineName) -> None:
     assert engine_of(parse_experiment(RAW | changes, "test"), operations) is engine
+
+
+def test_slub_is_refused_where_the_compiled_engine_is_asked_for() -> None:
+    with pytest.raises(InputError, match=r"engine: compiled has SLAB alone, not allocator 6\.12; allowed: auto or reference"):
+        run_study(parse_experiment(RAW | {"allocator": "6.12", "engine": "compiled"}, "test"))
+
+
+def test_a_large_study_on_slub_says_why_the_reference_runs_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engines, "COMPILED_FROM", 100)
+    run = run_study(parse_experiment(RAW | {"sweep": {"allocator": ["6.12", "7.3"]}}, "test"))
+    assert run.manifest.engine == "reference"
+    told = "allocator 6.12, 7.3: the reference engine runs it, as the compiled one has SLAB alone"
+    assert caplog.text.count(told) == 1
 
 
 def test_a_study_is_the_same_on_both_engines_and_says_which_ran() -> None:
