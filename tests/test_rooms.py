@@ -37,14 +37,14 @@ ROOMS: dict[str, frozenset[str]] = {
     # What every allocator's paths share knows none of them.
     "paths": frozenset({"allocator", "machine.costs"}),
     "paths.slab": frozenset({"paths", "allocator"}),
-    "paths.slub": frozenset({"paths", "allocator", "allocator.slub"}),
+    "paths.slub": frozenset({"paths", "allocator", "allocator.slub", "machine.costs"}),
     # Knows no allocator and no engine.
     "lowering": frozenset(),
     "workload": frozenset({"config", "machine.topology", "allocator.gfp"}),
     "dumps": frozenset({"allocator", "workload"}),
     # What engines share knows none of them, and they know neither each other nor what is proved of them.
     "engine": BELOW_ENGINE | {"dumps", "allocator.slub", "paths.slub"},
-    "engine.reference": BELOW_ENGINE | {"engine"},
+    "engine.reference": BELOW_ENGINE | {"allocator.slub", "paths.slub", "engine"},
     "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
     # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
     "scan": frozenset({"workload", "engine.compiled"}),
@@ -52,7 +52,7 @@ ROOMS: dict[str, frozenset[str]] = {
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
-    "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
+    "study": STUDY | {"measures", "stats", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 MOST_MACHINES = 3
-SPREAD = "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+SPREAD = (
+    "±: half the 95 % interval over replications, in % of the figure (of a share, in points); without: all replications have the "
+    "same, or it is a greatest time (max), or of a warm-up, which have none."
+)
 ONE = "1 replication: no interval."
 
 
@@ -139,6 +142,7 @@ def as_plain(run: Run) -> dict[str, Any]:
         "reaping": run.reap_summary().to_dicts(),
         "upkeep": run.upkeep_summary().to_dicts(),
         "upkeep_locks": run.per_upkeep().to_dicts(),
+        "slub": view.run.frames.slub.to_dicts(),
         "steady": [row.values for row in steady(run.frames)],
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),

@@ -138,7 +138,7 @@ def plot(
 
 
 def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
+    """A run's caches, as /proc/slabinfo 2.1."""
     from slabdes.results.run import Run
     from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 
@@ -159,7 +159,7 @@ def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replica
     from slabdes.results.run import Run
 
     one = Run.load(folder).replication(point, replication)
-    classes = lock_classes(one.locks, one.contention_points)
+    classes = lock_classes(one.locks, one.contention_points, slub=bool(one.slub.height))
     if as_json:
         print_json([asdict(one) for one in classes])
     else:

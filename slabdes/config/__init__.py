@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from slabdes.config.allocators import AllocatorVersion
 from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, MAX_TASKS, Frozen
 from slabdes.config.files import (
     apply_settings,
@@ -14,7 +15,6 @@ from slabdes.config.files import (
     without_rule,
 )
 from slabdes.config.models import (
-    AllocatorVersion,
     CacheConfig,
     CacheFlag,
     Discipline,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from slabdes.config import Experiment, apply_values, parse_experiment
-from slabdes.errors import InputError, shown
+from slabdes.errors import InputError, Unmeasured, nearest, shown
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import resolution_of
@@ -20,6 +20,7 @@ from slabdes.results.run import Run
 from slabdes.results.text import setting_text
 from slabdes.stats.deciding import Looked, Looks, Outcome
 from slabdes.study.run import run_study
+from slabdes.words import name_of
 
 POINTS: Final = (0, 1)
 
@@ -86,13 +87,14 @@ class UntilDecided:
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added."""
-        pair = compare_points(frames, POINTS, self.looks.level)
+        pair = compare_points(frames, POINTS, self.looks.level, why=False)
         rows = [row for measure in self.measures if (row := pair.row(measure)) is not None]
         told = {row.measure for row in rows}
         for measure in self.measures:
             if measure not in told and measure not in pair.few:
-                there = ", ".join(one.measure for one in pair.rows)
-                raise InputError("--decide", f"neither side has {measure}", allowed=there)
+                there = [name_of(one.measure) for one in pair.rows]
+                problem = f"not both sides have {name_of(measure)}{nearest(name_of(measure), there)}"
+                raise Unmeasured("--decide", problem, allowed=", ".join(there))
         if len(rows) == len(self.measures) and Outcome.OPEN not in outcomes_of(rows, self.looks).values():
             return 0
         n = int(frames.points["replications"][0])
@@ -131,7 +133,7 @@ def compared_sides(
     rows = [pair.row(measure) for measure in measures]
     for measure, row in zip(measures, rows, strict=True):
         if row is None:
-            few = f"{measure} with {n} replications: {pair.few[measure]}"
+            few = f"{name_of(measure)} with {n} replications: {pair.few[measure]}"
             raise InputError(where, few, allowed="more replications (--most), or longer ones")
     compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (n, n))
     return compared, [row for row in rows if row is not None]
