@@ -253,7 +253,7 @@ def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Pha
     """Draw a run's figures into its folder."""
     from slabdes.plots import save  # matplotlib takes a second to load
 
-    save.save_figures(frames, manifest, folder / FIGURES, progress)
+    save.save_figures(frames, manifest, folder / FIGURES, progress, logged=folder)
 
 
 def returns(dump: Path | str, machine: str | None = None, caches: Sequence[str] = (), **options: Any) -> Returns:

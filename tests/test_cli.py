@@ -97,6 +97,8 @@ def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None
         "latency.png",
         "nodes.png",
         "time.png",
+        "waits.png",
+        "memory.png",
         "machine-numa-2x4.png",
     }
     assert (folder / "frames" / "latency.parquet").is_file()
@@ -244,9 +246,11 @@ def test_plot_draws_the_figures_of_a_run_again_with_other_points_and_axes_if_ask
     done = slabdes("plot", "out", "--point", "0", "--log")
     assert done.code == 0
     drawn = {path.name: path.read_bytes() for path in Path("out-figures").iterdir()}
-    assert set(drawn) == {"latency.png", "nodes.png", "time.png", "scaling.png", "tails.png", "machine-numa-2x4.png"}
+    of_points = {"latency.png", "nodes.png", "time.png", "memory.png"}
+    assert set(drawn) == of_points | {"scaling.png", "tails.png", "machine-numa-2x4.png"}  # one CPU waits for nobody
     before = {path.name: path.read_bytes() for path in Path("out/figures").iterdir()}
-    assert {name for name in drawn if drawn[name] != before[name]} == {"latency.png", "nodes.png", "time.png", "scaling.png"}
+    assert set(before) == {*drawn, "waits.png"}
+    assert {name for name in drawn if drawn[name] != before[name]} == of_points | {"scaling.png"}
     assert len(done.out.splitlines()) == len(drawn)
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups and t
 TOLD = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended by SIGTERM", signal.SIGHUP: "ended by SIGHUP"}
 HERE = """
 import os, signal, sys, time
-def here(*_given):
+def here(*_given, **_more):
     print("here", flush=True)
     time.sleep(600)
 def run(*arguments):

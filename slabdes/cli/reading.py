@@ -129,7 +129,7 @@ def plot(
     target = out or free_folder(folder.resolve().with_name(f"{folder.resolve().name}-figures"))
     check_output(target)
     with progress_bar() as progress, whole_folder(target) as drawn:
-        saved = loaded.plot.save(drawn, points, log=log, progress=progress)
+        saved = loaded.plot.save(drawn, points, log=log, logged=folder, progress=progress)
     paths = [str(target / path.name) for path in saved]
     if as_json:
         print_json(paths)

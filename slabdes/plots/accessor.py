@@ -148,13 +148,15 @@ class RunPlots:
         points: Sequence[int] | None = None,
         *,
         log: bool = False,
+        logged: Path | str | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[Path]:
         """Write all figures as PNG files into `folder` and return their paths; `points` as for `ccdf`, `log` as for `scaling`.
 
-        `progress` hears (what, done, total).
+        `logged` is the run's own folder: where that has an event log, its figures, too. `progress` hears (what, done, total).
         """
         from slabdes.plots.save import save_figures
 
         chosen = None if points is None else list(points)
-        return save_figures(self._run.frames, self._run.manifest, Path(folder), progress, chosen, log=log)
+        where = None if logged is None else Path(logged)
+        return save_figures(self._run.frames, self._run.manifest, Path(folder), progress, chosen, log=log, logged=where)

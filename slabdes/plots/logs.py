@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ROW_IN: Final = 0.32
 _HOLD_IN: Final = 0.18
+_NAME: Final = 0.1
+"""Of a convoy's axis, the room behind the last hold for its CPU's name (measured at 7 points)."""
 _MAP: Final = "Oranges"
 """From light to dark, so that it reads in grey."""
 
@@ -80,6 +82,7 @@ def convoy_figure(log: Log) -> Figure:
     axes.bar(0, 0, color=style.FAINT, label="waits")
     axes.bar(0, 0, color=style.COLOURS[1], label="holds")
     axes.invert_yaxis()
+    axes.set_xlim(0, (1 + _NAME) * max(chart.frame["end"].to_list()))
     axes.set_yticks([])
     axes.xaxis.set_major_formatter(lambda time, _position: style.time_label(time))
     axes.set_xlabel("simulated time, from the first that asks")

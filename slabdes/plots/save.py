@@ -15,14 +15,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.charts.queues import log_of
 from slabdes.errors import InputError
 from slabdes.files import write_new
 from slabdes.folders import input_errors
 from slabdes.plots.latency import ccdf_figure
+from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
 from slabdes.plots.machine import machine_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.response import loads_figure, response_figure
 from slabdes.plots.scaling import scaling_figure
+from slabdes.plots.structure import memory_figure, waits_figure
 from slabdes.plots.style import DPI
 from slabdes.plots.tails import interrupts_figure, tails_figure
 from slabdes.plots.time_shares import time_figure
@@ -50,15 +53,16 @@ def save_figures(
     points: list[int] | None = None,
     *,
     log: bool = False,
+    logged: Path | None = None,
 ) -> list[Path]:
-    """Write `latency.png`, `nodes.png`, `time.png`, `scaling.png` and `tails.png` (of a sweep), `machine-NAME.png` into `folder`.
+    """Write a figure for all that the run has into `folder`: see `_figures`. Returns the paths.
 
-    `upkeep.png` and `interrupts.png`, too, where there were any; where operations arrive `response.png`, and `loads.png` of a
-    sweep of rates. Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on
-    logarithmic axes. The folder is made if it is not there. Returns the paths. Raises InputError if they cannot be written.
+    Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on logarithmic axes. Where
+    the run folder `logged` has an event log, its queues, longest convoy and hand-overs, of the first of the points (the one whose
+    CPUs wait most, where none is chosen). The folder is made if it is not there. Raises InputError if they cannot be written.
     """
     written = []
-    drawn = _figures(frames, manifest, points, log)
+    drawn = _figures(frames, manifest, points, log) | _of_log(frames, points, logged)
     with input_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for number, (name, figure) in enumerate(drawn.items()):
@@ -98,7 +102,11 @@ def _nothing_said() -> Iterator[None]:
 
 
 def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: bool) -> dict[str, Callable[[], Figure]]:
-    """What draws each figure that the run has, by the file's name without its ending."""
+    """What draws each figure that the run has, by the file's name without its ending.
+
+    Latency, nodes and time of every run; waits where anybody waited, memory where there are slabs, upkeep and interrupts where
+    there were any; scaling and tails of a sweep; response where operations arrive, and loads of a sweep of rates; machines.
+    """
     some = frames if points is None else frames.of_points(points)
     sweep = some if some.points.height > 1 else frames
     drawn: dict[str, Callable[[], Figure]] = {
@@ -106,6 +114,10 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         "nodes": lambda: nodes_figure(frames, manifest, points),
         "time": lambda: time_figure(some, manifest),
     }
+    if frames.of_points(points or frames.point_numbers()).contention_points.height:
+        drawn["waits"] = lambda: waits_figure(frames, manifest, points)
+    if frames.slabs.height:
+        drawn["memory"] = lambda: memory_figure(frames, manifest, points)
     if has_upkeep(frames):
         drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
     if frames.interrupts_came():
@@ -122,6 +134,19 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     for name in metrics.spread(kept, metrics.MOST_FOCUS):
         drawn[_file_name(f"machine-{name}", taken)] = partial(machine_figure, manifest.machines[name]["layout"])
     return drawn
+
+
+def _of_log(frames: Frames, points: list[int] | None, folder: Path | None) -> dict[str, Callable[[], Figure]]:
+    """The figures of the event log in a run's folder, if there is one."""
+    if folder is None:
+        return {}
+    shares = metrics.scaling(frames)
+    most = int(shares.sort("share_waiting", descending=True, maintain_order=True)["point"][0])
+    log = log_of(frames, folder, points[0] if points else most)
+    if log is None:
+        return {}
+    draw = {"queues": queues_figure, "convoy": convoy_figure, "transfers": transfers_figure}
+    return {name: partial(figure, log) for name, figure in draw.items()}
 
 
 def _file_name(name: str, taken: set[str]) -> str:

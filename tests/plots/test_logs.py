@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
+import slabdes
 from slabdes.charts.queues import Log
 from slabdes.errors import InputError
 from slabdes.plots.accessor import RunPlots
@@ -48,3 +49,15 @@ def test_who_waits_and_where_objects_are_is_drawn_and_a_run_without_a_log_says_w
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100.0 * len(axes.get_yticks()))
     with pytest.raises(InputError, match="has no event log; allowed: a run with log = true"):
         plot.queues(Path("no/such"))
+
+
+def test_the_figures_of_a_log_are_saved_beside_the_others_where_the_run_kept_one(tmp_path: Path) -> None:
+    raw = {
+        "name": "logged", "log": True, "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 64}],
+        "workload": {"kind": "burst", "objects": 60}, "engine": "reference",
+    }  # fmt: skip
+    run = slabdes.simulate(raw, out=tmp_path / "run")
+    of_log = {"queues.png", "convoy.png", "transfers.png"}
+    assert of_log < {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert of_log < {path.name for path in run.plot.save(tmp_path / "again", logged=tmp_path / "run")}
+    assert not of_log & {path.name for path in run.plot.save(tmp_path / "without")}

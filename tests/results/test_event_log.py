@@ -61,7 +61,7 @@ def test_what_an_interrupted_attempt_left_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_logged_run_that_could_not_be_finished_is_resumed_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_given: object) -> None:
+    def interrupted(*_given: object, **_more: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
