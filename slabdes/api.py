@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.activity import seen
-from slabdes.answers import screen
-from slabdes.config import Experiment, load_experiment, parse_experiment
-from slabdes.errors import InputError, nearest, shown
+from slabdes.config import Experiment, load_experiment, parse_experiment, with_settings
+from slabdes.errors import shown
 from slabdes.measures import compare as stats_compare
-from slabdes.measures.estimates import quantile
 from slabdes.measures.names import DEFAULT, measure_of
-from slabdes.measures.scaling import laws, scaling
-from slabdes.plots.accessor import RunPlots
 from slabdes.results import run as results_run
 from slabdes.results.event_log import times_in_order
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
-from slabdes.results.pandas import to_pandas
+from slabdes.runs import Comparison, Decided, Run, Study, TraceInfo, with_plots
 from slabdes.stats.deciding import MOST_LOOKED_AT, Looks
-from slabdes.stats.intervals import CONFIDENCE, Interval
-from slabdes.stats.laws import Fitted
+from slabdes.stats.intervals import CONFIDENCE
 from slabdes.stats.long_runs import LongRun
 from slabdes.stats.long_runs import long_run as long_run_of
 from slabdes.study import decide as deciding
@@ -34,132 +30,34 @@ from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
-from slabdes.study.decide import Decided
 from slabdes.study.precise import UntilPrecise
 from slabdes.study.returns import Returns
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase, Spools
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from slabdes.validation.fit import Fit
     from slabdes.validation.report import Report
 
-TraceInfo = traces.TraceInfo
 Source = results_run.Run | Path | str
 """A run, or the folder that it lies in."""
-TABLES: Final = (
-    "summary", "per_node", "per_lock", "per_path", "per_cache", "waits_for", "ccdf", "where_time_went", "where_operations_went",
-    "interrupt_summary", "reap_summary", "upkeep_summary", "per_upkeep", "response_times", "loads",
-)  # fmt: skip
-"""The methods of a run that make tables."""
+NO_SETTINGS: Final[Mapping[str, Any]] = MappingProxyType({})
 FIGURES = "figures"
 """Where in a run folder the figures lie."""
 
 
-class Run(results_run.Run):
-    """One experiment's results, with `plot` and tables for notebooks: see `slabdes.results.run.Run`."""
+def experiment_of(source: Experiment | Mapping[str, Any] | Path | str, settings: Mapping[str, Any] = NO_SETTINGS) -> Experiment:
+    """An experiment from a TOML file's path or from a mapping with the same keys, and other `settings` by dotted keys.
 
-    @property
-    def plot(self) -> RunPlots:
-        """The run's figures: `run.plot.ccdf()`, `.nodes()`, `.time()`, `.machine()`, `.scaling()`, `.save(folder)`."""
-        return RunPlots(self)
-
-    def _repr_html_(self) -> str:
-        """The run's tables for a notebook."""
-        return screen.html(self)
-
-    def replication(self, point: int | None = None, replication: int = 0) -> Run:
-        """One replication of `point`, or of the only point, as a run of its own. Raises InputError for what is not there."""
-        return _with_plots(super().replication(point, replication))
-
-    def quantile(
-        self,
-        q: float,
-        op: str | None = None,
-        *,
-        path: str | None = None,
-        cache: str | None = None,
-        point: int | None = None,
-        confidence: float = CONFIDENCE,
-        response: bool = False,
-    ) -> Interval:
-        """The time in ns that a share `q` of operations does not exceed, with its interval over replications.
-
-        Of all operations, or of those of one `op` ("alloc", "free"), `path` or `cache`; with `response` the time counts from
-        when they arrive. Raises InputError for what is not there.
-        """
-        frames = self.frames.of_points([self.point_number(point)])
-        if response and not frames.response.height:
-            raise InputError("response", "no operation arrives at a time of its own", allowed='workload.kind = "arrivals"')
-        latency = frames.response if response else frames.latency
-        for name, wanted in (("op", op), ("path", path), ("cache", cache)):
-            known = latency[name].unique().sort().to_list()
-            if wanted is not None and wanted not in known:
-                raise InputError(name, f"{shown(wanted)!r} is not in this run{nearest(wanted, known)}", allowed=", ".join(known))
-            latency = latency if wanted is None else latency.filter(latency[name] == wanted)
-        return quantile(latency, q, confidence)
-
-    def to_pandas(self, what: str = "summary") -> Any:
-        """A frame or a table as a `pandas.DataFrame`: "latency", "locks", "summary", "per_node" and so on.
-
-        Raises InputError for another name, and, with what to install, where there is no pandas.
-        """
-        frames = dict(self.frames.items())
-        if what not in frames and what not in TABLES:
-            names = (*frames, *TABLES)
-            raise InputError("to_pandas", f"no frame {shown(what)!r}{nearest(what, names)}", allowed=", ".join(names))
-        return to_pandas(frames[what] if what in frames else getattr(self, what)())
-
-    @staticmethod
-    def load(folder: Path | str) -> Run:
-        """Read a run folder, as a Study if it is a sweep's. Raises InputError, in one line, if it is not one."""
-        return _with_plots(results_run.Run.load(folder))
-
-
-class Comparison(stats_compare.Comparison):
-    """What two sides differ in, in words and tables when printed or shown: see `slabdes.measures.compare.Comparison`."""
-
-    def __str__(self) -> str:
-        """The answer, what is compared, and the tables, 100 columns wide."""
-        return screen.comparison_text(self)
-
-    def _repr_html_(self) -> str:
-        """The same for a notebook."""
-        return screen.comparison_html(self)
-
-
-class Study(results_run.Study, Run):
-    """The results of a sweep, with `plot`: see `slabdes.results.run.Study`."""
-
-    def scaling(self, confidence: float = CONFIDENCE) -> pl.DataFrame:
-        """Throughput and waiting, a row a point, with the half widths of their intervals (null for one replication)."""
-        return scaling(self.frames, confidence)
-
-    def laws(self, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...], Fitted]:
-        """The Universal Scalability Law of each line of a sweep by CPUs, by what tells the lines apart; see `stats.laws`.
-
-        Raises InputError for a sweep with fewer than three numbers of CPUs.
-        """
-        return laws(self.frames, confidence)
-
-    def point(self, number: int) -> Run:
-        """One point as a run of its own. Raises InputError if there is none."""
-        return _with_plots(super().point(number))
-
-
-def _with_plots(run: results_run.Run) -> Run:
-    return (Study if isinstance(run, results_run.Study) else Run)(run.manifest, run.frames)
-
-
-def experiment_of(source: Experiment | Mapping[str, Any] | Path | str) -> Experiment:
-    """An experiment from a TOML file's path or from a mapping with the same keys. Raises InputError in one line."""
+    Raises InputError in one line.
+    """
     if isinstance(source, Experiment):
-        return source
-    if isinstance(source, Mapping):
-        return parse_experiment(source, "experiment")
-    return load_experiment(Path(source))
+        loaded = source
+    elif isinstance(source, Mapping):
+        loaded = parse_experiment(source, "experiment")
+    else:
+        loaded = load_experiment(Path(source))
+    return with_settings(loaded, settings, "settings") if settings else loaded
 
 
 def asked(experiment: Experiment, where: str, *, measures: str | Sequence[str] = (), **given: Any) -> Experiment:
@@ -176,6 +74,7 @@ def asked(experiment: Experiment, where: str, *, measures: str | Sequence[str] =
 
 def simulate(
     experiment: Experiment | Mapping[str, Any] | Path | str,
+    settings: Mapping[str, Any] = NO_SETTINGS,
     *,
     out: Path | str | None = None,
     jobs: int = 1,
@@ -192,6 +91,7 @@ def simulate(
 ) -> Run:
     """Run an experiment, given as an `Experiment`, a mapping or a TOML file, and return its results.
 
+    `settings` change it by dotted keys, as `--set` does: `{"cache.0.limit": 60, "machine.cpus": 8}`; what they set is not swept.
     With `out` a run folder is written there: manifest, Parquet frames and, unless not wanted, `figures`. `jobs` processes share
     replications and points; `resume` goes on after an interruption. `progress` hears (what, done, total); without it, what takes
     long shows on standard error (never, with SLABDES_PROGRESS=off in the environment). `where` begins errors about the
@@ -205,14 +105,14 @@ def simulate(
     folder = None if out is None else Path(out)
     if where is None and isinstance(experiment, Path | str):
         where = str(experiment)
-    loaded = asked(experiment_of(experiment), "--measure", precision=precision, most=most, measures=measures)
+    loaded = asked(experiment_of(experiment, settings), "--measure", precision=precision, most=most, measures=measures)
     until = UntilPrecise.asked(loaded)
     options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "where": where}
     options |= {"cells": kept_in(cells), "executor": executor, "draw": draw_figures if figures else None}
     with seen(progress) as phase:
         begun = loaded if until is None else until.begun(loaded)
         run = run_study(begun, phase=phase, spools=spools, until=until, **options)
-    return _with_plots(run)
+    return with_plots(run)
 
 
 def sweep(
@@ -271,7 +171,8 @@ def decide(
     with seen(progress) as phase:
         options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
         options |= {"cells": kept_in(cells), "executor": executor}
-        return deciding.decide(loaded, first, second, [measure_of(name) for name in named], looks, **options)
+        found = deciding.decide(loaded, first, second, [measure_of(name) for name in named], looks, **options)
+    return Decided(**vars(found))
 
 
 def long_run(folder: Path | str, op: str = "alloc", *, point: int = 0, replication: int = 0) -> LongRun:
@@ -296,7 +197,7 @@ def _run_of(source: Source) -> results_run.Run:
 def trace_info(trace: Path | str, *, progress: Phase | None = None) -> TraceInfo:
     """What is in a kmem trace: caches, CPUs, load, what is lost, and what to run next. Raises InputError, in one line."""
     with seen(progress) as report:
-        return traces.trace_info(Path(trace), report)
+        return TraceInfo(**vars(traces.trace_info(Path(trace), report)))
 
 
 def validate(

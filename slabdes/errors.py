@@ -92,6 +92,10 @@ class InputError(SlabdesError):
         return f"{where}: {problem}" + (f"; allowed: {allowed}" if allowed else "")
 
 
+class Unmeasured(InputError):
+    """What was run lacks what is asked of it, and more of the same would: nothing of it is kept to go on with."""
+
+
 class Impossible(InputError):
     """What an experiment asks for cannot be done, on any computer and at any time: nothing else went wrong.
 

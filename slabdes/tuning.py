@@ -7,8 +7,7 @@ Leaves out the search (`study.tune`) and its words and figure (`answers`, `plots
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from slabdes.answers.tuning import settings_text, tuning_answer, tuning_sheet
 from slabdes.api import FIGURES, draw_figures, experiment_of
 from slabdes.config import Experiment
 from slabdes.config.knobs import bytes_of, knobs_of
+from slabdes.display import Display, Shows
 from slabdes.measures.names import measure_of
 from slabdes.results.folder import write_parquet
-from slabdes.results.text import Sheet, html_table, share_text
+from slabdes.results.text import html_table, share_text
 from slabdes.study import sensitivity as sensitive
 from slabdes.study import tune as tuning
 from slabdes.study.cells import kept_in
@@ -30,16 +30,18 @@ from slabdes.study.spools import Phase
 from slabdes.study.tune import MOST, TRIALS, objective
 
 
-class Tuned(tuning.Tuned):
+class Tuned(tuning.Tuned, Shows):
     """What a search has found, in words when printed: see `slabdes.study.tune.Tuned`."""
 
     def __str__(self) -> str:
         """The answer, and what sets the best setting."""
         return "\n".join((*tuning_answer(self), *self.commands()))
 
-    def _repr_html_(self) -> str:
-        """The same with its table, for a notebook."""
-        return _html((*tuning_answer(self), *self.commands()), tuning_sheet(self.measure, self.choices))
+    def display(self) -> Display:
+        """The same, the figure, and the table."""
+        table = html_table(tuning_sheet(self.measure, self.choices))
+        words = f"{measure_name(self.measure)} against the memory held, of every setting that was tried"
+        return Display((*tuning_answer(self), *self.commands()), self.figure, words, table)
 
     def figure(self) -> Any:
         """The measure against the memory held: what was tried, and the front with intervals."""
@@ -59,16 +61,17 @@ class Tuned(tuning.Tuned):
         return {**told, "best": dict(self.settings), "commands": self.commands(), "trials": self.frame().to_dicts()}
 
 
-class Sensitivity(sensitive.Sensitivity):
+class Sensitivity(sensitive.Sensitivity, Shows):
     """Which knobs matter, in words when printed: see `slabdes.study.sensitivity.Sensitivity`."""
 
     def __str__(self) -> str:
         """The answer."""
         return "\n".join(sensitivity_answer(self))
 
-    def _repr_html_(self) -> str:
-        """The same with its table, for a notebook."""
-        return _html(sensitivity_answer(self), sensitivity_sheet(self))
+    def display(self) -> Display:
+        """The same, the figure, and the table."""
+        words = f"What each knob does to {measure_name(self.measure)}, beside what chance does"
+        return Display(sensitivity_answer(self), self.figure, words, html_table(sensitivity_sheet(self)))
 
     def figure(self) -> Any:
         """What each knob does, a bar each, beside what chance does."""
@@ -180,10 +183,6 @@ def tune(
             phase=phase,
         )
     return Tuned(**vars(found))
-
-
-def _html(lines: Iterable[str], sheet: Sheet) -> str:
-    return "".join(f"<p>{escape(line)}</p>" for line in lines) + html_table(sheet)
 
 
 def _draw_tuned(found: tuning.Tuned, folder: Path, progress: Phase | None) -> None:

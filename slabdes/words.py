@@ -36,9 +36,8 @@ MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() 
 NAMES: Final = (*_SHORT, *(f"{who}.{time}" for who, times in _WHOSE.items() for time in times))
 """As users have them."""
 _OF_OPERATIONS: Final = ", ".join((*OPERATIONS, f"these with {RESPONSE}", *INTERRUPTS, *UPKEEP))
-ALLOWED: Final = (
-    f"{', '.join(_SHORT)}, or one of {_OF_OPERATIONS} with .{', .'.join(TIMES)} (of {UPKEEP[0]} to {UPKEEP[-1]} .held, .lost, too)"
-)
+_OF_UPKEEP: Final = f"of {UPKEEP[0]} to {UPKEEP[-1]} .held, .lost, too"
+ALLOWED: Final = f"{', '.join(_SHORT)}, or one of {_OF_OPERATIONS} with .{', .'.join(TIMES)} ({_OF_UPKEEP})"
 """The same in a line."""
 
 
@@ -52,6 +51,18 @@ def measure_of(name: str, where: str = "--decide") -> str:
     if found not in MEASURES:
         raise InputError(f"{where} {shown(name)}", f"no measure{nearest(name, NAMES)}", allowed=ALLOWED)
     return found
+
+
+def name_of(measure: str) -> str:
+    """The name that users give a measure: the other way round.
+
+    >>> name_of("alloc_p999_ns"), name_of("share_waiting")
+    ('alloc.p99.9', 'waiting')
+    """
+    known = {column: name for name, column in _SHORT.items()}
+    who, _, column = measure.partition("_")
+    time = next((time for time, one in OF_TURNS.items() if one == column), column)
+    return known.get(measure) or f"{who}.{time}"
 
 
 def share_in(text: str) -> float | None:

@@ -37,7 +37,7 @@ def test_a_run_has_frames_tables_and_figures_and_adds_up() -> None:
     assert dict(run.summary().select("op", "operations").iter_rows()) == {"alloc": 600.0, "free": 600.0}
     assert run.cpus.filter(run.cpus["allocs"] > 0).height == 2 * 4
     assert run.plot.ccdf()._repr_png_().startswith(b"\x89PNG")
-    assert "size" not in run._repr_html_().split("</p>")[1]
+    assert "size" not in run._repr_mimebundle_()["text/html"].split("</p>")[1]
     assert run.digest[:12] in repr(run)
 
 
@@ -135,7 +135,7 @@ def test_two_runs_or_two_points_are_compared_in_pairs(study: slabdes.Study, tmp_
     expected, found = paired_difference(*values), sides.difference()
     assert (found.mean, found.half_width) == pytest.approx((expected.mean, expected.half_width))
     assert "limit 120" in str(sides)
-    assert "<table" in sides._repr_html_()
+    assert "<table" in sides._repr_mimebundle_()["text/html"]
     by_key = slabdes.compare(study, by="limit").frame()
     assert by_key["difference"].to_list() == sides.frame()["difference"].to_list()
     study.point(1).save(tmp_path / "run")

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import SMALL, SWEPT, Slabdes, files_in, runner, said_in_one_line
 
+from slabdes.answers.screen import SPREAD
 from slabdes.folders import working_folder
 from slabdes.results.run import Run
 from slabdes.results.text import time_text
@@ -126,7 +127,7 @@ def test_a_run_is_shown_again_and_a_sweep_by_the_settings_that_are_asked_for(sla
         "locks (busy: held or handed over; a lock's part of all hand-overs is by its contended acquisitions)",
         "how long operations take",
         "p99.9: not enough samples (needs 3,688).",
-        "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference.",
+        SPREAD,
     ]
     for wrong, said in (
         (("--where", "limt=60"), "--where limt=60: no setting of this run (did you mean"),

@@ -37,14 +37,14 @@ ROOMS: dict[str, frozenset[str]] = {
     # What every allocator's paths share knows none of them.
     "paths": frozenset({"allocator", "machine.costs"}),
     "paths.slab": frozenset({"paths", "allocator"}),
-    "paths.slub": frozenset({"paths", "allocator", "allocator.slub"}),
+    "paths.slub": frozenset({"paths", "allocator", "allocator.slub", "machine.costs"}),
     # Knows no allocator and no engine.
     "lowering": frozenset(),
     "workload": frozenset({"config", "machine.topology", "allocator.gfp"}),
     "dumps": frozenset({"allocator", "workload"}),
     # What engines share knows none of them, and they know neither each other nor what is proved of them.
     "engine": BELOW_ENGINE | {"dumps", "allocator.slub", "paths.slub"},
-    "engine.reference": BELOW_ENGINE | {"engine"},
+    "engine.reference": BELOW_ENGINE | {"allocator.slub", "paths.slub", "engine"},
     "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
     # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
     "scan": frozenset({"workload", "engine.compiled"}),
@@ -52,7 +52,7 @@ ROOMS: dict[str, frozenset[str]] = {
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
-    "study": STUDY | {"measures", "stats", "allocator.state", "allocator.tunables", "paths.interrupts"},
+    "study": STUDY | {"measures", "stats", "paths.interrupts"},
     "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
@@ -80,8 +80,13 @@ ROOMS: dict[str, frozenset[str]] = {
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
     "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
-    "api": frozenset({"answers", "config", "measures", "results", "stats", "study", "plots", "validation"}),
-    "tuning": frozenset({"answers", "api", "config", "measures", "results", "study", "plots"}),
+    # How what users hold shows itself in notebooks.
+    "display": frozenset(),
+    "runs": frozenset({"answers", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}),
+    "machines": frozenset({"answers", "display", "machine", "plots", "results"}),
+    "api": frozenset({"config", "measures", "results", "runs", "stats", "study", "plots", "validation"}),
+    "tuning": frozenset({"answers", "api", "config", "display", "measures", "results", "study", "plots"}),
+    "stories": frozenset({"api", "config", "engine.story", "explain", "study.again", "study.spools"}),
     "cli": frozenset(
         {
             "answers",
@@ -94,6 +99,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "engine.watch",
             "measures",
             "results",
+            "runs",
             "stats",
             "study.again",
             "study.bench",
@@ -115,7 +121,7 @@ ROOMS: dict[str, frozenset[str]] = {
         }
     ),
     # The package itself hands out what users import; `python -m slabdes` is the command line.
-    "__init__": frozenset({"api", "tuning", "config", "machine", "allocator", "results", "stats", "study.decide"}),
+    "__init__": frozenset({"api", "machines", "runs", "stories", "tuning", "config", "machine", "allocator", "results", "stats"}),
     "__main__": frozenset({"cli", "signals"}),
 }
 """Which rooms a room may import, beside itself and LEAVES. A dotted name is a sub-room, which its own line tells all about, or

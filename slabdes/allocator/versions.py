@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What differs between the kernels whose allocator can be simulated: a few switches, each looked at in one place.
+"""What differs between the kernels whose SLAB can be simulated: a few switches, each looked at in one place.
 
 Everything that is not here is the same code for all of them. Leaves out versions that differ in nothing that is modelled.
 """
@@ -7,7 +7,7 @@ Everything that is not here is the same code for all of them. Leaves out version
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
@@ -70,21 +70,30 @@ class Switches:
 
 
 @dataclass(frozen=True)
-class Version(Switches):
-    """One kernel's allocator.
+class Kernel:
+    """One kernel, by its name in experiments.
 
-    `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
-    `free_alien_function`, `slabinfo_function`, `rmqueue_function`, `free_pages_function`: the functions that take a lock for a
-    remote free, to read /proc/slabinfo, for pages of an order above 0, and for those given back.
+    `rmqueue_function`, `free_pages_function`: the functions that take a lock for pages of an order above 0, and for those given
+    back.
     """
 
     name: str
+    rmqueue_function: str = field(default="buffered_rmqueue", kw_only=True)
+    free_pages_function: str = field(default="free_one_page", kw_only=True)
+
+
+@dataclass(frozen=True)
+class Version(Switches, Kernel):
+    """One kernel's SLAB.
+
+    `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
+    `free_alien_function`, `slabinfo_function`: the functions that take a lock for a remote free and to read /proc/slabinfo.
+    """
+
     free_list: FreeList
     layout: L3Layout
     free_alien_function: str = "cache_free_alien"
     slabinfo_function: str = "s_show"
-    rmqueue_function: str = "buffered_rmqueue"
-    free_pages_function: str = "free_one_page"
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)

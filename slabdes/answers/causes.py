@@ -12,12 +12,13 @@ from typing import Final
 from slabdes.answers.figures import listed, lock_name
 from slabdes.answers.figures import share as share_of
 from slabdes.answers.named import measure_name
-from slabdes.measures.causes import LATE, Accounts, Share, Split, causes
+from slabdes.measures.causes import LATE, Share, Split, causes
 from slabdes.measures.compare import Compared, Pair
 from slabdes.measures.estimates import Row
 from slabdes.measures.names import HIGHER_IS_BETTER, RATES, RESPONSE
-from slabdes.measures.percentiles import NUDGE
+from slabdes.measures.percentiles import Placed
 from slabdes.results.text import share_text, time_text
+from slabdes.stats.intervals import Interval, section_interval
 
 LEAST_CONTENDED: Final = 0.05
 BUNCHED: Final = 3.0
@@ -51,8 +52,6 @@ PARTS: Final = {
 }
 """What the parts of a CPU's time are, but for locks."""
 MOST_CAUSES: Final = 3
-LEAST_NEAR: Final = 0.05
-"""The share of a percentile's surroundings from which a path is named (assumed)."""
 WHY: Final = "Why:"
 PART_WORDS: Final = PARTS | {
     "lock_wait": "waiting for locks",
@@ -99,14 +98,19 @@ def opposed(op: str, before: Split, after: Split, waiting: float) -> str:
     return f"{told}; {too} a {share} share of CPU time since the rest {moves} more."
 
 
-def why(pair: Pair, row: Compared) -> Iterator[str]:
-    """Which paths a percentile lies among, and what an operation's mean time changes by, where that is why a measure changes.
+def why(pair: Pair, rows: Sequence[Compared]) -> Iterator[str]:
+    """Why measures change: which paths percentiles lie among, and, once an operation, what its mean time changes by.
 
     Percentiles have no parts. Of all operations for rates; nothing for upkeep and interrupts, which are no operations.
     """
-    around = list(_paths_around(pair, row.measure))
-    yield from around
-    yield from _mean(pair.spent, row, "On average" if around else WHY)
+    told: set[str] = set()
+    for row in rows:
+        around = list(_paths_around(pair, row.measure))
+        yield from around
+        who = "" if row.measure in RATES else row.measure.partition("_")[0]
+        if who not in told:
+            yield from _mean(pair, row, who, "On average" if around else WHY)
+        told.add(who)
 
 
 def _paths_around(pair: Pair, measure: str) -> Iterator[str]:
@@ -114,61 +118,82 @@ def _paths_around(pair: Pair, measure: str) -> Iterator[str]:
     before, after = (side.get(measure) for side in pair.placed)
     if before is None or after is None:
         return
-    around = [{path: share for path, share in side.near.items() if share >= LEAST_NEAR} for side in (before, after)]
-    names = list(dict.fromkeys(path for side in around for path in side))
+    names = list(dict.fromkeys([*before.near, *after.near]))
     of_all = [f"{share_text(before.of_all.get(path, 0.0))}, then {share_text(after.of_all.get(path, 0.0))}" for path in names]
     told = f"{WHY} around {measure_name(measure)} operations take"
     if len(names) == 1:
-        yield f"{told} the path {names[0]} on both sides, as do {of_all[0]}, of all."
+        yield f"{told} the path {names[0]} on both sides; of all, {of_all[0]} do."
     else:
         listing = listed([f"{path} {shares}" for path, shares in zip(names, of_all, strict=True)])
-        yield f"{told} {_shares(around[0])}, then {_shares(around[1])}; of all, {listing}."
+        yield f"{told} {_shares(before.near)}, then {_shares(after.near)}; of all, {listing}."
 
 
 def _shares(paths: Mapping[str, float]) -> str:
     return listed([path if len(paths) == 1 else f"{path} ({share_text(share)})" for path, share in paths.items()])
 
 
-def edges(pair: Pair, measures: Sequence[str], sides: tuple[str, str]) -> Iterator[str]:
-    """Which of these percentiles stand on an edge between paths, where little moves them far."""
+def edges(measures: Sequence[str], sides: Mapping[str, Mapping[str, Placed]]) -> Iterator[str]:
+    """Which of these percentiles stand on an edge between paths, where little moves them far; `sides` by what they are called."""
     for measure in measures:
-        for name, side in zip(sides, pair.placed, strict=True):
+        for name, side in sides.items():
             there = side.get(measure)
             if there is not None and there.on_edge:
-                reach = f"{time_text(there.above_ns)} or {time_text(there.below_ns)}"
-                much = f"were {share_text(NUDGE)} more or fewer operations slow, it would be {reach}"
-                yield f"{measure_name(measure)} of {name} stands on an edge, so that a little moves it far: {much}."
+                reach = f"single replications have {time_text(there.least_ns)} to {time_text(there.most_ns)}"
+                of = f" of {name}" if name else ""
+                yield (
+                    f"{measure_name(measure)}{of} stands on an edge between the paths {listed([*there.near])}, so that a little "
+                    f"moves it far: {reach}, and an interval from few of them holds less often than it says."
+                )
 
 
-def _mean(sides: tuple[Accounts, Accounts], row: Compared, begin: str) -> Iterator[str]:
-    """What the mean changes by, as a sentence that begins so."""
-    who = row.measure.partition("_")[0]
+def _mean(pair: Pair, row: Compared, who: str, begin: str) -> Iterator[str]:
+    """What the mean changes by, where that is told from chance, as a sentence that begins so."""
     op, arrived = who.removesuffix(RESPONSE), who.endswith(RESPONSE)
-    if row.measure not in RATES and op not in _OPERATIONS:
+    if op and op not in _OPERATIONS:
         return
-    found = causes(*sides, op if op in _OPERATIONS else None, arrived)
+    found = causes(*pair.spent, op or None, arrived)
     mean = found.mean
     if not mean.change:
         return
-    told = f"{_OPERATIONS.get(op, 'an operation')} takes {_change(mean.change)}"
-    told += (
-        " on average" * (begin == WHY)
-        + " from its arrival on" * arrived
-        + f" ({time_text(mean.first)}, then {time_text(mean.second)})"
-    )
+    name = _OPERATIONS.get(op, "an operation")
+    judged = pair.row(f"{who}_mean_ns") if op else row
+    if judged is not None and judged.difference.contains(0.0):
+        both = f"{time_text(mean.first)}, then {time_text(mean.second)}"
+        yield f"{name[0].upper()}{name[1:]} takes {both} on average: not told apart."
+        return
+    each = [causes(*sides, op or None, arrived) for sides in pair.each_spent]
+    level = row.first.confidence
+    total = _change(mean, [one.mean for one in each], level)
+    told = f"{name} takes {total}"
+    told += " on average" * (begin == WHY) + " from its arrival on" * arrived
+    told += f" ({time_text(mean.first)}, then {time_text(mean.second)})"
     if mean.change * row.difference.value * (-1 if row.measure in HIGHER_IS_BETTER else 1) < 0:
         yield f"The mean goes the other way: {told}."
         return
-    parts = [f"{_change(part.change)} is {PART_WORDS[part.name]}" for part in _worth(found.parts, mean)]
-    paths = [f"{_change(path.change)} on the path {path.name}" for path in _worth(found.paths, mean)]
-    yield f"{begin} {told}; {listed(parts)}" + ("." if arrived else f"; by path, {listed(paths)}.")
+    parts = [f"{change} is {PART_WORDS[name]}" for name, change in _worth(found.parts, mean, [one.parts for one in each], level)]
+    paths = [f"{change} on the path {name}" for name, change in _worth(found.paths, mean, [one.paths for one in each], level)]
+    told += f"; {listed(parts)}" if parts else ""
+    yield f"{begin} {told}" + ("." if arrived or not paths else f"; by path, {listed(paths)}.")
 
 
-def _worth(shares: Sequence[Share], mean: Share) -> list[Share]:
-    """Those that change by more than little of the mean, the largest."""
+def _worth(shares: Sequence[Share], mean: Share, each: Sequence[Sequence[Share]], level: float) -> list[tuple[str, str]]:
+    """Those that change by more than little of the mean and than chance, the largest, with how much."""
     least = LITTLE * max(mean.first, mean.second)
-    return [share for share in shares[:MOST_CAUSES] if abs(share.change) >= least] or list(shares[:1])
+    found = []
+    for share in shares:
+        own = [next((one for one in some if one.name == share.name), Share(share.name, 0.0, 0.0)) for some in each]
+        interval = _interval(share, own, level)
+        if abs(share.change) >= least and not (interval.half_width and interval.contains(0.0)):
+            found.append((share.name, _change(share, own, level)))
+    return found[:MOST_CAUSES]
 
 
-def _change(nanoseconds: float) -> str:
-    return f"{time_text(abs(nanoseconds))} {'more' if nanoseconds > 0 else 'less'}"
+def _interval(share: Share, each: Sequence[Share], level: float) -> Interval:
+    return section_interval(share.change, [one.change for one in each] or [share.change], level)
+
+
+def _change(share: Share, each: Sequence[Share], level: float) -> str:
+    """How much more or less, with half its interval over replications."""
+    half = _interval(share, each, level).half_width
+    more = "more" if share.change > 0 else "less"
+    return f"{time_text(abs(share.change))}{f' ±{time_text(half)}' if half else ''} {more}"

@@ -88,9 +88,14 @@ def comparison_answer(compared: Comparison) -> list[str]:
         return [f"{second} and {first} do not differ in any figure."]
     judged = different(_of(compared, *measures))
     known = pair.row(measures[0])
-    because = [*why(pair, known)] if known is not None and known in judged else []
-    because += edges(pair, measures, (first, second))
-    told = [*because, *lock_sentence(compared, pair), *_times(compared, pair), *_opposed(compared, pair)]
+    because = [*why(pair, [known])] if known is not None and known in judged else []
+    because += edges(measures, dict(zip((first, second), pair.placed, strict=True)))
+    told = [
+        *because,
+        *lock_sentence(compared, pair, [*judged, *different(compared.rows)]),
+        *_times(compared, pair),
+        *_opposed(compared, pair),
+    ]
     settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
     return [*(_which(compared, measure, judged) for measure in measures), *told, *settled, _not_told(compared)]
 
@@ -152,15 +157,15 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
 
 
-def lock_sentence(compared: Comparison, pair: Pair) -> Iterator[str]:
-    """What waiting does, and which lock that is."""
+def lock_sentence(compared: Comparison, pair: Pair, differing: Sequence[Compared]) -> Iterator[str]:
+    """What waiting does, and which lock that is; `differing` is what differs by more than chance."""
     row = pair.row(WAITING)
     if row is None or not max(row.first.value, row.second.value):
         return
     before_text, after_text = (side_text(row.measure, side) for side in (row.first, row.second))
     there = "There waiting" if len(compared.pairs) > 1 else "Waiting"
     told = f"{there} for locks goes from {before_text} to {after_text} of CPU time"
-    told += f" ({change_text(row)}{'' if row in different(compared.rows) else ', not told from chance'})"
+    told += f" ({change_text(row)}{'' if row in differing else ', not told from chance'})"
     locks = {lock: (pair.lost[0].get(lock, 0.0), pair.lost[1].get(lock, 0.0)) for lock in {**pair.lost[0], **pair.lost[1]}}
     lock, (before, after) = max(locks.items(), key=lambda item: abs(item[1][1] - item[1][0]), default=(None, (0.0, 0.0)))
     if lock is not None and before != after:

@@ -31,12 +31,8 @@ def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
     apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
-    because = [sentence for row in apart for sentence in why(pair, row)]
-    told += [
-        *dict.fromkeys(because),
-        *edges(pair, [row.measure for row in rows], compared.sides),
-        *(lock_sentence(compared, pair) if apart else ()),
-    ]
+    told += [*why(pair, apart), *edges([row.measure for row in rows], dict(zip(compared.sides, pair.placed, strict=True)))]
+    told += lock_sentence(compared, pair, [*apart, *_others(compared, outcomes)]) if apart else ()
     told += sides_settled(compared.pairs, compared.sides)
     return [*told, _not_told(compared, [row.measure for row in rows if outcomes[row.measure] is Outcome.OPEN], len(rows))]
 
@@ -91,7 +87,7 @@ def _not_told(compared: Comparison, still_open: Sequence[str], measures: int) ->
 def decision_sheet(compared: Comparison, outcomes: Mapping[str, Outcome]) -> Sheet:
     """Every measure of both sides, those that differ most in proportion first; `differs` is as decided, of the others by Holm."""
     rows = sorted(compared.rows, key=lambda row: -_effect(row))
-    told = different([row for row in rows if row.measure not in outcomes])
+    told = _others(compared, outcomes)
     cells = (
         (
             measure_name(row.measure),
@@ -109,6 +105,11 @@ def decision_sheet(compared: Comparison, outcomes: Mapping[str, Outcome]) -> She
     title = "every measure, the largest difference first (differs: as decided above, of the others all together, Holm)"
     spread = spread_remark(rows[0].first.confidence)
     return Sheet(title, heads, 1, table, (*few_remarks(table), spread, *dropped_remarks(rows)))
+
+
+def _others(compared: Comparison, outcomes: Mapping[str, Outcome]) -> list[Compared]:
+    """What differs by more than chance of the measures that were not to be decided, judged all together."""
+    return different([row for row in compared.rows if row.measure not in outcomes])
 
 
 def _effect(row: Compared) -> float:

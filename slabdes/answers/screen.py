@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 MOST_MACHINES = 3
-SPREAD = "±: half the 95 % interval over replications, in % of the figure (of a share, in points); none: no difference."
+SPREAD = (
+    "±: half the 95 % interval over replications, in % of the figure (of a share, in points); without: all replications have the "
+    "same, or it is a greatest time (max), or of a warm-up, which have none."
+)
 ONE = "1 replication: no interval."
 
 
@@ -139,16 +142,17 @@ def as_plain(run: Run) -> dict[str, Any]:
         "reaping": run.reap_summary().to_dicts(),
         "upkeep": run.upkeep_summary().to_dicts(),
         "upkeep_locks": run.per_upkeep().to_dicts(),
+        "slub": view.run.frames.slub.to_dicts(),
         "steady": [row.values for row in steady(run.frames)],
         "intervals": view.figures.plain(),
         "warnings": list(run.warnings),
     }
 
 
-def html(run: Run) -> str:
-    """The same for a notebook; HTML in which every text is escaped."""
-    view = view_of(run)
-    parts = [f"<p>{escape(' '.join(answer(view)))}</p>", f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
+def beneath_html(view: View) -> str:
+    """What a notebook shows beneath the answer: where it comes from, tables, warnings; every text is escaped."""
+    run = view.run
+    parts = [f"<p>{'<br>'.join(escape(line) for line in about(run))}</p>"]
     parts += [html_table(sheet) for sheet in sheets(view)]
     parts += [f"<p>{escape(remark)}</p>" for remark in remarks(view)]
     if run.warnings:
@@ -187,9 +191,8 @@ def comparison_text(compared: Comparison) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def comparison_html(compared: Comparison) -> str:
-    """The same for a notebook; HTML in which every text is escaped."""
-    parts = [f"<p>{escape(' '.join(comparison_answer(compared)))}</p>"]
-    parts.append(f"<p>{'<br>'.join(escape(line) for line in comparison_about(compared))}</p>")
+def comparison_beneath_html(compared: Comparison) -> str:
+    """What a notebook shows beneath its answer; every text is escaped."""
+    parts = [f"<p>{'<br>'.join(escape(line) for line in comparison_about(compared))}</p>"]
     parts += [html_table(sheet) for sheet in comparison_sheets(compared)]
     return "\n".join([*parts, *(f"<p>{escape(remark)}</p>" for remark in comparison_remarks(compared))])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
 MEANINGS: Final = {
-    "hit": "the CPU's own array",
+    "hit": "the CPU's own array, sheaf or slab",
     "shared": "refill from the shared array",
     "partial": "refill from partial slabs",
     "free": "refill from free slabs",
@@ -39,6 +39,21 @@ MEANINGS: Final = {
     "alien-direct": "to the other node's lists",
     "section": "the lock taken and released",
     "pages": "page allocator",
+    "spare": "the CPU's two sheaves change places",
+    "barn": "a sheaf is exchanged with the barn",
+    "refill": "a sheaf refilled from the node's slabs",
+    "refill-remote": "a sheaf refilled, also from other nodes",
+    "refill-grow": "a sheaf refilled, also from new slabs",
+    "slow": "one object, past the sheaves",
+    "slow-remote": "the same of another node",
+    "slow-grow": "the same of a new slab",
+    "get-freelist": "what others freed to the CPU's slab",
+    "cpu-partial": "the CPU's partial slabs",
+    "new-sheaf": "an empty sheaf is allocated",
+    "flush": "a sheaf is flushed to the slabs",
+    "slab": "straight to the slab, no lock",
+    "slab-list": "straight to the slab, under list_lock",
+    "drain": "the CPU's partial slabs go to their nodes",
 }
 """What each path is, in a few words: the glossary has the rest."""
 

@@ -17,8 +17,8 @@ from slabdes.folders import input_errors
 from slabdes.signals import grace, hint
 
 if TYPE_CHECKING:
-    from slabdes.api import Run
     from slabdes.measures.loads import ByLoad
+    from slabdes.runs import Run
     from slabdes.study.load import Loads
     from slabdes.study.spools import Spools
 

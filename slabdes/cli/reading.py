@@ -120,9 +120,9 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw a run's figures again from its frames."""
-    from slabdes.api import Run
     from slabdes.folders import whole_folder
     from slabdes.results.folder import check_output
+    from slabdes.runs import Run
 
     loaded = Run.load(folder)
     points = sorted(some_points(loaded, point, where).frames.point_numbers()) if point or where else None
@@ -138,7 +138,7 @@ def plot(
 
 
 def slabinfo(folder: RunFolder, point: PointNumber = None, replication: Replication = 0, as_json: Json = False) -> None:
-    """A run's caches, as /proc/slabinfo 2.1 with statistics."""
+    """A run's caches, as /proc/slabinfo 2.1."""
     from slabdes.results.run import Run
     from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
 
@@ -159,7 +159,7 @@ def lock_stat(folder: RunFolder, point: PointNumber = None, replication: Replica
     from slabdes.results.run import Run
 
     one = Run.load(folder).replication(point, replication)
-    classes = lock_classes(one.locks, one.contention_points)
+    classes = lock_classes(one.locks, one.contention_points, slub=bool(one.slub.height))
     if as_json:
         print_json([asdict(one) for one in classes])
     else:

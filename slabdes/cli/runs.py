@@ -37,8 +37,8 @@ from slabdes.signals import hint
 from slabdes.stats.deciding import FEWEST, MOST_PRECISE
 
 if TYPE_CHECKING:
-    from slabdes.api import Run
     from slabdes.measures.loads import ByLoad
+    from slabdes.runs import Run
     from slabdes.study.spools import Spools
 
 RUNS = Path("runs")
@@ -184,7 +184,8 @@ def replay(
         typer.Option(
             "--allocator",
             metavar="VERSION",
-            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7 or 6.1. Default: the trace's nearest; 6.1 with --from-dump.",
+            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7, 6.1 (SLAB), 6.12, 7.3 (SLUB). Default: of SLAB the trace's "
+            "nearest; 6.1 with --from-dump.",
         ),
     ] = None,
     from_dump: Annotated[

@@ -12,8 +12,8 @@ from slabdes.cli.options import Json
 from slabdes.cli.output import print_json, print_sheet, progress_bar, say
 
 if TYPE_CHECKING:
-    from slabdes.api import TraceInfo
     from slabdes.results.text import Sheet
+    from slabdes.runs import TraceInfo
 
 
 def trace_info(

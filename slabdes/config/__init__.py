@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
+from slabdes.config.allocators import AllocatorVersion
 from slabdes.config.fields import MAX_CPUS, MAX_OBJECT_SIZE, MAX_POINTS, MAX_TASKS, Frozen
-from slabdes.config.files import apply_settings, apply_values, expand, load_experiment, parse_experiment, without_rule
+from slabdes.config.files import (
+    apply_settings,
+    apply_values,
+    expand,
+    load_experiment,
+    parse_experiment,
+    with_settings,
+    without_rule,
+)
 from slabdes.config.models import (
-    AllocatorVersion,
     CacheConfig,
     CacheFlag,
     Discipline,
@@ -75,5 +83,6 @@ __all__ = [
     "expand",
     "load_experiment",
     "parse_experiment",
+    "with_settings",
     "without_rule",
 ]

@@ -132,6 +132,15 @@ def apply_values(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> 
         _put(raw, key, value, where)
 
 
+def with_settings(experiment: Experiment, values: Mapping[str, Any], where: str) -> Experiment:
+    """The experiment with `values` by dotted keys, which are no longer swept. Raises InputError, beginning with `where`."""
+    raw = experiment.model_dump(mode="json", exclude_unset=True)
+    for key in values:
+        _unsweep(raw, key)
+    apply_values(raw, values, where)
+    return parse_experiment(raw, where)
+
+
 def _set(raw: dict[str, Any], setting: str) -> None:
     key, equals, text = (part.strip() for part in setting.partition("="))
     if not equals or not key:

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
+from slabdes.config.allocators import AllocatorVersion, check_cache_keys, check_slub
 from slabdes.config.fields import (
     COUNTED,
     MAX_CACHES,
@@ -57,15 +58,6 @@ class Discipline(StrEnum):
     CNA = "cna"
 
 
-class AllocatorVersion(StrEnum):
-    """Kernels whose allocator can be simulated."""
-
-    V2_6_34 = "2.6.34"
-    V4_6 = "4.6"
-    V4_7 = "4.7"
-    V6_1 = "6.1"
-
-
 class Switch(StrEnum):
     """The 2016 series' changes to cache_grow and the refill, each on its own, over 2.6.34 or 4.6."""
 
@@ -83,6 +75,10 @@ class CacheFlag(StrEnum):
     NOLEAKTRACE = "NOLEAKTRACE"
     TYPESAFE_BY_RCU = "TYPESAFE_BY_RCU"
     """Matters to 4.6 and later: free objects may not be written to."""
+
+
+MOST_IN_SHEAF: Final = 507
+"""Objects of a sheaf that is a page large: 512 words, 5 of them its header."""
 
 
 class MachineConfig(Frozen):
@@ -131,6 +127,16 @@ class CacheConfig(Frozen):
     """Objects moved at a time between an array and the node; at most limit."""
     shared: Annotated[int, Strict(), Field(ge=0, le=1 << 10)] | None = None
     """Arrays' worth of objects that a node's CPUs share; 0 for no shared array."""
+    sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
+    """SLUB with sheaves: objects that a CPU's sheaf holds; by default as the kernel chooses by size."""
+    max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
+    """Likewise: full sheaves that a node's barn takes from frees; by default 10."""
+    cpu_partial: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
+    """SLUB with per-CPU slabs: free objects that a CPU's partial slabs are to have, as in sysfs; by default by size."""
+    min_partial: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
+    """SLUB: partial slabs that a node keeps though they are empty, as in sysfs; by default by size."""
+    remote_node_defrag_ratio: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
+    """SLUB: how often other nodes' partial slabs are looked for, percent as in sysfs; by default 100, and 0 for never."""
 
     @model_validator(mode="after")
     def _batchcount_within_limit(self) -> CacheConfig:
@@ -319,6 +325,7 @@ class Experiment(Frozen):
     def _consistent(self) -> Experiment:
         if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
             raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
+        self._check_allocator()
         names = Counter(cache.name for cache in self.cache)
         for name, times in names.items():
             if times > 1:
@@ -344,6 +351,24 @@ class Experiment(Frozen):
     def dump(self) -> Path | None:
         """The dump in whose state caches begin, if any."""
         return self.workload.from_dump if self.workload.kind == "trace" else self.start
+
+    def _check_allocator(self) -> None:
+        """What only another allocator than the experiment's has is refused, not ignored."""
+        for cache in self.cache:
+            given = [key for key, value in cache if value is not None]
+            check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags])
+        upkeep = self.upkeep
+        asked = {
+            "switches": bool(self.switches),
+            "noaliencache": self.noaliencache,
+            "reap_drains_all_aliens": self.reap_drains_all_aliens,
+            "slabinfo": self.slabinfo is not None,
+            "start" if self.start else "workload.from_dump": self.dump is not None,
+            "interrupts": self.interrupts is not None,
+            "upkeep": any((upkeep.slabinfo_every_ms, upkeep.shrink_at_ms, upkeep.shrink_every_ms)),
+            "workload.bulk": bool(getattr(self.workload, "bulk", 0)),
+        }
+        check_slub(self.allocator, asked.items())
 
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""

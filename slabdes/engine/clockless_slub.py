@@ -30,6 +30,16 @@ class Callback:
     flushing: bool
 
 
+class ClocklessCpu(SlubCpu):
+    """A CPU."""
+
+    __slots__ = ("batches",)
+
+    def __init__(self, number: int, node: int, policy: MemPolicy) -> None:
+        super().__init__(number, node, policy)
+        self.batches = 0
+
+
 class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
     """A SlubKernel whose operations run one after the other. `zonelists[node]` is where a node falls back to.
 
@@ -43,7 +53,7 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
         self.state = state
         self.zonelists = [tuple(zonelist) for zonelist in zonelists]
         policy = MemPolicy(state.n_nodes)
-        self.cpus = tuple(SlubCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
+        self.cpus = tuple(ClocklessCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
         self.batches = state.new_words(len(self.cpus) * BATCHES * PCS_BATCH_MAX)
         self.failing_pages = [0, 0]
         self.failing_sheaves = 0
@@ -51,6 +61,9 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
         self.callbacks: list[Callback] = []
         self.array_at = self.array_size = 0
         self.batched: list[list[int]] = [[] for _cpu in self.cpus]
+
+    def load_state(self, cpu: SlubCpu, slab: int) -> Waits[None]:
+        yield from ()
 
     def cmpxchg(self, cpu: SlubCpu, slab: int) -> Waits[None]:
         yield from ()

@@ -10,8 +10,9 @@ from dataclasses import astuple, fields, replace
 from typing import Final
 
 from slabdes.allocator.lists import list_entries
+from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.state import KmemCache, SlabState, virt_to_slab
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import Kernel
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.load import remarks
 from slabdes.engine.marks import Cut
@@ -24,21 +25,23 @@ from slabdes.engine.records import (
     LockRecord,
     Records,
     SlabRecord,
+    SlubRecord,
     Spent,
     Upkeep,
     UpkeepAtLock,
 )
-from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.slub_records import slub_cache_record, slub_record, slub_slab_record
+from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import function_at
 from slabdes.workload.programs import Workload
 
 
 def make_records(
-    state: SlabState,
+    state: SlabState | SlubState,
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
-    settings: TimedSettings,
+    settings: TimedSettings[AnyKernel],
     node_ids: Sequence[int],
     elapsed: int,
     workload: Workload,
@@ -54,7 +57,7 @@ def make_records(
     in_use = {} if cut is None else cut.in_use
     latency = _by_path(cpu.latency for cpu in cpus)
     cpu_records = tuple(_cpu_record(cpu, elapsed) for cpu in cpus)
-    cache_records = tuple(_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches)
+    cache_records, slab_records, slub_records = _of_caches(state, in_use)
     told = () if workload.recorded is None else remarks(workload.recorded, cpu_records, cache_records, state.n_nodes)
     return Records(
         digest=digest_of([cpu.digest for cpu in cpus], [lock.digest for lock in locks]),
@@ -65,7 +68,8 @@ def make_records(
         locks=tuple(_lock_record(state, lock, settings.version, node_ids) for lock in locks),
         cpus=cpu_records,
         caches=cache_records,
-        slabs=tuple(_slab_record(state, cache, node) for cache in state.caches for node in range(state.n_nodes)),
+        slabs=slab_records,
+        slub=slub_records,
         irqs_off=_merged(cpu.irqs_off for cpu in cpus),
         irq_wait=_merged(cpu.irq_wait for cpu in cpus),
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
@@ -74,10 +78,25 @@ def make_records(
     )
 
 
-def _leave_out(cut: Cut, state: SlabState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
+def _of_caches(
+    state: SlabState | SlubState, in_use: Mapping[int, int]
+) -> tuple[tuple[CacheRecord, ...], tuple[SlabRecord, ...], tuple[SlubRecord, ...]]:
+    """What caches counted and what they hold on each node; of SLUB also what only it has."""
+    nodes = range(state.n_nodes)
+    if isinstance(state, SlubState):
+        return (
+            tuple(slub_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches),
+            tuple(slub_slab_record(state, cache, node) for cache in state.caches for node in nodes),
+            tuple(slub_record(state, cache) for cache in state.caches),
+        )
+    caches = tuple(_cache_record(cache, in_use.get(cache.index, 0)) for cache in state.caches)
+    return caches, tuple(_slab_record(state, cache, node) for cache in state.caches for node in nodes), ()
+
+
+def _leave_out(cut: Cut, state: SlabState | SlubState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
     """Take what was before from the sums; each CPU's time begins where its account stood then."""
     lived = [_lived(cpu) for cpu in cpus]
-    cut.leave_out(cpus, locks, [cache.stats for cache in state.caches])
+    cut.leave_out(cpus, locks, state)
     for cpu, all_of_it in zip(cpus, lived, strict=True):
         cpu.start = all_of_it - _lived(cpu)
 
@@ -134,7 +153,7 @@ def digest_of(cpus: Sequence[int], locks: Sequence[int]) -> str:
     return digest.hexdigest()
 
 
-def _lock_record(state: SlabState, lock: TimedLock, version: Version, node_ids: Sequence[int]) -> LockRecord:
+def _lock_record(state: SlabState | SlubState, lock: TimedLock, version: Kernel, node_ids: Sequence[int]) -> LockRecord:
     name = f"{lock.kind.label} of node {node_ids[lock.node]}"
     if lock.kind is LockKind.ALIEN:
         name += f" for node {node_ids[lock.other]}"
@@ -167,7 +186,7 @@ def _upkeep(lock: TimedLock) -> Iterator[UpkeepAtLock]:
             yield UpkeepAtLock(upkeep, *sums)
 
 
-def _contention_points(lock: TimedLock, version: Version) -> Iterator[ContentionPoint]:
+def _contention_points(lock: TimedLock, version: Kernel) -> Iterator[ContentionPoint]:
     """Sites of one function are one."""
     by_function: Counter[tuple[str, str]] = Counter()
     for (waiter, holder), count in sorted(lock.points.items()):

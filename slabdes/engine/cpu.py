@@ -14,6 +14,7 @@ from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.slab.upkeep import UpkeepCpu
+from slabdes.paths.slub.clocked import ClockedSlubCpu
 from slabdes.streams import MASK64
 
 # The digest. Two runs are the same if each CPU did the same operations at the same times, and each lock was held by the same
@@ -72,14 +73,14 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
 _INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Timers, Program))
 
 
-class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
-    """A SlabCpu with a clock, an account, interrupts and a program. Times in picoseconds."""
+class TimedCpu(UpkeepCpu, ClockedSlubCpu, Clock, Account, Interrupts, Timers, Program):
+    """A CPU of either allocator's, with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "read_before", "response", "spent", "start", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
-        *fields_of(Timers), *fields_of(Program), "turns",
+        *fields_of(Timers), *fields_of(Program), "batches", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +109,7 @@ class TimedCpu(UpkeepCpu, Clock, Account, Interrupts, Timers, Program):
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.
         self.in_bulk = False
+        self.batches = 0
         self.turns = [Histogram() for _upkeep in Upkeep]
 
     # The clock.

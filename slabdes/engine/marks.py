@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from slabdes.allocator.state import CacheStats
+from slabdes.allocator.slub.state import SlubState, SlubStats
+from slabdes.allocator.state import CacheStats, SlabState
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.fields import Account, fields_of
 from slabdes.engine.records import WarmUp
@@ -32,6 +33,8 @@ CPU_SUMS: Final = (
 LOCK_SUMS: Final = ("acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area")
 CACHE_SUMS: Final = tuple(name for name in fields_of(CacheStats) if name not in ("num_active", "high_mark", "max_freeable"))
 """What the kernel's STATS count; the others say how things stand."""
+SLUB_SUMS: Final = tuple(counter.name for counter in fields(SlubStats))
+"""SLUB_STATS, all of which count."""
 
 Key = tuple[int, Path]
 """A cache's index and a path, as records have their histograms."""
@@ -49,7 +52,7 @@ class Steady:
 
 @dataclass(frozen=True)
 class Sums:
-    """Where sums stand that go on, of each CPU (CPU_SUMS), lock (LOCK_SUMS) and cache (CACHE_SUMS) in their order.
+    """Where sums stand that go on, of each CPU (CPU_SUMS), lock (LOCK_SUMS) and cache (`counters_of`) in their order.
 
     Of a lock, what is under way is not in it: holds and waits are counted where they end. `read` has the time that each CPU has
     spent on descriptors in the operation that it is in.
@@ -59,6 +62,13 @@ class Sums:
     read: Sequence[int]
     locks: Sequence[Sequence[int]]
     caches: Sequence[Sequence[int]]
+
+
+def counters_of(state: SlabState | SlubState) -> tuple[tuple[str, ...], list[Any]]:
+    """The names of what caches count, and what holds them: a record a cache, of SLUB one a cache and CPU."""
+    if isinstance(state, SlubState):
+        return SLUB_SUMS, [stats for cache in state.caches for stats in cache.stats]
+    return CACHE_SUMS, [cache.stats for cache in state.caches]
 
 
 class Closed(Protocol):
@@ -106,13 +116,14 @@ class Cut:
     sums: Sums | None
     in_use: Mapping[int, int]
 
-    def leave_out(self, cpus: Sequence[Any], locks: Sequence[Any], stats: Sequence[Any]) -> None:
+    def leave_out(self, cpus: Sequence[Any], locks: Sequence[Any], state: SlabState | SlubState) -> None:
         """Take it from the sums at the end of the run; each CPU's time begins where its account stood."""
         if self.sums is None:
             return
         for cpu, read in zip(cpus, self.sums.read, strict=True):
             cpu.read_before = read
-        every = ((CPU_SUMS, cpus, self.sums.cpus), (LOCK_SUMS, locks, self.sums.locks), (CACHE_SUMS, stats, self.sums.caches))
+        of_caches, stats = counters_of(state)
+        every = ((CPU_SUMS, cpus, self.sums.cpus), (LOCK_SUMS, locks, self.sums.locks), (of_caches, stats, self.sums.caches))
         for names, ones, before in every:
             for one, were in zip(ones, before, strict=True):
                 for name, was in zip(names, were, strict=True):

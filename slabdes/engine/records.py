@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
+from slabdes.allocator.slub.state import SlubStats as SlubStats  # handed on: what SLUB counts is recorded as it is
 from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
 from slabdes.paths.outcome import Path as Path
 from slabdes.paths.outcome import Upkeep as Upkeep
@@ -22,17 +23,18 @@ _EXACT: Final = (2 << SUB_BUCKET_BITS) - 1
 
 
 class LockKind(IntEnum):
-    """The locks of the model: a node's list_lock, an alien cache's lock, a zone's lock, a workload's own lock."""
+    """The locks of the model: a node's list_lock, an alien cache's lock, a zone's lock, a workload's own lock, a barn's lock."""
 
     LIST = 0
     ALIEN = 1
     ZONE = 2
     SECTION = 3
+    BARN = 4
 
     @property
     def label(self) -> str:
         """The field's name for it."""
-        return ("list_lock", "alien lock", "zone lock", "section lock")[self]
+        return ("list_lock", "alien lock", "zone lock", "section lock", "barn lock")[self]
 
 
 def bucket_of(value: int) -> int:
@@ -225,6 +227,8 @@ class Spent:
 class CacheRecord:
     """One cache's counters over a run: the kernel's own statistics, and what only a timed run can see.
 
+    Of SLUB, which has no arrays, `limit`, `batchcount` and `shared` are 0, as are SLAB's own statistics: see SlubRecord.
+
     `refills` counts cache_alloc_refill calls, `retries` refills that went back to the lists because another CPU
     emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs, those of a warm-up too; when that ended,
     `in_use_before` objects were allocated.
@@ -259,10 +263,32 @@ class CacheRecord:
 
 
 @dataclass(frozen=True)
+class SlubRecord:
+    """What only a SLUB cache has: its geometry and tunables, and its SLUB_STATS over a run, all CPUs together.
+
+    A `sheaf_capacity` of 0 means no sheaves, `cpu_partial_slabs` of 0 no per-CPU slabs. When the run ends there are so many
+    `sheaves`, and `fallback_slabs`, of `min_objects` each, for which there were no pages of the cache's order.
+    """
+
+    cache: int
+    sheaf_capacity: int
+    max_full_sheaves: int
+    cpu_partial_slabs: int
+    min_partial: int
+    remote_node_defrag_ratio: int
+    sheaves: int
+    fallback_slabs: int
+    min_objects: int
+    stats: SlubStats
+
+
+@dataclass(frozen=True)
 class SlabRecord:
     """What one cache holds on one node when the run ends: slabs on its lists and objects by where they lie.
 
     Objects out of the allocator are `in_use` by the workload, or `descriptors` of other caches' slabs, which lie there.
+    Of SLUB: slabs with some objects free, none or all, whoever has them; what CPUs' sheaves, or private chains, hold is
+    `in_arrays`, what a barn holds `in_shared`.
     """
 
     cache: int
@@ -318,4 +344,5 @@ class Records:
     warnings: tuple[str, ...]
     turns: dict[Upkeep, Histogram] = field(default_factory=dict)
     response: dict[tuple[int, Path], Histogram] = field(default_factory=dict)
+    slub: tuple[SlubRecord, ...] = ()
     warm_up: WarmUp | None = None

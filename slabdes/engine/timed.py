@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, SlabState, array_lines
+from slabdes.allocator.slub.versions import SLUB_VERSIONS
+from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabState, array_lines
 from slabdes.allocator.transitions import NO_SLAB
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import Kernel, Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
@@ -30,19 +31,23 @@ from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.outcome import Upkeep
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slab.upkeep import UpkeepSettings
+from slabdes.paths.slub.prices import with_slub_hits
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 
+AnyKernel = TypeVar("AnyKernel", bound=Kernel)
+"""A kernel version of one allocator."""
+
 
 @dataclass(frozen=True)
-class TimedSettings:
+class TimedSettings(Generic[AnyKernel]):
     """Rules of the clock for one run, as the experiment gives them."""
 
     locks: LockRules
     costs: Costs
     hz: int
-    version: Version
+    version: AnyKernel
     interrupts: InterruptSettings | None
     rules: ClockRules
     upkeeps: UpkeepSettings
@@ -188,37 +193,48 @@ def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
     )
 
 
-def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings:
-    """The clock rules that an experiment asks for. Waiters that do not spin slow no holder."""
+def timed_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> TimedSettings[Version]:
+    """The clock rules that an experiment on SLAB asks for."""
+    return settings_of(experiment, machine, caches, version_of(experiment))
+
+
+def settings_of(
+    experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig], version: AnyKernel
+) -> TimedSettings[AnyKernel]:
+    """The clock rules that an experiment asks for, on a kernel. Waiters that do not spin slow no holder."""
     locks = lock_rules(experiment, machine)
     return TimedSettings(
         locks=locks,
         costs=costs_of(experiment, machine),
         hz=experiment.timing.hz,
-        version=version_of(experiment),
+        version=version,
         interrupts=interrupt_settings(experiment, caches),
         rules=ClockRules(
             spinners_slow_holder=experiment.timing.spinners_slow_holder and locks.discipline.spins,
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
+            irqs_off=not experiment.allocator.is_slub,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
     )
 
 
 def costs_of(experiment: Experiment, machine: Machine) -> Costs:
-    """The machine's costs, less those of the rules that the experiment leaves out."""
+    """The machine's costs, less those of the rules that the experiment leaves out; hits are its allocator's."""
     timing = experiment.timing
     off: dict[str, Any] = {}
     if not timing.first_touch:
         off["first_touch"] = off["descriptor_read"] = 0
     if not timing.smt_siblings:
         off["smt_slowdown"] = 1.0
-    return replace(machine.costs, **off)
+    costs = replace(machine.costs, **off)
+    if experiment.allocator.is_slub:
+        return with_slub_hits(costs, SLUB_VERSIONS[experiment.allocator.value].cpu_slabs)
+    return costs
 
 
 def place_lines(state: SlabState, lines: CacheLines) -> None:
-    """Say on which node each line of the caches lies: also those of slabs that were there before the run."""
+    """Say on which node each line of SLAB's caches lies: also those of slabs that were there before the run."""
     for slab in state.slabs:
         if slab.num and slab.nodeid != NO_NODE:
             lines.place(slab.line, SLAB_LINES, slab.nodeid)
@@ -231,7 +247,7 @@ def place_lines(state: SlabState, lines: CacheLines) -> None:
 
 
 def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[TimedLock]:
-    """Make every lock, in the order of their numbers: the caches', each node's zone lock, the workload's own."""
+    """Make every lock of a run on SLAB, in the order of their numbers: the caches', each node's zone lock, the workload's own."""
     locks: dict[int, TimedLock] = {}
     for cache in state.caches:
         for l3 in cache.nodelists:
@@ -239,6 +255,11 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
             for other, alien in enumerate(l3.alien or ()):
                 if alien is not None:
                     locks[alien.lock] = TimedLock(alien.line, LockKind.ALIEN, cache.index, l3.node, other)
+    return add_other_locks(state, lines, locks)
+
+
+def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedLock]) -> list[TimedLock]:
+    """The caches' locks in the order of their numbers, then each node's zone lock and the workload's own."""
     made = [locks[number] for number in range(state.n_locks)]
     for kind, node in (*((LockKind.ZONE, node) for node in range(state.n_nodes)), (LockKind.SECTION, 0)):
         state.new_lock()

@@ -66,6 +66,14 @@ class Costs:
     """An uncontended acquisition and its release, the line apart."""
     irq_pair: int = _ns(1.864, CostKind.WORK, "primitives_brouer2017.csv: local_IRQ_disable_enable, 7 cycles at 4 GHz")
     """Interrupts off and on again."""
+    irq_save: int = _ns(9.665, CostKind.WORK, "primitives_brouer2017.csv: local_irq_save_restore, 38 cycles at 4 GHz")
+    """Interrupts off, whatever they were, and as they were again: with each of SLUB's locks."""
+    local_trylock: int = _cycles(8, "assumed: preemption off and on, and a flag of the CPU's own")
+    """SLUB's per-CPU lock of sheaves, taken and given back."""
+    cpu_cmpxchg: int = _cycles(14, "assumed: this_cpu_try_cmpxchg of 16 bytes, which locks no bus")
+    """An update of the CPU's private free chain, of SLUB with per-CPU slabs."""
+    cmpxchg_double: int = _cycles(20, "assumed: a locked cmpxchg16b on a line that the CPU owns")
+    """One atomic update of a SLUB slab's free chain and counts, the line apart."""
     slow_path: int = _cycles(40, "assumed")
     """Entering a refill or a flush, beyond what a hit costs."""
     move_object: int = _cycles(2, "assumed: a pointer copied within the first-level cache")

@@ -24,6 +24,7 @@ from slabdes.results.text import setting_text
 from slabdes.stats.deciding import holm, p_value_of
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.pairs import difference, dropped, ratio
+from slabdes.words import name_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,8 +56,8 @@ class Pair:
 
     `few` are the percentiles that the samples of either side do not tell, with what is said instead; `lost` has the time lost
     to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on;
-    `thinking` is the share of the CPUs' time that they spend between operations, `placed` which
-    paths each percentile lies among, `steady` what was cut as warm-up, None where that was not looked for.
+    `thinking` is the share of the CPUs' time that they spend between operations, `placed` which paths each percentile lies among,
+    `steady` what was cut as warm-up, None where that was not looked for; `each_spent` is `spent` of each pair of replications.
     """
 
     label: Label
@@ -68,6 +69,7 @@ class Pair:
     thinking: tuple[float, float]
     placed: tuple[Mapping[str, Placed], Mapping[str, Placed]] = ({}, {})
     steady: tuple[Row | None, Row | None] = (None, None)
+    each_spent: tuple[tuple[Accounts, Accounts], ...] = ()
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -104,7 +106,7 @@ class Comparison:
         mine = [row for row in self.rows if row.measure == measure]
         few = [pair.few[measure] for pair in self.pairs if measure in pair.few]
         if few and not mine:
-            raise InputError("compare", f"{measure}: {few[0]}", allowed="more operations or replications")
+            raise InputError("compare", f"{name_of(measure)}: {few[0]}", allowed="more operations or replications")
         if not mine:
             raise InputError("compare", f"no measure {shown(measure)!r}{nearest(measure, MEASURES)}", allowed=", ".join(MEASURES))
         if len(mine) > 1:
@@ -127,6 +129,7 @@ class _Side:
     alone: dict[str, dict[int, float]]
     lost: dict[tuple[Any, ...], float]
     spent: Accounts
+    each_spent: dict[int, Accounts]
     thinking: float
     placed: Mapping[str, Placed]
     steady: Row | None
@@ -231,9 +234,12 @@ def compare_runs(
     return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated, asked)
 
 
-def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE) -> Pair:
-    """Two points of one study side by side, paired by replication. Raises InputError for one that is not there."""
-    before, after = (next(iter(_sides(frames, [point], (), {}).values())) for point in points)
+def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE, why: bool = True) -> Pair:
+    """Two points of one study side by side, paired by replication; without `why`, just what differs, not what from.
+
+    Raises InputError for a point that is not there.
+    """
+    before, after = (next(iter(_sides(frames, [point], (), {}, why).values())) for point in points)
     return _pair({}, before, after, True, confidence)
 
 
@@ -249,7 +255,9 @@ def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
     return [int(row["point"]) for row in frames.points.iter_rows(named=True) if row[key] == value]
 
 
-def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: Mapping[str, Any]) -> dict[tuple[Any, ...], _Side]:
+def _sides(
+    frames: Frames, points: list[int], keys: Sequence[str], experiment: Mapping[str, Any], why: bool = True
+) -> dict[tuple[Any, ...], _Side]:
     """Each of these points by the values of `keys`; those that are no column are the experiment's."""
     some = frames.of_points(points)
     separate, whose = apart(some)
@@ -257,7 +265,9 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
-    spent, places, settled = accounts(some), placed(some), {row["point"]: row for row in steady(some)}
+    spent = accounts(some) if why else {}
+    each_spent = accounts(separate) if why else {}
+    settled = {row["point"]: row for row in steady(some)} if why else {}
     thinking = dict(metrics.where_time_went(some).select("point", "think").iter_rows())
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
@@ -266,7 +276,9 @@ def _sides(frames: Frames, points: list[int], keys: Sequence[str], experiment: M
         place = tuple(label.values())
         runs = {replication: alone[number] for number, (owner, replication) in enumerate(whose) if owner == point}
         each = {name: {number: one[name] for number, one in runs.items() if name in one} for name in pooled[point]}
-        told = spent[point], thinking[point], places[point], settled.get(point)
+        places = placed(some, point, each) if why else {}
+        parts = {replication: each_spent[number] for number, (owner, replication) in enumerate(whose) if owner == point and why}
+        told = spent.get(point, {}), parts, thinking[point], places, settled.get(point)
         result[place] = _Side(point, label, pooled[point], each, lost[point], *told)
     return result
 
@@ -290,7 +302,8 @@ def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: f
     rows = tuple(_compared(label, measure, before, after, paired, confidence) for measure in both)
     few = few_of(before.pooled, after.pooled)
     sides = (before.lost, after.lost), (before.spent, after.spent), (before.thinking, after.thinking)
-    more = (before.placed, after.placed), (before.steady, after.steady)
+    each = [(before.each_spent[number], after.each_spent[number]) for number in before.each_spent if number in after.each_spent]
+    more = (before.placed, after.placed), (before.steady, after.steady), tuple(each) if paired else ()
     return Pair(label, (before.point, after.point), rows, few, *sides, *more)
 
 

@@ -19,7 +19,7 @@ from slabdes.results.response import response
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.words import DEFAULT as DEFAULT
 from slabdes.words import MEASURES as MEASURES  # handed on, as all that measures have
-from slabdes.words import OF_TURNS, TIMES
+from slabdes.words import OF_TURNS, TIMES, name_of
 from slabdes.words import RATES as RATES
 from slabdes.words import RESPONSE as RESPONSE
 from slabdes.words import measure_of as measure_of
@@ -91,7 +91,7 @@ def check_told(frames: Frames, measure: str, where: str) -> None:
     """Raise InputError for a percentile that too few samples of any point tell, all its replications together."""
     for values in measured(frames).values():
         if why := few_of(values).get(measure):
-            raise InputError(where, f"{measure}: {why}", allowed="more operations in each run, or a mean")
+            raise InputError(where, f"{name_of(measure)}: {why}", allowed="more operations in each run, or a mean")
 
 
 def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> dict[int, Interval]:

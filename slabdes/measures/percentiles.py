@@ -2,8 +2,8 @@
 """Why a percentile is what it is: a mean has parts, a percentile has a place, which operations of some paths fill.
 
 Around p99, say, are the operations between p98.5 and p99.5. Which paths they took, and how many of all do, says why it moves
-when a setting changes. Where the times just below and just above lie far apart, the percentile stands on an edge between two
-paths: a little more of either moves it from one to the other. Leaves out what the time on a path is spent on (`causes`).
+when a setting changes. Where they took several, and single replications have the percentile on different ones, it stands on an
+edge between paths: a little more of either moves it from one to the other. Leaves out what time on a path is spent on (`causes`).
 """
 
 from __future__ import annotations
@@ -18,67 +18,59 @@ from slabdes.words import RESPONSE
 
 AROUND: Final = 0.5
 """Half the width of a percentile's surroundings, as a share of the tail that it cuts off: of p99, half a percent (a choice)."""
-NUDGE: Final = 0.1
-"""By what share of itself the tail may turn out greater or smaller without anybody's surprise (assumed)."""
+LEAST_NEAR: Final = 0.05
+"""The share of a percentile's surroundings from which a path is one of those that it lies among (assumed)."""
 EDGE: Final = 1.5
-"""A percentile that this moves by so many times stands on an edge (assumed)."""
+"""A percentile is on an edge between paths if replications' own differ by so many times (assumed)."""
 
 
 @dataclass(frozen=True)
 class Placed:
     """A percentile among the paths of its operation.
 
-    `near`: shares by path of the operations around it, the greatest first; `of_all`: shares by path of all operations;
-    `below_ns` and `above_ns`: what it would be if a share NUDGE fewer or more operations were slow.
+    `near`: shares by path of the operations around it, the greatest first, those that are worth a name; `of_all`: shares by path
+    of all operations; `least_ns` and `most_ns` of what single replications have for it.
     """
 
     near: Mapping[str, float]
     of_all: Mapping[str, float]
-    below_ns: float
-    above_ns: float
+    least_ns: float
+    most_ns: float
 
     @property
     def on_edge(self) -> bool:
-        """Whether a little more or less of a tail moves it far."""
-        return self.above_ns > EDGE * self.below_ns
+        """Whether it lies between paths, and far off in some replications."""
+        return len(self.near) > 1 and self.most_ns > EDGE * self.least_ns
 
 
-def placed(frames: Frames) -> dict[int, dict[str, Placed]]:
-    """Each percentile of each operation's times at each point, by the measure's name; of response times, too."""
-    found: dict[int, dict[str, Placed]] = {point: {} for point in frames.point_numbers()}
+def placed(frames: Frames, point: int, each: Mapping[str, Mapping[int, float]]) -> dict[str, Placed]:
+    """Each percentile of each operation's times at a point, by the measure's name; of response times, too.
+
+    `each` has the measures of each replication.
+    """
+    found: dict[str, Placed] = {}
     for histogram, after in ((frames.latency, ""), (frames.response, RESPONSE)):
-        by_path = cumulated(histogram, ["point", "op", "path"])
-        for (point, op), rows in by_path.group_by("point", "op", maintain_order=True):
-            buckets = sorted(rows.select("middle_ns", "path", "count").iter_rows())
+        by_path = cumulated(histogram.filter(point=point), ["op", "path"])
+        for (op,), rows in by_path.group_by("op", maintain_order=True):
+            buckets = rows.sort("middle_ns").select("path", "count").rows()
             for name, q in QUANTILES.items():
-                found[int(str(point))][f"{op}{after}_{name}"] = _placed(buckets, q)
+                if own := each.get(measure := f"{op}{after}_{name}"):
+                    found[measure] = _placed(buckets, q, own)
     return found
 
 
-def _placed(buckets: list[tuple[float, str, int]], q: float) -> Placed:
+def _placed(buckets: list[tuple[str, int]], q: float, own: Mapping[int, float]) -> Placed:
     """`buckets` in rising order of time."""
-    total = sum(count for _time, _path, count in buckets)
-    tail = 1 - q
-    first, last = total * (q - AROUND * tail), total * (q + AROUND * tail)
+    total = sum(count for _path, count in buckets)
+    half = AROUND * min(q, 1 - q)
+    first, last = total * (q - half), total * (q + half)
     near: dict[str, float] = {}
     of_all: dict[str, float] = {}
     reached = 0
-    for _time, path, count in buckets:
+    for path, count in buckets:
         inside = min(reached + count, last) - max(reached, first)
-        if inside > 0:
-            near[path] = near.get(path, 0.0) + inside / (last - first)
+        near[path] = near.get(path, 0.0) + max(inside, 0.0) / (last - first)
         of_all[path] = of_all.get(path, 0.0) + count / total
         reached += count
-    below, above = (_at(buckets, total * (1 - tail * (1 + nudge))) for nudge in (NUDGE, -NUDGE))
-    ranked = dict(sorted(near.items(), key=lambda item: -item[1]))
-    return Placed(ranked, of_all, below, above)
-
-
-def _at(buckets: list[tuple[float, str, int]], rank: float) -> float:
-    """The time that `rank` operations do not exceed."""
-    reached = 0
-    for time, _path, count in buckets:
-        reached += count
-        if reached >= rank:
-            return time
-    return buckets[-1][0]
+    ranked = sorted(near.items(), key=lambda item: -item[1])
+    return Placed({path: part for path, part in ranked if part >= LEAST_NEAR}, of_all, min(own.values()), max(own.values()))

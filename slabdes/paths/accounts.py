@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic
 
-from slabdes.paths.charges import Cpu
+from slabdes.paths.charges import ClockRules, Cpu
 from slabdes.paths.outcome import Path
 
 
 class Accounts(ABC, Generic[Cpu]):
     """An engine's books."""
+
+    rules: ClockRules
 
     @abstractmethod
     def remember_accounts(self, cpu: Cpu) -> None:
@@ -61,12 +63,12 @@ def enable_irqs(k: Accounts[Cpu], cpu: Cpu, now: int) -> None:
 
 
 def begin_account(k: Accounts[Cpu], cpu: Cpu) -> None:
-    """An operation begins that may be more than a hit: interrupts go off, unless a bulk call has them off.
+    """An operation begins that may be more than a hit: interrupts go off where all of it has them off, unless they are.
 
     So a grow that may wait turns them on in a bulk call, too: local_irq_enable does not ask for whom they are off.
     """
     k.remember_accounts(cpu)
-    if not cpu.in_bulk:
+    if k.rules.irqs_off and not cpu.in_bulk:
         disable_irqs(k, cpu)
 
 
@@ -76,7 +78,7 @@ def end_account(k: Accounts[Cpu], cpu: Cpu, path: Path) -> None:
     How long they were off is not counted for a hit, which engines need not account for at all.
     """
     touched = k.account_for(cpu, path)
-    if cpu.in_bulk:
+    if cpu.in_bulk or not k.rules.irqs_off:
         return
     if path == Path.HIT or path == Path.FREE_HIT:
         cpu.irqs_off_depth -= 1

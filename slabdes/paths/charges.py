@@ -53,16 +53,18 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 
 @dataclass(frozen=True)
 class ClockRules:
-    """Rules of the clock that an experiment may turn off (config's `timing`).
+    """Rules of the clock: those that an experiment may turn off (config's `timing`), and one that is its allocator's.
 
     `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
-    pointers of shared arrays and alien caches lie on lines, too.
+    pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
+    do; otherwise spinlocks alone.
     """
 
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
     array_lines: bool
+    irqs_off: bool
 
 
 class Tolls(Protocol):

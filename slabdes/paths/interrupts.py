@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, SlabState
+from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.paths.accounts import disable_irqs, enable_irqs
 from slabdes.paths.charges import Cpu
 from slabdes.paths.kernel import Waits
-from slabdes.paths.operations import OperatingKernel, allocate, give_back
+from slabdes.paths.operations import KmemCache, OperatingKernel, allocate, give_back
 from slabdes.paths.outcome import Upkeep
 
 MOST_IN_A_ROW: Final = 1_000
@@ -38,10 +38,16 @@ class InterruptSettings:
 NO_INTERRUPTS: Final = InterruptSettings(periodic=False, mean=0, cache=0, objects=0, keep=0, work=0)
 
 
-class InterruptedKernel(OperatingKernel[Cpu]):
+class Caches(Protocol[KmemCache]):
+    """An allocator's memory."""
+
+    caches: list[KmemCache]
+
+
+class InterruptedKernel(OperatingKernel[Cpu, KmemCache]):
     """An engine whose CPUs are interrupted: their sources, and the objects that their handlers hold, the oldest first."""
 
-    state: SlabState
+    state: Caches[KmemCache]
     irqs: InterruptSettings
 
     @property
@@ -74,7 +80,7 @@ class InterruptedKernel(OperatingKernel[Cpu]):
         """The oldest of them, which they hold no longer."""
 
 
-def irqs_on(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def irqs_on(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """Interrupts go on in the middle of a path (local_irq_enable)."""
     k.settle(cpu)
     enable_irqs(k, cpu, cpu.clock)
@@ -82,25 +88,25 @@ def irqs_on(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
     yield from take_interrupts(k, cpu)
 
 
-def irqs_off(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def irqs_off(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """And off again (local_irq_disable), once those that have come meanwhile are handled."""
     k.settle(cpu)
     yield from take_interrupts(k, cpu)
     disable_irqs(k, cpu)
 
 
-def irq_save(k: InterruptedKernel[Cpu], cpu: Cpu) -> None:
+def irq_save(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> None:
     """Interrupts go off for an inner operation (local_irq_save)."""
     disable_irqs(k, cpu)
 
 
-def irq_restore(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def irq_restore(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """And are as they were before (local_irq_restore)."""
     enable_irqs(k, cpu, cpu.clock)
     yield from take_interrupts(k, cpu)
 
 
-def begin_bulk(k: InterruptedKernel[Cpu], cpu: Cpu) -> None:
+def begin_bulk(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> None:
     """A bulk call begins: interrupts go off once for all its objects."""
     disable_irqs(k, cpu)
     k.set_bulk(cpu, True)
@@ -108,14 +114,14 @@ def begin_bulk(k: InterruptedKernel[Cpu], cpu: Cpu) -> None:
     k.settle(cpu)
 
 
-def end_bulk(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def end_bulk(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """It ends: they go on."""
     k.set_bulk(cpu, False)
     enable_irqs(k, cpu, cpu.clock)
     yield from take_interrupts(k, cpu)
 
 
-def take_interrupts(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def take_interrupts(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """If interrupts are on, handle those that have come, each in the middle of what the CPU was doing then."""
     if cpu.irqs_off_depth or cpu.irq_at > cpu.clock:
         return
@@ -132,7 +138,7 @@ def take_interrupts(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
             yield from k.interrupt_storm(cpu)
 
 
-def _handle(k: InterruptedKernel[Cpu], cpu: Cpu) -> Waits[None]:
+def _handle(k: InterruptedKernel[Cpu, KmemCache], cpu: Cpu) -> Waits[None]:
     """Handle the interrupt that is pending: work, allocate atomically, free the oldest objects beyond those kept."""
     k.count_irq_wait(cpu, cpu.clock - cpu.irq_at)
     cpu.interrupts += 1

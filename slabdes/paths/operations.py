@@ -7,9 +7,9 @@ Leaves out where its object comes from or goes to (slots, handlers' own), and hi
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, KmemCache
+from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.paths.accounts import Accounts, begin_account, end_account
 from slabdes.paths.charges import Cpu
 from slabdes.paths.kernel import Waits
@@ -20,7 +20,17 @@ from slabdes.paths.sites import LockSite
 NO_CACHE: Final = -1
 
 
-class OperatingKernel(PageKernel[Cpu], Accounts[Cpu]):
+class _Numbered(Protocol):
+    """What operations ask of a cache."""
+
+    index: int
+
+
+KmemCache = TypeVar("KmemCache", bound=_Numbered)
+"""An allocator's own kind of cache."""
+
+
+class OperatingKernel(PageKernel[Cpu], Accounts[Cpu], Generic[Cpu, KmemCache]):
     """An engine with a clock and an allocator of objects."""
 
     @abstractmethod
@@ -36,7 +46,7 @@ class OperatingKernel(PageKernel[Cpu], Accounts[Cpu]):
         """Give an object back; `cpu.path` says how."""
 
 
-def allocate(k: OperatingKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, flags: int, cost: int) -> Waits[int]:
+def allocate(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, cache: KmemCache, node: int, flags: int, cost: int) -> Waits[int]:
     """Allocate an object, of `node` unless that is NO_NODE, and touch it; NO_OBJECT if there is none. A hit costs `cost`."""
     start = cpu.clock
     begin_account(k, cpu)
@@ -57,7 +67,7 @@ def allocate(k: OperatingKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int, fla
     return obj
 
 
-def give_back(k: OperatingKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int, cost: int) -> Waits[None]:
+def give_back(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, cache: KmemCache, obj: int, cost: int) -> Waits[None]:
     """Free an object. A hit costs `cost`."""
     start = cpu.clock
     begin_account(k, cpu)
@@ -70,7 +80,7 @@ def give_back(k: OperatingKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int, cos
     end_account(k, cpu, cpu.path)
 
 
-def hold_section(k: OperatingKernel[Cpu], cpu: Cpu, lock: int, hold: int) -> Waits[None]:
+def hold_section(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, lock: int, hold: int) -> Waits[None]:
     """Take the workload's own lock and hold it for `hold` picoseconds."""
     start = cpu.clock
     begin_account(k, cpu)
@@ -84,7 +94,7 @@ def hold_section(k: OperatingKernel[Cpu], cpu: Cpu, lock: int, hold: int) -> Wai
     end_account(k, cpu, Path.SECTION)
 
 
-def take_block(k: OperatingKernel[Cpu], cpu: Cpu, order: int) -> Waits[None]:
+def take_block(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, order: int) -> Waits[None]:
     """Ask the page allocator for 2**order pages of the CPU's own node."""
     start = cpu.clock
     begin_account(k, cpu)
@@ -101,7 +111,7 @@ def take_block(k: OperatingKernel[Cpu], cpu: Cpu, order: int) -> Waits[None]:
     end_account(k, cpu, path)
 
 
-def give_block(k: OperatingKernel[Cpu], cpu: Cpu, order: int) -> Waits[None]:
+def give_block(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, order: int) -> Waits[None]:
     """Give as many back; nothing to do if the CPU holds none."""
     if not cpu.blocks:
         cpu.skipped += 1

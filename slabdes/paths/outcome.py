@@ -11,7 +11,15 @@ from typing import Final
 
 
 class Path(IntEnum):
-    """How an operation was served, in the golden data's terms; `label` is the golden name."""
+    """How an operation was served, in the golden data's terms; `label` is the golden name.
+
+    From SPARE on they are SLUB's alone. An allocation with sheaves: from the CPU's spare sheaf, a full one of the barn, one that
+    was refilled from the node's partial list, also from other nodes' (REMOTE), also from new slabs (GROW); or past the sheaves,
+    one object (SLOW). With per-CPU slabs: from the slab's own shared chain, a partial slab of the CPU's, else PARTIAL,
+    FALLBACK_PARTIAL and GROW as SLAB's. A free: the spare sheaf had room, the barn gave an empty sheaf, one was allocated, one
+    was flushed; or past the sheaves, into the slab without a lock or under list_lock. With per-CPU slabs the slab may become a
+    partial slab of the CPU's, and those before it be drained.
+    """
 
     HIT = 0
     SHARED = 1
@@ -35,6 +43,24 @@ class Path(IntEnum):
     SECTION = 19
     GET_PAGES = 20
     GIVE_PAGES = 21
+    SPARE = 22
+    BARN = 23
+    REFILL = 24
+    REFILL_REMOTE = 25
+    REFILL_GROW = 26
+    SLOW = 27
+    SLOW_REMOTE = 28
+    SLOW_GROW = 29
+    GET_FREELIST = 30
+    CPU_PARTIAL = 31
+    FREE_SPARE = 32
+    FREE_BARN = 33
+    FREE_NEW_SHEAF = 34
+    FREE_FLUSH = 35
+    FREE_SLAB = 36
+    FREE_LIST = 37
+    FREE_CPU_PARTIAL = 38
+    FREE_DRAIN = 39
 
     @property
     def label(self) -> str:
@@ -46,7 +72,8 @@ class Path(IntEnum):
         """What kind of operation takes this path."""
         if self is Path.SECTION:
             return Operation.SECTION
-        return Operation.ALLOC if self <= Path.FAIL or self is Path.GET_PAGES else Operation.FREE
+        allocates = self <= Path.FAIL or self is Path.GET_PAGES or Path.SPARE <= self <= Path.CPU_PARTIAL
+        return Operation.ALLOC if allocates else Operation.FREE
 
 
 class Operation(IntEnum):
@@ -100,4 +127,22 @@ _LABELS: Final = {
     Path.SECTION: "section",
     Path.GET_PAGES: "pages",
     Path.GIVE_PAGES: "pages",
+    Path.SPARE: "spare",
+    Path.BARN: "barn",
+    Path.REFILL: "refill",
+    Path.REFILL_REMOTE: "refill-remote",
+    Path.REFILL_GROW: "refill-grow",
+    Path.SLOW: "slow",
+    Path.SLOW_REMOTE: "slow-remote",
+    Path.SLOW_GROW: "slow-grow",
+    Path.GET_FREELIST: "get-freelist",
+    Path.CPU_PARTIAL: "cpu-partial",
+    Path.FREE_SPARE: "spare",
+    Path.FREE_BARN: "barn",
+    Path.FREE_NEW_SHEAF: "new-sheaf",
+    Path.FREE_FLUSH: "flush",
+    Path.FREE_SLAB: "slab",
+    Path.FREE_LIST: "slab-list",
+    Path.FREE_CPU_PARTIAL: "cpu-partial",
+    Path.FREE_DRAIN: "drain",
 }

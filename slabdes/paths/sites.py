@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import Kernel, Version
 
 
 class LockSite(IntEnum):
@@ -82,14 +82,32 @@ _SLUB_FUNCTIONS: Final = {
     LockSite.SLUB_DEACTIVATE: "deactivate_slab",
     LockSite.SLUB_PUT: "__put_partials",
 }
-"""The same for SLUB, from reading: one version has them."""
+"""The functions of SLUB that take a barn's lock or a list_lock, from reading: 7.3's, and those that only 6.12 has."""
 
 
-def function_at(site: LockSite, version: Version) -> str:
+def function_at(site: LockSite, version: Kernel) -> str:
     """The function in whose source a kernel of this version takes a lock from `site` (mm/slab.c, mm/slub.c, mm/page_alloc.c).
 
     A compiler may inline it: the recorded 6.1 kernel's own lock_stat says ___cache_free where cache_flusharray is meant.
     """
+    match site:
+        case LockSite.PAGELISTREFILL:
+            return "rmqueue_bulk"
+        case LockSite.PAGELISTTRIM:
+            return "free_pcppages_bulk"
+        case LockSite.HIGHERPAGES:
+            return version.rmqueue_function
+        case LockSite.FREEPAGES:
+            return version.free_pages_function
+        case LockSite.SECTION:
+            return "section"
+    if isinstance(version, Version):
+        return _slab_function(site, version)
+    return _SLUB_FUNCTIONS[site]
+
+
+def _slab_function(site: LockSite, version: Version) -> str:
+    """The same of SLAB's own locks."""
     match site:
         case LockSite.REFILL:
             return "cache_alloc_refill"
@@ -119,16 +137,6 @@ def function_at(site: LockSite, version: Version) -> str:
             return "reap_alien"
         case LockSite.DRAINALIENS:
             return "drain_alien_cache"
-        case LockSite.PAGELISTREFILL:
-            return "rmqueue_bulk"
-        case LockSite.PAGELISTTRIM:
-            return "free_pcppages_bulk"
-        case LockSite.HIGHERPAGES:
-            return version.rmqueue_function
-        case LockSite.FREEPAGES:
-            return version.free_pages_function
         case LockSite.SLABINFO:
             return version.slabinfo_function
-        case LockSite.SECTION:
-            return "section"
-    return _SLUB_FUNCTIONS[site]
+    raise AssertionError(f"{site!r} is no place of SLAB's")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slabdes.errors import InputError
+from slabdes.results.response import RATE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,13 @@ class RunPlots:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+
+    def first(self) -> Figure:
+        """The figure that shows what the run's answer says: of a sweep of rates `loads`, of another `scaling`, else `ccdf`."""
+        if self._run.points.height == 1:
+            return self.ccdf()
+        rates = RATE in self._run.points.columns and self._run.responses.height
+        return self.loads() if rates else self.scaling()
 
     def ccdf(
         self,

@@ -222,6 +222,10 @@ def _cut(run: dict[str, pl.DataFrame]) -> bool:
 
 def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
     caches = {row["name"]: row for row in run["caches"].iter_rows(named=True)}
+    less = {
+        row["cache"]: row["fallback_slabs"] * (caches[row["cache"]]["num"] - row["min_objects"])
+        for row in run["slub"].iter_rows(named=True)
+    }
     totals = {name: _totals(run["slabs"].filter(_is("cache", name))) for name in caches}
     for name, cache in caches.items():
         total = totals[name]
@@ -230,7 +234,7 @@ def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         if in_hand < 0 or (in_hand and run["cpus"].height == 1):
             made = f"{cache['slabs_created']} slabs created, {cache['slabs_destroyed']} destroyed"
             yield f"{name}: {made}, but {total['slabs']} on its lists"
-        room = total["slabs"] * cache["num"]
+        room = total["slabs"] * cache["num"] - less.get(name, 0)
         lying = sum(total[place] for place in _PLACES)
         if room != lying:
             yield f"{name}: {total['slabs']} slabs have {room} objects, but {lying} are somewhere"

@@ -143,15 +143,16 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
 
 def write_texts(folder: Path, frames: Frames) -> None:
     """Write /proc/slabinfo and /proc/lock_stat of each point's first replication under `folder`, which is made; see TEXT."""
-    caches, slabs, locks, points = (
-        _by_point(frame) for frame in (frames.caches, frames.slabs, frames.locks, frames.contention_points)
+    caches, slabs, slub, locks, points = (
+        _by_point(frame) for frame in (frames.caches, frames.slabs, frames.slub, frames.locks, frames.contention_points)
     )
     numbers = frames.point_numbers()
     for point in numbers:
         place = folder / f"point-{point:04d}" if len(numbers) > 1 else folder
         place.mkdir(parents=True)
         (place / "slabinfo").write_text(slabinfo_text(slabinfo_rows(caches(point), slabs(point))), encoding="utf-8")
-        (place / "lock_stat").write_text(lock_stat_text(lock_classes(locks(point), points(point))), encoding="utf-8")
+        classes = lock_classes(locks(point), points(point), slub=bool(slub(point).height))
+        (place / "lock_stat").write_text(lock_stat_text(classes), encoding="utf-8")
 
 
 def _by_point(frame: pl.DataFrame) -> Callable[[int], pl.DataFrame]:

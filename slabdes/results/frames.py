@@ -40,7 +40,7 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "runs": frozenset(WARM_UP_COLUMNS),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses"))
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub"))
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 
@@ -65,8 +65,9 @@ class Frames:
     waits began in `waiter` after `holder` had been the last to acquire the lock); `upkeep_locks` (a row a kind of upkeep and
     lock: its holds, and waits behind them); `interrupts` (how long they were `off` at a time, how long those handled had to
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
-    `caches`, `slabs` (a row a record); `runs` (a row a replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys;
-    elapsed_ns is the mean over replications). All counts and times are of what came after the warm-up, which `runs` tells.
+    `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `runs` (a row a replication); `points` (a row a
+    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times are of what came
+    after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -84,6 +85,7 @@ class Frames:
     cpus: pl.DataFrame
     caches: pl.DataFrame
     slabs: pl.DataFrame
+    slub: pl.DataFrame
     runs: pl.DataFrame
     points: pl.DataFrame
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The memory that caches hold when a run ends: pages of their slabs, and the arrays of pointers in front of them.
+"""The memory that caches hold when a run ends: pages of their slabs, and the arrays of pointers in front of them, or sheaves.
 
 Leaves out alien caches, whose size no tunable changes, and what a run held at most on its way.
 """
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 POINTER_BYTES: Final = 8
+SHEAF_HEADER_WORDS: Final = 5
+"""Of a sheaf, before its objects (assumed packing)."""
 _RUN: Final = ("point", "replication")
 
 
 def held(frames: Frames) -> pl.DataFrame:
     """A row a replication: point, replication, held_bytes, all caches together.
 
-    The arrays are those of every CPU of the machine (limit pointers each) and of every node (shared x batchcount).
+    The arrays are those of every CPU of the machine (limit pointers each) and of every node (shared x batchcount); sheaves are
+    those that there are.
     """
     import polars as pl
 
@@ -32,8 +35,10 @@ def held(frames: Frames) -> pl.DataFrame:
     cpus = frames.cpus.group_by(*_RUN, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("all_cpus"))
     caches = frames.caches.drop("cache").rename({"name": "cache"})
     table = caches.join(slabs, on=[*_RUN, "cache"]).join(cpus, on=list(_RUN))
+    table = table.join(frames.slub.select(*_RUN, "cache", "sheaves", "sheaf_capacity"), on=[*_RUN, "cache"], how="left")
     pages = pl.col("all_slabs") * (2 ** pl.col("gfporder")).cast(pl.Int64) * PAGE_SIZE
     pointers = pl.col("all_cpus") * pl.col("limit") + pl.col("nodes") * pl.col("shared") * pl.col("batchcount")
+    pointers += (pl.col("sheaves") * (SHEAF_HEADER_WORDS + pl.col("sheaf_capacity"))).fill_null(0)
     summed = table.select(*_RUN, (pages + pointers * POINTER_BYTES).alias("held_bytes"))
     every = frames.runs.select(_RUN).join(
         summed.group_by(*_RUN, maintain_order=True).agg(pl.col("held_bytes").sum()), on=list(_RUN), how="left"

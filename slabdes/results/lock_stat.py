@@ -24,8 +24,11 @@ CLASSES: Final = {
     LockKind.ALIEN: "&alc->lock",
     LockKind.ZONE: "&zone->lock",
     LockKind.SECTION: "section_lock",
+    LockKind.BARN: "&barn->lock",
 }
 """Lockdep's names of the classes, as Linux 6.1 prints them; a workload's own lock is no kernel's."""
+_OF_SLUB: Final = {LockKind.LIST: "&n->list_lock"}
+"""What SLUB's source calls otherwise."""
 _TIMES: Final = ("min", "max", "total", "avg")
 _COLUMNS: Final = (
     "con-bounces", "contentions", *(f"waittime-{name}" for name in _TIMES),
@@ -85,13 +88,14 @@ class LockClass:
     contending_points: tuple[FunctionCount, ...] = ()
 
 
-def lock_classes(locks: pl.DataFrame, points: pl.DataFrame) -> list[LockClass]:
+def lock_classes(locks: pl.DataFrame, points: pl.DataFrame, slub: bool = False) -> list[LockClass]:
     """The classes of one replication's locks that were acquired at all, those with most contentions first, as in the kernel.
 
-    `locks` and `points` are the frames `locks` and `contention_points`.
+    `locks` and `points` are the frames `locks` and `contention_points`; `slub`: the allocator is SLUB.
     """
+    names = CLASSES | _OF_SLUB if slub else CLASSES
     rows = [_by_kind(frame) for frame in (locks, points)]
-    classes = (_merged(name, *(by_kind.get(kind.label, []) for by_kind in rows)) for kind, name in CLASSES.items())
+    classes = (_merged(name, *(by_kind.get(kind.label, []) for by_kind in rows)) for kind, name in names.items())
     return sorted((one for one in classes if one.hold.nr), key=lambda one: -one.wait.nr)
 
 

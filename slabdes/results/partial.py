@@ -120,7 +120,11 @@ def check_begun(path: Path, found: Any, study: Mapping[str, Any]) -> None:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(str(path), "damaged", allowed=f"to remove {path.parent.name} and start again") from None
     if other is not None:
-        raise InputError(str(path.parent), f"was begun with {other[0]}", allowed=f"{other[1]}, or another output folder")
+        raise InputError(
+            str(path.parent),
+            f"was begun with {other[0]}",
+            allowed=f"{other[1]}, or another output folder (--out), or to remove this one",
+        )
 
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, str] | None:

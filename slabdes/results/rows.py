@@ -12,7 +12,18 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-from slabdes.engine.records import CacheRecord, CpuRecord, Histogram, LockRecord, Records, Spent, UpkeepAtLock, bucket_bounds
+from slabdes.engine.records import (
+    CacheRecord,
+    CpuRecord,
+    Histogram,
+    LockRecord,
+    Records,
+    SlubRecord,
+    SlubStats,
+    Spent,
+    UpkeepAtLock,
+    bucket_bounds,
+)
 from slabdes.printable import printable
 from slabdes.results.warm_up import COLUMNS as WARM_UP_COLUMNS
 from slabdes.results.warm_up import warm_up_row
@@ -51,6 +62,10 @@ _SLAB_COUNTS: Final = (
     "descriptors",
 )  # fmt: skip
 
+_SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats"))
+SLUB_STATS: Final = tuple(part.name for part in fields(SlubStats))
+"""The counters of SLUB_STATS, as the kernel names them in sysfs."""
+
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "latency": {"cache": "text", "op": "text", "path": "text", "low_ns": "ns", "high_ns": "ns", "count": "count"},
     "operations": {
@@ -83,6 +98,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "cpus": dict.fromkeys(_CPU_COUNTS, "count") | {f"{name}_ns": "ns" for name in _CPU_TIMES},
     "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
     "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
+    "slub": {"cache": "text"} | dict.fromkeys((*_SLUB_COUNTS, *SLUB_STATS), "count"),
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
@@ -128,6 +144,7 @@ def replicated(records: Records) -> Replicated:
         "cpus": ((*_counts_of(cpu), *map(ps_to_ns, _times_of(cpu))) for cpu in records.cpus),
         "caches": ((one.name, *_cache_of(one)) for one in records.caches),
         "slabs": ((names[slab.cache], slab.node, *_slabs_of(slab)) for slab in records.slabs),
+        "slub": ((names[one.cache], *_slub_of(one), *_stats_of(one.stats)) for one in records.slub),
         "runs": [(records.digest, ps_to_ns(records.elapsed), warnings, *warm_up_row(records.warm_up))],
     }
     columns |= {name: _turned(name, some) for name, some in rows.items()}
@@ -137,6 +154,7 @@ def replicated(records: Records) -> Replicated:
 
 _spent_of, _counts_of, _times_of = attrgetter(*SPENT_PARTS), attrgetter(*_CPU_COUNTS), attrgetter(*_CPU_TIMES)
 _cache_of, _slabs_of = attrgetter(*_CACHE_COUNTS), attrgetter(*_SLAB_COUNTS)
+_slub_of, _stats_of = attrgetter(*_SLUB_COUNTS), attrgetter(*SLUB_STATS)
 
 
 def _turned(name: str, rows: Iterable[_Row]) -> Columns:

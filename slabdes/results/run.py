@@ -111,6 +111,11 @@ class Run:
         return self.frames.slabs
 
     @property
+    def slub(self) -> pl.DataFrame:
+        """A row a SLUB cache: its tunables and SLUB_STATS, all CPUs together; none where the allocator is SLAB."""
+        return self.frames.slub
+
+    @property
     def runs(self) -> pl.DataFrame:
         """A row a replication: digest, simulated time, warnings."""
         return self.frames.runs
@@ -191,7 +196,7 @@ class Run:
     def lock_stat(self, point: int | None = None, replication: int = 0) -> str:
         """What /proc/lock_stat would show of one replication; see `slabinfo`."""
         one = self.replication(point, replication)
-        return lock_stat_text(lock_classes(one.locks, one.contention_points))
+        return lock_stat_text(lock_classes(one.locks, one.contention_points, slub=bool(one.slub.height)))
 
     def replication(self, point: int | None = None, replication: int = 0) -> Run:
         """One replication of `point`, or of the only point, as a run of its own. Raises InputError for what is not there."""

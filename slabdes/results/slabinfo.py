@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What /proc/slabinfo of a SLAB kernel with statistics would show after a run: version 2.1 text, from saved frames alone.
+"""What /proc/slabinfo would show after a run, of SLAB with statistics: version 2.1 text, from saved frames alone.
 
-The counters are the simulated kernel's own. Leaves out caches that the experiment does not have.
+The counters are the simulated kernel's own; SLUB prints none there, and counts every slab as active. Leaves out caches that the
+experiment does not have.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ HEADER: Final = (
     " : cpustat <allochit> <allocmiss> <freehit> <freemiss>\n"
 )
 """The first two lines, as Linux 2.6.17 to 6.7 print them with statistics compiled in."""
+_SLUB_HEADER: Final = HEADER[: HEADER.index(" : globalstat")].replace(" (statistics)", "") + "\n"
+"""The same as SLUB prints them."""
+_SLUB_COLUMNS: Final = 12
 UNSIGNED_LONG: Final = 1 << 64
 """The kernel's counters wrap here: a high mark restored from a 6.1 dump may be below zero."""
 _ROW: Final = (
     "{:<17} {:6} {:6} {:6} {:4} {:4} : tunables {:4} {:4} {:4} : slabdata {:6} {:6} {:6}"
     " : globalstat {:7} {:6} {:5} {:4} {:4} {:4} {:4} {:4} {:4} : cpustat {:6} {:6} {:6} {:6}\n"
 )
+_SLUB_ROW: Final = _ROW[: _ROW.index(" : globalstat")] + "\n"
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
             sum(row[column] for row in by_cache[cache["name"]] for column in columns)
             for columns in (("slabs_partial", "slabs_full"), ("slabs_free",), ("free_objects",), ("in_shared",))
         )
+        if not cache["limit"]:  # SLUB
+            active, free, shared = active + free, 0, 0
         objects = (active + free) * cache["num"]
         yield SlabinfoRow(
             name=shown(cache["name"]),
@@ -108,6 +115,9 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
 
 def slabinfo_text(rows: Iterable[SlabinfoRow]) -> str:
     """The file: a column is as wide as the kernel's, and wider where a number needs it."""
+    rows = list(rows)
+    if rows and not rows[0].limit:
+        return _SLUB_HEADER + "".join(_SLUB_ROW.format(*astuple(row)[:_SLUB_COLUMNS]) for row in rows)
     return HEADER + "".join(_ROW.format(*astuple(row)) for row in rows)
 
 

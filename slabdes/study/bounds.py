@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from slabdes.allocator.state import array_lines
-from slabdes.allocator.tunables import alien_limit
 from slabdes.config import (
     ArrivalsWorkload,
     BurstWorkload,
@@ -23,7 +21,7 @@ from slabdes.config import (
     ProducerConsumerWorkload,
     TraceWorkload,
 )
-from slabdes.engine.setup import cache_spec, version_of
+from slabdes.engine.laid_out import laid_out
 from slabdes.errors import Impossible, InputError
 from slabdes.folders import input_errors
 from slabdes.study.memory import GIB, LINE_TRANSFER_BYTES, frames_bytes, memory_bytes, records_bytes
@@ -115,24 +113,19 @@ def kept(points: Sequence[PlannedPoint]) -> list[Need]:
 def needed(point: PlannedPoint, engine: EngineName) -> list[Need]:
     """What one replication of a point takes, by parts."""
     experiment, machine = point.experiment, point.machine
-    version = version_of(experiment)
     cpus, nodes = machine.n_cpus, machine.n_nodes
     needs = [Need("machine", f"line transfers between {cpus} CPUs", LINE_TRANSFER_BYTES * cpus * cpus)]
     held = _held(experiment, point.cpus)
     # No more objects than the machine has memory for, whichever cache they are of.
     most = 0
     for cache in point.caches:
-        spec = cache_spec(cache, cpus, version)
-        limit, shared = spec.tunables.limit, spec.tunables.shared * spec.tunables.batchcount
-        arrays = [(cpus, limit), (nodes, shared), (nodes * (nodes - 1), alien_limit(limit))]
-        words = sum(number * size for number, size in arrays)
-        lines = sum(number * array_lines(size) for number, size in arrays)
-        size = words * WORD_BYTES[engine] + lines * LINE_BYTES[engine]
-        needs.append(Need(f"cache.{cache.name}.limit", f"arrays for {words:,} objects", size))
-        needs.append(Need("machine", f"locks of {nodes} nodes", nodes * (nodes + 1) * LOCK_BYTES[engine]))
-        slabs = sum(pages >> spec.geometry.gfporder for pages in machine.memory_pages)
-        fit = min(held, slabs * spec.geometry.num)
-        most = max(most, fit * (WORD_BYTES[engine] + SLAB_BYTES // spec.geometry.num))
+        spec = laid_out(experiment, machine, cache)
+        size = spec.pointers * WORD_BYTES[engine] + spec.lines * LINE_BYTES[engine]
+        needs.append(Need(f"cache.{cache.name}.{spec.key}", f"arrays for {spec.pointers:,} objects", size))
+        needs.append(Need("machine", f"locks of {nodes} nodes", spec.locks * LOCK_BYTES[engine]))
+        slabs = sum(pages >> spec.order for pages in machine.memory_pages)
+        fit = min(held, slabs * spec.num)
+        most = max(most, fit * (WORD_BYTES[engine] + SLAB_BYTES // spec.num))
     needs.append(Need("workload", "a run", RUN_BYTES[engine]))
     needs.append(Need("workload", f"{held:,} objects at a time", most + held * OBJECT_BYTES[engine]))
     return needs

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slabdes.config import Experiment, parse_experiment
-from slabdes.errors import InputError, shown
+from slabdes.config import Experiment, apply_values, parse_experiment
+from slabdes.errors import InputError, Unmeasured, nearest, shown
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import resolution_of
@@ -20,6 +20,7 @@ from slabdes.results.run import Run
 from slabdes.results.text import setting_text
 from slabdes.stats.deciding import Looked, Looks, Outcome
 from slabdes.study.run import run_study
+from slabdes.words import name_of
 
 POINTS: Final = (0, 1)
 
@@ -52,6 +53,8 @@ class Decided:
 def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[str, Any]) -> Experiment:
     """An experiment of two points, `first` and `second` by dotted keys; what only one side says is the experiment's on the other.
 
+    What both say alike holds for both.
+
     Raises InputError for an experiment that is swept already, and for sides without a difference.
     """
     if experiment.sweep or experiment.zip:
@@ -65,6 +68,7 @@ def sides_of(experiment: Experiment, first: Mapping[str, Any], second: Mapping[s
     if not differing:
         raise InputError("compare", "both sides have the same settings", allowed="--set KEY=VALUE --vs KEY=OTHER")
     raw = experiment.model_dump(mode="json", exclude_unset=True)
+    apply_values(raw, {key: value for key, value in sides[0].items() if key not in differing}, "compare")
     return parse_experiment(raw | {"zip": differing}, "compare")
 
 
@@ -83,13 +87,14 @@ class UntilDecided:
 
     def __call__(self, frames: Frames) -> int:
         """How many replications are to be added."""
-        pair = compare_points(frames, POINTS, self.looks.level)
+        pair = compare_points(frames, POINTS, self.looks.level, why=False)
         rows = [row for measure in self.measures if (row := pair.row(measure)) is not None]
         told = {row.measure for row in rows}
         for measure in self.measures:
             if measure not in told and measure not in pair.few:
-                there = ", ".join(one.measure for one in pair.rows)
-                raise InputError("--decide", f"neither side has {measure}", allowed=there)
+                there = [name_of(one.measure) for one in pair.rows]
+                problem = f"not both sides have {name_of(measure)}{nearest(name_of(measure), there)}"
+                raise Unmeasured("--decide", problem, allowed=", ".join(there))
         if len(rows) == len(self.measures) and Outcome.OPEN not in outcomes_of(rows, self.looks).values():
             return 0
         n = int(frames.points["replications"][0])
@@ -128,7 +133,7 @@ def compared_sides(
     rows = [pair.row(measure) for measure in measures]
     for measure, row in zip(measures, rows, strict=True):
         if row is None:
-            few = f"{measure} with {n} replications: {pair.few[measure]}"
+            few = f"{name_of(measure)} with {n} replications: {pair.few[measure]}"
             raise InputError(where, few, allowed="more replications (--most), or longer ones")
     compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (n, n))
     return compared, [row for row in rows if row is not None]

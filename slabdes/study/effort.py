@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from slabdes.allocator.state import CacheSpec
 from slabdes.config import (
     ArrivalsWorkload,
     BurstWorkload,
@@ -19,7 +18,7 @@ from slabdes.config import (
     ProducerConsumerWorkload,
     TraceWorkload,
 )
-from slabdes.engine.setup import cache_spec, version_of
+from slabdes.engine.laid_out import LaidOut, laid_out
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import MOST_IN_A_ROW
@@ -42,8 +41,7 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     hands a lock over: the longer a run takes in simulated time, and the more CPUs there are, the more.
     """
     steps, cpus = workload.operations or 0, len(workload.programs)
-    version = version_of(experiment)
-    specs = [cache_spec(cache, machine.n_cpus, version) for cache in workload.caches]
+    specs = [laid_out(experiment, machine, cache) for cache in workload.caches]
     slow = _share_of_slow_steps(experiment, specs)
     span = _span_ps(experiment, machine, specs, steps, cpus, slow)
     handed = steps * slow * cpus / WAITERS
@@ -62,29 +60,29 @@ def effort(experiment: Experiment, machine: Machine, workload: Workload) -> int:
     return round(steps + handed + reaps + handled)
 
 
-def _share_of_slow_steps(experiment: Experiment, specs: list[CacheSpec]) -> float:
+def _share_of_slow_steps(experiment: Experiment, specs: list[LaidOut]) -> float:
     """The part of all steps that goes beyond the CPU's own array: a batch's last, or every one that takes a lock anyway."""
     match experiment.workload:
         case CriticalSectionWorkload() | PagesWorkload() | ArrivalsWorkload(of="critical_section"):
             return 1.0
-    return 1 / min((spec.tunables.batchcount for spec in specs), default=1)
+    return 1 / min((spec.batch for spec in specs), default=1)
 
 
-def _span_ps(experiment: Experiment, machine: Machine, specs: list[CacheSpec], steps: int, cpus: int, slow: float) -> float:
+def _span_ps(experiment: Experiment, machine: Machine, specs: list[LaidOut], steps: int, cpus: int, slow: float) -> float:
     """How long the run may take: the CPUs' own time, or that of everything done under locks, one after the other."""
     costs = machine.costs
     far = machine.farthest_ps
     hold = _hold_ps(experiment, costs, specs, far, cpus)
-    grown = max((_grow_ps(costs, spec) / spec.geometry.num for spec in specs), default=0)
+    grown = max((_grow_ps(costs, spec) / spec.num for spec in specs), default=0)
     hit = max(costs.alloc_hit, costs.free_hit) + max(costs.first_touch, costs.descriptor_read) + grown
     own = steps / max(cpus, 1) * (hit + slow * hold)
     thought = 0 if isinstance(experiment.workload, TraceWorkload) else known_span_ps(experiment, cpus)
     return max(thought + own, steps * slow * hold)
 
 
-def _hold_ps(experiment: Experiment, costs: Costs, specs: list[CacheSpec], far: int, cpus: int) -> float:
+def _hold_ps(experiment: Experiment, costs: Costs, specs: list[LaidOut], far: int, cpus: int) -> float:
     """A slow path: what it moves, the lines that it fetches, and the hand-over of its lock."""
-    batch = max((spec.tunables.batchcount for spec in specs), default=0)
+    batch = max((spec.batch for spec in specs), default=0)
     lines = LINES * max(far, costs.dram_local + 10 * costs.dram_remote_per_distance)
     handover = far * (cpus / 2 if experiment.lock.discipline is Discipline.TICKET else costs.handoff_transfers)
     work = (
@@ -101,7 +99,7 @@ def _hold_ps(experiment: Experiment, costs: Costs, specs: list[CacheSpec], far: 
     return work + lines + handover + held
 
 
-def _grow_ps(costs: Costs, spec: CacheSpec) -> float:
+def _grow_ps(costs: Costs, spec: LaidOut) -> float:
     """A new slab."""
-    pages = costs.page_alloc_higher + spec.geometry.gfporder * costs.page_per_order if spec.geometry.gfporder else 0
-    return costs.grow_base + spec.geometry.num * costs.init_object + pages + costs.page_alloc_order0 + costs.pcp_refill_page
+    pages = costs.page_alloc_higher + spec.order * costs.page_per_order if spec.order else 0
+    return costs.grow_base + spec.num * costs.init_object + pages + costs.page_alloc_order0 + costs.pcp_refill_page

@@ -107,6 +107,9 @@ def compiled_or_reference() -> EngineName:
 def that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> Mapping[int, EngineName]:
     """The engines as asked for, or the reference where nothing can be compiled. Raises InputError for what one cannot do."""
     compiled = _compiled(points, engines)
+    slow = {point.experiment.allocator.value for point in points if _is_large(point) and point.experiment.allocator.is_slub}
+    if slow:
+        tell(f"allocator {', '.join(sorted(slow))}: the reference engine runs it, as the compiled one has SLAB alone")
     if not compiled:
         return engines
     from slabdes.engine.compiled.run import refuse_what_it_cannot
@@ -114,6 +117,11 @@ def that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
     for experiment in compiled:
         refuse_what_it_cannot(experiment)
     return engines if compiled_or_reference() is EngineName.COMPILED else dict.fromkeys(engines, EngineName.REFERENCE)
+
+
+def _is_large(point: PlannedPoint) -> bool:
+    """Whether one would have it compiled: the point alone, all replications."""
+    return point.effort * point.experiment.replications >= COMPILED_FROM
 
 
 def prepare_engines(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
+from slabdes.engine.laid_out import laid_out
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, version_of
 from slabdes.errors import InputError, refusing, shown
 from slabdes.machine import load_machine
@@ -158,6 +159,10 @@ def _check_span(experiment: Experiment, machine: Machine, spool: Spool | None) -
 
 def _check_caches(experiment: Experiment, caches: Sequence[CacheConfig], machine: Machine) -> None:
     """Work every cache out, and refuse one that is to hold others' descriptors (by its name) and cannot."""
+    if experiment.allocator.is_slub:
+        for cache in caches:
+            laid_out(experiment, machine, cache)
+        return
     version = version_of(experiment)
     specs = {cache.name: cache_spec(cache, machine.n_cpus, version) for cache in caches}
     for name, spec in specs.items():

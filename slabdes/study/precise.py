@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from math import inf
 
 from slabdes.config import Experiment
-from slabdes.errors import InputError
+from slabdes.errors import Unmeasured
 from slabdes.measures.names import DEFAULT, intervals, measure_of
 from slabdes.results.frames import Frames
 from slabdes.stats.deciding import MOST_PRECISE, Precision
 from slabdes.stats.intervals import Interval
+from slabdes.words import name_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class UntilPrecise:
 
     def _intervals(self, frames: Frames, measure: str) -> dict[int, Interval]:
         if not (found := intervals(frames, measure)):
-            raise InputError("precision", f"no point has {measure}", allowed="a measure of operations that there are")
+            raise Unmeasured("measures", f"no point has {name_of(measure)}", allowed="a measure of operations that there are")
         return found
 
 

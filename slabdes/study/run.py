@@ -19,7 +19,7 @@ from slabdes.config import EngineName, Experiment, expand
 from slabdes.config.models import OF_STUDY
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import Records
-from slabdes.errors import InputError
+from slabdes.errors import InputError, Unmeasured
 from slabdes.files import is_there
 from slabdes.folders import Held, input_errors, scratch_folder, working_folder, working_path
 from slabdes.measures.names import DEFAULT
@@ -139,8 +139,12 @@ def run_study(
     while True:
         try:
             return _kept_at(study, out, resume, draw)
-        except Held:
-            if not resume or cells is None or study.logs:
+        except Held as error:
+            if resume and cells is None:
+                raise Held(
+                    error.where, error.problem, "to wait until it is done; its work is shared by cells, which are off"
+                ) from None
+            if not resume or study.logs:
                 raise
         if helped:
             time.sleep(POLL_SECONDS)
@@ -185,8 +189,8 @@ def _kept_at(study: _Study, out: Path, resume: bool, draw: Draw | None) -> Run:
                     folder, run.manifest, run.frames, lambda place: _add_to_folder(run, draw, partial.log, place, study.phase)
                 )
                 working.publish(folder)
-        except BaseException:
-            if not partial.done:
+        except BaseException as error:
+            if not partial.done or isinstance(error, Unmeasured):
                 partial.remove()
             raise
         partial.remove()

@@ -26,6 +26,7 @@ from slabdes.study.proposals import ROUND, Known, Settings, first_round, propose
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase
 from slabdes.study.trials import Record, Trial, block_experiment, measured
+from slabdes.words import name_of
 
 RACE: Final = Looks(most=8, indifference=0.005, fewest=2, confidence=0.8)
 """How often a setting is run: twice, four times only if it may be better than the best by half a per cent, eight times if it is
@@ -200,10 +201,10 @@ class Search:
         self._inputs.check()
         for trial, told in zip(trials, found, strict=True):
             if len(told["values"]) < replications and "refused" not in told:
-                told = {"values": [], "held": [], "refused": f"not every replication has {self.measure}"}
+                told = {"values": [], "held": [], "refused": f"not every replication has {name_of(self.measure)}"}
                 if trial.number == 0:
                     raise InputError(
-                        "tune", f"the experiment has no {self.measure}", allowed="a measure of operations that it does"
+                        "tune", f"the experiment has no {name_of(self.measure)}", allowed="a measure of operations that it does"
                     )
             self.record.keep(trial.settings, block, told)
 

@@ -26,6 +26,7 @@ from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.study.proposals import number_of
 from slabdes.study.run import run_study
 from slabdes.study.spools import Phase
+from slabdes.words import name_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -230,7 +231,9 @@ def _values(frames: Frames, measure: str) -> list[float]:
     found = alone(frames, measure)
     missing = [point for point in frames.point_numbers() if point not in found]
     if missing:
-        raise InputError("sensitivity", f"not every setting has {measure}", allowed="a measure of operations that all have")
+        raise InputError(
+            "sensitivity", f"not every setting has {name_of(measure)}", allowed="a measure of operations that all have"
+        )
     return [fmean(found[point].values()) for point in frames.point_numbers()]
 
 

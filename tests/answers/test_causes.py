@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,9 +73,12 @@ def pair(work: tuple[float, float], late: tuple[float, float], placed: tuple[Pla
 
 def told_why(measure: str, change: float, placed: tuple[Placed, Placed] | None = None) -> list[str]:
     """Of allocations whose work takes 10 ns more, and which wait 200 ns more to be begun."""
+    return list(why(pair((20, 30), (100, 300), placed), [row_of(measure, change)]))
+
+
+def row_of(measure: str, change: float, half: float = 0.1) -> Compared:
     some = Interval(1.0, None, 3, 0.95)
-    row = Compared({}, measure, some, some, some, Interval(change, 0.1, 3, 0.95))
-    return list(why(pair((20, 30), (100, 300), placed), row))
+    return Compared({}, measure, some, some, some, Interval(change, half, 3, 0.95))
 
 
 def test_a_response_time_is_explained_by_its_own_parts_waiting_to_be_begun_first() -> None:
@@ -99,19 +103,43 @@ def test_a_percentile_is_explained_by_the_paths_around_it_and_how_many_take_them
     )
     assert second == "The mean goes the other way: an allocation takes 10.0 ns more (20.0 ns, then 30.0 ns)."
     assert told_why("alloc_p99_ns", 50.0, (HIT, HIT))[:1] == [
-        "Why: around alloc p99 operations take the path hit on both sides, as do 99.9 %, then 99.9 %, of all."
+        "Why: around alloc p99 operations take the path hit on both sides; of all, 99.9 %, then 99.9 % do."
     ]
     assert told_why("alloc_p99_ns", 50.0, (HIT, BOTH))[1].startswith(
         "On average an allocation takes 10.0 ns more (20.0 ns, then "
     )
 
 
+def test_of_several_measures_of_an_operation_its_mean_is_told_once() -> None:
+    several = [row_of("alloc_p99_ns", 50.0), row_of("alloc_mean_ns", 10.0), row_of("operations_per_s", -5.0)]
+    around, mean, of_all = why(pair((20, 30), (0, 0), (HIT, HIT)), several)
+    assert around.startswith("Why: around alloc p99") and mean.startswith("On average an allocation")
+    assert of_all.startswith("Why: an operation takes 10.0 ns more on average")
+
+
+def test_a_mean_that_is_not_told_apart_is_no_cause() -> None:
+    side = replace(pair((20, 30), (0, 0), (HIT, HIT)), rows=(row_of("alloc_mean_ns", 10.0, half=40.0),))
+    _around, mean = why(side, [row_of("alloc_p99_ns", 50.0)])
+    assert mean == "An allocation takes 20.0 ns, then 30.0 ns on average: not told apart."
+
+
+def test_parts_have_their_intervals_and_those_within_chance_are_not_told() -> None:
+    def of(work: float, line: float) -> Accounts:
+        parts = {part: {"work": work, "line": line}.get(part, 0.0) for part in SPENT_PARTS}
+        return {"alloc": Account(1, parts, {"alloc hit": work + line})}
+
+    each = tuple((of(20, 50), of(30 + change, 50 + 9 * change)) for change in (-1.0, 0.0, 1.0))
+    side = replace(pair((20, 30), (0, 0)), spent=(of(20, 50), of(30, 55)), each_spent=each)
+    (told,) = why(side, [row_of("alloc_mean_ns", 15.0)])
+    assert told.endswith("; 10.0 ns ±2.48 ns more is the paths' own work.") and "cache lines" not in told
+
+
 def test_a_percentile_between_two_paths_is_told_to_stand_on_an_edge() -> None:
-    told = list(edges(pair((20, 30), (0, 0), (BOTH, HIT)), ["alloc_p99_ns", "operations_per_s"], ("A", "B")))
-    assert told == [
-        "alloc p99 of A stands on an edge, so that a little moves it far: were 10.0 % more or fewer operations slow, it would be "
-        "190 ns or 12.0 ns."
-    ]
+    (told,) = edges(["alloc_p99_ns", "operations_per_s"], {"A": {"alloc_p99_ns": BOTH}, "B": {"alloc_p99_ns": HIT}})
+    assert told == (
+        "alloc p99 of A stands on an edge between the paths shared and hit, so that a little moves it far: single replications "
+        "have 12.0 ns to 190 ns, and an interval from few of them holds less often than it says."
+    )
 
 
 @pytest.mark.parametrize(("measure", "change"), [("alloc_mean_ns", -50.0), ("operations_per_s", 1e6)])

@@ -50,7 +50,11 @@ def test_everything_fits_in_a_hundred_columns_and_two_screens_with_no_cell_cut()
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in TABLES if name not in ("interrupts", "caches", "upkeep", "upkeep_locks", "response", "loads", "steady")],
+    [
+        name
+        for name in TABLES
+        if name not in ("interrupts", "caches", "upkeep", "upkeep_locks", "response", "loads", "steady", "slub")
+    ],
 )
 def test_every_table_has_intervals_with_replications_and_none_without(name: str) -> None:
     assert any("±" in cell for row in sheet(name, example_frames(replications=3)).rows for cell in row)

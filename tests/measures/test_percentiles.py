@@ -10,13 +10,12 @@ import pytest
 from example import example_frames
 
 from slabdes.measures.percentiles import Placed, placed
-from slabdes.results.quantiles import quantile
 
 FRAMES = example_frames((1,), replications=1, operations=60)
 
 
-def of(buckets: list[tuple[str, float, int]]) -> Placed:
-    """p99 of allocations with so many of each path and time."""
+def of(buckets: list[tuple[str, float, int]], own: tuple[float, ...] = (1.0,)) -> Placed:
+    """p99 of allocations with so many of each path and time; single replications have `own`."""
     rows = [
         {
             "point": 0,
@@ -31,7 +30,8 @@ def of(buckets: list[tuple[str, float, int]]) -> Placed:
         for path, low, count in buckets
     ]
     latency = pl.DataFrame(rows, schema=FRAMES.latency.schema)
-    return placed(replace(FRAMES, latency=latency))[0]["alloc_p99_ns"]
+    each = {"alloc_p99_ns": dict(enumerate(own))}
+    return placed(replace(FRAMES, latency=latency), 0, each)["alloc_p99_ns"]
 
 
 def test_shares_by_path_are_of_the_operations_around_the_percentile_and_of_all() -> None:
@@ -48,18 +48,16 @@ def test_one_path_has_all_of_it_whatever_the_buckets() -> None:
     assert not found.on_edge
 
 
-@pytest.mark.parametrize(("slow", "on_edge"), [(50, False), (950, True), (1_050, True), (2_000, False)])
-def test_an_edge_is_where_a_tenth_more_or_fewer_slow_operations_move_it_far(slow: int, on_edge: bool) -> None:
-    buckets = [("hit", 10.0, 100_000 - slow), ("shared", 200.0, slow)]
-    assert of(buckets).on_edge is on_edge
-    low, high = (
-        quantile(pl.DataFrame({"low_ns": [10.0, 200.0], "high_ns": [10.1, 200.1], "count": counts}), 0.99)
-        for counts in ([100_000 - slow * 9 // 10, slow * 9 // 10], [100_000 - slow * 11 // 10, slow * 11 // 10])
-    )
-    assert (high > 1.5 * low) is on_edge
+TWO = [("hit", 10.0, 98_950), ("shared", 200.0, 1_050)]
+
+
+def test_an_edge_is_where_replications_have_it_on_different_paths() -> None:
+    assert of(TWO, (10.0, 10.1, 200.0)).on_edge
+    assert not of(TWO, (200.0, 201.0, 190.0)).on_edge
+    assert not of([("hit", 10.0, 98_950), ("hit", 200.0, 1_050)], (10.0, 200.0)).on_edge  # one path: a wide tail, no edge
 
 
 def test_a_few_operations_have_places_too_and_what_never_arrives_none() -> None:
-    found = of([("hit", 10.0, 3)])
-    assert found.near == {"hit": pytest.approx(1.0)} and found.below_ns == found.above_ns
-    assert not any("response" in name for name in placed(FRAMES)[0])
+    assert of([("hit", 10.0, 3)]).near == {"hit": pytest.approx(1.0)}
+    assert not any("response" in name for name in placed(FRAMES, 0, {"alloc_p99_ns": {0: 1.0}}))
+    assert placed(FRAMES, 0, {}) == {}

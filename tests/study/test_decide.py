@@ -214,7 +214,7 @@ def test_measures_have_short_names(name: str, measure: str) -> None:
 def test_an_unknown_measure_is_told_the_nearest() -> None:
     with pytest.raises(InputError, match=r"no measure \(did you mean alloc\.p99\?\)"):
         measure_of("alloc.p98")
-    with pytest.raises(InputError, match="neither side has section_mean_ns"):
+    with pytest.raises(InputError, match=r"not both sides have section.mean \(did you mean free.mean\?\)"):
         slabdes.decide(BASE, {LIMIT: 4}, {LIMIT: 8}, "section.mean")
 
 

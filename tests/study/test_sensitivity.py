@@ -116,9 +116,9 @@ def test_every_value_of_a_list_is_in_as_many_trajectories_and_its_effect_is_that
         (
             OVER,
             {"measure": "alloc.p99", "samples": 2},
-            "sensitivity: alloc_p99_ns: not enough samples (needs 368); allowed: more",
+            "sensitivity: alloc.p99: not enough samples (needs 368); allowed: more",
         ),
-        (OVER, {"measure": "section.mean"}, "not every setting has section_mean_ns"),
+        (OVER, {"measure": "section.mean"}, "not every setting has section.mean"),
         (
             {"cache.0.limit": (8, 100), "cache.0.batchcount": (1, 60)},
             {},

@@ -118,5 +118,10 @@ def cpu_partial_by_size(size: int) -> int:
 
 
 def cpu_partial_slabs(size: int, objects: int) -> int:
-    """How many partial slabs of its own a CPU keeps: each is taken to be half full (slub_set_cpu_partial)."""
-    return -(-2 * cpu_partial_by_size(size) // objects)
+    """How many partial slabs of its own a CPU keeps."""
+    return slabs_half_full(cpu_partial_by_size(size), objects)
+
+
+def slabs_half_full(free: int, objects: int) -> int:
+    """How many slabs of so many objects have so many free, if each is half full (slub_set_cpu_partial)."""
+    return -(-2 * free // objects)

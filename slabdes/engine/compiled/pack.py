@@ -63,7 +63,7 @@ def pack(
     memory: Memory,
     state: SlabState,
     machine: Machine,
-    settings: TimedSettings,
+    settings: TimedSettings[Version],
     lines: CacheLines,
     locks: Sequence[TimedLock],
     cpus: Sequence[TimedCpu],
@@ -156,7 +156,7 @@ def make_room(memory: Memory, slabs: int) -> None:
     memory.set(slab_room=slab_room, word_room=word_room, line_room=line_room)
 
 
-def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> None:
+def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[Version]) -> None:
     version = settings.version
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
@@ -170,6 +170,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings) -> No
         hz=settings.hz,
         spinners_slow_holder=settings.rules.spinners_slow_holder,
         array_lines=settings.rules.array_lines,
+        irqs_off=settings.rules.irqs_off,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,

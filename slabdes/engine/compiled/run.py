@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slabdes.allocator.timers import first_reap
+from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
@@ -48,6 +49,9 @@ def why_not(experiment: Experiment) -> Impossible | None:
     """Why only the reference engine can run an experiment; None if this one can."""
     from slabdes.engine.compiled.run_layout import DISCIPLINES
 
+    if experiment.allocator.is_slub:
+        what = f"compiled has SLAB alone, not allocator {experiment.allocator.value}"
+        return Impossible("engine", what, allowed="auto or reference")
     if experiment.debug:
         return Impossible("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
     if experiment.lock.discipline.value not in DISCIPLINES:
@@ -115,7 +119,7 @@ def run_compiled(
     return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
 
 
-def _pack_timers(memory: Memory, settings: TimedSettings, interrupt_keys: Sequence[int]) -> None:
+def _pack_timers(memory: Memory, settings: TimedSettings[Version], interrupt_keys: Sequence[int]) -> None:
     from slabdes.engine.compiled.pack import pack_interrupts
 
     if settings.interrupts is not None:

@@ -113,6 +113,7 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     spinners_slow_holder: int
     posted_neighbour_writes: int
     array_lines: int
+    irqs_off: int
 
 
 class Interrupts:

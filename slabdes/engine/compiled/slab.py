@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab
+from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
 from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
@@ -37,8 +37,10 @@ class _Cpu(UpkeepCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(ShrinkingKernel[_Cpu], UpkeepKernel[_Cpu], InterruptedKernel[_Cpu]):
+class _Kernel(ShrinkingKernel[_Cpu], UpkeepKernel[_Cpu], InterruptedKernel[_Cpu, KmemCache]):
     """All that paths and prices ask for."""
+
+    state: SlabState
 
 
 def _table(record: type, name: str, text: str, held: type) -> Table:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.state import SlabState
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.marks import CACHE_SUMS, CPU_SUMS, LOCK_SUMS, Key, Sums
+from slabdes.engine.marks import CPU_SUMS, LOCK_SUMS, Key, Sums, counters_of
 from slabdes.engine.records import Histogram
 from slabdes.engine.timed import TimedLock
 from slabdes.paths.outcome import Path, Upkeep
@@ -71,7 +72,7 @@ class ClosedBook:
 class ReferenceBooks:
     """A run's books."""
 
-    def __init__(self, state: SlabState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
+    def __init__(self, state: SlabState | SlubState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
         self._state, self._locks, self._cpus = state, locks, cpus
 
     def close(self) -> ClosedBook:
@@ -98,7 +99,8 @@ class ReferenceBooks:
             lock.points += book.points
 
     def _sums(self) -> Sums:
-        of_cpu, of_lock, of_cache = (attrgetter(*names) for names in (CPU_SUMS, LOCK_SUMS, CACHE_SUMS))
+        of_caches, counters = counters_of(self._state)
+        of_cpu, of_lock, of_cache = (attrgetter(*names) for names in (CPU_SUMS, LOCK_SUMS, of_caches))
         locks = []
         for lock in self._locks:
             acquisitions, *others, _area = of_lock(lock)
@@ -107,7 +109,7 @@ class ReferenceBooks:
             cpus=[of_cpu(cpu) for cpu in self._cpus],
             read=[cpu.reading for cpu in self._cpus],
             locks=locks,
-            caches=[of_cache(cache.stats) for cache in self._state.caches],
+            caches=[of_cache(counter) for counter in counters],
         )
 
 

@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
+from typing import Protocol
 
-from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, SlabState
+from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, Slab
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.timed import TimedLock, TimedSettings, interrupt_storm, next_gap
+from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
 from slabdes.machine.topology import Machine
-from slabdes.paths.interrupts import NO_INTERRUPTS, InterruptedKernel
+from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
 from slabdes.paths.kernel import Waits
+from slabdes.paths.operations import KmemCache
 from slabdes.paths.outcome import Path
-from slabdes.paths.slab import prices
 
 
-class ChargingKernel(prices.SlabCharges[TimedCpu], InterruptedKernel[TimedCpu]):
+class State(Caches[KmemCache], Protocol[KmemCache]):
+    """What both allocators' memories have."""
+
+    words: list[int]
+    slabs: list[Slab]
+
+
+class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
     """What a price list and the books ask for. `touched_by` is the CPU that allocated an object last, by its chain link."""
 
-    def __init__(self, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+    state: State[KmemCache]
+
+    def __init__(self, state: State[KmemCache], machine: Machine, settings: TimedSettings[AnyKernel]) -> None:
         self.state = state
         self.costs = settings.costs
         self.rules = settings.rules
-        self.layout = settings.version.layout
         self.irqs = settings.interrupts or NO_INTERRUPTS
-        self.upkeeps = settings.upkeeps
         self.lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
         self.locks: list[TimedLock] = []
         self.touched_by = [NOBODY] * len(state.words)
@@ -146,9 +154,3 @@ class ChargingKernel(prices.SlabCharges[TimedCpu], InterruptedKernel[TimedCpu]):
 
     def oldest_held(self, cpu: TimedCpu) -> int:
         return self.held_by_handlers[cpu.number].popleft()
-
-
-# What the paths' steps cost: each price answers the note of its name, as it does in compiled code.
-for _name, _price in vars(prices).items():
-    if _name.startswith("note_"):
-        setattr(ChargingKernel, _name, _price)

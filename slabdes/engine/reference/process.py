@@ -25,22 +25,18 @@ allocated the object last.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from slabdes.allocator.check import check
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, OBJECT_BITS
-from slabdes.allocator.timers import first_reap
-from slabdes.allocator.transitions import alloc_hit, free_hit
+from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.engine.cpu import NEVER, TimedCpu
-from slabdes.engine.reference.kernel import Moment, TimedKernel
-from slabdes.engine.timed import AT_BARRIER, for_slot, reap_time_ps, stalled
+from slabdes.engine.reference.clocked import ClockedKernel, Moment
+from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
 from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import allocate, give_back, give_block, hold_section, take_block
-from slabdes.paths.outcome import Path
-from slabdes.paths.slab.upkeep import take_turn
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
@@ -55,11 +51,11 @@ Progress = Callable[[int], None]
 """Told now and then how many operations are done."""
 
 
-class Run:
-    """One run's CPUs, and the slots through which objects pass between them."""
+class Run(ABC):
+    """One run's CPUs, and the slots through which objects pass between them. Hits and upkeep are an allocator's own."""
 
     def __init__(
-        self, kernel: TimedKernel, workload: Workload, section_lock: int, progress: Progress | None, *, debug: bool = False
+        self, kernel: ClockedKernel[Any], workload: Workload, section_lock: int, progress: Progress | None, *, debug: bool = False
     ) -> None:
         self.kernel = kernel
         self.debug = debug
@@ -91,7 +87,6 @@ class Run:
         """Make a process of every CPU; those without a program only reap."""
         self.kernel.cpus = cpus
         for cpu in cpus:
-            cpu.reap_due = first_reap(cpu.number, 0, self.kernel.settings.hz)
             self.kernel.env.process(self._live(cpu, self.workload.programs.get(cpu.number)))
 
     def _live(self, cpu: TimedCpu, program: Program | None) -> Waits[None]:
@@ -105,6 +100,8 @@ class Run:
             self._stop_if_stalled()
         while True:
             due = self._upkeep_time(cpu)
+            if due == NEVER:
+                return
             yield self.kernel.at(cpu, max(due, cpu.clock))
             cpu.idle_time += max(0, due - cpu.clock)
             yield from self._take_turn(cpu)
@@ -171,16 +168,19 @@ class Run:
             self.check()
         return result
 
+    @abstractmethod
     def check(self) -> None:
         """Raise CheckFailed if an invariant of any cache does not hold."""
-        for cache in self.kernel.state.caches:
-            check(self.kernel.state, cache)
 
     # Time and timers.
 
+    @abstractmethod
     def _upkeep_time(self, cpu: TimedCpu) -> int:
-        """When a turn of the CPU's is due: the reap timer's, or another."""
-        return min(reap_time_ps(cpu.reap_due, self.kernel.settings.hz), cpu.slabinfo_at, cpu.drain_at)
+        """When a turn of the CPU's is due; NEVER if none is."""
+
+    @abstractmethod
+    def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
+        """The turn that is due first."""
 
     def _timer(self, cpu: TimedCpu) -> int:
         """When something comes that takes the CPU: a turn of upkeep or an interrupt, or a mark; none does within a bulk call."""
@@ -222,11 +222,6 @@ class Run:
         if when > cpu.clock:
             cpu.slot_wait += when - cpu.clock
             cpu.clock = when
-
-    def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.clock = max(cpu.clock, self._upkeep_time(cpu))
-        hz = self.kernel.settings.hz
-        yield from self._path(take_turn(self.kernel, cpu, hz, reap_time_ps(cpu.reap_due, hz)))
 
     # Objects on their way between CPUs.
 
@@ -274,21 +269,13 @@ class Run:
 
     # Operations.
 
+    @abstractmethod
     def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        """Allocate from the CPU's own array, without an event, if nothing else is needed; whether that was so."""
-        cache = self.kernel.state.caches[number]
-        ac = cache.array[cpu.number]
-        if not ac.avail or self.workload.windowed or not cpu.can_run(cpu.alloc_hit):
-            return False
-        start = cpu.clock
-        cpu.work += cpu.alloc_hit
-        obj = alloc_hit(self.kernel.state.words, cache.stats, ac)
-        cpu.settle()
-        self.kernel.first_touch(cpu, obj)
-        cpu.allocs += 1
-        cpu.count(number, Path.HIT, start, obj)
-        self._fill(cpu, slot, obj)
-        return True
+        """Allocate from what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
+
+    @abstractmethod
+    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        """Free into what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
 
     def _alloc(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         if self.workload.windowed:
@@ -307,30 +294,6 @@ class Run:
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "emptied"), lambda: slot not in self.slots)
         yield from self._wait_until(cpu, self.emptied.pop(slot, 0))
-
-    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        """Free into the CPU's own array, without an event, if nothing else is needed; whether that was so."""
-        entry = self.slots.get(slot)
-        if entry is None:
-            return False
-        obj, full_at = entry
-        state = self.kernel.state
-        cache = state.caches[number]
-        ac = cache.array[cpu.number]
-        if full_at > cpu.clock or obj == NO_OBJECT or ac.avail >= ac.limit or state.slabs[obj >> OBJECT_BITS].nodeid != cpu.node:
-            return False
-        if not cpu.can_run(cpu.free_hit):
-            return False
-        del self.slots[slot]
-        start = cpu.clock
-        cpu.work += cpu.free_hit
-        self.kernel.descriptor_read(cpu, obj)
-        free_hit(state.words, cache.stats, ac, obj)
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(number, Path.FREE_HIT, start, obj)
-        self._emptied(cpu, slot)
-        return True
 
     def _until_full(self, cpu: TimedCpu, slot: int) -> Waits[int]:
         """Wait until a slot is full; what is in it."""

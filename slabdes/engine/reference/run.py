@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import simpy
 
 from slabdes.config import Experiment
+from slabdes.config.allocators import slab_versions
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.marks import Marks, Steady
@@ -13,10 +16,16 @@ from slabdes.engine.records import Records
 from slabdes.engine.reference.books import ReferenceBooks
 from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Progress, Run
+from slabdes.engine.reference.slab_run import SlabRun
+from slabdes.engine.reference.slub import SlubRun, TimedSlubKernel
 from slabdes.engine.setup import build_state
-from slabdes.engine.timed import make_cpus, make_locks, place_lines, timed_settings
+from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines, slub_version_of
+from slabdes.engine.timed import make_cpus, make_locks, place_lines, settings_of, timed_settings
+from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
+
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 def set_up(
@@ -26,17 +35,36 @@ def set_up(
     replication: int = 0,
     progress: Progress | None = None,
     kernel_of: type[TimedKernel] = TimedKernel,
-    run_of: type[Run] = Run,
-) -> Run:
-    """One replication, ready to live: nothing has happened yet."""
+    run_of: type[SlabRun] = SlabRun,
+) -> SlabRun:
+    """One replication on SLAB, ready to live: nothing has happened yet. Raises Impossible for an experiment on SLUB."""
+    if experiment.allocator.is_slub:
+        what = f"{experiment.allocator.value} is SLUB, whose runs are not shown step by step"
+        raise Impossible("allocator", what, allowed=", ".join(slab_versions()))
     state = build_state(experiment, machine, workload.caches, replication)
     kernel = kernel_of(simpy.Environment(0), state, machine, timed_settings(experiment, machine, workload.caches))
     place_lines(state, kernel.lines)
     kernel.locks = make_locks(state, kernel.lines, kernel.version)
-    section_lock = len(kernel.locks) - 1
-    kernel.zone_locks = list(range(section_lock - machine.n_nodes, section_lock))
-    run = run_of(kernel, workload, section_lock, progress, debug=experiment.debug)
-    run.start(make_cpus(experiment, machine, workload, replication))
+    run = run_of(kernel, workload, len(kernel.locks) - 1, progress, debug=experiment.debug)
+    return _started(run, experiment, machine, replication)
+
+
+def set_up_slub(
+    experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0, progress: Progress | None = None
+) -> SlubRun:
+    """The same on SLUB."""
+    state = build_slub_state(experiment, machine, workload.caches)
+    settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
+    kernel = TimedSlubKernel(simpy.Environment(0), state, machine, settings)
+    place_slub_lines(state, kernel.lines)
+    kernel.locks = make_slub_locks(state, kernel.lines)
+    run = SlubRun(kernel, workload, len(kernel.locks) - 1, progress, debug=experiment.debug)
+    return _started(run, experiment, machine, replication)
+
+
+def _started(run: AnyRun, experiment: Experiment, machine: Machine, replication: int) -> AnyRun:
+    run.kernel.zone_locks = list(range(run.section_lock - machine.n_nodes, run.section_lock))
+    run.start(make_cpus(experiment, machine, run.workload, replication))
     return run
 
 
@@ -53,7 +81,11 @@ def run_reference(
 
     With `steady`, its warm-up is in no count.
     """
-    run = set_up(experiment, machine, workload, replication, progress)
+    run: Run
+    if experiment.allocator.is_slub:
+        run = set_up_slub(experiment, machine, workload, replication, progress)
+    else:
+        run = set_up(experiment, machine, workload, replication, progress)
     kernel = run.kernel
     for cpu in kernel.cpus:
         cpu.log = log

@@ -17,12 +17,14 @@ import simpy
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import BATCHCOUNT_UNUSED, ArrayCache, KmemCache, KmemList3, SlabState, obj_to_index, virt_to_slab
+from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.records import LockKind, Spent
 from slabdes.engine.reference.kernel import TimedKernel
-from slabdes.engine.reference.process import Progress, Run
+from slabdes.engine.reference.process import Progress
 from slabdes.engine.reference.run import set_up
+from slabdes.engine.reference.slab_run import SlabRun
 from slabdes.engine.story import MOST_SLABS, ArrayPicture, NodePicture, Picture, Step, Told
 from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.locks.spinlock import FREE
@@ -40,7 +42,7 @@ _TELLING: Final = ("slabdes.paths.slab.", "slabdes.paths.pages")
 """Modules whose functions are the kernel's."""
 
 
-class StoryRun(Run):
+class StoryRun(SlabRun):
     """A Run in which no hit takes the short cut."""
 
     def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
@@ -61,7 +63,7 @@ class _Telling:
 class StoryKernel(TimedKernel):
     """A TimedKernel whose `told` are the operations that have ended, in that order."""
 
-    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings[Version]) -> None:
         super().__init__(env, state, machine, settings)
         self.told: list[Told] = []
         self.open: list[list[_Telling]] = [[] for _cpu in range(machine.n_cpus)]

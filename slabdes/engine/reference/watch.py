@@ -12,6 +12,7 @@ from typing import cast
 import simpy
 
 from slabdes.allocator.state import NO_OBJECT, NOBODY, KmemCache, SlabState
+from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog
@@ -33,7 +34,7 @@ class WatchedKernel(TimedKernel):
 
     watch: Watch
 
-    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings) -> None:
+    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings[Version]) -> None:
         super().__init__(env, state, machine, settings)
         self.begun: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
         self.at_turns: set[int] | None = None

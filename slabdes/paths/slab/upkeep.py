@@ -10,6 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from slabdes.allocator.state import KmemCache
 from slabdes.allocator.timers import next_beat
 from slabdes.paths.charges import ClockedCpu
 from slabdes.paths.kernel import Waits
@@ -54,7 +55,7 @@ class UpkeepSettings:
     retry: int
 
 
-class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu], SlabKernel[Cpu]):
+class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlabKernel[Cpu]):
     """An engine with a clock and books."""
 
     upkeeps: UpkeepSettings

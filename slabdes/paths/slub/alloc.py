@@ -10,6 +10,7 @@ from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_top
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.slub.free import sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 from slabdes.paths.slub.sheaves import (
@@ -32,6 +33,7 @@ def kmem_cache_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int)
 
 def kmem_cache_alloc_node(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, if it is not NO_NODE, or of another unless THISNODE is asked for; or NO_OBJECT (slab_alloc_node)."""
+    cpu.path = Path.HIT
     obj = yield from alloc_from_pcs(k, cpu, cache, flags, node)
     if obj == NO_OBJECT:
         obj = yield from slab_alloc_slow(k, cpu, cache, flags, node)
@@ -89,10 +91,12 @@ def replace_from_stock(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[
     stats = cache.stats[cpu.number]
     if pcs.spare != NO_SHEAF and k.state.sheaves[pcs.spare].size:
         swap_sheaves(k, cpu, pcs)
+        cpu.path = Path.SPARE
         return True
     full = yield from barn_replace_empty_sheaf(k, cpu, cache.barn[cpu.node], pcs.main)
     if full != NO_SHEAF:
         pcs.main = full
+        cpu.path = Path.BARN
         stats.barn_get += 1
         return True
     stats.barn_get_fail += 1

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from slabdes.allocator.gfp import THISNODE
 from slabdes.allocator.lists import list_empty
-from slabdes.allocator.slub.state import FROZEN, ON_NO_LIST, ON_PARTIAL, KmemCache, KmemCacheCpu, KmemCacheNode
+from slabdes.allocator.slub.state import FROZEN, ON_NO_LIST, KmemCache, KmemCacheCpu, KmemCacheNode
 from slabdes.allocator.slub.transitions import (
     add_partial,
-    detach_group,
     init_slab,
     is_unchanged,
     put_group,
     remove_partial,
-    reverse_chain,
     take_freelist,
 )
-from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, NOBODY, obj_to_index, object_number, virt_to_slab
+from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, NOBODY, object_number
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
@@ -30,13 +29,14 @@ from slabdes.paths.slub.slabs import new_slab, search_wanted
 def cpu_slab_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, if it is not NO_NODE, or of another unless THISNODE is asked for; or NO_OBJECT (slab_alloc_node)."""
     c = cache.cpu_slab[cpu.number]
+    cpu.path = Path.HIT
     if c.free != BUFCTL_END and (node == NO_NODE or k.state.slabs[c.slab].nodeid == node):
         cache.stats[cpu.number].alloc_fastpath += 1
-        return _pop(k, cpu, c)
+        return pop_private(k, cpu, c)
     return (yield from ___slab_alloc(k, cpu, cache, flags, node))
 
 
-def _pop(k: SlubKernel[Cpu], cpu: Cpu, c: KmemCacheCpu) -> int:
+def pop_private(k: SlubKernel[Cpu], cpu: Cpu, c: KmemCacheCpu) -> int:
     """The first object of the private chain."""
     objnr = c.free
     c.free = k.state.words[k.state.slabs[c.slab].bufctl + objnr]
@@ -57,13 +57,14 @@ def ___slab_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, no
         yield from deactivate_slab(k, cpu, cache)
     if c.slab != NOBODY:
         if c.free != BUFCTL_END or (yield from _get_freelist(k, cpu, cache)):
-            return _pop(k, cpu, c)
+            cpu.path = Path.GET_FREELIST
+            return pop_private(k, cpu, c)
         k.note_forgotten(cpu, c.slab)
         k.state.slabs[c.slab].which = ON_NO_LIST
         c.slab = NOBODY
         stats.deactivate_bypass += 1
     if (yield from _from_cpu_partial(k, cpu, cache, node)) or (yield from _new_cpu_slab(k, cpu, cache, flags, node)):
-        return _pop(k, cpu, c)
+        return pop_private(k, cpu, c)
     return NO_OBJECT
 
 
@@ -82,6 +83,7 @@ def _take_private(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -
     c = cache.cpu_slab[cpu.number]
     slab = k.state.slabs[number]
     while True:
+        yield from k.load_state(cpu, number)
         prior, inuse = slab.free, slab.inuse
         yield from k.cmpxchg(cpu, number)
         if is_unchanged(slab, prior, inuse):
@@ -107,6 +109,7 @@ def _from_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int)
             yield from _take_private(k, cpu, cache, number)
             k.note_list_refilled(cpu, number)
             cache.stats[cpu.number].cpu_partial_alloc += 1
+            cpu.path = Path.CPU_PARTIAL
             return True
         yield from put_partials(k, cpu, cache, number)
     return False
@@ -121,13 +124,16 @@ def _new_cpu_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, no
 
 def _one_round(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[bool]:
     wanted = cpu.node if node == NO_NODE else node
+    cpu.path = Path.PARTIAL
     number = yield from _get_partial_node(k, cpu, cache, cache.node[wanted])
     if number == NOBODY and (node == NO_NODE or not flags & THISNODE):
+        cpu.path = Path.FALLBACK_PARTIAL
         number = yield from _get_any_partial(k, cpu, cache)
     if number != NOBODY:
         yield from _take_private(k, cpu, cache, number)
         k.note_frozen(cpu, number)
         return True
+    cpu.path = Path.GROW
     number = yield from new_slab(k, cpu, cache, flags, wanted)
     if number == NOBODY:
         return False
@@ -175,14 +181,15 @@ def _get_partial_node(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCac
             first = number
             stats.alloc_from_partial += 1
         else:
-            _push_cpu_partial(k, cpu, cache, number)
+            push_cpu_partial(k, cpu, cache, number)
             stats.cpu_partial_node += 1
             more += 1
     yield from k.spin_unlock(cpu, n.list_lock)
     return first
 
 
-def _push_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> None:
+def push_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> None:
+    """Put a slab on top of the CPU's partial ones."""
     c = cache.cpu_slab[cpu.number]
     k.state.slabs[number].link = c.partial
     c.partial = number
@@ -236,6 +243,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         tail = k.state.words[slab.bufctl + tail]
         nr += 1
     nr += head != BUFCTL_END
+    yield from k.load_state(cpu, number)
     freed_to = slab.free != BUFCTL_END
     if freed_to:
         stats.deactivate_remote_frees += 1
@@ -245,6 +253,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         if is_unchanged(slab, prior, inuse):
             break
         stats.cmpxchg_double_fail += 1
+        yield from k.load_state(cpu, number)
     if nr:
         put_group(k.state.words, slab, head, tail, nr)
     slab.which = ON_NO_LIST
@@ -264,113 +273,6 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
             stats.deactivate_to_head += 1
     else:
         stats.deactivate_full += 1
-
-
-def cpu_slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
-    """Give an object back (slab_free)."""
-    objnr = obj_to_index(obj)
-    yield from do_slab_free(k, cpu, cache, virt_to_slab(obj), objnr, objnr, 1)
-
-
-def do_slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: int, tail: int, nr: int) -> Waits[None]:
-    """Put a chain of `nr` objects in front of the private chain, if their slab is the CPU's, else into the slab."""
-    c = cache.cpu_slab[cpu.number]
-    if number == c.slab:
-        k.state.words[k.state.slabs[number].bufctl + tail] = c.free
-        c.free = head
-        cache.stats[cpu.number].free_fastpath += nr
-        return
-    cache.stats[cpu.number].free_slowpath += 1
-    slab = k.state.slabs[number]
-    n = cache.node[slab.nodeid]
-    while True:
-        prior, inuse = slab.free, slab.inuse
-        locked = prior != BUFCTL_END and inuse == nr and slab.which != FROZEN
-        if locked:
-            yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_FREE)
-        yield from k.cmpxchg(cpu, number)
-        if is_unchanged(slab, prior, inuse):
-            break
-        cache.stats[cpu.number].cmpxchg_double_fail += 1
-        if locked:
-            yield from k.spin_unlock(cpu, n.list_lock)
-    put_group(k.state.words, slab, head, tail, nr)
-    k.note_freed(cpu, number, nr)
-    if locked:
-        yield from _emptied(k, cpu, cache, n, number)
-    elif slab.which == FROZEN:
-        cache.stats[cpu.number].free_frozen += 1
-        k.note_freed_frozen(cpu, number)
-    elif prior == BUFCTL_END:
-        yield from _put_cpu_partial(k, cpu, cache, number)
-
-
-def _emptied(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCacheNode, number: int) -> Waits[None]:
-    """Under list_lock: a slab that became empty goes, unless its node needs it or a CPU holds it, and unlock."""
-    stats = cache.stats[cpu.number]
-    if k.state.slabs[number].which != ON_PARTIAL:
-        k.note_off_list(cpu, number)
-    elif n.nr_partial >= cache.min_partial:
-        remove_partial(k.state.slabs, n, number)
-        stats.free_remove_partial += 1
-        yield from k.spin_unlock(cpu, n.list_lock)
-        stats.free_slab += 1
-        yield from discard_slab(k, cpu, cache, number)
-        return
-    else:
-        k.note_kept(cpu, number)
-    yield from k.spin_unlock(cpu, n.list_lock)
-
-
-def _put_cpu_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> Waits[None]:
-    """A slab that was full is put on the CPU's partial ones, those before it to their nodes if they are enough."""
-    c = cache.cpu_slab[cpu.number]
-    stats = cache.stats[cpu.number]
-    old = NOBODY
-    if c.partial != NOBODY and c.count >= cache.cpu_partial_slabs:
-        old = c.partial
-        c.partial = NOBODY
-        c.count = 0
-    _push_cpu_partial(k, cpu, cache, number)
-    if old != NOBODY:
-        k.note_drained(cpu)
-        yield from put_partials(k, cpu, cache, old)
-        stats.cpu_partial_drain += 1
-    stats.cpu_partial_free += 1
-
-
-def cpu_slab_alloc_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
-    """Write `size` objects to `words` from `at` on, or none; whether there were so many."""
-    c = cache.cpu_slab[cpu.number]
-    for i in range(size):
-        if c.free != BUFCTL_END:
-            cache.stats[cpu.number].alloc_fastpath += 1
-            obj = _pop(k, cpu, c)
-        else:
-            obj = yield from ___slab_alloc(k, cpu, cache, flags, NO_NODE)
-        if obj == NO_OBJECT:
-            yield from _free_groups(k, cpu, cache, at, i, False)
-            return False
-        k.state.words[at + i] = obj
-    return True
-
-
-def cpu_slab_free_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int) -> Waits[None]:
-    """Give the `size` objects from `at` on in `words` back, group by group, each turned round by the free hook."""
-    yield from _free_groups(k, cpu, cache, at, size, True)
-
-
-def _free_groups(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int, hooked: bool) -> Waits[None]:
-    while size:
-        last = k.state.words[at + size - 1]
-        left = detach_group(k.state.words, k.state.slabs, at, size)
-        head, tail = obj_to_index(k.state.words[at + left]), obj_to_index(last)
-        number = virt_to_slab(last)
-        if hooked:
-            reverse_chain(k.state.words, k.state.slabs[number], head, size - left)
-            head, tail = tail, head
-        yield from do_slab_free(k, cpu, cache, number, head, tail, size - left)
-        size = left
 
 
 def cpu_slab_used(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> bool:

@@ -19,6 +19,7 @@ from slabdes.allocator.slub.transitions import (
 )
 from slabdes.allocator.state import BUFCTL_END, obj_to_index, virt_to_slab
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.kernel import PCS_BATCH_MAX, Cpu, SlubKernel
 
@@ -32,6 +33,7 @@ def slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head:
     slab = k.state.slabs[number]
     n = cache.node[slab.nodeid]
     while True:
+        yield from k.load_state(cpu, number)
         prior, inuse = slab.free, slab.inuse
         locked = prior == BUFCTL_END or inuse == nr
         if locked:
@@ -44,6 +46,7 @@ def slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head:
             yield from k.spin_unlock(cpu, n.list_lock)
     put_group(k.state.words, slab, head, tail, nr)
     k.note_freed(cpu, number, nr)
+    cpu.path = Path.FREE_LIST if locked else Path.FREE_SLAB
     if locked:
         yield from _relist(k, cpu, cache, n, number, prior == BUFCTL_END)
 
@@ -59,6 +62,7 @@ def _relist(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCacheNode, nu
         if not was_full:
             remove_partial(slabs, n, number)
             stats.free_remove_partial += 1
+            k.note_unlinked(cpu, n, number)
         yield from k.spin_unlock(cpu, n.list_lock)
         stats.free_slab += 1
         yield from discard_slab(k, cpu, cache, number)

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from enum import IntEnum
 from typing import Final, TypeVar
 
-from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.slub.state import KmemCache, SlubState, new_sheaf, new_slab
 from slabdes.paths.kernel import CpuContext, Locks, Looks, Waits
 from slabdes.paths.slub.notes import SlubNotes
@@ -37,14 +36,13 @@ class Point(IntEnum):
 
 
 class SlubCpu(CpuContext):
-    """A CpuContext that also says how many of its batches are being freed: an interrupt has another than what it interrupted."""
+    """A CpuContext that also says how many of its batches are being freed: an interrupt has another than what it interrupted.
 
-    __slots__ = ("batches",)
+    An engine's own kind of CPU gives it the field.
+    """
+
+    __slots__ = ()
     batches: int
-
-    def __init__(self, number: int, node: int, policy: MemPolicy) -> None:
-        super().__init__(number, node, policy)
-        self.batches = 0
 
 
 Cpu = TypeVar("Cpu", bound=SlubCpu)
@@ -55,6 +53,10 @@ class SlubKernel(Locks[Cpu], Looks[Cpu], SlubNotes[Cpu]):
     """A kernel for SLUB's caches."""
 
     state: SlubState
+
+    @abstractmethod
+    def load_state(self, cpu: Cpu, slab: int) -> Waits[None]:
+        """Bring a slab's state word to the CPU, which is about to read it: others may change it at any time, lock or none."""
 
     @abstractmethod
     def cmpxchg(self, cpu: Cpu, slab: int) -> Waits[None]:

@@ -36,6 +36,15 @@ class SlubNotes(Generic[Cpu]):
     def note_partial_read(self, cpu: Cpu, n: KmemCacheNode) -> None:
         """A node's nr_partial is about to be read without its lock."""
 
+    def note_sheaf_got(self, cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
+        """Under the barn's lock, the CPU took a sheaf."""
+
+    def note_sheaf_opened(self, cpu: Cpu, sheaf: int) -> None:
+        """Once the lock is released: the CPU is about to use the sheaf."""
+
+    def note_sheaf_put(self, cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
+        """Under the barn's lock, the CPU gave a sheaf."""
+
     def note_no_full(self, cpu: Cpu) -> None:
         """The barn had no full sheaf."""
 
@@ -98,6 +107,9 @@ class SlubNotes(Generic[Cpu]):
 
     def note_unlisted(self, cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
         """It was the slab's last: the slab left the list."""
+
+    def note_unlinked(self, cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+        """Under list_lock, a slab that became empty was taken off the partial list, to be given up."""
 
     def note_search(self, cpu: Cpu) -> None:
         """A search of other nodes begins."""

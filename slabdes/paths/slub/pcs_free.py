@@ -10,6 +10,7 @@ from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.slub.free import free_one, sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 from slabdes.paths.slub.sheaves import (
@@ -26,6 +27,7 @@ from slabdes.paths.slub.sheaves import (
 
 def kmem_cache_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back (slab_free)."""
+    cpu.path = Path.FREE_HIT
     local = is_local(k, cpu, k.state.slabs[virt_to_slab(obj)].nodeid)
     if local and (yield from free_to_pcs(k, cpu, cache, obj)):
         return
@@ -61,28 +63,34 @@ def __pcs_replace_full_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> W
             empty = yield from barn_get_empty_sheaf(k, cpu, barn)
             if empty != NO_SHEAF:
                 replace_main(k, cpu, pcs, empty)
+                cpu.path = Path.FREE_BARN
                 return True
         elif sheaves[pcs.spare].size < cache.sheaf_capacity:
             swap_sheaves(k, cpu, pcs)
+            cpu.path = Path.FREE_SPARE
             return True
         elif not (yield from barn_takes_full(k, cpu, cache, barn)):
             yield from _flush_spare(k, cpu, cache)
+            cpu.path = Path.FREE_FLUSH
             return True
         else:
             empty = yield from barn_replace_full_sheaf(k, cpu, barn, pcs.main)
             if empty != NO_SHEAF:
                 cache.stats[cpu.number].barn_put += 1
                 pcs.main = empty
+                cpu.path = Path.FREE_BARN
                 return True
             put_failed = True
         yield from k.let_in(cpu, Point.SHEAF)
         empty = yield from alloc_empty_sheaf(k, cpu, cache, cache.sheaf_capacity)
         if empty != NO_SHEAF:
             yield from __pcs_install_empty_sheaf(k, cpu, cache, empty)
+            cpu.path = Path.FREE_NEW_SHEAF
             return True
         if put_failed:
             cache.stats[cpu.number].barn_put_fail += 1
         yield from sheaf_flush_main(k, cpu, cache, pcs)
+        cpu.path = Path.FREE_FLUSH
     return True
 
 

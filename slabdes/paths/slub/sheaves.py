@@ -54,7 +54,11 @@ def barn_get_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -> Waits[
         return NO_SHEAF
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_GETEMPTY)
     sheaf = get_empty(k.state.sheaves, barn)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_got(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_opened(cpu, sheaf)
     return sheaf
 
 
@@ -62,6 +66,7 @@ def barn_put_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: in
     """Put an empty sheaf there, however many there are."""
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_PUTEMPTY)
     put_empty(k.state.sheaves, barn, sheaf)
+    k.note_sheaf_put(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
 
 
@@ -69,6 +74,7 @@ def barn_put_full_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int
     """Put a full sheaf there, however many there are."""
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_PUTFULL)
     put_full(k.state.sheaves, barn, sheaf)
+    k.note_sheaf_put(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
 
 
@@ -82,7 +88,11 @@ def barn_get_full_or_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -
     sheaf = get_full(k.state.sheaves, barn)
     if sheaf == NO_SHEAF:
         sheaf = get_empty(k.state.sheaves, barn)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_got(cpu, barn, sheaf)
     yield from k.spin_unlock(cpu, barn.lock)
+    if sheaf != NO_SHEAF:
+        k.note_sheaf_opened(cpu, sheaf)
     return sheaf
 
 
@@ -95,8 +105,12 @@ def barn_replace_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, empty
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_REPEMPTY)
     full = get_full(k.state.sheaves, barn)
     if full != NO_SHEAF:
+        k.note_sheaf_got(cpu, barn, full)
         put_empty(k.state.sheaves, barn, empty)
+        k.note_sheaf_put(cpu, barn, empty)
     yield from k.spin_unlock(cpu, barn.lock)
+    if full != NO_SHEAF:
+        k.note_sheaf_opened(cpu, full)
     return full
 
 
@@ -114,6 +128,10 @@ def barn_replace_full_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn, full: 
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_REPFULL)
     empty = get_empty(k.state.sheaves, barn)
     if empty != NO_SHEAF:
+        k.note_sheaf_got(cpu, barn, empty)
         put_full(k.state.sheaves, barn, full)
+        k.note_sheaf_put(cpu, barn, full)
     yield from k.spin_unlock(cpu, barn.lock)
+    if empty != NO_SHEAF:
+        k.note_sheaf_opened(cpu, empty)
     return empty

@@ -22,6 +22,7 @@ from slabdes.allocator.slub.transitions import (
 )
 from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, NOBODY, object_number
 from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.free import slab_free
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
@@ -29,15 +30,21 @@ from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 
 def refill_objects(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, want: int) -> Waits[int]:
     """Write up to `want` objects to `words` from `at` on: of this node's slabs, of other nodes', of new ones; how many."""
+    path = Path.REFILL
     got = yield from refill_objects_node(k, cpu, cache, cache.node[cpu.node], at, want, True)
     if got < want:
-        got += yield from _refill_objects_any(k, cpu, cache, flags, at + got, want - got)
+        more = yield from _refill_objects_any(k, cpu, cache, flags, at + got, want - got)
+        got += more
+        if more:
+            path = Path.REFILL_REMOTE
     while got < want:
         slab, nr = yield from alloc_from_new_slab(k, cpu, cache, flags, cpu.node, want - got)
         if slab == NOBODY:
             break
         copy_new(k.state.words, slab, at + got, nr)
         got += nr
+        path = Path.REFILL_GROW
+    cpu.path = path
     return got
 
 
@@ -143,6 +150,7 @@ def _take_chain(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> 
     """A slab's whole free chain, by one atomic operation: its head and how many it has (get_freelist)."""
     slab = k.state.slabs[number]
     while True:
+        yield from k.load_state(cpu, number)
         prior, inuse = slab.free, slab.inuse
         yield from k.cmpxchg(cpu, number)
         if is_unchanged(slab, prior, inuse):
@@ -156,6 +164,7 @@ def _give_rest_back(
 ) -> Waits[None]:
     """Give the rest of a chain back and list its slab, unless others have freed to the slab meanwhile: then free it."""
     slab = k.state.slabs[number]
+    yield from k.load_state(cpu, number)
     if slab.free == BUFCTL_END:
         yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_RETURN)
         yield from k.cmpxchg(cpu, number)
@@ -225,11 +234,14 @@ def slab_alloc_slow(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, 
 
 def _alloc_one(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     wanted = cpu.node if node == NO_NODE else node
+    cpu.path = Path.SLOW
     obj = yield from _get_from_partial_node(k, cpu, cache, cache.node[wanted])
     if obj == NO_OBJECT and (node == NO_NODE or not flags & THISNODE):
+        cpu.path = Path.SLOW_REMOTE
         obj = yield from _get_from_any_partial(k, cpu, cache, flags)
     if obj != NO_OBJECT:
         return obj
+    cpu.path = Path.SLOW_GROW
     slab, _one = yield from alloc_from_new_slab(k, cpu, cache, flags, wanted, 1)
     return NO_OBJECT if slab == NOBODY else object_number(slab, 0)
 
@@ -259,6 +271,7 @@ def _get_from_partial_node(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: Km
     number = slabs[n.partial].next
     while number != n.partial and obj == NO_OBJECT:
         slab = slabs[number]
+        yield from k.load_state(cpu, number)
         prior, inuse = slab.free, slab.inuse
         yield from k.cmpxchg(cpu, number)
         if is_unchanged(slab, prior, inuse):

@@ -134,7 +134,7 @@ class Limit:
         return inputs.result(seconds)
 
 
-def _known(experiment: Experiment, settings: TimedSettings, state: SlabState) -> bool:
+def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabState) -> bool:
     """Whether the C version has what an experiment asks for."""
     config = experiment.workload
     return (

@@ -24,7 +24,9 @@ from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
-from slabdes.paths.slub.cpu_slab import cpu_slab_alloc, cpu_slab_alloc_bulk, cpu_slab_free, cpu_slab_free_bulk
+from slabdes.paths.slub.cpu_slab import cpu_slab_alloc
+from slabdes.paths.slub.cpu_slab_bulk import cpu_slab_alloc_bulk, cpu_slab_free_bulk
+from slabdes.paths.slub.cpu_slab_free import cpu_slab_free
 from slabdes.paths.slub.kernel import Point, SlubCpu
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prefill import (

@@ -45,6 +45,7 @@ from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
 
 Engine = Callable[..., Records]
+SLAB_VERSIONS = [version for version in AllocatorVersion if not version.is_slub]
 SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)
 COSTS_NS = (0, 0, 0, 0.001, 0.002, 0.5, 30, 1e3, 1e6)
 """From nothing, and the least that is not nothing, to a millisecond."""
@@ -272,7 +273,7 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         "log": draw(st.booleans()),
         "machine": machine,
         "cache": draw(caches()),
-        "allocator": draw(st.sampled_from(AllocatorVersion)),
+        "allocator": draw(st.sampled_from(SLAB_VERSIONS)),
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
         **{name: draw(st.booleans()) for name in SWITCHES},
@@ -418,7 +419,7 @@ def replays(draw: st.DrawFn, folder: Path) -> Experiment:
         "seed": draw(st.integers(0, 99)),
         "log": draw(st.booleans()),
         "machine": {"preset": draw(st.sampled_from(("numa-2x4", "xeon-2s"))), "memory_mib": draw(st.sampled_from((0.05, 40)))},
-        "allocator": draw(st.sampled_from(AllocatorVersion)),
+        "allocator": draw(st.sampled_from(SLAB_VERSIONS)),
         "timing": {"jitter": draw(st.sampled_from((0, 0.15)))},
         "workload": workload,
     }

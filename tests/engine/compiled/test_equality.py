@@ -23,7 +23,7 @@ from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.reference import kernel as reference_kernel
+from slabdes.engine.reference import clocked as reference_clocked
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
 from slabdes.locks.disciplines import DISCIPLINES
@@ -154,7 +154,7 @@ PLANTED = (
     (free, "flush_to_shared", lambda words, shared, ac, nr: transitions.flush_to_shared(words, shared, ac, nr - 1)),
     (CacheLines, "touch", _one_picosecond_more),
     (prices, "entry_line", lambda place: place // 8),
-    (reference_kernel, "first_of", lambda drawn, racers: racers - 1),
+    (reference_clocked, "first_of", lambda drawn, racers: racers - 1),
 )
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which kernels' allocators there are, SLAB's and SLUB's, and which keys of an experiment are of one of them alone.
+
+Leaves out what the allocators do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class AllocatorVersion(StrEnum):
+    """Kernels whose allocator can be simulated: SLAB up to 6.1, SLUB from 6.12 on."""
+
+    V2_6_34 = "2.6.34"
+    V4_6 = "4.6"
+    V4_7 = "4.7"
+    V6_1 = "6.1"
+    V6_12 = "6.12"
+    V7_3 = "7.3"
+
+    @property
+    def is_slub(self) -> bool:
+        """Whether it is SLUB."""
+        return self in SLUB_KEYS
+
+
+SLAB_KEYS: Final = ("limit", "batchcount", "shared")
+"""Keys of a cache that only SLAB has."""
+_OF_SLUB: Final = ("min_partial", "remote_node_defrag_ratio")
+SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
+    AllocatorVersion.V6_12: ("cpu_partial", *_OF_SLUB),
+    AllocatorVersion.V7_3: ("sheaf_capacity", "max_full_sheaves", *_OF_SLUB),
+}
+"""Keys of a cache that these versions have, and SLAB has not."""
+_ALL_SLUB_KEYS: Final = tuple(dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys))
+_SLAB_FLAGS: Final = ("MEM_SPREAD",)
+
+
+def check_cache_keys(version: AllocatorVersion, cache: str, given: Iterable[str], flags: Iterable[str]) -> None:
+    """Raise ValueError for the first key `given` of a cache, or flag, that the allocator of this version has not."""
+    own = SLUB_KEYS.get(version, SLAB_KEYS)
+    for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS):
+        if key in given and key not in own:
+            raise ValueError(f"cache {cache!r}: {key} is no tunable of allocator {version.value}; allowed: {', '.join(own)}")
+    if not version.is_slub:
+        return
+    for flag in flags:
+        if flag in _SLAB_FLAGS:
+            raise ValueError(f"cache {cache!r}: flag {flag} does nothing in allocator {version.value}; allowed: none of it")
+    if "sheaf_capacity" in given and "NOLEAKTRACE" in flags:
+        raise ValueError(f"cache {cache!r}: sheaf_capacity with NOLEAKTRACE, whose caches have no sheaves; allowed: one of them")
+
+
+def check_slub(version: AllocatorVersion, asked: Iterable[tuple[str, bool]]) -> None:
+    """Raise ValueError for the first key of those that are SLAB's which an experiment on SLUB has `asked` for (key, whether)."""
+    if not version.is_slub:
+        return
+    for key, is_asked in asked:
+        if is_asked:
+            where = f"simulated on SLAB alone, not on allocator {version.value}"
+            raise ValueError(f"{key} is {where}; allowed: allocator {', '.join(slab_versions())}")
+
+
+def slab_versions() -> Iterator[str]:
+    """The versions that are SLAB."""
+    return (version.value for version in AllocatorVersion if not version.is_slub)

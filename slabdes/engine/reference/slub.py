@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SLUB on SimPy's clock: every step that its paths take is charged, and hits in what is a CPU's own run ahead.
+
+Other CPUs come in wherever one waits, also between reading a slab's state word and updating it. Leaves out kfree_rcu, shrink,
+interrupts, and what every allocator's kernel and run have (`clocked`, `process`).
+"""
+
+from __future__ import annotations
+
+import simpy
+
+from slabdes.allocator.slub.check import check
+from slabdes.allocator.slub.state import KmemCache, SlubState
+from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_push
+from slabdes.allocator.slub.versions import SlubVersion
+from slabdes.allocator.state import BUFCTL_END, NO_OBJECT, obj_to_index, object_number, virt_to_slab
+from slabdes.engine.cpu import NEVER, TimedCpu
+from slabdes.engine.records import LockKind
+from slabdes.engine.reference.clocked import ClockedKernel
+from slabdes.engine.reference.process import Run
+from slabdes.engine.timed import TimedSettings
+from slabdes.machine.topology import Machine
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Path
+from slabdes.paths.sites import LockSite
+from slabdes.paths.slub import clocked, prices
+from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
+from slabdes.paths.slub.pcs_free import is_local
+
+
+class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedCpu]):
+    """A kernel with SLUB."""
+
+    state: SlubState
+
+    def __init__(self, env: simpy.Environment, state: SlubState, machine: Machine, settings: TimedSettings[SlubVersion]) -> None:
+        self.batches = state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX)
+        super().__init__(env, state, machine, settings)
+        self.version = settings.version
+        self.zonelists = tuple(tuple(node for node in zonelist if state.has_memory[node]) for zonelist in self.zonelists)
+        self.cycle_ps = cycle_ps(machine)
+
+    kmem_cache_alloc = clocked.slub_alloc
+    kmem_cache_alloc_node = clocked.slub_alloc_node
+    kmem_cache_free = clocked.slub_free
+    load_state = clocked.load_state
+    cmpxchg = clocked.cmpxchg
+    let_in = clocked.let_in
+    slab_pages = clocked.slab_pages
+    free_slab_pages = clocked.free_slab_pages
+    sheaf_memory = clocked.sheaf_memory
+
+    def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
+        """SLUB's own locks are taken with interrupts off; the page allocator's costs have that in them."""
+        if self.locks[lock].kind in (LockKind.LIST, LockKind.BARN):
+            cpu.work += self.costs.irq_save
+        return super().spin_lock(cpu, lock, site)
+
+    def cycles(self, cpu: TimedCpu) -> int:
+        return cpu.clock // self.cycle_ps
+
+    # What no timed run asks for: nothing frees by RCU or shrinks.
+
+    def call_rcu(self, cpu: TimedCpu, cache: KmemCache, sheaf: int, flushing: bool) -> None:
+        raise NotImplementedError("kfree_rcu with a clock")
+
+    def batch_rcu(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> None:
+        raise NotImplementedError("kfree_rcu with a clock")
+
+    def flush_each_cpu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
+        raise NotImplementedError("shrink with a clock")
+
+    def flush_each_rcu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
+        raise NotImplementedError("shrink with a clock")
+
+    def batch(self, cpu: TimedCpu) -> int:
+        return self.batches + (cpu.number * BATCHES + cpu.batches) * PCS_BATCH_MAX
+
+
+# What the paths' steps cost: each price answers the note of its name.
+for _name, _price in vars(prices).items():
+    if _name.startswith("note_"):
+        setattr(TimedSlubKernel, _name, _price)
+
+
+def cycle_ps(machine: Machine) -> int:
+    """Picoseconds of a cycle of the counter that searches of other nodes look at."""
+    return max(1, round(1000 / machine.clock_ghz))
+
+
+class SlubRun(Run):
+    """One run on SLUB."""
+
+    kernel: TimedSlubKernel
+
+    def check(self) -> None:
+        for cache in self.kernel.state.caches:
+            check(self.kernel.state, cache)
+
+    def _upkeep_time(self, cpu: TimedCpu) -> int:
+        return NEVER
+
+    def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
+        raise AssertionError("SLUB has no reap timers")
+
+    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        if self.workload.windowed or not cpu.can_run(cpu.alloc_hit):
+            return False
+        state = self.kernel.state
+        cache = state.caches[number]
+        if self.kernel.version.cpu_slabs:
+            c = cache.cpu_slab[cpu.number]
+            if c.free == BUFCTL_END:
+                return False
+            obj = object_number(c.slab, c.free)
+            c.free = state.words[state.slabs[c.slab].bufctl + c.free]
+        else:
+            main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
+            if not main.size:
+                return False
+            obj = sheaf_pop(state.words, main)
+        cache.stats[cpu.number].alloc_fastpath += 1
+        start = cpu.clock
+        cpu.work += cpu.alloc_hit
+        cpu.settle()
+        self.kernel.first_touch(cpu, obj)
+        cpu.allocs += 1
+        cpu.count(number, Path.HIT, start, obj)
+        self._fill(cpu, slot, obj)
+        return True
+
+    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        entry = self.slots.get(slot)
+        if entry is None:
+            return False
+        obj, full_at = entry
+        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit):
+            return False
+        cache = self.kernel.state.caches[number]
+        if not self._has_room(cpu, cache, obj):
+            return False
+        del self.slots[slot]
+        start = cpu.clock
+        cpu.work += cpu.free_hit
+        self.kernel.descriptor_read(cpu, obj)
+        self._put(cpu, cache, obj)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, Path.FREE_HIT, start, obj)
+        self._emptied(cpu, slot)
+        return True
+
+    def _has_room(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> bool:
+        """Whether an object may go to what is the CPU's own."""
+        state = self.kernel.state
+        if self.kernel.version.cpu_slabs:
+            return cache.cpu_slab[cpu.number].slab == virt_to_slab(obj)
+        main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
+        return main.size < cache.sheaf_capacity and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
+
+    def _put(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> None:
+        state = self.kernel.state
+        cache.stats[cpu.number].free_fastpath += 1
+        if self.kernel.version.cpu_slabs:
+            c = cache.cpu_slab[cpu.number]
+            state.words[state.slabs[c.slab].bufctl + obj_to_index(obj)] = c.free
+            c.free = obj_to_index(obj)
+        else:
+            sheaf_push(state.words, state.sheaves[cache.cpu_sheaves[cpu.number].main], obj)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A finished run's SLUB caches turned into their records, whichever engine ran it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from slabdes.allocator.lists import free_chain
+from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, SlubStats
+from slabdes.allocator.state import NO_NODE, NOBODY, object_number, virt_to_slab
+from slabdes.engine.records import CacheRecord, SlabRecord, SlubRecord
+
+
+def slub_stats(cache: KmemCache) -> SlubStats:
+    """A cache's counters, all CPUs together."""
+    return SlubStats(**{part.name: sum(getattr(one, part.name) for one in cache.stats) for part in fields(SlubStats)})
+
+
+def slub_record(state: SlubState, cache: KmemCache) -> SlubRecord:
+    """What only SLUB has."""
+    return SlubRecord(
+        cache=cache.index,
+        sheaf_capacity=cache.sheaf_capacity,
+        max_full_sheaves=cache.full_limit,
+        cpu_partial_slabs=cache.cpu_partial_slabs,
+        min_partial=cache.min_partial,
+        remote_node_defrag_ratio=cache.ratio,
+        sheaves=_sheaves(cache),
+        fallback_slabs=sum(
+            slab.num != cache.num for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid != NO_NODE
+        ),
+        min_objects=cache.min_objects,
+        stats=slub_stats(cache),
+    )
+
+
+def _sheaves(cache: KmemCache) -> int:
+    if not cache.sheaf_capacity:
+        return 0
+    of_cpus = sum((pcs.main, pcs.spare, pcs.rcu)[part] != NO_SHEAF for pcs in cache.cpu_sheaves for part in range(3))
+    return of_cpus + sum(barn.nr_full + barn.nr_empty for barn in cache.barn)
+
+
+def slub_cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
+    """What is every allocator's: SLAB's statistics are 0, but for what SLUB counts under another name."""
+    stats = slub_stats(cache)
+    return CacheRecord(
+        cache=cache.index,
+        name=cache.name,
+        object_size=cache.size,
+        num=cache.num,
+        gfporder=cache.order,
+        limit=0,
+        batchcount=0,
+        shared=0,
+        num_allocations=0,
+        high_mark=0,
+        errors=0,
+        max_freeable=0,
+        refills=stats.barn_get_fail + stats.alloc_refill + stats.cpu_partial_alloc + stats.alloc_from_partial,
+        retries=0,
+        grown=stats.alloc_slab,
+        reaped=stats.free_slab,
+        allochit=0,
+        allocmiss=0,
+        freehit=0,
+        freemiss=0,
+        node_allocs=0,
+        node_frees=0,
+        node_overflow=0,
+        slabs_created=cache.slabs_created,
+        slabs_destroyed=cache.slabs_destroyed,
+        in_use_before=in_use_before,
+    )
+
+
+def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecord:
+    """A node's slabs, and where its objects lie."""
+    slabs = [slab for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid == node]
+    by_place = [_of_node(state, objects, node) for objects in (_of_cpus(state, cache), _of_barns(state, cache))]
+    in_arrays, in_shared = by_place
+    full = sum(slab.inuse == slab.num for slab in slabs)
+    free = sum(not slab.inuse for slab in slabs)
+    return SlabRecord(
+        cache=cache.index,
+        node=node,
+        slabs_partial=len(slabs) - full - free,
+        slabs_full=full,
+        slabs_free=free,
+        free_objects=sum(slab.num - slab.inuse for slab in slabs),
+        free_limit=0,
+        in_arrays=in_arrays,
+        in_shared=in_shared,
+        in_alien=0,
+        in_use=sum(slab.inuse for slab in slabs) - in_arrays - in_shared,
+    )
+
+
+def _of_node(state: SlubState, objects: list[int], node: int) -> int:
+    return sum(state.slabs[virt_to_slab(obj)].nodeid == node for obj in objects)
+
+
+def _of_cpus(state: SlubState, cache: KmemCache) -> list[int]:
+    """Objects that CPUs have in stock."""
+    found: list[int] = []
+    if cache.sheaf_capacity:
+        for pcs in cache.cpu_sheaves:
+            for number in (pcs.main, pcs.spare, pcs.rcu):
+                found += _in_sheaf(state, number)
+    for c in cache.cpu_slab:
+        if c.slab != NOBODY:
+            slab = state.slabs[c.slab]
+            found += [object_number(c.slab, objnr) for objnr in free_chain(state, cache.name, slab, c.free)]
+    return found
+
+
+def _of_barns(state: SlubState, cache: KmemCache) -> list[int]:
+    found: list[int] = []
+    for barn in cache.barn:
+        number = barn.full
+        while number != NO_SHEAF:
+            found += _in_sheaf(state, number)
+            number = state.sheaves[number].link
+    return found
+
+
+def _in_sheaf(state: SlubState, number: int) -> list[int]:
+    if number == NO_SHEAF:
+        return []
+    sheaf = state.sheaves[number]
+    return state.words[sheaf.entry : sheaf.entry + sheaf.size]

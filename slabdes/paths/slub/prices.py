@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SLUB's price list: what each note and each atomic operation costs, written once for all engines.
+
+Lines (DESIGN, "Lines") are a kmem_cache_node's one, a barn's one, a slab's, which has its state word and its list links, and a
+sheaf's: its header's, which the first objects share, and those that follow. Figures are the machine's (machine.costs has their
+sources). Leaves out locks and pages, which engines charge for themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, NodeBarn, SlubState, sheaf_lines
+from slabdes.machine.costs import Costs
+from slabdes.paths.charges import Charges, Cpu
+
+
+class SlubCharges(Charges[Cpu]):
+    """An engine with a clock, as this price list sees it."""
+
+    state: SlubState
+
+
+def with_slub_hits(costs: Costs, cpu_slabs: bool) -> Costs:
+    """The same costs with those of SLUB's hits: a CPU's own lock, or its atomic operation, in place of interrupts off and on."""
+    own = costs.cpu_cmpxchg if cpu_slabs else costs.local_trylock
+    return replace(costs, alloc_hit=costs.alloc_bulk + own, free_hit=costs.free_bulk + own)
+
+
+def state_loaded(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """A slab's state word is read: its line."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+
+
+def state_updated(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """One atomic update of it: the line once more, if another CPU has taken it since it was read, and the operation."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+    cpu.work += k.costs.cmpxchg_double
+
+
+def note_swapped(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """Two pointers."""
+    cpu.work += 2 * k.costs.move_object
+
+
+def note_main_to_spare(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """Two pointers."""
+    cpu.work += 2 * k.costs.move_object
+
+
+def note_barn_read(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn) -> None:
+    """The barn's line."""
+    k.fetch(cpu, barn.line)
+
+
+def note_partial_read(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode) -> None:
+    """The node's line."""
+    k.fetch(cpu, n.line)
+
+
+def note_sheaf_got(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
+    """A sheaf leaves the barn's list, whose head is on the lock's line: its header has the links."""
+    k.fetch(cpu, k.state.sheaves[sheaf].line)
+    k.spend_on_lines(cpu, k.lock(barn.lock).toll)
+    cpu.work += k.costs.list_move // 2
+
+
+def note_sheaf_opened(k: SlubCharges[Cpu], cpu: Cpu, sheaf: int) -> None:
+    """The lines of the objects in it, which are popped one by one; room for objects is written without being read.
+
+    Charged at once, so that hits depend on nothing but their own CPU.
+    """
+    record = k.state.sheaves[sheaf]
+    filled = sheaf_lines(record.size)
+    if k.rules.array_lines:
+        for line in range(record.line + 1, record.line + filled):
+            k.fetch(cpu, line)
+        k.own_lines(cpu, record.line + filled, sheaf_lines(record.capacity) - filled)
+
+
+def note_sheaf_put(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
+    """A sheaf is linked to the barn's list; the CPU has written it last, what was first there is written in passing."""
+    record = k.state.sheaves[sheaf]
+    k.own_lines(cpu, record.line, sheaf_lines(record.capacity))
+    k.spend_on_lines(cpu, k.lock(barn.lock).toll)
+    cpu.work += k.costs.list_move // 2
+
+
+def note_sheaf_allocated(k: SlubCharges[Cpu], cpu: Cpu, sheaf: int) -> None:
+    """An inner allocation that is a hit; zeroed, so that all its lines are the CPU's own."""
+    record = k.state.sheaves[sheaf]
+    lines = sheaf_lines(record.capacity)
+    k.place_lines(cpu, record.line, lines, cpu.node)
+    k.own_lines(cpu, record.line, lines)
+    cpu.work += k.costs.alloc_hit
+
+
+def note_sheaf_freed(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """An inner free that is a hit."""
+    cpu.work += k.costs.free_hit
+
+
+def note_refill(k: SlubCharges[Cpu], cpu: Cpu, want: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_direct(k: SlubCharges[Cpu], cpu: Cpu, want: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_slow(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_flush(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_flush_main(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """A slow path begins, with a copy of the pointers."""
+    cpu.work += k.costs.slow_path + nr * k.costs.move_object
+
+
+def _moved(k: SlubCharges[Cpu], cpu: Cpu, lock: int, slab: int) -> None:
+    """A slab was linked or unlinked: its neighbours are written, and the line of lock and list head that waiters may spin on.
+
+    The dearest write to a neighbour is paid at the lock's release (DESIGN, "Lines").
+    """
+    record = k.state.slabs[slab]
+    before = k.touch(cpu, k.state.slabs[record.prev].line)
+    after = k.touch(cpu, k.state.slabs[record.next].line)
+    held = k.lock(lock)
+    if not k.rules.posted_neighbour_writes:
+        k.spend_on_lines(cpu, before + after)
+    elif before or after:
+        held.posted = max(held.posted, before, after)
+    k.spend_on_lines(cpu, held.toll)
+    cpu.work += k.costs.list_move // 2
+
+
+def note_isolated(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab's list links are read, and it is unlinked; how many objects it has free is in its state word, beside them."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_unlisted(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab is unlinked."""
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_unlinked(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab is unlinked."""
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_added(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab is linked; its line, which a stack of slabs that is drained has not brought yet."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_returned(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int, nr: int) -> None:
+    """The slab is linked."""
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_put_back(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab's line, which others may have taken meanwhile, and it is linked."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_inserted(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """The slab is linked."""
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_listed(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int, tail: bool) -> None:
+    """The slab is linked."""
+    _moved(k, cpu, n.list_lock, slab)
+
+
+def note_copied(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
+    """The free chain is walked, object by object."""
+    cpu.work += nr * k.costs.slab_object
+
+
+def note_one(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
+    """One object of it."""
+    cpu.work += k.costs.slab_object
+
+
+def note_freed(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
+    """The group was chained, object by object."""
+    cpu.work += nr * k.costs.slab_object
+
+
+def note_grown(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> None:
+    """A grow beside its pages, and the free chain object by object; the node's counts, which are beside its lock."""
+    record = k.state.slabs[slab]
+    k.forget_touches(cpu, record.bufctl, record.num)
+    k.place_lines(cpu, record.line, 1, record.nodeid)
+    k.own_lines(cpu, record.line, 1)
+    k.fetch(cpu, cache.node[record.nodeid].line)
+    cpu.work += k.costs.grow_base + record.num * k.costs.init_object
+
+
+def note_taken_from_new(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
+    """Its first objects are written to a sheaf."""
+    cpu.work += nr * k.costs.move_object
+
+
+def note_dropped(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> None:
+    """The node's counts, which are beside its lock."""
+    k.fetch(cpu, cache.node[k.state.slabs[slab].nodeid].line)
+
+
+def note_popped(k: SlubCharges[Cpu], cpu: Cpu, slab: int) -> None:
+    """The slab's line: it says which is below."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+
+
+def note_to_cpu_partial(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
+    """The slab's line, which gets the link."""
+    k.fetch(cpu, k.state.slabs[slab].line)
+    cpu.work += 2 * k.costs.move_object
+
+
+def note_drained(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_deactivated(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
+    """The private chain is walked, object by object."""
+    cpu.work += nr * k.costs.slab_object

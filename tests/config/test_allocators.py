@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Keys that only one allocator has are refused on the other, in one line that says what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slabdes.config import AllocatorVersion, parse_experiment
+from slabdes.errors import InputError
+
+
+def given(allocator: str, cache: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    raw = {"allocator": allocator, "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 64} | (cache or {})]}
+    return raw | {"workload": {"kind": "burst", "objects": 1}} | more
+
+
+@pytest.mark.parametrize(
+    ("allocator", "cache", "told"),
+    [
+        ("7.3", {"limit": 12}, "limit is no tunable of allocator 7.3; allowed: sheaf_capacity, max_full_sheaves, min_partial"),
+        ("7.3", {"cpu_partial": 12}, "cpu_partial is no tunable of allocator 7.3; allowed: sheaf_capacity"),
+        ("6.12", {"sheaf_capacity": 12}, "sheaf_capacity is no tunable of allocator 6.12; allowed: cpu_partial, min_partial"),
+        ("6.1", {"min_partial": 5}, "min_partial is no tunable of allocator 6.1; allowed: limit, batchcount, shared"),
+        ("7.3", {"sheaf_capacity": 0}, "cache.a.sheaf_capacity: 0 is out of range; allowed: 1 to 507"),
+        ("7.3", {"sheaf_capacity": 508}, "cache.a.sheaf_capacity: 508 is out of range; allowed: 1 to 507"),
+        ("7.3", {"flags": ["MEM_SPREAD"]}, "flag MEM_SPREAD does nothing in allocator 7.3"),
+        ("7.3", {"flags": ["NOLEAKTRACE"], "sheaf_capacity": 4}, "sheaf_capacity with NOLEAKTRACE"),
+    ],
+)
+def test_a_cache_key_of_another_allocator_is_refused(allocator: str, cache: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_experiment(given(allocator, cache), "file")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("switches", {"switches": ["private_slab"]}),
+        ("noaliencache", {"noaliencache": True}),
+        ("reap_drains_all_aliens", {"reap_drains_all_aliens": True}),
+        ("slabinfo", {"slabinfo": "slabinfo.txt"}),
+        ("interrupts", {"interrupts": {"mean_ns": 1000.0}}),
+        ("upkeep", {"upkeep": {"shrink_every_ms": 1.0}}),
+        ("workload.bulk", {"workload": {"kind": "burst", "objects": 4, "bulk": 2}}),
+    ],
+)
+def test_what_is_simulated_on_slab_alone_is_refused_on_slub(key: str, more: dict[str, Any]) -> None:
+    with pytest.raises(
+        InputError, match=rf"{key} is simulated on SLAB alone, not on allocator 6\.12; allowed: allocator 2\.6\.34"
+    ):
+        parse_experiment(given("6.12", **more), "file")
+    assert parse_experiment(given("6.1", **more), "file").allocator is AllocatorVersion.V6_1
+
+
+def test_versions_are_slab_up_to_6_1_and_slub_from_6_12_on() -> None:
+    assert [version.value for version in AllocatorVersion if version.is_slub] == ["6.12", "7.3"]
+    assert parse_experiment(given("7.3") | {"allocator": 7.3}, "file").allocator is AllocatorVersion.V7_3

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SLUB on the reference's clock: locks and atomics an object, counted by hand; costs of paths; the race for a state word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slabdes.allocator.gfp import MAY_WAIT
+from slabdes.config import AllocatorVersion, Experiment, parse_experiment
+from slabdes.engine.records import LockKind, Path, Records
+from slabdes.engine.reference.run import run_reference, set_up, set_up_slub
+from slabdes.engine.reference.slub import TimedSlubKernel
+from slabdes.engine.timed import costs_of
+from slabdes.errors import Impossible
+from slabdes.paths.slub import prices
+from slabdes.paths.slub.notes import SlubNotes
+from slabdes.results.accounting import check_accounting
+from slabdes.study.plan import machine_of
+from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
+from slabdes.workload.synthetic import build_synthetic
+
+CAPACITY = 32
+"""As many objects of 256 bytes as a slab of 8 CPUs has."""
+SHEAVES = {"allocator": "7.3", "cache": {"sheaf_capacity": CAPACITY}}
+CPU_SLABS = {"allocator": "6.12", "cache": {}}
+GO = 1 << 40
+"""A slot that is signalled."""
+
+
+def experiment(version: dict[str, Any], workload: dict[str, Any] | None = None, **more: Any) -> Experiment:
+    cache = {"name": "a", "size": 256} | version["cache"]
+    raw = {"allocator": version["allocator"], "debug": True, "cache": [cache], "timing": {"jitter": 0.0}}
+    raw |= {"machine": {"preset": "numa-2x4"}, "workload": workload or {"kind": "burst", "objects": 1}}
+    return parse_experiment(raw | more, "test")
+
+
+def simulate(one: Experiment) -> Records:
+    machine = machine_of(one)
+    records = run_reference(one, machine, build_synthetic(one, machine, 0))
+    assert check_accounting(records) == []
+    return records
+
+
+def follow(one: Experiment, programs: dict[int, Sequence[Step]], windowed: bool = False) -> Records:
+    """A run of these steps, by CPU."""
+    iterators = {cpu: _program(steps) for cpu, steps in programs.items()}
+    return run_reference(one, machine_of(one), Workload(iterators, one.cache, windowed=windowed, operations=1))
+
+
+def _program(steps: Sequence[Step]) -> Any:
+    def steps_again() -> Iterator[Step]:
+        return iter(steps)
+
+    return steps_again
+
+
+def allocs(slots: Iterable[int], think: int = 0) -> list[Step]:
+    return [(think, Op.ALLOC, 0, slot, ANY_NODE, MAY_WAIT) for slot in slots]
+
+
+def frees(slots: Iterable[int], think: int = 0) -> list[Step]:
+    return [(think, Op.FREE, 0, slot, ANY_NODE, 0) for slot in slots]
+
+
+def signal(slot: int) -> Step:
+    return 0, Op.SIGNAL, NO_CACHE, slot, ANY_NODE, 0
+
+
+def wait_for(slot: int, think: int = 0) -> Step:
+    return think, Op.AWAIT, NO_CACHE, slot, ANY_NODE, 0
+
+
+def taken(records: Records) -> Counter[LockKind]:
+    return Counter({kind: sum(lock.acquisitions for lock in records.locks if lock.kind is kind) for kind in LockKind})
+
+
+def test_each_price_answers_a_note_of_its_name() -> None:
+    priced = [name for name in vars(prices) if name.startswith("note_")]
+    assert [name for name in priced if not hasattr(SlubNotes, name)] == []
+    assert [name for name in priced if getattr(TimedSlubKernel, name) is not getattr(prices, name)] == []
+
+
+@pytest.mark.parametrize("memory", [None, [0, 64]], ids=["on a node with memory", "on a node without"])
+def test_streaming_on_one_node_takes_the_barns_lock_twice_a_sheaf_and_list_lock_not_at_all(memory: list[int] | None) -> None:
+    # A sheaf that the consumer has filled goes to the barn for an empty one, under its lock; the producer takes it for the one
+    # that it has emptied, under its lock: 2 a sheaf's worth of objects, and no slab is touched.
+    one = experiment(SHEAVES, machine={"preset": "numa-2x4"} | ({"memory_mib": memory} if memory else {}))
+
+    def of(sheaves: int) -> Counter[LockKind]:
+        slots = [number % (4 * CAPACITY) for number in range(sheaves * CAPACITY)]
+        steps = {0: allocs(slots, think=1_000_000), 1: frees(slots)}
+        return taken(follow(one, steps, windowed=True))
+
+    few, many = of(40), of(140)
+    assert many[LockKind.BARN] - few[LockKind.BARN] == 2 * 100
+    assert many[LockKind.LIST] == few[LockKind.LIST]
+
+
+def test_objects_of_another_node_go_to_their_slabs_with_two_list_locks_a_slab_and_one_atomic_an_object() -> None:
+    # Each refill takes a whole new slab (capacity = objects a slab): no list_lock. Of a slab's frees the first finds it full and
+    # lists it, the last empties it: both take list_lock. Nothing is tried twice, as nobody else is about.
+    slabs = 6
+    slots = range(slabs * CAPACITY)
+    programs = {0: [*allocs(slots), signal(GO)], 4: [wait_for(GO), *frees(slots)]}
+    records = follow(experiment(SHEAVES), programs)
+    stats = records.slub[0].stats
+    assert taken(records)[LockKind.LIST] == 2 * slabs
+    assert taken(records)[LockKind.BARN] == 0
+    paths = {path: times.count for (_cache, path), times in records.latency.items() if path.operation.label == "free"}
+    assert paths == {Path.FREE_SLAB: slabs * (CAPACITY - 2), Path.FREE_LIST: 2 * slabs}
+    assert (stats.free_slowpath, stats.cmpxchg_double_fail) == (len(slots), 0)
+    # A slab goes if, when it is emptied, min_partial are on the list, itself among them: one less stays.
+    assert stats.free_slab == slabs - (records.slub[0].min_partial - 1)
+
+
+def test_per_cpu_slabs_take_list_lock_once_a_slab_that_others_empty() -> None:
+    # The allocating CPU still has the last slab: frees to it only update it. Each other slab was full, so its first free makes it
+    # a partial slab of the freeing CPU's, and its last one takes list_lock to find it on no list.
+    slabs = 3
+    slots = range(slabs * CAPACITY)
+    records = follow(experiment(CPU_SLABS), {0: [*allocs(slots), signal(GO)], 1: [wait_for(GO), *frees(slots)]})
+    assert slabs - 1 <= records.slub[0].cpu_partial_slabs
+    assert taken(records)[LockKind.LIST] == slabs - 1
+    counts = {path: times.count for (_cache, path), times in records.latency.items() if path.operation.label == "free"}
+    assert counts[Path.FREE_CPU_PARTIAL] == counts[Path.FREE_LIST] == slabs - 1
+    assert records.slub[0].stats.free_frozen == CAPACITY
+
+
+def test_costs_of_paths_are_sums_of_costs_by_name() -> None:
+    one = experiment(SHEAVES, machine={"preset": "numa-2x4", "cpus": 2})
+    machine = machine_of(one)
+    costs = costs_of(one, machine)
+    assert costs.alloc_hit == machine.costs.alloc_bulk + machine.costs.local_trylock
+    slots = range(CAPACITY)
+    records = follow(one, {0: [*allocs(slots), signal(GO)], 4: [wait_for(GO), *frees(slots)]})
+    # The other node's CPU reads the descriptor, brings the state word from the CPU that made the slab, or has it already.
+    free = costs.free_hit + costs.descriptor_read + costs.cmpxchg_double + costs.slab_object
+    assert records.latency[0, Path.FREE_SLAB].least == free
+    # The first free alone brings the lines of the state word and of the node, whose partial list is empty.
+    listed = records.latency[0, Path.FREE_LIST]
+    far = machine.transfer_ps[0][4]
+    lock = costs.irq_save + costs.lock_op + costs.list_move // 2
+    assert listed.greatest == free + far + far + lock
+
+
+def test_who_finds_a_state_word_changed_pays_the_line_and_the_atomic_again() -> None:
+    # Two CPUs free to one slab at the same moment: the slower one's update fails, once, and both objects are back.
+    one = experiment(SHEAVES)
+    machine = machine_of(one)
+    costs = costs_of(one, machine)
+    slots = range(CAPACITY)
+    listed = [signal(GO + 1), signal(GO + 2)]
+    programs = {
+        0: [*allocs(slots), signal(GO)],
+        6: [wait_for(GO), *frees([0]), *listed],
+        4: [wait_for(GO + 1), *frees([1], think=50_000_000)],
+        5: [wait_for(GO + 2), *frees([2], think=50_000_000)],
+    }
+    stats = (records := follow(one, programs)).slub[0].stats
+    assert (stats.free_slowpath, stats.cmpxchg_double_fail) == (3, 1)
+    # Both read what CPU 6 has left, one after the other as the line comes to them: 5 has it from 4, and 4 has to bring it back
+    # for its update, which succeeds at once. 5 brings it again, finds it changed, has it still, and tries once more.
+    atomic = costs.cmpxchg_double
+    update = costs.free_hit + costs.descriptor_read + atomic + costs.slab_object
+    to_4, over, back = machine.transfer_ps[6][4], machine.transfer_ps[4][5], machine.transfer_ps[5][4]
+    times = records.latency[0, Path.FREE_SLAB]
+    assert times.least == update + to_4 + back
+    assert times.greatest == update + over + over + atomic
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Experiment:
+    """Small experiments of any kind on either SLUB, on nodes with and without memory."""
+    version = draw(st.sampled_from([version for version in AllocatorVersion if version.is_slub]))
+    cache: dict[str, Any] = {"size": draw(st.sampled_from((8, 64, 256, 700, 2048, 9000)))}
+    optional = {"min_partial": (0, 1, 20), "remote_node_defrag_ratio": (0, 50, 100)}
+    sheaves = {"sheaf_capacity": (1, 2, 7, 40), "max_full_sheaves": (0, 1, 3)}
+    optional |= {"cpu_partial": (0, 5, 300)} if version is AllocatorVersion.V6_12 else sheaves
+    for key, values in optional.items():
+        if draw(st.booleans()):
+            cache[key] = draw(st.sampled_from(values))
+    workload = draw(
+        st.sampled_from(
+            (
+                {"kind": "burst", "objects": 150, "rounds": 3},
+                {"kind": "mix", "operations": 300, "live": 40},
+                {"kind": "producer_consumer", "objects": 300, "window": 60, "think_ns": 50},
+            )
+        )
+    )
+    memory = draw(st.sampled_from((None, None, [0, 40], [0.2, 0.2])))
+    place = {"preset": "numa-2x4"} | ({"memory_mib": memory} if memory else {})
+    one = experiment({"allocator": version.value, "cache": cache}, workload, machine=place, seed=draw(st.integers(0, 99)))
+    return one.model_copy(update={"timing": one.timing.model_copy(update={"jitter": 0.15})})
+
+
+@settings(max_examples=12, deadline=None)
+@given(drawn())
+def test_invariants_hold_and_everything_adds_up_in_random_experiments(one: Experiment) -> None:
+    # `debug` checks the invariants whenever no CPU is on a path.
+    assert simulate(one).digest == simulate(one.model_copy(update={"debug": False})).digest
+
+
+def test_what_shows_slab_step_by_step_refuses_slub_in_one_line() -> None:
+    one = experiment(SHEAVES)
+    machine = machine_of(one)
+    workload = build_synthetic(one, machine, 0)
+    with pytest.raises(Impossible, match=r"7\.3 is SLUB.*allowed: 2\.6\.34, 4\.6, 4\.7, 6\.1"):
+        set_up(one, machine, workload)
+
+
+def test_all_sheaves_are_somewhere_when_a_run_ends() -> None:
+    one = experiment(SHEAVES, {"kind": "mix", "operations": 500, "live": 60})
+    machine = machine_of(one)
+    run = set_up_slub(one, machine, build_synthetic(one, machine, 0))
+    run.live()
+    run.check()
+    assert run.kernel.now > 0
