@@ -22,7 +22,7 @@ def explore(
     what: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[EXPERIMENT.toml|TRACE]",
+            metavar="EXPERIMENT.toml|TRACE",
             help="An experiment, a TOML file, or a kmem trace. Default: slabdes new burst.",
         ),
     ] = None,

@@ -112,7 +112,8 @@ def _controls(source: Source, experiment: Experiment) -> Iterator[Control]:
     if kind != "trace":
         yield _number(CPUS, 1, MOST_CPUS, stops=tuple(range(1, MOST_CPUS + 1)))
         yield _choice("machine.placement", Placement, experiment.machine.placement)
-    yield _choice("allocator", AllocatorVersion, experiment.allocator)
+    versions = tuple((one.value, one.value) for one in AllocatorVersion if not one.is_slub)
+    yield Control("allocator", "", "", options=versions, text=experiment.allocator.value)
     yield Control("switches", "", "", options=(("", "none"), *((one, one.replace("_", " ")) for one in _switches())))
     yield _choice("lock.discipline", Discipline, experiment.lock.discipline)
     yield from _of_cache(source, experiment)

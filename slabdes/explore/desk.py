@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Final
 
 from slabdes.config import EngineName
@@ -95,15 +95,19 @@ class Desk:
             raise _Closing
 
     def _work(self) -> None:
-        with suppress(_Closing), self._lend(self.jobs) as self._hands:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closing or self._turns)
-                    self._still_open(0)
-                    study, steps = self._turns.popleft()
-                if self._goes_on(study, steps):
+        try:
+            with self._lend(self.jobs) as self._hands:
+                while True:
                     with self._changed:
-                        self._turns.append((study, steps))
+                        self._changed.wait_for(lambda: self._closing or self._turns)
+                        self._still_open(0)
+                        study, steps = self._turns.popleft()
+                    if self._goes_on(study, steps):
+                        with self._changed:
+                            self._turns.append((study, steps))
+        except BaseException:
+            if not self._closing:  # what fails while all is being ended tells nobody anything
+                raise
 
     def _goes_on(self, study: Study, steps: Iterator[None]) -> bool:
         """Whether there is more of a study after its next step."""
@@ -116,7 +120,8 @@ class Desk:
         except SlabdesError as error:
             study.refused(str(error))
             return False
-        except Exception as error:  # of one study: the others go on
+        except BaseException as error:  # of one study, a library's panic too: the others go on
+            self._still_open(0)
             tell(f"a study of a page has failed: {type(error).__name__}: {error}")
             study.refused(f"slabdes has failed at this setting ({type(error).__name__}): please report it with the command")
             return False

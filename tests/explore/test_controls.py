@@ -97,6 +97,13 @@ def test_a_machine_that_is_no_preset_is_the_experiments(tmp_path: Path) -> None:
     assert setting_of(made, [machine], {"machine.preset": ""}).experiment.machine.preset == "host"
 
 
+def test_an_allocator_that_nothing_compiles_is_refused_in_a_line_and_not_offered(tmp_path: Path) -> None:
+    (versions,) = [control for control in controls_of(source(tmp_path)) if control.key == "allocator"]
+    assert [name for name, _label in versions.options] == ["2.6.34", "4.6", "4.7", "6.1"]
+    with pytest.raises(InputError, match=r"allocator 7\.3.*allowed: SLAB's, such as --set allocator=6\.1"):
+        source(tmp_path, SMALL, "allocator=7.3")
+
+
 def test_an_experiment_without_caches_offers_no_workload_that_needs_one(tmp_path: Path) -> None:
     text = '[machine]\npreset = "uma-4"\n\n[workload]\nkind = "critical_section"\noperations = 50\n'
     controls = controls_of(source(tmp_path, text))
