@@ -133,7 +133,7 @@ run("run", "e.toml", "--out", "out")
 
 
 def test_a_signal_that_was_ignored_before_as_by_nohup_stays_ignored(slabdes: Slabdes) -> None:
-    drawing = DRAWING.replace("= here", "= lambda *_given: (print('here', flush=True), time.sleep(0.5))")
+    drawing = DRAWING.replace("= here", "= lambda *_given, **_named: (print('here', flush=True), time.sleep(0.5))")
     code, err = signalled("signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + drawing, signal.SIGHUP)
     assert (code, err) == (0, "")
     assert Path("out").is_dir()
