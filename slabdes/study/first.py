@@ -23,8 +23,8 @@ MOST_BYTES: Final = 400_000
 """Of all files that the run reads (measured: a packed trace of 317 kB takes a second)."""
 MOST_READ: Final = 100
 """Reports of progress while a trace is read (measured: that one reports 57 times)."""
-MOST_RUN: Final = 3
-"""Reports of progress while it runs, each of 2048 operations at most (measured: 0.2 to 0.5 s)."""
+MOST_RUN: Final = 9
+"""Reports of progress while it runs, each of 2048 operations at most (measured: 0.1 to 0.2 s)."""
 
 
 def first_told(folder: Path, manifest: Manifest, point: int, first: int) -> list[Told]:
