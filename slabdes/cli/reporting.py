@@ -4,14 +4,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slabdes.cli.options import Json, RunFolder
 from slabdes.cli.output import print_json, say
+from slabdes.errors import MAX_LINE, SlabdesError, shown
 from slabdes.files import check_place, write_new
 
+if TYPE_CHECKING:
+    from slabdes.pages.steps import Steps
+    from slabdes.results.run import Run
+
+_FIRST = 12
+"""Operations that are told step by step (a choice: some 30 kB)."""
 _ALLOWED = "a new file, where you may write: --out ~/report.html"
 
 
@@ -34,12 +42,29 @@ def report(
     run, other = Run.load(folder), None if second is None else Run.load(second)
     target = out or _free(folder.resolve())
     check_place(target, _ALLOWED)
-    made = run_page(run, folder) if other is None or second is None else comparison_page(run, other, (folder, second))
+    if other is None or second is None:
+        made = run_page(run, folder, _steps(run, folder))
+    else:
+        made = comparison_page(run, other, (folder, second))
     write_new(target, made)
     if as_json:
         print_json({"page": str(target)})
     else:
         say(str(target))
+
+
+def _steps(run: Run, folder: Path) -> Steps:
+    """The first operations of one CPU, or why they are not told."""
+    from slabdes.answers.tables import view_of
+    from slabdes.pages.steps import steps_of, untold
+    from slabdes.study.first import first_told
+
+    point = view_of(run).most_waiting()
+    command = f"slabdes explain {quote(shown(folder, MAX_LINE))}" + (f" --point {point}" if run.points.height > 1 else "")
+    try:
+        return steps_of(first_told(folder, run.manifest, point, _FIRST), command)
+    except SlabdesError as error:
+        return untold(error, command)
 
 
 def _free(folder: Path) -> Path:

@@ -36,16 +36,16 @@ _WORDS: Final = {
 
 def lines(told: Told) -> Iterator[str]:
     """A told operation, a line at a time."""
-    yield from _wrapped(_headline(told))
-    if told.path not in (Path.HIT, Path.FREE_HIT):
-        yield from _drawn(told.before, told.after, "before", "  ")
+    yield from _wrapped(headline(told))
+    yield from _drawn(before(told), "  before")
     for step in told.steps:
         yield from _step(step)
-    yield from _drawn(told.after, told.before, "after ", "  ")
-    yield from _wrapped(_sum(told), "  ", "    ")
+    yield from _drawn(after(told), "  after ")
+    yield from _wrapped(f"= {total(told)}", "  ", "    ")
 
 
-def _headline(told: Told) -> str:
+def headline(told: Told) -> str:
+    """Which operation it is, when it began, and what it took."""
     kind = told.path.operation
     what = "section" if kind is Operation.SECTION else f"{kind.label} {told.path.label}"
     of = f" of {told.cache}" if told.cache else ""
@@ -55,38 +55,57 @@ def _headline(told: Told) -> str:
 
 
 def _step(step: Step) -> Iterator[str]:
-    more = f", and {step.like} more like it" if step.like else ""
     name = f"{step.function}:" if step.function else "-"
-    words = f"{step.words}{more}"
-    took = _parts(step.took)
+    took = parts(step)
     first = f"    {name:<{_FUNCTION}} "
-    yield from _wrapped(f"{words}{f'  [{took}]' if took else ''}", first, " " * 6)
+    yield from _wrapped(f"{words(step)}{f'  [{took}]' if took else ''}", first, " " * 6)
 
 
-def _parts(took: dict[str, int]) -> str:
-    return ", ".join(f"{_WORDS[part]} {_time(time)}" for part, time in took.items())
+def words(step: Step) -> str:
+    """What is done in a step."""
+    return f"{step.words}, and {step.like} more like it" if step.like else step.words
 
 
-def _sum(told: Told) -> str:
-    total: dict[str, int] = {}
+def parts(step: Step) -> str:
+    """What a step took, and of what; nothing for one that took no time."""
+    return ", ".join(f"{_WORDS[part]} {_time(time)}" for part, time in step.took.items())
+
+
+def total(told: Told) -> str:
+    """What the operation took, and of what."""
+    sums: dict[str, int] = {}
     for step in told.steps:
         for part, time in step.took.items():
-            total[part] = total.get(part, 0) + time
-    parts = [f"{_WORDS[part]} {_time(total[part])}" for part in _WORDS if total.get(part)]
+            sums[part] = sums.get(part, 0) + time
+    parts = [f"{_WORDS[part]} {_time(sums[part])}" for part in _WORDS if sums.get(part)]
     if told.drawn:
         sign = "+" if told.drawn > 0 else "-"
         parts.append(f"{sign}{_time(abs(told.drawn))} by jitter and what shares the core")
-    return f"= {_time(told.end - told.start)}: {', '.join(parts)}"
+    return f"{_time(told.end - told.start)}: {', '.join(parts)}"
 
 
-def _drawn(picture: Picture | None, other: Picture | None, when: str, indent: str) -> Iterator[str]:
-    """A cache; of nodes those where anything differs from the `other` picture, or the first."""
+def before(told: Told) -> list[str]:
+    """The cache as the operation found it, a line an array or node, of any length; of a hit nothing."""
+    return [] if told.path in (Path.HIT, Path.FREE_HIT) else _cache(told.before, told.after)
+
+
+def after(told: Told) -> list[str]:
+    """The cache as the operation left it, likewise."""
+    return _cache(told.after, told.before)
+
+
+def _cache(picture: Picture | None, other: Picture | None) -> list[str]:
+    """A cache; of nodes those where anything differs from the `other` picture."""
     if picture is None:
-        return
-    yield f"{indent}{when}  {_array(picture.array)}"
+        return []
     nodes = [one for number, one in enumerate(picture.nodes) if other is None or one != other.nodes[number]]
-    for node in nodes:
-        yield from _node(node, indent + " " * (len(when) + 2))
+    return [_array(picture.array), *(line for node in nodes for line in _node(node))]
+
+
+def _drawn(cache: list[str], when: str) -> Iterator[str]:
+    blank = " " * (len(when) + 2)
+    for number, line in enumerate(cache):
+        yield from _wrapped(line, blank if number else f"{when}  ", f"{blank}  ")
 
 
 def _array(array: ArrayPicture) -> str:
@@ -96,13 +115,12 @@ def _array(array: ArrayPicture) -> str:
     return f"{array.name}: {array.avail} of {array.limit} [{bar}]{batch}{', touched' * array.touched}"
 
 
-def _node(node: NodePicture, indent: str) -> Iterator[str]:
+def _node(node: NodePicture) -> Iterator[str]:
     for array in node.arrays:
         if array.avail or array.name.startswith("l3"):
-            yield f"{indent}{_array(array)}"
+            yield _array(array)
     held = "; ".join(f"{name} {_slabs(slabs, count)}" for name, slabs, count in node.lists)
-    told = f"node {node.node}: {held}; free_objects {node.free_objects}, free_limit {node.free_limit}"
-    yield from _wrapped(told, indent, f"{indent}  ")
+    yield f"node {node.node}: {held}; free_objects {node.free_objects}, free_limit {node.free_limit}"
 
 
 def _slabs(slabs: tuple[tuple[int, int, int], ...], count: int) -> str:

@@ -23,6 +23,7 @@ from slabdes.measures.compare import compare
 from slabdes.pages.charts import charts_of, charts_of_both
 from slabdes.pages.html import drawn, figure_of, rendered, settings
 from slabdes.pages.script import check_installed
+from slabdes.pages.steps import Steps
 from slabdes.results.run import Run
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Source:
     experiment: str
 
 
-def run_page(run: Run, folder: Path) -> str:
-    """The page of one run, which lies in `folder`. Raises InputError where what it is made with is not installed."""
+def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
+    """The page of one run, which lies in `folder`, with its first operations if they are told.
+
+    Raises InputError where what it is made with is not installed.
+    """
     check_installed()
     view = view_of(run)
     return page(
@@ -53,6 +57,7 @@ def run_page(run: Run, folder: Path) -> str:
         leading=1,
         tables=sheets(view),
         remarks=_remarks(view, folder),
+        steps=steps,
         sources=[source(run)],
     )
 

@@ -16,7 +16,9 @@ import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
+from slabdes.engine.story import Told
 from slabdes.pages.report import run_page
+from slabdes.pages.steps import steps_of
 from slabdes.results.run import Run
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
@@ -46,13 +48,14 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def seen(tmp_path_factory: pytest.TempPathFactory, told: list[Told]) -> Iterator[Seen]:
     """The page of a sweep whose machines are called by what would be more than text."""
     api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install 'slabdes[test]'")
     frames = example_frames((2, 4), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
     named = replace(frames, points=frames.points.with_columns(pl.col("machine") + HOSTILE))
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(run_page(Run(example_manifest(frames), named), Path("runs/example")), encoding="utf-8")
+    steps = steps_of([replace(one, cache=HOSTILE) for one in told], "slabdes explain RUN")
+    path.write_text(run_page(Run(example_manifest(frames), named), Path("runs/example"), steps), encoding="utf-8")
     with api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=NO_DEADLINE)
         opened = Seen(browser.new_page())
@@ -108,6 +111,40 @@ def test_the_keyboard_alone_reaches_every_control_and_opens_the_table_of_a_chart
     seen.page.locator("figure[data-chart=latency] summary").press("Enter")
     seen.page.wait_for_timeout(200)
     assert seen.page.locator("figure[data-chart=latency] details table tr").count() > 10
+
+
+def test_one_operation_is_shown_and_buttons_and_arrow_keys_go_on_and_back(seen: Seen) -> None:
+    steps, page = seen.page.locator("#steps"), seen.page
+    next_one = steps.get_by_role("button", name="Next")
+
+    def shown() -> list[str]:
+        """The status, and the headline of every operation that is to be seen."""
+        return [steps.get_by_role("status").inner_text(), *steps.locator("article h3:visible").all_inner_texts()]
+
+    def is_shown(number: int) -> bool:
+        status, *headlines = shown()
+        (headline,) = headlines
+        return status == f"operation {number + 1} of 12" and headline.startswith(f"CPU 0, operation {number}: ")
+
+    assert is_shown(0)
+    assert HOSTILE in shown()[1]
+    steps.get_by_role("button", name="Previous").click(force=True)
+    assert is_shown(0)
+    next_one.click()
+    assert is_shown(1)
+    page.keyboard.press("ArrowRight")
+    assert is_shown(2)
+    page.keyboard.press("ArrowLeft")
+    assert is_shown(1)
+    for _more in range(12):
+        page.keyboard.press("Enter")
+    assert is_shown(11)
+    assert next_one.get_attribute("aria-disabled") == "true"
+    page.emulate_media(media="print")
+    assert steps.locator("article:visible").count() == 12
+    page.emulate_media(media="screen")
+    assert is_shown(11)
+    assert seen.said == []
 
 
 def test_a_checker_of_accessibility_finds_nothing_serious(seen: Seen) -> None:

@@ -61,10 +61,11 @@ class _Telling:
 
 
 class StoryKernel(TimedKernel):
-    """A TimedKernel whose `told` are the operations that have ended, in that order."""
+    """A TimedKernel whose `told` are the operations that have ended, in that order: of all CPUs, or of the one that is `only`."""
 
     def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings[Version]) -> None:
         super().__init__(env, state, machine, settings)
+        self.only: int | None = None
         self.told: list[Told] = []
         self.open: list[list[_Telling]] = [[] for _cpu in range(machine.n_cpus)]
         self._numbers: Counter[int] = Counter()
@@ -92,6 +93,10 @@ class StoryKernel(TimedKernel):
         return charged
 
     # Steps.
+
+    def tells_of(self, cpu: TimedCpu) -> bool:
+        """Whether what a CPU does is told."""
+        return self.only is None or self.only == cpu.number
 
     def step(self, cpu: TimedCpu, function: str, kind: str, words: str) -> None:
         """Something has been done; what has been charged since the step before is what it took."""
@@ -140,7 +145,7 @@ class StoryKernel(TimedKernel):
 
     def _begins(self, cpu: TimedCpu, cache: KmemCache) -> None:
         told = self.open[cpu.number][-1].told
-        told.cache, told.before = cache.name, self.picture(cpu, cache)
+        told.cache, told.before = cache.name, self.picture(cpu, cache) if self.tells_of(cpu) else None
 
     def first_touch(self, cpu: TimedCpu, obj: int) -> None:
         self._hands_out(cpu, obj)
@@ -187,11 +192,12 @@ class StoryKernel(TimedKernel):
             self.step(cpu, "kmem_cache_free", "end", f"{hit}puts the object on the array's top; {avail} are there")
         elif path.operation is Operation.FREE:
             self.step(cpu, "kmem_cache_free", "end", "is done; this CPU's array has not changed")
-        told.after = self.picture(cpu, cache)
+        told.after = self.picture(cpu, cache) if self.tells_of(cpu) else None
 
     def account_for(self, cpu: TimedCpu, path: Path) -> int:
         telling = self.open[cpu.number].pop()
-        self.told.append(telling.told)
+        if self.tells_of(cpu):
+            self.told.append(telling.told)
         return super().account_for(cpu, path)
 
     def account_for_interrupt(self, cpu: TimedCpu, began: int) -> None:
@@ -314,16 +320,14 @@ def tell(
     """The `first` operations that begin, of all CPUs or one, in the order in which they do; fewer if the run has no more."""
     run = set_up(experiment, machine, workload, replication, progress, StoryKernel, StoryRun)
     kernel = cast(StoryKernel, run.kernel)
-
-    def told() -> list[Told]:
-        return [one for one in kernel.told if cpu is None or one.cpu == cpu]
+    kernel.only = cpu
 
     def is_over() -> bool:
         if len(kernel.told) < first:
             return False
         open_since = [telling[0].told.start for telling in kernel.open if telling]
         reached = min([kernel.now, *open_since])
-        return sum(one.start < reached for one in told()) >= first
+        return sum(one.start < reached for one in kernel.told) >= first
 
     run.live(is_over)
-    return sorted(told(), key=lambda one: (one.start, one.cpu, one.end))[:first]
+    return sorted(kernel.told, key=lambda one: (one.start, one.cpu, one.end))[:first]
