@@ -41,7 +41,30 @@ def parse_latencies(text: str, where: str) -> Matrix:
             full[a][b] = full[b][a] = ns_to_ps(sum(given) / len(given))
     if not any(map(any, full)):
         raise InputError(where, "nothing but zeros", allowed="one-way latencies between CPUs in ns")
+    _fill_gaps(full)
     return tuple(map(tuple, full))
+
+
+def _fill_gaps(full: list[list[int]]) -> None:
+    """Zeros here and there are pairs that were not measured: they get what the CPU nearest to either has, the lesser of the two.
+
+    Where most CPUs have one it is a measured nothing, and stays.
+    """
+    gaps = [(a, b) for a, row in enumerate(full) for b in range(a) if not row[b]]
+    if 2 * len({cpu for pair in gaps for cpu in pair}) >= len(full):
+        return
+    found = {}
+    for a, b in gaps:
+        ends = ((a, b), (b, a))
+        told = [next(value for near in _nearest(full[own], own) if (value := full[near][other])) for own, other in ends]
+        found[a, b] = min(told)
+    for (a, b), value in found.items():
+        full[a][b] = full[b][a] = value
+
+
+def _nearest(row: list[int], own: int) -> list[int]:
+    """The other CPUs, the nearest first; not those of a gap."""
+    return sorted((cpu for cpu, value in enumerate(row) if value and cpu != own), key=lambda cpu: row[cpu])
 
 
 def _entry(rows: Entries, row: int, column: int) -> float | None:

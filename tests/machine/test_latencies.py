@@ -118,6 +118,41 @@ def test_three_levels_are_threads_clusters_and_nodes() -> None:
     assert found.node_of_cpu == tuple(cpu // 16 for cpu in range(32))
 
 
+def _disturbed(case: str) -> list[list[int]]:
+    """The same machine where something else ran while a part of it was measured."""
+    matrix = _matrix(32, {2: 8, 8: 25, 16: 100}, 250)
+    for a in range(32):
+        for b in range(32):
+            together = a // 2 == b // 2
+            if (
+                (case == "a core" and a != b and a // 2 == b // 2 == 0)
+                or (case == "a CPU" and 5 in (a, b) and not together and a != b)
+                or (case == "a socket" and a < 16 and b < 16 and a // 8 != b // 8)
+            ):
+                matrix[a][b] = matrix[a][b] * 24 // 10
+    return matrix
+
+
+@pytest.mark.parametrize("case", ["a core", "a CPU", "a socket"])
+def test_what_disturbs_a_part_of_the_machine_hides_no_threads_clusters_or_nodes(case: str) -> None:
+    matrix = _disturbed(case)
+    assert matrix != _disturbed("nothing")
+    assert group(matrix) == group(_disturbed("nothing"))
+
+
+def test_a_zero_here_and_there_is_a_pair_that_was_not_measured() -> None:
+    whole = _matrix(32, {2: 8, 8: 25, 16: 100}, 250)
+    holed = [
+        [0 if {a, b} in ({0, 1}, {3, 9}, {2, 30}) else ns // 1000 for b, ns in enumerate(row)] for a, row in enumerate(whole)
+    ]
+    read = parse_latencies("".join(",".join(map(str, row)) + "\n" for row in holed), "t.csv")
+    assert [list(row)[2:] for row in read[2:]] == [row[2:] for row in whole[2:]]
+    assert read[0][1] == read[1][0] == 25_000  # no CPU but these two is nearer
+    # Where most CPUs have one it is no gap: threads of a core, say, that are nearer than the clock tells.
+    threads = [[0 if a // 2 == b // 2 else 40 for b in range(4)] for a in range(4)]
+    assert parse_latencies("".join(",".join(map(str, row)) + "\n" for row in threads), "t.csv")[0] == (0, 0, 40_000, 40_000)
+
+
 def test_a_lone_level_of_many_groups_is_clusters_and_of_few_nodes() -> None:
     many = group(_matrix(32, {2: 25}, 100))
     assert (many.node_of_cpu, many.cluster_of_core) == ((0,) * 32, tuple(cpu // 2 for cpu in range(32)))
