@@ -181,7 +181,7 @@ def test_a_signal_to_the_group_keeps_what_is_finished_and_resume_goes_on_to_the_
     assert err == f"slabdes: {TOLD[number]}; finished replications are kept, go on with --resume\n"
     assert within(lambda: not any(map(alive, workers)))
     finished = len(Journal(journal).finished)
-    assert 1 <= finished < 16
+    assert 1 <= finished <= 16  # all, if the signal came as figures were about to be drawn
     assert not Path("out").exists()
 
     again = slabdes("run", "e.toml", "--out", "out", "--jobs", "1")

@@ -72,6 +72,8 @@ class Run(ABC):
         """CPUs that wait for another CPU's operation, and for what."""
         self.waiting: dict[int, int] = {}
         """Slot to the CPU that waits for it to be filled or emptied."""
+        self.awaiting: set[int] = set()
+        """CPUs that wait for another CPU to be as far as their program has to be, not for an object."""
         self.arrived: list[tuple[int, int]] = []
         """CPUs at the barrier, and when they came."""
         self.timers: dict[int, int] = {}
@@ -219,8 +221,12 @@ class Run(ABC):
         self._pass_waiting(cpu, when)
 
     def _pass_waiting(self, cpu: TimedCpu, when: int) -> None:
+        """Booked at once as what it is: a mark may come in the middle of a wait."""
         if when > cpu.clock:
-            cpu.slot_wait += when - cpu.clock
+            if cpu.number in self.awaiting:
+                cpu.partner_wait += when - cpu.clock
+            else:
+                cpu.slot_wait += when - cpu.clock
             cpu.clock = when
 
     # Objects on their way between CPUs.
@@ -328,11 +334,10 @@ class Run(ABC):
 
     def _await(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         """Wait until another CPU is as far as its program has to be; that is no wait for an object."""
-        before = cpu.slot_wait
+        self.awaiting.add(cpu.number)
         yield from self._until_full(cpu, slot)
+        self.awaiting.discard(cpu.number)
         del self.slots[slot]
-        cpu.partner_wait += cpu.slot_wait - before
-        cpu.slot_wait = before
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         return hold_section(self.kernel, cpu, self.section_lock, hold)

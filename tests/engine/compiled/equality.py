@@ -453,9 +453,7 @@ def a_third(means: Sequence[float]) -> tuple[int, bool]:
 
 
 def steady(experiment: Experiment, elapsed: int) -> Steady | None:
-    """Every other experiment's warm-up is cut, of batches that are joined now and then or never; a trace's never is."""
-    if experiment.workload.kind == "trace":
-        return None
+    """Every other experiment's warm-up is cut, of batches that are joined now and then or never."""
     return Steady(elapsed // (1 + 7 * (experiment.seed % 4 // 2)), a_third) if experiment.seed % 2 else None
 
 

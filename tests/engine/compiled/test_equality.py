@@ -30,7 +30,7 @@ from slabdes.locks.disciplines import DISCIPLINES
 from slabdes.machine.costs import Costs
 from slabdes.paths.slab import alloc, free, prices
 from slabdes.study.plan import machine_of, plan
-from slabdes.workload.programs import ANY_NODE, Op, Workload
+from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
 
 EXAMPLES = int(os.environ.get("SLABDES_EQUALITY_EXAMPLES", "60"))
@@ -213,6 +213,23 @@ def test_a_run_that_is_interrupted_for_a_report_every_few_steps_has_equal_record
     monkeypatch.setattr(compiled_run, "STEPS_BETWEEN_REPORTS", steps)
     assert not equality.synthetic_differences(burst())
     assert not equality.synthetic_differences(burst(workload=BULK, interrupts={"mean_ns": 5000.0}))
+
+
+def test_a_mark_in_the_middle_of_a_wait_for_another_cpu_books_it_alike() -> None:
+    experiment = burst(seed=3, machine={"preset": "numa-2x4"}, interrupts={"mean_ns": 5000.0})  # cut at many marks
+    far, many = 1 << 20, range(600)
+    programs = {
+        0: [(120_000_000, Op.SIGNAL, NO_CACHE, far, ANY_NODE, 0)],
+        1: [(300_000, Op.ALLOC, 0, number, ANY_NODE, MAY_WAIT) for number in many],
+        # First it waits for the signal, then, after the cut, for objects: what is booked as one is not as the other.
+        5: [(0, Op.AWAIT, NO_CACHE, far, ANY_NODE, 0), *((0, Op.FREE, 0, number, ANY_NODE, 0) for number in many[500:])],
+    }
+    workload = Workload({cpu: equality.Listed(tuple(steps)) for cpu, steps in programs.items()}, experiment.cache)
+    machine = machine_of(experiment)
+    assert not equality.differences(experiment, machine, workload)
+    whole = run_reference(experiment, machine, workload)
+    cut = run_reference(experiment, machine, workload, 0, None, None, equality.steady(experiment, whole.elapsed))
+    assert 0 < cut.cpus[5].partner_wait < whole.cpus[5].partner_wait
 
 
 def test_room_for_slabs_lines_and_slots_grows_with_a_run() -> None:
