@@ -7,6 +7,7 @@ Leaves out words and charts: `answers` and `plots` have them.
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -37,12 +38,12 @@ class Display:
         return "\n".join(parts)
 
 
-class Shows:
+class Shows(ABC):
     """What shows itself in a notebook as its `display` says, and in a console without pictures by its sentences."""
 
+    @abstractmethod
     def display(self) -> Display:
         """What is shown."""
-        raise NotImplementedError
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What Jupyter asks for."""
