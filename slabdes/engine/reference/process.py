@@ -37,6 +37,7 @@ from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
 from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import allocate, give_back, give_block, hold_section, take_block
+from slabdes.paths.outcome import Path
 from slabdes.workload.programs import Op, Program, Workload
 
 PROGRESS_STEPS = 2048
@@ -132,11 +133,11 @@ class Run(ABC):
             else:
                 yield from self._think(cpu, think)
                 timer = self._timer(cpu)
-            if (op == Op.ALLOC and node == NO_NODE and self._alloc_hits(cpu, cache, what)) or (
-                op == Op.FREE and self._free_hits(cpu, cache, what)
-            ):
-                pass
+            if op == Op.ALLOC:
+                hit = node == NO_NODE and self._alloc_hits(cpu, cache, what)
             else:
+                hit = op == Op.FREE and self._free_hits(cpu, cache, what)
+            if not hit:
                 yield from handlers[Op(op)](cpu, cache, what, node, flags)
                 timer = self._timer(cpu)
             self.steps += 1
@@ -276,18 +277,50 @@ class Run(ABC):
     # Operations.
 
     @abstractmethod
-    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        """Allocate from what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
+    def _take(self, cpu: TimedCpu, number: int) -> int:
+        """An object from what is the CPU's own; NO_OBJECT if there is none."""
 
     @abstractmethod
+    def _has_room(self, cpu: TimedCpu, number: int, obj: int) -> bool:
+        """Whether an object may go to what is the CPU's own."""
+
+    @abstractmethod
+    def _put(self, cpu: TimedCpu, number: int, obj: int) -> None:
+        """Put it there."""
+
+    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+        """Allocate from what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
+        if self.workload.windowed or not cpu.can_run(cpu.alloc_hit) or (obj := self._take(cpu, number)) == NO_OBJECT:
+            return False
+        start = cpu.clock
+        cpu.work += cpu.alloc_hit
+        cpu.settle()
+        self.kernel.first_touch(cpu, obj)
+        cpu.allocs += 1
+        cpu.count(number, Path.HIT, start, obj)
+        self._fill(cpu, slot, obj)
+        return True
+
     def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
         """Free into what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
+        obj, full_at = self.slots.get(slot, (NO_OBJECT, 0))
+        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or not self._has_room(cpu, number, obj):
+            return False
+        del self.slots[slot]
+        start = cpu.clock
+        cpu.work += cpu.free_hit
+        self.kernel.descriptor_read(cpu, obj)
+        self._put(cpu, number, obj)
+        cpu.settle()
+        cpu.frees += 1
+        cpu.count(number, Path.FREE_HIT, start, obj)
+        self._emptied(cpu, slot)
+        return True
 
     def _alloc(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         if self.workload.windowed:
             yield from self._until_empty(cpu, slot)
-        cache = self.kernel.state.caches[number]
-        obj = yield from self._path(allocate(self.kernel, cpu, cache, node, flags, cpu.alloc_hit))
+        obj = yield from self._path(allocate(self.kernel, cpu, self.kernel.state.caches[number], node, flags, cpu.alloc_hit))
         self._fill(cpu, slot, obj)
 
     def _fill(self, cpu: TimedCpu, slot: int, obj: int) -> None:
@@ -317,8 +350,7 @@ class Run(ABC):
         if obj == NO_OBJECT:
             cpu.skipped += 1
         else:
-            cache = self.kernel.state.caches[number]
-            yield from self._path(give_back(self.kernel, cpu, cache, obj, cpu.free_hit))
+            yield from self._path(give_back(self.kernel, cpu, self.kernel.state.caches[number], obj, cpu.free_hit))
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:

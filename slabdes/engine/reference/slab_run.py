@@ -15,7 +15,6 @@ from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Run
 from slabdes.engine.timed import reap_time_ps
 from slabdes.paths.kernel import Waits
-from slabdes.paths.outcome import Path
 from slabdes.paths.slab.upkeep import take_turn
 
 
@@ -41,40 +40,16 @@ class SlabRun(Run):
         hz = self.kernel.settings.hz
         yield from self._path(take_turn(self.kernel, cpu, hz, reap_time_ps(cpu.reap_due, hz)))
 
-    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
+    def _take(self, cpu: TimedCpu, number: int) -> int:
         cache = self.kernel.state.caches[number]
         ac = cache.array[cpu.number]
-        if not ac.avail or self.workload.windowed or not cpu.can_run(cpu.alloc_hit):
-            return False
-        start = cpu.clock
-        cpu.work += cpu.alloc_hit
-        obj = alloc_hit(self.kernel.state.words, cache.stats, ac)
-        cpu.settle()
-        self.kernel.first_touch(cpu, obj)
-        cpu.allocs += 1
-        cpu.count(number, Path.HIT, start, obj)
-        self._fill(cpu, slot, obj)
-        return True
+        return alloc_hit(self.kernel.state.words, cache.stats, ac) if ac.avail else NO_OBJECT
 
-    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        entry = self.slots.get(slot)
-        if entry is None:
-            return False
-        obj, full_at = entry
+    def _has_room(self, cpu: TimedCpu, number: int, obj: int) -> bool:
         state = self.kernel.state
-        cache = state.caches[number]
-        ac = cache.array[cpu.number]
-        if full_at > cpu.clock or obj == NO_OBJECT or ac.avail >= ac.limit or state.slabs[obj >> OBJECT_BITS].nodeid != cpu.node:
-            return False
-        if not cpu.can_run(cpu.free_hit):
-            return False
-        del self.slots[slot]
-        start = cpu.clock
-        cpu.work += cpu.free_hit
-        self.kernel.descriptor_read(cpu, obj)
-        free_hit(state.words, cache.stats, ac, obj)
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(number, Path.FREE_HIT, start, obj)
-        self._emptied(cpu, slot)
-        return True
+        ac = state.caches[number].array[cpu.number]
+        return ac.avail < ac.limit and state.slabs[obj >> OBJECT_BITS].nodeid == cpu.node
+
+    def _put(self, cpu: TimedCpu, number: int, obj: int) -> None:
+        cache = self.kernel.state.caches[number]
+        free_hit(self.kernel.state.words, cache.stats, cache.array[cpu.number], obj)

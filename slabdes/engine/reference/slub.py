@@ -21,7 +21,6 @@ from slabdes.engine.reference.process import Run
 from slabdes.engine.timed import TimedSettings
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
-from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub import clocked, prices
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
@@ -103,63 +102,34 @@ class SlubRun(Run):
     def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
         raise AssertionError("SLUB has no reap timers")
 
-    def _alloc_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        if self.workload.windowed or not cpu.can_run(cpu.alloc_hit):
-            return False
+    def _take(self, cpu: TimedCpu, number: int) -> int:
         state = self.kernel.state
         cache = state.caches[number]
         if self.kernel.version.cpu_slabs:
             c = cache.cpu_slab[cpu.number]
             if c.free == BUFCTL_END:
-                return False
+                return NO_OBJECT
             obj = object_number(c.slab, c.free)
             c.free = state.words[state.slabs[c.slab].bufctl + c.free]
         else:
             main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
             if not main.size:
-                return False
+                return NO_OBJECT
             obj = sheaf_pop(state.words, main)
         cache.stats[cpu.number].alloc_fastpath += 1
-        start = cpu.clock
-        cpu.work += cpu.alloc_hit
-        cpu.settle()
-        self.kernel.first_touch(cpu, obj)
-        cpu.allocs += 1
-        cpu.count(number, Path.HIT, start, obj)
-        self._fill(cpu, slot, obj)
-        return True
+        return obj
 
-    def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
-        entry = self.slots.get(slot)
-        if entry is None:
-            return False
-        obj, full_at = entry
-        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit):
-            return False
-        cache = self.kernel.state.caches[number]
-        if not self._has_room(cpu, cache, obj):
-            return False
-        del self.slots[slot]
-        start = cpu.clock
-        cpu.work += cpu.free_hit
-        self.kernel.descriptor_read(cpu, obj)
-        self._put(cpu, cache, obj)
-        cpu.settle()
-        cpu.frees += 1
-        cpu.count(number, Path.FREE_HIT, start, obj)
-        self._emptied(cpu, slot)
-        return True
-
-    def _has_room(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> bool:
-        """Whether an object may go to what is the CPU's own."""
+    def _has_room(self, cpu: TimedCpu, number: int, obj: int) -> bool:
         state = self.kernel.state
+        cache = state.caches[number]
         if self.kernel.version.cpu_slabs:
             return cache.cpu_slab[cpu.number].slab == virt_to_slab(obj)
         main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
         return main.size < cache.sheaf_capacity and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
 
-    def _put(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> None:
+    def _put(self, cpu: TimedCpu, number: int, obj: int) -> None:
         state = self.kernel.state
+        cache = state.caches[number]
         cache.stats[cpu.number].free_fastpath += 1
         if self.kernel.version.cpu_slabs:
             c = cache.cpu_slab[cpu.number]
