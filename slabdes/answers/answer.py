@@ -17,9 +17,9 @@ from slabdes.answers.response import response_answer
 from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
-from slabdes.measures.estimates import Row
+from slabdes.measures.estimates import Row, apart
 from slabdes.measures.knee import load_lines
-from slabdes.measures.names import alone
+from slabdes.measures.names import by_replication
 from slabdes.measures.percentiles import placed
 from slabdes.results import metrics
 from slabdes.results.text import share_text, time_text
@@ -213,9 +213,8 @@ def _edges(view: View, point: int) -> Iterator[str]:
         return
     frames = view.run.frames.of_points([point])
     told = [f"{row['op']}_p99_ns" for row in view.figures.rows("summary") if row["point"] == point and row["p99_ns"] is not None]
-    each = {measure: alone(frames, measure).get(point, {}) for measure in told}
-    name = point_name(view.run.frames, point)
-    yield from edges(told, {name: placed(frames, point, each)})
+    each = by_replication(*apart(frames))[point] if told else {}
+    yield from edges(told, {point_name(view.run.frames, point): placed(frames, point, each)})
 
 
 def _is_wide(row: Row, column: str) -> bool:

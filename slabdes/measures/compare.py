@@ -14,7 +14,7 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import Row, apart
-from slabdes.measures.names import MEASURES, asked_of, few_of, measured, resolution_of
+from slabdes.measures.names import MEASURES, asked_of, by_replication, few_of, measured, resolution_of
 from slabdes.measures.percentiles import Placed, placed
 from slabdes.measures.steady import steady
 from slabdes.results import contention, metrics
@@ -261,7 +261,7 @@ def _sides(
     """Each of these points by the values of `keys`; those that are no column are the experiment's."""
     some = frames.of_points(points)
     separate, whose = apart(some)
-    alone, pooled = measured(separate, every=True), measured(some)
+    alone, pooled = by_replication(separate, whose), measured(some)
     lost: dict[int, dict[tuple[Any, ...], float]] = {point: {} for point in points}
     for row in contention.locks(some).iter_rows(named=True):
         lost[row["point"]][tuple(row[key] for key in contention.LOCK)] = row["lost_ns"]
@@ -274,8 +274,7 @@ def _sides(
         point = row["point"]
         label = {key: row[key] if key in row else setting_of(experiment, key) for key in keys}
         place = tuple(label.values())
-        runs = {replication: alone[number] for number, (owner, replication) in enumerate(whose) if owner == point}
-        each = {name: {number: one[name] for number, one in runs.items() if name in one} for name in pooled[point]}
+        each = {name: alone[point].get(name, {}) for name in pooled[point]}
         places = placed(some, point, each) if why else {}
         parts = {replication: each_spent[number] for number, (owner, replication) in enumerate(whose) if owner == point and why}
         told = spent.get(point, {}), parts, thinking[point], places, settled.get(point)

@@ -6,7 +6,7 @@ Leaves out differences between points (`compare`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any, Final
@@ -111,10 +111,15 @@ def intervals_of(figures: Estimated, measure: str) -> dict[int, Interval]:
 
 def alone(frames: Frames, measure: str) -> dict[int, dict[int, float]]:
     """A measure of each replication alone, by point, then by the replication's number; those without it are left out."""
-    separate, whose = apart(frames)
-    found: dict[int, dict[int, float]] = {}
+    every = by_replication(*apart(frames))
+    return {point: measures[measure] for point, measures in every.items() if measure in measures}
+
+
+def by_replication(separate: Frames, whose: Sequence[tuple[int, int]]) -> dict[int, dict[str, dict[int, float]]]:
+    """Every measure of each replication alone (see `estimates.apart`), by point, by measure, then by the replication's number."""
+    found: dict[int, dict[str, dict[int, float]]] = {}
     for number, values in sorted(measured(separate, every=True).items()):
-        if measure in values:
-            point, replication = whose[number]
-            found.setdefault(point, {})[replication] = values[measure]
+        point, replication = whose[number]
+        for measure, value in values.items():
+            found.setdefault(point, {}).setdefault(measure, {})[replication] = value
     return found
