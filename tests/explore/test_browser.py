@@ -1,46 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The live page in a browser: a moved control changes chart and sentence, and it can be used by all, in any light and width.
 
-Skipped where there is no Chromium (Debian's is installed by .ci/run) or no playwright (of the extra `test`).
+Skipped, with a reason, where `browser` says so.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from browser import HOSTILE, NEEDS_CHROMIUM, Heard, opened, reached_by_tab, serious_violations
 from live import SMALL, explorer
 
 from slabdes.explore.serve import bound, serve
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-HOSTILE = "</script><img src=x onerror=alert(1)>"
-NO_DEADLINE = 0
-"""A machine that is busy is no fault."""
+pytestmark = NEEDS_CHROMIUM
 DONE = "html[data-done]"
 REACHABLE = "select, input, button, summary, a[href], pre[tabindex]"
-FOCUSED = f"[...document.querySelectorAll('{REACHABLE}')].filter((one) => one.checkVisibility()).indexOf(document.activeElement)"
+VISIBLE = f"[...document.querySelectorAll('{REACHABLE}')].filter((one) => one.checkVisibility())"
 
 
-class Seen:
-    """A page that is open, and what it said and asked for."""
+class Seen(Heard):
+    """The live page, which is open at an address."""
 
     def __init__(self, page: Any, address: str) -> None:
-        self.page, self.address = page, address
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.set_default_timeout(NO_DEADLINE)
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: self.asked.append(request.url))
+        super().__init__(page)
+        self.address = address
 
     def settled(self) -> str:
         """The digest of what is shown, once all of it is."""
@@ -84,20 +79,17 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The page of an experiment whose name and cache would be more than text."""
-    api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install 'slabdes[test]'")
     text = SMALL.replace('"small"', json.dumps(HOSTILE)).replace('"size-256"', json.dumps(HOSTILE))
     told: SimpleQueue[str] = SimpleQueue()
     with explorer(tmp_path_factory.mktemp("live"), text) as made, bound(None) as place:
         ended = threading.Event()
         server = threading.Thread(target=serve, args=(place, made.app, told.put, ended), daemon=True)
         server.start()
-        with api.sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=NO_DEADLINE)
-            opened = Seen(browser.new_page(viewport={"width": 1360, "height": 900}), told.get())
-            opened.page.goto(opened.address)
-            opened.settled()
-            yield opened
-            browser.close()
+        with opened(viewport={"width": 1360, "height": 900}) as page:
+            live = Seen(page, told.get())
+            page.goto(live.address)
+            live.settled()
+            yield live
         ended.set()
         server.join()
 
@@ -166,7 +158,7 @@ def test_a_pinned_setting_stays_as_the_grey_curve_and_what_changed_is_said(seen:
     seen.page.get_by_role("button", name="Pin this setting").click()
     seen.settled()
     seen.moved("limit, exactly", "12")
-    assert seen.setting() == {"cache.0.limit": ["12"]} or "pin" in seen.page.url
+    assert seen.setting() == {"cache.0.limit": ["12"]} and "pin=" in seen.page.url
     assert "they differ in cache.0.limit" in seen.answer()
     assert "than pinned" in seen.answer() or "not told from pinned" in seen.answer()
     lead = seen.page.locator("#lead figure")
@@ -197,30 +189,17 @@ def test_a_bad_setting_is_told_in_the_page_and_a_good_one_mends_it(seen: Seen) -
 
 
 def test_the_keyboard_alone_reaches_everything(seen: Seen) -> None:
-    wanted = seen.page.evaluate(f"[...document.querySelectorAll('{REACHABLE}')].filter((one) => one.checkVisibility()).length")
+    wanted = seen.page.evaluate(f"{VISIBLE}.length")
     seen.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
-    reached = set()
-    for _step in range(3 * wanted):
-        seen.page.keyboard.press("Tab")
-        reached.add(seen.page.evaluate(FOCUSED))
-        if len(reached - {-1}) == wanted:
-            break
-    assert len(reached - {-1}) == wanted > 20
+    assert reached_by_tab(seen.page, VISIBLE, wanted, 3) == wanted > 20
 
 
 @pytest.mark.parametrize("light", ["light", "dark"])
 def test_a_checker_of_accessibility_finds_nothing_serious(seen: Seen, light: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: pip install 'slabdes[test]'")
     seen.page.emulate_media(color_scheme=light)
     # A drawing is one picture, with a name and a table beside it.
     seen.page.evaluate("document.querySelectorAll('.drawing svg *').forEach((one) => one.remove())")
-    found = axe.Axe().run(seen.page).response["violations"]
-    serious = [
-        (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_violations(seen.page) == []
 
 
 def test_a_phone_shows_controls_and_answer_without_scrolling_sideways(seen: Seen) -> None:

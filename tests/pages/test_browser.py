@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The page in a browser: it draws without an error or a request, controls work, text stays text, and it can be used by all.
 
-Skipped where there is no Chromium (Debian's is installed by .ci/run) or no playwright (of the extra `test`).
+Skipped, with a reason, where `browser` says so.
 """
 
 from __future__ import annotations
 
-import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from browser import HOSTILE, NEEDS_CHROMIUM, Heard, opened, reached_by_tab, serious_violations
 from example import example_frames, example_manifest
 
 from slabdes.engine.story import Told
@@ -21,26 +24,13 @@ from slabdes.pages.report import run_page
 from slabdes.pages.steps import steps_of
 from slabdes.results.run import Run
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-HOSTILE = "</script><img src=x onerror=alert(1)>"
-NO_DEADLINE = 0
-"""A machine that is busy is no fault."""
-FOCUSED = "[...document.querySelectorAll('select, input, button, summary')].indexOf(document.activeElement)"
+pytestmark = NEEDS_CHROMIUM
+REACHABLE = "select, input, button, summary"
 DRAWN = "document.documentElement.dataset.drawn !== undefined"
 
 
-class Seen:
-    """A page that is open, and what it said and asked for."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: self.asked.append(request.url))
+class Seen(Heard):
+    """The page of a run, which is open."""
 
     def drawing(self, chart: str) -> str:
         """The chart as it is drawn now."""
@@ -50,20 +40,16 @@ class Seen:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory, told: list[Told]) -> Iterator[Seen]:
     """The page of a sweep whose machines are called by what would be more than text."""
-    api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install 'slabdes[test]'")
     frames = example_frames((2, 4), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
     named = replace(frames, points=frames.points.with_columns(pl.col("machine") + HOSTILE))
     path = tmp_path_factory.mktemp("page") / "page.html"
     steps = steps_of([replace(one, cache=HOSTILE) for one in told], "slabdes explain RUN")
     path.write_text(run_page(Run(example_manifest(frames), named), Path("runs/example"), steps), encoding="utf-8")
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=NO_DEADLINE)
-        opened = Seen(browser.new_page())
-        opened.page.set_default_timeout(NO_DEADLINE)
-        opened.page.goto(path.as_uri())
-        opened.page.wait_for_function(DRAWN)
-        yield opened
-        browser.close()
+    with opened() as page:
+        heard = Seen(page)
+        page.goto(path.as_uri())
+        page.wait_for_function(DRAWN)
+        yield heard
 
 
 def test_every_chart_is_drawn_and_nobody_is_asked_for_anything(seen: Seen) -> None:
@@ -99,15 +85,9 @@ def test_a_control_changes_its_chart_and_those_of_its_name_elsewhere(seen: Seen)
 
 
 def test_the_keyboard_alone_reaches_every_control_and_opens_the_table_of_a_chart(seen: Seen) -> None:
-    wanted = seen.page.locator("select, input, button, summary").count()
+    wanted = seen.page.locator(REACHABLE).count()
     seen.page.evaluate("document.body.focus(); window.scrollTo(0, 0)")
-    reached = set()
-    for _step in range(4 * wanted):
-        seen.page.keyboard.press("Tab")
-        reached.add(seen.page.evaluate(FOCUSED))
-        if len(reached - {-1}) == wanted:
-            break
-    assert len(reached - {-1}) == wanted
+    assert reached_by_tab(seen.page, f"[...document.querySelectorAll('{REACHABLE}')]", wanted, 4) == wanted
     seen.page.locator("figure[data-chart=latency] summary").press("Enter")
     seen.page.wait_for_timeout(200)
     assert seen.page.locator("figure[data-chart=latency] details table tr").count() > 10
@@ -148,16 +128,9 @@ def test_one_operation_is_shown_and_buttons_and_arrow_keys_go_on_and_back(seen: 
 
 
 def test_a_checker_of_accessibility_finds_nothing_serious(seen: Seen) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: pip install 'slabdes[test]'")
     # A drawing is one picture, with a name and a table beside it; of what is alike the first is looked at.
     seen.page.evaluate(
         "document.querySelectorAll('svg *, figure:not([data-chart=latency]), details div *, table:not(:first-of-type)')"
         ".forEach((one) => one.remove())"
     )
-    found = axe.Axe().run(seen.page).response["violations"]
-    serious = [
-        (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_violations(seen.page) == []
