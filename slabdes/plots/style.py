@@ -69,6 +69,8 @@ _DECADE: Final = 10
 _FEW_DECADES: Final = 2
 _MOST_CHARACTERS: Final = 200
 """Of a line of text (assumed)."""
+_OF_A_TITLE: Final = 400
+"""Likewise of a title's line, which says what is not shown, too."""
 _MANY: Final = 50
 """More ticks than any axis has: none is to be left out."""
 _TIME_UNITS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -138,7 +140,8 @@ def _machines(frames: Frames) -> str:
 def title(figure: Figure, *lines: str) -> None:
     """Lines above a figure, wrapped to its width."""
     room = figure.get_figwidth() - _MARGIN_IN
-    figure.suptitle("\n".join(wrapped(plain(line), _TITLE_SIZE, room) for line in lines), fontsize=_TITLE_SIZE)
+    told = "\n".join(wrapped(plain(line, _OF_A_TITLE), _TITLE_SIZE, room) for line in lines)
+    figure.suptitle(told, fontsize=_TITLE_SIZE)
 
 
 def panel_title(axes: Axes, text: str, inches: float) -> None:
@@ -156,9 +159,9 @@ def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
     return plain(choice.point_label(frames, point, keys))
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = _MOST_CHARACTERS) -> str:
     r"""Lines that matplotlib shows as they are: printable, no longer than a figure bears, and a $ begins no mathematics."""
-    return "\n".join(shown(line, _MOST_CHARACTERS).replace("$", r"\$") for line in text.split("\n"))
+    return "\n".join(shown(line, most).replace("$", r"\$") for line in text.split("\n"))
 
 
 def legend_below(figure: Figure | SubFigure, axes: Axes) -> None:
@@ -253,7 +256,7 @@ def cpu_axis(axes: Axes, values: Sequence[float]) -> None:
     wide = chosen[0] > 0 and chosen[-1] / chosen[0] >= _DECADE
     if wide:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(_apart(chosen, wide), [f"{value:g}" for value in _apart(chosen, wide)])
+    axes.set_xticks(_apart(chosen, wide), [choice.value_text(value) for value in _apart(chosen, wide)])
     axes.xaxis.set_minor_locator(NullLocator())
     if len(chosen) == 1:
         axes.set_xlim(chosen[0] - 1, chosen[0] + 1)
