@@ -27,6 +27,7 @@ from slabdes.config.fields import (
     sorted_set,
 )
 from slabdes.config.measures import Measures, Share
+from slabdes.config.slub import SlubConfig, check_switches
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
 
@@ -254,6 +255,7 @@ TABLES: Final[dict[str, type[Frozen]]] = {
     "timing": TimingConfig,
     "interrupts": InterruptConfig,
     "upkeep": UpkeepConfig,
+    "slub": SlubConfig,
 }
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
@@ -314,6 +316,7 @@ class Experiment(Frozen):
     interrupts: InterruptConfig | None = None
     """None unless given."""
     upkeep: UpkeepConfig = UpkeepConfig()
+    slub: SlubConfig = SlubConfig()
     workload: Workload
     sweep: Lists = Field(default_factory=dict)
     """Dotted keys to lists of values, or to a range, { from = 8, to = 120, step = 8 } or { from = 1, to = 64, points = 7, log =
@@ -369,6 +372,7 @@ class Experiment(Frozen):
             "workload.bulk": bool(getattr(self.workload, "bulk", 0)),
         }
         check_slub(self.allocator, asked.items())
+        check_switches(self.allocator, self.slub)
 
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.allocator.slub.state import KmemCache, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.versions import SlubSwitches
 from slabdes.allocator.state import Slab
 from slabdes.engine.fields import fields_of
 from slabdes.lowering.lower import lower
@@ -26,6 +27,7 @@ MODULES = (
     "cpu_slab",
     "cpu_slab_bulk",
     "cpu_slab_free",
+    "flush",
     "free",
     "pcs_free",
     "prefill",
@@ -104,7 +106,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
         services=("slub_services",),
         shared=("slabdes.allocator",),
         entries=ENTRIES,
-        run_fields=frozenset({"promoted"}),
+        run_fields=frozenset({"promoted", *fields_of(SlubSwitches)}),
         cpu_fields=frozenset({"number", "node", "path", "batches"}),
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")},
@@ -151,7 +153,7 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
         services=("clocked_services",),
         shared=("slabdes.allocator",),
         entries=("allocate", "give_back"),
-        run_fields=frozenset({"promoted", "n_nodes", "cpu_slabs", *fields_of(ClockRules), *COST_NAMES}),
+        run_fields=frozenset({"promoted", "n_nodes", *fields_of(SlubSwitches), *fields_of(ClockRules), *COST_NAMES}),
         cpu_fields=frozenset(field for field, _kind, _known in annotated(_ClockedCpu)) | {"number", "node", "path"},
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")}

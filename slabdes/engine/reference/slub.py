@@ -87,6 +87,11 @@ def cycle_ps(machine: Machine) -> int:
     return max(1, round(1000 / machine.clock_ghz))
 
 
+def _has_slabs_alone(cache: KmemCache) -> bool:
+    """Whether a CPU's hits are in a slab of its own, not in a sheaf."""
+    return bool(cache.cpu_slab) and not cache.sheaf_capacity
+
+
 class SlubRun(Run):
     """One run on SLUB."""
 
@@ -105,7 +110,7 @@ class SlubRun(Run):
     def _take(self, cpu: TimedCpu, number: int) -> int:
         state = self.kernel.state
         cache = state.caches[number]
-        if self.kernel.version.cpu_slabs:
+        if _has_slabs_alone(cache):
             c = cache.cpu_slab[cpu.number]
             if c.free == BUFCTL_END:
                 return NO_OBJECT
@@ -122,7 +127,7 @@ class SlubRun(Run):
     def _has_room(self, cpu: TimedCpu, number: int, obj: int) -> bool:
         state = self.kernel.state
         cache = state.caches[number]
-        if self.kernel.version.cpu_slabs:
+        if _has_slabs_alone(cache):
             return cache.cpu_slab[cpu.number].slab == virt_to_slab(obj)
         main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
         return main.size < cache.sheaf_capacity and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
@@ -131,7 +136,7 @@ class SlubRun(Run):
         state = self.kernel.state
         cache = state.caches[number]
         cache.stats[cpu.number].free_fastpath += 1
-        if self.kernel.version.cpu_slabs:
+        if _has_slabs_alone(cache):
             c = cache.cpu_slab[cpu.number]
             state.words[state.slabs[c.slab].bufctl + obj_to_index(obj)] = c.free
             c.free = obj_to_index(obj)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from typing import TypeVar
 
 from slabdes.allocator.slub.state import KmemCache
-from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import NO_NODE
 from slabdes.paths.charges import ClockedCpu
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import OperatingKernel
 from slabdes.paths.pages import get_pages, give_pages
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
-from slabdes.paths.slub.cpu_slab import cpu_slab_alloc
-from slabdes.paths.slub.cpu_slab_free import cpu_slab_free
 from slabdes.paths.slub.kernel import Point, SlubCpu, SlubKernel
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prices import SlubCharges, state_loaded, state_updated
@@ -36,8 +33,6 @@ Cpu = TypeVar("Cpu", bound=ClockedSlubCpu)
 class ClockedSlubKernel(SlubCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlubKernel[Cpu]):
     """An engine with a clock and books, as SLUB's paths see it."""
 
-    version: SlubVersion
-
 
 def slub_alloc(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """An object of any node, as the version allocates it, or NO_OBJECT."""
@@ -50,17 +45,12 @@ def slub_alloc_node(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags
     A node that is not there is in no mask of nodes with slabs: any will do (6.12; assumed of 7.3).
     """
     asked = node if node < k.state.n_nodes else NO_NODE
-    if k.version.cpu_slabs:
-        return (yield from cpu_slab_alloc(k, cpu, cache, flags, asked))
     return (yield from kmem_cache_alloc_node(k, cpu, cache, flags, asked))
 
 
 def slub_free(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back, as the version does."""
-    if k.version.cpu_slabs:
-        yield from cpu_slab_free(k, cpu, cache, obj)
-    else:
-        yield from kmem_cache_free(k, cpu, cache, obj)
+    yield from kmem_cache_free(k, cpu, cache, obj)
 
 
 def load_state(k: ClockedSlubKernel[Cpu], cpu: Cpu, slab: int) -> Waits[None]:

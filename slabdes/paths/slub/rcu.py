@@ -10,7 +10,7 @@ from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
-from slabdes.paths.slub.free import free_array_hooked, sheaf_flush_unused
+from slabdes.paths.slub.flush import free_array_hooked, sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
