@@ -81,7 +81,10 @@ def upkeep(chart: Chart) -> Drawing:
         .transform_filter("datum.setting == setting && datum.what == part")
         .transform_calculate(Time=time_of("time"))
     )
-    of_part = {what: mine["measure"].unique(maintain_order=True).to_list() for (what,), mine in frame.group_by("what")}
+    of_part = {
+        what: mine["measure"].unique(maintain_order=True).to_list()
+        for (what,), mine in frame.group_by("what", maintain_order=True)
+    }
     legend = alt.Legend(title=None, symbolSize=120, values=alt.ExprRef(f"({json.dumps(of_part)})[part]"))
     most = max(mine["name"].n_unique() for mine in frame.partition_by("setting", "what"))
     marks = rows.mark_point(size=110, filled=True, opacity=1).encode(
