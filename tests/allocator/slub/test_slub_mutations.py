@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SLUB's recordings can fail: one rule of its model is changed at a time, and a recording notices each change.
 
-The table is `slub_mutations.toml`: `caught_by` is a log of operations or of geometry whose first differing line gives the mutation
-away. What no recording can tell is not in it, such as the edge of a search's skipping.
+The table is `slub_mutations.toml`: `caught_by` is a log of operations or of geometry whose first differing line gives the
+mutation away. What no recording can tell is not in it, such as the edge of a search's skipping.
 """
 
 from __future__ import annotations
