@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from slabdes.config.allocators import AllocatorVersion
-from slabdes.config.fields import Frozen, Truth
+from slabdes.config.fields import Frozen, Real, Truth
 
 
 class RefillOrder(StrEnum):
@@ -81,6 +83,15 @@ class SlubConfig(Frozen):
         return {key: value for key, value in self if value is not None}
 
 
+class RcuConfig(Frozen):
+    """Frees of SLUB by kfree_rcu: objects can be allocated again once a grace period is over."""
+
+    frees: Truth = False
+    """Whether every free of the workload is by kfree_rcu."""
+    grace_ms: Annotated[Real, Field(ge=0.001, le=1e6)] = 20.0
+    """How long a grace period of RCU lasts (assumed: some ticks; what is freed in one waits for the end of the next)."""
+
+
 _OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting")
 _HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: (),
@@ -89,8 +100,11 @@ _HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
 """Switches that a version has, where these are not all: without sheaves none; a refill of 6.18 unlinks no slabs."""
 
 
-def check_switches(version: AllocatorVersion, slub: SlubConfig) -> None:
+def check_switches(version: AllocatorVersion, slub: SlubConfig, rcu: RcuConfig) -> None:
     """Raise ValueError for the first switch given that the allocator of this version has not."""
+    if rcu.frees and not version.is_slub:
+        having = ", ".join(one.value for one in AllocatorVersion if one.is_slub)
+        raise ValueError(f"rcu.frees is simulated on SLUB alone, not on allocator {version.value}; allowed: allocator {having}")
     known = switches_of(version)
     for key in slub.given:
         if key not in known:

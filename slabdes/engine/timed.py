@@ -41,7 +41,7 @@ AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 
 @dataclass(frozen=True)
 class TimedSettings(Generic[AnyKernel]):
-    """Rules of the clock for one run, as the experiment gives them."""
+    """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0."""
 
     locks: LockRules
     costs: Costs
@@ -50,6 +50,7 @@ class TimedSettings(Generic[AnyKernel]):
     interrupts: InterruptSettings | None
     rules: ClockRules
     upkeeps: UpkeepSettings
+    grace: int
 
 
 class TimedLock(SpinLock):
@@ -215,6 +216,7 @@ def settings_of(
             irqs_off=not experiment.allocator.is_slub,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
+        grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
     )
 
 

@@ -13,12 +13,12 @@ from slabdes.charts.latency import latency
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
 from slabdes.charts.overlay import overlay, ratios
-from slabdes.charts.queues import Log, all_of, log_of
+from slabdes.charts.queues import all_of, log_of
 from slabdes.charts.response import loads, response
 from slabdes.charts.scaling import scaling
 from slabdes.charts.tails import interrupts, tails
 from slabdes.charts.time_shares import time_shares
-from slabdes.charts.traffic import traffic
+from slabdes.charts.traffic import traffic_of
 from slabdes.charts.upkeep import upkeep
 from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
@@ -96,16 +96,9 @@ def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
     yield nodes(frames)
     if folder is not None and (log := log_of(frames, folder, point)):
         yield from all_of(log)
-        yield from _machine(run, log, point)
+        if (machine := traffic_of(frames, run.manifest.machines, log, point)) is not None:
+            yield machine
     yield memory(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
     yield upkeep(frames)
-
-
-def _machine(run: Run, log: Log, point: int) -> Iterator[Chart]:
-    """The machine of a point with what goes between its nodes, if it has several and is known."""
-    (name,) = run.points.filter(point=point)["machine"].to_list()
-    layout = run.manifest.machines.get(name, {}).get("layout")
-    if layout is not None and len(layout["nodes"]) > 1 and {node["node"] for node in layout["nodes"]} >= {*log.nodes.values()}:
-        yield traffic(log, layout)

@@ -64,6 +64,16 @@ def test_a_switch_that_a_version_has_not_is_refused(allocator: str, slub: dict[s
     assert told in str(error.value)
 
 
+def test_frees_by_rcu_are_refused_on_slab_and_in_traces() -> None:
+    with pytest.raises(
+        InputError, match=r"rcu\.frees is simulated on SLUB alone, not on allocator 6\.1; allowed: allocator 6\.12"
+    ):
+        parse_experiment(given("6.1", rcu={"frees": True}), "file")
+    trace = given("7.3", rcu={"frees": True}, workload={"kind": "trace", "file": "t.txt"})
+    with pytest.raises(InputError, match=r"rcu\.frees with a trace, whose frees are as they were recorded; allowed: false"):
+        parse_experiment(trace, "file")
+
+
 @pytest.mark.parametrize(
     ("key", "more"),
     [

@@ -108,6 +108,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
         heard = Heard(shown)
         shown.goto(path.as_uri())
         shown.wait_for_function("document.documentElement.dataset.drawn !== undefined")
+        shown.pdf()  # draws those out of view, too
         yield heard
 
 

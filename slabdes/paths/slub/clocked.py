@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What SLUB's paths ask for where there is a clock, in terms of what every engine with one has: paths themselves, written once.
 
-Others come in wherever a CPU waits, so also between reading a slab's state word and updating it. Leaves out RCU and shrink.
+Others come in wherever a CPU waits, so also between reading a slab's state word and updating it. Leaves out grace periods
+(`grace`) and shrink.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from slabdes.allocator.state import NO_NODE
 from slabdes.paths.charges import ClockedCpu
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import OperatingKernel
+from slabdes.paths.outcome import Path
 from slabdes.paths.pages import get_pages, give_pages
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.kernel import Point, SlubCpu, SlubKernel
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prices import SlubCharges, state_loaded, state_updated
+from slabdes.paths.slub.rcu import kfree_rcu
 
 
 class ClockedSlubCpu(SlubCpu, ClockedCpu):
-    """A CPU with a clock, on SLUB."""
+    """A CPU with a clock, on SLUB. `rcu_at` is when the first callback is due that waits there, picoseconds."""
 
     __slots__ = ()
+
+    rcu_at: int
 
 
 Cpu = TypeVar("Cpu", bound=ClockedSlubCpu)
@@ -31,7 +36,12 @@ Cpu = TypeVar("Cpu", bound=ClockedSlubCpu)
 
 
 class ClockedSlubKernel(SlubCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlubKernel[Cpu]):
-    """An engine with a clock and books, as SLUB's paths see it."""
+    """An engine with a clock and books, as SLUB's paths see it.
+
+    `grace` is how long a grace period of RCU lasts, picoseconds, where all frees are kfree_rcu's; otherwise 0.
+    """
+
+    grace: int
 
 
 def slub_alloc(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
@@ -49,8 +59,12 @@ def slub_alloc_node(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags
 
 
 def slub_free(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
-    """Give an object back, as the version does."""
-    yield from kmem_cache_free(k, cpu, cache, obj)
+    """Give an object back, at once or once a grace period is over."""
+    if k.grace:
+        cpu.path = Path.FREE_HIT
+        yield from kfree_rcu(k, cpu, cache, obj)
+    else:
+        yield from kmem_cache_free(k, cpu, cache, obj)
 
 
 def load_state(k: ClockedSlubKernel[Cpu], cpu: Cpu, slab: int) -> Waits[None]:

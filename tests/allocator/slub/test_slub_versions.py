@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What differs between SLUB's versions, and what each switch turns, in the words of the logs; 6.18, 7.0 and 7.1 are from reading."""
+"""What differs between SLUB's versions, and what each switch turns, in the words of the logs."""
 
 from __future__ import annotations
 

@@ -215,7 +215,8 @@ def drawn(draw: st.DrawFn) -> Experiment:
     memory = draw(st.sampled_from((None, None, [0, 40], [0.2, 0.2])))
     place = {"preset": "numa-2x4"} | ({"memory_mib": memory} if memory else {})
     seed = draw(st.integers(0, 99))
-    one = experiment({"allocator": version.value, "cache": cache}, workload, machine=place, seed=seed, slub=slub)
+    rcu = {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.01)))}
+    one = experiment({"allocator": version.value, "cache": cache}, workload, machine=place, seed=seed, slub=slub, rcu=rcu)
     return one.model_copy(update={"timing": one.timing.model_copy(update={"jitter": 0.15})})
 
 
