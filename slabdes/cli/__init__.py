@@ -40,7 +40,6 @@ from slabdes.signals import line
 
 app = typer.Typer(
     name="slabdes",
-    help="What will the Linux SLAB allocator do on a machine you do not have?",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -116,7 +115,11 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """What will the Linux SLAB allocator do on a machine you do not have?"""
+    """What will the Linux SLAB allocator do on a machine you do not have?
+
+    To begin: slabdes new burst > my.toml, then slabdes run my.toml. With a trace of your own system: slabdes capture. What a word
+    means: slabdes glossary WORD.
+    """
 
 
 _UsageError: Any = typer.BadParameter.__bases__[0]

@@ -72,6 +72,7 @@ def explore(
                 say_error("open it in a browser; Ctrl-C ends it")
                 sys.stdout.flush()
 
-            serve(made, Explorer(source, controls, desk).app, tell)
+            explorer = Explorer(source, controls, desk)
+            serve(made, explorer.app, tell, explorer.end)
         finally:
             desk.close()

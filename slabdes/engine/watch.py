@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from slabdes.allocator.versions import Version
+from slabdes.allocator.versions import Kernel
 from slabdes.engine.records import LockKind
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.sites import LockSite
@@ -150,6 +150,6 @@ class Watched:
     caches: tuple[str, ...]
     node_of_cpu: tuple[int, ...]
     workers: frozenset[int]
-    version: Version
+    version: Kernel
     elapsed: int
     whole: bool

@@ -33,7 +33,7 @@ from slabdes.pages.explorer import explorer_page
 
 PAGE, PIN = "page", "pin"
 _PAGE: Final = re.compile(r"[0-9a-f]{16}")
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 0.3
 """Between two looks whether anybody still listens."""
 
 
@@ -54,6 +54,11 @@ class Explorer:
             Route("/experiment.toml", self.toml),
         ]
         return Guard(Starlette(routes=routes), port, token)
+
+    def end(self) -> None:
+        """Have every page's events end; another thread calls this."""
+        for study in list(self.listening.values()):
+            study.stale = True
 
     async def page(self, _request: Request) -> Response:
         """The page; its own script reads the setting from the address."""

@@ -15,6 +15,7 @@ from typing import Final
 from slabdes.config import EngineName
 from slabdes.errors import SlabdesError, tell
 from slabdes.explore.limits import MOST_KEPT
+from slabdes.explore.serve import wait_for
 from slabdes.explore.setting import Setting
 from slabdes.explore.study import Rows, Study
 from slabdes.explore.telling import Event, Ready
@@ -141,7 +142,7 @@ def warm(desk: Desk, setting: Setting) -> None:
 
     study = Study([setting], hear)
     desk.ask(study)
-    ended.wait()
+    wait_for(ended)
     study.stale = True
     if refused:
         raise SlabdesError(refused[0])

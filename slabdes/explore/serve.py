@@ -6,6 +6,7 @@ It runs in a thread: the main one waits for signals, as in any command. Leaves o
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 import threading
@@ -21,6 +22,8 @@ PORT: Final = 8731
 NEEDED: Final = ("starlette", "uvicorn")
 _ENDING_S: Final = 1.0
 """What open connections get to end."""
+_LOOK_S: Final = 0.2
+"""Between two looks whether a signal has come."""
 
 
 def check_installed() -> None:
@@ -50,9 +53,16 @@ def bound(port: int | None) -> socket.socket:
 
 
 def serve(
-    made: socket.socket, app_of: Callable[[int, str], object], say: Callable[[str], None], ending: threading.Event | None = None
+    made: socket.socket,
+    app_of: Callable[[int, str], object],
+    say: Callable[[str], None],
+    end: Callable[[], None] = lambda: None,
+    ending: threading.Event | None = None,
 ) -> None:
-    """Serve on a bound socket until this thread is told to end, or `ending` is set; `say` is told the address to open."""
+    """Serve on a bound socket until this thread is told to end, or `ending` is set; `say` is told the address to open.
+
+    At the end `end` is called, which is to have what is open end by itself.
+    """
     from uvicorn import Config, Server
 
     port, token = made.getsockname()[1], secrets.token_urlsafe(16)
@@ -68,12 +78,29 @@ def serve(
         lifespan="off",
         ws="none",
     )
-    server = Server(config)
-    thread = threading.Thread(target=server.run, args=([made],), name="serve", daemon=True)
+    server, own, over = Server(config), made.dup(), ending or threading.Event()
+
+    def run() -> None:
+        try:
+            server.run([own])
+        except BaseException:
+            if not server.should_exit:  # what fails while all is being ended tells nobody anything
+                raise
+
+    # What is cut off at the end is no fault; what fails before is seen.
+    logging.getLogger("uvicorn.error").addFilter(lambda _record: not server.should_exit)
+    thread = threading.Thread(target=run, name="serve", daemon=True)
     thread.start()
     say(f"http://{LOOPBACK}:{port}/?{TOKEN}={token}")
     try:
-        (ending or threading.Event()).wait()
+        wait_for(over)
     finally:
+        end()
         server.should_exit = True
         thread.join(2 * _ENDING_S)
+
+
+def wait_for(event: threading.Event) -> None:
+    """Wait, and hear signals meanwhile: libraries with handlers of their own (Polars has one) let them interrupt no lock."""
+    while not event.wait(_LOOK_S):
+        pass

@@ -14,9 +14,18 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from tests.commands import SMALL, Slabdes, runner, said_in_one_line
-from tests.processes import session, within
+from tests.processes import PATIENCE_S, session, within
 
 pytest.importorskip("uvicorn", reason="no uvicorn here: pip install 'slabdes[test]'")
+
+_PATIENT = """\
+from slabdes import signals
+from slabdes.__main__ import main
+
+signals.Ending._insist = lambda self: None
+main()
+"""
+"""The command, which nothing but its main thread ends: handlers of libraries keep signals from one that waits for a lock."""
 
 
 @pytest.fixture
@@ -29,7 +38,7 @@ def slabdes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here to find processes in")
 def test_the_address_works_and_ctrl_c_ends_server_and_workers(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
-    command = [sys.executable, "-m", "slabdes", "explore", "small.toml", "--jobs", "2"]
+    command = [sys.executable, "-c", _PATIENT, "explore", "small.toml", "--jobs", "2"]
     # Nothing is compiled: the reference runs, in workers all the same.
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     with subprocess.Popen(
@@ -39,15 +48,21 @@ def test_the_address_works_and_ctrl_c_ends_server_and_workers(tmp_path: Path) ->
             assert served.stdout is not None
             address = served.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:")
-            with build_opener(HTTPCookieProcessor()).open(address) as answer:
+            browser = build_opener(HTTPCookieProcessor())
+            with browser.open(address) as answer:
                 assert b"<h1>small</h1>" in answer.read()
+            events = browser.open(f"{address.partition('?')[0]}events?page={1:016x}&replications=50")
+            assert b"event: setting" in events.readline()
             assert len(session(served.pid)) > 2
         finally:
             served.send_signal(signal.SIGINT)
-        _out, err = served.communicate()
+        try:
+            _out, err = served.communicate(timeout=PATIENCE_S)
+        finally:
+            served.kill()
         assert served.returncode == 128 + signal.SIGINT
         assert err.splitlines()[-1].startswith("slabdes: ")
-        assert "Traceback" not in err
+        assert [line for line in err.splitlines() if not line.startswith(("slabdes", "open it"))] == []
         assert within(lambda: session(served.pid) == [])
 
 

@@ -50,12 +50,17 @@ def set_up(
 
 
 def set_up_slub(
-    experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0, progress: Progress | None = None
+    experiment: Experiment,
+    machine: Machine,
+    workload: Workload,
+    replication: int = 0,
+    progress: Progress | None = None,
+    kernel_of: type[TimedSlubKernel] = TimedSlubKernel,
 ) -> SlubRun:
     """The same on SLUB."""
     state = build_slub_state(experiment, machine, workload.caches)
     settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
-    kernel = TimedSlubKernel(simpy.Environment(0), state, machine, settings)
+    kernel = kernel_of(simpy.Environment(0), state, machine, settings)
     place_slub_lines(state, kernel.lines)
     kernel.locks = make_slub_locks(state, kernel.lines)
     run = SlubRun(kernel, workload, len(kernel.locks) - 1, progress, debug=experiment.debug)

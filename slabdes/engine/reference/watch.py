@@ -7,7 +7,7 @@ Operations, holds and turns are told by the event log's own calls, so that times
 from __future__ import annotations
 
 from collections import Counter
-from typing import cast
+from typing import Any, cast
 
 import simpy
 
@@ -17,9 +17,11 @@ from slabdes.config import Experiment
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.records import LockKind
+from slabdes.engine.reference.clocked import ClockedKernel
 from slabdes.engine.reference.kernel import TimedKernel
-from slabdes.engine.reference.process import Progress
-from slabdes.engine.reference.run import set_up
+from slabdes.engine.reference.process import Progress, Run
+from slabdes.engine.reference.run import set_up, set_up_slub
+from slabdes.engine.reference.slub import TimedSlubKernel
 from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.engine.watch import SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
 from slabdes.machine.topology import Machine
@@ -29,44 +31,39 @@ from slabdes.paths.sites import LockSite
 from slabdes.workload.programs import Workload
 
 
-class WatchedKernel(TimedKernel):
-    """A TimedKernel that knows since when each CPU has been at what it has not ended."""
+class Watching(ClockedKernel[Any]):
+    """A kernel that knows since when each CPU has been at what it has not ended."""
 
     watch: Watch
 
-    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings[Version]) -> None:
+    def __init__(self, env: simpy.Environment, state: Any, machine: Machine, settings: TimedSettings[Any]) -> None:
         super().__init__(env, state, machine, settings)
         self.begun: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
         self.at_turns: set[int] | None = None
-        self.growing: list[list[tuple[int, bool]]] = [[] for _cpu in range(machine.n_cpus)]
-        """Since when each CPU makes a slab, and whether it has asked for pages; an inner one, for descriptors, is last."""
-        self._growing_before: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
 
     def remember_accounts(self, cpu: TimedCpu) -> None:
         self.begun[cpu.number].append(cpu.clock)
-        self._growing_before[cpu.number].append(len(self.growing[cpu.number]))
         super().remember_accounts(cpu)
 
     def account_for(self, cpu: TimedCpu, path: Path) -> int:
-        self._ends(cpu)
+        self.ends(cpu)
         return super().account_for(cpu, path)
 
     def account_for_interrupt(self, cpu: TimedCpu, began: int) -> None:
-        self._ends(cpu)
+        self.ends(cpu)
         super().account_for_interrupt(cpu, began)
         self.watch.see(SeenInterrupt(cpu.number, began, cpu.clock))
 
-    def _ends(self, cpu: TimedCpu) -> None:
+    def ends(self, cpu: TimedCpu) -> None:
+        """What a CPU began last has ended."""
         self.begun[cpu.number].pop()
-        del self.growing[cpu.number][self._growing_before[cpu.number].pop() :]
 
-    def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
-        growing = self.growing[cpu.number]
-        if growing and not growing[-1][1]:
-            growing[-1] = (growing[-1][0], True)
-        else:
-            growing.append((cpu.clock, True))
-        return super().kmem_getpages(cpu, cache, node, thisnode)
+    def was_held(self, _cpu: int, _site: LockSite, _asked: int, _released: int) -> None:
+        """A CPU has released a lock that it took from there."""
+
+    def free_and_shared(self, _record: TimedLock) -> tuple[int, int]:
+        """A list_lock's free_objects and shared->avail, where its allocator has them; else -1."""
+        return -1, -1
 
     def owner_of(self, cache: int, obj: int) -> int:
         """The CPU that allocated an object last."""
@@ -82,10 +79,53 @@ class WatchedKernel(TimedKernel):
         return not self.at_turns and all(not begun or begun[0] >= end for begun in self.begun)
 
 
+class WatchedKernel(Watching, TimedKernel):
+    """SLAB, watched: it knows since when a cache grows, too."""
+
+    def __init__(self, env: simpy.Environment, state: SlabState, machine: Machine, settings: TimedSettings[Version]) -> None:
+        super().__init__(env, state, machine, settings)
+        self.growing: list[list[tuple[int, bool]]] = [[] for _cpu in range(machine.n_cpus)]
+        """Since when each CPU makes a slab, and whether it has asked for pages; an inner one, for descriptors, is last."""
+        self._growing_before: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
+
+    def remember_accounts(self, cpu: TimedCpu) -> None:
+        self._growing_before[cpu.number].append(len(self.growing[cpu.number]))
+        super().remember_accounts(cpu)
+
+    def ends(self, cpu: TimedCpu) -> None:
+        super().ends(cpu)
+        del self.growing[cpu.number][self._growing_before[cpu.number].pop() :]
+
+    def kmem_getpages(self, cpu: TimedCpu, cache: KmemCache, node: int, thisnode: bool) -> Waits[int]:
+        growing = self.growing[cpu.number]
+        if growing and not growing[-1][1]:
+            growing[-1] = (growing[-1][0], True)
+        else:
+            growing.append((cpu.clock, True))
+        return super().kmem_getpages(cpu, cache, node, thisnode)
+
+    def was_held(self, cpu: int, site: LockSite, asked: int, released: int) -> None:
+        growing = self.growing[cpu]
+        if site is LockSite.COLOUR:
+            growing.append((asked, False))
+        elif site is LockSite.GROW and growing:
+            self.watch.see(SeenGrow(cpu, growing.pop()[0], released))
+
+    def free_and_shared(self, record: TimedLock) -> tuple[int, int]:
+        if record.kind is not LockKind.LIST:
+            return super().free_and_shared(record)
+        l3 = self.state.caches[record.cache].nodelists[record.node]
+        return l3.free_objects, l3.shared.avail if l3.shared else -1
+
+
+class WatchedSlubKernel(Watching, TimedSlubKernel):
+    """SLUB, watched."""
+
+
 class _Told(EventLog):
     """The log that a watched run writes: into its Watch."""
 
-    def __init__(self, kernel: WatchedKernel) -> None:
+    def __init__(self, kernel: Watching) -> None:
         super().__init__(lambda _kind, _rows: None)
         self._kernel = kernel
         self._see = kernel.watch.see
@@ -98,26 +138,16 @@ class _Told(EventLog):
 
     def hold(self, lock: int, cpu: int, asked: int, granted: int, released: int) -> None:
         record = self._kernel.locks[lock]
-        free, shared = self._counters(record)
+        free, shared = self._kernel.free_and_shared(record)
         handoff = record.handoff if asked < granted else 0
         site = LockSite(record.acquired_from)
-        growing = self._kernel.growing[cpu]
-        if site is LockSite.COLOUR:
-            growing.append((asked, False))
-        elif site is LockSite.GROW and growing:
-            self._see(SeenGrow(cpu, growing.pop()[0], released))
+        self._kernel.was_held(cpu, site, asked, released)
         self._see(SeenHold(cpu, asked, released, granted, lock, handoff, site, free, shared))
 
     def turn(self, cpu: int, start: int, end: int, upkeep: int, taken: bool) -> None:
         self._see(SeenTurn(cpu, start, end, Upkeep(upkeep), taken))
         if self._kernel.at_turns is not None:
             self._kernel.at_turns.discard(cpu)
-
-    def _counters(self, record: TimedLock) -> tuple[int, int]:
-        if record.kind is not LockKind.LIST:
-            return -1, -1
-        l3 = self._kernel.state.caches[record.cache].nodelists[record.node]
-        return l3.free_objects, l3.shared.avail if l3.shared else -1
 
 
 def run_watched(
@@ -129,8 +159,12 @@ def run_watched(
     progress: Progress | None = None,
 ) -> Watched:
     """Simulate one replication until all that began in the watch's window has ended, or the run has."""
-    run = set_up(experiment, machine, workload, replication, progress, WatchedKernel)
-    kernel = cast(WatchedKernel, run.kernel)
+    run: Run
+    if experiment.allocator.is_slub:
+        run = set_up_slub(experiment, machine, workload, replication, progress, WatchedSlubKernel)
+    else:
+        run = set_up(experiment, machine, workload, replication, progress, WatchedKernel)
+    kernel = cast(Watching, run.kernel)
     kernel.watch = watch
     told = _Told(kernel)
     for cpu in kernel.cpus:
@@ -147,7 +181,7 @@ def run_watched(
         caches,
         tuple(ids[node] for node in machine.node_of_cpu),
         frozenset(workload.programs),
-        kernel.version,
+        kernel.settings.version,
         kernel.now,
         run.finished.processed,
     )
