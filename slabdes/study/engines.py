@@ -136,8 +136,8 @@ def prepare_engines(points: Sequence[PlannedPoint], engines: Mapping[int, Engine
         if phase is not None:
             phase(COMPILING, done, 1)
 
-    for logged in sorted({experiment.log for experiment in compiled}):
-        prepare(say, logged)
+    for slub, logged in sorted({(experiment.allocator.is_slub, experiment.log) for experiment in compiled}):
+        prepare(say, slub=slub, logged=logged)
 
 
 def _compiled(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> list[Experiment]:

@@ -13,7 +13,7 @@ from slabdes.engine.fields import Word
 
 
 class Context:
-    """The running CPU, as paths see it: a SlabCpu. `policy` is the number of its task's."""
+    """The running CPU, as paths see it: a SlabCpu and a SlubCpu. `policy` is the number of its task's."""
 
     number: int
     node: int
@@ -22,6 +22,7 @@ class Context:
     altfail: bool
     reap_node: int
     reap_due: int
+    batches: int
 
 
 class Clock(fields.Clock):

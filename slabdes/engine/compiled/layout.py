@@ -8,6 +8,7 @@ and what works on them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final
@@ -177,11 +178,16 @@ class Step:
 
 
 class Frame:
-    """A path under way: where it goes on. `cache` and `i` are of paths that are not lowered; `slab.FRAME` has the others'."""
+    """A path under way: where it goes on. `cache` and `i` are of paths that are not lowered; `frame_dtype` adds the others'."""
 
     pc: int
     cache: int
     i: int
+
+
+def frame_dtype(lowered: Iterable[str]) -> np.dtype[np.void]:
+    """The type of a frame with the fields that lowered paths need for their arguments and local variables."""
+    return np.dtype([(name, "i8") for name in dict.fromkeys((*names_of(Frame), *lowered))], align=True)
 
 
 class Status(IntEnum):

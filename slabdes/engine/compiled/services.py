@@ -83,27 +83,9 @@ def alien_length(run: Run, l3: int) -> int:
 
 
 @inline
-def zonelist_item(run: Run, node: int, place: int) -> int:
-    """A node of a zonelist."""
-    return ints_at(run.zonelists)[node * run.n_nodes + place]
-
-
-@inline
 def zonelist_length(run: Run, node: int) -> int:
     """Every node is on it."""
     return run.n_nodes
-
-
-@inline
-def zones_item(run: Run, node: int, place: int) -> int:
-    """A node whose pages will do."""
-    return zonelist_item(run, node, place)
-
-
-@inline
-def zone_lock(run: Run, zone: int) -> int:
-    """The number of the lock of a node's zone."""
-    return run.first_zone_lock + zone
 
 
 @function

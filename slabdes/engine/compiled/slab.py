@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
@@ -18,7 +16,7 @@ from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import Frame, names_of
+from slabdes.engine.compiled.layout import names_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
@@ -89,6 +87,7 @@ SLAB: Final = Target(
             "locks",
             "notes",
             "variants",
+            "zones",
             "services",
             "each_cpu",
             "charges",
@@ -149,13 +148,3 @@ def lowered_file() -> Path:
     with input_errors(file):
         write_whole(file, text.encode())  # whatever has become of it since
     return file
-
-
-def _frame() -> np.dtype[np.void]:
-    return np.dtype([(name, "i8") for name in dict.fromkeys((*names_of(Frame), *lowered().frame))], align=True)
-
-
-FRAME: Final[Any] = _frame()
-"""A path under way, with the arguments and local variables of lowered ones."""
-TAKE_INTERRUPTS: Final = lowered().numbers["take_interrupts"]
-"""The path that handles interrupts, which locks begin when they are released."""

@@ -6,22 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from slabdes.engine.compiled.cache import load_text
-from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import Frame
-from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.layout import frame_dtype
+from slabdes.engine.compiled.numba_tools import view_of
 from slabdes.engine.compiled.slab import lowered
 
 paths: Final[Any] = load_text("slab", lowered())
-Follow = Callable[[Run, Cpu, Frame], int]
-"""Goes on with a path; a Status."""
-Begin = Callable[..., Frame]
-"""Puts a path on top of the CPU's stack, its arguments into the frame."""
-
-
-def path(name: str) -> tuple[Follow, Begin]:
-    """How a path goes on, and how it begins."""
-    return getattr(paths, name), getattr(paths, f"begin_{name}")
+frames_at: Final[Any] = view_of(frame_dtype(lowered().frame), 1)
+"""Paths under way, with the arguments and local variables of lowered ones."""
