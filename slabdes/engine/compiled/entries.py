@@ -39,8 +39,13 @@ def simulate_function(*, slub: bool = False, logged: bool = False) -> Any:
     """The compiled `driver.simulate`, compiled now or loaded: of runs on SLUB, and of runs with an event log, others."""
     refuse_without_compiler()
     from slabdes.engine.compiled import driver
+    from slabdes.engine.compiled.families import paths_of
+    from slabdes.engine.compiled.layout import names_of
 
-    return _compiled(getattr(driver, name_of(slub=slub, logged=logged)), run_type(slub=slub, logged=logged))
+    run = run_type(slub=slub, logged=logged)
+    # Kept code looks for the module that it was made of.
+    paths_of(names_of(run))
+    return _compiled(getattr(driver, name_of(slub=slub, logged=logged)), run)
 
 
 @cache

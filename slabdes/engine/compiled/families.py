@@ -24,7 +24,7 @@ Begin = Callable[..., Frame]
 """Puts a path on top of the CPU's stack, its arguments into the frame."""
 
 
-def _paths_of(fields: Collection[str]) -> Any:
+def paths_of(fields: Collection[str]) -> Any:
     """The module of the paths of the allocator whose run has these fields."""
     if field_of(SlubRun) in fields:
         return import_module("slabdes.engine.compiled.slub.paths")
@@ -35,7 +35,7 @@ def path(name: str) -> tuple[Follow, Begin]:
     """How a path that both have goes on, and how it begins."""
 
     def choose(fields: Collection[str]) -> Any:
-        go_on = getattr(_paths_of(fields).paths, name)
+        go_on = getattr(paths_of(fields).paths, name)
 
         def follow(run, cpu, frame):  # type: ignore[no-untyped-def]  # numba gives its own types
             return go_on(run, cpu, frame)
@@ -47,7 +47,7 @@ def path(name: str) -> tuple[Follow, Begin]:
 
 def helper(name: str) -> Callable[..., Any]:
     """A small function of the lowered text that both have."""
-    return by_fields(lambda fields: getattr(_paths_of(fields).paths, name))
+    return by_fields(lambda fields: getattr(paths_of(fields).paths, name))
 
 
 follow: Final[Follow] = helper("follow")
@@ -55,7 +55,7 @@ follow: Final[Follow] = helper("follow")
 
 
 def _frame_of(fields: Collection[str]) -> Any:
-    frames_at = _paths_of(fields).frames_at
+    frames_at = paths_of(fields).frames_at
 
     def frame_at(run, place):  # type: ignore[no-untyped-def]  # numba gives its own types
         return frames_at(run.frames)[place]
