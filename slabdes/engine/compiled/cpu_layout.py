@@ -13,7 +13,7 @@ from slabdes.engine.fields import Word
 
 
 class Context:
-    """The running CPU, as paths see it: a SlabCpu and a SlubCpu. `policy` is the number of its task's."""
+    """The running CPU, as paths see it: a SlabCpu. `policy` is the number of its task's."""
 
     number: int
     node: int
@@ -22,7 +22,6 @@ class Context:
     altfail: bool
     reap_node: int
     reap_due: int
-    batches: int
 
 
 class Clock(fields.Clock):
@@ -159,5 +158,11 @@ class Program(fields.Program, Step, Wait):
     ended: int
 
 
-class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program):
+class Batches:
+    """What SLUB's paths see beside: how many batches are being freed (a SlubCpu). Last, where it moves no other field."""
+
+    batches: int
+
+
+class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program, Batches):
     """A CPU."""

@@ -39,7 +39,7 @@ def _can_run(run: Run, cpu: Cpu, cost: int) -> bool:
     return cost > 0 and cpu.work == 0 and cpu.page_work == 0
 
 
-@function
+@inline
 def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     """Take up to `most` allocations like the CPU's present step, into slots in a row; how many only hit."""
     cache = cpu.cache
@@ -114,7 +114,7 @@ def _slots_emptied(run: Run, slot: Slot, place: int, clock: int) -> None:
         forget_slot(run, place)
 
 
-@function
+@inline
 def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     """Take up to `most` frees like the CPU's present step, from slots in a row; how many only hit."""
     cache = cpu.cache

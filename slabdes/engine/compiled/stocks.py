@@ -22,6 +22,7 @@ from slabdes.engine.compiled.numba_tools import (
     by_run,
     caches_at,
     field_of,
+    function,
     ints_at,
     stats_at,
 )
@@ -40,14 +41,24 @@ _ANY: Final = -1
 def with_own(row: Callable[[Run, Cpu, int, Own], int]) -> _Hits:
     """A row of hits in what the CPU has of its own of the present step's cache."""
 
-    def of_slab(run: Run, cpu: Cpu, most: int) -> int:
+    @function
+    def of_array(run: Run, cpu: Cpu, most: int) -> int:
         return row(run, cpu, most, arrays_at(run.arrays)[caches_at(run.caches)[cpu.cache].array + cpu.number])
 
-    def of_slub(run: SlubRun, cpu: Cpu, most: int) -> int:
+    @function
+    def of_sheaf(run: SlubRun, cpu: Cpu, most: int) -> int:
         mine = cpu.cache * run.n_cpus + cpu.number
-        if run.cpu_slabs:
-            return row(run, cpu, most, cpu_slabs_at(run.own_slabs)[mine])
         return row(run, cpu, most, sheaves_at(run.sheaves)[cpu_sheaves_at(run.cpu_sheaves)[mine].main])
+
+    @function
+    def of_chain(run: SlubRun, cpu: Cpu, most: int) -> int:
+        return row(run, cpu, most, cpu_slabs_at(run.own_slabs)[cpu.cache * run.n_cpus + cpu.number])
+
+    def of_slab(run: Run, cpu: Cpu, most: int) -> int:
+        return of_array(run, cpu, most)
+
+    def of_slub(run: SlubRun, cpu: Cpu, most: int) -> int:
+        return of_chain(run, cpu, most) if run.cpu_slabs else of_sheaf(run, cpu, most)
 
     return by_run(SlubRun, of_slub, of_slab)
 
