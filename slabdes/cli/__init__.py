@@ -90,7 +90,7 @@ for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS), (tra
 
 def _show_lowered(wanted: bool) -> None:
     if wanted:
-        from slabdes.engine.compiled.slab import lowered_file
+        from slabdes.engine.compiled.slab.target import lowered_file
 
         print(lowered_file())
         raise typer.Exit

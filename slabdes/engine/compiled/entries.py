@@ -76,7 +76,9 @@ def _compiled(function: Any, run: type[Run], addresses: int = 0) -> Any:
     from slabdes.engine.compiled.whole import whole_program
 
     compiled: Any = numba.njit(**OPTIONS)(function)
-    signature = (numba.from_dtype(dtype_of(run))[::1], *[numba.int64] * addresses)
+    of: type = run
+    record: Any = dtype_of(of)
+    signature = (numba.from_dtype(record)[::1], *[numba.int64] * addresses)
     with contextlib.ExitStack() as stack:
         # A run's record with more fields could be taken for one with fewer; each type has code of its own, which fits exactly.
         stack.enter_context(warnings.catch_warnings())

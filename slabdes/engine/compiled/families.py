@@ -28,7 +28,7 @@ def paths_of(fields: Collection[str]) -> Any:
     """The module of the paths of the allocator whose run has these fields."""
     if field_of(SlubRun) in fields:
         return import_module("slabdes.engine.compiled.slub.paths")
-    return import_module("slabdes.engine.compiled.slab_paths")
+    return import_module("slabdes.engine.compiled.slab.paths")
 
 
 def path(name: str) -> tuple[Follow, Begin]:

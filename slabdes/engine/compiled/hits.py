@@ -13,7 +13,6 @@ from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
-    function,
     inline,
     ints_at,
     slabs_at,

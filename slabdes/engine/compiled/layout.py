@@ -2,8 +2,8 @@
 """The compiled engine's memory: each kind of record as a class of annotated fields, and the arrays that hold such records.
 
 Every field is a 64-bit integer, so that one address reaches a record from any function; mypy reads the classes, numba their
-dtypes. ArrayCache, Slab, CacheStats and MemPolicy are records as the allocator has them. Leaves out what fills them (`pack`)
-and what works on them.
+dtypes. Slab and MemPolicy are records as the allocator has them. Leaves out caches and what they consist of (`slab.layout`,
+`slub.layout`), what fills records (`pack`) and what works on them.
 """
 
 from __future__ import annotations
@@ -50,46 +50,6 @@ def names_of(record: type) -> tuple[str, ...]:
 def blank(record: type, count: int) -> Array:
     """An array of `count` records whose fields are all 0."""
     return np.zeros(count, dtype_of(record))
-
-
-class L3:
-    """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
-
-    node: int
-    slabs_partial: int
-    slabs_full: int
-    slabs_free: int
-    free_objects: int
-    free_slabs: int
-    free_limit: int
-    colour_next: int
-    free_touched: int
-    next_reap: int
-    list_lock: int
-    line: int
-    shared: int
-    alien: int
-    descriptors: int
-
-
-class Cache:
-    """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
-
-    num: int
-    gfporder: int
-    colour: int
-    colour_off: int
-    slabp_cache: int
-    slabs_created: int
-    slabs_destroyed: int
-    spare: int
-    array: int
-    ctor: bool
-    ctor_calls: int
-    mem_spread: bool
-    limit: int
-    batchcount: int
-    shared: int
 
 
 class Queue:

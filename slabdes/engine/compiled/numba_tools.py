@@ -22,12 +22,12 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, pages, state, timers, transitions, tunables
+from slabdes.allocator import lists, mempolicy, pages, state
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import ArrayCache, CacheStats, Slab
+from slabdes.allocator.state import Slab
 from slabdes.engine import cpu, lines, records
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import L3, Cache, Counts, Lock, Slot, Spent, Step, dtype_of
+from slabdes.engine.compiled.layout import Counts, Lock, Slot, Spent, Step, dtype_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import EventRow
 from slabdes.errors import InputError
@@ -178,10 +178,6 @@ def records_at(record: type[R]) -> Callable[[int], Sequence[R]]:
 ints_at: Callable[[int], MutableSequence[int]] = view_of("i8", 1)
 table_at: Callable[[int, int], Sequence[MutableSequence[int]]] = view_of("i8", 2)
 slabs_at = records_at(Slab)
-arrays_at = records_at(ArrayCache)
-l3s_at = records_at(L3)
-stats_at = records_at(CacheStats)
-caches_at = records_at(Cache)
 locks_at = records_at(Lock)
 spent_at = records_at(Spent)
 counts_at = records_at(Counts)
@@ -220,10 +216,7 @@ def share(module: ModuleType, *names: str) -> None:
 
 
 share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
-share(transitions)
-share(state, "virt_to_slab", "obj_to_index", "object_number", "entry_line")
-share(tunables, "free_limit")
-share(timers)
+share(state, "virt_to_slab", "obj_to_index", "object_number")
 share(mempolicy)
 share(streams, "mix64")
 share(cpu, "fold", "hold_word", "what_word", "slowed")

@@ -2,7 +2,7 @@
 """Moves a run's state from records into arrays before it is compiled code's turn, and back when it has ended.
 
 What an engine starts from (`setup`, `timed`) and what it hands over (`collect`) are the reference's. Leaves out steps,
-and caches, which each allocator has its own of (`slab_pack`, `slub.pack`).
+and caches, which each allocator has its own of (`slab.pack`, `slub.pack`).
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _family(experiment: Experiment) -> _Family:
         from slabdes.engine.compiled.slub import pack as slub_pack
 
         return slub_pack
-    from slabdes.engine.compiled import slab_pack
+    from slabdes.engine.compiled.slab import pack as slab_pack
 
     return slab_pack
 

@@ -18,8 +18,8 @@ from slabdes.engine.compiled.entries import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.script_memory import ScriptMemory
-from slabdes.engine.compiled.slab import lowered
-from slabdes.engine.compiled.slab_pack import make_room
+from slabdes.engine.compiled.slab.pack import make_room
+from slabdes.engine.compiled.slab.target import lowered
 from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
 

@@ -301,7 +301,7 @@ def test_lowered_text_that_cannot_be_kept_is_used_and_that_is_told(fresh: Path, 
 
 
 def test_the_text_that_is_shown_is_what_runs_whatever_lay_there(fresh: Path) -> None:
-    from slabdes.engine.compiled.slab import lowered, lowered_file
+    from slabdes.engine.compiled.slab.target import lowered, lowered_file
 
     folder = cache.cache_folder()
     assert folder is not None

@@ -9,7 +9,16 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from slabdes.allocator.slub.state import KmemCache, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.state import (
+    KmemCache,
+    KmemCacheCpu,
+    KmemCacheNode,
+    NodeBarn,
+    PercpuSheaves,
+    SlabSheaf,
+    SlubState,
+    SlubStats,
+)
 from slabdes.allocator.state import Slab
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import kept_text
@@ -30,6 +39,8 @@ class _Cpu(ClockedSlubCpu):
 
 class _Kernel(InterruptedKernel[_Cpu, KmemCache], ClockedSlubKernel[_Cpu]):
     """All that paths and prices ask for."""
+
+    state: SlubState
 
 
 def _table(record: type, name: str, text: str, held: type | None = None) -> Table:

@@ -15,10 +15,11 @@ from slabdes.allocator.state import NOBODY, SLAB_LINES, ArrayCache, CacheStats, 
 from slabdes.allocator.timers import first_reap
 from slabdes.allocator.versions import L3Layout, Switches, Version
 from slabdes.config import Experiment
-from slabdes.engine.compiled.layout import L3, Array, Cache, blank, names_of
+from slabdes.engine.compiled.layout import Array, blank, names_of
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import put_cpus, table
-from slabdes.engine.compiled.slab import lowered
+from slabdes.engine.compiled.slab.layout import L3, Cache
+from slabdes.engine.compiled.slab.target import lowered
 from slabdes.engine.fields import fields_of
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.setup import build_state

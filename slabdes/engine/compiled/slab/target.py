@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The SLAB allocator's paths, as the lowering is told of them: where its records lie and who does what the paths ask for.
 
-Leaves out the text that comes of it (`slab_paths`).
+Leaves out the text that comes of it (`slab.paths`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from slabdes.engine.compiled.cache import cache_folder, kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import names_of
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab.layout import L3, Cache
 from slabdes.engine.fields import fields_of
 from slabdes.errors import InputError
 from slabdes.files import write_whole
@@ -51,6 +52,7 @@ _STAND_FOR: Final = (
     "kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free",
 )  # fmt: skip
 """Services that are paths or price lists themselves."""
+_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "variants", "zones", "charges")
 SLAB: Final = Target(
     name="SLAB",
     modules=(
@@ -69,29 +71,17 @@ SLAB: Final = Target(
     kernel=_Kernel,
     cpu=_Cpu,
     tables=(
-        _table(KmemCache, "caches", "caches_at(run.caches)", layout.Cache),
-        _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
+        _table(KmemCache, "caches", "caches_at(run.caches)", Cache),
+        _table(KmemList3, "l3s", "l3s_at(run.l3s)", L3),
         _table(ArrayCache, "arrays", "arrays_at(run.arrays)", ArrayCache),
         _table(Slab, "slabs", "slabs_at(run.slabs)", Slab),
         _table(CacheStats, "stats_of", "stats_at(run.stats)", CacheStats),
         _table(Tolls, "locks", "locks_at(run.locks)", layout.Lock),
         _table(MemPolicy, "policies", "policies_at(run.policies)", MemPolicy),
     ),
-    services=tuple(
-        f"slabdes.engine.compiled.{name}"
-        for name in (
-            "numba_tools",
-            "clock",
-            "account",
-            "interrupts",
-            "locks",
-            "notes",
-            "variants",
-            "zones",
-            "services",
-            "each_cpu",
-            "charges",
-        )
+    services=(
+        *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
+        *(f"slabdes.engine.compiled.slab.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
     shared=("slabdes.allocator",),
     entries=(
@@ -127,7 +117,7 @@ SLAB: Final = Target(
     stand_for={name: name for name in _STAND_FOR},
     renamed={f"L3Layout.{name}": f"line_of_{name}" for name in fields_of(L3Layout)}
     | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
-    declared="run_layout.py, layout.py or cpu_layout.py, fill it in pack.py (a switch: versions.Switches)",
+    declared="run_layout.py, cpu_layout.py or slab/layout.py, fill it in pack.py or slab/pack.py (a switch: versions.Switches)",
     first_number=codes.N_PATHS,
 )
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from slabdes.allocator.state import NO_OBJECT, NOBODY, SLAB_LINES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import caches_at, cpus_at, function, inline, ints_at, l3s_at, slabs_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, slabs_at
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab.records import caches_at, l3s_at
 
 before_reap_mutex_trylock = look
 before_reap_mutex_unlock = look
