@@ -7,22 +7,18 @@ Leaves out the text that comes of it (`slab.paths`).
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
 from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
-from slabdes.engine.compiled.cache import cache_folder, kept_text
+from slabdes.engine.compiled.cache import kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import names_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab.layout import L3, Cache
 from slabdes.engine.fields import fields_of
-from slabdes.errors import InputError
-from slabdes.files import write_whole
-from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
@@ -126,15 +122,3 @@ SLAB: Final = Target(
 def lowered() -> Lowered:
     """The paths, lowered now or by an earlier run of the same sources."""
     return kept_text("slab", lambda: lower(SLAB))
-
-
-def lowered_file() -> Path:
-    """The text of the paths, made if need be. Raises InputError where no folder can be written."""
-    text = lowered().text
-    folder = cache_folder()
-    if folder is None:
-        raise InputError("the folder for compiled code", "cannot be written", allowed="SLABDES_CACHE_DIR=<a folder>")
-    file = folder / "slab.py"
-    with input_errors(file):
-        write_whole(file, text.encode())  # whatever has become of it since
-    return file
