@@ -117,8 +117,9 @@ def _pack_nodes(memory: Memory, state: SlubState, machine: Machine) -> None:
 
 
 def make_room(memory: Memory) -> None:
-    """Room for as many slabs and sheaves again."""
-    _make_room(memory, memory.get("n_slabs"), memory.get("n_sheaves"))
+    """Room for as many slabs and sheaves again, or as there was."""
+    slabs, sheaves = memory.get("n_slabs"), memory.get("n_sheaves")
+    _make_room(memory, max(slabs, memory.get("slab_room") - slabs), max(sheaves, memory.get("sheaf_room") - sheaves))
 
 
 def _make_room(memory: Memory, slabs: int, sheaves: int) -> None:
