@@ -82,10 +82,12 @@ ROOMS: dict[str, frozenset[str]] = {
     "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
     # How what users hold shows itself in notebooks.
     "display": frozenset(),
-    "runs": frozenset({"answers", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}),
+    "runs": frozenset(
+        {"answers", "charts", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}
+    ),
     "machines": frozenset({"answers", "display", "machine", "plots", "results"}),
     "api": frozenset({"config", "measures", "results", "runs", "stats", "study", "plots", "validation"}),
-    "tuning": frozenset({"answers", "api", "config", "display", "measures", "results", "study", "plots"}),
+    "tuning": frozenset({"answers", "api", "charts", "config", "display", "measures", "results", "study", "plots"}),
     "stories": frozenset({"api", "config", "engine.story", "explain", "study.again", "study.spools"}),
     "cli": frozenset(
         {
@@ -106,8 +108,10 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.cells",
             "study.decide",
             "study.first",
+            "study.kept",
             "study.load",
             "study.precise",
+            "study.sensitivity",
             "study.spools",
             "study.tune",
             "explain",
@@ -232,7 +236,7 @@ def test_a_room_uses_each_arrow_that_the_table_allows_it() -> None:
 
 OWN = {
     "engine.compiled.slab": ("allocator.slub", "paths.slub", "engine.compiled.slub", "engine.slub_setup"),
-    "engine.compiled.slub": ("paths.slab", "engine.compiled.slab", "engine.setup"),
+    "engine.compiled.slub": ("paths.slab", "engine.compiled.slab"),
     "engine.compiled": ("allocator.slub", "paths.slub"),
 }
 """Parts of compiled code, and what is not theirs: one allocator's knows nothing of the other, what both share not SLUB itself."""

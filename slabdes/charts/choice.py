@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS: Final = 8
 """Points of a figure with much about each (assumed: a page)."""
+_GREAT: Final = 1_000_000
 OTHERS: Final = "others: slabdes plot RUN --point N"
 
 
@@ -69,7 +70,7 @@ def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
 
 def name_value(key: str, value: object) -> str:
     """A value with what it means: `8 CPUs`, `xeon-2s`, `limit 120`."""
-    text = setting_text(value)
+    text = value_text(value)
     match key:
         case "cpus" | "machine.cpus":
             return f"{text} CPU{'s' if value != 1 else ''}"
@@ -77,6 +78,16 @@ def name_value(key: str, value: object) -> str:
             return text
         case _:
             return f"{short_key(key)} {text}"
+
+
+def value_text(value: object) -> str:
+    """`setting_text`, but for great numbers, whose zeros nobody counts.
+
+    >>> value_text(5e6), value_text(12_500_000), value_text(4096), value_text("qspinlock")
+    ('5 M', '12.5 M', '4096', 'qspinlock')
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _GREAT
+    return f"{setting_text(float(value) / _GREAT)} M" if number else setting_text(value)  # type: ignore[arg-type]  # a number
 
 
 def short_key(key: str) -> str:

@@ -31,6 +31,11 @@ READING: Final = (
     "A point of a curve says which share of the operations (up) takes at least how long (to the right): where a curve "
     "crosses 1 %, there is its p99."
 )
+OF_INTERRUPTS: Final = (
+    "A point of a curve says which share of the times (up) lasts at least how long (to the right): where a curve crosses 1 %, "
+    "there is its p99."
+)
+LATENCY, TIME = "latency (simulated time)", "time (simulated)"
 _CURVE: Final = ("point", "op", "path")
 
 

@@ -60,7 +60,8 @@ def queues(log: Log) -> Chart:
 
     rows = lengths(log.holds, PARTS)
     order = rows.group_by("lock", maintain_order=True).agg(pl.col("mean").sum()).sort("mean", descending=True)["lock"].to_list()
-    shown = rows.filter(pl.col("lock").is_in(order[:MOST_LOCKS]))
+    every = rows.partition_by("lock", as_dict=True)
+    shown = pl.concat([every[lock,] for lock in order[:MOST_LOCKS]]) if order else rows
     named = shown.with_columns(pl.col("lock").replace_strict(order, [log.locks[lock] for lock in order], return_dtype=pl.String))
     more = f"; {MOST_LOCKS} of {len(order)} locks" if len(order) > MOST_LOCKS else ""
     reading = (
@@ -101,12 +102,12 @@ def convoy(log: Log) -> Chart:
         before = node
     numbers = dict.fromkeys(("place", "cpu", "node"), pl.Int64)
     schema: Any = {**numbers, "crossed": pl.Boolean, "what": pl.String, "start": pl.Float64, "end": pl.Float64}
-    name = log.locks[int(held["lock"][0])] if held.height else ""
+    name = f": {log.locks[int(held['lock'][0])]}" if held.height else ""
     reading = (
         "A line is a CPU that asks for the lock: it waits (pale), then holds (solid). A mark at the begin of a hold is a "
         "hand-off from another node, which takes longer."
     )
-    return Chart("convoy", f"The longest convoy: {name} ({log.about})", reading, pl.DataFrame(rows, schema))
+    return Chart("convoy", f"The longest convoy{name} ({log.about})", reading, pl.DataFrame(rows, schema))
 
 
 def transfers(log: Log) -> Chart:
@@ -123,6 +124,11 @@ def transfers(log: Log) -> Chart:
         f"Each square is how often a lock that a {unit} (a row) had held last was taken by another (a column), with its line. "
         "Squares far from the diagonal of a node's CPUs are lines that cross nodes."
     )
+    if unit == "node":
+        reading = (
+            "Each square is how often a lock that a CPU of one node (a row) had held last was taken by a CPU of another, or of "
+            "the same (a column), with its line. Squares off the diagonal are lines that cross nodes."
+        )
     title = f"Locks and their lines handed from {unit} to {unit} ({log.about})"
     return Chart("transfers", title, reading, rows.with_columns((pl.col("count") / total).alias("share")), unit)
 

@@ -62,6 +62,9 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     reading = (
         "A line that follows the ideal wastes nothing; where it bends away, CPUs wait for each other, and beyond its peak more "
         "of them do less."
+        if along == _CPUS
+        else "Each mark is a setting: the higher, the more the CPUs do in a second, or the longer they wait for locks. "
+        "Where intervals overlap, a difference may be chance."
     )
     if fits:
         reading = f"{reading} The thin line is the Universal Scalability Law that fits best."

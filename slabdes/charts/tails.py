@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import part, point_label, told_apart
-from slabdes.charts.curves import READING, banded, curves
+from slabdes.charts.curves import LATENCY, OF_INTERRUPTS, READING, TIME, banded, curves
 from slabdes.results import metrics
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS
 from slabdes.stats.intervals import CONFIDENCE
@@ -27,16 +27,18 @@ _MOST_GROUPS: Final = 8
 def tails(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     """Rows of `curves.curves` of all paths together, of the points of `groups`; `group` names what the points of one share."""
     what = "Latency by setting: share of operations that take at least so long"
-    return _tails("tails", frames, frames, confidence, OPERATIONS, what)
+    return _tails("tails", frames, frames, confidence, OPERATIONS, what, READING, LATENCY)
 
 
 def interrupts(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     """Likewise of how long interrupts were off at a time (`op` is IRQS_OFF), and how long they had to wait (IRQ_WAIT)."""
     what = "Interrupts: share of times for which they were off, and of their waits, that are at least so long"
-    return _tails("interrupts", frames, frames.interrupting(), confidence, (IRQS_OFF, IRQ_WAIT), what)
+    return _tails("interrupts", frames, frames.interrupting(), confidence, (IRQS_OFF, IRQ_WAIT), what, OF_INTERRUPTS, TIME)
 
 
-def _tails(name: str, frames: Frames, of: Frames, confidence: float, kinds: Sequence[str], what: str) -> Chart:
+def _tails(
+    name: str, frames: Frames, of: Frames, confidence: float, kinds: Sequence[str], what: str, reading: str, along: str
+) -> Chart:
     import polars as pl
 
     keys, points = groups(frames)
@@ -48,7 +50,7 @@ def _tails(name: str, frames: Frames, of: Frames, confidence: float, kinds: Sequ
     group = pl.col("point").replace_strict(list(above), list(above.values()), return_dtype=pl.String)
     frame = rows.filter(pl.col("op").is_in(list(kinds))).with_columns(group.alias("group"))
     title = f"{what}{part(chosen, frames.point_numbers())}{banded(shown, confidence)}"
-    return Chart(name, title, f"{READING} The curve further to the right is the slower one.", frame)
+    return Chart(name, title, f"{reading} The curve further to the right is the slower one.", frame, along)
 
 
 def groups(frames: Frames) -> tuple[list[str], list[list[int]]]:

@@ -10,11 +10,11 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.choice import OTHERS, point_label, some
+from slabdes.charts.choice import OTHERS, point_label, some, value_text
 from slabdes.charts.scaling import CPUS_LABEL
 from slabdes.measures.estimates import Estimated
 from slabdes.results import metrics
-from slabdes.results.text import setting_text, share_text
+from slabdes.results.text import share_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -61,7 +61,7 @@ def time_shares(frames: Frames) -> Chart:
         ordered = line.sort(along) if metrics.numbers(line[along]) else line
         named = point_label(frames, line["point"][0], keys) if keys else ""
         for place, row in enumerate(ordered.iter_rows(named=True)):
-            at = {"line": named, "number": number, "point": row["point"], "place": place, "word": setting_text(row[along])}
+            at = {"line": named, "number": number, "point": row["point"], "place": place, "word": value_text(row[along])}
             ends = list(accumulate((row[part] for part in parts), initial=0.0))
             rows += [
                 at

@@ -49,7 +49,8 @@ def upkeep(frames: Frames, points: Sequence[int] | None = None) -> Chart:
         rows += [of_point | row for row in _times(LOCK, LOCK_TIMES, [(_lock(row), row) for row in held])]
     title = f"Upkeep: how long it takes, and what it holds{limited}{few}"
     reading = (
-        "Above, how long a turn of each kind takes; beneath, how long it holds which lock, and how long others waited behind it. "
+        "One part is how long a turn of each kind takes, the other how long it holds which lock, and how long others waited "
+        "behind it. "
         "A wait that is longer than a hold began in a queue."
     )
     texts = dict.fromkeys(("setting", "what", "name", "measure"), pl.String)

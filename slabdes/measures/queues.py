@@ -68,10 +68,11 @@ def _within(times: np.ndarray[Any, Any], counts: np.ndarray[Any, Any], edges: np
 
 
 def convoy(holds: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The holds of one lock from the one before the longest queue on, at most so many, in the order in which it was granted.
+    """The holds of one lock from the one before the longest queue on, until the lock is free and nobody waits for it.
 
-    No rows where nobody ever waited.
+    In the order in which it was granted, at most so many; no rows where nobody ever waited.
     """
+    import numpy as np
     import polars as pl
 
     waited = holds.filter(pl.col("granted_ps") > pl.col("asked_ps"))
@@ -83,7 +84,10 @@ def convoy(holds: pl.DataFrame, most: int) -> pl.DataFrame:
     _length, lock, when = longest
     mine = holds.filter(pl.col("lock") == lock).sort("granted_ps")
     before = mine.filter(pl.col("granted_ps") <= when).tail(1)
-    return pl.concat([before, mine.filter(pl.col("granted_ps") > when)]).head(most)
+    after = pl.concat([before, mine.filter(pl.col("granted_ps") > when)])
+    asked = np.minimum.accumulate(after["asked_ps"].to_numpy()[::-1])[::-1]
+    dissolved = np.flatnonzero(asked[1:] >= np.maximum.accumulate(after["released_ps"].to_numpy())[:-1])
+    return after.head(min(most, *(dissolved[:1] + 1)) if len(dissolved) else most)
 
 
 def transfers(holds: pl.DataFrame) -> pl.DataFrame:

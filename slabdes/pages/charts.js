@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Draws charts with Vega, its expressions interpreted (nothing is made from text), and ties controls to them.
 // A control of the same name in several charts is one: it changes all of them. Text from data only ever becomes text nodes.
-// `slabdesCharts(told)`: `told` has Vega's `config` and `most_rows` of a table; it gives `draw(figure, chart)` and the `views`.
+// `slabdesCharts(told)`: `told` has Vega's `config` and `most_rows` of a table; it gives `draw(figure, chart)`,
+// `keepPlace(figure, chart)` and the `views`.
 window.slabdesCharts = function (told) {
   "use strict";
   const views = new Map();
@@ -115,6 +116,20 @@ window.slabdesCharts = function (told) {
     figure.dataset.tied = "";
   }
 
+  const LEGEND = 90; // px beneath a drawing, about
+
+  function nameDrawing(element, chart) {
+    element.setAttribute("role", "img");
+    element.setAttribute("aria-label", chart.title + ". The figures are in the table beneath.");
+  }
+
+  // Where a chart is to be drawn later: as high as it will be, about, and called the same.
+  function keepPlace(figure, chart) {
+    const place = figure.querySelector(".drawing");
+    place.style.minHeight = chart.spec.height + LEGEND + "px";
+    nameDrawing(place, chart);
+  }
+
   // Draws a chart into its figure; one that is there already is replaced once the new one is ready.
   async function draw(figure, chart) {
     const name = figure.dataset.chart;
@@ -130,9 +145,10 @@ window.slabdesCharts = function (told) {
       mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, hover: true, tooltip: showTip, config: told.config,
       logLevel: 1, // errors; that a control leaves nothing of a layer is none
     });
-    const svg = place.querySelector("svg");
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", chart.title + ". The figures are in the table beneath.");
+    nameDrawing(place.querySelector("svg"), chart);
+    place.removeAttribute("role");
+    place.removeAttribute("aria-label");
+    place.style.minHeight = "";
     if (place !== before) {
       before.remove();
       place.classList.remove("coming");
@@ -148,5 +164,5 @@ window.slabdesCharts = function (told) {
     console.error(error);
   }
 
-  return { draw: draw, failed: failed, views: views };
+  return { draw: draw, failed: failed, keepPlace: keepPlace, views: views };
 };

@@ -13,12 +13,12 @@ from slabdes.charts.latency import latency
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
 from slabdes.charts.overlay import overlay, ratios
-from slabdes.charts.queues import Log, all_of, log_of
+from slabdes.charts.queues import all_of, log_of
 from slabdes.charts.response import loads, response
 from slabdes.charts.scaling import scaling
 from slabdes.charts.tails import interrupts, tails
 from slabdes.charts.time_shares import time_shares
-from slabdes.charts.traffic import traffic
+from slabdes.charts.traffic import traffic_of
 from slabdes.charts.upkeep import upkeep
 from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
@@ -38,7 +38,7 @@ def charts_of(run: Run, folder: Path | None, point: int) -> Iterator[tuple[Chart
 
     `folder` is where the run lies, with its log, if it does anywhere; `point` is the one of which a log is looked at.
     """
-    yield from _drawn(_made(run, folder, point))
+    yield from with_drawings(_made(run, folder, point))
 
 
 def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tuple[Chart, Drawing]]:
@@ -50,25 +50,26 @@ def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tu
         for number in chosen
         for name, run, point in zip(compared.sides, (first, second), compared.pairs[number].points, strict=True)
     ]
-    yield from _drawn([overlay(parts), ratios(compared, settings)])
+    yield from with_drawings([overlay(parts), ratios(compared, settings)])
 
 
 def tails_of(frames: Frames) -> Iterator[tuple[Chart, Drawing]]:
     """The curves of a run, by path."""
-    yield from _drawn([latency(frames)])
+    yield from with_drawings([latency(frames)])
 
 
 def tails_of_both(sides: tuple[str, str], first: Frames, second: Frames) -> Iterator[tuple[Chart, Drawing]]:
     """The curves of two runs of one point each."""
-    yield from _drawn([overlay([("", name, frames) for name, frames in zip(sides, (first, second), strict=True)])])
+    yield from with_drawings([overlay([("", name, frames) for name, frames in zip(sides, (first, second), strict=True)])])
 
 
 def ratios_of(compared: Comparison) -> Iterator[tuple[Chart, Drawing]]:
     """How many times as long percentiles are, of two runs of one point each."""
-    yield from _drawn([ratios(compared, [pair_name(compared, pair) for pair in compared.pairs])])
+    yield from with_drawings([ratios(compared, [pair_name(compared, pair) for pair in compared.pairs])])
 
 
-def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
+def with_drawings(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
+    """Those that have anything to draw."""
     from slabdes.pages.drawings import DRAWINGS
 
     for chart in charts:
@@ -95,16 +96,9 @@ def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
     yield nodes(frames)
     if folder is not None and (log := log_of(frames, folder, point)):
         yield from all_of(log)
-        yield from _machine(run, log, point)
+        if (machine := traffic_of(frames, run.manifest.machines, log, point)) is not None:
+            yield machine
     yield memory(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
     yield upkeep(frames)
-
-
-def _machine(run: Run, log: Log, point: int) -> Iterator[Chart]:
-    """The machine of a point with what goes between its nodes, if it has several and is known."""
-    (name,) = run.points.filter(point=point)["machine"].to_list()
-    layout = run.manifest.machines.get(name, {}).get("layout")
-    if layout is not None and len(layout["nodes"]) > 1 and {node["node"] for node in layout["nodes"]} >= {*log.nodes.values()}:
-        yield traffic(log, layout)

@@ -13,7 +13,7 @@ import altair as alt
 import polars as pl
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.curves import NAMES
+from slabdes.charts.curves import LATENCY, NAMES, TIME
 from slabdes.charts.overlay import PERCENTILES
 from slabdes.pages.drawing import (
     COLOURS,
@@ -134,9 +134,11 @@ def _curves(
             Share="format(datum.at_least * 100, '.3~r') + ' %'",
         )
     )
-    x = alt.X("time:Q", scale=scale, axis=time_axis("latency (simulated time)"))
+    x = alt.X("time:Q", scale=scale, axis=time_axis(chart.along or LATENCY))
     y_scale = alt.Scale(type="log", domain=[floor, 1.0], nice=False)
-    y = alt.Y("at_least:Q", scale=y_scale, axis=share_axis("share that takes at least so long"))
+    y = alt.Y(
+        "at_least:Q", scale=y_scale, axis=share_axis(f"share that {'is' if chart.along == TIME else 'takes'} at least so long")
+    )
     named_by = looks(column, values, told, by)
     faint = {"opacity": stress(stressed, column)} if stressed else {}
     line = rows.mark_line(interpolate="step-before", strokeWidth=2, clip=True).encode(x, y, **named_by, **faint)

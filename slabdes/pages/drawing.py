@@ -32,7 +32,13 @@ _TIME_LABEL: Final = (
 _SHARE_LABEL: Final = "format(datum.value * 100, '~r') + ' %'"
 _ZOOM: Final = "zoom"
 _INK: Final = "var(--ink)"
+_LETTER: Final = 6.2
+"""Width of a letter of 11 pixels, about (measured)."""
 _GRID: Final = "var(--faint)"
+_APART: Final = 6
+"""Pixels between two labels of an axis at least."""
+_COLUMNS: Final = {"expr": "width < 480 ? 1 : 2"}
+"""Of a legend: on a telephone the second would be cut off."""
 _TEXTS: Final = {"labelColor": _INK, "titleColor": _INK}
 CONFIG: Final[Mapping[str, Any]] = {
     "background": None,
@@ -40,7 +46,7 @@ CONFIG: Final[Mapping[str, Any]] = {
     "font": "system-ui, sans-serif",
     "view": {"stroke": _GRID},
     "axis": {**_TEXTS, "gridColor": _GRID, "domainColor": _INK, "tickColor": _INK, "labelFontSize": 12, "titleFontSize": 12},
-    "legend": {**_TEXTS, "labelLimit": 420, "labelFontSize": 12, "titleFontSize": 12, "orient": "bottom", "columns": 2},
+    "legend": {**_TEXTS, "labelLimit": 420, "labelFontSize": 12, "titleFontSize": 12, "orient": "bottom", "columns": _COLUMNS},
     "title": {"color": _INK},
     "text": {"color": _INK, "fill": _INK},
     "rule": {"color": _INK},
@@ -129,7 +135,8 @@ def looks(column: str, values: Sequence[Any], frame: pl.DataFrame | None = None,
     colours = [COLOURS[number % len(COLOURS)] for number in numbers]
     dashes = [DASHES[(number + number // len(COLOURS)) % len(DASHES)] for number in numbers]
     more: Any = {} if frame is None else {"values": alt.ExprRef(f"({_values_by(column, domain, frame, by)})[{by}]")}
-    legend = alt.Legend(title=None, symbolStrokeWidth=2, symbolSize=400, symbolType="stroke", symbolOpacity=1, **more)
+    stroke = alt.Legend(title=None, symbolStrokeWidth=2, symbolSize=400, symbolType="stroke", symbolOpacity=1, **more)
+    legend = None if domain == [""] else stroke
     return {
         "color": alt.Color(f"{column}:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
         "strokeDash": alt.StrokeDash(f"{column}:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend),
@@ -163,7 +170,7 @@ def time_axis(title: str, **more: Any) -> Any:
 
 def plain_time_axis(title: str) -> Any:
     """A linear axis of times in ns, told with their units."""
-    return alt.Axis(title=title, labelExpr=_TIME_LABEL, labelOverlap=True, tickCount=8)
+    return alt.Axis(title=title, labelExpr=_TIME_LABEL, labelOverlap=True, labelSeparation=_APART, tickCount=8)
 
 
 def share_axis(title: str, **more: Any) -> Any:
@@ -175,7 +182,14 @@ def _log_axis(title: str, label: str, **more: Any) -> Any:
     """Labelled at 1, 2 and 5 times powers of ten, as far as there is room; lines between them are faint."""
     grid = alt.condition(f"{_MANTISSA} == 1", alt.value(1.0), alt.value(0.3))
     labels = f"indexof([1, 2, 5], {_MANTISSA}) < 0 ? '' : {label}"
-    return alt.Axis(title=title, labelExpr=labels, labelOverlap="greedy", gridOpacity=grid, ticks=False, **more)
+    return alt.Axis(
+        title=title, labelExpr=labels, labelOverlap="greedy", labelSeparation=_APART, gridOpacity=grid, ticks=False, **more
+    )
+
+
+def fits(text: str, share: str) -> str:
+    """An expression: a column's text, of 11 pixels, has room in such a share of the drawing's width."""
+    return f"length(datum.{text}) * {_LETTER} + {_APART} < ({share}) * width"
 
 
 def time_of(column: str) -> str:

@@ -6,6 +6,7 @@ Leaves out the figures themselves (`charts`).
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import altair as alt
@@ -15,6 +16,7 @@ from slabdes.charts.chart import Chart
 from slabdes.charts.nodes import TITLES, kinds
 from slabdes.pages.drawing import (
     COLOURS,
+    HEIGHT,
     SHAPES,
     Choice,
     Drawing,
@@ -30,6 +32,8 @@ from slabdes.pages.drawing import (
 
 _ROOM: Final = 1.3
 """Times as much as the data that axes of marks hold at both ends."""
+_ROW, _ROWS = 44, 110
+"""Height of a turn or lock, and of all of them at least, pixels."""
 
 
 def nodes(chart: Chart) -> Drawing:
@@ -77,7 +81,12 @@ def upkeep(chart: Chart) -> Drawing:
         .transform_filter("datum.setting == setting && datum.what == part")
         .transform_calculate(Time=time_of("time"))
     )
-    legend = alt.Legend(title=None, symbolSize=120)
+    of_part = {
+        what: mine["measure"].unique(maintain_order=True).to_list()
+        for (what,), mine in frame.group_by("what", maintain_order=True)
+    }
+    legend = alt.Legend(title=None, symbolSize=120, values=alt.ExprRef(f"({json.dumps(of_part)})[part]"))
+    most = max(mine["name"].n_unique() for mine in frame.partition_by("setting", "what"))
     marks = rows.mark_point(size=110, filled=True, opacity=1).encode(
         alt.X("time:Q", scale=time_scale(frame["time"], room=_ROOM), axis=time_axis("simulated time")),
         alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
@@ -85,7 +94,7 @@ def upkeep(chart: Chart) -> Drawing:
         shape=alt.Shape("measure:N", scale=alt.Scale(domain=measures, range=list(SHAPES[: len(measures)])), legend=legend),
         tooltip=["name:N", "measure:N", alt.Tooltip("Time:N", title="time")],
     )
-    return drawing(marks, choices)
+    return drawing(marks, choices, height=max(_ROWS, min(HEIGHT, _ROW * most)))
 
 
 DRAWINGS: Final = {"nodes": nodes, "upkeep": upkeep}

@@ -26,14 +26,14 @@ def queues(chart: Chart) -> Drawing:
     rows = alt.Chart(named(chart.name)).transform_calculate(
         From=time_of("start_ns"), To=time_of("end_ns"), Mean="format(datum.mean, '.2f')"
     )
-    shade = alt.FillOpacity(
+    shade = alt.Opacity(
         "mean:Q", scale=alt.Scale(domain=[0, most or 1.0], range=[0.03, 1]), legend=alt.Legend(title="CPUs that wait")
     )
     marks = rows.mark_rect(color=_DARK, stroke=None).encode(
         alt.X("start_ns:Q", axis=plain_time_axis("simulated time"), scale=alt.Scale(nice=False)),
         alt.X2("end_ns:Q"),
         alt.Y("lock:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-        fillOpacity=shade,
+        opacity=shade,
         tooltip=[
             "lock:N",
             "From:N",
@@ -100,11 +100,9 @@ def transfers(chart: Chart) -> Drawing:
     unit = chart.along
     order = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
     marks = rows.mark_rect(color=_DARK).encode(
-        alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=4)),
         alt.Y("giver:O", title=f"from {unit}", sort=order, axis=alt.Axis(labelOverlap=True)),
-        fillOpacity=alt.FillOpacity(
-            "count:Q", scale=alt.Scale(domain=[0, most], range=[0.05, 1]), legend=alt.Legend(title="times")
-        ),
+        opacity=alt.Opacity("count:Q", scale=alt.Scale(domain=[0, most], range=[0.05, 1]), legend=alt.Legend(title="times")),
         tooltip=[
             alt.Tooltip("giver:O", title=f"from {unit}"),
             alt.Tooltip("taker:O", title=f"to {unit}"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Draws every chart of a page whose data it holds (charts.js), and shows one told operation at a time.
+// Draws the charts of a page whose data it holds (charts.js) as they come into view, and shows one told operation at a time.
 (function () {
   "use strict";
   const told = JSON.parse(document.getElementById("data").textContent);
@@ -31,17 +31,28 @@
     move(0);
   }
 
-  async function start() {
-    const steps = document.getElementById("steps");
-    if (steps && steps.querySelector("article")) stepThrough(steps);
-    for (const figure of document.querySelectorAll("figure[data-chart]")) {
-      try {
-        await charts.draw(figure, told.charts[figure.dataset.chart]);
-      } catch (error) {
-        charts.failed(figure, error);
-      }
+  // A chart is drawn once it is nearly in view, all that are left when the page is printed: until then its place is kept.
+  const left = new Set(document.querySelectorAll("figure[data-chart]"));
+
+  async function draw(figure) {
+    if (!left.delete(figure)) return;
+    near.unobserve(figure);
+    try {
+      await charts.draw(figure, told.charts[figure.dataset.chart]);
+    } catch (error) {
+      charts.failed(figure, error);
     }
     document.documentElement.dataset.drawn = String(charts.views.size);
   }
-  start();
+
+  const near = new IntersectionObserver(
+    (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)), { rootMargin: "400px 0px" });
+
+  const steps = document.getElementById("steps");
+  if (steps && steps.querySelector("article")) stepThrough(steps);
+  for (const figure of left) {
+    charts.keepPlace(figure, told.charts[figure.dataset.chart]);
+    near.observe(figure);
+  }
+  window.addEventListener("beforeprint", () => left.forEach(draw));
 })();

@@ -15,14 +15,17 @@ from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS
 from slabdes.charts.traffic import LINK
 from slabdes.charts.traffic import NODE as BOX
 from slabdes.charts.waits import EDGE, LOOP, NODE
-from slabdes.pages.drawing import COLOURS, HEIGHT, Choice, Drawing, choice, choice_of, drawing, is_chosen, named, time_of
+from slabdes.pages.drawing import COLOURS, HEIGHT, Choice, Drawing, choice, choice_of, drawing, fits, is_chosen, named, time_of
 
 _WIDEST: Final = 16
 _BAR: Final = 60
 """Height of a bar with its place, pixels."""
+_ALONE: Final = 200
+"""Height of nodes that stand in one row."""
+_ABOVE, _BELOW = 48, 36
+"""How far from a node its two lines of text are, pixels."""
 _EDGE: Final = "var(--wait)"
-_FILLS: Final = ("#0072b2", "#f0e442", "#e8a33d", "#8fd8bf", "#f2f2f2")
-_BIG_ENOUGH: Final = 0.12
+_FILLS: Final = ("#0072b2", "#f0e442", "#e8a33d", "#8fd8bf", "#c9a3d9", "#f2f2f2")
 _USED: Final = "format(datum.used * 100, '.3~r') + ' %'"
 _SHARE: Final = "format(datum.share * 100, '.3~r') + ' %'"
 
@@ -37,12 +40,12 @@ def waits(chart: Chart) -> Drawing:
             Share=_SHARE,
             Lost=time_of("lost_ns"),
             angle="atan2(datum.x2 - datum.x, datum.y2 - datum.y) * 180 / PI",
-            right="datum.x >= 0",
+            above="datum.y >= 0",
         )
     )
     x, y = (
         alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-2.2, 2.2])),
-        alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-1.3, 1.3])),
+        alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-1.5, 1.5])),
     )
     width = alt.Scale(domain=[0, 1], range=[1, _WIDEST])
     tip = [
@@ -62,9 +65,9 @@ def waits(chart: Chart) -> Drawing:
     loops = rows.transform_filter(f"datum.what == '{LOOP}'").mark_point(shape="circle", color=_EDGE, opacity=0.9, size=900)
     rings = loops.encode(x, y, strokeWidth=alt.StrokeWidth("share:Q", scale=width, legend=None), tooltip=tip)
     texts = rows.transform_filter(f"datum.what == '{NODE}'")
-    right = texts.transform_filter("datum.right").mark_text(align="left", dx=22, fontSize=13)
-    left = texts.transform_filter("!datum.right").mark_text(align="right", dx=-22, fontSize=13)
-    words = [side.encode(x, y, text="waiter:N") for side in (right, left)]
+    above = texts.transform_filter("datum.above").mark_text(dy=-30, fontSize=13)
+    below = texts.transform_filter("!datum.above").mark_text(dy=32, fontSize=13)
+    words = [side.encode(x, y, text="waiter:N") for side in (above, below)]
     return drawing(alt.layer(lines, heads, rings, *words), choices)
 
 
@@ -99,7 +102,7 @@ def memory(chart: Chart) -> Drawing:
     bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=_places(), tooltip=tip)
     dark = alt.FieldOneOfPredicate("place", [PLACES["in_use"], SLABS["slabs_full"]])
     ink = alt.condition(dark, alt.value("#ffffff"), alt.value("#1a1a1a"))
-    words = rows.transform_filter(f"datum.share > {_BIG_ENOUGH}").mark_text(fontSize=11)
+    words = rows.transform_filter(fits("place", "datum.share")).mark_text(fontSize=11)
     names = words.encode(alt.X("middle:Q"), y, text="place:N", color=ink)
     most = max(one.height for one in frame.partition_by("setting", "unit", "place"))
     return drawing(alt.layer(bars, names), choices, height=max(80, min(HEIGHT, _BAR * most)))
@@ -116,8 +119,9 @@ def _places() -> Any:
 def traffic(chart: Chart) -> Drawing:
     """Nodes at their places, lines between them as wide as what crosses them."""
     rows = alt.Chart(named(chart.name)).transform_calculate(Share=_SHARE)
-    x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False, padding=60))
-    y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False, padding=60))
+    middle = float(chart.frame["y"].to_numpy().mean())
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False, nice=False, padding=70))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False, nice=False, padding=70))
     width = alt.Scale(domain=[0, 1], range=[1, 2 * _WIDEST])
     tip = ["name:N", alt.Tooltip("count:Q", title="hand-overs"), alt.Tooltip("Share:N", title="of all")]
     lines = rows.transform_filter(f"datum.what == '{LINK}'").mark_rule(color=_EDGE, opacity=0.8)
@@ -127,8 +131,15 @@ def traffic(chart: Chart) -> Drawing:
     nodes = rows.transform_filter(f"datum.what == '{BOX}'")
     size = alt.Size("share:Q", scale=alt.Scale(domain=[0, 1], range=[400, 4000]), legend=None)
     marks = nodes.mark_point(filled=True, opacity=1, color=COLOURS[1], stroke="var(--paper)").encode(x, y, size=size, tooltip=tip)
-    words = nodes.mark_text(dy=36, fontSize=12).encode(x, y, text="name:N")
-    return drawing(alt.layer(links, marks, words))
+    told = nodes.transform_calculate(words="[datum.name, datum.Share + ' within']")
+    words = [
+        told.transform_filter(f"datum.y {side} {middle}")
+        .mark_text(dy=dy, fontSize=12, lineHeight=14)
+        .encode(x, y, text="words:N")
+        for side, dy in ((">", -_ABOVE), ("<=", _BELOW))
+    ]
+    wide = alt.layer(links, marks, *words)
+    return drawing(wide, height=_ALONE if chart.frame["y"].n_unique() == 1 else HEIGHT)
 
 
 DRAWINGS: Final = {"waits": waits, "memory": memory, "traffic": traffic}

@@ -9,11 +9,24 @@ from __future__ import annotations
 from typing import Any, Final
 
 import altair as alt
+import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
 from slabdes.pages.curves import BANDS
-from slabdes.pages.drawing import Choice, Drawing, choice_of, drawing, looks, named, time_axis, time_of, time_scale, zoomable
+from slabdes.pages.drawing import (
+    Choice,
+    Drawing,
+    choice_of,
+    drawing,
+    fits,
+    looks,
+    named,
+    time_axis,
+    time_of,
+    time_scale,
+    zoomable,
+)
 
 _RATE: Final = "operations_per_s"
 _MEASURES: Final = ((_RATE, "operations a second"), ("share_waiting", "share of CPU time waiting for locks"))
@@ -25,8 +38,8 @@ _PART_LOOKS: Final = {
 """Colours of the parts of time, neighbours of which differ in grey; each part's name is written on it as well."""
 _LEAST_TOP: Final = 0.05
 """An axis of shares has at least this: a tiny share looks tiny."""
-_BIG_ENOUGH: Final = 0.09
-"""Of a bar: a part's name fits into it."""
+_ROOM: Final = 1.15
+"""Times as much as the data that the axis of response times holds at both ends."""
 
 
 def scaling(chart: Chart) -> Drawing:
@@ -37,7 +50,8 @@ def scaling(chart: Chart) -> Drawing:
     x: Any = alt.X("word:N", sort=None, title=chart.along)
     if numeric:
         marks = frame.filter(kind=MEASURED)["x"].unique().sort().to_list()
-        axis = alt.Axis(values=marks, format="~r", grid=False, labelOverlap=True)
+        label = "datum.value >= 1e6 ? format(datum.value / 1e6, '~r') + ' M' : format(datum.value, '~r')"
+        axis = alt.Axis(values=marks, labelExpr=label, grid=False, labelOverlap=True, labelSeparation=6)
         x = alt.X("x:Q", title=chart.along, scale=alt.Scale(type="log" if wide else "linear", nice=False, padding=12), axis=axis)
     axis_y = alt.Axis(labelExpr="measure == 'share_waiting' ? format(datum.value * 100, '~r') + ' %' : format(datum.value, '~s')")
     rate, waiting = (frame.filter(kind=MEASURED, measure=one)["high"].to_numpy().max() for one, _name in _MEASURES)
@@ -82,7 +96,7 @@ def loads(chart: Chart) -> Drawing:
     """Response times over what is answered a second, a line a setting, of the percentile that is chosen."""
     frame = chart.frame
     percentile = choice_of(frame, "percentile", "which")
-    scale = time_scale(frame["time"])
+    scale = time_scale(pl.concat([frame[ends] for ends in ("time", "low", "high")]), room=_ROOM)
     rows = (
         alt.Chart(named(chart.name))
         .transform_filter("datum.percentile == which")
@@ -132,7 +146,7 @@ def time(chart: Chart) -> Drawing:
     )
     tip = ["meaning:N", alt.Tooltip("Share:N", title="share")]
     bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=colour, tooltip=tip)
-    words = rows.transform_filter(f"datum.share > {_BIG_ENOUGH * top}").mark_text(fontSize=11)
+    words = rows.transform_filter(fits("short", f"datum.share / {top}")).mark_text(fontSize=11)
     dark = [meanings[part] for part in present if part in ("work", "local_memory")]
     white = alt.condition(alt.FieldOneOfPredicate("meaning", dark), alt.value("#ffffff"), alt.value("#1a1a1a"))
     names = words.encode(alt.X("middle:Q"), y, text="short:N", color=white)

@@ -131,6 +131,22 @@ class RunPlots:
 
         return transfers_figure(logged(self._run, Path(folder), point))
 
+    def traffic(self, folder: Path | str, point: int | None = None) -> Figure:
+        """The machine with lines as wide as what goes over them; `folder` and `point` as for `queues`.
+
+        Raises InputError, too, for a machine of one node, or of which no layout was kept.
+        """
+        from slabdes.charts.traffic import traffic_of
+        from slabdes.plots.logs import logged
+        from slabdes.plots.traffic import traffic_figure
+
+        run = self._run
+        log, number = logged(run, Path(folder), point), run.point_number(point)
+        chart = traffic_of(run.frames, run.manifest.machines, log, number)
+        if chart is None:
+            raise InputError("machine", "has one node, or its layout was not kept", allowed="a machine of several nodes")
+        return traffic_figure(chart)
+
     def machine(self, name: str | None = None) -> Figure:
         """A machine of the run, the first one by default. Raises InputError if it is not there or its layout was not kept."""
         from slabdes.plots.machine import machine_figure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.ticker import NullLocator
 
-from slabdes.charts.curves import NOT_ENOUGH
+from slabdes.charts.curves import LATENCY, NOT_ENOUGH
 from slabdes.plots import style
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Scale:
         axes.yaxis.set_major_formatter(lambda share, _position: f"{share * _PER_CENT:g} %")
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(self.floor, _TOP)
-        axes.set_xlabel("latency (simulated time)")
+        axes.set_xlabel(LATENCY)
 
 
 def curve(axes: Axes, rows: pl.DataFrame, label: str, look: dict[str, Any], floor: float) -> None:

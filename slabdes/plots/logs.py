@@ -47,7 +47,7 @@ def queues_figure(log: Log) -> Figure:
     each = chart.frame.partition_by("lock", maintain_order=True)
     edges = [*each[0]["start_ns"].to_list(), each[0]["end_ns"][-1]]
     shades = above.pcolormesh(edges, range(len(each) + 1), [rows["mean"].to_list() for rows in each], cmap=_MAP, vmin=0.0)
-    above.set_yticks([place + 0.5 for place in range(len(each))], [style.tick_text(rows["lock"][0]) for rows in each])
+    above.set_yticks([place + 0.5 for place in range(len(each))], [style.plain(rows["lock"][0]) for rows in each], fontsize=8)
     above.invert_yaxis()
     figure.colorbar(shades, ax=above, label="CPUs that wait")
     longest = max(each, key=lambda rows: float(rows["mean"].to_numpy().sum()))

@@ -104,7 +104,7 @@ def _add(times: Axes, served: Axes, frames: Frames, line: pl.DataFrame, number: 
 
 def _axes(times: Axes, served: Axes, rows: pl.DataFrame) -> None:
     style.grid(times)
-    shown = [time for time in rows["time"].to_list() if time]
+    shown = [time for ends in ("time", "low", "high") for time in rows[ends].to_list() if time]
     style.time_axis(times, "y", min(shown, default=1.0), max(shown, default=1.0))
     times.set_xlabel("operations answered per second\n(millions, simulated time)")
     times.set_ylabel("response time (simulated time)")

@@ -15,7 +15,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.charts.queues import log_of
+from slabdes.charts.queues import all_of, log_of
+from slabdes.charts.response import loads
+from slabdes.charts.traffic import traffic_of
 from slabdes.errors import InputError
 from slabdes.files import write_new
 from slabdes.folders import input_errors
@@ -29,9 +31,9 @@ from slabdes.plots.structure import memory_figure, waits_figure
 from slabdes.plots.style import DPI
 from slabdes.plots.tails import interrupts_figure, tails_figure
 from slabdes.plots.time_shares import time_figure
+from slabdes.plots.traffic import traffic_figure
 from slabdes.plots.upkeep import has_upkeep, upkeep_figure
 from slabdes.results import metrics
-from slabdes.results.response import RATE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,11 +60,12 @@ def save_figures(
     """Write a figure for all that the run has into `folder`: see `_figures`. Returns the paths.
 
     Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on logarithmic axes. Where
-    the run folder `logged` has an event log, its queues, longest convoy and hand-overs, of the first of the points (the one whose
-    CPUs wait most, where none is chosen). The folder is made if it is not there. Raises InputError if they cannot be written.
+    the run folder `logged` has an event log, what there is of its queues, longest convoy, hand-overs and traffic, of the first of
+    the points (the one whose CPUs wait most, where none is chosen). The folder is made if it is not there. Raises InputError if
+    they cannot be written.
     """
     written = []
-    drawn = _figures(frames, manifest, points, log) | _of_log(frames, points, logged)
+    drawn = _figures(frames, manifest, points, log) | _of_log(frames, manifest, points, logged)
     with input_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for number, (name, figure) in enumerate(drawn.items()):
@@ -127,7 +130,7 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         drawn["tails"] = lambda: tails_figure(sweep, manifest)
     if frames.responses.height:
         drawn["response"] = lambda: response_figure(frames, manifest, points)
-    if RATE in frames.points.columns and frames.points[RATE].n_unique() > 1 and frames.responses.height:
+    if frames.responses.height and loads(sweep).frame.height:
         drawn["loads"] = lambda: loads_figure(sweep, manifest)
     taken: set[str] = set()
     kept = [name for name, machine in manifest.machines.items() if "layout" in machine]
@@ -136,17 +139,23 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     return drawn
 
 
-def _of_log(frames: Frames, points: list[int] | None, folder: Path | None) -> dict[str, Callable[[], Figure]]:
-    """The figures of the event log in a run's folder, if there is one."""
+def _of_log(frames: Frames, manifest: Manifest, points: list[int] | None, folder: Path | None) -> dict[str, Callable[[], Figure]]:
+    """The figures of the event log in a run's folder, if there is one; traffic of machines with several nodes."""
     if folder is None:
         return {}
     shares = metrics.scaling(frames)
     most = int(shares.sort("share_waiting", descending=True, maintain_order=True)["point"][0])
-    log = log_of(frames, folder, points[0] if points else most)
+    point = points[0] if points else most
+    log = log_of(frames, folder, point)
     if log is None:
         return {}
     draw = {"queues": queues_figure, "convoy": convoy_figure, "transfers": transfers_figure}
-    return {name: partial(figure, log) for name, figure in draw.items()}
+    drawn: dict[str, Callable[[], Figure]] = {
+        chart.name: partial(draw[chart.name], log) for chart in all_of(log) if chart.name in draw and chart.frame.height
+    }
+    if (machine := traffic_of(frames, manifest.machines, log, point)) is not None:
+        drawn["traffic"] = partial(traffic_figure, machine)
+    return drawn
 
 
 def _file_name(name: str, taken: set[str]) -> str:

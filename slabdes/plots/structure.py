@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS, memory
 from slabdes.charts.waits import EDGE, LOOP, NODE, waits
 from slabdes.plots import style
+from slabdes.plots.fit import wrapped
 from slabdes.results.text import share_text
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 12.0
 _BAR_IN: Final = 0.4
-_FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#F2F2F2", ""))
+_NAME_SIZE, _NAME_IN = 8, 3.0
+"""Points and inches of a bar's name."""
+_FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#C9A3D9", "\\\\"), ("#F2F2F2", ""))
 
 
 def waits_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -86,7 +89,9 @@ def memory_figure(frames: Frames, manifest: Manifest, points: list[int] | None =
         axes.set_xlabel(f"share of {unit} (%)")
         axes.set_xlim(0, 100)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
-    panels[0].set_yticks(range(len(names)), [style.tick_text(name) for name in names])
+    panels[0].set_yticks(
+        range(len(names)), [wrapped(style.plain(name), _NAME_SIZE, _NAME_IN, 2) for name in names], fontsize=_NAME_SIZE
+    )
     panels[0].invert_yaxis()
     return figure
 

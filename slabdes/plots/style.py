@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 COLOURS: Final = ("#000000", "#0072B2", "#D55E00", "#CC79A7", "#7CC4EE", "#7B1E3A")
 """From Okabe and Ito's colour-blind-safe palette (2008), with two tones moved so that all differ in grey as well."""
 LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
-MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d")
+MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d", "H", "8", "1", "2", "+", "x")
 _LOOK_OF: Final = {
-    "allocator": {"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
+    "allocator": {
+        **{"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
+        **{"6.12": 4, "6.18": 5, "7.0": 6, "7.1": 7, "7.2": 8, "7.3": 9},
+    },
     "discipline": {"qspinlock": 0, "ticket": 2, "tas": 3, "cna": 1},
 }
 """What looks the same wherever it is drawn: kernels and locks. Others need no entry: in one figure no two look alike."""
@@ -69,6 +72,8 @@ _DECADE: Final = 10
 _FEW_DECADES: Final = 2
 _MOST_CHARACTERS: Final = 200
 """Of a line of text (assumed)."""
+_OF_A_TITLE: Final = 400
+"""Likewise of a title's line, which says what is not shown, too."""
 _MANY: Final = 50
 """More ticks than any axis has: none is to be left out."""
 _TIME_UNITS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -110,7 +115,7 @@ def point_style(frames: Frames, point: int, keys: Sequence[str], number: int) ->
 def value_style(key: str, value: str, number: int) -> dict[str, Any]:
     """`line_style` of a key's value: its own look, or one of `number` that no value of the key has for its own."""
     own = _LOOK_OF.get(key.rpartition(".")[2], {})
-    return line_style(own.get(value, len(own) + number))
+    return line_style(own.get(value, len(own) + number % (len(MARKS) - len(own))))
 
 
 def caption(figure: Figure, what: str, manifest: Manifest, frames: Frames) -> None:
@@ -138,7 +143,8 @@ def _machines(frames: Frames) -> str:
 def title(figure: Figure, *lines: str) -> None:
     """Lines above a figure, wrapped to its width."""
     room = figure.get_figwidth() - _MARGIN_IN
-    figure.suptitle("\n".join(wrapped(plain(line), _TITLE_SIZE, room) for line in lines), fontsize=_TITLE_SIZE)
+    told = "\n".join(wrapped(plain(line, _OF_A_TITLE), _TITLE_SIZE, room) for line in lines)
+    figure.suptitle(told, fontsize=_TITLE_SIZE)
 
 
 def panel_title(axes: Axes, text: str, inches: float) -> None:
@@ -156,9 +162,9 @@ def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
     return plain(choice.point_label(frames, point, keys))
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = _MOST_CHARACTERS) -> str:
     r"""Lines that matplotlib shows as they are: printable, no longer than a figure bears, and a $ begins no mathematics."""
-    return "\n".join(shown(line, _MOST_CHARACTERS).replace("$", r"\$") for line in text.split("\n"))
+    return "\n".join(shown(line, most).replace("$", r"\$") for line in text.split("\n"))
 
 
 def legend_below(figure: Figure | SubFigure, axes: Axes) -> None:
@@ -253,7 +259,7 @@ def cpu_axis(axes: Axes, values: Sequence[float]) -> None:
     wide = chosen[0] > 0 and chosen[-1] / chosen[0] >= _DECADE
     if wide:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(_apart(chosen, wide), [f"{value:g}" for value in _apart(chosen, wide)])
+    axes.set_xticks(_apart(chosen, wide), [choice.value_text(value) for value in _apart(chosen, wide)])
     axes.xaxis.set_minor_locator(NullLocator())
     if len(chosen) == 1:
         axes.set_xlim(chosen[0] - 1, chosen[0] + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import told_apart
-from slabdes.charts.curves import NAMES
+from slabdes.charts.curves import LATENCY, NAMES
 from slabdes.charts.tails import groups, interrupts, tails
 from slabdes.plots import style
 from slabdes.plots.curves import Scale, curve
@@ -58,7 +58,8 @@ def _figure(chart: Chart, frames: Frames, manifest: Manifest, nothing: str) -> F
         for axes, op in zip(row, ops, strict=True):
             style.panel_title(axes, f"{NAMES[op]}{above}", _DRAWN_IN)
             _panel(axes, curves.filter(pl.col("op") == op), group, keys, frames, scale)
-        row[0].set_ylabel("share that takes at least so long")
+            axes.set_xlabel(chart.along)
+        row[0].set_ylabel("share that takes at least so long" if chart.along == LATENCY else "share that is at least so long")
     return figure
 
 

@@ -78,6 +78,25 @@ def test_the_machine_has_a_line_where_locks_crossed_and_a_circle_a_node() -> Non
     assert rows.filter(pl.col("what") == NODE)["share"].to_list() == [0.0, 0.0]
 
 
+def test_nodes_of_which_one_hides_a_line_go_round_a_circle_and_the_first_is_at_the_left() -> None:
+    def spots(*places: tuple[float, float]) -> list[tuple[float, float]]:
+        nodes = [{"node": node, "x": x, "y": y} for node, (x, y) in enumerate(places)]
+        rows = traffic(LOG, {"name": "some", "nodes": nodes}).frame.filter(pl.col("what") == NODE)
+        return list(rows.select("x", "y").iter_rows())
+
+    assert spots((1.0, 0.0), (-1.0, 0.0)) == [(-1.0, 0.0), (1.0, 0.0)]
+    clear = ((-1.0, -1.0), (0.0, 1.0), (1.0, -1.0))
+    assert spots(*clear) == list(clear)
+    for x, y in spots((-1.0, 0.0), (0.0, 0.1), (1.0, 0.0)):
+        assert x**2 + y**2 == pytest.approx(1.0)
+
+
+def test_locks_are_in_the_order_of_how_long_they_were_waited_for() -> None:
+    log = log_with([(0, 0, 0, 0, 10), (0, 1, 5, 10, 20), (1, 2, 0, 0, 50), (1, 3, 5, 50, 60)])
+    rows = queues(log).frame
+    assert rows["lock"].unique(maintain_order=True).to_list() == [FRAMES.locks["lock"][1], FRAMES.locks["lock"][0]]
+
+
 def test_a_line_by_cpus_has_its_points_the_ideal_and_a_law_with_a_peak_within_it_if_any() -> None:
     rows = scaling(SWEEP).frame
     for line in rows.partition_by("line"):

@@ -35,6 +35,14 @@ def test_a_convoy_begins_with_who_holds_the_lock_when_most_wait_for_it() -> None
     assert convoy(HOLDS, 2)["cpu"].to_list() == [0, 1]
 
 
+def test_a_convoy_ends_when_the_lock_is_free_and_nobody_waits_for_it() -> None:
+    later = pl.DataFrame([(0, 3, 2_500, 2_500, 2_600)], schema=HOLDS.schema, orient="row")
+    assert convoy(pl.concat([HOLDS, later]), 40)["cpu"].to_list() == [0, 1, 2]
+    # Whoever takes a free lock before those who wait for it try again does not end it.
+    barging = pl.DataFrame([(0, 4, 2_050, 2_050, 2_100), (0, 3, 1_900, 2_200, 2_300)], schema=HOLDS.schema, orient="row")
+    assert convoy(pl.concat([HOLDS, barging]), 40)["cpu"].to_list() == [0, 1, 2, 4, 3]
+
+
 def test_a_lock_is_handed_over_where_another_cpu_had_it_before() -> None:
     assert transfers(HOLDS).rows() == [(0, 1, 1), (1, 2, 1)]
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -26,11 +27,16 @@ from slabdes.results.run import Run
 
 pytestmark = NEEDS_CHROMIUM
 REACHABLE = "select, input, button, summary"
-DRAWN = "document.documentElement.dataset.drawn !== undefined"
 
 
 class Seen(Heard):
-    """The page of a run, which is open."""
+    """The page of a run, which was opened, looked at from its begin and its end, and printed: how many charts were drawn then."""
+
+    drawn_at: tuple[int, int, int]
+
+    def drawn(self) -> int:
+        """How many charts are."""
+        return int(self.page.locator("figure[data-chart] .drawing svg").count())
 
     def drawing(self, chart: str) -> str:
         """The chart as it is drawn now."""
@@ -48,14 +54,33 @@ def seen(tmp_path_factory: pytest.TempPathFactory, told: list[Told]) -> Iterator
     with opened() as page:
         heard = Seen(page)
         page.goto(path.as_uri())
-        page.wait_for_function(DRAWN)
+        page.locator("figure[data-chart] .drawing svg").first.wait_for()
+        at_first = heard.drawn()
+        places = page.locator("figure[data-chart] .drawing")
+        assert [name for name in all_names(page) if "The figures are in the table beneath" not in name] == []
+        places.last.scroll_into_view_if_needed()
+        places.last.locator("svg").wait_for()
+        at_last = heard.drawn()
+        page.pdf()
+        heard.drawn_at = at_first, at_last, heard.drawn()
         yield heard
 
 
+def all_names(page: Any) -> list[str]:
+    """What charts are called to a screen reader, drawn or not."""
+    pictures = page.locator("figure[data-chart] [role=img]")
+    assert pictures.count() == page.locator("figure[data-chart]").count()
+    return [str(picture.get_attribute("aria-label")) for picture in pictures.all()]
+
+
+def test_charts_are_drawn_as_they_come_into_view_and_all_are_printed(seen: Seen) -> None:
+    at_first, at_last, printed = seen.drawn_at
+    assert 1 <= at_first < at_last < printed == seen.page.locator("figure[data-chart]").count()
+    assert len(set(all_names(seen.page))) == printed >= 5
+
+
 def test_every_chart_is_drawn_and_nobody_is_asked_for_anything(seen: Seen) -> None:
-    figures = seen.page.locator("figure[data-chart]")
-    assert figures.count() == int(seen.page.evaluate("document.documentElement.dataset.drawn")) >= 5
-    assert seen.page.locator("figure[data-chart] .drawing svg").count() == figures.count()
+    assert seen.drawn() == int(seen.page.evaluate("document.documentElement.dataset.drawn"))
     assert seen.said == []
     assert [url for url in seen.asked if not url.startswith("file:")] == []
     assert len(seen.asked) == 1

@@ -24,6 +24,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
 from slabdes.charts.queues import Log
+from slabdes.charts.traffic import traffic
 from slabdes.plots.beside import beside_figure
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
@@ -32,6 +33,7 @@ from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.structure import memory_figure, waits_figure
 from slabdes.plots.tails import tails_figure
 from slabdes.plots.time_shares import time_figure
+from slabdes.plots.traffic import traffic_figure
 from slabdes.results.run import Run
 
 FOLDER = Path(__file__).with_name("images")
@@ -44,6 +46,7 @@ ONE = example_frames((4,), replications=3)
 SWEEP = example_frames((1, 2, 4, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
 COLUMNS = ["lock", "cpu", "asked_ps", "granted_ps", "released_ps"]
 CONVOY = [(0, turn % 4, 500 * turn, 2_000 * turn, 2_000 * turn + 1_500) for turn in range(12)]
+LAYOUT = {"name": "two", "nodes": [{"node": 0, "x": 0.0, "y": 0.0}, {"node": 1, "x": 1.0, "y": 0.5}]}
 LOG = Log(ONE, pl.DataFrame(CONVOY, schema=COLUMNS, orient="row"), 0)
 
 
@@ -63,6 +66,7 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "queues": lambda: queues_figure(LOG),
     "convoy": lambda: convoy_figure(LOG),
     "transfers": lambda: transfers_figure(LOG),
+    "traffic": lambda: traffic_figure(traffic(LOG, LAYOUT)),
     "beside": _beside,
 }
 

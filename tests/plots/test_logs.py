@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,9 +12,12 @@ from example import example_frames, example_manifest
 
 import slabdes
 from slabdes.charts.queues import Log
+from slabdes.charts.traffic import traffic_of
 from slabdes.errors import InputError
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
+from slabdes.plots.save import save_figures
+from slabdes.plots.traffic import WIDEST, traffic_figure
 from slabdes.results.run import Run
 
 FRAMES = example_frames((4,))
@@ -51,13 +55,33 @@ def test_who_waits_and_where_objects_are_is_drawn_and_a_run_without_a_log_says_w
         plot.queues(Path("no/such"))
 
 
+def test_the_machine_has_lines_as_wide_as_what_crosses_them_with_their_shares() -> None:
+    manifest = example_manifest(FRAMES)
+    layout = {"name": "two", "nodes": [{"node": node, "x": float(node), "y": 0.0} for node in range(2)]}
+    told = replace(manifest, machines={name: {"layout": layout} for name in FRAMES.points["machine"]})
+    chart = traffic_of(FRAMES, told.machines, LOG, 0)
+    assert chart is not None
+    (axes,) = traffic_figure(chart).axes
+    assert [line.get_linewidth() for line in axes.lines] == [pytest.approx(WIDEST, rel=0.1)]
+    assert [text.get_text() for text in axes.texts] == ["100.0 %", "node 0\n0 % within", "node 1\n0 % within"]
+    assert traffic_of(FRAMES, {}, LOG, 0) is None
+    with pytest.raises(InputError, match="has no event log"):
+        RunPlots(Run(told, FRAMES)).traffic(Path("no/such"))
+
+
+def test_a_log_in_which_nothing_happened_has_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slabdes.plots.save.log_of", lambda *_told: QUIET)
+    paths = save_figures(FRAMES, example_manifest(FRAMES), tmp_path / "figures", logged=tmp_path)
+    assert not {"queues", "convoy", "transfers", "traffic"} & {path.stem for path in paths}
+
+
 def test_the_figures_of_a_log_are_saved_beside_the_others_where_the_run_kept_one(tmp_path: Path) -> None:
     raw = {
         "name": "logged", "log": True, "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 64}],
         "workload": {"kind": "burst", "objects": 60}, "engine": "reference",
     }  # fmt: skip
     run = slabdes.simulate(raw, out=tmp_path / "run")
-    of_log = {"queues.png", "convoy.png", "transfers.png"}
+    of_log = {"queues.png", "convoy.png", "transfers.png"}  # one node: no traffic
     assert of_log < {path.name for path in (tmp_path / "run" / "figures").iterdir()}
     assert of_log < {path.name for path in run.plot.save(tmp_path / "again", logged=tmp_path / "run")}
     assert not of_log & {path.name for path in run.plot.save(tmp_path / "without")}

@@ -21,7 +21,7 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
-from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, put, room, take, with_own
+from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.paths.outcome import Path
@@ -167,7 +167,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
 
 
 alloc_hits = with_own(_allocs)
-free_hits = with_own(_frees)
+free_hits = or_gathered(_frees, with_own(_frees))
 
 
 @inline

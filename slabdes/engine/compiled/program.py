@@ -20,6 +20,7 @@ from slabdes.engine.compiled.numba_tools import function, inline, slots_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, emptied, fill, find_slot, forget_slot, is_ready, make_slot, open_barrier
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
+from slabdes.engine.compiled.turns import timer_after_free
 from slabdes.engine.cpu import NEVER
 from slabdes.workload.programs import Op
 
@@ -286,6 +287,7 @@ def _end_of_alloc(run: Run, cpu: Cpu, frame: Frame) -> None:
 def _end_of_free(run: Run, cpu: Cpu, frame: Frame) -> None:
     """A free that was more than a hit is done."""
     emptied(run, cpu)
+    timer_after_free(run, cpu)
     frame.pc = _NEXT
 
 

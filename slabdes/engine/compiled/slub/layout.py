@@ -7,6 +7,7 @@ cache's CPUs and nodes lie in a row. Leaves out what fills them (`slub.pack`) an
 
 from __future__ import annotations
 
+from slabdes.allocator.slub.versions import SlubSwitches
 from slabdes.engine.compiled.logged import LoggedRun
 from slabdes.engine.compiled.run_layout import Run
 
@@ -15,6 +16,7 @@ class SlubCosts:
     """Costs of the machine that SLUB alone is charged, picoseconds, under their own names."""
 
     irq_save: int
+    cpu_cmpxchg: int
     cmpxchg_double: int
 
 
@@ -28,27 +30,37 @@ class SlubSizes:
     nodes_with_memory: int
 
 
-class SlubRun(SlubCosts, SlubSizes, Run):
-    """A run on SLUB.
+class SlubRun(SlubSwitches, SlubCosts, SlubSizes, Run):
+    """A run on SLUB: its version's switches.
 
-    Where its records lie; the version's switch; where in `words` CPUs' batches and shrink's chains begin; the picoseconds of a
-    cycle of the counter. A run's record of this type makes numba compile the engine anew, with SLUB's paths (`families`).
+    Where its records lie; where in `words` CPUs' batches and shrink's chains begin; the picoseconds of a cycle of the counter,
+    and of a grace period, if all frees are by kfree_rcu. A record of this type makes numba compile the engine anew, with SLUB's
+    paths (`families`).
     """
 
-    sheaves: int
+    all_sheaves: int
     cpu_sheaves: int
     own_slabs: int
     nodes: int
     barns: int
+    rcu: int
     has_memory: int
-    cpu_slabs: bool
     batches: int
     promoted: int
     cycle_ps: int
+    grace: int
 
 
 class LoggedSlubRun(SlubRun, LoggedRun):
     """A run on SLUB with an event log."""
+
+
+class RcuSheaf:
+    """A SlabSheaf's first fields, of one that kfree_rcu fills: another type has other code for hits. `gathered` is its size."""
+
+    gathered: int
+    capacity: int
+    entry: int
 
 
 class SlubCache:

@@ -76,3 +76,18 @@ def note_search_skipped(run: SlubRun, cpu: Cpu) -> None:
 @inline
 def note_spare_used(run: SlubRun, cpu: Cpu) -> None:
     """The empty spare sheaf is to be filled."""
+
+
+@inline
+def note_callback(run: SlubRun, cpu: Cpu, sheaf: int) -> None:
+    """A sheaf's callback begins."""
+
+
+@inline
+def note_spare_to_rcu(run: SlubRun, cpu: Cpu) -> None:
+    """The empty spare sheaf became the RCU sheaf."""
+
+
+@inline
+def note_submitted(run: SlubRun, cpu: Cpu, sheaf: int) -> None:
+    """A full RCU sheaf is handed over."""

@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from slabdes.allocator.slub.state import (
+    KVFREE_BULK_MAX_ENTR,
+    KfreeRcuCpu,
     KmemCacheCpu,
     KmemCacheNode,
     NodeBarn,
@@ -21,7 +23,7 @@ from slabdes.allocator.slub.state import (
     SlubStats,
     sheaf_lines,
 )
-from slabdes.allocator.slub.versions import SlubVersion
+from slabdes.allocator.slub.versions import SlubSwitches, SlubVersion
 from slabdes.allocator.state import NOBODY, Slab
 from slabdes.config import Experiment
 from slabdes.engine.compiled.layout import blank, names_of
@@ -32,7 +34,8 @@ from slabdes.engine.compiled.slub.target import lowered
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.fields import fields_of
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks, place_slub_lines, slub_version_of
+from slabdes.engine.setup import slub_version_of
+from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks, place_slub_lines
 from slabdes.engine.timed import TimedLock, TimedSettings, settings_of
 from slabdes.machine.topology import Machine
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
@@ -64,10 +67,11 @@ def set_up(
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)
-    memory.set(cpu_slabs=settings.version.cpu_slabs, cycle_ps=cycle_ps(machine))
+    memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace)
+    memory.set(**{name: int(getattr(settings.version, name)) for name in fields_of(SlubSwitches)})
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(SlubCosts)})
     _pack_caches(memory, state)
-    _pack_objects(memory, state, lines)
+    _pack_objects(memory, state, lines, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
     _pack_nodes(memory, state, machine)
     cpus = put_cpus(memory, machine.n_cpus, _FRAMES, lowered())
     cpus["reap_at"] = NEVER
@@ -80,12 +84,21 @@ def _pack_caches(memory: Memory, state: SlubState) -> None:
         for name in names_of(SlubCache):
             record[name] = getattr(cache, name)
     for name, of_cache, kind in _PARTS:
-        memory.put(name, table(kind, [one for cache in state.caches for one in getattr(cache, of_cache)]))
+        memory.put(name, table(kind, _in_a_row(state, of_cache)))
+    memory.put("rcu", table(KfreeRcuCpu, state.rcu))
     memory.set(all_caches=len(state.caches))
 
 
-def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines) -> None:
-    capacities = [cache.sheaf_capacity for cache in state.caches]
+def _in_a_row(state: SlubState, of_cache: str) -> list[Any]:
+    """A part of all caches; as many records of a cache that has none of it, where another has: each finds its own by number."""
+    parts = [getattr(cache, of_cache) for cache in state.caches]
+    longest: list[Any] = max(parts, key=len, default=[])
+    return [one for part in parts for one in part or longest]
+
+
+def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines, block: int) -> None:
+    """`block` is the capacity of blocks that kfree_rcu's general batching needs."""
+    capacities = [block, *(cache.sheaf_capacity for cache in state.caches)]
     memory.set(
         promoted=state.promoted,
         n_slabs=len(state.slabs),
@@ -93,13 +106,13 @@ def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines) -> None:
         n_words=len(state.words),
         n_lines=state.n_lines,
         most_objects=max((cache.num for cache in state.caches), default=1),
-        most_capacity=max(capacities, default=0),
-        most_sheaf_lines=sheaf_lines(max(capacities, default=0)),
+        most_capacity=max(capacities),
+        most_sheaf_lines=sheaf_lines(max(capacities)),
     )
     memory.put("words", state.words)
     memory.put("touched", np.full(len(state.words), NOBODY))
     memory.put("slabs", table(Slab, state.slabs))
-    memory.put("sheaves", table(SlabSheaf, state.sheaves))
+    memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
     memory.put("owner", lines.owner)
     memory.put("home", lines.home)
     _make_room(memory, SPARE, SPARE)
@@ -129,7 +142,7 @@ def _make_room(memory: Memory, slabs: int, sheaves: int) -> None:
     word_room = int(run["n_words"]) + slabs * int(run["most_objects"]) + sheaves * int(run["most_capacity"])
     line_room = int(run["n_lines"]) + slabs + sheaves * int(run["most_sheaf_lines"])
     memory.grow("slabs", slab_room, 0)
-    memory.grow("sheaves", sheaf_room, 0)
+    memory.grow("all_sheaves", sheaf_room, 0)
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
     memory.grow("owner", line_room, NOBODY)
@@ -144,9 +157,12 @@ def unpack_state(memory: Memory, state: SlubState) -> None:
     state.slabs.extend(Slab(number, 0, 0, 0) for number in range(len(state.slabs), slabs))
     state.sheaves.extend(SlabSheaf(0, 0) for _number in range(len(state.sheaves), sheaves))
     _fill(state.slabs, memory["slabs"])
-    _fill(state.sheaves, memory["sheaves"])
+    _fill(state.sheaves, memory["all_sheaves"])
     for name, of_cache, _kind in _PARTS:
-        _fill([one for cache in state.caches for one in getattr(cache, of_cache)], memory[name])
+        for place, cache in enumerate(state.caches):
+            part = getattr(cache, of_cache)
+            _fill(part, memory[name][place * len(part) :])
+    _fill(state.rcu, memory["rcu"])
     for cache, record in zip(state.caches, memory["caches"], strict=False):
         for name in _COUNTED:
             setattr(cache, name, int(record[name]))

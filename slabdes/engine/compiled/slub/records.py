@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from slabdes.allocator.slub import state, transitions
-from slabdes.allocator.slub.state import KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.state import KfreeRcuCpu, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
 from slabdes.engine.compiled.numba_tools import records_at, share
-from slabdes.engine.compiled.slub.layout import SlubCache
+from slabdes.engine.compiled.slub.layout import RcuSheaf, SlubCache
 
+rcu_sheaves_at = records_at(RcuSheaf)
+rcu_cpus_at = records_at(KfreeRcuCpu)
 slub_caches_at = records_at(SlubCache)
 cpu_slabs_at = records_at(KmemCacheCpu)
 nodes_at = records_at(KmemCacheNode)

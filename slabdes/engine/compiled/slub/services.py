@@ -6,13 +6,19 @@ As a clocked run has them (`reference.slub`). Leaves out what of this are paths 
 
 from __future__ import annotations
 
-from slabdes.allocator.slub.state import NO_SHEAF, ON_NO_LIST, sheaf_lines
-from slabdes.allocator.state import NO_OBJECT, NOBODY
+from slabdes.allocator.slub.state import ALL_CACHES, NO_SHEAF, ON_NO_LIST, sheaf_lines
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY
+from slabdes.engine.compiled.clock import GO
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.families import room_for_new
+from slabdes.engine.compiled.layout import Status
+from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import function, inline, slabs_at
 from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.engine.compiled.slub.records import sheaves_at, slub_caches_at
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
+
+_SLABS = int(Status.SLABS)
 
 
 @inline
@@ -70,6 +76,19 @@ def batch(run: SlubRun, cpu: Cpu) -> int:
 
 
 @function
+def before_sheaf_memory(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> int:
+    """Look, as `paths.slub.clocked.sheaf_memory` does; and have Python make room, where there is none for another sheaf."""
+    status = look(run, cpu)
+    return status if status != GO or room_for_new(run) else _SLABS
+
+
+@inline
+def sheaf_memory(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> bool:
+    """There always is some."""
+    return True
+
+
+@function
 def new_slab(run: SlubRun, cpu: Cpu, cache: int, objects: int) -> int:
     """slub.state.new_slab."""
     record = slub_caches_at(run.caches)[cache]
@@ -99,7 +118,7 @@ def new_slab(run: SlubRun, cpu: Cpu, cache: int, objects: int) -> int:
 def new_sheaf(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> int:
     """slub.state.new_sheaf."""
     record = slub_caches_at(run.caches)[cache]
-    sheaves = sheaves_at(run.sheaves)
+    sheaves = sheaves_at(run.all_sheaves)
     before = NO_SHEAF
     number = record.spare_sheaves
     while number != NO_SHEAF and sheaves[number].room != capacity:
@@ -115,6 +134,9 @@ def new_sheaf(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> int:
         sheaf.entry = run.n_words
         sheaf.line = run.n_lines
         sheaf.link = NO_SHEAF
+        sheaf.node = NO_NODE
+        sheaf.cpu = NOBODY
+        sheaf.cache = ALL_CACHES
         run.n_words += capacity
         run.n_lines += sheaf_lines(capacity)
         return number

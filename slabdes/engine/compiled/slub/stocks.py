@@ -6,30 +6,56 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 from typing import Final, TypeAlias
 
+from slabdes.allocator.slub.state import NO_SHEAF as NO_SHEAF  # handed on
 from slabdes.allocator.slub.state import KmemCacheCpu, SlabSheaf, SlubStats
 from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_push
 from slabdes.allocator.state import BUFCTL_END, OBJECT_BITS, OBJECT_MASK, Slab
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import dtype_of
 from slabdes.engine.compiled.numba_tools import ints_at
-from slabdes.engine.compiled.slub.layout import SlubRun
-from slabdes.engine.compiled.slub.records import cpu_sheaves_at, cpu_slabs_at, sheaves_at, slub_stats_at
+from slabdes.engine.compiled.slub.layout import RcuSheaf, SlubRun
+from slabdes.engine.compiled.slub.records import (
+    cpu_sheaves_at,
+    cpu_slabs_at,
+    rcu_sheaves_at,
+    sheaves_at,
+    slub_caches_at,
+    slub_stats_at,
+)
 from slabdes.engine.cpu import NEVER
 
 OwnSheaf: TypeAlias = SlabSheaf
 OwnSlab: TypeAlias = KmemCacheCpu
-"""What a CPU has of its own, with sheaves and with per-CPU slabs."""
+OwnRcuSheaf: TypeAlias = RcuSheaf
+"""What a CPU has of its own: with sheaves, with per-CPU slabs, and for kfree_rcu."""
+_SHEAF_BYTES: Final = dtype_of(SlabSheaf).itemsize
 _ANY: Final = -1
 """In place of a CPU's node: objects of every node will do."""
 
 
 def main_sheaf(run: SlubRun, cpu: Cpu) -> SlabSheaf:
     """The CPU's main sheaf of the present step's cache."""
-    return sheaves_at(run.sheaves)[cpu_sheaves_at(run.cpu_sheaves)[cpu.cache * run.n_cpus + cpu.number].main]
+    return sheaves_at(run.all_sheaves)[cpu_sheaves_at(run.cpu_sheaves)[cpu.cache * run.n_cpus + cpu.number].main]
 
 
 def own_slab(run: SlubRun, cpu: Cpu) -> KmemCacheCpu:
     """Its own slab."""
     return cpu_slabs_at(run.own_slabs)[cpu.cache * run.n_cpus + cpu.number]
+
+
+def rcu_sheaf_number(run: SlubRun, cpu: Cpu) -> int:
+    """The number of the sheaf that kfree_rcu fills, or NO_SHEAF."""
+    return cpu_sheaves_at(run.cpu_sheaves)[cpu.cache * run.n_cpus + cpu.number].rcu
+
+
+def rcu_sheaf(run: SlubRun, number: int) -> RcuSheaf:
+    """That sheaf."""
+    return rcu_sheaves_at(run.all_sheaves + _SHEAF_BYTES * number)[0]
+
+
+def has_slabs_alone(run: SlubRun, cpu: Cpu) -> bool:
+    """Whether hits of the present step's cache are in a slab of the CPU's own, not in a sheaf."""
+    return run.cpu_slabs and not slub_caches_at(run.caches)[cpu.cache].sheaf_capacity
 
 
 def counters(run: SlubRun, cpu: Cpu) -> SlubStats:
@@ -38,8 +64,8 @@ def counters(run: SlubRun, cpu: Cpu) -> SlubStats:
 
 
 def home_of(run: SlubRun, cpu: Cpu) -> int:
-    """The node whose objects a CPU's sheaves take: those of a CPU without memory take any (paths.slub.pcs_free.is_local)."""
-    return cpu.node if ints_at(run.has_memory)[cpu.node] else _ANY
+    """The node whose objects a CPU's sheaves take: those of a CPU without memory may take any (paths.slub.pcs_free.is_local)."""
+    return cpu.node if ints_at(run.has_memory)[cpu.node] or run.barns_with_memory else _ANY
 
 
 def kept(own: SlabSheaf) -> int:
@@ -89,6 +115,23 @@ def accepts(own: SlabSheaf, slab: int, node: int, home: int) -> bool:
 def accepts_in_chain(own: KmemCacheCpu, slab: int, node: int, home: int) -> bool:
     """Whether one of this slab may be."""
     return own.slab == slab
+
+
+def room_to_gather(own: RcuSheaf) -> int:
+    """How many more there may be: the last is handed over with the others."""
+    return own.capacity - own.gathered - 1
+
+
+def accepts_to_gather(own: RcuSheaf, slab: int, node: int, home: int) -> bool:
+    """Whether an object of a slab on `node` may be one."""
+    return node == home
+
+
+def gather(own: RcuSheaf, words: MutableSequence[int], slabs: Sequence[Slab], stats: SlubStats, obj: int) -> None:
+    """Put one there, a hit (paths.slub.rcu.__kfree_rcu_sheaf)."""
+    stats.free_rcu_sheaf += 1
+    words[own.entry + own.gathered] = obj
+    own.gathered += 1
 
 
 def put(own: SlabSheaf, words: MutableSequence[int], slabs: Sequence[Slab], stats: SlubStats, obj: int) -> None:

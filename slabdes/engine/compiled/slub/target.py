@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SLUB's paths, as the lowering is told of them: where their records lie and who does what they ask for.
 
-Leaves out the text that comes of it (`slub.paths`), and kfree_rcu, shrink and bulk calls, which no timed run asks for.
+Leaves out the text that comes of it (`slub.paths`), and shrink and bulk calls, which no timed run asks for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from slabdes.allocator.slub.state import (
+    KfreeRcuCpu,
     KmemCache,
     KmemCacheCpu,
     KmemCacheNode,
@@ -48,7 +49,20 @@ def _table(record: type, name: str, text: str, held: type | None = None) -> Tabl
 
 
 _BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "zones", "charges")
-_PATHS: Final = ("alloc", "cpu_slab", "cpu_slab_free", "free", "pcs_free", "sheaves", "slabs", "clocked", "prices")
+_PATHS: Final = (
+    "alloc",
+    "cpu_slab",
+    "cpu_slab_free",
+    "free",
+    "pcs_free",
+    "sheaves",
+    "slabs",
+    "flush",
+    "rcu",
+    "clocked",
+    "grace",
+    "prices",
+)
 SLUB: Final = Target(
     name="SLUB",
     modules=(
@@ -59,11 +73,12 @@ SLUB: Final = Target(
     cpu=_Cpu,
     tables=(
         _table(KmemCache, "caches", "slub_caches_at(run.caches)", SlubCache),
+        _table(KfreeRcuCpu, "rcu", "rcu_cpus_at(run.rcu)"),
         _table(KmemCacheCpu, "cpu_slabs", "cpu_slabs_at(run.own_slabs)"),
         _table(KmemCacheNode, "nodes", "nodes_at(run.nodes)"),
         _table(NodeBarn, "barns", "barns_at(run.barns)"),
         _table(PercpuSheaves, "cpu_sheaves", "cpu_sheaves_at(run.cpu_sheaves)"),
-        _table(SlabSheaf, "sheaves", "sheaves_at(run.sheaves)"),
+        _table(SlabSheaf, "sheaves", "sheaves_at(run.all_sheaves)"),
         _table(SlubStats, "stats", "slub_stats_at(run.stats)"),
         _table(Slab, "slabs", "slabs_at(run.slabs)"),
         _table(Tolls, "locks", "locks_at(run.locks)", layout.Lock),
@@ -81,11 +96,12 @@ SLUB: Final = Target(
         "give_block",
         "end_bulk",
         "take_interrupts",
+        "take_callbacks",
     ),
     helpers=("begin_bulk",),
     run_fields=frozenset(names_of(SlubRun)),
     cpu_fields=frozenset(names_of(Cpu)),
-    at_once=frozenset({"slub_alloc_node", "refill_objects_node", "slab_free", "load_state", "cmpxchg"}),
+    at_once=frozenset({"kmem_cache_alloc_node", "refill_objects_node", "slab_free", "load_state", "cmpxchg"}),
     own_numbers=frozenset({("KmemCache", "index")}),
     flat={
         "SlubState.words": "ints_at(run.words)",
@@ -100,7 +116,7 @@ SLUB: Final = Target(
         "kmem_cache_alloc_node": "slub_alloc_node",
         "kmem_cache_free": "slub_free",
     }
-    | {name: name for name in ("load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "sheaf_memory")}
+    | {name: name for name in ("load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "call_rcu", "batch_rcu")}
     | {name: name for name in vars(prices) if name.startswith("note_")},
     renamed={f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
     declared="run_layout.py, layout.py, cpu_layout.py or slub/layout.py, fill it in pack.py or slub/pack.py",
