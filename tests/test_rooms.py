@@ -45,7 +45,7 @@ ROOMS: dict[str, frozenset[str]] = {
     # What engines share knows none of them, and they know neither each other nor what is proved of them.
     "engine": BELOW_ENGINE | {"dumps", "allocator.slub", "paths.slub"},
     "engine.reference": BELOW_ENGINE | {"allocator.slub", "paths.slub", "engine"},
-    "engine.compiled": BELOW_ENGINE | {"engine", "lowering"},
+    "engine.compiled": BELOW_ENGINE | {"allocator.slub", "paths.slub", "engine", "lowering"},
     # Traces of gigabytes, read by compiled code, which is kept where the engine's is.
     "scan": frozenset({"workload", "engine.compiled"}),
     "results": frozenset({"engine.records", "engine.event_log", "stats"}),
@@ -232,6 +232,28 @@ def test_a_room_uses_each_arrow_that_the_table_allows_it() -> None:
     for room in ROOMS:
         idle = {place for place in ROOMS[room] if not any(leads_to(name, place) for name in used[room])}
         assert idle == set(), f"{room} does not need to import these"
+
+
+OWN = {
+    "engine.compiled.slab": ("allocator.slub", "paths.slub", "engine.compiled.slub", "engine.slub_setup"),
+    "engine.compiled.slub": ("paths.slab", "engine.compiled.slab"),
+    "engine.compiled": ("allocator.slub", "paths.slub"),
+}
+"""Parts of compiled code, and what is not theirs: one allocator's knows nothing of the other, what both share not SLUB itself."""
+
+
+@pytest.mark.parametrize("part", OWN)
+def test_compiled_code_of_one_allocator_knows_nothing_of_the_other(part: str) -> None:
+    folder = PACKAGE / part.replace(".", "/")
+    modules = sorted(folder.glob("*.py"))
+    assert len(modules) > 5
+    found = [
+        f"{path.stem} imports {name}"
+        for path in modules
+        for name in imported(path.read_text(encoding="utf-8"), module_name(path))
+        if any(within(name.partition(".")[2], place) for place in OWN[part])
+    ]
+    assert found == []
 
 
 def test_the_table_has_no_way_back() -> None:

@@ -89,9 +89,10 @@ for _app, _commands in ((app, _COMMANDS), (machine_app, _MACHINE_COMMANDS), (tra
 
 def _show_lowered(wanted: bool) -> None:
     if wanted:
-        from slabdes.engine.compiled.slab import lowered_file
+        from slabdes.engine.compiled.shown import lowered_files
 
-        print(lowered_file())
+        for file in lowered_files():
+            print(file)
         raise typer.Exit
 
 

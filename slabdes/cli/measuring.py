@@ -18,7 +18,7 @@ from slabdes.errors import InputError, nearest
 def bench(
     cpus: Annotated[list[int], typer.Option("--cpus", min=1, max=256, help="CPUs to measure with; may be repeated.")] = [],  # noqa: B006 -- typer needs a list and never changes it
     scenario: Annotated[list[str], typer.Option("--scenario", metavar="NAME", help="hits or refills; may be repeated.")] = [],  # noqa: B006 -- as above
-    part: Annotated[list[str], typer.Option("--part", metavar="NAME", help="speed, growth, start, cells.")] = [],  # noqa: B006 -- as above
+    part: Annotated[list[str], typer.Option("--part", metavar="NAME", help="speed, growth, start, cells, allocators.")] = [],  # noqa: B006 -- as above
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help="Interleaved rounds; medians are shown.")] = 5,
     operations: Annotated[
         str | None, typer.Option("--operations", metavar="N", help="Instead: one run of so many (as 1e9), compiled beside C.")

@@ -37,6 +37,11 @@ def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> 
     return replace(geometry, min_partial=min_partial, sheaf_capacity=capacity)
 
 
+def cycle_ps(machine: Machine) -> int:
+    """Picoseconds of a cycle of the counter that searches of other nodes look at."""
+    return max(1, round(1000 / machine.clock_ghz))
+
+
 def build_slub_state(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> SlubState:
     """All caches of a run, as they are after boot."""
     version = slub_version_of(experiment)

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from slabdes.config import AllocatorVersion, Discipline, Experiment, Placement, Switch, ThinkKind
+from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS
 from slabdes.config.keys import experiment_keys
+from slabdes.config.models import MOST_IN_SHEAF
 from slabdes.errors import InputError, shown
 from slabdes.explore.limits import MOST_CPUS, MOST_REPLICATIONS, MOST_TEXT, TRACE_SIZES
 from slabdes.explore.source import Source
@@ -38,7 +40,12 @@ _NUMBERS: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
     "trace": {"copies": (1, 64)},
 }
 """Ends of sliders by kind of workload, wide enough to see something at both (a choice); the experiment's own value is within."""
-_OF_CACHE: Final = {"size": (8, 8192), "limit": (1, 2048), "batchcount": (1, 1024), "shared": (0, 64)}
+_OF_CACHE: Final[Mapping[str, tuple[float, float]]] = {
+    "size": (8, 8192), "limit": (1, 2048), "batchcount": (1, 1024), "shared": (0, 64),
+    "sheaf_capacity": (1, MOST_IN_SHEAF), "max_full_sheaves": (0, 1000), "cpu_partial": (0, 1000), "min_partial": (0, 1000),
+    "remote_node_defrag_ratio": (0, 100),
+}  # fmt: skip
+"""Of these a page has the size, and those that are keys of the experiment's allocator."""
 _THINKS: Final = ("recorded", "0.3x", "0.1x", "0.03x", "0.01x", "none")
 _LABELS: Final = {
     PRESET: "machine", CPUS: "CPUs", "machine.placement": "placement", "allocator": "Linux", "switches": "2016 series",
@@ -112,9 +119,11 @@ def _controls(source: Source, experiment: Experiment) -> Iterator[Control]:
     if kind != "trace":
         yield _number(CPUS, 1, MOST_CPUS, stops=tuple(range(1, MOST_CPUS + 1)))
         yield _choice("machine.placement", Placement, experiment.machine.placement)
-    versions = tuple((one.value, one.value) for one in AllocatorVersion if not one.is_slub)
+    slub = experiment.allocator.is_slub
+    versions = tuple((one.value, one.value) for one in AllocatorVersion if one.is_slub == slub)
     yield Control("allocator", "", "", options=versions, text=experiment.allocator.value)
-    yield Control("switches", "", "", options=(("", "none"), *((one, one.replace("_", " ")) for one in _switches())))
+    if not slub:
+        yield Control("switches", "", "", options=(("", "none"), *((one, one.replace("_", " ")) for one in _switches())))
     yield _choice("lock.discipline", Discipline, experiment.lock.discipline)
     yield from _of_cache(source, experiment)
     if kind != "trace":
@@ -146,9 +155,8 @@ def _of_cache(source: Source, experiment: Experiment) -> Iterator[Control]:
         name = busiest.name
     elif not experiment.cache or experiment.start is not None:
         return
-    for key, ends in _OF_CACHE.items():
-        if key != "size" or workload.kind != "trace":
-            yield _number(f"cache.{name}.{key}", *ends, said=_said(source.raw, f"cache.{name}.{key}"))
+    for key in (*(("size",) if workload.kind != "trace" else ()), *SLUB_KEYS.get(experiment.allocator, SLAB_KEYS)):
+        yield _number(f"cache.{name}.{key}", *_OF_CACHE[key], said=_said(source.raw, f"cache.{name}.{key}"))
 
 
 def _of_kind(kind: str, experiment: Experiment) -> Iterator[Control]:

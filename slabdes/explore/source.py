@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from slabdes.config import AllocatorVersion, Experiment, TraceWorkload, apply_settings, expand, load_experiment, parse_experiment
+from slabdes.config import Experiment, TraceWorkload, apply_settings, expand, load_experiment, parse_experiment
 from slabdes.config.starts import REPLICATIONS, new_experiment
 from slabdes.config.written import toml_value
-from slabdes.errors import InputError
 from slabdes.explore.limits import MOST_OPERATIONS, TRACE_SIZES
 from slabdes.files import toml_of
 from slabdes.study.load import assumed_allocator, assumed_machine
@@ -24,8 +23,6 @@ from slabdes.study.spools import Phase, Spools
 
 NEW: Final = "burst"
 """The kind of experiment where none is named."""
-NEAREST_SLAB: Final = "6.1"
-"""The kernel whose allocator stands in for those of later ones."""
 NEW_FILE: Final = "experiment.toml"
 _WORD: Final = re.compile(r"(?!true$|false$|inf$|nan$)[a-z][a-z_-]*[a-z0-9_-]*")
 """Text that is no TOML value, so that it needs no quotes."""
@@ -69,8 +66,6 @@ def source_of(what: Path | None, settings: Sequence[str], spools: Spools, phase:
             str(what), load_experiment(what, settings), f"slabdes run {shlex.quote(str(what))}", settings, spools, phase
         )
     (machine, _why), (allocator, _why_too) = assumed_machine(what, spools), assumed_allocator(what)
-    if AllocatorVersion(allocator).is_slub:
-        allocator = NEAREST_SLAB
     raw = {
         "name": what.name[:100] if what.name.isprintable() else "trace",
         "machine": {"preset": machine},
@@ -86,9 +81,6 @@ def _source(
     name: str, experiment: Experiment, command: str, settings: Sequence[str], spools: Spools, phase: Phase | None
 ) -> Source:
     *_others, (swept, point) = expand(experiment)
-    if point.allocator.is_slub:
-        problem = f"allocator {point.allocator.value}, which nothing compiles yet: too slow for a live page"
-        raise InputError(name, problem, allowed=f"SLAB's, such as --set allocator={NEAREST_SLAB}")
     raw = point.model_dump(mode="json", exclude_unset=True, exclude=set(_NOT_HERE))
     raw.setdefault("replications", REPLICATIONS)
     of_sweep = dict(swept)

@@ -231,6 +231,10 @@ class _Lowering:
         used = {word for lines in (*printed, *self.helpers.values()) for word in re.findall(r"\w+", " ".join(lines))}
         for name in ("CALLED", "GO", "call", "end_of_path", "function", "inline", *sorted(used & self._views())):
             self.service(name, ast.Name(name, ast.Load()), None)
+        for function in paths:
+            if function.name in self.imports:
+                what = f"{function.name} is a path's name and that of what {self.imports[function.name]} has"
+                raise refused(function.file, function.node, what, "another name for the path")
         for module in sorted(set(self.imports.values())):
             head.append(f"from {module} import {', '.join(sorted(n for n, m in self.imports.items() if m == module))}")
         constants = [f"{name} = {value!r}" for name, value in sorted(self.constants.items())]

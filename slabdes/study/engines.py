@@ -107,7 +107,6 @@ def compiled_or_reference() -> EngineName:
 def that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> Mapping[int, EngineName]:
     """The engines as asked for, or the reference where nothing can be compiled. Raises InputError for what one cannot do."""
     compiled = _compiled(points, engines)
-    _tell_of_slub(points)
     if not compiled:
         return engines
     from slabdes.engine.compiled.run import refuse_what_it_cannot
@@ -115,14 +114,6 @@ def that_can_run(points: Sequence[PlannedPoint], engines: Mapping[int, EngineNam
     for experiment in compiled:
         refuse_what_it_cannot(experiment)
     return engines if compiled_or_reference() is EngineName.COMPILED else dict.fromkeys(engines, EngineName.REFERENCE)
-
-
-def _tell_of_slub(points: Sequence[PlannedPoint]) -> None:
-    """Say of a study that `auto` would compile which of its allocators are not."""
-    asked = [point.experiment for point in points if point.experiment.engine is EngineName.AUTO]
-    slow = dict.fromkeys(experiment.allocator.value for experiment in asked if experiment.allocator.is_slub)
-    if slow and sum(point.effort * point.experiment.replications for point in points) >= COMPILED_FROM:
-        tell(f"allocator {', '.join(slow)}: the reference engine runs it, as the compiled one has SLAB alone")
 
 
 def prepare_engines(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName], phase: Phase | None) -> None:
@@ -136,8 +127,8 @@ def prepare_engines(points: Sequence[PlannedPoint], engines: Mapping[int, Engine
         if phase is not None:
             phase(COMPILING, done, 1)
 
-    for logged in sorted({experiment.log for experiment in compiled}):
-        prepare(say, logged)
+    for slub, logged in sorted({(experiment.allocator.is_slub, experiment.log) for experiment in compiled}):
+        prepare(say, slub=slub, logged=logged)
 
 
 def _compiled(points: Sequence[PlannedPoint], engines: Mapping[int, EngineName]) -> list[Experiment]:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -236,8 +237,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for the experiments in which something was found")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="this example alone, its experiment printed")
     args = parser.parse_args()
-    for logged in (False, True):
-        prepare(lambda _done: None, logged)
+    for slub, logged in product((False, True), repeat=2):
+        prepare(lambda _done: None, slub=slub, logged=logged)
     if args.only is not None:
         with tempfile.TemporaryDirectory(prefix="slabdes-campaign-") as folder:
             print(as_toml(draw(args.seed, args.only, Path(folder))))

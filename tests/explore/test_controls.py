@@ -97,11 +97,25 @@ def test_a_machine_that_is_no_preset_is_the_experiments(tmp_path: Path) -> None:
     assert setting_of(made, [machine], {"machine.preset": ""}).experiment.machine.preset == "host"
 
 
-def test_an_allocator_that_nothing_compiles_is_refused_in_a_line_and_not_offered(tmp_path: Path) -> None:
-    (versions,) = [control for control in controls_of(source(tmp_path)) if control.key == "allocator"]
-    assert [name for name, _label in versions.options] == ["2.6.34", "4.6", "4.7", "6.1"]
-    with pytest.raises(InputError, match=r"allocator 7\.3.*allowed: SLAB's, such as --set allocator=6\.1"):
-        source(tmp_path, SMALL, "allocator=7.3")
+@pytest.mark.parametrize(
+    ("allocator", "versions", "keys"),
+    [
+        ("2.6.34", ["2.6.34", "4.6", "4.7", "6.1"], ["size", "limit", "batchcount", "shared"]),
+        ("7.3", ["6.12", "7.3"], ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"]),
+        ("6.12", ["6.12", "7.3"], ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"]),
+    ],
+)
+def test_a_page_has_the_versions_and_the_tunables_of_its_experiments_allocator(
+    tmp_path: Path, allocator: str, versions: list[str], keys: list[str]
+) -> None:
+    made = source(tmp_path, SMALL, f"allocator={allocator}")
+    controls = {control.key: control for control in controls_of(made)}
+    assert [name for name, _label in controls["allocator"].options] == versions
+    assert [key.removeprefix("cache.0.") for key in controls if key.startswith("cache.0.")] == keys
+    assert ("switches" in controls) == (allocator == "2.6.34")
+    changed = {f"cache.0.{keys[1]}": "3"}
+    (cache,) = setting_of(made, [*controls.values()], changed).experiment.cache
+    assert getattr(cache, keys[1]) == 3
 
 
 def test_an_experiment_without_caches_offers_no_workload_that_needs_one(tmp_path: Path) -> None:

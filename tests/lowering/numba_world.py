@@ -9,7 +9,7 @@ import numpy as np
 import world
 from world import CALLED, GO, LIMIT, N_BOXES, N_SHELVES, NONE, WAIT
 
-from slabdes.engine.compiled.numba_tools import _view, function, inline
+from slabdes.engine.compiled.numba_tools import function, inline, view_of
 from slabdes.lowering.lower import lower
 
 ENTRIES = ("take", "pair_of_most", "spread")
@@ -34,13 +34,13 @@ GO, WAIT, CALLED = GO, WAIT, CALLED
 MOST_NOTES, MOST_WAITS, MOST_FRAMES = 10_000, 1 << 10, 64
 
 function, inline = function, inline
-ints_at = _view("i8", 1)
-boxes_at = _view(BOX, 1)
-shelves_at = _view(SHELF, 1)
-counts_at = _view(COUNTS, 1)
-cpus_at = _view(CPU, 1)
-notes_at = _view(NOTE, 1)
-frames_at = _view(FRAME, 1)
+ints_at = view_of("i8", 1)
+boxes_at = view_of(BOX, 1)
+shelves_at = view_of(SHELF, 1)
+counts_at = view_of(COUNTS, 1)
+cpus_at = view_of(CPU, 1)
+notes_at = view_of(NOTE, 1)
+frames_at = view_of(FRAME, 1)
 
 
 @inline

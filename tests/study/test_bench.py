@@ -48,6 +48,20 @@ def test_a_plain_model_that_is_too_slow_is_told_with_what_a_fair_one_would_give(
     assert remark.endswith("over plain is 150")
 
 
+def test_slub_is_measured_beside_slab() -> None:
+    told: list[tuple[str, int, int]] = []
+    measured = bench((Part.ALLOCATORS,), cpus=(2,), rounds=1, amounts=SMALL, tell=lambda *what: told.append(what))
+    rows = measured["allocators"]
+    assert [(row["scenario"], row["cpus"], row["allocator"]) for row in rows] == [
+        ("hits", 2, "6.12"), ("hits", 2, "7.3"), ("refills", 2, "6.12"), ("refills", 2, "7.3"),
+    ]  # fmt: skip
+    assert all(row["times_slab"] == row["slub_ns"] / row["slab_ns"] > 0 for row in rows)
+    assert rows[0]["slab_ns"] == rows[1]["slab_ns"]
+    assert told[-1] == ("allocators", 2, 2)
+    (sheet,) = tables.sheets(json.loads(json.dumps(measured)))
+    assert sheet.rows[1][:3] == ("hits", "2", "7.3")
+
+
 def test_a_machine_without_a_c_compiler_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     measured = bench((Part.SPEED,), cpus=(1,), scenarios=(Scenario.HITS,), rounds=1, amounts=SMALL)
@@ -76,7 +90,7 @@ def test_engines_that_differ_are_not_measured(monkeypatch: pytest.MonkeyPatch) -
         return type(records)(**{**vars(records), "elapsed": records.elapsed + 1})
 
     monkeypatch.setattr(checks, "run_compiled", wrong)
-    with pytest.raises(CheckFailed, match="differ on hits with 2 CPUs"):
+    with pytest.raises(CheckFailed, match=r"differ on hits with 2 CPUs, allocator 2\.6\.34"):
         bench((Part.SPEED,), cpus=(2,), rounds=1, amounts=SMALL)
 
 
@@ -147,7 +161,7 @@ def test_the_command_prints_what_one_asks_for(slabdes: Slabdes) -> None:
         (("--operations", "0"), "--operations: '0' is no number of operations"),
         (("--operations", "nan"), "--operations: 'nan' is no number of operations"),
         (("--scenario", "hit"), "--scenario: 'hit' is not known (did you mean hits?); allowed: hits or refills"),
-        (("--part", "x"), "--part: 'x' is not known; allowed: speed or growth or start or cells"),
+        (("--part", "x"), "--part: 'x' is not known; allowed: speed or growth or start or cells or allocators"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(slabdes: Slabdes, arguments: tuple[str, ...], message: str) -> None:

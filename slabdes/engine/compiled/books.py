@@ -19,7 +19,7 @@ from slabdes.engine.compiled.layout import Spent as SpentRecord
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import no_counts, still_waiting
 from slabdes.engine.cpu import NEVER
-from slabdes.engine.marks import CACHE_SUMS, CPU_SUMS, LOCK_SUMS, Key, Marks, Sums
+from slabdes.engine.marks import CPU_SUMS, LOCK_SUMS, Key, Marks, Sums
 from slabdes.engine.records import bucket_of
 from slabdes.locks.spinlock import FREE
 from slabdes.paths.outcome import Path
@@ -70,10 +70,11 @@ class ClosedBook:
 
 
 class CompiledBooks:
-    """A run's books."""
+    """A run's books; `counters` are the names of what is counted for caches, and how many records hold it (`marks`)."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, counters: tuple[Sequence[str], int]) -> None:
         self._memory = memory
+        self._names, self._holders = counters
         self._blank, self._none, self._nothing_spent = blank(Counts, 1), no_counts(1), blank(SpentRecord, 1)
 
     def close(self) -> ClosedBook:
@@ -134,7 +135,7 @@ class CompiledBooks:
             cpus=_rows(cpus, CPU_SUMS),
             read=np.where(cpus["level"] == 1, first_touch, 0).tolist(),
             locks=of_locks.tolist(),
-            caches=_rows(self._memory["stats"][: self._memory.get("all_caches")], CACHE_SUMS),
+            caches=_rows(self._memory["stats"][: self._holders], self._names),
         )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.families import frame_at
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Frame, Status
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
     counts_at,
-    frames_at,
     function,
     inline,
     int64,
@@ -290,7 +290,7 @@ def jiffies_of(run: Run, cpu: Cpu) -> int:
 def call(run: Run, cpu: Cpu, pc: int) -> Frame:
     """Put a path on top of the one under way; its frame, for who sets its arguments."""
     cpu.sp += 1
-    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+    frame = frame_at(run, cpu.frame0 + cpu.sp)
     frame.pc = pc
     return frame
 

@@ -158,5 +158,11 @@ class Program(fields.Program, Step, Wait):
     ended: int
 
 
-class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program):
+class Batches:
+    """What SLUB's paths see beside: how many batches are being freed (a SlubCpu). Last, where it moves no other field."""
+
+    batches: int
+
+
+class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program, Batches):
     """A CPU."""

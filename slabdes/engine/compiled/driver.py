@@ -8,38 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slabdes.allocator.state import SLAB_LINES
 from slabdes.engine.compiled import codes, program
 from slabdes.engine.compiled.clock import CALLED, GO, UNKNOWN, WAIT
 from slabdes.engine.compiled.codes import STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.families import follow, frame_at, room_for_new
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import resume
 from slabdes.engine.compiled.logged import log_is_full
-from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function, inline, ints_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, ints_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.compiled.slab_paths import Follow, paths
 from slabdes.engine.compiled.slots import rehash
+from slabdes.engine.compiled.slub.layout import SlubRun
+from slabdes.engine.compiled.turns import turn
 from slabdes.engine.cpu import NEVER
 
 _OVERFLOW, _PAUSE, _SLABS, _STALLED = int(Status.OVERFLOW), int(Status.PAUSE), int(Status.SLABS), int(Status.STALLED)
 _LOG, _MARK = int(Status.LOG), int(Status.MARK)
 _PATH = ~STAGE
 PROGRAM, REAP = codes.PROGRAM, codes.REAP
-live, turn = program.live, program.turn
-follow: Follow = paths.follow
-MOST_SLABS = 2
-"""More than a path makes between two looks here: its own, and one for a descriptor."""
-
-
-@inline
-def room_for_slabs(run: Run) -> bool:
-    """Whether a path can go on without Python's making room for what it may grow."""
-    return (
-        run.n_slabs + MOST_SLABS <= run.slab_room
-        and run.n_words + MOST_SLABS * run.most_objects <= run.word_room
-        and run.n_lines + MOST_SLABS * SLAB_LINES <= run.line_room
-    )
+live = program.live
 
 
 @function
@@ -52,13 +40,13 @@ def _go_on(run: Run, cpu: Cpu) -> int:
         if not run.stages_left:
             return _PAUSE
         run.stages_left -= 1
-        frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+        frame = frame_at(run, cpu.frame0 + cpu.sp)
         path = frame.pc & _PATH
         if path == PROGRAM:
             status = live(run, cpu, frame)
         elif path == REAP:
             status = turn(run, cpu, frame)
-        elif room_for_slabs(run):
+        elif room_for_new(run):
             status = follow(run, cpu, frame)
         else:
             return _SLABS
@@ -72,6 +60,16 @@ def simulate(runs: Sequence[Run]) -> int:
 
 def simulate_logged(runs: Sequence[Run]) -> int:
     """The same of a run with an event log."""
+    return _simulate(runs[0])
+
+
+def simulate_slub(runs: Sequence[SlubRun]) -> int:
+    """Go on with a run on SLUB."""
+    return _simulate(runs[0])
+
+
+def simulate_slub_logged(runs: Sequence[SlubRun]) -> int:
+    """The same of one with an event log."""
     return _simulate(runs[0])
 
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from slabdes.config import ThinkKind
 from slabdes.engine.compiled.cpu_layout import ProgramKind
-from slabdes.engine.compiled.layout import Array, Slot, Step, blank, dtype_of, names_of
-from slabdes.engine.compiled.logged import LoggedRun
+from slabdes.engine.compiled.layout import Array, Slot, Step, blank, names_of
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import pack_response
 from slabdes.engine.compiled.program import IDLE
@@ -84,7 +83,7 @@ class Feed:
         old = memory["slots"]
         memory.put("slots", _empty_table(2 * len(old)))
         memory.set(slot_mask=2 * len(old) - 1)
-        rehash_function(memory.run.dtype == dtype_of(LoggedRun))(memory.run, old.ctypes.data, len(old))
+        rehash_function(memory.kind)(memory.run, old.ctypes.data, len(old))
 
 
 def _chunks(program: Program) -> Iterator[Array]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Allocations and frees that only touch the CPU's own array, taken in a row while nobody else can see them.
+"""Allocations and frees that only touch what is the CPU's own, taken in a row while nobody else can see them.
 
 A CPU's clock, its hash and its stream of jitter are local variables in these loops, which is where the engine's speed comes
 from; the transitions are the allocator's. Leaves out everything that may wait.
@@ -8,24 +8,20 @@ from; the transitions are the allocator's. Leaves out everything that may wait.
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
-from slabdes.allocator.transitions import alloc_hit, free_hit
 from slabdes.engine.compiled.clock import GAMMA_WORD, count_response, drawn_factor, histogram_at, wrap_up
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation
 from slabdes.engine.compiled.numba_tools import (
-    arrays_at,
-    caches_at,
-    function,
     inline,
     ints_at,
     slabs_at,
     slots_at,
-    stats_at,
     uint64,
 )
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
+from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.paths.outcome import Path
@@ -42,15 +38,14 @@ def _can_run(run: Run, cpu: Cpu, cost: int) -> bool:
     return cost > 0 and cpu.work == 0 and cpu.page_work == 0
 
 
-@function
-def alloc_hits(run: Run, cpu: Cpu, most: int) -> int:
+@inline
+def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     """Take up to `most` allocations like the CPU's present step, into slots in a row; how many only hit."""
     cache = cpu.cache
-    ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
-    most = min(most, ac.avail)
+    most = min(most, kept(own))
     if not most or run.windowed or cpu.want != ANY_NODE or not _can_run(run, cpu, cpu.alloc_hit):
         return 0
-    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
+    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
     cost, think, first_touch, me, timer_at = cpu.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
@@ -60,9 +55,9 @@ def alloc_hits(run: Run, cpu: Cpu, most: int) -> int:
     done = 0
     while done < most:
         start = clock + think
-        if start >= timer_at:
+        if start >= timer_at or not has_any(own):
             break
-        obj = alloc_hit(words, stats, ac)
+        obj = take(own, words, slabs, stats)
         key += GAMMA_WORD
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         slab = slabs[obj >> OBJECT_BITS]
@@ -118,20 +113,19 @@ def _slots_emptied(run: Run, slot: Slot, place: int, clock: int) -> None:
         forget_slot(run, place)
 
 
-@function
-def free_hits(run: Run, cpu: Cpu, most: int) -> int:
+@inline
+def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     """Take up to `most` frees like the CPU's present step, from slots in a row; how many only hit."""
     cache = cpu.cache
-    ac = arrays_at(run.arrays)[caches_at(run.caches)[cache].array + cpu.number]
-    most = min(most, ac.limit - ac.avail)
+    most = min(most, room(own))
     place = find_slot(run, cpu.what)
     if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, cpu.free_hit):
         return 0
-    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), stats_at(run.stats)[cache]
+    words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
     cost, think, cold, me, timer_at = cpu.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
-    node = cpu.node
+    home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
     greatest, touches = 0, 0
     least = (1 << 63) - 1
@@ -145,7 +139,7 @@ def free_hits(run: Run, cpu: Cpu, most: int) -> int:
         if not slot.full or slot.full_at > start or obj == NO_OBJECT:
             break
         slab = slabs[obj >> OBJECT_BITS]
-        if slab.nodeid != node:
+        if not accepts(own, obj >> OBJECT_BITS, slab.nodeid, home):
             break
         slot.full = 0
         key += GAMMA_WORD
@@ -153,7 +147,7 @@ def free_hits(run: Run, cpu: Cpu, most: int) -> int:
         if touched[slab.bufctl + (obj & OBJECT_MASK)] != me:
             touches += cold
             took += cold
-        free_hit(words, stats, ac, obj)
+        put(own, words, slabs, stats, obj)
         clock = start + took
         least = min(least, took)
         greatest = max(greatest, took)
@@ -170,6 +164,10 @@ def free_hits(run: Run, cpu: Cpu, most: int) -> int:
     cpu.digest = digest
     _lived(run, cpu, (cache + 1) * N_PATHS + _FREE_HIT, done, clock, least, greatest, touches)
     return done
+
+
+alloc_hits = with_own(_allocs)
+free_hits = or_gathered(_frees, with_own(_frees))
 
 
 @inline

@@ -11,7 +11,6 @@ from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.numba_tools import function, inline, ints_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.compiled.slab import TAKE_INTERRUPTS
 from slabdes.streams import mix64
 
 _STORM = int(Status.STORM)
@@ -21,7 +20,7 @@ _STORM = int(Status.STORM)
 def interrupted(run: Run, cpu: Cpu) -> int:
     """If interrupts are on and some have come, let them be handled next: on top of the path under way."""
     if not cpu.irqs_off_depth and cpu.irq_at <= cpu.clock:
-        call(run, cpu, TAKE_INTERRUPTS)
+        call(run, cpu, run.take_interrupts)
         return CALLED
     return GO
 

@@ -2,12 +2,13 @@
 """The compiled engine's memory: each kind of record as a class of annotated fields, and the arrays that hold such records.
 
 Every field is a 64-bit integer, so that one address reaches a record from any function; mypy reads the classes, numba their
-dtypes. ArrayCache, Slab, CacheStats and MemPolicy are records as the allocator has them. Leaves out what fills them (`pack`)
-and what works on them.
+dtypes. Slab and MemPolicy are records as the allocator has them. Leaves out caches and what they consist of (`slab.layout`,
+`slub.layout`), what fills records (`pack`) and what works on them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final
@@ -49,46 +50,6 @@ def names_of(record: type) -> tuple[str, ...]:
 def blank(record: type, count: int) -> Array:
     """An array of `count` records whose fields are all 0."""
     return np.zeros(count, dtype_of(record))
-
-
-class L3:
-    """As state.KmemList3; `shared` is an array's number, `alien` that of the first alien cache, for node 0; -1 without."""
-
-    node: int
-    slabs_partial: int
-    slabs_full: int
-    slabs_free: int
-    free_objects: int
-    free_slabs: int
-    free_limit: int
-    colour_next: int
-    free_touched: int
-    next_reap: int
-    list_lock: int
-    line: int
-    shared: int
-    alien: int
-    descriptors: int
-
-
-class Cache:
-    """As state.KmemCache; `array` is the number of CPU 0's array, `spare` the first spare slab."""
-
-    num: int
-    gfporder: int
-    colour: int
-    colour_off: int
-    slabp_cache: int
-    slabs_created: int
-    slabs_destroyed: int
-    spare: int
-    array: int
-    ctor: bool
-    ctor_calls: int
-    mem_spread: bool
-    limit: int
-    batchcount: int
-    shared: int
 
 
 class Queue:
@@ -177,11 +138,16 @@ class Step:
 
 
 class Frame:
-    """A path under way: where it goes on. `cache` and `i` are of paths that are not lowered; `slab.FRAME` has the others'."""
+    """A path under way: where it goes on. `cache` and `i` are of paths that are not lowered; `frame_dtype` adds the others'."""
 
     pc: int
     cache: int
     i: int
+
+
+def frame_dtype(lowered: Iterable[str]) -> np.dtype[np.void]:
+    """The type of a frame with the fields that lowered paths need for their arguments and local variables."""
+    return np.dtype([(name, "i8") for name in dict.fromkeys((*names_of(Frame), *lowered))], align=True)
 
 
 class Status(IntEnum):

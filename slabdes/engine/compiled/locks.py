@@ -25,6 +25,7 @@ from slabdes.engine.compiled.clock import (
     unschedule,
 )
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro
+from slabdes.engine.compiled.families import lock_work
 from slabdes.engine.compiled.interrupts import interrupted
 from slabdes.engine.compiled.layout import Lock, Status
 from slabdes.engine.compiled.logged import log_hold
@@ -63,6 +64,7 @@ def spin_lock(run: Run, cpu: Cpu, lock: int, site: int) -> int:
     write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)
     cpu.lock = lock
     cpu.site = site
+    cpu.work += lock_work(run, lock)
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         return _take(run, cpu)

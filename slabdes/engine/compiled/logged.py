@@ -30,7 +30,10 @@ class LoggedRun(Run):
 
 STEPS_BETWEEN_EMPTYINGS: Final = 1 << 10
 _ROWS_OF_A_STEP: Final = 16
-"""More than a step can write between two looks at the buffers: a growing allocation holds locks at most nine times."""
+"""More than a step can write between two looks at the buffers: an allocation that grows holds SLAB's locks at most nine times.
+
+With sheaves one refills or flushes for many steps at once, with at most three holds an object.
+"""
 _SPARE: Final = _ROWS_OF_A_STEP * STEPS_BETWEEN_EMPTYINGS
 """Rows that there is room for beyond ROOM."""
 _OPERATION_BYTES: Final = 8 * len(COLUMNS[Logged.OPERATIONS])

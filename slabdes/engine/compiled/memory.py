@@ -18,6 +18,8 @@ class Memory:
     """All arrays of a run by the names of their pointers, and the record that compiled code finds them through."""
 
     def __init__(self, run: type = Run) -> None:
+        self.kind = run
+        """The class of that record."""
         self.run = blank(run, 1)
         self._arrays: dict[str, Array] = {}
 

@@ -7,7 +7,7 @@ is counted. Leaves out numba's cache (`cache`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 from dis import get_instructions
 from inspect import get_annotations
 from types import FunctionType, ModuleType
@@ -22,15 +22,14 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, pages, state, timers, transitions, tunables
+from slabdes.allocator import lists, mempolicy, pages, state
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.state import ArrayCache, CacheStats, Slab
+from slabdes.allocator.state import Slab
 from slabdes.engine import cpu, lines, records
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import L3, Cache, Counts, Frame, Lock, Slot, Spent, Step, dtype_of
+from slabdes.engine.compiled.layout import Counts, Lock, Slot, Spent, Step, dtype_of
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import EventRow
-from slabdes.engine.compiled.slab import FRAME
 from slabdes.errors import InputError
 from slabdes.locks import disciplines, spinlock
 
@@ -71,7 +70,7 @@ def _checked(python: Any) -> Any:
         # Fields have names, too.
         if isinstance(called, FunctionType) and called not in _SHARED and name in _globals_of(python):
             where = f"{code.co_filename}:{code.co_firstlineno}: {python.__name__}"
-            allowed = "compiled functions, and what _share names in slabdes/engine/compiled/numba_tools.py"
+            allowed = "compiled functions, and what `share` names in slabdes/engine/compiled/numba_tools.py"
             raise InputError(where, f"calls {called.__module__}.{name}, which compiled code cannot", allowed)
     return python
 
@@ -95,18 +94,33 @@ def by_run(
     kind: type[OfRun], of_kind: Callable[Concatenate[OfRun, P], T], of_others: Callable[Concatenate[Run, P], T]
 ) -> Callable[Concatenate[Run, P], T]:
     """A function of a run and more: one for runs of a kind that has fields of its own, one for all others."""
-    field = next(iter(get_annotations(kind)))
+    return cast(Callable[Concatenate[Run, P], T], by_record({kind: of_kind}, of_others))
+
+
+def by_record(of_kinds: Mapping[type, Callable[..., T]], of_others: Callable[..., T] | None = None) -> Callable[..., T]:
+    """A function of a record and more: one for each kind of record, known by the first field that it declares itself."""
+    by_field = {field_of(kind): function for kind, function in of_kinds.items()}
+    return by_fields(lambda fields: next((made for field, made in by_field.items() if field in fields), of_others))
+
+
+def field_of(kind: type) -> str:
+    """The first field that a kind of record declares itself, names apart: no other kind has it."""
+    return next(field for field, made in get_annotations(kind).items() if made not in (str, "str"))
+
+
+def by_fields(choose: Callable[[Collection[str]], Any]) -> Callable[..., Any]:
+    """A function of a record and more: `choose` says which when it is compiled, given the names of the record's fields."""
 
     def either(run: Any, *others: Any) -> Any:
-        raise NotImplementedError("only compiled code knows the type of its run")
+        raise NotImplementedError("only compiled code knows the type of its record")
 
     def chosen(run: Any, *others: Any) -> Any:
-        function = of_kind if field in run.fields else of_others
+        function = choose(run.fields)
         return getattr(function, "py_func", function)
 
     overload(either, jit_options={"forceinline": True}, strict=False)(chosen)
     _SHARED.add(either)
-    return cast(Callable[Concatenate[Run, P], T], either)
+    return either
 
 
 def word(value: int) -> int:
@@ -118,7 +132,8 @@ _LENGTH = 0
 """Stands for an array's length, which nothing here asks for. numba adds it to negative indexes: with 0, LLVM drops that step."""
 
 
-def _view(dtype: Any, dimensions: int) -> Any:
+def view_of(dtype: Any, dimensions: int) -> Any:
+    """What makes an array of a type, of one or two dimensions, of an address (and columns)."""
     item = np.dtype(dtype)
     array = types.Array(numpy_support.from_dtype(item), dimensions, "C")
 
@@ -154,28 +169,23 @@ def _view(dtype: Any, dimensions: int) -> Any:
     return table
 
 
-def _records(record: type[R]) -> Callable[[int], Sequence[R]]:
+def records_at(record: type[R]) -> Callable[[int], Sequence[R]]:
     """The records of a class at an address."""
     of: type = record
-    return cast(Callable[[int], Sequence[R]], _view(dtype_of(of), 1))
+    return cast(Callable[[int], Sequence[R]], view_of(dtype_of(of), 1))
 
 
-ints_at: Callable[[int], MutableSequence[int]] = _view("i8", 1)
-table_at: Callable[[int, int], Sequence[MutableSequence[int]]] = _view("i8", 2)
-slabs_at = _records(Slab)
-arrays_at = _records(ArrayCache)
-l3s_at = _records(L3)
-stats_at = _records(CacheStats)
-caches_at = _records(Cache)
-locks_at = _records(Lock)
-spent_at = _records(Spent)
-counts_at = _records(Counts)
-slots_at = _records(Slot)
-steps_at = _records(Step)
-frames_at: Callable[[int], Sequence[Frame]] = _view(FRAME, 1)
-cpus_at = _records(Cpu)
-events_at = _records(EventRow)
-policies_at = _records(MemPolicy)
+ints_at: Callable[[int], MutableSequence[int]] = view_of("i8", 1)
+table_at: Callable[[int, int], Sequence[MutableSequence[int]]] = view_of("i8", 2)
+slabs_at = records_at(Slab)
+locks_at = records_at(Lock)
+spent_at = records_at(Spent)
+counts_at = records_at(Counts)
+slots_at = records_at(Slot)
+steps_at = records_at(Step)
+cpus_at = records_at(Cpu)
+events_at = records_at(EventRow)
+policies_at = records_at(MemPolicy)
 
 
 @intrinsic
@@ -196,7 +206,7 @@ def _bit_length(value):  # type: ignore[no-untyped-def]  # numba gives its own t
     return lambda value: 64 - leading_zeros(value)
 
 
-def _share(module: ModuleType, *names: str) -> None:
+def share(module: ModuleType, *names: str) -> None:
     """Let compiled code call functions of a module that knows nothing of numba: those named, else all of its own."""
     for name in names or tuple(vars(module)):
         made = vars(module)[name]
@@ -205,16 +215,13 @@ def _share(module: ModuleType, *names: str) -> None:
             _SHARED.add(made)
 
 
-_share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
-_share(transitions)
-_share(state, "virt_to_slab", "obj_to_index", "object_number", "entry_line")
-_share(tunables, "free_limit")
-_share(timers)
-_share(mempolicy)
-_share(streams, "mix64")
-_share(cpu, "fold", "hold_word", "what_word", "slowed")
-_share(records, "bucket_of")
-_share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
-_share(lines, "touch")
-_share(disciplines)
-_share(spinlock, "count_contention", "count_acquisition")
+share(lists, "list_empty", "list_del", "list_add", "list_add_tail", "_link")
+share(state, "virt_to_slab", "obj_to_index", "object_number")
+share(mempolicy)
+share(streams, "mix64")
+share(cpu, "fold", "hold_word", "what_word", "slowed")
+share(records, "bucket_of")
+share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
+share(lines, "touch")
+share(disciplines)
+share(spinlock, "count_contention", "count_acquisition")

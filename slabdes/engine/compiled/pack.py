@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Moves a run's state from records into arrays before it is compiled code's turn, and back when it has ended.
 
-What an engine starts from (`setup`, `timed`) and what it hands over (`collect`) are the reference's. Leaves out steps.
+What an engine starts from (`setup`, `timed`) and what it hands over (`collect`) are the reference's. Leaves out steps,
+and caches, which each allocator has its own of (`slab.pack`, `slub.pack`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,35 +15,32 @@ import numpy as np
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.pages import PagePool
-from slabdes.allocator.state import NOBODY, SLAB_LINES, ArrayCache, CacheStats, KmemCache, Slab, SlabState
-from slabdes.allocator.versions import L3Layout, Switches, Version
+from slabdes.allocator.state import NOBODY
 from slabdes.engine import records
 from slabdes.engine.compiled.account import LEVELS, N_TIMES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import (
     BUCKETS,
-    L3,
     N_PATHS,
     N_UPKEEPS,
     Array,
-    Cache,
     Counts,
     Lock,
     LockAccount,
     Spent,
     blank,
+    frame_dtype,
     names_of,
 )
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.run_layout import Costs, Disciplines
-from slabdes.engine.compiled.slab import FRAME
 from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.fields import Account, Clock, Interrupts, Timers, fields_of
-from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram
-from slabdes.engine.timed import TimedLock, TimedSettings
+from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings
 from slabdes.locks.disciplines import DISCIPLINES, Discipline, LockParameters
 from slabdes.locks.spinlock import FREE
+from slabdes.lowering.lower import Lowered
 from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import InterruptSettings
 from slabdes.paths.outcome import Path
@@ -51,39 +49,25 @@ from slabdes.paths.slab.upkeep import UpkeepSettings
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 
-SPARE_SLABS = 1024
-"""Slabs that there is room for at the start; room doubles as it is needed."""
 NO_BUCKETS = np.zeros(0)
-_FRAMES = 11
-_FRAMES_OF_A_DESCRIPTOR = 8
-"""Paths that can be under way at once on a CPU, and as many again for each cache that descriptors' descriptors come from."""
 
 
 def pack(
     memory: Memory,
-    state: SlabState,
     machine: Machine,
-    settings: TimedSettings[Version],
-    lines: CacheLines,
+    settings: TimedSettings[AnyKernel],
     locks: Sequence[TimedLock],
-    cpus: Sequence[TimedCpu],
-    jitter_keys: Sequence[int],
-    race_keys: Sequence[int],
+    caches: int,
 ) -> None:
-    """Put everything but the workload into a run's memory; CPUs' streams of jitter and of races begin at the keys."""
+    """Put into a run's memory what is every allocator's: all but `caches` caches, CPUs and the workload."""
     _pack_rules(memory, machine, settings)
-    pack_caches(memory, state)
-    pack_objects(memory, state, lines.owner, lines.home)
     pack_locks(memory, [lock.line for lock in locks], machine.n_nodes)
-    histograms = (len(state.caches) + 1) * N_PATHS
+    histograms = (caches + 1) * N_PATHS
     memory.put("buckets", np.zeros((histograms, BUCKETS)))
     memory.put("counts", no_counts(histograms))
     memory.put("response_buckets", [])
     memory.put("response_counts", no_counts(0))
     memory.put("spent", blank(Spent, N_PATHS))
-    packed = _pack_cpus(memory, state, cpus)
-    packed["jitter_key"] = np.array(jitter_keys, "u8")
-    packed["race_key"] = np.array(race_keys, "u8")
 
 
 def pack_response(memory: Memory) -> None:
@@ -106,23 +90,6 @@ def pack_interrupts(memory: Memory, settings: InterruptSettings, keys: Sequence[
     memory["cpus"]["irq_key"] = np.array([(key + GAMMA) & MASK64 for key in keys], "u8")
 
 
-def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: Sequence[int]) -> None:
-    """Slabs, objects and cache lines; `owner` and `home` by line."""
-    memory.set(
-        n_slabs=len(state.slabs),
-        scratch=state.stack,
-        n_words=len(state.words),
-        n_lines=state.n_lines,
-        most_objects=max((cache.num for cache in state.caches), default=1),
-    )
-    memory.put("words", state.words)
-    memory.put("touched", np.full(memory.get("n_words"), NOBODY))
-    memory.put("slabs", table(Slab, state.slabs))
-    memory.put("owner", owner)
-    memory.put("home", home)
-    make_room(memory, SPARE_SLABS)
-
-
 def pack_locks(memory: Memory, lines: Sequence[int], n_nodes: int) -> None:
     """Free locks on these lines: the caches', one for each node's zone, the workload's own."""
     memory.set(section_lock=len(lines) - 1, first_zone_lock=len(lines) - 1 - n_nodes)
@@ -142,28 +109,12 @@ def no_counts(histograms: int) -> Array:
     return counts
 
 
-def make_room(memory: Memory, slabs: int) -> None:
-    """Room for `slabs` more slabs."""
-    run = memory.run[0]
-    slab_room = int(run["n_slabs"]) + slabs
-    word_room = int(run["n_words"]) + slabs * int(run["most_objects"])
-    line_room = int(run["n_lines"]) + SLAB_LINES * slabs
-    memory.grow("slabs", slab_room, 0)
-    memory.grow("words", word_room, 0)
-    memory.grow("touched", word_room, NOBODY)
-    memory.grow("owner", line_room, NOBODY)
-    memory.grow("home", line_room, 0)
-    memory.set(slab_room=slab_room, word_room=word_room, line_room=line_room)
-
-
-def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[Version]) -> None:
-    version = settings.version
+def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKernel]) -> None:
     n_cpus = machine.n_cpus
     bits = (n_cpus - 1).bit_length()
     leaves = 1 << bits
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(Costs)})
     memory.set(**{name: getattr(settings.upkeeps, name) for name in fields_of(UpkeepSettings)})
-    pack_version(memory, version)
     pack_discipline(memory, settings.locks.discipline)
     memory.set(**{name: getattr(settings.locks, name) for name in fields_of(LockParameters)})
     memory.set(
@@ -183,7 +134,6 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[Versio
     memory.put("tree", np.full(2 * leaves, np.iinfo(np.int64).max))
     memory.put("transfer", machine.transfer_ps)
     memory.put("dram", machine.dram_ps)
-    memory.put("zonelists", [machine.zonelist(node) for node in range(machine.n_nodes)])
     memory.put("exponential", exponential_table())
     pool = PagePool(machine.memory_pages, n_cpus)
     memory.put("free_pages", pool.free)
@@ -199,47 +149,6 @@ def pack_discipline(memory: Memory, discipline: Discipline) -> None:
     memory.set(unqueued=not discipline.queued, **flags)
 
 
-def pack_version(memory: Memory, version: Version) -> None:
-    """The switches of a kernel version, and its lines."""
-    memory.set(**{name: getattr(version, name) for name in fields_of(Switches)})
-    memory.set(**{f"line_of_{name}": getattr(version.layout, name) for name in fields_of(L3Layout)})
-
-
-def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = ()) -> tuple[list[ArrayCache], int]:
-    """Caches, their lists and counters; the arrays by the numbers that these find them under, and where `more` begin."""
-    arrays: list[ArrayCache] = []
-    nothing = ArrayCache("", 0, 0, 0)
-
-    def place(some: Iterable[ArrayCache | None]) -> int:
-        first = len(arrays)
-        arrays.extend(nothing if array is None else array for array in some)
-        return first
-
-    caches = blank(Cache, len(state.caches))
-    l3s = blank(L3, len(state.caches) * state.n_nodes)
-    for cache, record in zip(state.caches, caches, strict=True):
-        for name in ("num", "gfporder", "colour", "colour_off", "spare", "limit", "batchcount", "shared"):
-            record[name] = getattr(cache, name)
-        record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
-        record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls
-        record["slabs_created"], record["slabs_destroyed"] = cache.slabs_created, cache.slabs_destroyed
-        record["array"] = place(cache.array)
-        for l3 in cache.nodelists:
-            packed = l3s[cache.index * state.n_nodes + l3.node]
-            for name in names_of(L3):
-                if name not in ("shared", "alien"):
-                    packed[name] = getattr(l3, name)
-            packed["shared"] = -1 if l3.shared is None else place([l3.shared])
-            packed["alien"] = -1 if l3.alien is None else place(l3.alien)
-    memory.put("caches", caches)
-    memory.put("l3s", l3s)
-    first_more = place(more)
-    memory.put("arrays", table(ArrayCache, arrays))
-    memory.put("stats", table(CacheStats, [cache.stats for cache in state.caches]))
-    memory.set(all_caches=len(state.caches))
-    return arrays, first_more
-
-
 def table(record: type, objects: Sequence[Any]) -> Array:
     """Objects as records of a class, whose fields they have."""
     made = blank(record, len(objects))
@@ -248,34 +157,23 @@ def table(record: type, objects: Sequence[Any]) -> Array:
     return made
 
 
-def chain_length(cache: KmemCache, longest: int) -> int:
-    """How many caches in a row descriptors come from; more than `longest` if they come from each other."""
-    length = 0
-    below = cache.slabp_cache
-    while below is not None and length <= longest:
-        length += 1
-        below = below.slabp_cache
-    return length
-
-
-def _pack_cpus(memory: Memory, state: SlabState, cpus: Sequence[TimedCpu]) -> Array:
-    packed = put_cpus(memory, state)
+def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[int], race_keys: Sequence[int]) -> None:
+    """What CPUs, whose stacks are there, start from; their streams of jitter and of races begin at the keys."""
+    packed = memory["cpus"]
     timers = ("irq_at", *fields_of(Timers))
     for name in ("number", "node", "slowdown", "jitter", "reap_node", *timers, "alloc_hit", "free_hit"):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
-    return packed
+    packed["jitter_key"] = np.array(jitter_keys, "u8")
+    packed["race_key"] = np.array(race_keys, "u8")
 
 
-def put_cpus(memory: Memory, state: SlabState) -> Array:
-    """CPUs with nothing but their stacks."""
-    n_cpus = len(state.node_of_cpu)
-    depth = _FRAMES + _FRAMES_OF_A_DESCRIPTOR * max(
-        (1 + chain_length(cache, len(state.caches)) for cache in state.caches), default=1
-    )
+def put_cpus(memory: Memory, n_cpus: int, depth: int, lowered: Lowered) -> Array:
+    """CPUs with nothing but stacks for `depth` paths under way, of those that were lowered."""
     # A handler may be on top of a path, and a path of its own on top of that.
     depth = 2 * depth + 1
+    memory.set(take_interrupts=lowered.numbers["take_interrupts"])
     packed = memory.put("cpus", blank(Cpu, n_cpus))
-    memory.put("frames", np.zeros(n_cpus * depth, FRAME))
+    memory.put("frames", np.zeros(n_cpus * depth, frame_dtype(lowered.frame)))
     packed["frame0"] = np.arange(n_cpus) * depth
     packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = packed["rcu_at"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
@@ -286,9 +184,8 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     return packed
 
 
-def unpack(memory: Memory, state: SlabState, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
-    """Bring what records are made from back into the objects that the run began with."""
-    _unpack_caches(memory, state)
+def unpack(memory: Memory, locks: Sequence[TimedLock], cpus: Sequence[TimedCpu]) -> None:
+    """Bring what records are made from, caches apart, back into the objects that the run began with."""
     buckets, counts = memory["lock_buckets"], memory["lock_counts"]
     upkeep = memory["upkeep_counts"].reshape(len(locks), 2, N_UPKEEPS)
     of_lock, of_cpu = fields_of(LockAccount), fields_of(Clock, Account, Interrupts)
@@ -351,37 +248,3 @@ def _histogram(buckets: Array, sums: Any) -> Histogram:
         int(sums["least"]),
         int(sums["greatest"]),
     )
-
-
-def unpack_slabs(memory: Memory, state: SlabState) -> dict[str, list[int]]:
-    """The fields of all slabs by name; the state gets those that compiled code has made."""
-    n_slabs = memory.get("n_slabs")
-    columns: dict[str, list[int]] = {name: memory["slabs"][name][:n_slabs].tolist() for name in names_of(Slab)}
-    for number in range(len(state.slabs), n_slabs):
-        state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
-    return columns
-
-
-def _unpack_caches(memory: Memory, state: SlabState) -> None:
-    state.words[:] = memory["words"][: len(state.words)].tolist()
-    columns = unpack_slabs(memory, state)
-    for number, slab in enumerate(state.slabs):
-        slab.next, slab.prev = columns["next"][number], columns["prev"][number]
-        slab.inuse, slab.nodeid = columns["inuse"][number], columns["nodeid"][number]
-    avail = memory["arrays"]["avail"].tolist()
-    # Without a cache there is still one entry (see `put`).
-    for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=False):
-        cache.slabs_created, cache.slabs_destroyed = int(packed["slabs_created"]), int(packed["slabs_destroyed"])
-        for name in names_of(CacheStats):
-            setattr(cache.stats, name, int(stats[name]))
-        for array, number in zip(cache.array, range(int(packed["array"]), len(avail)), strict=False):
-            array.avail = avail[number]
-        for l3 in cache.nodelists:
-            record = memory["l3s"][cache.index * state.n_nodes + l3.node]
-            l3.free_objects, l3.free_slabs = int(record["free_objects"]), int(record["free_slabs"])
-            l3.free_limit, l3.descriptors = int(record["free_limit"]), int(record["descriptors"])
-            if l3.shared is not None:
-                l3.shared.avail = avail[int(record["shared"])]
-            for other, alien in enumerate(l3.alien or ()):
-                if alien is not None:
-                    alien.avail = avail[int(record["alien"]) + other]

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slabdes.allocator.state import NO_OBJECT
-from slabdes.engine.compiled.clock import CALLED, GO, WAIT, call, end_of_path, schedule, set_timer, unschedule, upkeep_time
+from slabdes.engine.compiled.clock import GO, WAIT, call, schedule, set_timer, unschedule, upkeep_time
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
+from slabdes.engine.compiled.families import helper, path, room_between_steps
 from slabdes.engine.compiled.hits import hits_in_a_row
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import function, inline, slots_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.compiled.slab_paths import path, paths
 from slabdes.engine.compiled.slots import NO_SLOT, emptied, fill, find_slot, forget_slot, is_ready, make_slot, open_barrier
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
-from slabdes.engine.compiled.variants import reap_time
+from slabdes.engine.compiled.turns import timer_after_free
 from slabdes.engine.cpu import NEVER
 from slabdes.workload.programs import Op
 
@@ -31,9 +31,8 @@ take_block, begin_take_block = path("take_block")
 give_block, begin_give_block = path("give_block")
 end_bulk, begin_end_bulk = path("end_bulk")
 _, begin_take_interrupts = path("take_interrupts")
-_, begin_take_turn = path("take_turn")
-begin_bulk: Callable[[Run, Cpu], None] = paths.begin_bulk
-_STALLED, _PAUSE, _SLOTS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS)
+begin_bulk: Callable[[Run, Cpu], None] = helper("begin_bulk")
+_STALLED, _PAUSE, _SLOTS, _SLABS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS), int(Status.SLABS)
 _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
 _ALLOC, _FREE, _SECTION = int(Op.ALLOC), int(Op.FREE), int(Op.SECTION)
@@ -84,6 +83,8 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
             return _PAUSE
         if run.hashed and 2 * run.n_slots > run.slot_mask:
             return _SLOTS
+        if not room_between_steps(run):
+            return _SLABS
         got = next_step(run, cpu)
         if got != HAVE:
             if got != END:
@@ -194,20 +195,6 @@ def _timer_comes(run: Run, cpu: Cpu) -> int:
     return GO
 
 
-@function
-def turn(run: Run, cpu: Cpu, frame: Frame) -> int:
-    """The CPU's turn of upkeep that is due first (Run._take_turn)."""
-    if frame.pc == REAP:
-        cpu.clock = max(cpu.clock, upkeep_time(cpu))
-        frame.pc = REAP + 1
-        begin_take_turn(run, cpu, run.hz, cpu.reap_at)
-        return CALLED
-    cpu.reap_at = reap_time(run, cpu)
-    set_timer(run, cpu)
-    end_of_path(cpu, 0)
-    return GO
-
-
 @inline
 def _think(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Think, with reaps and interrupts in between: they take the CPU and the thought goes on after them."""
@@ -300,6 +287,7 @@ def _end_of_alloc(run: Run, cpu: Cpu, frame: Frame) -> None:
 def _end_of_free(run: Run, cpu: Cpu, frame: Frame) -> None:
     """A free that was more than a hit is done."""
     emptied(run, cpu)
+    timer_after_free(run, cpu)
     frame.pc = _NEXT
 
 
@@ -374,6 +362,9 @@ def _idle(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
     if stage == _IDLE:
         frame.pc = _REAP
         cpu.when = upkeep_time(cpu)
+        if cpu.when == NEVER:
+            unschedule(run, cpu.number)
+            return WAIT
         schedule(run, cpu.number, max(cpu.when, cpu.clock))
         return WAIT
     cpu.idle_time += max(0, cpu.when - cpu.clock)

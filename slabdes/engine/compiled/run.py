@@ -3,33 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from slabdes.allocator.timers import first_reap
-from slabdes.allocator.versions import Version
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.lines import CacheLines
-from slabdes.engine.marks import Marks, Steady
+from slabdes.engine.marks import Marks, Steady, counters_of
 from slabdes.engine.records import Records
-from slabdes.engine.setup import build_state
 from slabdes.engine.timed import (
     AT_BARRIER,
+    TimedLock,
     TimedSettings,
     for_slot,
     interrupt_key,
     interrupt_storm,
     jitter_key,
     make_cpus,
-    make_locks,
-    place_lines,
     race_key,
     ran_too_long,
-    reap_time_ps,
     stalled,
-    timed_settings,
 )
 from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
@@ -49,9 +42,6 @@ def why_not(experiment: Experiment) -> Impossible | None:
     """Why only the reference engine can run an experiment; None if this one can."""
     from slabdes.engine.compiled.run_layout import DISCIPLINES
 
-    if experiment.allocator.is_slub:
-        what = f"compiled has SLAB alone, not allocator {experiment.allocator.value}"
-        return Impossible("engine", what, allowed="auto or reference")
     if experiment.debug:
         return Impossible("engine", "compiled does not check invariants, which debug asks for", allowed="auto or reference")
     if experiment.lock.discipline.value not in DISCIPLINES:
@@ -66,19 +56,19 @@ def refuse_what_it_cannot(experiment: Experiment) -> None:
         raise error
 
 
-def prepare(say: Callable[[int], None], logged: bool = False) -> None:
+def prepare(say: Callable[[int], None], *, slub: bool = False, logged: bool = False) -> None:
     """Load compiled code, or compile it first; `say` hears 0 before it is compiled and 1 when it is ready.
 
-    `logged`: the code of runs with an event log.
+    `slub`: the code of runs on SLUB; `logged`: of runs with an event log.
     """
     from slabdes.engine.compiled.cache import has_compiled
-    from slabdes.engine.compiled.entries import simulate_function
+    from slabdes.engine.compiled.entries import name_of, simulate_function
 
-    if has_compiled("simulate_logged" if logged else "simulate"):
-        simulate_function(logged)
+    if has_compiled(name_of(slub=slub, logged=logged)):
+        simulate_function(slub=slub, logged=logged)
         return
     say(0)
-    simulate_function(logged)
+    simulate_function(slub=slub, logged=logged)
     say(1)
 
 
@@ -93,40 +83,60 @@ def run_compiled(
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises Impossible for what only the reference can do."""
     from slabdes.engine.compiled.books import CompiledBooks
-    from slabdes.engine.compiled.logged import LoggedRun, pack_log
+    from slabdes.engine.compiled.entries import run_type
+    from slabdes.engine.compiled.logged import pack_log
     from slabdes.engine.compiled.memory import Memory
-    from slabdes.engine.compiled.pack import pack, unpack
+    from slabdes.engine.compiled.pack import pack, pack_cpus, pack_interrupts, unpack
 
     refuse_what_it_cannot(experiment)
-    state = build_state(experiment, machine, workload.caches, replication)
-    settings = timed_settings(experiment, machine, workload.caches)
-    lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
-    place_lines(state, lines)
-    locks = make_locks(state, lines, settings.version)
-    cpus = make_cpus(experiment, machine, workload, replication)
-    jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
-    race_keys = [race_key(experiment, replication, cpu.number) for cpu in cpus]
-    memory = Memory() if log is None else Memory(LoggedRun)
+    family = _family(experiment)
+    memory = Memory(run_type(slub=experiment.allocator.is_slub, logged=log is not None))
     if log is not None:
         pack_log(memory)
-    pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
-    _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
-    marks = None if steady is None else Marks(steady, CompiledBooks(memory))
-    _live(memory, workload, progress, log, marks)
+    state, settings, locks = family.set_up(memory, experiment, machine, workload, replication)
+    cpus = make_cpus(experiment, machine, workload, replication)
+    pack(memory, machine, settings, locks, len(state.caches))
+    jitter_keys = [jitter_key(experiment, replication, cpu.number) for cpu in cpus]
+    race_keys = [race_key(experiment, replication, cpu.number) for cpu in cpus]
+    pack_cpus(memory, cpus, jitter_keys, race_keys)
+    if settings.interrupts is not None:
+        pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
+    names, counters = counters_of(state)
+    marks = None if steady is None else Marks(steady, CompiledBooks(memory, (names, len(counters))))
+    _live(memory, workload, progress, log, marks, family.make_room)
     now = memory.get("now")
     cut = None if marks is None else marks.end(now)
-    unpack(memory, state, locks, cpus)
+    family.unpack_state(memory, state)
+    unpack(memory, locks, cpus)
     return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
 
 
-def _pack_timers(memory: Memory, settings: TimedSettings[Version], interrupt_keys: Sequence[int]) -> None:
-    from slabdes.engine.compiled.pack import pack_interrupts
+class _Family(Protocol):
+    """How an allocator's caches get into compiled memory and out of it: a module."""
 
-    if settings.interrupts is not None:
-        pack_interrupts(memory, settings.interrupts, interrupt_keys)
-    cpus = memory["cpus"]
-    cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
-    cpus["reap_at"] = [reap_time_ps(due, settings.hz) for due in cpus["reap_due"].tolist()]
+    def set_up(
+        self, memory: Memory, experiment: Experiment, machine: Machine, workload: Workload, replication: int
+    ) -> tuple[Any, TimedSettings[Any], list[TimedLock]]:
+        """Build what a run starts from and put its caches into a run's memory."""
+        ...
+
+    def make_room(self, memory: Memory) -> None:
+        """Make room for more slabs."""
+        ...
+
+    def unpack_state(self, memory: Memory, state: Any) -> None:
+        """Bring what records are made from back into the state."""
+        ...
+
+
+def _family(experiment: Experiment) -> _Family:
+    if experiment.allocator.is_slub:
+        from slabdes.engine.compiled.slub import pack as slub_pack
+
+        return slub_pack
+    from slabdes.engine.compiled.slab import pack as slab_pack
+
+    return slab_pack
 
 
 def _live(
@@ -135,6 +145,7 @@ def _live(
     progress: Callable[[int], None] | None,
     log: EventLog | None,
     marks: Marks[ClosedBook] | None,
+    make_room: Callable[[Memory], None],
 ) -> None:
     """Simulate to the end: whenever compiled code wants something of Python, it comes back and says what."""
     from slabdes.engine.compiled.books import set_marks
@@ -142,10 +153,10 @@ def _live(
     from slabdes.engine.compiled.feed import Feed
     from slabdes.engine.compiled.layout import Status
     from slabdes.engine.compiled.logged import STEPS_BETWEEN_EMPTYINGS, empty
-    from slabdes.engine.compiled.pack import make_room
+    from slabdes.engine.compiled.slub.layout import SlubRun
 
     feed = Feed(memory, workload)
-    simulate = simulate_function(logged=log is not None)
+    simulate = simulate_function(slub=issubclass(memory.kind, SlubRun), logged=log is not None)
     between = STEPS_BETWEEN_REPORTS if log is None else STEPS_BETWEEN_EMPTYINGS
     set_marks(memory, marks)
     status = Status.PAUSE
@@ -155,7 +166,7 @@ def _live(
         elif status is Status.STEPS:
             feed.refill(memory.get("current"))
         elif status is Status.SLABS:
-            make_room(memory, memory.get("n_slabs"))
+            make_room(memory)
         elif status is Status.SLOTS:
             feed.more_slots()
         elif status is Status.MARK and marks is not None:

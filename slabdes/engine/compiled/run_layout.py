@@ -203,6 +203,12 @@ class Events:
     current: int
 
 
+class Numbers:
+    """Numbers of lowered paths that others begin: the one that handles interrupts, which locks begin when they are released."""
+
+    take_interrupts: int
+
+
 class Progress:
     """How far CPUs are together: who reaps, who has not ended, who waits, and what brings the run back to Python."""
 
@@ -216,7 +222,7 @@ class Progress:
     stages_left: int
 
 
-class Run(Addresses, Costs, Rules, Interrupts, UpkeepSettings, Workload, Slots, Sizes, Events, Progress):
+class Run(Addresses, Costs, Rules, Interrupts, UpkeepSettings, Workload, Slots, Sizes, Events, Numbers, Progress):
     """The whole run."""
 
 

@@ -13,11 +13,13 @@ import numpy as np
 
 from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, SlabState
 from slabdes.allocator.versions import Version
-from slabdes.engine.compiled.layout import BUCKETS, L3, N_PATHS, blank, names_of
+from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, blank, names_of
 from slabdes.engine.compiled.memory import Memory
-from slabdes.engine.compiled.pack import no_counts, pack_caches, pack_locks, pack_objects, pack_version, put_cpus, unpack_slabs
+from slabdes.engine.compiled.pack import no_counts, pack_locks
 from slabdes.engine.compiled.script_layout import EventRow, ScriptRun
 from slabdes.engine.compiled.serial_driver import EVENTS_OF_A_STEP
+from slabdes.engine.compiled.slab.layout import L3
+from slabdes.engine.compiled.slab.pack import pack_caches, pack_objects, pack_version, put_slab_cpus, unpack_slabs
 from slabdes.engine.cpu import NEVER
 from slabdes.units import MAX_RUN_PS
 
@@ -53,7 +55,7 @@ class ScriptMemory(Memory):
         lines = state.n_lines + n_nodes + 1
         pack_objects(self, state, [NOBODY] * lines, [0] * lines)
         pack_locks(self, [0] * (state.n_locks + n_nodes + 1), n_nodes)
-        packed = put_cpus(self, state)
+        packed = put_slab_cpus(self, state)
         packed["number"] = np.arange(n_cpus)
         packed["node"] = state.node_of_cpu
         packed["sp"] = NOBODY

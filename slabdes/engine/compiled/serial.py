@@ -17,9 +17,9 @@ from slabdes.engine.clockless import UNLIMITED, ClocklessKernel
 from slabdes.engine.compiled.entries import operate_function
 from slabdes.engine.compiled.event_reader import EventReader
 from slabdes.engine.compiled.layout import Status
-from slabdes.engine.compiled.pack import make_room
 from slabdes.engine.compiled.script_memory import ScriptMemory
-from slabdes.engine.compiled.slab import lowered
+from slabdes.engine.compiled.slab.pack import make_room
+from slabdes.engine.compiled.slab.target import lowered
 from slabdes.paths.outcome import Path
 from slabdes.paths.slab.kernel import SlabCpu
 
@@ -106,7 +106,7 @@ class SerialDriver:
         status = Status(self._operate(memory.run))
         while status is not Status.FINISHED:
             if status is Status.SLABS:
-                make_room(memory, memory.get("n_slabs"))
+                make_room(memory)
             elif status is Status.EVENTS:
                 self._reader.read(memory.take_events())
                 memory.make_room_for_events()

@@ -6,18 +6,18 @@ Nothing costs time, so no lock is ever held by another and nothing waits. Leaves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.clock import CALLED, GO
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.driver import follow, room_for_slabs
-from slabdes.engine.compiled.each_cpu import interrupt_next
-from slabdes.engine.compiled.layout import Status
-from slabdes.engine.compiled.numba_tools import cpus_at, frames_at, function
+from slabdes.engine.compiled.families import Follow, follow, frame_at, room_for_new
+from slabdes.engine.compiled.layout import Frame, Status
+from slabdes.engine.compiled.numba_tools import cpus_at, function
 from slabdes.engine.compiled.script_layout import ScriptRun
-from slabdes.engine.compiled.slab_paths import Follow, path, paths
+from slabdes.engine.compiled.slab.each_cpu import interrupt_next
+from slabdes.engine.compiled.slab.paths import paths
 
 _FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)
 _PATH = ~codes.STAGE
@@ -27,17 +27,17 @@ EVENTS_OF_A_STEP = 32
 """More than a step writes down beside an event for each object of an array and each slab that it gives up."""
 REST: tuple[int, ...] = paths.REST
 follow_rest: Follow = paths.follow_rest
-_, begin_do_drain = path("do_drain")
+begin_do_drain: Callable[..., Frame] = paths.begin_do_drain
 
 
 @function
 def _step(run: ScriptRun, cpu: Cpu) -> int:
     """Do what comes next on the path that is on top of a CPU's stack."""
-    frame = frames_at(run.frames)[cpu.frame0 + cpu.sp]
+    frame = frame_at(run, cpu.frame0 + cpu.sp)
     path = frame.pc & _PATH
     if path == _EACH_CPU:
         status = interrupt_next(run, cpu, frame, begin_do_drain)
-    elif not room_for_slabs(run):
+    elif not room_for_new(run):
         status = _SLABS
     elif path in REST:
         status = follow_rest(run, cpu, frame)

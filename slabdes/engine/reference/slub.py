@@ -18,6 +18,7 @@ from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.records import LockKind
 from slabdes.engine.reference.clocked import ClockedKernel
 from slabdes.engine.reference.process import Run
+from slabdes.engine.slub_setup import cycle_ps
 from slabdes.engine.timed import TimedSettings
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
@@ -77,11 +78,6 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
 for _name, _price in vars(prices).items():
     if _name.startswith("note_"):
         setattr(TimedSlubKernel, _name, _price)
-
-
-def cycle_ps(machine: Machine) -> int:
-    """Picoseconds of a cycle of the counter that searches of other nodes look at."""
-    return max(1, round(1000 / machine.clock_ghz))
 
 
 def _has_slabs_alone(cache: KmemCache) -> bool:

@@ -23,7 +23,7 @@ from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
-from slabdes.paths.slub.slabs import new_slab, search_wanted
+from slabdes.paths.slub.slabs import allocate_slab, search_wanted
 
 
 def cpu_slab_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
@@ -134,7 +134,7 @@ def _one_round(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node:
         k.note_frozen(cpu, number)
         return True
     cpu.path = Path.GROW
-    number = yield from new_slab(k, cpu, cache, flags, wanted)
+    number = yield from allocate_slab(k, cpu, cache, flags, wanted)
     if number == NOBODY:
         return False
     slab = k.state.slabs[number]

@@ -238,7 +238,7 @@ def alloc_from_new_slab(
     k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int, want: int
 ) -> Waits[tuple[int, int]]:
     """A new slab, or NOBODY, and how many of its objects are taken: 0, 1, ..., at most `want`; what is left is listed first."""
-    slab = yield from new_slab(k, cpu, cache, flags, node)
+    slab = yield from allocate_slab(k, cpu, cache, flags, node)
     if slab == NOBODY:
         return NOBODY, 0
     record = k.state.slabs[slab]
@@ -254,8 +254,8 @@ def alloc_from_new_slab(
     return slab, taken
 
 
-def new_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
-    """A slab on pages of the cache's order, or of the least that does, or NOBODY (allocate_slab)."""
+def allocate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
+    """A slab on pages of the cache's order, or of the least that does, or NOBODY."""
     stats = cache.stats[cpu.number]
     thisnode = bool(flags & THISNODE)
     objects = cache.num

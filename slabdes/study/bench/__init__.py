@@ -19,6 +19,7 @@ from slabdes.study.bench import growth as growths
 from slabdes.study.bench.c_version import compiler_line, version_in_c, why_none
 from slabdes.study.bench.cells import CELLS, measure_cells
 from slabdes.study.bench.checks import check_engines, check_plain
+from slabdes.study.bench.families import measure_families
 from slabdes.study.bench.long import run_long
 from slabdes.study.bench.reading import measure_reading
 from slabdes.study.bench.rounds import Amounts, measure, slow_case
@@ -39,6 +40,7 @@ class Part(StrEnum):
     GROWTH = "growth"
     START = "start"
     CELLS = "cells"
+    ALLOCATORS = "allocators"
 
 
 def bench(
@@ -66,6 +68,10 @@ def bench(
         _get_ready(measured)
     if Part.SPEED in parts:
         measured["timings"] = _speed(cpus, scenarios, rounds, amounts or Amounts(), tell)
+    if Part.ALLOCATORS in parts:
+        prepare(lambda _done: None, slub=True)
+        beside = measure_families(scenarios, cpus, bench_machine(), rounds, amounts or Amounts(), tell)
+        measured["allocators"] = [one.row() for one in beside]
     if Part.GROWTH in parts:
         measured["growth"] = _growth(scenarios, growth_operations, tell)
     return measured

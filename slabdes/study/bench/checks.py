@@ -65,4 +65,4 @@ def check_plain(scenario: Scenario, machine: Machine, operations: int) -> None:
 
 
 def _named(case: Case) -> str:
-    return f"{case.scenario} with {case.cpus} CPUs"
+    return f"{case.scenario} with {case.cpus} CPUs, allocator {case.allocator.value}"

@@ -103,8 +103,8 @@ def measure(
         "loop": partial(_timed, partial(run_timeouts, amounts.slow)),
         "timeout": partial(_timed, partial(run_timeouts, max(amounts.slow, cpus), cpus)),
         "plain": partial(_plain, slow, machine),
-        "reference": partial(_engine, run_reference, slow, machine),
-        "compiled": partial(_engine, run_compiled, fast, machine),
+        "reference": partial(engine_time, run_reference, slow, machine),
+        "compiled": partial(engine_time, run_compiled, fast, machine),
     }
     if limit is not None:
         contestants["limit"] = partial(_limit, limit, fast, machine)
@@ -141,7 +141,8 @@ def _plain(case: Case, machine: Machine) -> float:
     return _timed(PlainModel(case.experiment(), machine, case.workload(machine)).run)
 
 
-def _engine(engine: Callable[..., Any], case: Case, machine: Machine) -> float:
+def engine_time(engine: Callable[..., Any], case: Case, machine: Machine) -> float:
+    """Nanoseconds an operation of an engine on a case."""
     experiment, workload = case.experiment(), case.workload(machine)
 
     def run() -> int:

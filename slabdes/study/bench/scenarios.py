@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from slabdes.config import Experiment, parse_experiment
+from slabdes.config import AllocatorVersion, Experiment, parse_experiment
+from slabdes.config.allocators import SLUB_KEYS
 from slabdes.machine import load_machine
 from slabdes.machine.costs import COST_NAMES
 from slabdes.machine.topology import Machine
@@ -45,13 +46,18 @@ class Case:
     scenario: Scenario
     cpus: int
     operations: int
+    allocator: AllocatorVersion = AllocatorVersion.V2_6_34
 
     def experiment(self) -> Experiment:
-        """The experiment file's equal."""
+        """The experiment file's equal. SLUB's sheaves are as large as SLAB's arrays, where it has any."""
         limit, batchcount = self.scenario.tunables
+        cache: dict[str, int] = {"limit": limit, "batchcount": batchcount}
+        if self.allocator.is_slub:
+            cache = {"sheaf_capacity": limit} if "sheaf_capacity" in SLUB_KEYS[self.allocator] else {}
         raw = {
+            "allocator": self.allocator,
             "machine": {"preset": MACHINE, "cpus": self.cpus},
-            "cache": [{"name": "bench", "size": SIZE, "limit": limit, "batchcount": batchcount}],
+            "cache": [{"name": "bench", "size": SIZE} | cache],
             "workload": {
                 "kind": "burst",
                 "objects": OBJECTS,

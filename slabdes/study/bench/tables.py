@@ -31,6 +31,14 @@ _SPEED: Final[tuple[_Column, ...]] = (
     ("over reference", "over_reference", _number(0)),
     ("of C", "of_limit", _number(2)),
 )
+_ALLOCATORS: Final[tuple[_Column, ...]] = (
+    ("scenario", "scenario", str),
+    ("CPUs", "cpus", str),
+    ("allocator", "allocator", str),
+    ("SLUB", "slub_ns", _number(1)),
+    ("SLAB", "slab_ns", _number(1)),
+    ("times SLAB's", "times_slab", _number(2)),
+)
 _GROWTH: Final[tuple[_Column, ...]] = (
     ("scenario", "scenario", str),
     ("CPUs", "cpus", str),
@@ -90,6 +98,9 @@ def sheets(measured: Mapping[str, Any]) -> list[Sheet]:
         )
         if len({row["cpus"] for row in measured["timings"]}) > 1:
             made.append(_slowdowns(measured["timings"]))
+    if "allocators" in measured:
+        title = f"compiled, processor time an operation, ns, least of {measured['rounds']} interleaved rounds; {where}"
+        made.append(_sheet(title, _ALLOCATORS, measured["allocators"]))
     if "growth" in measured:
         made.append(
             _sheet("cost and memory by number of operations, compiled, each in a process of its own", _GROWTH, measured["growth"])

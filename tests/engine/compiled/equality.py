@@ -26,6 +26,7 @@ from slabdes.config import (
     ThinkKind,
     parse_experiment,
 )
+from slabdes.config.allocators import SLUB_KEYS
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.marks import Steady
@@ -45,7 +46,7 @@ from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
 
 Engine = Callable[..., Records]
-SLAB_VERSIONS = [version for version in AllocatorVersion if not version.is_slub]
+SLAB_VERSIONS = tuple(version for version in AllocatorVersion if not version.is_slub)
 SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)
 COSTS_NS = (0, 0, 0, 0.001, 0.002, 0.5, 30, 1e3, 1e6)
 """From nothing, and the least that is not nothing, to a millisecond."""
@@ -59,19 +60,34 @@ ROWS_A_PART = 100
 """Of an event log, so that a short run has parts."""
 
 
+SLUB_VALUES = {
+    "sheaf_capacity": (1, 2, 7, 40),
+    "max_full_sheaves": (0, 1, 3),
+    "cpu_partial": (0, 5, 300),
+    "min_partial": (0, 1, 20),
+    "remote_node_defrag_ratio": (0, 50, 100),
+}
+"""Of SLUB's keys."""
+
+
 @st.composite
-def caches(draw: st.DrawFn) -> list[dict[str, Any]]:
+def caches(draw: st.DrawFn, allocator: AllocatorVersion) -> list[dict[str, Any]]:
     """One to three caches, on-slab and off-slab, of order 0 and higher, with default tunables or small ones."""
     made = []
     for number in range(draw(st.integers(1, 3))):
         size = draw(st.sampled_from(SIZES) | st.integers(0, 22).flatmap(lambda bits: st.integers(1, 1 << bits)))
         cache: dict[str, Any] = {"name": f"c{number}", "size": size}
+        made.append(cache)
+        if allocator.is_slub:
+            for key in SLUB_KEYS[allocator]:
+                if draw(st.booleans()):
+                    cache[key] = draw(st.sampled_from(SLUB_VALUES[key]))
+            continue
         if draw(st.booleans()):
             cache["limit"] = draw(st.sampled_from((1, 2, 3, 8, 12, 40)))
             cache["batchcount"] = draw(st.integers(1, cache["limit"]))
         if draw(st.booleans()):
             cache["shared"] = draw(st.sampled_from((0, 1, 2, 8)))
-        made.append(cache)
     return made
 
 
@@ -263,23 +279,32 @@ RARE = {
 
 
 @st.composite
-def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
-    """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
-    # Early and by name: hypothesis says no most of the time to a last question.
-    interrupts = draw(st.sampled_from((None, *InterruptKind)))
-    machine = draw(machines(folder))
-    raw = {
-        "seed": draw(st.integers(0, 1 << 32)),
-        "log": draw(st.booleans()),
-        "machine": machine,
-        "cache": draw(caches()),
-        "allocator": draw(st.sampled_from(SLAB_VERSIONS)),
+def of_slab(draw: st.DrawFn) -> dict[str, Any]:
+    """What only experiments on SLAB may say."""
+    return {
         "switches": sorted(draw(st.sets(st.sampled_from(Switch)))),
         "noaliencache": draw(st.booleans()),
         **{name: draw(st.booleans()) for name in SWITCHES},
         "upkeep": {"slabinfo_every_ms": draw(st.sampled_from((0, 0, 1, 10))), "slabinfo_cpu": draw(st.integers(0, 3))}
         | {"shrink_every_ms": draw(st.sampled_from((0, 0, 10, 100))), "shrink_cpu": draw(st.integers(0, 3))}
         | {"shrink_at_ms": draw(st.sampled_from((0, 0.02))), "shrink_cache": draw(st.sampled_from((None, None, "c0")))},
+    }
+
+
+@st.composite
+def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersion] = tuple(AllocatorVersion)) -> Experiment:
+    """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
+    allocator = draw(st.sampled_from(versions))
+    # Early and by name: hypothesis says no most of the time to a last question.
+    interrupts = None if allocator.is_slub else draw(st.sampled_from((None, *InterruptKind)))
+    machine = draw(machines(folder))
+    raw = {
+        "seed": draw(st.integers(0, 1 << 32)),
+        "log": draw(st.booleans()),
+        "machine": machine,
+        "cache": draw(caches(allocator)),
+        "allocator": allocator,
+        **({} if allocator.is_slub else draw(of_slab())),
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
@@ -297,9 +322,11 @@ def experiments(draw: st.DrawFn, folder: Path) -> Experiment:
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
+    if allocator.is_slub:
+        raw["workload"].pop("bulk", None)
     thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
-    for every in ("slabinfo_every_ms", "shrink_every_ms"):
+    for every in ("slabinfo_every_ms", "shrink_every_ms") if "upkeep" in raw else ():
         raw["upkeep"][every] *= max(0.01, thought / 1e6)
     experiment = parse_experiment(raw, "drawn")
     if interrupts:
@@ -419,11 +446,11 @@ def replays(draw: st.DrawFn, folder: Path) -> Experiment:
         "seed": draw(st.integers(0, 99)),
         "log": draw(st.booleans()),
         "machine": {"preset": draw(st.sampled_from(("numa-2x4", "xeon-2s"))), "memory_mib": draw(st.sampled_from((0.05, 40)))},
-        "allocator": draw(st.sampled_from(SLAB_VERSIONS)),
+        "allocator": draw(st.sampled_from(AllocatorVersion)),
         "timing": {"jitter": draw(st.sampled_from((0, 0.15)))},
         "workload": workload,
     }
-    if draw(st.booleans()):
+    if not raw["allocator"].is_slub and draw(st.booleans()):
         raw["interrupts"] = {"kind": "periodic", "mean_ns": 1e5, "objects": 1, "keep": 3, "work_ns": 300}
     return parse_experiment(raw, "drawn")
 

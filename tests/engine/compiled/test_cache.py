@@ -43,11 +43,14 @@ def test_an_edited_source_means_another_folder(tmp_path: Path, monkeypatch: pyte
 
 def test_every_source_that_compiled_code_shares_is_hashed() -> None:
     from slabdes.engine.compiled import numba_tools
+    from slabdes.engine.compiled.slab import records as of_slab
+    from slabdes.engine.compiled.slub import records as of_slub
 
-    shared = ("lists", "transitions", "timers", "streams", "cpu", "records", "pages", "lines", "disciplines", "mempolicy")
-    for name in shared:
-        file = Path(str(vars(numba_tools)[name].__file__)).relative_to(cache._ROOT)
-        assert file.parts[0] in cache._SOURCES
+    for module in (of_slab.transitions, of_slab.timers, of_slub.transitions):
+        assert Path(str(module.__file__)).relative_to(cache._ROOT).parts[0] in cache._SOURCES
+    assert len(numba_tools._SHARED) > 50
+    for function in numba_tools._SHARED:
+        assert Path(function.__code__.co_filename).relative_to(cache._ROOT).parts[0] in {*cache._SOURCES}
 
 
 def test_in_place_of_a_folder_that_cannot_be_made_there_is_a_temporary_one_or_none(

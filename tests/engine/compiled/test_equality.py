@@ -17,18 +17,24 @@ from hypothesis import strategies as st
 
 from slabdes.allocator import transitions
 from slabdes.allocator.gfp import MAY_WAIT
+from slabdes.allocator.state import Slab
 from slabdes.config import Experiment, parse_experiment
 from slabdes.engine.compiled import run as compiled_run
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.compiled.slub.pack import SPARE
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.reference import clocked as reference_clocked
+from slabdes.engine.reference import slub as reference_slub
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError, Stalled
 from slabdes.locks.disciplines import DISCIPLINES
 from slabdes.machine.costs import Costs
 from slabdes.paths.slab import alloc, free, prices
+from slabdes.paths.slub import cpu_slab_free
+from slabdes.paths.slub import free as slub_free
+from slabdes.paths.slub import prices as slub_prices
 from slabdes.study.plan import machine_of, plan
 from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Workload
 from slabdes.workload.synthetic import build_synthetic
@@ -165,6 +171,51 @@ def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object
     assert not equality.synthetic_differences(experiment)
     _plant(monkeypatch, module, name, bug)
     assert "digest" in equality.synthetic_differences(experiment)
+
+
+def _never_raced(slab: Slab, prior: int, inuse: int) -> bool:
+    return True
+
+
+def streaming(allocator: str, cache: dict[str, object], memory: dict[str, object]) -> Experiment:
+    """Objects allocated on one node and freed on the other, on SLUB."""
+    workload = {"kind": "producer_consumer", "objects": 600, "window": 64, "think_ns": 20}
+    machine = {"preset": "numa-2x4", "placement": "spread"} | memory
+    return burst(allocator=allocator, machine=machine, cache=[{"name": "a", "size": 256} | cache], workload=workload)
+
+
+SHEAVES = {"sheaf_capacity": 8, "max_full_sheaves": 3, "min_partial": 1}
+THROUGH_BARNS = burst(
+    allocator="7.3", cache=[{"name": "a", "size": 256} | SHEAVES], workload={"kind": "burst", "objects": 300, "rounds": 2}
+)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "module", "name", "bug"),
+    [
+        (THROUGH_BARNS, slub_prices, "sheaf_lines", lambda capacity: 1),
+        (streaming("7.3", SHEAVES, {}), slub_free, "is_unchanged", _never_raced),
+        (streaming("7.3", SHEAVES, {}), reference_slub, "is_local", lambda k, cpu, node: True),
+        (streaming("6.12", {}, {"memory_mib": [0, 40]}), slub_prices, "_moved", lambda k, cpu, lock, slab: None),
+        (streaming("6.12", {}, {"memory_mib": [0, 40]}), cpu_slab_free, "is_unchanged", _never_raced),
+    ],
+)
+def test_a_bug_in_slub_in_one_engine_only_is_seen(
+    experiment: Experiment, module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not equality.synthetic_differences(experiment)
+    _plant(monkeypatch, module, name, bug)
+    assert "digest" in equality.synthetic_differences(experiment)
+
+
+def test_room_for_sheaves_and_slabs_grows_with_a_run() -> None:
+    cache = {"name": "a", "size": 2048, "sheaf_capacity": 1, "max_full_sheaves": 10_000}
+    workload = {"kind": "burst", "objects": 3000, "rounds": 2}
+    experiment = burst(allocator="7.3", machine={"preset": "uma-4", "cpus": 2}, cache=[cache], workload=workload)
+    machine = machine_of(experiment)
+    records = run_compiled(experiment, machine, build_synthetic(experiment, machine, 0))
+    assert records.slub[0].sheaves > SPARE
+    assert not equality.synthetic_differences(experiment)
 
 
 BULK = {"kind": "burst", "objects": 200, "rounds": 3, "bulk": 7}

@@ -301,9 +301,11 @@ def test_lowered_text_that_cannot_be_kept_is_used_and_that_is_told(fresh: Path, 
 
 
 def test_the_text_that_is_shown_is_what_runs_whatever_lay_there(fresh: Path) -> None:
-    from slabdes.engine.compiled.slab import lowered, lowered_file
+    from slabdes.engine.compiled.shown import lowered_files
+    from slabdes.engine.compiled.slab import target as slab
+    from slabdes.engine.compiled.slub import target as slub
 
     folder = cache.cache_folder()
     assert folder is not None
     (folder / "slab.py").write_text("something else")
-    assert lowered_file().read_text(encoding="utf-8") == lowered().text
+    assert [file.read_text(encoding="utf-8") for file in lowered_files()] == [slab.lowered().text, slub.lowered().text]

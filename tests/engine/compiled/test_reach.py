@@ -118,7 +118,7 @@ def test_golden_scripts_and_random_experiments_reach_every_statement_of_the_path
     @settings(max_examples=MOST_EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data(), st.booleans(), st.integers(0, 1 << 32))
     def draw_until_nothing_is_missing(data: st.DataObject, any_programs: bool, seed: int) -> None:
-        experiment = data.draw(equality.experiments(tmp_path))
+        experiment = data.draw(equality.experiments(tmp_path, equality.SLAB_VERSIONS))
         if not set(missing.values()) - NOT_REACHED:
             return
         if any_programs:

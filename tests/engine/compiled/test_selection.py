@@ -17,7 +17,7 @@ from slabdes.allocator.versions import LINUX_2_6_34, Switches, Version
 from slabdes.config import Discipline, EngineName, parse_experiment
 from slabdes.engine.compiled import entries, run_layout
 from slabdes.engine.compiled.memory import Memory
-from slabdes.engine.compiled.pack import pack_version
+from slabdes.engine.compiled.slab.pack import pack_version
 from slabdes.engine.fields import fields_of
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
@@ -40,7 +40,8 @@ RAW = {
         ({}, COMPILED_FROM - 1, EngineName.REFERENCE),
         ({}, COMPILED_FROM, EngineName.COMPILED),
         ({"debug": True}, COMPILED_FROM, EngineName.REFERENCE),
-        ({"allocator": "7.3"}, COMPILED_FROM, EngineName.REFERENCE),
+        ({"allocator": "7.3"}, COMPILED_FROM, EngineName.COMPILED),
+        ({"allocator": "6.12"}, COMPILED_FROM - 1, EngineName.REFERENCE),
         ({"engine": "compiled"}, 1, EngineName.COMPILED),
         ({"engine": "reference"}, 10**9, EngineName.REFERENCE),
     ],
@@ -49,23 +50,8 @@ def test_auto_compiles_large_studies_only(changes: dict[str, object], operations
     assert engine_of(parse_experiment(RAW | changes, "test"), operations) is engine
 
 
-def test_slub_is_refused_where_the_compiled_engine_is_asked_for() -> None:
-    with pytest.raises(InputError, match=r"engine: compiled has SLAB alone, not allocator 6\.12; allowed: auto or reference"):
-        run_study(parse_experiment(RAW | {"allocator": "6.12", "engine": "compiled"}, "test"))
-
-
-def test_a_large_study_on_slub_says_why_the_reference_runs_it(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(engines, "COMPILED_FROM", 100)
-    run = run_study(parse_experiment(RAW | {"sweep": {"allocator": ["6.12", "7.3"]}}, "test"))
-    assert run.manifest.engine == "reference"
-    told = "allocator 6.12, 7.3: the reference engine runs it, as the compiled one has SLAB alone"
-    assert caplog.text.count(told) == 1
-
-
 def test_a_study_is_the_same_on_both_engines_and_says_which_ran() -> None:
-    sweep = {"machine.cpus": (1, 2, 4), "lock.discipline": ("ticket", "qspinlock")}
+    sweep = {"machine.cpus": (1, 4), "lock.discipline": ("ticket", "qspinlock"), "allocator": ("2.6.34", "6.12", "7.3")}
     runs = [
         run_study(parse_experiment(RAW | {"sweep": sweep, "replications": 2, "engine": engine}, "test"))
         for engine in ("reference", "compiled")

@@ -25,8 +25,9 @@ COMPILED = ROOT / "slabdes" / "engine" / "compiled"
 
 
 PLANTED = {
-    ("hits", "most = min(most, ac.avail)", "avail", "available"): '"ArrayCache" has no attribute "available"',
-    ("hits", "if slab.nodeid != node:", "nodeid", "home"): '"Slab" has no attribute "home"',
+    ("slab/stocks", "return own.limit - own.avail", "avail", "available"): '"ArrayCache" has no attribute "available"',
+    ("slub/stocks", "return own.capacity - own.size", "size", "avail"): '"SlabSheaf" has no attribute "avail"',
+    ("hits", "accepts(own, obj >> OBJECT_BITS, slab.nodeid, home)", "nodeid", "home"): '"Slab" has no attribute "home"',
     ("locks", "cpu.asked = cpu.clock", "asked", "since"): '"Cpu" has no attribute "since"',
     ("locks", "held.granted_at = now", "granted_at", "granted"): '"Lock" has no attribute "granted"',
     ("driver", "run.starting += 1", "starting", "begun"): '"Run" has no attribute "begun"',
@@ -34,6 +35,11 @@ PLANTED = {
     ("program", "frame.pc = _THINK", "pc", "stage"): '"Frame" has no attribute "stage"',
 }
 """(module, a line of it, a field there, a wrong one in its place) to what mypy should say."""
+
+
+def file_of(module: str) -> str:
+    """The file of a copied module."""
+    return f"{module.replace('/', '_')}.py"
 
 
 def mypy(folder: Path) -> str:
@@ -57,15 +63,15 @@ def test_mypy_names_a_wrong_field_in_compiled_code(tmp_path: Path) -> None:
     for folder in (right, wrong):
         folder.mkdir()
         for name in {module for module, *_ in PLANTED}:
-            (folder / f"{name}.py").write_text((COMPILED / f"{name}.py").read_text())
+            (folder / file_of(name)).write_text((COMPILED / f"{name}.py").read_text())
     for name, line, field, other in PLANTED:
-        copy = wrong / f"{name}.py"
+        copy = wrong / file_of(name)
         assert copy.read_text().count(line) >= 1
         copy.write_text(copy.read_text().replace(line, line.replace(f".{field}", f".{other}", 1)))
     assert "Success" in mypy(right)
     said = mypy(wrong)
     for (name, *_), problem in PLANTED.items():
-        assert any(line.partition(":")[0].endswith(f"{name}.py") and problem in line for line in said.splitlines()), (
+        assert any(line.partition(":")[0].endswith(file_of(name)) and problem in line for line in said.splitlines()), (
             problem,
             said,
         )
@@ -75,7 +81,7 @@ def test_no_module_of_the_compiled_engine_hides_its_records_from_mypy() -> None:
     """A `run: Any` or a `cpu: Any` would take every field name; `by_run`'s is called by numba only."""
     found = [
         (module.name, line.strip())
-        for module in COMPILED.glob("*.py")
+        for module in COMPILED.rglob("*.py")
         for line in module.read_text().splitlines()
         if line.lstrip().startswith("def ") and any(f"{name}: Any" in line for name in ("run", "cpu", "frame", "held", "runs"))
     ]
@@ -113,7 +119,7 @@ def test_a_call_of_plain_python_that_is_not_shared_is_refused_before_anything_is
         return mypy(ROOT)
 
     with pytest.raises(
-        InputError, match=r"test_types\.py:\d+: calls: calls .*\.mypy, which compiled code cannot; allowed: .*_share"
+        InputError, match=r"test_types\.py:\d+: calls: calls .*\.mypy, which compiled code cannot; allowed: .*`share`"
     ):
         made(calls)
 

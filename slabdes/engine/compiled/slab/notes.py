@@ -9,9 +9,10 @@ from __future__ import annotations
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.numba_tools import arrays_at, caches_at, inline, l3s_at, slabs_at
+from slabdes.engine.compiled.numba_tools import inline, slabs_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.slab.records import arrays_at, caches_at, l3s_at
 from slabdes.engine.compiled.variants import write
 
 (_MOVED, _ALIEN_DRAINED, _TAKEN, _TAKEN_STRAIGHT, _TAKEN_FROM_NEW, _NO_MORE_SLABS, _DIRECT_GROW, _FREE_BLOCK, _RETURNED,

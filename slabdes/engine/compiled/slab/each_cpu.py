@@ -13,8 +13,9 @@ from slabdes.engine.compiled.clock import CALLED, GO, call, end_of_path
 from slabdes.engine.compiled.codes import EACH_CPU
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Frame
-from slabdes.engine.compiled.numba_tools import caches_at, cpus_at, function, inline, ints_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at
 from slabdes.engine.compiled.script_layout import ScriptRun
+from slabdes.engine.compiled.slab.records import caches_at
 
 
 @inline

@@ -6,8 +6,9 @@ from __future__ import annotations
 from slabdes.allocator.state import NO_OBJECT, NOBODY, SLAB_LINES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import caches_at, cpus_at, function, inline, ints_at, l3s_at, slabs_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, slabs_at
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab.records import caches_at, l3s_at
 
 before_reap_mutex_trylock = look
 before_reap_mutex_unlock = look
@@ -83,27 +84,9 @@ def alien_length(run: Run, l3: int) -> int:
 
 
 @inline
-def zonelist_item(run: Run, node: int, place: int) -> int:
-    """A node of a zonelist."""
-    return ints_at(run.zonelists)[node * run.n_nodes + place]
-
-
-@inline
 def zonelist_length(run: Run, node: int) -> int:
     """Every node is on it."""
     return run.n_nodes
-
-
-@inline
-def zones_item(run: Run, node: int, place: int) -> int:
-    """A node whose pages will do."""
-    return zonelist_item(run, node, place)
-
-
-@inline
-def zone_lock(run: Run, zone: int) -> int:
-    """The number of the lock of a node's zone."""
-    return run.first_zone_lock + zone
 
 
 @function

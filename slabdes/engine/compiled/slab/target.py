@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The SLAB allocator's paths, as the lowering is told of them: where its records lie and who does what the paths ask for.
 
-Leaves out the text that comes of it (`slab_paths`).
+Leaves out the text that comes of it (`slab.paths`).
 """
 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
 from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
-from slabdes.engine.compiled.cache import cache_folder, kept_text
+from slabdes.engine.compiled.cache import kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import Frame, names_of
+from slabdes.engine.compiled.layout import names_of
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slab.layout import L3, Cache
 from slabdes.engine.fields import fields_of
-from slabdes.errors import InputError
-from slabdes.files import write_whole
-from slabdes.folders import input_errors
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
@@ -53,6 +48,7 @@ _STAND_FOR: Final = (
     "kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free",
 )  # fmt: skip
 """Services that are paths or price lists themselves."""
+_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "variants", "zones", "charges")
 SLAB: Final = Target(
     name="SLAB",
     modules=(
@@ -71,28 +67,17 @@ SLAB: Final = Target(
     kernel=_Kernel,
     cpu=_Cpu,
     tables=(
-        _table(KmemCache, "caches", "caches_at(run.caches)", layout.Cache),
-        _table(KmemList3, "l3s", "l3s_at(run.l3s)", layout.L3),
+        _table(KmemCache, "caches", "caches_at(run.caches)", Cache),
+        _table(KmemList3, "l3s", "l3s_at(run.l3s)", L3),
         _table(ArrayCache, "arrays", "arrays_at(run.arrays)", ArrayCache),
         _table(Slab, "slabs", "slabs_at(run.slabs)", Slab),
         _table(CacheStats, "stats_of", "stats_at(run.stats)", CacheStats),
         _table(Tolls, "locks", "locks_at(run.locks)", layout.Lock),
         _table(MemPolicy, "policies", "policies_at(run.policies)", MemPolicy),
     ),
-    services=tuple(
-        f"slabdes.engine.compiled.{name}"
-        for name in (
-            "numba_tools",
-            "clock",
-            "account",
-            "interrupts",
-            "locks",
-            "notes",
-            "variants",
-            "services",
-            "each_cpu",
-            "charges",
-        )
+    services=(
+        *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
+        *(f"slabdes.engine.compiled.slab.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
     shared=("slabdes.allocator",),
     entries=(
@@ -128,7 +113,7 @@ SLAB: Final = Target(
     stand_for={name: name for name in _STAND_FOR},
     renamed={f"L3Layout.{name}": f"line_of_{name}" for name in fields_of(L3Layout)}
     | {f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
-    declared="run_layout.py, layout.py or cpu_layout.py, fill it in pack.py (a switch: versions.Switches)",
+    declared="run_layout.py, cpu_layout.py or slab/layout.py, fill it in pack.py or slab/pack.py (a switch: versions.Switches)",
     first_number=codes.N_PATHS,
 )
 
@@ -137,25 +122,3 @@ SLAB: Final = Target(
 def lowered() -> Lowered:
     """The paths, lowered now or by an earlier run of the same sources."""
     return kept_text("slab", lambda: lower(SLAB))
-
-
-def lowered_file() -> Path:
-    """The text of the paths, made if need be. Raises InputError where no folder can be written."""
-    text = lowered().text
-    folder = cache_folder()
-    if folder is None:
-        raise InputError("the folder for compiled code", "cannot be written", allowed="SLABDES_CACHE_DIR=<a folder>")
-    file = folder / "slab.py"
-    with input_errors(file):
-        write_whole(file, text.encode())  # whatever has become of it since
-    return file
-
-
-def _frame() -> np.dtype[np.void]:
-    return np.dtype([(name, "i8") for name in dict.fromkeys((*names_of(Frame), *lowered().frame))], align=True)
-
-
-FRAME: Final[Any] = _frame()
-"""A path under way, with the arguments and local variables of lowered ones."""
-TAKE_INTERRUPTS: Final = lowered().numbers["take_interrupts"]
-"""The path that handles interrupts, which locks begin when they are released."""

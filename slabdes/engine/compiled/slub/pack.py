@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Moves SLUB's caches, sheaves, slabs and objects from records into arrays before it is compiled code's turn, and back.
+
+Leaves out what is every allocator's (`pack`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from slabdes.allocator.slub.state import (
+    KVFREE_BULK_MAX_ENTR,
+    KfreeRcuCpu,
+    KmemCacheCpu,
+    KmemCacheNode,
+    NodeBarn,
+    PercpuSheaves,
+    SlabSheaf,
+    SlubState,
+    SlubStats,
+    sheaf_lines,
+)
+from slabdes.allocator.slub.versions import SlubSwitches, SlubVersion
+from slabdes.allocator.state import NOBODY, Slab
+from slabdes.config import Experiment
+from slabdes.engine.compiled.layout import blank, names_of
+from slabdes.engine.compiled.memory import Memory
+from slabdes.engine.compiled.pack import put_cpus, table
+from slabdes.engine.compiled.slub.layout import SlubCache, SlubCosts
+from slabdes.engine.compiled.slub.target import lowered
+from slabdes.engine.cpu import NEVER
+from slabdes.engine.fields import fields_of
+from slabdes.engine.lines import CacheLines
+from slabdes.engine.setup import slub_version_of
+from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks, place_slub_lines
+from slabdes.engine.timed import TimedLock, TimedSettings, settings_of
+from slabdes.machine.topology import Machine
+from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
+from slabdes.workload.programs import Workload
+
+SPARE: Final = 1024
+"""Slabs, and sheaves, that there is room for at the start; room doubles as it is needed."""
+_FRAMES: Final = 16
+"""More paths than can be under way at once on a CPU, interrupts apart."""
+_PARTS: Final[tuple[tuple[str, str, type], ...]] = (
+    ("stats", "stats", SlubStats),
+    ("cpu_sheaves", "cpu_sheaves", PercpuSheaves),
+    ("own_slabs", "cpu_slab", KmemCacheCpu),
+    ("nodes", "node", KmemCacheNode),
+    ("barns", "barn", NodeBarn),
+)
+"""Where those records of caches lie of which each CPU or node has one, and what a cache calls them."""
+_COUNTED: Final = ("slabs_created", "slabs_destroyed", "spare", "spare_sheaves")
+"""What a run changes of a cache itself."""
+
+
+def set_up(
+    memory: Memory, experiment: Experiment, machine: Machine, workload: Workload, replication: int
+) -> tuple[SlubState, TimedSettings[SlubVersion], list[TimedLock]]:
+    """Build what a run on SLUB starts from and put its caches into a run's memory, and CPUs that have nothing but stacks."""
+    state = build_slub_state(experiment, machine, workload.caches)
+    settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
+    memory.set(batches=state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX))
+    lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
+    place_slub_lines(state, lines)
+    locks = make_slub_locks(state, lines)
+    memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace)
+    memory.set(**{name: int(getattr(settings.version, name)) for name in fields_of(SlubSwitches)})
+    memory.set(**{name: getattr(settings.costs, name) for name in fields_of(SlubCosts)})
+    _pack_caches(memory, state)
+    _pack_objects(memory, state, lines, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
+    _pack_nodes(memory, state, machine)
+    cpus = put_cpus(memory, machine.n_cpus, _FRAMES, lowered())
+    cpus["reap_at"] = NEVER
+    return state, settings, locks
+
+
+def _pack_caches(memory: Memory, state: SlubState) -> None:
+    caches = memory.put("caches", blank(SlubCache, len(state.caches)))
+    for cache, record in zip(state.caches, caches, strict=False):
+        for name in names_of(SlubCache):
+            record[name] = getattr(cache, name)
+    for name, of_cache, kind in _PARTS:
+        memory.put(name, table(kind, _in_a_row(state, of_cache)))
+    memory.put("rcu", table(KfreeRcuCpu, state.rcu))
+    memory.set(all_caches=len(state.caches))
+
+
+def _in_a_row(state: SlubState, of_cache: str) -> list[Any]:
+    """A part of all caches; as many records of a cache that has none of it, where another has: each finds its own by number."""
+    parts = [getattr(cache, of_cache) for cache in state.caches]
+    longest: list[Any] = max(parts, key=len, default=[])
+    return [one for part in parts for one in part or longest]
+
+
+def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines, block: int) -> None:
+    """`block` is the capacity of blocks that kfree_rcu's general batching needs."""
+    capacities = [block, *(cache.sheaf_capacity for cache in state.caches)]
+    memory.set(
+        promoted=state.promoted,
+        n_slabs=len(state.slabs),
+        n_sheaves=len(state.sheaves),
+        n_words=len(state.words),
+        n_lines=state.n_lines,
+        most_objects=max((cache.num for cache in state.caches), default=1),
+        most_capacity=max(capacities),
+        most_sheaf_lines=sheaf_lines(max(capacities)),
+    )
+    memory.put("words", state.words)
+    memory.put("touched", np.full(len(state.words), NOBODY))
+    memory.put("slabs", table(Slab, state.slabs))
+    memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
+    memory.put("owner", lines.owner)
+    memory.put("home", lines.home)
+    _make_room(memory, SPARE, SPARE)
+
+
+def _pack_nodes(memory: Memory, state: SlubState, machine: Machine) -> None:
+    """Zonelists are of nodes with memory: all equally long, in rows as long as there are nodes."""
+    zonelists = np.zeros((state.n_nodes, state.n_nodes), "i8")
+    for node, row in enumerate(zonelists):
+        nodes = [other for other in machine.zonelist(node) if state.has_memory[other]]
+        row[: len(nodes)] = nodes
+    memory.put("zonelists", zonelists)
+    memory.put("has_memory", state.has_memory)
+    memory.set(nodes_with_memory=sum(state.has_memory))
+
+
+def make_room(memory: Memory) -> None:
+    """Room for as many slabs and sheaves again, or as there was."""
+    slabs, sheaves = memory.get("n_slabs"), memory.get("n_sheaves")
+    _make_room(memory, max(slabs, memory.get("slab_room") - slabs), max(sheaves, memory.get("sheaf_room") - sheaves))
+
+
+def _make_room(memory: Memory, slabs: int, sheaves: int) -> None:
+    run = memory.run[0]
+    slab_room = int(run["n_slabs"]) + slabs
+    sheaf_room = int(run["n_sheaves"]) + sheaves
+    word_room = int(run["n_words"]) + slabs * int(run["most_objects"]) + sheaves * int(run["most_capacity"])
+    line_room = int(run["n_lines"]) + slabs + sheaves * int(run["most_sheaf_lines"])
+    memory.grow("slabs", slab_room, 0)
+    memory.grow("all_sheaves", sheaf_room, 0)
+    memory.grow("words", word_room, 0)
+    memory.grow("touched", word_room, NOBODY)
+    memory.grow("owner", line_room, NOBODY)
+    memory.grow("home", line_room, 0)
+    memory.set(slab_room=slab_room, sheaf_room=sheaf_room, word_room=word_room, line_room=line_room)
+
+
+def unpack_state(memory: Memory, state: SlubState) -> None:
+    """Bring what records are made from back into the state."""
+    state.words[:] = memory["words"][: memory.get("n_words")].tolist()
+    slabs, sheaves = memory.get("n_slabs"), memory.get("n_sheaves")
+    state.slabs.extend(Slab(number, 0, 0, 0) for number in range(len(state.slabs), slabs))
+    state.sheaves.extend(SlabSheaf(0, 0) for _number in range(len(state.sheaves), sheaves))
+    _fill(state.slabs, memory["slabs"])
+    _fill(state.sheaves, memory["all_sheaves"])
+    for name, of_cache, _kind in _PARTS:
+        for place, cache in enumerate(state.caches):
+            part = getattr(cache, of_cache)
+            _fill(part, memory[name][place * len(part) :])
+    _fill(state.rcu, memory["rcu"])
+    for cache, record in zip(state.caches, memory["caches"], strict=False):
+        for name in _COUNTED:
+            setattr(cache, name, int(record[name]))
+
+
+def _fill(objects: Sequence[Any], records: Any) -> None:
+    """Objects get the fields of records."""
+    for name in records.dtype.names:
+        for one, value in zip(objects, records[name][: len(objects)].tolist(), strict=True):
+            setattr(one, name, value)

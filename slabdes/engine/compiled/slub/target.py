@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SLUB's paths, as the lowering is told of them: where their records lie and who does what they ask for.
+
+Leaves out the text that comes of it (`slub.paths`), and shrink and bulk calls, which no timed run asks for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from slabdes.allocator.slub.state import (
+    KfreeRcuCpu,
+    KmemCache,
+    KmemCacheCpu,
+    KmemCacheNode,
+    NodeBarn,
+    PercpuSheaves,
+    SlabSheaf,
+    SlubState,
+    SlubStats,
+)
+from slabdes.allocator.state import Slab
+from slabdes.engine.compiled import codes, layout
+from slabdes.engine.compiled.cache import kept_text
+from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.layout import names_of
+from slabdes.engine.compiled.slub.layout import SlubCache, SlubRun
+from slabdes.lowering.lower import Lowered, lower
+from slabdes.lowering.target import Table, Target
+from slabdes.paths.charges import Tolls
+from slabdes.paths.interrupts import InterruptedKernel
+from slabdes.paths.slub import prices
+from slabdes.paths.slub.clocked import ClockedSlubCpu, ClockedSlubKernel
+
+
+class _Cpu(ClockedSlubCpu):
+    """What paths and prices see of a CPU."""
+
+
+class _Kernel(InterruptedKernel[_Cpu, KmemCache], ClockedSlubKernel[_Cpu]):
+    """All that paths and prices ask for."""
+
+    state: SlubState
+
+
+def _table(record: type, name: str, text: str, held: type | None = None) -> Table:
+    return Table(record, name, text, frozenset(names_of(held or record)))
+
+
+_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "zones", "charges")
+_PATHS: Final = (
+    "alloc",
+    "cpu_slab",
+    "cpu_slab_free",
+    "free",
+    "pcs_free",
+    "sheaves",
+    "slabs",
+    "flush",
+    "rcu",
+    "clocked",
+    "grace",
+    "prices",
+)
+SLUB: Final = Target(
+    name="SLUB",
+    modules=(
+        *(f"slabdes.paths.slub.{name}" for name in _PATHS),
+        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts")),
+    ),
+    kernel=_Kernel,
+    cpu=_Cpu,
+    tables=(
+        _table(KmemCache, "caches", "slub_caches_at(run.caches)", SlubCache),
+        _table(KfreeRcuCpu, "rcu", "rcu_cpus_at(run.rcu)"),
+        _table(KmemCacheCpu, "cpu_slabs", "cpu_slabs_at(run.own_slabs)"),
+        _table(KmemCacheNode, "nodes", "nodes_at(run.nodes)"),
+        _table(NodeBarn, "barns", "barns_at(run.barns)"),
+        _table(PercpuSheaves, "cpu_sheaves", "cpu_sheaves_at(run.cpu_sheaves)"),
+        _table(SlabSheaf, "sheaves", "sheaves_at(run.all_sheaves)"),
+        _table(SlubStats, "stats", "slub_stats_at(run.stats)"),
+        _table(Slab, "slabs", "slabs_at(run.slabs)"),
+        _table(Tolls, "locks", "locks_at(run.locks)", layout.Lock),
+    ),
+    services=(
+        *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
+        *(f"slabdes.engine.compiled.slub.{name}" for name in ("records", "services", "notes")),
+    ),
+    shared=("slabdes.allocator",),
+    entries=(
+        "allocate",
+        "give_back",
+        "hold_section",
+        "take_block",
+        "give_block",
+        "end_bulk",
+        "take_interrupts",
+        "take_callbacks",
+    ),
+    helpers=("begin_bulk",),
+    run_fields=frozenset(names_of(SlubRun)),
+    cpu_fields=frozenset(names_of(Cpu)),
+    at_once=frozenset({"kmem_cache_alloc_node", "refill_objects_node", "slab_free", "load_state", "cmpxchg"}),
+    own_numbers=frozenset({("KmemCache", "index")}),
+    flat={
+        "SlubState.words": "ints_at(run.words)",
+        "SlubState.has_memory": "ints_at(run.has_memory)",
+        "PagePool.free": "ints_at(run.free_pages)",
+        "PagePool.batch": "ints_at(run.page_batch)",
+        "PagePool.high": "ints_at(run.page_high)",
+        "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+    },
+    stand_for={
+        "kmem_cache_alloc": "slub_alloc",
+        "kmem_cache_alloc_node": "slub_alloc_node",
+        "kmem_cache_free": "slub_free",
+    }
+    | {name: name for name in ("load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "call_rcu", "batch_rcu")}
+    | {name: name for name in vars(prices) if name.startswith("note_")},
+    renamed={f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
+    declared="run_layout.py, layout.py, cpu_layout.py or slub/layout.py, fill it in pack.py or slub/pack.py",
+    first_number=codes.N_PATHS,
+)
+
+
+@cache
+def lowered() -> Lowered:
+    """The paths, lowered now or by an earlier run of the same sources."""
+    return kept_text("slub", lambda: lower(SLUB))
