@@ -40,9 +40,11 @@ def nodes(chart: Chart) -> Drawing:
     """Waits or holds, as is chosen, of a setting and a node or all: means filled, 99th percentiles open."""
     frame = chart.frame
     drawn = [kind.label for kind in kinds(frame)]
+    timed = set(frame.filter(pl.col("mean_ns") > 0)["what"].to_list())
+    told = {what: title for what, title in TITLES.items() if what in timed} or TITLES
     choices = [
         choice_of(frame, "setting"),
-        Choice("what", "what", tuple(TITLES.items()), next(iter(TITLES))),
+        Choice("what", "what", tuple(told.items()), next(iter(told))),
         choice("node", "node", frame["node"].unique().sort(), every=True),
     ]
     rows = (
@@ -81,7 +83,10 @@ def upkeep(chart: Chart) -> Drawing:
         .transform_filter("datum.setting == setting && datum.what == part")
         .transform_calculate(Time=time_of("time"))
     )
-    of_part = {what: mine["measure"].unique(maintain_order=True).to_list() for (what,), mine in frame.group_by("what")}
+    of_part = {
+        what: mine["measure"].unique(maintain_order=True).to_list()
+        for (what,), mine in frame.group_by("what", maintain_order=True)
+    }
     legend = alt.Legend(title=None, symbolSize=120, values=alt.ExprRef(f"({json.dumps(of_part)})[part]"))
     most = max(mine["name"].n_unique() for mine in frame.partition_by("setting", "what"))
     marks = rows.mark_point(size=110, filled=True, opacity=1).encode(

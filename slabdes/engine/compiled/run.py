@@ -12,7 +12,7 @@ from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.marks import Marks, Steady
+from slabdes.engine.marks import Marking, Marks
 from slabdes.engine.records import Records
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import (
@@ -89,13 +89,14 @@ def run_compiled(
     replication: int = 0,
     progress: Callable[[int], None] | None = None,
     log: EventLog | None = None,
-    steady: Steady | None = None,
+    marking: Marking | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises Impossible for what only the reference can do."""
     from slabdes.engine.compiled.books import CompiledBooks
     from slabdes.engine.compiled.logged import LoggedRun, pack_log
     from slabdes.engine.compiled.memory import Memory
     from slabdes.engine.compiled.pack import pack, unpack
+    from slabdes.engine.compiled.standing import CompiledStanding
 
     refuse_what_it_cannot(experiment)
     state = build_state(experiment, machine, workload.caches, replication)
@@ -111,12 +112,13 @@ def run_compiled(
         pack_log(memory)
     pack(memory, state, machine, settings, lines, locks, cpus, jitter_keys, race_keys)
     _pack_timers(memory, settings, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
-    marks = None if steady is None else Marks(steady, CompiledBooks(memory))
+    marks = None if marking is None else Marks(marking, CompiledBooks(memory), CompiledStanding(memory, state))
     _live(memory, workload, progress, log, marks)
     now = memory.get("now")
     cut = None if marks is None else marks.end(now)
     unpack(memory, state, locks, cpus)
-    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
+    samples = () if marks is None else marks.samples
+    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut, samples)
 
 
 def _pack_timers(memory: Memory, settings: TimedSettings[Version], interrupt_keys: Sequence[int]) -> None:
