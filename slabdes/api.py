@@ -6,6 +6,7 @@ Thin on purpose: everything here is one call into the room that does it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from slabdes.study import returns as leaving
 from slabdes.study import trace_info as traces
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
+from slabdes.study.kept import DECISION
 from slabdes.study.precise import UntilPrecise
 from slabdes.study.returns import Returns
 from slabdes.study.run import run_study
@@ -169,7 +171,7 @@ def decide(
     looks, named = Looks(loaded.most or MOST_LOOKED_AT, by), loaded.measures or (DEFAULT,)
     folder = None if out is None else Path(out)
     with seen(progress) as phase:
-        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": draw_figures}
+        options: dict[str, Any] = {"out": folder, "jobs": jobs, "resume": resume, "phase": phase, "draw": _draw_decided}
         options |= {"cells": kept_in(cells), "executor": executor}
         found = deciding.decide(loaded, first, second, [measure_of(name) for name in named], looks, **options)
     return Decided(**vars(found))
@@ -247,6 +249,17 @@ def fit(
     if path is not None:
         write_fitted(path, fitted_machine(read, found, command or f"slabdes fit {Path(table).name}"))
     return found
+
+
+def write_answer(told: Mapping[str, Any], path: Path) -> None:
+    """Write what a study says, as plain values, into its run folder."""
+    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _draw_decided(found: deciding.Decided, folder: Path, progress: Phase | None) -> None:
+    """What a run folder of a decision has beside a run's own: `decision.json`."""
+    draw_figures(found.run.frames, found.run.manifest, folder, progress)
+    write_answer(Decided(**vars(found)).plain(), folder / DECISION)
 
 
 def draw_figures(frames: Frames, manifest: Manifest, folder: Path, progress: Phase | None) -> None:

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.answers import screen
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_answer, pair_name
-from slabdes.answers.decision import decision_answer, decision_sheet
+from slabdes.answers.decision import decision_answer, decision_sheet, differing_beside
+from slabdes.answers.named import measure_name
 from slabdes.answers.tables import view_of
+from slabdes.charts.chart import Chart
+from slabdes.charts.decided import decided
 from slabdes.display import Display, Shows
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures import compare
@@ -139,6 +142,18 @@ class Decided(decide.Decided, Shows):
         compared = self.comparison()
         words = f"How many times as long percentiles are: {' against '.join(compared.sides[::-1])}"
         return Display(self._answer(), compared.figure, words, html_table(decision_sheet(self.compared, self.outcomes)))
+
+    def chart(self) -> Chart:
+        """Every measure as a ratio with its interval, and what was decided of it."""
+        names = {row.measure: measure_name(row.measure) for row in self.compared.rows}
+        return decided(self.compared, self.outcomes, differing_beside(self.compared, self.outcomes), names)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values: answer, what it came to, what was asked, and a row a measure."""
+        outcomes = {measure: outcome.value for measure, outcome in self.outcomes.items()}
+        asked = {"most": self.looks.most, "by": self.looks.indifference}
+        told = {"answer": self._answer(), "outcome": self.outcome.value, "outcomes": outcomes, **asked}
+        return {**told, "measures": self.compared.frame().to_dicts()}
 
     def _answer(self) -> list[str]:
         return decision_answer(self.compared, self.outcomes, self.looks)

@@ -6,26 +6,29 @@ Leaves out the search (`study.tune`) and its words and figure (`answers`, `plots
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from slabdes.activity import seen
 from slabdes.answers.named import measure_name
-from slabdes.answers.sensitivity import METHOD_NAMES, knob_name, sensitivity_answer, sensitivity_sheet
-from slabdes.answers.tuning import settings_text, tuning_answer, tuning_sheet
-from slabdes.api import FIGURES, draw_figures, experiment_of
+from slabdes.answers.sensitivity import METHOD_NAMES, effects_words, knob_name, sensitivity_answer, sensitivity_sheet
+from slabdes.answers.tuning import settings_text, tuning_answer, tuning_sheet, tuning_title
+from slabdes.api import FIGURES, draw_figures, experiment_of, write_answer
+from slabdes.charts.chart import Chart, unit_of
+from slabdes.charts.effects import effects, settings
+from slabdes.charts.tuning import tuning as search_chart
 from slabdes.config import Experiment
 from slabdes.config.knobs import bytes_of, knobs_of
 from slabdes.display import Display, Shows
 from slabdes.measures.names import measure_of
 from slabdes.results.folder import write_parquet
-from slabdes.results.text import html_table, share_text
+from slabdes.results.text import html_table
 from slabdes.study import sensitivity as sensitive
 from slabdes.study import tune as tuning
 from slabdes.study.cells import kept_in
 from slabdes.study.cluster import Where
+from slabdes.study.kept import SENSITIVITY, TUNING
 from slabdes.study.spools import Phase
 from slabdes.study.tune import MOST, TRIALS, objective
 
@@ -37,6 +40,11 @@ class Tuned(tuning.Tuned, Shows):
         """The answer, and what sets the best setting."""
         return "\n".join((*tuning_answer(self), *self.commands()))
 
+    def to_apply(self) -> list[str]:
+        """`commands`, with what they do in front of them."""
+        which = "the best" if self.better else "what is written"
+        return [f"To apply {which}, as root on a SLAB kernel: {command}" for command in self.commands()]
+
     def display(self) -> Display:
         """The same, the figure, and the table."""
         table = html_table(tuning_sheet(self.measure, self.choices))
@@ -47,13 +55,13 @@ class Tuned(tuning.Tuned, Shows):
         """The measure against the memory held: what was tried, and the front with intervals."""
         from slabdes.plots.tuning import tuning_figure
 
-        about = f"{self.run.manifest.name} · seed {self.run.manifest.seed}"
-        names = [settings_text(trial.settings) for trial in self.trials]
-        level, n = share_text(self.looks.level), self.run.manifest.replications
-        name = measure_name(self.measure)
-        title = (f"{name} and memory held: {self.tried} settings tried; bars: intervals of {level} over {n} replications", about)
-        time = self.measure.endswith("_ns")
-        return tuning_figure(self.frame(), names, name, time, self.best.trial.number, title)
+        return tuning_figure(self.chart(), f"{self.run.manifest.name} · seed {self.run.manifest.seed}")
+
+    def chart(self) -> Chart:
+        """What the figure draws."""
+        names, measured = [settings_text(trial.settings) for trial in self.trials], (self.measure, measure_name(self.measure))
+        best = self.best.trial.number
+        return search_chart(self.frame(), names, best, measured, tuning_title(self), more=self.maximise)
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain values: answer, best setting, commands, and a row a trial."""
@@ -77,20 +85,28 @@ class Sensitivity(sensitive.Sensitivity, Shows):
         """What each knob does, a bar each, beside what chance does."""
         from slabdes.plots.tuning import sensitivity_figure
 
-        every = (*self.effects, self.chance)
-        names = [*(knob_name(one.key, self) for one in self.effects), "chance (other random numbers)"]
-        totals = [(one.total.value, one.total.low or 0.0, one.total.high or 0.0) for one in every]
-        name, about = measure_name(self.measure), f"{self.run.manifest.name} · {METHOD_NAMES[self.method]}"
-        level = share_text(self.chance.total.confidence)
-        share = self.method == "sobol"
-        label = f"part of the variance of {name}" if share else f"change of {name} along the whole range"
-        title = (f"Which knob matters to {name}; bars: {level} intervals by bootstrap", f"{about} · {self.settings} settings")
-        return sensitivity_figure(names, totals, label, title, self.measure.endswith("_ns") and not share)
+        about = f"{self.run.manifest.name} · {METHOD_NAMES[self.method]} · {self.settings} settings"
+        return sensitivity_figure(self.charts()[0], about)
+
+    def charts(self) -> tuple[Chart, Chart]:
+        """What the figure draws, and the measure at all settings along each knob."""
+        label, title = effects_words(self)
+        names = {one.key: knob_name(one.key, self) for one in self.effects}
+        unit = "share" if self.method == "sobol" else unit_of(self.measure)
+        acting = effects({names[one.key]: one for one in self.effects}, self.chance, label, unit, title)
+        knobs = {names[knob.key]: knob for knob in self.knobs}
+        return acting, settings(self.run.frames, knobs, self.measure, measure_name(self.measure))
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain values: answer, method, and a row a knob."""
-        told = {"answer": sensitivity_answer(self), "measure": self.measure, "method": self.method, "samples": self.samples}
-        return {**told, "mean": self.mean, "effects": self.frame().to_dicts()}
+        """All of it as plain values: answer, what was asked, and a row a knob."""
+        told: dict[str, Any] = {"answer": sensitivity_answer(self), "measure": self.measure}
+        told |= {"method": self.method, "samples": self.samples}
+        return {
+            **told,
+            "over": {knob.key: knob.plain() for knob in self.knobs},
+            "mean": self.mean,
+            "effects": self.frame().to_dicts(),
+        }
 
 
 def sensitivity(
@@ -187,22 +203,24 @@ def tune(
 
 def _draw_tuned(found: tuning.Tuned, folder: Path, progress: Phase | None) -> None:
     """What a run folder of a search has beside a run's own: `trials.parquet`, `trials.csv`, `tuning.json` and a figure."""
-    from slabdes.plots.tuning import TUNING, save_figure
+    from slabdes.plots.tuning import TUNING as FIGURE
+    from slabdes.plots.tuning import save_figure
 
     tuned = Tuned(**vars(found))
     draw_figures(tuned.run.frames, tuned.run.manifest, folder, progress)
     write_parquet(tuned.frame(), folder / "trials.parquet")
     tuned.frame().write_csv(folder / "trials.csv")
-    (folder / "tuning.json").write_text(json.dumps(tuned.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    save_figure(tuned.figure(), folder / FIGURES / TUNING)
+    write_answer(tuned.plain(), folder / TUNING)
+    save_figure(tuned.figure(), folder / FIGURES / FIGURE)
 
 
 def _draw_sensitivity(found: sensitive.Sensitivity, folder: Path, progress: Phase | None) -> None:
     """What a run folder of a study of sensitivity has beside a run's own: `sensitivity.csv`, `.parquet`, `.json` and a figure."""
-    from slabdes.plots.tuning import SENSITIVITY, save_figure
+    from slabdes.plots.tuning import SENSITIVITY as FIGURE
+    from slabdes.plots.tuning import save_figure
 
     told = Sensitivity(**vars(found))
     write_parquet(told.frame(), folder / "sensitivity.parquet")
     told.frame().write_csv(folder / "sensitivity.csv")
-    (folder / "sensitivity.json").write_text(json.dumps(told.plain(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    save_figure(told.figure(), folder / FIGURES / SENSITIVITY)
+    write_answer(told.plain(), folder / SENSITIVITY)
+    save_figure(told.figure(), folder / FIGURES / FIGURE)

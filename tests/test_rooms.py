@@ -82,10 +82,12 @@ ROOMS: dict[str, frozenset[str]] = {
     "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
     # How what users hold shows itself in notebooks.
     "display": frozenset(),
-    "runs": frozenset({"answers", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}),
+    "runs": frozenset(
+        {"answers", "charts", "display", "measures", "plots", "results", "stats", "study.decide", "study.trace_info"}
+    ),
     "machines": frozenset({"answers", "display", "machine", "plots", "results"}),
     "api": frozenset({"config", "measures", "results", "runs", "stats", "study", "plots", "validation"}),
-    "tuning": frozenset({"answers", "api", "config", "display", "measures", "results", "study", "plots"}),
+    "tuning": frozenset({"answers", "api", "charts", "config", "display", "measures", "results", "study", "plots"}),
     "stories": frozenset({"api", "config", "engine.story", "explain", "study.again", "study.spools"}),
     "cli": frozenset(
         {
@@ -106,8 +108,10 @@ ROOMS: dict[str, frozenset[str]] = {
             "study.cells",
             "study.decide",
             "study.first",
+            "study.kept",
             "study.load",
             "study.precise",
+            "study.sensitivity",
             "study.spools",
             "study.tune",
             "explain",

@@ -35,6 +35,7 @@ UPKEEP_TURNS: Final = {
     "slabinfo": "Readings of /proc/slabinfo",
     "shrink": "Shrinks",
     "drain": "Calls of do_drain for a shrink",
+    "rcu": "Turns of RCU callbacks",
 }
 
 

@@ -112,6 +112,11 @@ def _others(compared: Comparison, outcomes: Mapping[str, Outcome]) -> list[Compa
     return different([row for row in compared.rows if row.measure not in outcomes])
 
 
+def differing_beside(compared: Comparison, outcomes: Mapping[str, Outcome]) -> set[str]:
+    """The measures that were not to be decided, and differ by more than chance."""
+    return {row.measure for row in _others(compared, outcomes)}
+
+
 def _effect(row: Compared) -> float:
     low, high = sorted((row.first.value, row.second.value))
     return 0.0 if low == high else high / low if low else inf

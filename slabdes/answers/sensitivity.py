@@ -103,6 +103,13 @@ def knob_name(key: str, told: Studied) -> str:
     return key if sum(one.key.rpartition(".")[2] == last for one in told.effects) > 1 else last
 
 
+def effects_words(told: Studied) -> tuple[str, str]:
+    """What the bars of a figure are, and what stands above it."""
+    name, level = measure_name(told.measure), share_text(told.chance.total.confidence)
+    label = f"part of the variance of {name}" if told.method == "sobol" else f"change of {name} along the whole range"
+    return label, f"Which knob matters to {name}; bars: {level} intervals by bootstrap"
+
+
 def sensitivity_sheet(told: Studied) -> Sheet:
     """Every knob, the one that does most first, then chance."""
     rows = (

@@ -137,6 +137,13 @@ def _not_told(told: Searched) -> str:
     return f"Not to be concluded: {alike}{best}{same}."
 
 
+def tuning_title(told: Searched) -> str:
+    """What stands above the figure."""
+    level, n = share_text(told.looks.level), told.compared.replications[0]
+    what = f"{measure_name(told.measure)} and memory held: {told.tried} settings tried"
+    return f"{what}; bars: intervals of {level} over {n} replications"
+
+
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Settings by the last words of their keys: `limit 60, batchcount 30`."""
     last = [key.rpartition(".")[2] for key in settings]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 STEPS: Final = 300
 """Parts of an axis that a curve's corners are told apart by: more are not seen on a page (assumed)."""
-
+UNITS: Final = ("ns", "1/s", "share")
 _FEWEST_STEPS: Final = 10
 MOST_ROWS: Final = 12_000
 """Of a chart's curves together: half a megabyte of a page (measured)."""
@@ -25,8 +25,8 @@ MOST_ROWS: Final = 12_000
 class Chart:
     """One chart: `name` for programs, `title` (what it shows, and of how much of the run), `reading` (how to read it), `frame`.
 
-    What a frame's columns are, the function says that makes it. `along` is what its axis runs along, where that differs from run
-    to run.
+    What a frame's columns are, the function says that makes it. `along` is what its axis runs along, `unit` the unit of its
+    values (UNITS), where these differ from run to run.
     """
 
     name: str
@@ -34,6 +34,12 @@ class Chart:
     reading: str
     frame: pl.DataFrame
     along: str = ""
+    unit: str = ""
+
+
+def unit_of(measure: str) -> str:
+    """A measure's unit, one of UNITS."""
+    return "ns" if measure.endswith("_ns") else "1/s" if measure.endswith("_per_s") else "share"
 
 
 def thinned(curves: pl.DataFrame, keys: Sequence[str], *axes: str, most: int = MOST_ROWS) -> pl.DataFrame:

@@ -54,6 +54,8 @@ MEANINGS: Final = {
     "slab": "straight to the slab, no lock",
     "slab-list": "straight to the slab, under list_lock",
     "drain": "the CPU's partial slabs go to their nodes",
+    "rcu-sheaf": "by kfree_rcu, a sheaf got or handed over",
+    "rcu-batch": "by kfree_rcu, the general batching",
 }
 """What each path is, in a few words: the glossary has the rest."""
 

@@ -21,6 +21,7 @@ PLACES: Final = {
     "in_arrays": "idle in CPUs' arrays",
     "in_shared": "idle in shared arrays",
     "in_alien": "idle in alien caches",
+    "in_rcu": "waiting for RCU",
     "free_objects": "free on slabs",
 }
 SLABS: Final = {"slabs_full": "full slabs", "slabs_partial": "partial slabs", "slabs_free": "free slabs"}

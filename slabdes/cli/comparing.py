@@ -21,7 +21,7 @@ from slabdes.folders import free_folder
 from slabdes.stats.deciding import FEWEST, MOST_LOOKED_AT
 
 if TYPE_CHECKING:
-    from slabdes.study.decide import Decided
+    from slabdes.runs import Decided
 
 
 def compare(
@@ -165,14 +165,10 @@ def _said(experiment: Any, settings: Iterable[str]) -> dict[str, Any]:
 def _show(decided: Decided, folder: Path, as_json: bool) -> None:
     from slabdes.answers.decision import decision_answer, decision_sheet
 
-    told = decision_answer(decided.compared, decided.outcomes, decided.looks)
     if as_json:
-        rows = decided.compared.frame().to_dicts()
-        outcomes = {measure: outcome.value for measure, outcome in decided.outcomes.items()}
-        came_to = {"outcome": decided.outcome.value, "outcomes": outcomes}
-        print_json({"folder": str(folder), "answer": told, **came_to, "measures": rows})
+        print_json({"folder": str(folder), **decided.plain()})
         return
-    for sentence in told:
+    for sentence in decision_answer(decided.compared, decided.outcomes, decided.looks):
         say_paragraph(sentence)
     say("")
     print_sheet(decision_sheet(decided.compared, decided.outcomes))

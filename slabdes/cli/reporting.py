@@ -34,7 +34,7 @@ def report(
     """A page about a run or two, one HTML file.
 
     It opens offline: the answer, the picture that shows it, tables, charts to explore, and how to run it again; of two runs
-    what differs. Needs pip install "slabdes[report]".
+    what differs. A run may be a folder of tune, of sensitivity, or of compare's experiment. Needs pip install "slabdes[report]".
     """
     from slabdes.pages.report import comparison_page, run_page
     from slabdes.results.run import Run
@@ -43,7 +43,7 @@ def report(
     target = out or _free(folder.resolve())
     check_place(target, _ALLOWED)
     if other is None or second is None:
-        made = run_page(run, folder, _steps(run, folder))
+        made = _answered(run, folder) or run_page(run, folder, _steps(run, folder))
     else:
         made = comparison_page(run, other, (folder, second))
     write_new(target, made)
@@ -51,6 +51,51 @@ def report(
         print_json({"page": str(target)})
     else:
         say(str(target))
+
+
+def _answered(run: Run, folder: Path) -> str:
+    """The page of a run that was made to answer something; nothing of one that was not."""
+    from slabdes.answers.decision import decision_answer, decision_sheet
+    from slabdes.answers.sensitivity import sensitivity_answer, sensitivity_sheet
+    from slabdes.answers.tuning import tuning_answer, tuning_sheet
+    from slabdes.cli.again import compare_command, sensitivity_command, tune_command, without_sweep
+    from slabdes.pages.report import FILE, Again, answered_page
+    from slabdes.runs import Decided
+    from slabdes.study import decide, sensitivity, tune
+    from slabdes.study.kept import asked_of, search_asked
+    from slabdes.tuning import Sensitivity, Tuned
+
+    match asked_of(folder, run):
+        case tune.Tuned() as found:
+            tuned = Tuned(**vars(found))
+            tables = [tuning_sheet(tuned.measure, tuned.choices), decision_sheet(tuned.compared, {tuned.measure: tuned.outcome})]
+            again = Again(tune_command(FILE, tuned.knobs, search_asked(folder)), without_sweep(run))
+            answer = [*tuning_answer(tuned), *tuned.to_apply()]
+            return answered_page(run, folder, "the best setting", answer, [tuned.chart()], tables, again, tuned.compared)
+        case decide.Decided() as found:
+            decided = Decided(**vars(found))
+            answer = decision_answer(decided.compared, decided.outcomes, decided.looks)
+            sides = run.manifest.experiment["zip"]
+            command = compare_command(FILE, sides, decided.outcomes, decided.looks)
+            again = Again(command, run.manifest.experiment if command == f"slabdes run {FILE}" else without_sweep(run))
+            tables = [decision_sheet(decided.compared, decided.outcomes)]
+            return answered_page(
+                run,
+                folder,
+                " against ".join(decided.compared.sides[::-1]),
+                answer,
+                [decided.chart()],
+                tables,
+                again,
+                decided.compared,
+            )
+        case sensitivity.Sensitivity() as found:
+            told = Sensitivity(**vars(found))
+            command = sensitivity_command(FILE, told.knobs, told.measure, told.method, told.samples)
+            again = Again(command, without_sweep(run))
+            answer, tables = sensitivity_answer(told), [sensitivity_sheet(told)]
+            return answered_page(run, folder, "which knobs matter", answer, told.charts(), tables, again)
+    return ""
 
 
 def _steps(run: Run, folder: Path) -> Steps:

@@ -19,6 +19,10 @@ class AllocatorVersion(StrEnum):
     V4_7 = "4.7"
     V6_1 = "6.1"
     V6_12 = "6.12"
+    V6_18 = "6.18"
+    V7_0 = "7.0"
+    V7_1 = "7.1"
+    V7_2 = "7.2"
     V7_3 = "7.3"
 
     @property
@@ -30,9 +34,14 @@ class AllocatorVersion(StrEnum):
 SLAB_KEYS: Final = ("limit", "batchcount", "shared")
 """Keys of a cache that only SLAB has."""
 _OF_SLUB: Final = ("min_partial", "remote_node_defrag_ratio")
+_OF_SHEAVES: Final = ("sheaf_capacity", "max_full_sheaves")
 SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: ("cpu_partial", *_OF_SLUB),
-    AllocatorVersion.V7_3: ("sheaf_capacity", "max_full_sheaves", *_OF_SLUB),
+    AllocatorVersion.V6_18: (*_OF_SHEAVES, "cpu_partial", *_OF_SLUB),
+    AllocatorVersion.V7_0: (*_OF_SHEAVES, *_OF_SLUB),
+    AllocatorVersion.V7_1: (*_OF_SHEAVES, *_OF_SLUB),
+    AllocatorVersion.V7_2: (*_OF_SHEAVES, *_OF_SLUB),
+    AllocatorVersion.V7_3: (*_OF_SHEAVES, *_OF_SLUB),
 }
 """Keys of a cache that these versions have, and SLAB has not."""
 _ALL_SLUB_KEYS: Final = tuple(dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys))

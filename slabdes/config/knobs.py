@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
@@ -19,6 +20,7 @@ from slabdes.config.files import apply_values
 from slabdes.config.models import OF_STUDY, Experiment
 from slabdes.config.refusals import validate
 from slabdes.config.replays import values_of
+from slabdes.config.written import toml_value
 from slabdes.errors import InputError, shown
 
 MOST_KNOBS: Final = 16
@@ -99,6 +101,23 @@ class Knob:
             return {"values": list(self.values)}
         return {"from": self.low, "to": self.high, "log": self.log}
 
+    def typed(self) -> str:
+        """As it is typed behind `--over`: `KEY=8..480:log`."""
+        if self.values:
+            return f"{self.key}={','.join(map(toml_value, self.values))}"
+        ends = (str(one) if self.whole else _digits(one) for one in (self.low, self.high))
+        return f"{self.key}={'..'.join(ends)}{':log' if self.log else ''}"
+
+
+def knob_of_plain(key: str, told: Any) -> Knob:
+    """The knob of which a file has `Knob.plain`. Raises InputError for anything else."""
+    match told:
+        case {"values": list(values)}:
+            return _knob(key, values)
+        case {"from": low, "to": high, "log": bool(log)} if _is_number(low) and _is_number(high):
+            return _of_ends(key, low, high, log, f"--over {shown(key, SHOWN)}")
+    raise InputError(f"--over {shown(key, SHOWN)}", f"{shown(repr(told), SHOWN)} is no range and no list", allowed=_EXAMPLE)
+
 
 def knob_of(said: str) -> Knob:
     """A knob as it is typed: `KEY=8..480`, with `:log` behind it by equal ratios, or `KEY=60,120,240`. Raises InputError."""
@@ -118,7 +137,7 @@ def knobs_of(over: Mapping[str, Any] | Sequence[str]) -> list[Knob]:
 def _knob(key: str, said: Any) -> Knob:
     where = f"--over {shown(key, SHOWN)}"
     if isinstance(said, str):
-        if ".." in said:
+        if ".." in said and "," not in said:  # files in a list may begin with it
             return _range(key, said, where)
         said = values_of(said, where)
     elif isinstance(said, tuple) and len(said) == 2 and all(map(_is_number, said)):
@@ -233,6 +252,12 @@ def _number(text: str) -> float | None:
             continue
         return value if math.isfinite(value) else None
     return None
+
+
+def _digits(value: float) -> str:
+    """A real number that reads as the same one, without an exponent."""
+    told = f"{Decimal(repr(value)):f}"
+    return told if "." in told else f"{told}.0"
 
 
 def _is_number(value: Any) -> bool:

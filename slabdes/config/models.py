@@ -27,6 +27,7 @@ from slabdes.config.fields import (
     sorted_set,
 )
 from slabdes.config.measures import Measures, Share
+from slabdes.config.slub import RcuConfig, SlubConfig, check_switches
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
 
@@ -254,6 +255,8 @@ TABLES: Final[dict[str, type[Frozen]]] = {
     "timing": TimingConfig,
     "interrupts": InterruptConfig,
     "upkeep": UpkeepConfig,
+    "slub": SlubConfig,
+    "rcu": RcuConfig,
 }
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
@@ -314,6 +317,8 @@ class Experiment(Frozen):
     interrupts: InterruptConfig | None = None
     """None unless given."""
     upkeep: UpkeepConfig = UpkeepConfig()
+    slub: SlubConfig = SlubConfig()
+    rcu: RcuConfig = RcuConfig()
     workload: Workload
     sweep: Lists = Field(default_factory=dict)
     """Dotted keys to lists of values, or to a range, { from = 8, to = 120, step = 8 } or { from = 1, to = 64, points = 7, log =
@@ -369,6 +374,7 @@ class Experiment(Frozen):
             "workload.bulk": bool(getattr(self.workload, "bulk", 0)),
         }
         check_slub(self.allocator, asked.items())
+        check_switches(self.allocator, self.slub, self.rcu)
 
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""
@@ -379,6 +385,8 @@ class Experiment(Frozen):
             raise ValueError(f"machine.cpus {self.machine.cpus} with a trace; {placed}")
         if self.machine.placement is not Placement.COMPACT:
             raise ValueError(f"machine.placement {self.machine.placement.value!r} with a trace; {placed}")
+        if self.rcu.frees:
+            raise ValueError("rcu.frees with a trace, whose frees are as they were recorded; allowed: false")
         if trace.from_dump and self.cache:
             raise ValueError(
                 f"[[cache]] {self.cache[0].name!r} with workload.from_dump; allowed: the dump's own caches, none here"

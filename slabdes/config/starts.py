@@ -55,6 +55,13 @@ _EXAMPLES: Final[dict[str, str]] = {
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
     "upkeep.shrink_cache": '"size-256"',
+    "slub.refill_order": '"list"',
+    "slub.leftovers": '"tail"',
+    "slub.unneeded": '"tail"',
+    "slub.remote_refill": '"trylock"',
+    "slub.empty_main": '"spare"',
+    "slub.barns": '"online"',
+    "slub.refill_needs_waiting": "false",
     "workload.caches": '["skbuff_head_cache"]',
     "workload.first": "100000",
     "workload.nodes": '"2:0,3:1"',
@@ -121,7 +128,7 @@ def new_experiment(kind: str) -> str:
     ]
     for name in TABLES:
         if name not in ("machine", "cache"):
-            lines += _table(name, keys, commented=name == "interrupts")
+            lines += _table(name, keys, commented=name in ("interrupts", "slub"))
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.slub.state import KmemCache, SlubState
+from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.clockless import Clockless
 from slabdes.paths.kernel import Waits
@@ -48,9 +49,10 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
     the cache's capacity.
     """
 
-    def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]]) -> None:
+    def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]], version: SlubVersion) -> None:
         super().__init__()
         self.state = state
+        self.version = version
         self.zonelists = [tuple(zonelist) for zonelist in zonelists]
         policy = MemPolicy(state.n_nodes)
         self.cpus = tuple(ClocklessCpu(number, node, policy) for number, node in enumerate(state.node_of_cpu))
@@ -113,9 +115,14 @@ class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
         return numbers
 
     def flush_each_cpu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
-        is_used, flush = (cpu_slab_used, flush_cpu_slab) if cache.cpu_slab else (pcs_used, pcs_flush_all)
-        for number in self.in_turn([other.number for other in self.cpus if is_used(self, other, cache)]):
-            yield from flush(self, self.cpus[number], cache)
+        layers = [(cpu_slab_used, flush_cpu_slab)] if cache.cpu_slab else []
+        if cache.sheaf_capacity:
+            layers.insert(0, (pcs_used, pcs_flush_all))
+        used = [cpu.number for cpu in self.cpus if any(is_used(self, cpu, cache) for is_used, _flush in layers)]
+        for number in self.in_turn(used):
+            for is_used, flush in layers:
+                if is_used(self, self.cpus[number], cache):
+                    yield from flush(self, self.cpus[number], cache)
 
     def flush_each_rcu(self, cpu: SlubCpu, cache: KmemCache) -> Waits[None]:
         for number in self.in_turn([other.number for other in self.cpus]):

@@ -104,7 +104,7 @@ class TimedCpu(UpkeepCpu, ClockedSlubCpu, Clock, Account, Interrupts, Timers, Pr
         """Of a run whose warm-up was cut: where its account stood then, and reads of descriptors in the operation it was in."""
         self.log: EventLog | None = None
         # Interrupts.
-        self.irq_at = self.slabinfo_at = self.drain_at = NEVER
+        self.irq_at = self.slabinfo_at = self.drain_at = self.rcu_at = NEVER
         self.irq_words: Iterator[int] = iter(())
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.

@@ -83,6 +83,7 @@ class Timers:
 
     slabinfo_at: int
     drain_at: int
+    rcu_at: int
 
 
 class Program:

@@ -9,8 +9,8 @@ from slabdes.allocator.slub.state import sheaf_lines
 from slabdes.allocator.state import CacheSpec, array_lines
 from slabdes.allocator.tunables import alien_limit
 from slabdes.config import CacheConfig, Experiment
-from slabdes.engine.setup import cache_spec, version_of
-from slabdes.engine.slub_setup import slub_geometry_of, slub_version_of
+from slabdes.engine.setup import cache_spec, slub_version_of, version_of
+from slabdes.engine.slub_setup import slub_geometry_of
 from slabdes.machine.topology import Machine
 
 _SHEAVES_OF_A_CPU = 2

@@ -288,7 +288,7 @@ class SlabRecord:
 
     Objects out of the allocator are `in_use` by the workload, or `descriptors` of other caches' slabs, which lie there.
     Of SLUB: slabs with some objects free, none or all, whoever has them; what CPUs' sheaves, or private chains, hold is
-    `in_arrays`, what a barn holds `in_shared`.
+    `in_arrays`, what a barn holds `in_shared`, and what waits for a grace period of RCU `in_rcu`.
     """
 
     cache: int
@@ -303,6 +303,7 @@ class SlabRecord:
     in_alien: int
     in_use: int
     descriptors: int = 0
+    in_rcu: int = 0
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,7 @@ class Standing:
     in_arrays: int
     in_shared: int
     in_alien: int
+    in_rcu: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from typing import Any, Final
 from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
+from slabdes.allocator.slub.versions import SLUB_VERSIONS, Leftovers, RemoteRefill, SlubVersion
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
 from slabdes.allocator.versions import VERSIONS, FreeList, Switches, Version, with_switches
 from slabdes.config import CacheConfig, CacheFlag, Experiment
+from slabdes.config.slub import Barns, EmptyMain, ListEnd, RefillOrder
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import Dump
 from slabdes.dumps.restore import Restored, dumped, known_names, restore
@@ -38,6 +40,27 @@ def version_of(experiment: Experiment) -> Version:
     version = with_switches(VERSIONS[experiment.allocator.value], tuple(switch.value for switch in experiment.switches))
     asked: dict[str, Any] = {name: True for name in SWITCHES if getattr(experiment, name)}
     return replace(version, **asked)
+
+
+def slub_version_of(experiment: Experiment) -> SlubVersion:
+    """The SLUB that an experiment asks for, with the switches that it turns."""
+    version = SLUB_VERSIONS[experiment.allocator.value]
+    given, turned = experiment.slub, dict[str, Any]()
+    if given.refill_order is not None:
+        turned["reverse_refill"] = given.refill_order is RefillOrder.REVERSE
+    if given.leftovers is not None:
+        turned["leftovers"] = Leftovers[given.leftovers.name]
+    if given.unneeded is not None:
+        turned["unneeded_to_head"] = given.unneeded is ListEnd.HEAD
+    if given.remote_refill is not None:
+        turned["remote_refill"] = RemoteRefill[given.remote_refill.name]
+    if given.empty_main is not None:
+        turned["empty_main_to_barn"] = given.empty_main is EmptyMain.BARN
+    if given.barns is not None:
+        turned["barns_with_memory"] = given.barns is Barns.MEMORY
+    if given.refill_needs_waiting is not None:
+        turned["refill_needs_waiting"] = given.refill_needs_waiting
+    return replace(version, **turned)
 
 
 def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from slabdes.allocator.lists import free_chain
-from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, SlubStats
+from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, SlubStats, waiting_sheaves
 from slabdes.allocator.state import NO_NODE, NOBODY, object_number, virt_to_slab
 from slabdes.engine.records import CacheRecord, SlabRecord, SlubRecord
 
@@ -77,8 +77,8 @@ def slub_cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
 def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecord:
     """A node's slabs, and where its objects lie."""
     slabs = [slab for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid == node]
-    by_place = [_of_node(state, objects, node) for objects in (in_stock(state, cache), in_barns(state, cache))]
-    in_arrays, in_shared = by_place
+    by_place = (in_stock(state, cache), in_barns(state, cache), in_grace(state, cache))
+    in_arrays, in_shared, in_rcu = (_of_node(state, objects, node) for objects in by_place)
     full = sum(slab.inuse == slab.num for slab in slabs)
     free = sum(not slab.inuse for slab in slabs)
     return SlabRecord(
@@ -92,7 +92,8 @@ def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecor
         in_arrays=in_arrays,
         in_shared=in_shared,
         in_alien=0,
-        in_use=sum(slab.inuse for slab in slabs) - in_arrays - in_shared,
+        in_use=sum(slab.inuse for slab in slabs) - in_arrays - in_shared - in_rcu,
+        in_rcu=in_rcu,
     )
 
 
@@ -123,6 +124,12 @@ def in_barns(state: SlubState, cache: KmemCache) -> list[int]:
             found += _in_sheaf(state, number)
             number = state.sheaves[number].link
     return found
+
+
+def in_grace(state: SlubState, cache: KmemCache) -> list[int]:
+    """Objects that wait for a grace period, or for their block to do."""
+    waiting = (obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number))
+    return [obj for obj in waiting if state.slabs[virt_to_slab(obj)].cache == cache.index]
 
 
 def _in_sheaf(state: SlubState, number: int) -> list[int]:

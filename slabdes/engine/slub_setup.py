@@ -12,17 +12,13 @@ from dataclasses import replace
 from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import SlubGeometry, slabs_half_full, slub_geometry
 from slabdes.allocator.slub.state import REMOTE_NODE_DEFRAG_RATIO, SlubState, sheaf_lines
-from slabdes.allocator.slub.versions import SLUB_VERSIONS, SlubVersion
+from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.config import CacheConfig, CacheFlag, Experiment
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import LockKind
+from slabdes.engine.setup import slub_version_of
 from slabdes.engine.timed import TimedLock, add_other_locks
 from slabdes.machine.topology import Machine
-
-
-def slub_version_of(experiment: Experiment) -> SlubVersion:
-    """The SLUB that an experiment asks for."""
-    return SLUB_VERSIONS[experiment.allocator.value]
 
 
 def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> SlubGeometry:
@@ -36,9 +32,9 @@ def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> 
         pointer_behind=config.ctor or CacheFlag.TYPESAFE_BY_RCU in config.flags,
         noleaktrace=CacheFlag.NOLEAKTRACE in config.flags,
     )
-    capacity = geometry.sheaf_capacity if config.sheaf_capacity is None else config.sheaf_capacity
+    capacity = version.sheaf_capacity(config.name, config.sheaf_capacity, geometry.sheaf_capacity)
     min_partial = geometry.min_partial if config.min_partial is None else config.min_partial
-    return replace(geometry, min_partial=min_partial, sheaf_capacity=0 if version.cpu_slabs else capacity)
+    return replace(geometry, min_partial=min_partial, sheaf_capacity=capacity)
 
 
 def build_slub_state(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> SlubState:

@@ -14,11 +14,11 @@ from slabdes.allocator.slub.state import ON_PARTIAL, SlubState
 from slabdes.allocator.slub.state import KmemCache as SlubCache
 from slabdes.allocator.state import NO_NODE, NOBODY, SlabState, virt_to_slab
 from slabdes.engine.records import Standing
-from slabdes.engine.slub_records import in_barns, in_stock
+from slabdes.engine.slub_records import in_barns, in_grace, in_stock
 
 COUNTED: Final = (
     "slabs_partial", "slabs_full", "slabs_free", "slabs_cpu", "free_objects", "inuse", "in_arrays", "in_shared", "in_alien",
-    "descriptors",
+    "in_rcu", "descriptors",
 )  # fmt: skip
 """What is counted of each cache and node: `inuse` as slabs have it, `descriptors` as KmemList3 has them."""
 Counts = Mapping[str, Sequence[int]]
@@ -40,20 +40,11 @@ def standings(nodes: int, counts: Counts) -> tuple[Standing, ...]:
     rows = enumerate(zip(*(counts[name] for name in COUNTED), strict=True))
     return tuple(
         Standing(
-            at // nodes,
-            at % nodes,
-            partial,
-            full,
-            free,
-            of_cpus,
-            unused,
-            inuse - arrays - shared - alien - own,
-            arrays,
-            shared,
-            alien,
+            at // nodes, at % nodes, partial, full, free, of_cpus, unused, inuse - arrays - shared - alien - rcu - own, arrays,
+            shared, alien, rcu,
         )
-        for at, (partial, full, free, of_cpus, unused, inuse, arrays, shared, alien, own) in rows
-    )
+        for at, (partial, full, free, of_cpus, unused, inuse, arrays, shared, alien, rcu, own) in rows
+    )  # fmt: skip
 
 
 def _count_slab(state: SlabState, counts: Mapping[str, list[int]]) -> None:
@@ -88,7 +79,8 @@ def _count_slub(state: SlubState, counts: Mapping[str, list[int]]) -> None:
             counts["free_objects"][at] += slab.num - slab.inuse
             counts["inuse"][at] += slab.inuse
     for cache in state.caches:
-        for name, objects in (("in_arrays", in_stock(state, cache)), ("in_shared", in_barns(state, cache))):
+        lie = {"in_arrays": in_stock(state, cache), "in_shared": in_barns(state, cache), "in_rcu": in_grace(state, cache)}
+        for name, objects in lie.items():
             for node, count in Counter(state.slabs[virt_to_slab(obj)].nodeid for obj in objects).items():
                 counts[name][cache.index * nodes + node] = count
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.slub.versions import SLUB_VERSIONS
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabState, array_lines
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Kernel, Version
@@ -20,7 +19,7 @@ from slabdes.config import CacheConfig, Experiment, InterruptKind
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
-from slabdes.engine.setup import version_of
+from slabdes.engine.setup import slub_version_of, version_of
 from slabdes.errors import Impossible, Stalled
 from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
@@ -42,7 +41,7 @@ AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 
 @dataclass(frozen=True)
 class TimedSettings(Generic[AnyKernel]):
-    """Rules of the clock for one run, as the experiment gives them."""
+    """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0."""
 
     locks: LockRules
     costs: Costs
@@ -51,6 +50,7 @@ class TimedSettings(Generic[AnyKernel]):
     interrupts: InterruptSettings | None
     rules: ClockRules
     upkeeps: UpkeepSettings
+    grace: int
 
 
 class TimedLock(SpinLock):
@@ -205,7 +205,7 @@ def settings_of(
     locks = lock_rules(experiment, machine)
     return TimedSettings(
         locks=locks,
-        costs=costs_of(experiment, machine),
+        costs=costs_of(experiment, machine, caches),
         hz=experiment.timing.hz,
         version=version,
         interrupts=interrupt_settings(experiment, caches),
@@ -216,10 +216,11 @@ def settings_of(
             irqs_off=not experiment.allocator.is_slub,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
+        grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
     )
 
 
-def costs_of(experiment: Experiment, machine: Machine) -> Costs:
+def costs_of(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> Costs:
     """The machine's costs, less those of the rules that the experiment leaves out; hits are its allocator's."""
     timing = experiment.timing
     off: dict[str, Any] = {}
@@ -229,7 +230,9 @@ def costs_of(experiment: Experiment, machine: Machine) -> Costs:
         off["smt_slowdown"] = 1.0
     costs = replace(machine.costs, **off)
     if experiment.allocator.is_slub:
-        return with_slub_hits(costs, SLUB_VERSIONS[experiment.allocator.value].cpu_slabs)
+        version = slub_version_of(experiment)
+        sheaves = not version.cpu_slabs or any(version.sheaf_capacity(one.name, one.sheaf_capacity, 0) for one in caches)
+        return with_slub_hits(costs, sheaves)
     return costs
 
 
@@ -271,7 +274,7 @@ def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedL
 
 def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> list[TimedCpu]:
     """Every CPU of the machine; those whose core has both threads at work are slowed down."""
-    costs = costs_of(experiment, machine)
+    costs = costs_of(experiment, machine, workload.caches)
     interrupts = interrupt_settings(experiment, workload.caches)
     upkeeps = upkeep_settings(experiment, machine, workload.caches)
     busy: dict[int, int] = {}

@@ -27,6 +27,8 @@ from slabdes.lowering.trees import callee_of, copied, kind_of, stores
 
 _SMALL: Final = 1
 """Waits of a helper that goes in place of its calls wherever they are."""
+_LARGE: Final = 24
+"""Waits, with those of all that goes inside it, beyond which a path does not go inside another."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,21 @@ class _Lowering:
 
     @cache  # noqa: B019
     def may_go_inside(self, function: Function) -> bool:
-        """Entries may not, nor what is called at more than one place and waits more than once."""
+        """Entries may not, nor what is called at more than one place and waits more than once, nor what is large."""
         if function.name in (*self.target.entries, *self.target.rest, *self.target.at_once):
             return False
+        if len(list(self.waits_of(function))) <= _SMALL:
+            return True
         callers = sum(callees.count(function) for callees in self.calls.values())
-        return callers <= 1 or len(list(self.waits_of(function))) <= _SMALL
+        return callers <= 1 and self.waits_inside(function, frozenset()) <= _LARGE
+
+    def waits_inside(self, function: Function, above: frozenset[Function]) -> int:
+        """How often a path waits, with what goes inside it; what it comes back to has a frame."""
+        count = 0
+        for callee in self.waits_of(function):
+            inside = self.is_lowered(callee) and callee not in above and self.may_go_inside(callee)
+            count += self.waits_inside(callee, above | {function}) if inside else 1
+        return count
 
     def comes_back(self, function: Function) -> bool:
         """Whether a path comes to itself through others that go in place of their calls."""

@@ -39,7 +39,7 @@ def charts_of(run: Run, folder: Path | None, point: int) -> Iterator[tuple[Chart
 
     `folder` is where the run lies, with its log, if it does anywhere; `point` is the one of which a log is looked at.
     """
-    yield from _drawn(_made(run, folder, point))
+    yield from with_drawings(_made(run, folder, point))
 
 
 def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tuple[Chart, Drawing]]:
@@ -51,25 +51,26 @@ def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tu
         for number in chosen
         for name, run, point in zip(compared.sides, (first, second), compared.pairs[number].points, strict=True)
     ]
-    yield from _drawn([overlay(parts), ratios(compared, settings)])
+    yield from with_drawings([overlay(parts), ratios(compared, settings)])
 
 
 def tails_of(frames: Frames) -> Iterator[tuple[Chart, Drawing]]:
     """The curves of a run, by path."""
-    yield from _drawn([latency(frames)])
+    yield from with_drawings([latency(frames)])
 
 
 def tails_of_both(sides: tuple[str, str], first: Frames, second: Frames) -> Iterator[tuple[Chart, Drawing]]:
     """The curves of two runs of one point each."""
-    yield from _drawn([overlay([("", name, frames) for name, frames in zip(sides, (first, second), strict=True)])])
+    yield from with_drawings([overlay([("", name, frames) for name, frames in zip(sides, (first, second), strict=True)])])
 
 
 def ratios_of(compared: Comparison) -> Iterator[tuple[Chart, Drawing]]:
     """How many times as long percentiles are, of two runs of one point each."""
-    yield from _drawn([ratios(compared, [pair_name(compared, pair) for pair in compared.pairs])])
+    yield from with_drawings([ratios(compared, [pair_name(compared, pair) for pair in compared.pairs])])
 
 
-def _drawn(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
+def with_drawings(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
+    """Those that have anything to draw."""
     from slabdes.pages.drawings import DRAWINGS
 
     for chart in charts:

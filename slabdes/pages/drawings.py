@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from slabdes.charts.chart import Chart
-from slabdes.pages import curves, locks, logs, structure, sweeps
+from slabdes.pages import curves, locks, logs, questions, structure, sweeps
 from slabdes.pages.drawing import Drawing
 
 DRAWINGS: Final[Mapping[str, Callable[[Chart], Drawing]]] = {
@@ -16,5 +16,6 @@ DRAWINGS: Final[Mapping[str, Callable[[Chart], Drawing]]] = {
     **locks.DRAWINGS,
     **structure.DRAWINGS,
     **logs.DRAWINGS,
+    **questions.DRAWINGS,
 }
 """By the chart's name."""

@@ -6,10 +6,10 @@ It asks nobody for anything: Vega's script, the style and all data are in it. Le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
@@ -19,15 +19,19 @@ from slabdes.answers.tables import View, sheets, view_of
 from slabdes.charts.chart import Chart
 from slabdes.config.written import toml_text
 from slabdes.errors import MAX_LINE, shown
-from slabdes.measures.compare import compare
-from slabdes.pages.charts import charts_of, charts_of_both
+from slabdes.measures.compare import Comparison, compare
+from slabdes.pages.charts import charts_of, charts_of_both, with_drawings
 from slabdes.pages.html import drawn, figure_of, rendered, settings
 from slabdes.pages.script import check_installed
 from slabdes.pages.steps import Steps
 from slabdes.results.run import Run
+from slabdes.results.text import Sheet
 
 if TYPE_CHECKING:
     from slabdes.pages.drawing import Drawing
+
+FILE: Final = "experiment.toml"
+"""What a page calls the experiment that is on it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,14 @@ class Source:
     file: str
     command: str
     experiment: str
+
+
+@dataclass(frozen=True)
+class Again:
+    """The command that makes a study once more, of the `experiment` in the file FILE."""
+
+    command: str
+    experiment: Mapping[str, Any]
 
 
 def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
@@ -80,12 +92,42 @@ def comparison_page(first: Run, second: Run, folders: tuple[Path, Path]) -> str:
     )
 
 
+def answered_page(
+    run: Run,
+    folder: Path,
+    what: str,
+    answer: Sequence[str],
+    charts: Sequence[Chart],
+    tables: Sequence[Sheet],
+    again: Again,
+    compared: Comparison | None = None,
+) -> str:
+    """The page of a run in `folder` that was made to answer something: `what`, such as a search for the best setting.
+
+    `charts` come first, and the two sides of `compared`, if any are, after them. Raises InputError likewise.
+    """
+    check_installed()
+    sides = () if compared is None else charts_of_both(compared, run, run)
+    beneath = () if compared is None else charts_of(run, folder, compared.pairs[0].points[1])
+    return page(
+        title=f"{shown(run.manifest.name, MAX_LINE)}: {what}",
+        about=about(run),
+        answer=answer,
+        warnings=warnings(run),
+        charts=[*with_drawings(charts), *sides, *beneath],
+        leading=1,
+        tables=tables,
+        remarks=(),
+        sources=[source(run, again=again)],
+    )
+
+
 def _remarks(view: View, folder: Path) -> list[str]:
     return list(remarks(view, shown(str(folder))))
 
 
-def source(run: Run, title: str = "", file: str = "experiment.toml") -> Source:
-    """The provenance of a run; not the name of the computer that it ran on."""
+def source(run: Run, title: str = "", file: str = FILE, again: Again | None = None) -> Source:
+    """The provenance of a run; not the name of the computer that it ran on. `again` is what makes it, if that is no `run`."""
     manifest = run.manifest
     told = manifest.provenance
     libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
@@ -107,8 +149,8 @@ def source(run: Run, title: str = "", file: str = "experiment.toml") -> Source:
         title=title or shown(manifest.name, MAX_LINE),
         facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
         file=file,
-        command=f"slabdes run {file}",
-        experiment=toml_text(manifest.experiment),
+        command=f"slabdes run {file}" if again is None else again.command,
+        experiment=toml_text(manifest.experiment if again is None else again.experiment),
     )
 
 

@@ -40,7 +40,7 @@ _ALONE: Final = 200
 _ABOVE, _BELOW = 48, 36
 """How far from a node its two lines of text are, pixels."""
 _EDGE: Final = "var(--wait)"
-_FILLS: Final = ("#0072b2", "#f0e442", "#e8a33d", "#8fd8bf", "#f2f2f2")
+_FILLS: Final = ("#0072b2", "#f0e442", "#e8a33d", "#8fd8bf", "#c9a3d9", "#f2f2f2")
 _USED: Final = "format(datum.used * 100, '.3~r') + ' %'"
 _SHARE: Final = "format(datum.share * 100, '.3~r') + ' %'"
 

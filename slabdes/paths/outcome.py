@@ -18,7 +18,8 @@ class Path(IntEnum):
     one object (SLOW). With per-CPU slabs: from the slab's own shared chain, a partial slab of the CPU's, else PARTIAL,
     FALLBACK_PARTIAL and GROW as SLAB's. A free: the spare sheaf had room, the barn gave an empty sheaf, one was allocated, one
     was flushed; or past the sheaves, into the slab without a lock or under list_lock. With per-CPU slabs the slab may become a
-    partial slab of the CPU's, and those before it be drained.
+    partial slab of the CPU's, and those before it be drained. By kfree_rcu an object goes to the CPU's RCU sheaf (a hit), which
+    is got, or full and handed over (RCU_SHEAF), or to the general batching (RCU_BATCH).
     """
 
     HIT = 0
@@ -61,6 +62,8 @@ class Path(IntEnum):
     FREE_LIST = 37
     FREE_CPU_PARTIAL = 38
     FREE_DRAIN = 39
+    RCU_SHEAF = 40
+    RCU_BATCH = 41
 
     @property
     def label(self) -> str:
@@ -97,6 +100,7 @@ class Upkeep(IntEnum):
     SLABINFO = 2
     SHRINK = 3
     DRAIN = 4
+    RCU = 5
 
     @property
     def label(self) -> str:
@@ -145,4 +149,6 @@ _LABELS: Final = {
     Path.FREE_LIST: "slab-list",
     Path.FREE_CPU_PARTIAL: "cpu-partial",
     Path.FREE_DRAIN: "drain",
+    Path.RCU_SHEAF: "rcu-sheaf",
+    Path.RCU_BATCH: "rcu-batch",
 }

@@ -26,7 +26,7 @@ _WIDEST: Final = 12.0
 _BAR_IN: Final = 0.4
 _NAME_SIZE, _NAME_IN = 8, 3.0
 """Points and inches of a bar's name."""
-FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#F2F2F2", ""))
+FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#C9A3D9", "\\\\"), ("#F2F2F2", ""))
 
 
 def waits_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:

@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 COLOURS: Final = ("#000000", "#0072B2", "#D55E00", "#CC79A7", "#7CC4EE", "#7B1E3A")
 """From Okabe and Ito's colour-blind-safe palette (2008), with two tones moved so that all differ in grey as well."""
 LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
-MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d")
+MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d", "H", "8", "1", "2", "+", "x")
 _LOOK_OF: Final = {
-    "allocator": {"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
+    "allocator": {
+        **{"2.6.34": 3, "4.6": 0, "4.7": 1, "6.1": 2},
+        **{"6.12": 4, "6.18": 5, "7.0": 6, "7.1": 7, "7.2": 8, "7.3": 9},
+    },
     "discipline": {"qspinlock": 0, "ticket": 2, "tas": 3, "cna": 1},
 }
 """What looks the same wherever it is drawn: kernels and locks. Others need no entry: in one figure no two look alike."""
@@ -112,7 +115,7 @@ def point_style(frames: Frames, point: int, keys: Sequence[str], number: int) ->
 def value_style(key: str, value: str, number: int) -> dict[str, Any]:
     """`line_style` of a key's value: its own look, or one of `number` that no value of the key has for its own."""
     own = _LOOK_OF.get(key.rpartition(".")[2], {})
-    return line_style(own.get(value, len(own) + number))
+    return line_style(own.get(value, len(own) + number % (len(MARKS) - len(own))))
 
 
 def caption(figure: Figure, what: str, manifest: Manifest, frames: Frames) -> None:

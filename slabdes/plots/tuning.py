@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.charts.chart import Chart
+from slabdes.charts.effects import CHANCE
+from slabdes.charts.tuning import BEST, FRONT, KINDS, OTHER, TRIED, WRITTEN
 from slabdes.folders import input_errors
 from slabdes.plots import style
 from slabdes.results.text import bytes_text
@@ -32,48 +35,39 @@ _OTHER: Final[dict[str, Any]] = {
 _BEST: Final[dict[str, Any]] = {"color": "#D55E00", "marker": "*", "linestyle": "none", "markersize": 15, "zorder": 5}
 
 
-def tuning_figure(
-    trials: pl.DataFrame, names: Sequence[str], measure: str, time: bool, best: int, title: Sequence[str]
-) -> Figure:
-    """The measure (a time in ns, with `time`) against what is held: every trial, those measured anew with intervals, the front.
-
-    `trials` is `study.tune.trials_frame`; `names` tell its rows; `best` is the trial chosen; `title` stands above.
-    """
+def tuning_figure(chart: Chart, about: str) -> Figure:
+    """The chart of a search (`charts.tuning`); `about` stands beneath its title."""
     figure = style.new_figure(8.5, 5.6)
-    style.title(figure, *title)
+    style.title(figure, chart.title, about)
     axes = figure.subplots()
-    rows = [row | {"name": name} for row, name in zip(trials.iter_rows(named=True), names, strict=True)]
-    ran = [row for row in rows if row["value"] is not None]
-    axes.plot([row["held_bytes"] for row in ran], [row["value"] for row in ran], label="tried in the search", **_TRIED)
-    anew = [row for row in rows if row["new_value"] is not None]
-    front = sorted((row for row in anew if row["front"]), key=lambda row: row["new_held_bytes"])
-    _bars(axes, front, "measured anew, on the front", _FRONT)
-    _bars(axes, [row for row in anew if not row["front"]], "measured anew, not on it", _OTHER)
-    for row, label, look in ((rows[0], "as written", _WRITTEN), (rows[best], "best", _BEST)):
-        if row["trial"] != rows[0]["trial"] or label == "as written":
-            axes.plot([row["new_held_bytes"]], [row["new_value"]], label=f"{label}: {row['name']}", **look)
+    parts = {kind: chart.frame.filter(kind=kind) for kind in KINDS}
+    axes.plot(parts[TRIED]["held_bytes"], parts[TRIED]["value"], label=TRIED, **_TRIED)
+    for kind, look in ((FRONT, _FRONT), (OTHER, _OTHER)):
+        _bars(axes, parts[kind], kind, look)
+    for kind, look in ((WRITTEN, _WRITTEN), (BEST, _BEST)):
+        for row in parts[kind].iter_rows(named=True):
+            axes.plot([row["held_bytes"]], [row["value"]], label=f"{kind}: {row['setting']}", **look)
     style.grid(axes)
-    values = [row["value"] for row in ran]
-    values += [row[key] if row[key] is not None else row["new_value"] for row in anew for key in ("new_low", "new_high")]
-    if time and min(values) > 0 and max(values) > _WIDE * min(values):
-        style.time_axis(axes, "y", min(values), max(values))
-    elif time:
+    known = [value for column in ("value", "high") for value in chart.frame[column].drop_nulls()]
+    if chart.unit == "ns" and min(known) > 0 and max(known) > _WIDE * min(known):
+        style.time_axis(axes, "y", min(known), max(known))
+    elif chart.unit == "ns":
         axes.yaxis.set_major_formatter(lambda value, _position: style.time_label(value))
-    _memory_axis(axes, [row["held_bytes"] for row in ran])
-    axes.set_ylabel(f"{measure} (simulated)")
+    _memory_axis(axes, parts[TRIED]["held_bytes"].to_list())
+    axes.set_ylabel(f"{chart.along} (simulated)")
     style.legend_below(figure, axes)
     return figure
 
 
-def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], label: str, look: Mapping[str, Any]) -> None:
-    if not rows:
+def _bars(axes: Axes, rows: pl.DataFrame, label: str, look: Mapping[str, Any]) -> None:
+    if not rows.height:
         return
-    values = [row["new_value"] for row in rows]
+    value = rows["value"].to_numpy()  # and an interval of what is never negative ends at 0
     ends = [
-        [value - (row["new_low"] if row["new_low"] is not None else value) for row, value in zip(rows, values, strict=True)],
-        [(row["new_high"] if row["new_high"] is not None else value) - value for row, value in zip(rows, values, strict=True)],
+        value - rows["low"].fill_null(rows["value"]).clip(0.0).to_numpy(),
+        rows["high"].fill_null(rows["value"]).to_numpy() - value,
     ]
-    axes.errorbar([row["new_held_bytes"] for row in rows], values, yerr=ends, label=label, capsize=3, zorder=4, **look)
+    axes.errorbar(rows["held_bytes"].to_numpy(), value, yerr=ends, label=label, capsize=3, zorder=4, **look)
 
 
 def _memory_axis(axes: Axes, held: Sequence[float]) -> None:
@@ -93,26 +87,27 @@ def save_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
-def sensitivity_figure(
-    names: Sequence[str], totals: Sequence[tuple[float, float, float]], label: str, title: Sequence[str], time: bool
-) -> Figure:
-    """A bar a knob (value, low, high), the greatest on top; the last is chance's, beyond which a knob has to reach."""
-    figure = style.new_figure(8.5, 1.8 + 0.45 * len(names))
-    style.title(figure, *title)
+def sensitivity_figure(chart: Chart, about: str) -> Figure:
+    """The chart of effects (`charts.effects`), the greatest on top; the last is chance's, beyond which a knob has to reach."""
+    frame = chart.frame
+    figure = style.new_figure(8.5, 1.8 + 0.45 * frame.height)
+    style.title(figure, chart.title, about)
     axes = figure.subplots()
-    places = list(range(len(names)))[::-1]
-    for number, (place, (value, low, high)) in enumerate(zip(places, totals, strict=True)):
-        chance = number == len(names) - 1
-        look: dict[str, Any] = {"color": "white", "edgecolor": "#000000", "hatch": "///"} if chance else {"color": "#0072B2"}
+    places = list(range(frame.height))[::-1]
+    for place, row in zip(places, frame.iter_rows(named=True), strict=True):
+        hatched: dict[str, Any] = {"color": "white", "edgecolor": "#000000", "hatch": "///"}
+        value, look = row["total"], hatched if row["kind"] == CHANCE else {"color": "#0072B2"}
         axes.barh(place, value, height=0.6, **look)
-        axes.errorbar([value], [place], xerr=[[value - low], [high - value]], color="#000000", capsize=4, linewidth=1.5)
-    reach = totals[-1][2]
+        ends = [[value - row["low"]], [row["high"] - value]]
+        axes.errorbar([value], [place], xerr=ends, color="#000000", capsize=4, linewidth=1.5)
+    reach = frame.filter(kind=CHANCE)["high"].item()
     axes.axvline(reach, color="#D55E00", linestyle="--", linewidth=1.5, label="what chance does, at most")
+    names = [*frame["knob"][:-1], "chance (other random numbers)"]
     axes.set_yticks(places, [style.tick_text(name) for name in names])
-    axes.set_xlim(0.0, 1.08 * max(high for _value, _low, high in totals) or 1.0)
-    if time:
+    axes.set_xlim(0.0, 1.08 * max(frame["high"].to_list()) or 1.0)
+    if chart.unit == "ns":
         axes.xaxis.set_major_formatter(lambda value, _position: style.time_label(value))
-    axes.set_xlabel(label)
+    axes.set_xlabel(chart.along)
     style.grid(axes, "x")
     style.legend_below(figure, axes)
     return figure

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _RUN: Final = ("point", "replication")
-_PLACES: Final = ("free_objects", "in_arrays", "in_shared", "in_alien", "in_use", "descriptors")
+_PLACES: Final = ("free_objects", "in_arrays", "in_shared", "in_alien", "in_rcu", "in_use", "descriptors")
 """Where objects are."""
 _AT_MOST_TAKEN: Final = ("contended", "bounces", "con_bounces", "acq_bounces")
 

@@ -59,8 +59,8 @@ SPENT_PARTS: Final = tuple(part.name for part in fields(Spent))
 _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name not in _CPU_TIMES)
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
-    "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_use",
-    "descriptors",
+    "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_rcu",
+    "in_use", "descriptors",
 )  # fmt: skip
 
 _SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats"))

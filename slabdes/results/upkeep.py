@@ -16,7 +16,13 @@ from slabdes.results.quantiles import not_told, quantiles, within_times
 if TYPE_CHECKING:
     import polars as pl
 
-NAMES: Final = {"reap": "cache_reap", "slabinfo": "/proc/slabinfo", "shrink": "shrink", "drain": "do_drain"}
+NAMES: Final = {
+    "reap": "cache_reap",
+    "slabinfo": "/proc/slabinfo",
+    "shrink": "shrink",
+    "drain": "do_drain",
+    "rcu": "RCU callbacks",
+}
 """What turns of upkeep are called in tables, figures and sentences, by their labels in frames."""
 KEY: Final = ("upkeep", *LOCK)
 _SUMMED: Final = ("holds", "held_total_ns", "waits", "wait_total_ns")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.config import Experiment, apply_values, parse_experiment
 from slabdes.errors import InputError, Unmeasured, nearest, shown
@@ -16,13 +16,21 @@ from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import resolution_of
 from slabdes.results.frames import Frames
-from slabdes.results.run import Run
+from slabdes.results.run import Run, run_of
 from slabdes.results.text import setting_text
 from slabdes.stats.deciding import Looked, Looks, Outcome
 from slabdes.study.run import run_study
 from slabdes.words import name_of
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slabdes.results.manifest import Manifest
+    from slabdes.study.spools import Phase
+
 POINTS: Final = (0, 1)
+Draw = Callable[["Decided", "Path", "Phase | None"], object]
+"""Adds to the run folder before it has its name."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +115,28 @@ def decide(
     second: Mapping[str, Any],
     measures: Sequence[str],
     looks: Looks,
+    draw: Draw | None = None,
     **options: Any,
 ) -> Decided:
     """Replicate both sides until it is decided which has more of each measure, or there are `looks.most` replications.
 
-    `options` are those of `run_study`. Raises InputError for sides that cannot be run, and a measure that they do not have.
+    With a folder to be written, `draw` adds to it. `options` are those of `run_study`. Raises InputError for sides that cannot be
+    run, and a measure that they do not have.
     """
     sides = sides_of(experiment, first, second).model_copy(update={"replications": looks.fewest})
     measures = list(dict.fromkeys(measures))
-    run = run_study(sides, until=UntilDecided(measures, looks), **options)
-    settings = tuple(Setting(key, *values) for key, values in sides.zip.items())
+
+    def add(frames: Frames, manifest: Manifest, folder: Path, phase: Phase | None) -> None:
+        if draw is not None:
+            draw(decided_of(run_of(manifest, frames), measures, looks), folder, phase)
+
+    run = run_study(sides, until=UntilDecided(measures, looks), draw=add, **options)
+    return decided_of(run, measures, looks)
+
+
+def decided_of(run: Run, measures: Sequence[str], looks: Looks) -> Decided:
+    """What the two points of `run` come to in each measure. Raises InputError for a measure that they do not have."""
+    settings = tuple(Setting(key, *values) for key, values in run.manifest.experiment["zip"].items())
     compared, rows = compared_sides(run, settings, measures, looks, "--decide")
     return Decided(run, compared, outcomes_of(rows, looks), looks)
 

@@ -225,6 +225,11 @@ def _check(experiment: Experiment, points: Sequence[Mapping[str, Any]]) -> None:
             raise InputError("--over", f"{shown(told)} cannot be run ({error.problem})", allowed=allowed)
 
 
+def mean_of(frames: Frames, measure: str) -> float:
+    """The measure's mean over all settings that were run."""
+    return fmean(_values(frames, measure))
+
+
 def _values(frames: Frames, measure: str) -> list[float]:
     """The measure at each point: the mean of its replications."""
     check_told(frames, measure, "sensitivity")

@@ -69,6 +69,17 @@ class Record:
         for line in whole[1:]:
             self._add(line)
 
+    @staticmethod
+    def read(path: Path) -> Record:
+        """What a search that has ended kept at `path`, which stays as it is."""
+        record = Record()
+        with input_errors(path):
+            lines = path.read_bytes().splitlines()
+        record._path = path
+        for line in lines[1:]:
+            record._add(line)
+        return record
+
     def __len__(self) -> int:
         return len(self._blocks)
 

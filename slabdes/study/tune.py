@@ -264,15 +264,15 @@ def _measured_anew(found: Search, looks: Looks, draw: Draw | None = None, **opti
     columns = {key: [trial.settings[key] for trial in chosen] for key in chosen[0].settings}
     experiment = parse_experiment(raw | {"replications": looks.fewest, "zip": columns}, "tune")
 
-    def tuned_of(run: Run) -> Tuned:
-        return _tuned(found, chosen, run, looks)
+    def tuned(run: Run) -> Tuned:
+        return tuned_of(run, found.knobs, found.measure, found.trials, chosen, looks, found.maximise, found.most_held)
 
     def add(frames: Frames, manifest: Manifest, folder: Path, phase: Phase | None) -> None:
         (folder / RECORD).write_bytes(found.record.text())
         if draw is not None:
-            draw(tuned_of(run_of(manifest, frames)), folder, phase)
+            draw(tuned(run_of(manifest, frames)), folder, phase)
 
-    return tuned_of(run_study(experiment, until=UntilDecided([found.measure], looks), draw=add, **options))
+    return tuned(run_study(experiment, until=UntilDecided([found.measure], looks), draw=add, **options))
 
 
 def _chosen(found: Search) -> list[Trial]:
@@ -288,13 +288,22 @@ def _chosen(found: Search) -> list[Trial]:
     return [written, best, *some_of(front, MOST_FRONT - len(POINTS))]
 
 
-def _tuned(found: Search, chosen: Sequence[Trial], run: Run, looks: Looks) -> Tuned:
-    measure = found.measure
+def tuned_of(
+    run: Run,
+    knobs: Sequence[Knob],
+    measure: str,
+    trials: Sequence[Trial],
+    chosen: Sequence[Trial],
+    looks: Looks,
+    maximise: bool,
+    most_held: float | None,
+) -> Tuned:
+    """What a search comes to whose `chosen` trials, as written and the best first, are the points of `run` in their order."""
     columns = ((key, [trial.settings[key] for trial in chosen[:2]]) for key in chosen[0].settings)
     settings = tuple(Setting(key, *values) for key, values in columns if values[0] != values[1])
     compared, rows = compared_sides(run, settings, [measure], looks, "tune")
     values, held = intervals(run.frames, measure, looks.level), held_values(run.frames)
-    sign = -1 if found.maximise else 1
+    sign = -1 if maximise else 1
     front = front_of([(sign * values[point].value, sum(held[point])) for point in range(len(chosen))])
     choices = tuple(
         Choice(
@@ -308,8 +317,7 @@ def _tuned(found: Search, chosen: Sequence[Trial], run: Run, looks: Looks) -> Tu
         for point, trial in enumerate(chosen)
     )
     outcome = outcomes_of(rows, looks)[measure]
-    told = (tuple(found.knobs), measure, tuple(found.trials), choices, compared, outcome, looks, found.maximise, found.most_held)
-    return Tuned(run, *told)
+    return Tuned(run, tuple(knobs), measure, tuple(trials), choices, compared, outcome, looks, maximise, most_held)
 
 
 def trials_frame(tuned: Tuned) -> pl.DataFrame:

@@ -37,6 +37,44 @@ def test_a_cache_key_of_another_allocator_is_refused(allocator: str, cache: dict
 
 
 @pytest.mark.parametrize(
+    ("allocator", "slub", "told"),
+    [
+        (
+            "6.1",
+            {"barns": "memory"},
+            "slub.barns is no switch of allocator 6.1; allowed: none of [slub]; allocator 6.18, 7.0, 7.1",
+        ),
+        ("6.12", {"leftovers": "head"}, "slub.leftovers is no switch of allocator 6.12; allowed: none of [slub]; allocator 7.0"),
+        (
+            "6.18",
+            {"refill_order": "list"},
+            "slub.refill_order is no switch of allocator 6.18; allowed: empty_main, barns, refill",
+        ),
+        (
+            "7.3",
+            {"leftovers": "middle"},
+            "slub.leftovers: 'middle' is not one of them; allowed: 'tail', 'head', 'group' or 'spill'",
+        ),
+        ("7.3", {"left": "tail"}, "slub.left: unknown key (did you mean leftovers?)"),
+    ],
+)
+def test_a_switch_that_a_version_has_not_is_refused(allocator: str, slub: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_experiment(given(allocator, slub=slub), "file")
+    assert told in str(error.value)
+
+
+def test_frees_by_rcu_are_refused_on_slab_and_in_traces() -> None:
+    with pytest.raises(
+        InputError, match=r"rcu\.frees is simulated on SLUB alone, not on allocator 6\.1; allowed: allocator 6\.12"
+    ):
+        parse_experiment(given("6.1", rcu={"frees": True}), "file")
+    trace = given("7.3", rcu={"frees": True}, workload={"kind": "trace", "file": "t.txt"})
+    with pytest.raises(InputError, match=r"rcu\.frees with a trace, whose frees are as they were recorded; allowed: false"):
+        parse_experiment(trace, "file")
+
+
+@pytest.mark.parametrize(
     ("key", "more"),
     [
         ("switches", {"switches": ["private_slab"]}),
@@ -57,5 +95,5 @@ def test_what_is_simulated_on_slab_alone_is_refused_on_slub(key: str, more: dict
 
 
 def test_versions_are_slab_up_to_6_1_and_slub_from_6_12_on() -> None:
-    assert [version.value for version in AllocatorVersion if version.is_slub] == ["6.12", "7.3"]
+    assert [version.value for version in AllocatorVersion if version.is_slub] == ["6.12", "6.18", "7.0", "7.1", "7.2", "7.3"]
     assert parse_experiment(given("7.3") | {"allocator": 7.3}, "file").allocator is AllocatorVersion.V7_3

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
 from slabdes.config import parse_experiment
-from slabdes.config.knobs import Knob, bytes_of, check_knobs, knob_of, knobs_of
+from slabdes.config.knobs import Knob, bytes_of, check_knobs, knob_of, knob_of_plain, knobs_of
 from slabdes.errors import InputError
 
 BASE: dict[str, Any] = {
@@ -28,11 +29,33 @@ BASE: dict[str, Any] = {
         ("workload.think_ns=1..2.5", Knob("workload.think_ns", low=1.0, high=2.5)),
         ("cache.0.limit=120,60,240,60", Knob("cache.0.limit", (60, 120, 240))),
         ("lock.discipline=tas,cna", Knob("lock.discipline", ("tas", "cna"))),
+        ("machine.file=../a.toml,b.toml", Knob("machine.file", ("../a.toml", "b.toml"))),
         ("noaliencache=false,true", Knob("noaliencache", (False, True))),
     ],
 )
 def test_a_knob_is_a_range_or_a_list(said: str, knob: Knob) -> None:
     assert knob_of(said) == knob
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [
+        Knob("cache.0.limit", low=8, high=480, log=True),
+        Knob("workload.think_ns", low=1.5e-7, high=1e20),
+        Knob("workload.think_ns", (1e-7, 0.5, 20.0)),
+        Knob("machine.preset", ("numa-2x4", 'a "b", c', "../a.toml")),
+        Knob("noaliencache", (False, True)),
+        Knob("cache.0.sizes", ((1, 2), (3,))),
+    ],
+)
+def test_a_knob_that_is_written_down_is_read_as_the_same(knob: Knob) -> None:
+    assert knob_of_plain(knob.key, json.loads(json.dumps(knob.plain()))) == knob_of(knob.typed()) == knob
+
+
+def test_what_is_no_knob_in_a_file_is_refused() -> None:
+    for told in (None, {"from": 2, "to": "8", "log": False}, {"values": 3}, {"from": 8, "to": 2, "log": True}):
+        with pytest.raises(InputError, match="--over a"):
+            knob_of_plain("a", told)
 
 
 def test_from_python_a_pair_is_a_range_and_a_list_or_an_array_are_values() -> None:

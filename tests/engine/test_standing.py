@@ -18,7 +18,7 @@ from slabdes.workload.synthetic import build_synthetic
 
 KEYS = ["cache", "node"]
 SLABS = ("slabs_partial", "slabs_full", "slabs_free", "slabs_cpu")
-IDLE = ("in_arrays", "in_shared", "in_alien")
+IDLE = ("in_arrays", "in_shared", "in_alien", "in_rcu")
 
 
 def experiment(allocator: str, **more: Any) -> dict[str, Any]:

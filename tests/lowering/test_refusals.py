@@ -116,6 +116,18 @@ def test_an_argument_by_name_is_kept_over_a_wait_as_one_by_place_is(tmp_path: Pa
     assert texts[0].count(".first") == 1
 
 
+def test_a_path_goes_inside_its_only_caller_unless_it_waits_many_times(tmp_path: Path) -> None:
+    def frames(waits: int) -> set[str]:
+        pauses = "    yield from k.pause(cpu)\n" * waits
+        below = f"def below(k: Kernel, cpu: Cpu, nr: int) -> Waits[int]:\n{pauses}    return nr\n"
+        module = written(tmp_path, f"{HEAD}    return (yield from below(k, cpu, nr))\n{below}")
+        text = lower(world.target((module.__name__,), ("start",))).text
+        return {name for name in ("start", "below") if f"def {name}(run, cpu, frame)" in text}
+
+    assert frames(2) == frames(24) == {"start"}
+    assert frames(25) == {"start", "below"}
+
+
 SIGNATURES = [
     ("def start(k: Kernel, cpu: Cpu, what: float) -> Waits[int]:\n    return 1\n", "`what: float`: a parameter of no kind"),
     ("def start(k: Kernel, cpu: Cpu) -> Waits[int]:\n    return 1\n", "start does not wait as its annotation says"),

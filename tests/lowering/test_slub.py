@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from slabdes.allocator.slub.state import KmemCache, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.state import (
+    KfreeRcuCpu,
+    KmemCache,
+    KmemCacheCpu,
+    KmemCacheNode,
+    NodeBarn,
+    PercpuSheaves,
+    SlabSheaf,
+    SlubStats,
+)
+from slabdes.allocator.slub.versions import SlubSwitches
 from slabdes.allocator.state import Slab
 from slabdes.engine.fields import fields_of
 from slabdes.lowering.lower import lower
@@ -26,6 +36,7 @@ MODULES = (
     "cpu_slab",
     "cpu_slab_bulk",
     "cpu_slab_free",
+    "flush",
     "free",
     "pcs_free",
     "prefill",
@@ -36,6 +47,7 @@ MODULES = (
 )
 TABLES = {
     KmemCache: "caches",
+    KfreeRcuCpu: "rcu",
     KmemCacheCpu: "cpu_slabs",
     KmemCacheNode: "nodes",
     NodeBarn: "barns",
@@ -104,7 +116,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
         services=("slub_services",),
         shared=("slabdes.allocator",),
         entries=ENTRIES,
-        run_fields=frozenset({"promoted"}),
+        run_fields=frozenset({"promoted", *fields_of(SlubSwitches)}),
         cpu_fields=frozenset({"number", "node", "path", "batches"}),
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")},
@@ -115,7 +127,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
 
 
 CLOCKED_MODULES = (
-    *(f"slabdes.paths.slub.{module}" for module in (*MODULES, "clocked", "prices")),
+    *(f"slabdes.paths.slub.{module}" for module in (*MODULES, "clocked", "grace", "prices")),
     *(f"slabdes.paths.{module}" for module in ("accounts", "operations", "pages")),
 )
 STAND_FOR = {
@@ -123,7 +135,10 @@ STAND_FOR = {
     "kmem_cache_alloc_node": "slub_alloc_node",
     "kmem_cache_free": "slub_free",
     **{name: name for name in vars(prices) if name.startswith("note_")},
-    **{name: name for name in ("load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "sheaf_memory")},
+    **{
+        name: name
+        for name in ("call_rcu", "batch_rcu", "load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "sheaf_memory")
+    },
 }
 
 
@@ -150,8 +165,8 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
         ),
         services=("clocked_services",),
         shared=("slabdes.allocator",),
-        entries=("allocate", "give_back"),
-        run_fields=frozenset({"promoted", "n_nodes", "cpu_slabs", *fields_of(ClockRules), *COST_NAMES}),
+        entries=("allocate", "give_back", "take_callbacks"),
+        run_fields=frozenset({"promoted", "n_nodes", "grace", *fields_of(SlubSwitches), *fields_of(ClockRules), *COST_NAMES}),
         cpu_fields=frozenset(field for field, _kind, _known in annotated(_ClockedCpu)) | {"number", "node", "path"},
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")}
@@ -160,5 +175,5 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
         stand_for=STAND_FOR,
     )
     text = lower(target).text
-    for name in ("allocate", "give_back", "cmpxchg", "note_isolated", "state_updated"):
+    for name in ("allocate", "give_back", "take_callbacks", "cmpxchg", "note_isolated", "state_updated"):
         assert f"def {name}(run, cpu" in text

@@ -6,8 +6,6 @@ Leaves out what its geometry is (`geometry`).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from slabdes.allocator.slub.geometry import SlubGeometry, cpu_partial_slabs
 from slabdes.allocator.slub.state import (
     ON_PARTIAL,
@@ -45,8 +43,8 @@ def barn_init(state: SlubState, node: int) -> NodeBarn:
 
 
 def create_with_cpu_slabs(state: SlubState, name: str, geometry: SlubGeometry) -> KmemCache:
-    """A new cache without sheaves, each CPU of which has a slab and partial slabs of its own, as until 6.17."""
-    cache = kmem_cache_create(state, name, replace(geometry, sheaf_capacity=0))
+    """A new cache, each CPU of which has a slab and partial slabs of its own, beneath its sheaves if the geometry has any."""
+    cache = kmem_cache_create(state, name, geometry)
     cache.cpu_partial_slabs = cpu_partial_slabs(geometry.size, geometry.objects)
     cache.cpu_slab = [KmemCacheCpu() for _cpu in range(state.n_cpus)]
     return cache

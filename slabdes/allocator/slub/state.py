@@ -23,7 +23,7 @@ With per-CPU slabs (6.12) in place of sheaves:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,7 @@ from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.state import BUFCTL_END, NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
 
 NO_SHEAF: Final = -1
+ALL_CACHES: Final = -1
 ON_PARTIAL: Final = ListName.PARTIAL
 ON_NO_LIST: Final = ListName.FULL
 FROZEN: Final = ListName.FREE
@@ -43,6 +44,8 @@ CYCLES_MASK: Final = 1023
 """A search of other nodes looks at so many low bits of the cycle counter."""
 SHRINK_PROMOTE_MAX: Final = 32
 """Shrink sorts slabs with at most so many free objects."""
+KVFREE_BULK_MAX_ENTR: Final = 507
+"""Objects in a block of the general batching, a page with a header of five words (assumed packing)."""
 LINE_BYTES: Final = 64
 WORD_BYTES: Final = 8
 SHEAF_HEADER_WORDS: Final = 5
@@ -52,10 +55,11 @@ SHEAF_HEADER_WORDS: Final = 5
 class SlabSheaf:
     """struct slab_sheaf: a stack of objects, `entry` is its place in `words`; `room` is what was once allocated there.
 
-    `link` is the next on a barn's list or of those that RCU holds; `node` and `cpu` say who filled it, for RCU.
+    `link` is the next on a barn's list or of those that RCU holds; `node` and `cpu` say who filled it, for RCU. With a clock
+    `due` is when its grace period is over, and `cache` whose objects it has, or ALL_CACHES.
     """
 
-    __slots__ = ("capacity", "cpu", "entry", "line", "link", "node", "room", "size")
+    __slots__ = ("cache", "capacity", "cpu", "due", "entry", "line", "link", "node", "room", "size")
 
     size: int
     capacity: int
@@ -65,6 +69,8 @@ class SlabSheaf:
     cpu: int
     room: int
     line: int
+    due: int
+    cache: int
 
     def __init__(self, capacity: int, entry: int) -> None:
         self.size = 0
@@ -75,6 +81,26 @@ class SlabSheaf:
         self.cpu = NOBODY
         self.room = capacity
         self.line = NO_LINE
+        self.due = 0
+        self.cache = ALL_CACHES
+
+
+class KfreeRcuCpu:
+    """struct kfree_rcu_cpu, with a clock: sheaves of all caches whose callbacks wait on a CPU, `first` to `last`, by their links.
+
+    `block` is the one that the general batching fills, with objects of all caches, or NO_SHEAF.
+    """
+
+    __slots__ = ("block", "first", "last")
+
+    first: int
+    last: int
+    block: int
+
+    def __init__(self) -> None:
+        self.first = NO_SHEAF
+        self.last = NO_SHEAF
+        self.block = NO_SHEAF
 
 
 class PercpuSheaves:
@@ -278,13 +304,26 @@ class SlubState(Memory):
     has_memory: Sequence[bool] = ()
     sheaves: list[SlabSheaf] = field(default_factory=list)
     caches: list[KmemCache] = field(default_factory=list)
+    rcu: list[KfreeRcuCpu] = field(default_factory=list)
     promoted: int = field(init=False)
     """Where in `words` shrink keeps the first slab of each number of free objects."""
 
     def __post_init__(self) -> None:
         if not self.has_memory:
             self.has_memory = [True] * self.n_nodes
+        self.rcu = [KfreeRcuCpu() for _cpu in range(self.n_cpus)]
         self.promoted = self.new_words(SHRINK_PROMOTE_MAX)
+
+
+def waiting_sheaves(state: SlubState) -> Iterator[int]:
+    """Sheaves, and blocks of the general batching, that wait on some CPU; a block that is being filled among them."""
+    for rcu in state.rcu:
+        if rcu.block != NO_SHEAF:
+            yield rcu.block
+        number = rcu.first
+        while number != NO_SHEAF:
+            yield number
+            number = state.sheaves[number].link
 
 
 def sheaf_lines(capacity: int) -> int:

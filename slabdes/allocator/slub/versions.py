@@ -1,26 +1,113 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What differs between the kernels whose SLUB can be simulated. Both are recorded; versions in between are left out."""
+"""What differs between the kernels whose SLUB can be simulated: a few switches, each looked at in one place.
+
+6.12 and 7.3 are recorded, and 7.2 does the same as 7.3; 6.18, 7.0 and 7.1 are from reading alone. Leaves out versions that
+differ in nothing that is modelled (6.19 is as 6.18), and how bulk calls of 6.18 to 7.1 set objects of other nodes aside.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Final
 
 from slabdes.allocator.versions import Kernel
 
 
-@dataclass(frozen=True)
-class SlubVersion(Kernel):
-    """One kernel's SLUB.
+class Leftovers(IntEnum):
+    """Where the objects go that a refill has taken off a slab's free chain and does not need."""
 
-    `cpu_slabs`: each CPU has a slab and partial slabs of its own; otherwise sheaves, over barns and partial lists of nodes.
+    TAIL = 0
+    """Back to the slab by one atomic operation, under list_lock, and the slab to the tail of its list (7.2)."""
+    HEAD = 1
+    """The same, to the list's head."""
+    GROUP = 2
+    """Freed as a group, as by anybody: the slab looks full, so it goes to the tail under list_lock (7.0)."""
+    SPILL = 3
+    """Into the CPU's empty main sheaf, and what fills sheaves to the barn, while it takes any; the rest as TAIL."""
+
+
+class RemoteRefill(IntEnum):
+    """How a refill asks other nodes' partial lists."""
+
+    OFF = 0
+    """Not at all."""
+    TRYLOCK = 1
+    """If their list_lock is free."""
+    WAIT = 2
+    """It waits for their list_lock."""
+
+
+class SheavesOf(IntEnum):
+    """Which caches have sheaves."""
+
+    NONE = 0
+    ASKING = 1
+    """Those that ask for a capacity."""
+    ALL = 2
+    """All but those whose flags forbid it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlubSwitches:
+    """What some kernels do and others do not, each looked at in one place. An experiment turns those it has a key for ([slub]).
+
+    `cpu_slabs`: each CPU has a slab and partial slabs of its own, beneath its sheaves if there are any.
+    `sheaves`: which caches have them.
+    `reverse_refill`: of the slabs that a refill has unlinked the last is used first.
+    `leftovers`: where objects go that it does not need.
+    `unneeded_to_head`: slabs that it does not need go to the head of their list, and empty ones are given up if the node has
+    enough; otherwise all go to the tail.
+    `remote_refill`: how it asks other nodes.
+    `empty_main_to_barn`: a refill's empty main sheaf goes to the barn; otherwise it becomes the spare.
+    `barns_with_memory`: only nodes with memory have barns, and a CPU's sheaves take objects of its own node alone; otherwise all
+    nodes have, and a CPU on a node without memory takes any object.
+    `refill_needs_waiting`: only allocations that may wait refill a sheaf.
     """
 
     cpu_slabs: bool = False
+    sheaves: SheavesOf = SheavesOf.ALL
+    reverse_refill: bool = False
+    leftovers: Leftovers = Leftovers.TAIL
+    unneeded_to_head: bool = False
+    remote_refill: RemoteRefill = RemoteRefill.TRYLOCK
+    empty_main_to_barn: bool = False
+    barns_with_memory: bool = False
+    refill_needs_waiting: bool = False
 
 
-LINUX_6_12: Final = SlubVersion("6.12", cpu_slabs=True, rmqueue_function="rmqueue_buddy")
+@dataclass(frozen=True)
+class SlubVersion(SlubSwitches, Kernel):
+    """One kernel's SLUB. `asked` are the capacities that caches of the kernel's own ask for, by their names."""
+
+    asked: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
+
+    def sheaf_capacity(self, name: str, asked: int | None, by_size: int) -> int:
+        """Of a cache's sheaves (0: it has none): what it is `asked` to be, else what the kernel makes of its name and size."""
+        if self.sheaves == SheavesOf.NONE:
+            return 0
+        if asked is not None:
+            return asked
+        return by_size if self.sheaves == SheavesOf.ALL else dict(self.asked).get(name, 0)
+
+
 LINUX_7_3: Final = SlubVersion("7.3", rmqueue_function="rmqueue_buddy")
+LINUX_7_2: Final = replace(LINUX_7_3, name="7.2")
+LINUX_7_1: Final = replace(LINUX_7_2, name="7.1", reverse_refill=True, leftovers=Leftovers.GROUP, unneeded_to_head=True)
+LINUX_7_0: Final = replace(LINUX_7_1, name="7.0", barns_with_memory=True)
+LINUX_6_18: Final = SlubVersion(
+    "6.18",
+    cpu_slabs=True,
+    sheaves=SheavesOf.ASKING,
+    empty_main_to_barn=True,
+    barns_with_memory=True,
+    refill_needs_waiting=True,
+    asked=(("vm_area_struct", 32), ("maple_node", 32)),
+    rmqueue_function="rmqueue_buddy",
+)
+LINUX_6_12: Final = SlubVersion("6.12", cpu_slabs=True, sheaves=SheavesOf.NONE, rmqueue_function="rmqueue_buddy")
 
-SLUB_VERSIONS: Final = {version.name: version for version in (LINUX_6_12, LINUX_7_3)}
+SLUB_VERSIONS: Final = {version.name: version for version in (LINUX_6_12, LINUX_6_18, LINUX_7_0, LINUX_7_1, LINUX_7_2, LINUX_7_3)}
 """Every version by the name that an experiment gives."""
+RECORDED: Final = ("6.12", "7.3")
+"""Those whose recordings are compared with; 7.2 is the same code, the others are from reading."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from slabdes.allocator.slub.state import CYCLES_MASK, KmemCache, KmemCacheNode, SlubState
+from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
@@ -50,8 +51,8 @@ Injected = Callable[[], Waits[None]]
 class LogKernel(ClocklessSlub):
     """A ClocklessSlub for one cache of a log. `injected` waits at a point, `skips` are the next searches' recorded fates."""
 
-    def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]]) -> None:
-        super().__init__(state, zonelists)
+    def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]], version: SlubVersion) -> None:
+        super().__init__(state, zonelists, version)
         self.locks = dict.fromkeys(_WORDS, 0)
         self.lock_nodes: dict[int, str] = {}
         self.injected: tuple[Point, Injected] | None = None

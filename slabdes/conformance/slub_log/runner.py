@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from slabdes.allocator.gfp import THISNODE
 from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState
+from slabdes.allocator.slub.versions import LINUX_6_12, LINUX_7_3
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
 from slabdes.conformance.kernel_log.runner import LogLine, whole, words_of
 from slabdes.conformance.slub_log.geometry import asked_geometry, geometry_text
@@ -47,7 +49,7 @@ class LogRunner:
 
     def __init__(self, topology: Topology, topo: str) -> None:
         state = SlubState(topology.node_of_cpu, len(topology.has_memory), has_memory=topology.has_memory)
-        self.kernel = LogKernel(state, topology.zonelists)
+        self.kernel = LogKernel(state, topology.zonelists, LINUX_7_3)
         self.objects: list[int] = []
         self.sheaves: list[int] = []
         self.held = False
@@ -67,7 +69,7 @@ class LogRunner:
     @property
     def version(self) -> str:
         """The kernel whose log it is: what its cache has says so."""
-        return "6.12" if self._cache is not None and self._cache.cpu_slab else "7.3"
+        return self.kernel.version.name
 
     def live(self) -> list[int]:
         """The objects that the log holds; kfree_rcu's are its no longer."""
@@ -175,8 +177,11 @@ class LogRunner:
             self._geometry = asked_geometry(asked, self._topology.cpus)
         except InputError as error:
             raise InputError(self._where, error.problem, error.allowed) from None
-        create = create_with_cpu_slabs if cpu_slabs else kmem_cache_create
-        self._cache = create(self.kernel.state, name, self._geometry)
+        if cpu_slabs:
+            self.kernel.version = LINUX_6_12
+            self._cache = create_with_cpu_slabs(self.kernel.state, name, replace(self._geometry, sheaf_capacity=0))
+        else:
+            self._cache = kmem_cache_create(self.kernel.state, name, self._geometry)
         self._cache.ratio = NEVER_SKIPPED
         self.kernel.name_locks(self._cache)
         yield self._topo

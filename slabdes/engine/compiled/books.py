@@ -148,5 +148,5 @@ def set_marks(memory: Memory, marks: Marks[ClosedBook] | None) -> None:
     at = NEVER if marks is None else marks.next
     memory.set(mark_at=at, mark_key=at if at == NEVER else at << memory.get("bits"))
     cpus = memory["cpus"]
-    timers = [cpus[timer] for timer in ("reap_at", "irq_at", "slabinfo_at", "drain_at")]
+    timers = [cpus[timer] for timer in ("reap_at", "irq_at", "slabinfo_at", "drain_at", "rcu_at")]
     cpus["timer_at"] = np.where(cpus["in_bulk"], NEVER, np.minimum(np.minimum.reduce(timers), at))

@@ -270,7 +270,7 @@ def reap_time(run: Run, cpu: Cpu) -> int:
 @inline
 def upkeep_time(cpu: Cpu) -> int:
     """When a turn of the CPU's is due (Run._upkeep_time)."""
-    return min(cpu.reap_at, min(cpu.slabinfo_at, cpu.drain_at))
+    return min(min(cpu.reap_at, cpu.rcu_at), min(cpu.slabinfo_at, cpu.drain_at))
 
 
 @inline

@@ -277,7 +277,7 @@ def put_cpus(memory: Memory, state: SlabState) -> Array:
     packed = memory.put("cpus", blank(Cpu, n_cpus))
     memory.put("frames", np.zeros(n_cpus * depth, FRAME))
     packed["frame0"] = np.arange(n_cpus) * depth
-    packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = NEVER
+    packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = packed["rcu_at"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
     memory.put("irq_buckets", np.zeros((N_TIMES, BUCKETS)))
     memory.put("irq_counts", no_counts(N_TIMES))

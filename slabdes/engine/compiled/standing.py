@@ -48,6 +48,7 @@ class CompiledStanding:
             "in_arrays": self._sums(self._homes, avail[self._arrays]),
             "in_shared": shared,
             "in_alien": alien.reshape(-1, nodes, nodes).sum(axis=1).reshape(-1),
+            "in_rcu": np.zeros(self._places, "i8"),
             "descriptors": l3s["descriptors"],
         }
         return standings(nodes, {name: counts[name].tolist() for name in COUNTED})

@@ -19,8 +19,8 @@ from slabdes.engine.reference.kernel import TimedKernel
 from slabdes.engine.reference.process import Progress, Run
 from slabdes.engine.reference.slab_run import SlabRun
 from slabdes.engine.reference.slub import SlubRun, TimedSlubKernel
-from slabdes.engine.setup import build_state
-from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines, slub_version_of
+from slabdes.engine.setup import build_state, slub_version_of
+from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines
 from slabdes.engine.standing import standing_of
 from slabdes.engine.timed import make_cpus, make_locks, place_lines, settings_of, timed_settings
 from slabdes.errors import Impossible

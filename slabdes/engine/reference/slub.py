@@ -10,11 +10,11 @@ from __future__ import annotations
 import simpy
 
 from slabdes.allocator.slub.check import check
-from slabdes.allocator.slub.state import KmemCache, SlubState
+from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, waiting_sheaves
 from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_push
 from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import BUFCTL_END, NO_OBJECT, obj_to_index, object_number, virt_to_slab
-from slabdes.engine.cpu import NEVER, TimedCpu
+from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.records import LockKind
 from slabdes.engine.reference.clocked import ClockedKernel
 from slabdes.engine.reference.process import Run
@@ -22,7 +22,7 @@ from slabdes.engine.timed import TimedSettings
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub import clocked, prices
+from slabdes.paths.slub import clocked, grace, prices
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
 from slabdes.paths.slub.pcs_free import is_local
 
@@ -36,6 +36,7 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
         self.batches = state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX)
         super().__init__(env, state, machine, settings)
         self.version = settings.version
+        self.grace = settings.grace
         self.zonelists = tuple(tuple(node for node in zonelist if state.has_memory[node]) for zonelist in self.zonelists)
         self.cycle_ps = cycle_ps(machine)
 
@@ -48,6 +49,8 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
     slab_pages = clocked.slab_pages
     free_slab_pages = clocked.free_slab_pages
     sheaf_memory = clocked.sheaf_memory
+    call_rcu = grace.call_rcu
+    batch_rcu = grace.batch_rcu
 
     def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
         """SLUB's own locks are taken with interrupts off; the page allocator's costs have that in them."""
@@ -58,13 +61,7 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
 
-    # What no timed run asks for: nothing frees by RCU or shrinks.
-
-    def call_rcu(self, cpu: TimedCpu, cache: KmemCache, sheaf: int, flushing: bool) -> None:
-        raise NotImplementedError("kfree_rcu with a clock")
-
-    def batch_rcu(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> None:
-        raise NotImplementedError("kfree_rcu with a clock")
+    # What no timed run asks for: nothing shrinks.
 
     def flush_each_cpu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
         raise NotImplementedError("shrink with a clock")
@@ -87,25 +84,32 @@ def cycle_ps(machine: Machine) -> int:
     return max(1, round(1000 / machine.clock_ghz))
 
 
+def _has_slabs_alone(cache: KmemCache) -> bool:
+    """Whether a CPU's hits are in a slab of its own, not in a sheaf."""
+    return bool(cache.cpu_slab) and not cache.sheaf_capacity
+
+
 class SlubRun(Run):
     """One run on SLUB."""
 
     kernel: TimedSlubKernel
 
     def check(self) -> None:
-        for cache in self.kernel.state.caches:
-            check(self.kernel.state, cache)
+        state = self.kernel.state
+        for cache in state.caches:
+            check(state, cache, out=[sheaf for sheaf in waiting_sheaves(state) if state.sheaves[sheaf].cache == cache.index])
 
     def _upkeep_time(self, cpu: TimedCpu) -> int:
-        return NEVER
+        return cpu.rcu_at
 
     def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
-        raise AssertionError("SLUB has no reap timers")
+        cpu.clock = max(cpu.clock, cpu.rcu_at)
+        yield from self._path(grace.take_callbacks(self.kernel, cpu))
 
     def _take(self, cpu: TimedCpu, number: int) -> int:
         state = self.kernel.state
         cache = state.caches[number]
-        if self.kernel.version.cpu_slabs:
+        if _has_slabs_alone(cache):
             c = cache.cpu_slab[cpu.number]
             if c.free == BUFCTL_END:
                 return NO_OBJECT
@@ -122,7 +126,11 @@ class SlubRun(Run):
     def _has_room(self, cpu: TimedCpu, number: int, obj: int) -> bool:
         state = self.kernel.state
         cache = state.caches[number]
-        if self.kernel.version.cpu_slabs:
+        if self.kernel.grace:
+            rcu = cache.cpu_sheaves[cpu.number].rcu
+            has_room = rcu != NO_SHEAF and state.sheaves[rcu].size + 1 < cache.sheaf_capacity
+            return has_room and state.slabs[virt_to_slab(obj)].nodeid == cpu.node
+        if _has_slabs_alone(cache):
             return cache.cpu_slab[cpu.number].slab == virt_to_slab(obj)
         main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
         return main.size < cache.sheaf_capacity and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
@@ -130,8 +138,12 @@ class SlubRun(Run):
     def _put(self, cpu: TimedCpu, number: int, obj: int) -> None:
         state = self.kernel.state
         cache = state.caches[number]
+        if self.kernel.grace:
+            cache.stats[cpu.number].free_rcu_sheaf += 1
+            sheaf_push(state.words, state.sheaves[cache.cpu_sheaves[cpu.number].rcu], obj)
+            return
         cache.stats[cpu.number].free_fastpath += 1
-        if self.kernel.version.cpu_slabs:
+        if _has_slabs_alone(cache):
             c = cache.cpu_slab[cpu.number]
             state.words[state.slabs[c.slab].bufctl + obj_to_index(obj)] = c.free
             c.free = obj_to_index(obj)

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How an allocation runs: from the CPU's main sheaf, its spare, its node's barn, else from slabs. Linux 7.3, as generators.
+"""How an allocation runs: from the CPU's main sheaf, its spare, its node's barn, else from what lies beneath, as generators.
 
 Leaves out bulk calls and prefilled sheaves. Each function is named after its original.
 """
 
 from __future__ import annotations
 
+from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_top
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
-from slabdes.paths.slub.free import sheaf_flush_unused
+from slabdes.paths.slub.cpu_slab import cpu_slab_alloc
+from slabdes.paths.slub.flush import sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
     barn_get_empty_sheaf,
+    barn_here,
     barn_put_empty_sheaf,
     barn_put_full_sheaf,
     barn_replace_empty_sheaf,
@@ -34,10 +37,15 @@ def kmem_cache_alloc(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int)
 def kmem_cache_alloc_node(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
     """An object of `node`, if it is not NO_NODE, or of another unless THISNODE is asked for; or NO_OBJECT (slab_alloc_node)."""
     cpu.path = Path.HIT
-    obj = yield from alloc_from_pcs(k, cpu, cache, flags, node)
-    if obj == NO_OBJECT:
-        obj = yield from slab_alloc_slow(k, cpu, cache, flags, node)
-    return obj
+    if cache.sheaf_capacity or not k.version.cpu_slabs:
+        obj = yield from alloc_from_pcs(k, cpu, cache, flags, node)
+        if obj != NO_OBJECT:
+            return obj
+        if k.version.cpu_slabs:
+            k.note_beneath(cpu)
+    if k.version.cpu_slabs:
+        return (yield from cpu_slab_alloc(k, cpu, cache, flags, node))
+    return (yield from slab_alloc_slow(k, cpu, cache, flags, node))
 
 
 def alloc_from_pcs(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node: int) -> Waits[int]:
@@ -61,10 +69,12 @@ def alloc_from_pcs(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, n
 
 def __pcs_replace_empty_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[bool]:
     """Give the CPU a main sheaf that holds something in place of its empty one; whether there is one."""
-    if not cache.sheaf_capacity:
+    if not cache.sheaf_capacity or not barn_here(k, cpu):
         return False
     if (yield from replace_from_stock(k, cpu, cache)):
         return True
+    if k.version.refill_needs_waiting and not flags & MAY_WAIT:
+        return False
     pcs = cache.cpu_sheaves[cpu.number]
     sheaf = pcs.spare
     if sheaf != NO_SHEAF:
@@ -111,10 +121,32 @@ def refill_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, num
     if not want:
         return True
     k.note_refill(cpu, want)
-    got = yield from refill_objects(k, cpu, cache, flags, sheaf.entry + sheaf.size, want)
+    if k.version.cpu_slabs:
+        got = yield from refill_one_by_one(k, cpu, cache, flags, sheaf.entry + sheaf.size, want)
+    else:
+        got = yield from refill_objects(k, cpu, cache, flags, sheaf.entry + sheaf.size, want)
     sheaf.size += got
     cache.stats[cpu.number].sheaf_refill += got
     return got == want
+
+
+def refill_one_by_one(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, want: int) -> Waits[int]:
+    """Write up to `want` objects to `words` from `at` on, each allocated beneath the sheaves (6.18); how many."""
+    path = Path.REFILL
+    got = 0
+    while got < want:
+        obj = yield from cpu_slab_alloc(k, cpu, cache, flags, NO_NODE)
+        if obj == NO_OBJECT:
+            break
+        k.note_copied(cpu, virt_to_slab(obj), 1)
+        k.state.words[at + got] = obj
+        got += 1
+        if cpu.path == Path.GROW:
+            path = Path.REFILL_GROW
+        elif cpu.path == Path.FALLBACK_PARTIAL and path == Path.REFILL:
+            path = Path.REFILL_REMOTE
+    cpu.path = path
+    return got
 
 
 def _install_full(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, full: int) -> Waits[None]:
@@ -123,7 +155,7 @@ def _install_full(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, full: int) -> 
     barn = cache.barn[cpu.node]
     sheaves = k.state.sheaves
     if not sheaves[pcs.main].size:
-        if pcs.spare == NO_SHEAF:
+        if pcs.spare == NO_SHEAF and not k.version.empty_main_to_barn:
             replace_main(k, cpu, pcs, full)
         else:
             empty = pcs.main

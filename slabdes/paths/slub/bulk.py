@@ -9,8 +9,8 @@ from __future__ import annotations
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import partition_remote, pop_block, push_block
 from slabdes.paths.kernel import Waits
-from slabdes.paths.slub.alloc import replace_from_stock
-from slabdes.paths.slub.free import free_array, free_array_hooked
+from slabdes.paths.slub.alloc import refill_one_by_one, replace_from_stock
+from slabdes.paths.slub.flush import free_array, free_array_hooked
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     barn_get_empty_sheaf,
@@ -38,11 +38,15 @@ def kmem_cache_alloc_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags:
 def alloc_directly(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
     """The same past the sheaves (__kmem_cache_alloc_bulk)."""
     k.note_direct(cpu, size)
-    got = yield from refill_objects(k, cpu, cache, flags, at, size)
+    if k.version.cpu_slabs:
+        got = yield from refill_one_by_one(k, cpu, cache, flags, at, size)
+    else:
+        got = yield from refill_objects(k, cpu, cache, flags, at, size)
     if got < size:
         yield from free_array(k, cpu, cache, at, got)
         return False
-    cache.stats[cpu.number].alloc_slowpath += size
+    if not k.version.cpu_slabs:
+        cache.stats[cpu.number].alloc_slowpath += size
     return True
 
 

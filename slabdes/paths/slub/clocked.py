@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What SLUB's paths ask for where there is a clock, in terms of what every engine with one has: paths themselves, written once.
 
-Others come in wherever a CPU waits, so also between reading a slab's state word and updating it. Leaves out RCU and shrink.
+Others come in wherever a CPU waits, so also between reading a slab's state word and updating it. Leaves out grace periods
+(`grace`) and shrink.
 """
 
 from __future__ import annotations
@@ -9,24 +10,25 @@ from __future__ import annotations
 from typing import TypeVar
 
 from slabdes.allocator.slub.state import KmemCache
-from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import NO_NODE
 from slabdes.paths.charges import ClockedCpu
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import OperatingKernel
+from slabdes.paths.outcome import Path
 from slabdes.paths.pages import get_pages, give_pages
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
-from slabdes.paths.slub.cpu_slab import cpu_slab_alloc
-from slabdes.paths.slub.cpu_slab_free import cpu_slab_free
 from slabdes.paths.slub.kernel import Point, SlubCpu, SlubKernel
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prices import SlubCharges, state_loaded, state_updated
+from slabdes.paths.slub.rcu import kfree_rcu
 
 
 class ClockedSlubCpu(SlubCpu, ClockedCpu):
-    """A CPU with a clock, on SLUB."""
+    """A CPU with a clock, on SLUB. `rcu_at` is when the first callback is due that waits there, picoseconds."""
 
     __slots__ = ()
+
+    rcu_at: int
 
 
 Cpu = TypeVar("Cpu", bound=ClockedSlubCpu)
@@ -34,9 +36,12 @@ Cpu = TypeVar("Cpu", bound=ClockedSlubCpu)
 
 
 class ClockedSlubKernel(SlubCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlubKernel[Cpu]):
-    """An engine with a clock and books, as SLUB's paths see it."""
+    """An engine with a clock and books, as SLUB's paths see it.
 
-    version: SlubVersion
+    `grace` is how long a grace period of RCU lasts, picoseconds, where all frees are kfree_rcu's; otherwise 0.
+    """
+
+    grace: int
 
 
 def slub_alloc(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
@@ -50,15 +55,14 @@ def slub_alloc_node(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags
     A node that is not there is in no mask of nodes with slabs: any will do (6.12; assumed of 7.3).
     """
     asked = node if node < k.state.n_nodes else NO_NODE
-    if k.version.cpu_slabs:
-        return (yield from cpu_slab_alloc(k, cpu, cache, flags, asked))
     return (yield from kmem_cache_alloc_node(k, cpu, cache, flags, asked))
 
 
 def slub_free(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
-    """Give an object back, as the version does."""
-    if k.version.cpu_slabs:
-        yield from cpu_slab_free(k, cpu, cache, obj)
+    """Give an object back, at once or once a grace period is over."""
+    if k.grace:
+        cpu.path = Path.FREE_HIT
+        yield from kfree_rcu(k, cpu, cache, obj)
     else:
         yield from kmem_cache_free(k, cpu, cache, obj)
 

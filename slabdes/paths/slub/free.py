@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How objects go back to their slabs: in groups of one slab, by one atomic operation each. Linux 7.3, as generators.
+"""How a slab takes a group of its objects back, by one atomic operation, and how it is given up. Linux 7.3, as generators.
 
-Leaves out sheaves that take them first, except how these are flushed. Each function is named after its original.
+Leaves out sheaves that take them first, and how groups are made (`flush`). Each function is named after its original.
 """
 
 from __future__ import annotations
 
-from slabdes.allocator.slub.state import ON_PARTIAL, KmemCache, KmemCacheNode, PercpuSheaves, slab_order
+from slabdes.allocator.slub.state import ON_PARTIAL, KmemCache, KmemCacheNode, slab_order
 from slabdes.allocator.slub.transitions import (
     add_partial,
-    detach_group,
     drop_slab,
     is_unchanged,
-    pop_block,
     put_group,
     remove_partial,
-    reverse_chain,
 )
-from slabdes.allocator.state import BUFCTL_END, obj_to_index, virt_to_slab
+from slabdes.allocator.state import BUFCTL_END
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub.kernel import PCS_BATCH_MAX, Cpu, SlubKernel
+from slabdes.paths.slub.kernel import Cpu, SlubKernel
 
 
 def slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: int, tail: int, nr: int) -> Waits[None]:
@@ -85,59 +82,3 @@ def discard_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) ->
     k.note_dropped(cpu, cache, number)
     drop_slab(k.state.slabs, cache, number)
     yield from k.free_slab_pages(cpu, cache, order, node)
-
-
-def free_one(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
-    """Put one object straight into its slab."""
-    objnr = obj_to_index(obj)
-    yield from slab_free(k, cpu, cache, virt_to_slab(obj), objnr, objnr, 1)
-
-
-def free_array(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int) -> Waits[None]:
-    """Free the `size` objects from `at` on in `words`, group by group (__kmem_cache_free_bulk)."""
-    while size:
-        last = k.state.words[at + size - 1]
-        left = detach_group(k.state.words, k.state.slabs, at, size)
-        head = obj_to_index(k.state.words[at + left])
-        yield from slab_free(k, cpu, cache, virt_to_slab(last), head, obj_to_index(last), size - left)
-        size = left
-
-
-def free_array_hooked(k: SlubKernel[Cpu], cpu: Cpu, at: int, size: int) -> Waits[None]:
-    """The same through the free hook, which turns each group round, and counts; objects may be of any cache (do_slab_free)."""
-    while size:
-        last = k.state.words[at + size - 1]
-        left = detach_group(k.state.words, k.state.slabs, at, size)
-        head = obj_to_index(k.state.words[at + left])
-        number = virt_to_slab(last)
-        cache = k.state.caches[k.state.slabs[number].cache]
-        reverse_chain(k.state.words, k.state.slabs[number], head, size - left)
-        cache.stats[cpu.number].free_slowpath += size - left
-        yield from slab_free(k, cpu, cache, number, obj_to_index(last), head, size - left)
-        size = left
-
-
-def sheaf_flush_unused(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> Waits[None]:
-    """Empty a sheaf that nobody else sees into its objects' slabs."""
-    sheaf = k.state.sheaves[number]
-    nr = sheaf.size
-    if not nr:
-        return
-    cache.stats[cpu.number].sheaf_flush += nr
-    k.note_flush(cpu, nr)
-    sheaf.size = 0
-    yield from free_array(k, cpu, cache, sheaf.entry, nr)
-
-
-def sheaf_flush_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, pcs: PercpuSheaves) -> Waits[None]:
-    """Empty the CPU's main sheaf, which stays in use, in batches from the top."""
-    while k.state.sheaves[pcs.main].size:
-        sheaf = k.state.sheaves[pcs.main]
-        nr = min(PCS_BATCH_MAX, sheaf.size)
-        at = k.batch(cpu)
-        pop_block(k.state.words, sheaf, at, nr)
-        cache.stats[cpu.number].sheaf_flush += nr
-        k.note_flush_main(cpu, nr)
-        cpu.batches += 1
-        yield from free_array(k, cpu, cache, at, nr)
-        cpu.batches -= 1

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final, TypeVar
 
 from slabdes.allocator.slub.state import KmemCache, SlubState, new_sheaf, new_slab
+from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.paths.kernel import CpuContext, Locks, Looks, Waits
 from slabdes.paths.slub.notes import SlubNotes
 
@@ -53,6 +54,7 @@ class SlubKernel(Locks[Cpu], Looks[Cpu], SlubNotes[Cpu]):
     """A kernel for SLUB's caches."""
 
     state: SlubState
+    version: SlubVersion
 
     @abstractmethod
     def load_state(self, cpu: Cpu, slab: int) -> Waits[None]:

@@ -99,6 +99,9 @@ class SlubNotes(Generic[Cpu]):
     def note_slow(self, cpu: Cpu) -> None:
         """An allocation goes past the sheaves."""
 
+    def note_beneath(self, cpu: Cpu) -> None:
+        """An operation goes past the sheaves to the CPU's own slab (6.18)."""
+
     def note_mismatch(self, cpu: Cpu) -> None:
         """The sheaves have no object of the node asked for."""
 

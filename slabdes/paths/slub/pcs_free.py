@@ -11,7 +11,7 @@ from slabdes.allocator.slub.transitions import sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
-from slabdes.paths.slub.free import free_one, sheaf_flush_main, sheaf_flush_unused
+from slabdes.paths.slub.flush import free_one, sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
@@ -28,16 +28,19 @@ from slabdes.paths.slub.sheaves import (
 def kmem_cache_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
     """Give an object back (slab_free)."""
     cpu.path = Path.FREE_HIT
-    local = is_local(k, cpu, k.state.slabs[virt_to_slab(obj)].nodeid)
-    if local and (yield from free_to_pcs(k, cpu, cache, obj)):
-        return
-    cache.stats[cpu.number].free_slowpath += 1
+    if cache.sheaf_capacity:
+        if is_local(k, cpu, k.state.slabs[virt_to_slab(obj)].nodeid) and (yield from free_to_pcs(k, cpu, cache, obj)):
+            return
+        if k.version.cpu_slabs:
+            k.note_beneath(cpu)
+    if not k.version.cpu_slabs:
+        cache.stats[cpu.number].free_slowpath += 1
     yield from free_one(k, cpu, cache, obj)
 
 
 def is_local(k: SlubKernel[Cpu], cpu: Cpu, node: int) -> bool:
-    """Whether a CPU's sheaves take objects of `node`: its own, or any if it has no memory."""
-    return node == cpu.node or not k.state.has_memory[cpu.node]
+    """Whether a CPU's sheaves take objects of `node`: its own, or any if it has no memory and there is a barn."""
+    return node == cpu.node or not (k.state.has_memory[cpu.node] or k.version.barns_with_memory)
 
 
 def free_to_pcs(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:

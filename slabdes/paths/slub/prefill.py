@@ -12,7 +12,7 @@ from slabdes.allocator.state import NO_OBJECT
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import refill_sheaf
 from slabdes.paths.slub.bulk import alloc_directly
-from slabdes.paths.slub.free import sheaf_flush_unused
+from slabdes.paths.slub.flush import sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,

@@ -21,9 +21,12 @@ class SlubCharges(Charges[Cpu]):
     state: SlubState
 
 
-def with_slub_hits(costs: Costs, cpu_slabs: bool) -> Costs:
-    """The same costs with those of SLUB's hits: a CPU's own lock, or its atomic operation, in place of interrupts off and on."""
-    own = costs.cpu_cmpxchg if cpu_slabs else costs.local_trylock
+def with_slub_hits(costs: Costs, sheaves: bool) -> Costs:
+    """The same costs with SLUB's hits: the lock of a CPU's sheaves, or its slab's update, in place of interrupts off and on.
+
+    One figure for a run: where some of its caches have sheaves and others have not (6.18), these are charged as those.
+    """
+    own = costs.local_trylock if sheaves else costs.cpu_cmpxchg
     return replace(costs, alloc_hit=costs.alloc_bulk + own, free_hit=costs.free_bulk + own)
 
 
@@ -113,6 +116,11 @@ def note_direct(k: SlubCharges[Cpu], cpu: Cpu, want: int) -> None:
 def note_slow(k: SlubCharges[Cpu], cpu: Cpu) -> None:
     """A slow path begins."""
     cpu.work += k.costs.slow_path
+
+
+def note_beneath(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """The private chain's update, which a hit in a sheaf has not paid."""
+    cpu.work += k.costs.cpu_cmpxchg
 
 
 def note_flush(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:

@@ -10,7 +10,8 @@ from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
-from slabdes.paths.slub.free import free_array_hooked, sheaf_flush_unused
+from slabdes.paths.outcome import Path
+from slabdes.paths.slub.flush import free_array_hooked, sheaf_flush_unused
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
@@ -57,6 +58,7 @@ def _rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
         pcs.spare = NO_SHEAF
         k.note_spare_to_rcu(cpu)
         return True
+    cpu.path = Path.RCU_SHEAF
     barn = cache.barn[cpu.node]
     sheaf = yield from barn_get_empty_sheaf(k, cpu, barn)
     if sheaf == NO_SHEAF:

@@ -46,6 +46,11 @@ def replace_main(k: SlubKernel[Cpu], cpu: Cpu, pcs: PercpuSheaves, sheaf: int) -
     k.note_main_to_spare(cpu)
 
 
+def barn_here(k: SlubKernel[Cpu], cpu: Cpu) -> bool:
+    """Whether the CPU's node has a barn: without one sheaves are neither filled nor emptied there."""
+    return not k.version.barns_with_memory or k.state.has_memory[cpu.node]
+
+
 def barn_get_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -> Waits[int]:
     """An empty sheaf, or NO_SHEAF."""
     yield from k.look(cpu)

@@ -11,7 +11,8 @@ from slabdes.allocator.slub.transitions import sort_partial
 from slabdes.allocator.state import NOBODY
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub.free import discard_slab, sheaf_flush_main, sheaf_flush_unused
+from slabdes.paths.slub.flush import sheaf_flush_main, sheaf_flush_unused
+from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.rcu import detach_rcu_sheaf
 from slabdes.paths.slub.sheaves import free_empty_sheaf

@@ -7,7 +7,7 @@ Leaves out frees. Each function is named after its original where that is one fu
 from __future__ import annotations
 
 from slabdes.allocator.gfp import THISNODE
-from slabdes.allocator.slub.state import CYCLES_MASK, KmemCache, KmemCacheNode
+from slabdes.allocator.slub.state import CYCLES_MASK, NO_SHEAF, KmemCache, KmemCacheNode
 from slabdes.allocator.slub.transitions import (
     add_partial,
     chain_tail,
@@ -20,12 +20,14 @@ from slabdes.allocator.slub.transitions import (
     take_first,
     take_freelist,
 )
+from slabdes.allocator.slub.versions import Leftovers, RemoteRefill
 from slabdes.allocator.state import BUFCTL_END, NO_NODE, NO_OBJECT, NOBODY, object_number
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub.free import slab_free
+from slabdes.paths.slub.free import discard_slab, slab_free
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
+from slabdes.paths.slub.sheaves import alloc_empty_sheaf, barn_get_empty_sheaf, barn_put_full_sheaf, barn_takes_full
 
 
 def refill_objects(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, want: int) -> Waits[int]:
@@ -50,13 +52,14 @@ def refill_objects(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, a
 
 def _refill_objects_any(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, want: int) -> Waits[int]:
     """The same from other nodes that have more than they need, none of whose locks is waited for (__refill_objects_any)."""
-    if not search_wanted(k, cpu, cache):
+    if k.version.remote_refill == RemoteRefill.OFF or not search_wanted(k, cpu, cache):
         return 0
+    spin = k.version.remote_refill == RemoteRefill.WAIT
     got = 0
     for node in k.zonelist(cpu.node):
         n = cache.node[node]
         if (not flags & THISNODE or node == cpu.node) and (yield from _has_more_than_needed(k, cpu, cache, n)):
-            got += yield from refill_objects_node(k, cpu, cache, n, at + got, want - got, False)
+            got += yield from refill_objects_node(k, cpu, cache, n, at + got, want - got, spin)
             if got == want:
                 break
     return got
@@ -93,13 +96,30 @@ def refill_objects_node(
         got += yield from _take_from_slab(k, cpu, cache, n, slab, at + got, want - got)
         slab = after
     if slab != NOBODY:
-        yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_BACK)
-        while slab != NOBODY:
-            add_partial(k.state.slabs, n, slab, True)
-            k.note_put_back(cpu, n, slab)
-            slab = k.state.slabs[slab].link
-        yield from k.spin_unlock(cpu, n.list_lock)
+        yield from _put_back(k, cpu, cache, n, slab)
     return got
+
+
+def _put_back(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCacheNode, slab: int) -> Waits[None]:
+    """List a chain of slabs that were unlinked and not needed again."""
+    slabs = k.state.slabs
+    doomed = NOBODY
+    yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_BACK)
+    while slab != NOBODY:
+        after = slabs[slab].link
+        if k.version.unneeded_to_head and not slabs[slab].inuse and n.nr_partial >= cache.min_partial:
+            slabs[slab].link = doomed
+            doomed = slab
+        else:
+            add_partial(slabs, n, slab, not k.version.unneeded_to_head)
+            k.note_put_back(cpu, n, slab)
+        slab = after
+    yield from k.spin_unlock(cpu, n.list_lock)
+    while doomed != NOBODY:
+        after = slabs[doomed].link
+        cache.stats[cpu.number].free_slab += 1
+        yield from discard_slab(k, cpu, cache, doomed)
+        doomed = after
 
 
 def _get_partial_node_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: KmemCacheNode, want: int, spin: bool) -> Waits[int]:
@@ -119,12 +139,16 @@ def _get_partial_node_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, n: Km
         slab = slabs[n.partial].next
         remove_partial(slabs, n, slab)
         free += slabs[slab].num - slabs[slab].inuse
-        slabs[slab].link = NOBODY
-        if first == NOBODY:
-            first = slab
+        if first == NOBODY or not k.version.reverse_refill:
+            slabs[slab].link = NOBODY
+            if first == NOBODY:
+                first = slab
+            else:
+                slabs[last].link = slab
+            last = slab
         else:
-            slabs[last].link = slab
-        last = slab
+            slabs[slab].link = first
+            first = slab
         k.note_isolated(cpu, n, slab)
     yield from k.spin_unlock(cpu, n.list_lock)
     return first
@@ -141,9 +165,38 @@ def _take_from_slab(
     got = min(nr, want)
     head = copy_chain(k.state.words, slab, number, head, at, got)
     k.note_copied(cpu, number, got)
-    if got < nr:
-        yield from _give_rest_back(k, cpu, cache, n, number, head, nr - got)
+    left = nr - got
+    if left and k.version.leftovers == Leftovers.SPILL:
+        head, left = yield from _spill(k, cpu, cache, number, head, left)
+    if left:
+        yield from _give_rest_back(k, cpu, cache, n, number, head, left)
     return got
+
+
+def _spill(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: int, nr: int) -> Waits[tuple[int, int]]:
+    """Put objects of a chain on the main sheaf, then fill sheaves for the barn while it takes any; the rest of the chain."""
+    slab = k.state.slabs[number]
+    if cache.sheaf_capacity:
+        main = k.state.sheaves[cache.cpu_sheaves[cpu.number].main]
+        some = min(nr, main.capacity - main.size)
+        head = copy_chain(k.state.words, slab, number, head, main.entry + main.size, some)
+        k.note_copied(cpu, number, some)
+        main.size += some
+        nr -= some
+        while nr >= cache.sheaf_capacity and (yield from barn_takes_full(k, cpu, cache, cache.barn[cpu.node])):
+            full = yield from barn_get_empty_sheaf(k, cpu, cache.barn[cpu.node])
+            if full == NO_SHEAF:
+                full = yield from alloc_empty_sheaf(k, cpu, cache, cache.sheaf_capacity)
+                if full == NO_SHEAF:
+                    break
+            sheaf = k.state.sheaves[full]
+            head = copy_chain(k.state.words, slab, number, head, sheaf.entry, sheaf.capacity)
+            k.note_copied(cpu, number, sheaf.capacity)
+            sheaf.size = sheaf.capacity
+            nr -= sheaf.capacity
+            cache.stats[cpu.number].barn_put += 1
+            yield from barn_put_full_sheaf(k, cpu, cache.barn[cpu.node], full)
+    return head, nr
 
 
 def _take_chain(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> Waits[tuple[int, int]]:
@@ -164,13 +217,14 @@ def _give_rest_back(
 ) -> Waits[None]:
     """Give the rest of a chain back and list its slab, unless others have freed to the slab meanwhile: then free it."""
     slab = k.state.slabs[number]
-    yield from k.load_state(cpu, number)
-    if slab.free == BUFCTL_END:
+    if k.version.leftovers != Leftovers.GROUP:
+        yield from k.load_state(cpu, number)
+    if k.version.leftovers != Leftovers.GROUP and slab.free == BUFCTL_END:
         yield from k.spin_lock(cpu, n.list_lock, LockSite.SLUB_RETURN)
         yield from k.cmpxchg(cpu, number)
         if slab.free == BUFCTL_END:
             return_freelist(slab, head, nr)
-            add_partial(k.state.slabs, n, number, True)
+            add_partial(k.state.slabs, n, number, k.version.leftovers != Leftovers.HEAD)
             k.note_returned(cpu, n, number, nr)
             yield from k.spin_unlock(cpu, n.list_lock)
             return

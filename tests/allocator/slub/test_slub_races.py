@@ -12,6 +12,7 @@ from slabdes.allocator.slub.create import kmem_cache_create
 from slabdes.allocator.slub.geometry import slub_geometry
 from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.slub.transitions import add_partial, put_group
+from slabdes.allocator.slub.versions import LINUX_7_3
 from slabdes.allocator.state import NO_NODE, obj_to_index, virt_to_slab
 from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.paths.kernel import Waits
@@ -37,7 +38,7 @@ class TwoCpus:
     """A cache on two CPUs, 32 objects a slab; without sheaves each operation is one atomic update."""
 
     def __init__(self, sheaves: bool = False) -> None:
-        self.kernel = Racing(SlubState([0, 0], 1), [[0]])
+        self.kernel = Racing(SlubState([0, 0], 1), [[0]], LINUX_7_3)
         self.cache = kmem_cache_create(self.kernel.state, "cache", slub_geometry(256, cpus=8, noleaktrace=not sheaves))
 
     def alloc(self, cpu: int) -> int:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from slabdes.allocator.slub.create import kmem_cache_create
 from slabdes.allocator.slub.geometry import slub_geometry
 from slabdes.allocator.slub.state import SlubState
+from slabdes.allocator.slub.versions import LINUX_7_3
 from slabdes.allocator.state import NO_NODE, virt_to_slab
 from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 
 
 def test_a_refill_goes_on_to_the_next_node_until_it_has_enough() -> None:
-    kernel = ClocklessSlub(SlubState([0, 1, 2], 3), [[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+    kernel = ClocklessSlub(SlubState([0, 1, 2], 3), [[0, 1, 2], [1, 2, 0], [2, 0, 1]], LINUX_7_3)
     cache = kmem_cache_create(kernel.state, "cache", replace(slub_geometry(256, cpus=8), min_partial=0))
     # A sheaf holds 28 of a slab's 32 objects: CPUs 1 and 2 leave four each on their nodes' lists.
     for cpu, ratio in ((1, 0), (2, 0), (0, 1000)):

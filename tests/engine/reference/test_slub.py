@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from slabdes.allocator.gfp import MAY_WAIT
 from slabdes.config import AllocatorVersion, Experiment, parse_experiment
+from slabdes.config.allocators import SLUB_KEYS
+from slabdes.config.slub import switches_of
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference, set_up, set_up_slub
 from slabdes.engine.reference.slub import TimedSlubKernel
@@ -135,7 +137,7 @@ def test_per_cpu_slabs_take_list_lock_once_a_slab_that_others_empty() -> None:
 def test_costs_of_paths_are_sums_of_costs_by_name() -> None:
     one = experiment(SHEAVES, machine={"preset": "numa-2x4", "cpus": 2})
     machine = machine_of(one)
-    costs = costs_of(one, machine)
+    costs = costs_of(one, machine, one.cache)
     assert costs.alloc_hit == machine.costs.alloc_bulk + machine.costs.local_trylock
     slots = range(CAPACITY)
     records = follow(one, {0: [*allocs(slots), signal(GO)], 4: [wait_for(GO), *frees(slots)]})
@@ -153,7 +155,7 @@ def test_who_finds_a_state_word_changed_pays_the_line_and_the_atomic_again() -> 
     # Two CPUs free to one slab at the same moment: the slower one's update fails, once, and both objects are back.
     one = experiment(SHEAVES)
     machine = machine_of(one)
-    costs = costs_of(one, machine)
+    costs = costs_of(one, machine, one.cache)
     slots = range(CAPACITY)
     listed = [signal(GO + 1), signal(GO + 2)]
     programs = {
@@ -174,17 +176,33 @@ def test_who_finds_a_state_word_changed_pays_the_line_and_the_atomic_again() -> 
     assert times.greatest == update + over + over + atomic
 
 
+CACHE_KEYS: dict[str, tuple[int, ...]] = {
+    "min_partial": (0, 1, 20),
+    "remote_node_defrag_ratio": (0, 50, 100),
+    "sheaf_capacity": (1, 2, 7, 40),
+    "max_full_sheaves": (0, 1, 3),
+    "cpu_partial": (0, 5, 300),
+}
+SWITCHES: dict[str, tuple[Any, ...]] = {
+    "refill_order": ("list", "reverse"),
+    "leftovers": ("tail", "head", "group", "spill"),
+    "unneeded": ("tail", "head"),
+    "remote_refill": ("off", "trylock", "wait"),
+    "empty_main": ("spare", "barn"),
+    "barns": ("online", "memory"),
+    "refill_needs_waiting": (False, True),
+}
+
+
 @st.composite
 def drawn(draw: st.DrawFn) -> Experiment:
-    """Small experiments of any kind on either SLUB, on nodes with and without memory."""
+    """Small experiments of any kind on any SLUB, with its switches turned, on nodes with and without memory."""
     version = draw(st.sampled_from([version for version in AllocatorVersion if version.is_slub]))
     cache: dict[str, Any] = {"size": draw(st.sampled_from((8, 64, 256, 700, 2048, 9000)))}
-    optional = {"min_partial": (0, 1, 20), "remote_node_defrag_ratio": (0, 50, 100)}
-    sheaves = {"sheaf_capacity": (1, 2, 7, 40), "max_full_sheaves": (0, 1, 3)}
-    optional |= {"cpu_partial": (0, 5, 300)} if version is AllocatorVersion.V6_12 else sheaves
-    for key, values in optional.items():
+    for key in SLUB_KEYS[version]:
         if draw(st.booleans()):
-            cache[key] = draw(st.sampled_from(values))
+            cache[key] = draw(st.sampled_from(CACHE_KEYS[key]))
+    slub = {key: draw(st.sampled_from(SWITCHES[key])) for key in switches_of(version) if draw(st.booleans())}
     workload = draw(
         st.sampled_from(
             (
@@ -196,7 +214,9 @@ def drawn(draw: st.DrawFn) -> Experiment:
     )
     memory = draw(st.sampled_from((None, None, [0, 40], [0.2, 0.2])))
     place = {"preset": "numa-2x4"} | ({"memory_mib": memory} if memory else {})
-    one = experiment({"allocator": version.value, "cache": cache}, workload, machine=place, seed=draw(st.integers(0, 99)))
+    seed = draw(st.integers(0, 99))
+    rcu = {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.01)))}
+    one = experiment({"allocator": version.value, "cache": cache}, workload, machine=place, seed=seed, slub=slub, rcu=rcu)
     return one.model_copy(update={"timing": one.timing.model_copy(update={"jitter": 0.15})})
 
 
