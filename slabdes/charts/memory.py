@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where a cache's objects lie when a run ends: in use, idle in arrays, shared or alien caches, or free; and its slabs by list.
 
-Means over replications. Leaves out the way there: records have the end alone.
+Means over replications. Leaves out the way there (`history`).
 """
 
 from __future__ import annotations

@@ -26,12 +26,16 @@ Spot = tuple[float, float]
 
 
 def traffic_of(frames: Frames, machines: Mapping[str, Mapping[str, Any]], log: Log, point: int) -> Chart | None:
-    """The chart of a point whose machine is among a manifest's `machines`, has several nodes and is known."""
+    """The chart of a point whose machine is among a manifest's `machines`, has several nodes and is known.
+
+    None if it is not, or if nothing was handed over.
+    """
     (row,) = frames.points.filter(frames.points["point"] == point).to_dicts()
     layout = machines.get(row["machine"], {}).get("layout")
     if layout is None or len(layout["nodes"]) < 2 or not {node["node"] for node in layout["nodes"]} >= {*log.nodes.values()}:
         return None
-    return traffic(log, layout)
+    chart = traffic(log, layout)
+    return chart if chart.frame["count"].to_numpy().any() else None
 
 
 def traffic(log: Log, layout: Mapping[str, Any]) -> Chart:

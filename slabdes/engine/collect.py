@@ -24,6 +24,7 @@ from slabdes.engine.records import (
     LockKind,
     LockRecord,
     Records,
+    Sample,
     SlabRecord,
     SlubRecord,
     Spent,
@@ -46,6 +47,7 @@ def make_records(
     elapsed: int,
     workload: Workload,
     cut: Cut | None = None,
+    samples: Sequence[Sample] = (),
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions.
 
@@ -75,6 +77,7 @@ def make_records(
         turns={upkeep: merged for upkeep in Upkeep if (merged := _merged(cpu.turns[upkeep] for cpu in cpus)).count},
         warnings=(*workload.warnings, *told),
         warm_up=None if cut is None else cut.warm_up,
+        samples=tuple(samples),
     )
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where in time a run is counted anew: an engine's books are closed at marks, and those of the warm-up are left out at the end.
 
-A mark changes nothing that happens: a row of hits ends before it, as before a timer. Leaves out which books are warm-up
-(whoever runs an engine says so), and what books are (the engines).
+And where it is looked at how memory stands. A mark changes nothing that happens: a row of hits ends before it, as before a timer.
+Leaves out which books are warm-up (whoever runs an engine says so), and what books are (the engines).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from slabdes.allocator.slub.state import SlubState, SlubStats
 from slabdes.allocator.state import CacheStats, SlabState
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.fields import Account, fields_of
-from slabdes.engine.records import WarmUp
+from slabdes.engine.records import Sample, Standing, WarmUp
 from slabdes.paths.outcome import Operation, Path
 from slabdes.units import MAX_RUN_PS
 
 MOST_BATCHES: Final = 64
-"""Batches that a run is divided into at most; half as many or more, unless it is shorter than was expected."""
+"""Batches that a run is divided into at most, and times at which memory is looked at; half as many or more, unless it is shorter
+than was expected."""
 LEAST_OPERATIONS: Final = 5
 """Of a batch, whose mean says nothing with fewer: the 5 of MSER-5."""
 CPU_SUMS: Final = (
@@ -43,11 +44,15 @@ Judge = Callable[[Sequence[float]], tuple[int, bool]]
 
 
 @dataclass(frozen=True)
-class Steady:
-    """That a run's warm-up is to be cut: how long it takes at least, in picoseconds, and who judges."""
+class Marking:
+    """What marks are for: with a `judge` a run's warm-up is to be cut, with `samples` memory to be looked at.
+
+    `at_least` is how long the run takes at least, in picoseconds.
+    """
 
     at_least: int
-    judge: Judge
+    judge: Judge | None = None
+    samples: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,28 +136,44 @@ class Cut:
 
 
 class Marks(Generic[Book]):
-    """The marks of one run, `next` the coming one (picoseconds). They move apart, by twice, when there are many."""
+    """The marks of one run, `next` the coming one (picoseconds). They move apart, by twice, when there are many.
 
-    def __init__(self, steady: Steady, books: Books[Book]) -> None:
-        self._steady, self._books = steady, books
-        self._width = max(1, steady.at_least // MOST_BATCHES)
+    `samples` are how memory stood at those that are left, at the run's begin and at its end.
+    """
+
+    def __init__(self, marking: Marking, books: Books[Book], look: Callable[[], tuple[Standing, ...]]) -> None:
+        self._marking, self._books, self._look = marking, books, look
+        self._width = max(1, marking.at_least // MOST_BATCHES)
         self._closed: list[tuple[int, Book]] = []
+        self.samples: list[Sample] = []
         self.next = self._width
+        self._sample(0)
 
     def come(self) -> None:
         """The coming mark is here."""
-        self._closed.append((self.next, self._books.close()))
+        if self._marking.judge is not None:
+            self._closed.append((self.next, self._books.close()))
+        self._sample(self.next)
         if self.next == MOST_BATCHES * self._width:
             self._width *= 2
+            self.samples = [sample for sample in self.samples if sample.time % self._width == 0]
         self.next += self._width
         if self.next >= MAX_RUN_PS:
             self.next = NEVER
 
-    def end(self, now: int) -> Cut:
-        """The run ends: only what came after the warm-up is put back."""
+    def _sample(self, now: int) -> None:
+        if self._marking.samples:
+            self.samples.append(Sample(now, self._look()))
+
+    def end(self, now: int) -> Cut | None:
+        """The run ends: only what came after the warm-up is put back; None where that is not cut."""
+        self._sample(now)
+        judge = self._marking.judge
+        if judge is None:
+            return None
         self._closed.append((now, self._books.close()))
         width, means = self._batches()
-        batches, settled = self._steady.judge(means)
+        batches, settled = judge(means)
         begin = width * batches
         done: Counter[Key] = Counter()
         cut: Counter[Key] = Counter()

@@ -307,6 +307,36 @@ class SlabRecord:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What one cache holds on one node at a moment: slabs, also those on their way to a list, and objects as in SlabRecord.
+
+    What goes from an array to slabs is in both for a moment, and so lacks in `in_use`. Of SLUB, `slabs_partial` are on the node's
+    partial list, empty ones too, `slabs_cpu` CPUs' own and those on their partial chains, `slabs_full` all others.
+    """
+
+    cache: int
+    node: int
+    slabs_partial: int
+    slabs_full: int
+    slabs_free: int
+    slabs_cpu: int
+    free_objects: int
+    in_use: int
+    in_arrays: int
+    in_shared: int
+    in_alien: int
+    in_rcu: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How memory stood `time` picoseconds from the run's begin, its warm-up included: a record a cache and node."""
+
+    time: int
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True)
 class WarmUp:
     """What was left out at a run's begin: up to `time` picoseconds, `cut` of its `operations`; whether it `settled`."""
 
@@ -329,6 +359,7 @@ class Records:
     were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
     that was handled had waited for them to be on. `turns`: how long each turn of a kind of upkeep took that was not given up,
     all CPUs together, waiting for locks and interrupts included.
+    `samples` are how memory stood now and then, where that was asked for.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
@@ -347,3 +378,4 @@ class Records:
     response: dict[tuple[int, Path], Histogram] = field(default_factory=dict)
     slub: tuple[SlubRecord, ...] = ()
     warm_up: WarmUp | None = None
+    samples: tuple[Sample, ...] = ()

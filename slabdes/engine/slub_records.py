@@ -77,7 +77,7 @@ def slub_cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
 def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecord:
     """A node's slabs, and where its objects lie."""
     slabs = [slab for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid == node]
-    by_place = (_of_cpus(state, cache), _of_barns(state, cache), _of_rcu(state, cache))
+    by_place = (in_stock(state, cache), in_barns(state, cache), in_grace(state, cache))
     in_arrays, in_shared, in_rcu = (_of_node(state, objects, node) for objects in by_place)
     full = sum(slab.inuse == slab.num for slab in slabs)
     free = sum(not slab.inuse for slab in slabs)
@@ -101,7 +101,7 @@ def _of_node(state: SlubState, objects: list[int], node: int) -> int:
     return sum(state.slabs[virt_to_slab(obj)].nodeid == node for obj in objects)
 
 
-def _of_cpus(state: SlubState, cache: KmemCache) -> list[int]:
+def in_stock(state: SlubState, cache: KmemCache) -> list[int]:
     """Objects that CPUs have in stock."""
     found: list[int] = []
     if cache.sheaf_capacity:
@@ -115,7 +115,8 @@ def _of_cpus(state: SlubState, cache: KmemCache) -> list[int]:
     return found
 
 
-def _of_barns(state: SlubState, cache: KmemCache) -> list[int]:
+def in_barns(state: SlubState, cache: KmemCache) -> list[int]:
+    """Objects in nodes' full sheaves."""
     found: list[int] = []
     for barn in cache.barn:
         number = barn.full
@@ -125,7 +126,7 @@ def _of_barns(state: SlubState, cache: KmemCache) -> list[int]:
     return found
 
 
-def _of_rcu(state: SlubState, cache: KmemCache) -> list[int]:
+def in_grace(state: SlubState, cache: KmemCache) -> list[int]:
     """Objects that wait for a grace period, or for their block to do."""
     waiting = (obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number))
     return [obj for obj in waiting if state.slabs[virt_to_slab(obj)].cache == cache.index]

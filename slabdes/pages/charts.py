@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.answers.comparison import pair_name
 from slabdes.charts.chart import Chart
+from slabdes.charts.history import history
 from slabdes.charts.latency import latency
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
@@ -99,6 +100,7 @@ def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
         if (machine := traffic_of(frames, run.manifest.machines, log, point)) is not None:
             yield machine
     yield memory(frames)
+    yield history(frames)
     if frames.interrupts_came():
         yield interrupts(frames)
     yield upkeep(frames)

@@ -40,9 +40,11 @@ def nodes(chart: Chart) -> Drawing:
     """Waits or holds, as is chosen, of a setting and a node or all: means filled, 99th percentiles open."""
     frame = chart.frame
     drawn = [kind.label for kind in kinds(frame)]
+    timed = set(frame.filter(pl.col("mean_ns") > 0)["what"].to_list())
+    told = {what: title for what, title in TITLES.items() if what in timed} or TITLES
     choices = [
         choice_of(frame, "setting"),
-        Choice("what", "what", tuple(TITLES.items()), next(iter(TITLES))),
+        Choice("what", "what", tuple(told.items()), next(iter(told))),
         choice("node", "node", frame["node"].unique().sort(), every=True),
     ]
     rows = (

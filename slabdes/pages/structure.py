@@ -6,16 +6,31 @@ Leaves out the figures themselves (`charts`).
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import altair as alt
 
 from slabdes.charts.chart import Chart
+from slabdes.charts.history import LAYERS, USED, layer_of
 from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS
 from slabdes.charts.traffic import LINK
 from slabdes.charts.traffic import NODE as BOX
 from slabdes.charts.waits import EDGE, LOOP, NODE
-from slabdes.pages.drawing import COLOURS, HEIGHT, Choice, Drawing, choice, choice_of, drawing, fits, is_chosen, named, time_of
+from slabdes.pages.drawing import (
+    COLOURS,
+    HEIGHT,
+    Choice,
+    Drawing,
+    choice,
+    choice_of,
+    drawing,
+    fits,
+    is_chosen,
+    named,
+    plain_time_axis,
+    time_of,
+)
 
 _WIDEST: Final = 16
 _BAR: Final = 60
@@ -116,6 +131,44 @@ def _places() -> Any:
     return alt.Color("place:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
 
 
+def history(chart: Chart) -> Drawing:
+    """Layers over time, of objects or slabs as is chosen, or the part of the memory held that is used, of a setting and cache."""
+    frame = chart.frame
+    units = ((OBJECTS, "objects"), (LISTS, "slabs by list"), (USED, "part of the memory held that is used"))
+    choices = [
+        choice_of(frame, "setting"),
+        Choice("layers", "what", units, OBJECTS),
+        choice_of(frame, "cache", "of_cache", "cache"),
+    ]
+    rows = (
+        alt.Chart(named(chart.name))
+        .transform_filter("datum.setting == setting && datum.unit == layers && datum.cache == of_cache")
+        .transform_calculate(
+            At=time_of("time"),
+            Count=f"layers == '{USED}' ? format(datum.count * 100, '.3~r') + ' %' : format(datum.count, ',')",
+            layer=f"indexof({json.dumps(list(LAYERS))}, datum.part)",
+        )
+    )
+    x = alt.X("time:Q", scale=alt.Scale(nice=False), axis=plain_time_axis("simulated time"))
+    label = f"layers == '{USED}' ? format(datum.value * 100, '~r') + ' %' : format(datum.value, '~s')"
+    y = alt.Y("count:Q", stack="zero", title=None, axis=alt.Axis(labelExpr=label))
+    parts = dict(frame.select("place", "part").iter_rows())
+    shown = {
+        unit: mine["place"].unique(maintain_order=True).to_list() for (unit,), mine in frame.group_by("unit", maintain_order=True)
+    }
+    legend = alt.Legend(
+        title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160,
+        values=alt.ExprRef(f"({json.dumps(shown)})[layers]"),
+    )  # fmt: skip
+    fills = [_FILLS[layer_of(part)] for part in parts.values()]
+    colour = alt.Color("place:N", scale=alt.Scale(domain=list(parts), range=fills), legend=legend)
+    order = alt.Order("layer:Q", sort="ascending")
+    areas = rows.mark_area(stroke="#1a1a1a", strokeWidth=0.7).encode(x, y, color=colour, order=order)
+    tip = [alt.Tooltip("At:N", title="at"), alt.Tooltip("place:N", title="where"), alt.Tooltip("Count:N", title="how many")]
+    places = rows.mark_point(size=60, opacity=0, filled=True).encode(x, y, order=order, detail="place:N", tooltip=tip)
+    return drawing(alt.layer(areas, places), choices)
+
+
 def traffic(chart: Chart) -> Drawing:
     """Nodes at their places, lines between them as wide as what crosses them."""
     rows = alt.Chart(named(chart.name)).transform_calculate(Share=_SHARE)
@@ -142,5 +195,5 @@ def traffic(chart: Chart) -> Drawing:
     return drawing(wide, height=_ALONE if chart.frame["y"].n_unique() == 1 else HEIGHT)
 
 
-DRAWINGS: Final = {"waits": waits, "memory": memory, "traffic": traffic}
+DRAWINGS: Final = {"waits": waits, "memory": memory, "history": history, "traffic": traffic}
 """By the chart's name."""

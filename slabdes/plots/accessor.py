@@ -113,6 +113,12 @@ class RunPlots:
 
         return memory_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
 
+    def history(self, points: Sequence[int] | None = None) -> Figure:
+        """How memory stood over time: objects by place, slabs by list, what part of it was used; `points` as for `ccdf`."""
+        from slabdes.plots.history import history_figure
+
+        return history_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
     def queues(self, folder: Path | str, point: int | None = None) -> Figure:
         """How many CPUs wait for locks over time, of the log in the run's folder. Raises InputError where there is none."""
         from slabdes.plots.logs import logged, queues_figure

@@ -21,6 +21,7 @@ from slabdes.charts.traffic import traffic_of
 from slabdes.errors import InputError
 from slabdes.files import write_new
 from slabdes.folders import input_errors
+from slabdes.plots.history import history_figure
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
 from slabdes.plots.machine import machine_figure
@@ -107,7 +108,8 @@ def _nothing_said() -> Iterator[None]:
 def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: bool) -> dict[str, Callable[[], Figure]]:
     """What draws each figure that the run has, by the file's name without its ending.
 
-    Latency, nodes and time of every run; waits where anybody waited, memory where there are slabs, upkeep and interrupts where
+    Latency, nodes and time of every run; waits where anybody waited, memory where there are slabs, history where
+    they were looked at over time, upkeep and interrupts where
     there were any; scaling and tails of a sweep; response where operations arrive, and loads of a sweep of rates; machines.
     """
     some = frames if points is None else frames.of_points(points)
@@ -121,6 +123,8 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         drawn["waits"] = lambda: waits_figure(frames, manifest, points)
     if frames.slabs.height:
         drawn["memory"] = lambda: memory_figure(frames, manifest, points)
+    if frames.samples.height:
+        drawn["history"] = lambda: history_figure(frames, manifest, points)
     if has_upkeep(frames):
         drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
     if frames.interrupts_came():

@@ -26,7 +26,7 @@ _WIDEST: Final = 12.0
 _BAR_IN: Final = 0.4
 _NAME_SIZE, _NAME_IN = 8, 3.0
 """Points and inches of a bar's name."""
-_FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#C9A3D9", "\\\\"), ("#F2F2F2", ""))
+FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#C9A3D9", "\\\\"), ("#F2F2F2", ""))
 
 
 def waits_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -79,7 +79,7 @@ def memory_figure(frames: Frames, manifest: Manifest, points: list[int] | None =
     panels = figure.subplots(1, 2, sharey=True)
     for axes, unit, places in zip(panels, (OBJECTS, LISTS), (PLACES, SLABS), strict=True):
         base = dict.fromkeys(names, 0.0)
-        for place, (colour, hatch) in zip(places.values(), _FILLS, strict=False):
+        for place, (colour, hatch) in zip(places.values(), FILLS, strict=False):
             rows = chart.frame.filter((chart.frame["unit"] == unit) & (chart.frame["place"] == place))
             shares = dict(zip(_names(rows), rows["share"].to_list(), strict=True))
             bars = [100.0 * shares.get(name, 0.0) for name in names]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tidy Polars frames of engine records: what `records` counts, one row a bucket, lock, CPU, cache or slab list; times in ns.
 
-Nothing is averaged here. Leaves out order in time: records keep none.
+Nothing is averaged here. Leaves out order in time, but for how memory stood now and then: records keep none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "runs": frozenset(WARM_UP_COLUMNS),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub"))
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "samples"))
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 
@@ -65,9 +65,10 @@ class Frames:
     waits began in `waiter` after `holder` had been the last to acquire the lock); `upkeep_locks` (a row a kind of upkeep and
     lock: its holds, and waits behind them); `interrupts` (how long they were `off` at a time, how long those handled had to
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
-    `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `runs` (a row a replication); `points` (a row a
-    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times are of what came
-    after the warm-up, which `runs` tells.
+    `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `samples` (a row a moment, cache and node of each
+    point's first replication: how memory stood then, from the run's begin); `runs` (a row a replication); `points` (a row a
+    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but `samples` are
+    of what came after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -86,6 +87,7 @@ class Frames:
     caches: pl.DataFrame
     slabs: pl.DataFrame
     slub: pl.DataFrame
+    samples: pl.DataFrame
     runs: pl.DataFrame
     points: pl.DataFrame
 

@@ -21,6 +21,7 @@ from slabdes.engine.records import (
     SlubRecord,
     SlubStats,
     Spent,
+    Standing,
     UpkeepAtLock,
     bucket_bounds,
 )
@@ -63,6 +64,7 @@ _SLAB_COUNTS: Final = (
 )  # fmt: skip
 
 _SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats"))
+_SAMPLED: Final = tuple(part.name for part in fields(Standing) if part.name not in ("cache", "node"))
 SLUB_STATS: Final = tuple(part.name for part in fields(SlubStats))
 """The counters of SLUB_STATS, as the kernel names them in sysfs."""
 
@@ -99,6 +101,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
     "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
     "slub": {"cache": "text"} | dict.fromkeys((*_SLUB_COUNTS, *SLUB_STATS), "count"),
+    "samples": {"time_ns": "ns", "cache": "text", "node": "id"} | dict.fromkeys(_SAMPLED, "count"),
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
@@ -145,6 +148,11 @@ def replicated(records: Records) -> Replicated:
         "caches": ((one.name, *_cache_of(one)) for one in records.caches),
         "slabs": ((names[slab.cache], slab.node, *_slabs_of(slab)) for slab in records.slabs),
         "slub": ((names[one.cache], *_slub_of(one), *_stats_of(one.stats)) for one in records.slub),
+        "samples": (
+            (ps_to_ns(sample.time), names[one.cache], one.node, *_sampled_of(one))
+            for sample in records.samples
+            for one in sample.standings
+        ),
         "runs": [(records.digest, ps_to_ns(records.elapsed), warnings, *warm_up_row(records.warm_up))],
     }
     columns |= {name: _turned(name, some) for name, some in rows.items()}
@@ -154,6 +162,7 @@ def replicated(records: Records) -> Replicated:
 
 _spent_of, _counts_of, _times_of = attrgetter(*SPENT_PARTS), attrgetter(*_CPU_COUNTS), attrgetter(*_CPU_TIMES)
 _cache_of, _slabs_of = attrgetter(*_CACHE_COUNTS), attrgetter(*_SLAB_COUNTS)
+_sampled_of = attrgetter(*_SAMPLED)
 _slub_of, _stats_of = attrgetter(*_SLUB_COUNTS), attrgetter(*SLUB_STATS)
 
 

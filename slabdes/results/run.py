@@ -116,6 +116,11 @@ class Run:
         return self.frames.slub
 
     @property
+    def samples(self) -> pl.DataFrame:
+        """A row a moment, cache and node of each point's first replication: how memory stood then, warm-up included."""
+        return self.frames.samples
+
+    @property
     def runs(self) -> pl.DataFrame:
         """A row a replication: digest, simulated time, warnings."""
         return self.frames.runs

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from slabdes.config import EngineName, Experiment
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.marks import Steady
+from slabdes.engine.marks import Marking
 from slabdes.engine.records import Records
 from slabdes.errors import tell
 from slabdes.machine.topology import Machine
@@ -40,10 +40,10 @@ class Engine(Protocol):
         replication: int,
         progress: Progress | None,
         log: EventLog | None,
-        steady: Steady | None,
+        marking: Marking | None,
         /,
     ) -> Records:
-        """Its records; the log, if there is one, is told of each operation and each hold of a lock. `steady`: how it is cut."""
+        """Its records; the log, if there is one, is told of each operation and hold. `marking` says what marks are for."""
         ...
 
 
@@ -54,11 +54,11 @@ def _run_reference(
     replication: int,
     progress: Progress | None,
     log: EventLog | None,
-    steady: Steady | None,
+    marking: Marking | None,
 ) -> Records:
     from slabdes.engine.reference.run import run_reference
 
-    return run_reference(experiment, machine, workload, replication, progress, log, steady)
+    return run_reference(experiment, machine, workload, replication, progress, log, marking)
 
 
 def _run_compiled(
@@ -68,11 +68,11 @@ def _run_compiled(
     replication: int,
     progress: Progress | None,
     log: EventLog | None,
-    steady: Steady | None,
+    marking: Marking | None,
 ) -> Records:
     from slabdes.engine.compiled.run import run_compiled
 
-    return run_compiled(experiment, machine, workload, replication, progress, log, steady)
+    return run_compiled(experiment, machine, workload, replication, progress, log, marking)
 
 
 ENGINES: Mapping[EngineName, Engine] = {EngineName.REFERENCE: _run_reference, EngineName.COMPILED: _run_compiled}

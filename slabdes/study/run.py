@@ -43,7 +43,7 @@ from slabdes.study.machines import described
 from slabdes.study.pace import Estimate, Pace
 from slabdes.study.plan import PlannedPoint, check_tasks, plan_with
 from slabdes.study.spools import Phase, Spools
-from slabdes.study.steady import steady_of
+from slabdes.study.steady import marking_of
 from slabdes.study.told import about_traces
 from slabdes.study.workers import POLL_SECONDS
 
@@ -75,8 +75,8 @@ class Task:
         _check_there([] if self.log is None else [self.log.parent], point)
         log = None if self.log is None else EventLog(LogWriter(self.log, point.index, self.replication))
         workload = point.workload(self.replication)
-        steady = steady_of(point.experiment, point.machine, workload)
-        return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log, steady)
+        marking = marking_of(point.experiment, point.machine, workload, self.replication)
+        return ENGINES[self.engine](point.experiment, point.machine, workload, self.replication, progress, log, marking)
 
 
 @dataclass(frozen=True)

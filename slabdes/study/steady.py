@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which runs have a steady state that is looked for, and how much of one's begin is warm-up: MSER on batches of its time.
 
+And of which it is looked at now and then how memory stands.
+
 Leaves out what is then counted anew (`engine.marks`), and how it is told.
 """
 
@@ -10,26 +12,31 @@ from collections.abc import Sequence
 from typing import Final
 
 from slabdes.config import Experiment, WarmUpRule
-from slabdes.engine.marks import Steady
+from slabdes.engine.marks import Marking
 from slabdes.machine.topology import Machine
 from slabdes.stats.steady import warm_up
 from slabdes.words import NOTHING_TO_SETTLE
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import known_span_ps
 
+MOST_STANDINGS: Final = 512
+"""Caches times nodes of a run that is sampled (a choice: some MiB of records)."""
 LEAST_BATCHES: Final = 16
 """Of a run that tells where its warm-up ends (a choice: it is looked for in the first half)."""
 
 
-def steady_of(experiment: Experiment, machine: Machine, workload: Workload) -> Steady | None:
-    """How a replication's warm-up is cut; None if it is not to be, or if there is nothing to settle."""
-    if experiment.warm_up is WarmUpRule.NONE or experiment.workload.kind in NOTHING_TO_SETTLE:
+def marking_of(experiment: Experiment, machine: Machine, workload: Workload, replication: int) -> Marking | None:
+    """What marks of a replication are for: a warm-up to be cut, where there is anything to settle; a point's first is sampled."""
+    settles = experiment.warm_up is not WarmUpRule.NONE and experiment.workload.kind not in NOTHING_TO_SETTLE
+    samples = replication == 0 and 0 < len(workload.caches) * machine.n_nodes <= MOST_STANDINGS
+    if not settles and not samples:
         return None
     operations, cpus = workload.operations or 0, len(workload.programs)
     costs = machine.costs
     hit = min(costs.alloc_hit, costs.free_hit, costs.alloc_bulk, costs.free_bulk)
-    at_least = known_span_ps(experiment, cpus) + operations // cpus * hit
-    return Steady(at_least, batches_of_warm_up)
+    spans = 0 if experiment.workload.kind == "trace" else known_span_ps(experiment, cpus)
+    at_least = spans + operations // max(cpus, 1) * hit
+    return Marking(at_least, batches_of_warm_up if settles else None, samples)
 
 
 def batches_of_warm_up(means: Sequence[float]) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from slabdes.engine.marks import LEAST_OPERATIONS, MOST_BATCHES, Key, Marks, Steady, Sums
+from slabdes.engine.marks import LEAST_OPERATIONS, MOST_BATCHES, Key, Marking, Marks, Sums
 from slabdes.engine.records import WarmUp
 from slabdes.paths.outcome import Path
 from slabdes.study.steady import LEAST_BATCHES, batches_of_warm_up
@@ -47,10 +47,12 @@ class Pages:
 def ended(times: Sequence[int], count: int = LEAST_OPERATIONS, rest: int = 0) -> tuple[WarmUp, Pages]:
     """A run with a mark every 10 ps that begins with operations of these times, and so many after the last mark."""
     books = Pages([*(Page(count, time) for time in times), Page(rest, 1)])
-    marks = Marks(Steady(10 * MOST_BATCHES, batches_of_warm_up), books)
+    marks = Marks(Marking(10 * MOST_BATCHES, batches_of_warm_up), books, tuple)
     for _time in times:
         marks.come()
-    return marks.end(10 * len(times) + 5).warm_up, books
+    cut = marks.end(10 * len(times) + 5)
+    assert cut is not None
+    return cut.warm_up, books
 
 
 def test_a_start_that_takes_longer_is_left_out() -> None:
@@ -77,12 +79,22 @@ def test_batches_with_too_few_operations_are_joined() -> None:
     assert not ended([*[100] * 8, *[10, 11] * 8], count=1)[0].settled
 
 
+def test_memory_is_looked_at_when_a_run_begins_at_marks_that_are_left_and_when_it_ends() -> None:
+    books = Pages([])
+    marks = Marks(Marking(10 * MOST_BATCHES, samples=True), books, tuple)
+    for _mark in range(MOST_BATCHES + 3):
+        marks.come()
+    assert marks.end(705) is None
+    assert [sample.time for sample in marks.samples] == [*range(0, 701, 20), 705]
+
+
 def test_marks_of_a_long_run_are_further_apart() -> None:
     books = Pages([Page(LEAST_OPERATIONS, 100 if number < 16 else 10) for number in range(200)])
-    marks = Marks(Steady(10 * MOST_BATCHES, batches_of_warm_up), books)
+    marks = Marks(Marking(10 * MOST_BATCHES, batches_of_warm_up), books, tuple)
     came = []
     while len(came) < 150:
         came.append(marks.next)
         marks.come()
     assert came[:64] == list(range(10, 641, 10)) and came[64:66] == [660, 680] and came[-1] - came[-2] == 80
-    assert marks.end(came[-1] + 1).warm_up == WarmUp(160, 80, 151 * LEAST_OPERATIONS, True)
+    cut = marks.end(came[-1] + 1)
+    assert cut is not None and cut.warm_up == WarmUp(160, 80, 151 * LEAST_OPERATIONS, True)

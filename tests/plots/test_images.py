@@ -26,6 +26,7 @@ from matplotlib.ticker import NullFormatter
 from slabdes.charts.queues import Log
 from slabdes.charts.traffic import traffic
 from slabdes.plots.beside import beside_figure
+from slabdes.plots.history import history_figure
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
 from slabdes.plots.nodes import nodes_figure
@@ -66,6 +67,7 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "queues": lambda: queues_figure(LOG),
     "convoy": lambda: convoy_figure(LOG),
     "transfers": lambda: transfers_figure(LOG),
+    "history": lambda: history_figure(ONE, example_manifest(ONE)),
     "traffic": lambda: traffic_figure(traffic(LOG, LAYOUT)),
     "beside": _beside,
 }

@@ -18,8 +18,10 @@ from slabdes.engine.records import (
     LockRecord,
     Path,
     Records,
+    Sample,
     SlabRecord,
     Spent,
+    Standing,
     bucket_bounds,
 )
 from slabdes.results.frames import COLUMNS, Frames, Point, frames_of, schema
@@ -27,6 +29,8 @@ from slabdes.results.manifest import Manifest, make_manifest
 from slabdes.results.points import points_frame
 
 NUM = 15
+PARTS = 4
+"""Of a run's time, at the ends of which it was looked at."""
 ALLOC_WEIGHTS = {Path.HIT: 900, Path.SHARED: 40, Path.PARTIAL: 30, Path.FREE: 8, Path.GROW: 20, Path.FAIL: 2}
 FREE_WEIGHTS = {Path.FREE_HIT: 850, Path.FLUSH_SHARED: 60, Path.FLUSH_LISTS: 25, Path.ALIEN_PUT: 60, Path.ALIEN_DRAIN: 5}
 WORK_PS = {Path.HIT: 12_000, Path.FREE_HIT: 11_000, Path.GROW: 900_000}
@@ -75,6 +79,7 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
         irqs_off=locks.holds[0],
         irq_wait=Histogram(),
         warnings=("one page allocation failed",) if seed == 2 else (),
+        samples=tuple(_sample(elapsed * part // PARTS, nodes, in_use * part // PARTS) for part in range(PARTS + 1)),
     )
 
 
@@ -178,6 +183,13 @@ def _slabs(nodes: int, in_use: int) -> list[SlabRecord]:
     full, rest = divmod(in_use, NUM)
     first = SlabRecord(0, 0, 1, full, 1, NUM - rest, 360, NUM - 4, 3, 1, in_use)
     return [first, *(SlabRecord(0, node, 0, 0, 0, 0, 360, 0, 0, 0, 0) for node in range(1, nodes))]
+
+
+def _sample(time: int, nodes: int, in_use: int) -> Sample:
+    """The same at a moment when so many are in use, a slab with a CPU beside."""
+    full, rest = divmod(in_use, NUM)
+    first = Standing(0, 0, 1, full, 1, 1, 3 * NUM - rest, in_use, NUM - 4, 3, 1)
+    return Sample(time, (first, *(Standing(0, node, 0, 0, 0, 0, 0, 0, 0, 0, 0) for node in range(1, nodes))))
 
 
 def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Records:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from slabdes.config import Experiment
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.marks import Marks, Steady, counters_of
-from slabdes.engine.records import Records
+from slabdes.engine.marks import Marking, Marks, counters_of
+from slabdes.engine.records import Records, Standing
 from slabdes.engine.timed import (
     AT_BARRIER,
     TimedLock,
@@ -79,7 +79,7 @@ def run_compiled(
     replication: int = 0,
     progress: Callable[[int], None] | None = None,
     log: EventLog | None = None,
-    steady: Steady | None = None,
+    marking: Marking | None = None,
 ) -> Records:
     """Simulate one replication, as run_reference does. Raises Impossible for what only the reference can do."""
     from slabdes.engine.compiled.books import CompiledBooks
@@ -102,13 +102,15 @@ def run_compiled(
     if settings.interrupts is not None:
         pack_interrupts(memory, settings.interrupts, [interrupt_key(experiment, replication, cpu.number) for cpu in cpus])
     names, counters = counters_of(state)
-    marks = None if steady is None else Marks(steady, CompiledBooks(memory, (names, len(counters))))
+    books = CompiledBooks(memory, (names, len(counters)))
+    marks = None if marking is None else Marks(marking, books, family.standing(memory, state))
     _live(memory, workload, progress, log, marks, family.make_room)
     now = memory.get("now")
     cut = None if marks is None else marks.end(now)
     family.unpack_state(memory, state)
     unpack(memory, locks, cpus)
-    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut)
+    samples = () if marks is None else marks.samples
+    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut, samples)
 
 
 class _Family(Protocol):
@@ -122,6 +124,10 @@ class _Family(Protocol):
 
     def make_room(self, memory: Memory) -> None:
         """Make room for more slabs."""
+        ...
+
+    def standing(self, memory: Memory, state: Any) -> Callable[[], tuple[Standing, ...]]:
+        """What says how a run's memory stands now."""
         ...
 
     def unpack_state(self, memory: Memory, state: Any) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 import simpy
@@ -11,7 +12,7 @@ from slabdes.config import Experiment
 from slabdes.config.allocators import slab_versions
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
-from slabdes.engine.marks import Marks, Steady
+from slabdes.engine.marks import Marking, Marks
 from slabdes.engine.records import Records
 from slabdes.engine.reference.books import ReferenceBooks
 from slabdes.engine.reference.kernel import TimedKernel
@@ -20,6 +21,7 @@ from slabdes.engine.reference.slab_run import SlabRun
 from slabdes.engine.reference.slub import SlubRun, TimedSlubKernel
 from slabdes.engine.setup import build_state, slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines
+from slabdes.engine.standing import standing_of
 from slabdes.engine.timed import make_cpus, make_locks, place_lines, settings_of, timed_settings
 from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
@@ -80,11 +82,11 @@ def run_reference(
     replication: int = 0,
     progress: Progress | None = None,
     log: EventLog | None = None,
-    steady: Steady | None = None,
+    marking: Marking | None = None,
 ) -> Records:
     """Simulate one replication. `progress` is told the operations done; Stalled if the programs wait for each other.
 
-    With `steady`, its warm-up is in no count.
+    With `marking`, its warm-up is in no count, and samples are taken, as that says.
     """
     run: Run
     if experiment.allocator.is_slub:
@@ -94,12 +96,15 @@ def run_reference(
     kernel = run.kernel
     for cpu in kernel.cpus:
         cpu.log = log
-    if steady is not None:
-        kernel.set_marks(Marks(steady, ReferenceBooks(kernel.state, kernel.locks, kernel.cpus)))
+    if marking is not None:
+        books = ReferenceBooks(kernel.state, kernel.locks, kernel.cpus)
+        kernel.set_marks(Marks(marking, books, partial(standing_of, kernel.state)))
     run.live()
     if log is not None:
         log.close()
     if experiment.debug:
         run.check()
     cut = None if kernel.marks is None else kernel.marks.end(kernel.now)
-    return make_records(kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload, cut)
+    samples = () if kernel.marks is None else kernel.marks.samples
+    run_of = (kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload)
+    return make_records(*run_of, cut, samples)

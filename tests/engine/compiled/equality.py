@@ -29,7 +29,7 @@ from slabdes.config import (
 from slabdes.config.allocators import SLUB_KEYS
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
-from slabdes.engine.marks import Steady
+from slabdes.engine.marks import Marking
 from slabdes.engine.records import Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.engine.setup import SWITCHES
@@ -479,9 +479,9 @@ def a_third(means: Sequence[float]) -> tuple[int, bool]:
     return len(means) // 3, True
 
 
-def steady(experiment: Experiment, elapsed: int) -> Steady | None:
-    """Every other experiment's warm-up is cut, of batches that are joined now and then or never."""
-    return Steady(elapsed // (1 + 7 * (experiment.seed % 4 // 2)), a_third) if experiment.seed % 2 else None
+def marked(experiment: Experiment, elapsed: int) -> Marking:
+    """Every experiment is sampled, and every other's warm-up cut, at marks that move apart now and then or never."""
+    return Marking(elapsed // (1 + 7 * (experiment.seed % 4 // 2)), a_third if experiment.seed % 2 else None, samples=True)
 
 
 def logged(
@@ -490,12 +490,12 @@ def logged(
     machine: Machine,
     workload: Workload,
     replication: int = 0,
-    cut: Steady | None = None,
+    marking: Marking | None = None,
 ) -> tuple[Records, Rows]:
     """An engine's records and the rows of its event log, a CPU's operations and a lock's holds together."""
     parts: dict[Logged, list[np.ndarray[Any, Any]]] = {kind: [] for kind in Logged}
     log = EventLog(lambda kind, some: parts[kind].append(some), ROWS_A_PART)
-    records = engine(experiment, machine, workload, replication, None, log, cut)
+    records = engine(experiment, machine, workload, replication, None, log, marking)
     rows = {kind: np.concatenate(some) for kind, some in parts.items()}
     return records, {kind: some[np.argsort(some[:, 0], kind="stable")] for kind, some in rows.items()}
 
@@ -506,13 +506,13 @@ def outcome(
     machine: Machine,
     workload: Workload,
     replication: int = 0,
-    cut: Steady | None = None,
+    marking: Marking | None = None,
 ) -> tuple[Records, Rows] | str:
     """An engine's records and, where the experiment asks for it, its event log; or the one line in which it says why not."""
     try:
         if experiment.log:
-            return logged(engine, experiment, machine, workload, replication, cut)
-        return engine(experiment, machine, workload, replication, None, None, cut), {}
+            return logged(engine, experiment, machine, workload, replication, marking)
+        return engine(experiment, machine, workload, replication, None, None, marking), {}
     except SlabdesError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -520,13 +520,13 @@ def outcome(
 def differences(experiment: Experiment, machine: Machine, workload: Workload, replication: int = 0) -> list[str]:
     """The names of the records' fields, and of the kinds of logged rows, in which the engines differ; none if they agree."""
     whole = outcome(run_compiled, experiment, machine, workload, replication)
-    cut = None if isinstance(whole, str) else steady(experiment, whole[0].elapsed)
-    compiled = whole if cut is None else outcome(run_compiled, experiment, machine, workload, replication, cut)
-    reference = outcome(run_reference, experiment, machine, workload, replication, cut)
+    marking = None if isinstance(whole, str) else marked(experiment, whole[0].elapsed)
+    compiled = whole if marking is None else outcome(run_compiled, experiment, machine, workload, replication, marking)
+    reference = outcome(run_reference, experiment, machine, workload, replication, marking)
     if isinstance(reference, str) or isinstance(compiled, str):
         return [] if reference == compiled else [f"{reference} / {compiled}"]
     (records, rows), (others, other_rows) = reference, compiled
-    if cut is not None:
+    if marking is not None:
         assert not isinstance(whole, str) and whole[0].digest == others.digest
         # What a dump has allocated was never counted.
         begun_empty = not experiment.start and not getattr(experiment.workload, "from_dump", None)

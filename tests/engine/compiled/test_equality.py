@@ -279,7 +279,7 @@ def test_a_mark_in_the_middle_of_a_wait_for_another_cpu_books_it_alike() -> None
     machine = machine_of(experiment)
     assert not equality.differences(experiment, machine, workload)
     whole = run_reference(experiment, machine, workload)
-    cut = run_reference(experiment, machine, workload, 0, None, None, equality.steady(experiment, whole.elapsed))
+    cut = run_reference(experiment, machine, workload, 0, None, None, equality.marked(experiment, whole.elapsed))
     assert 0 < cut.cpus[5].partner_wait < whole.cpus[5].partner_wait
 
 

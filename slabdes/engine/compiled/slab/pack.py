@@ -6,7 +6,7 @@ Leaves out what is every allocator's (`pack`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,9 +19,11 @@ from slabdes.engine.compiled.layout import Array, blank, names_of
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import put_cpus, table
 from slabdes.engine.compiled.slab.layout import L3, Cache
+from slabdes.engine.compiled.slab.standing import CompiledStanding
 from slabdes.engine.compiled.slab.target import lowered
 from slabdes.engine.fields import fields_of
 from slabdes.engine.lines import CacheLines
+from slabdes.engine.records import Standing
 from slabdes.engine.setup import build_state
 from slabdes.engine.timed import TimedLock, TimedSettings, make_locks, place_lines, reap_time_ps, timed_settings
 from slabdes.machine.topology import Machine
@@ -152,6 +154,11 @@ def unpack_slabs(memory: Memory, state: SlabState) -> dict[str, list[int]]:
     for number in range(len(state.slabs), n_slabs):
         state.slabs.append(Slab(number, columns["cache"][number], columns["num"][number], columns["bufctl"][number]))
     return columns
+
+
+def standing(memory: Memory, state: SlabState) -> Callable[[], tuple[Standing, ...]]:
+    """What says how a run's memory stands now."""
+    return CompiledStanding(memory, state)
 
 
 def unpack_state(memory: Memory, state: SlabState) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_OBJECT, NOBODY, SLAB_LINES
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, SLAB_LINES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.locks import look
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, slabs_at
@@ -105,6 +105,7 @@ def new_slab(run: Run, cpu: Cpu, cache: int) -> int:
         slab.num = record.num
         slab.bufctl = run.n_words
         slab.descriptor = NO_OBJECT
+        slab.nodeid = NO_NODE
         slab.line = run.n_lines
         run.n_words += record.num
         run.n_lines += SLAB_LINES

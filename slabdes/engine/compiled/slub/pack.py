@@ -6,7 +6,7 @@ Leaves out what is every allocator's (`pack`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -34,8 +34,10 @@ from slabdes.engine.compiled.slub.target import lowered
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.fields import fields_of
 from slabdes.engine.lines import CacheLines
+from slabdes.engine.records import Standing
 from slabdes.engine.setup import slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks, place_slub_lines
+from slabdes.engine.standing import standing_of
 from slabdes.engine.timed import TimedLock, TimedSettings, settings_of
 from slabdes.machine.topology import Machine
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
@@ -148,6 +150,16 @@ def _make_room(memory: Memory, slabs: int, sheaves: int) -> None:
     memory.grow("owner", line_room, NOBODY)
     memory.grow("home", line_room, 0)
     memory.set(slab_room=slab_room, sheaf_room=sheaf_room, word_room=word_room, line_room=line_room)
+
+
+def standing(memory: Memory, state: SlubState) -> Callable[[], tuple[Standing, ...]]:
+    """What says how a run's memory stands now: it is brought into the state, which is looked at."""
+
+    def look() -> tuple[Standing, ...]:
+        unpack_state(memory, state)
+        return standing_of(state)
+
+    return look
 
 
 def unpack_state(memory: Memory, state: SlubState) -> None:

@@ -103,6 +103,7 @@ def new_slab(run: SlubRun, cpu: Cpu, cache: int, objects: int) -> int:
         made.cache = cache
         made.bufctl = run.n_words
         made.descriptor = NO_OBJECT
+        made.nodeid = NO_NODE
         made.line = run.n_lines
         run.n_words += record.num
         run.n_lines += 1
