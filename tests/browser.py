@@ -7,7 +7,7 @@ Tests skip where there is no Chromium (.ci/run installs it), no playwright or no
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -43,6 +43,12 @@ class Heard:
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda request: self.asked.append(request.url))
+
+
+def until(page: Any, holds: Callable[[], bool]) -> None:
+    """Wait until that comes true on a page. A script that were to be asked again and again, the page's policy would refuse."""
+    while not holds():
+        page.wait_for_timeout(50)
 
 
 def reached_by_tab(page: Any, elements: str, wanted: int, rounds: int) -> int:

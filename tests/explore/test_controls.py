@@ -97,12 +97,15 @@ def test_a_machine_that_is_no_preset_is_the_experiments(tmp_path: Path) -> None:
     assert setting_of(made, [machine], {"machine.preset": ""}).experiment.machine.preset == "host"
 
 
+SLUB = ["6.12", "6.18", "7.0", "7.1", "7.2", "7.3"]
+
+
 @pytest.mark.parametrize(
     ("allocator", "versions", "keys"),
     [
         ("2.6.34", ["2.6.34", "4.6", "4.7", "6.1"], ["size", "limit", "batchcount", "shared"]),
-        ("7.3", ["6.12", "7.3"], ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"]),
-        ("6.12", ["6.12", "7.3"], ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"]),
+        ("7.3", SLUB, ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"]),
+        ("6.12", SLUB, ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"]),
     ],
 )
 def test_a_page_has_the_versions_and_the_tunables_of_its_experiments_allocator(

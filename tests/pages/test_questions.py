@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser import HOSTILE, NEEDS_CHROMIUM, Heard, opened, reached_by_tab, serious_violations
+from browser import HOSTILE, NEEDS_CHROMIUM, Heard, opened, reached_by_tab, serious_violations, until
 from example import example_frames, example_manifest
 
 from slabdes.charts import decided as deciding
@@ -107,7 +107,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
     with opened() as shown:
         heard = Heard(shown)
         shown.goto(path.as_uri())
-        shown.wait_for_function("document.documentElement.dataset.drawn !== undefined")
+        for place in shown.locator("figure .drawing").all():  # drawn as they come into view
+            place.scroll_into_view_if_needed()
+            place.locator("svg").wait_for()
         shown.pdf()  # draws those out of view, too
         yield heard
 
@@ -115,21 +117,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
 @NEEDS_CHROMIUM
 def test_all_are_drawn_without_a_word_or_a_request_and_text_stays_text(seen: Heard) -> None:
     page = seen.page
-    assert page.evaluate("document.documentElement.dataset.drawn") == "4"
     assert page.locator("figure .drawing svg").count() == 4
     assert (seen.said, len(seen.asked)) == ([], 1)
     assert page.locator("img").count() == 0
     assert page.locator("text=onerror=alert(1)").count() >= 6
-    before = page.locator("figure[data-chart=settings] .drawing svg").inner_html()
-    page.locator("figure[data-chart=settings] select").select_option("kind")
-    page.wait_for_function(
-        "told => document.querySelector('figure[data-chart=settings] .drawing svg').innerHTML !== told", arg=before
-    )
-    bars = page.locator("figure[data-chart=tuning] .drawing svg line").count()
-    page.locator("figure[data-chart=tuning] input[data-param=bands]").uncheck()
-    page.wait_for_function(
-        "told => document.querySelectorAll('figure[data-chart=tuning] .drawing svg line').length < told", arg=bars
-    )
+    settings, search = (page.locator(f"figure[data-chart={name}]") for name in ("settings", "tuning"))
+    before = settings.locator(".drawing svg").inner_html()
+    settings.locator("select").select_option("kind")
+    until(page, lambda: settings.locator(".drawing svg").inner_html() != before)
+    bars = search.locator(".drawing svg line").count()
+    search.locator("input[data-param=bands]").uncheck()
+    until(page, lambda: search.locator(".drawing svg line").count() < bars)
     assert seen.said == []
 
 

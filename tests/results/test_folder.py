@@ -45,13 +45,14 @@ def test_a_run_of_a_version_that_did_not_sum_its_manifest_is_read(tmp_path: Path
     assert read_run(folder)[0] == MANIFEST
 
 
-def test_a_run_of_a_format_that_lacks_columns_is_read_with_noughts_in_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "column"), [("cpus", "partner_wait_ns"), ("slabs", "in_rcu")])
+def test_a_run_of_a_format_that_lacks_columns_is_read_with_noughts_in_them(name: str, column: str, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", MANIFEST, FRAMES)
-    path, sums = folder / "frames" / "cpus.parquet", folder / "frames" / "sha256.json"
-    pl.read_parquet(path).drop(ADDED_LATER["cpus"]).write_parquet(path)
-    sums.write_text(json.dumps(json.loads(sums.read_text()) | {"cpus.parquet": sha256(path.read_bytes()).hexdigest()}))
-    cpus = read_run(folder)[1].cpus
-    assert cpus.columns == FRAMES.cpus.columns and cpus["partner_wait_ns"].to_list() == [0.0] * cpus.height
+    path, sums = folder / "frames" / f"{name}.parquet", folder / "frames" / "sha256.json"
+    pl.read_parquet(path).drop(ADDED_LATER[name]).write_parquet(path)
+    sums.write_text(json.dumps(json.loads(sums.read_text()) | {path.name: sha256(path.read_bytes()).hexdigest()}))
+    frame = dict(read_run(folder)[1].items())[name]
+    assert frame.columns == dict(FRAMES.items())[name].columns and frame[column].to_list() == [0] * frame.height
 
 
 def test_provenance_stands_outside_the_digest() -> None:

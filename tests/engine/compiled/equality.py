@@ -27,6 +27,15 @@ from slabdes.config import (
     parse_experiment,
 )
 from slabdes.config.allocators import SLUB_KEYS
+from slabdes.config.slub import (
+    Barns,
+    EmptyMain,
+    LeftoverRule,
+    ListEnd,
+    RefillOrder,
+    RemoteRefillRule,
+    switches_of,
+)
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.marks import Marking
@@ -291,6 +300,29 @@ def of_slab(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+SLUB_SWITCHES: dict[str, Sequence[Any]] = {
+    "refill_order": tuple(RefillOrder),
+    "leftovers": tuple(LeftoverRule),
+    "unneeded": tuple(ListEnd),
+    "remote_refill": tuple(RemoteRefillRule),
+    "empty_main": tuple(EmptyMain),
+    "barns": tuple(Barns),
+    "refill_needs_waiting": (False, True),
+}
+"""What [slub] may say."""
+
+
+@st.composite
+def of_slub(draw: st.DrawFn, allocator: AllocatorVersion) -> dict[str, Any]:
+    """What only experiments on SLUB may say: switches of the version, and frees by kfree_rcu."""
+    keys = switches_of(allocator)
+    turned = draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
+    return {
+        "slub": {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
+        "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
+    }
+
+
 @st.composite
 def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersion] = tuple(AllocatorVersion)) -> Experiment:
     """Any experiment but a trace, small enough for the reference to run it in well under a second; machine files in `folder`."""
@@ -304,7 +336,7 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
         "machine": machine,
         "cache": draw(caches(allocator)),
         "allocator": allocator,
-        **({} if allocator.is_slub else draw(of_slab())),
+        **draw(of_slub(allocator) if allocator.is_slub else of_slab()),
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),
