@@ -57,12 +57,17 @@ def compare_slub_folder(folder: Path) -> SlubTraceVerdict:
 
 
 def _cache_verdicts(before: SlubDump, after: SlubDump, replayed: Replayed) -> Iterator[SlubCacheVerdict]:
+    state = replayed.restored.state
+    slabs: dict[int, list[int]] = {}
+    for number, slab in enumerate(state.slabs):
+        if slab.num:
+            slabs.setdefault(slab.cache, []).append(number)
     for name, counts in replayed.caches.items():
         earlier, recorded = before.caches[name], after.caches.get(name)
         if recorded is None:
             continue
         cache = replayed.restored.caches[name]
-        compared = Compared(replayed.restored, cache, recorded)
+        compared = Compared(replayed.restored, cache, recorded, slabs.get(cache.index, ()))
         yield SlubCacheVerdict(
             name=name,
             allocs=counts.allocs,

@@ -117,24 +117,25 @@ class _SlubReader:
         """The dump, at its ENDDUMP."""
         drafts = self._caches.values()
         machines = {tuple(draft.cpu_nodes) for draft in drafts if draft.cpu_nodes}
-        nodes = {tuple(sorted(draft.nodes)) for draft in drafts}
-        if len(machines) != 1 or len(nodes) != 1:
+        memories = {frozenset(number for number, node in draft.nodes.items() if node.listed) for draft in drafts}
+        if len(machines) != 1 or len(memories) != 1:
             raise Malformed(f"dump {self.label!r} has caches of other CPUs or nodes than others, or none with sheaves")
-        n_nodes = len(next(iter(nodes)))
-        node_of_cpu = next(iter(machines))
-        if next(iter(nodes)) != tuple(range(n_nodes)) or max(node_of_cpu) >= n_nodes:
-            raise Malformed(f"dump {self.label!r} has CPUs on nodes {quoted(str(sorted(set(node_of_cpu))))} of {n_nodes}")
-        caches = {draft.name: self._finished(draft, len(node_of_cpu)) for draft in drafts}
-        return SlubDump(f"{self._path}: {self.label}", self.label, node_of_cpu, n_nodes, caches)
+        node_of_cpu, memory = next(iter(machines)), next(iter(memories))
+        n_nodes = 1 + max(number for draft in drafts for number in (*draft.nodes, *draft.cpu_nodes))
+        if not memory:
+            raise Malformed(f"dump {self.label!r} has no node with memory")
+        caches = {draft.name: self._finished(draft, len(node_of_cpu), n_nodes) for draft in drafts}
+        has_memory = tuple(node in memory for node in range(n_nodes))
+        return SlubDump(f"{self._path}: {self.label}", self.label, node_of_cpu, n_nodes, has_memory, caches)
 
-    def _finished(self, draft: _Cache, n_cpus: int) -> SlubCache:
+    def _finished(self, draft: _Cache, n_cpus: int, n_nodes: int) -> SlubCache:
         if draft.stats is None or draft.locks is None or len(draft.main) != (n_cpus if draft.geometry.sheaf_capacity else 0):
             raise Malformed(f"CACHE {draft.name!r} lacks ST, LK or MAIN lines")
         for number, node in draft.nodes.items():
-            if node.nr_full != len(node.full) or not node.listed or node.counts[2] != len(node.partial):
-                raise Malformed(f"CACHE {draft.name!r}: node {number} lacks ND, FULL or SL lines, or has too many")
+            if node.nr_full != len(node.full) or node.counts[2] != len(node.partial):
+                raise Malformed(f"CACHE {draft.name!r}: node {number} lacks FULL or SL lines, or has too many")
         cpus = (CpuSheaves(main, draft.spare.get(cpu), draft.rcu.get(cpu)) for cpu, main in enumerate(draft.main))
-        nodes = (node.finished() for _number, node in sorted(draft.nodes.items()))
+        nodes = (draft.nodes.get(number, _Node()).finished() for number in range(n_nodes))
         return SlubCache(draft.name, draft.geometry, draft.ratio, draft.stats, draft.locks, tuple(cpus), tuple(nodes))
 
     def _cache(self, rest: str) -> None:

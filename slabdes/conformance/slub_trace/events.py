@@ -22,7 +22,7 @@ SHEAF_SITE: Final = "__alloc_empty_sheaf"
 _SLT: Final = re.compile(
     rb"\[(\d{1,9})\][ \t]+\S+[ \t]+\d+: [^ \t:]+: SLT (ab\+?|fb\+?|pf|pa|px|pr|r|cb|cbflush) ([\x20-\x7e]{1,300}?)\s*$"
 )
-_SLT_ANY: Final = re.compile(rb": SLT (?!SNAPSHOT)")
+_SLT_ANY: Final = re.compile(rb": SLT ")
 _FORMS: Final = {
     "ab": r"(?P<name>.+) n=(?P<count>\d{1,7})",
     "fb": r"(?P<name>.+) n=(?P<count>\d{1,7})",

@@ -16,6 +16,9 @@ USUALLY_SKIPPED: Final = False
 LEAST_DOUBTS: Final = 8
 """Times that a replay may be begun again, however long the trace (assumed; shorter ones may oftener, within MAX_STEPS)."""
 
+MAX_VAIN: Final = 4
+"""Searches whose other fate did not help, after which none is doubted any more: what differs has other reasons (assumed)."""
+
 
 class Doubt(Exception):
     """An operation in which other nodes were searched gives something else than was recorded. `searches` are their numbers."""
@@ -26,11 +29,12 @@ class Doubt(Exception):
 
 
 class Fates:
-    """The fates of a trace's searches, as far as they are decided, for replays of so many `operations`."""
+    """The fates of a trace's searches, as far as they are decided, for replays of so many `steps` each."""
 
-    def __init__(self, operations: int) -> None:
+    def __init__(self, steps: int) -> None:
         self._skipped: dict[int, bool] = {}
-        self._doubts = max(LEAST_DOUBTS, MAX_STEPS // max(1, operations))
+        self._doubts = max(LEAST_DOUBTS, MAX_STEPS // max(1, steps))
+        self._vain = 0
 
     def is_skipped(self, number: int) -> bool:
         """Whether a search is, by its number."""
@@ -38,7 +42,8 @@ class Fates:
 
     def doubt(self, searches: range) -> None:
         """Raise Doubt if one of the searches of an operation that went wrong may have had another fate."""
-        if self._doubts and any(self._skipped.get(number, not USUALLY_SKIPPED) != USUALLY_SKIPPED for number in searches):
+        hopeful = self._doubts > 0 and self._vain < MAX_VAIN
+        if hopeful and any(self._skipped.get(number, not USUALLY_SKIPPED) != USUALLY_SKIPPED for number in searches):
             raise Doubt(searches)
 
     def try_another(self, searches: range) -> None:
@@ -47,6 +52,7 @@ class Fates:
         for number in searches:
             if self.is_skipped(number) != USUALLY_SKIPPED:
                 self._skipped[number] = USUALLY_SKIPPED
+                self._vain += 1
         undecided = next((number for number in searches if number not in self._skipped), None)
         if undecided is not None:
             self._skipped[undecided] = not USUALLY_SKIPPED

@@ -41,7 +41,12 @@ class Kmallocs:
             if match := KMALLOC.fullmatch(name):
                 self._caches[match["dma"] or match["type"] or "", cache.size] = cache
                 self.indexes.add(cache.index)
-        self._sizes = sorted(size for kind, size in self._caches if not kind)
+        self.sizes = sorted(size for kind, size in self._caches if not kind)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest objects that there are."""
+        return self.sizes[-1] if self.sizes else 0
 
     def of(self, kind: str, size: int) -> KmemCache | None:
         """The cache of objects of exactly `size` bytes; a kind that there is none of is served by the plain ones."""
@@ -49,7 +54,7 @@ class Kmallocs:
 
     def serving(self, size: int) -> KmemCache | None:
         """The plain cache that a request for `size` bytes is served from, or None if it is too large for any."""
-        fitting = next((known for known in self._sizes if known >= size), None)
+        fitting = next((known for known in self.sizes if known >= size), None)
         return None if fitting is None else self._caches["", fitting]
 
 
@@ -61,8 +66,9 @@ class TraceKernel(ClocklessSlub):
 
     def __init__(self, restored: Restored, fates: Fates, allowance: Allowance, where: str) -> None:
         state = restored.state
-        nodes = state.n_nodes
-        super().__init__(state, [[(node + step) % nodes for step in range(nodes)] for node in range(nodes)], LINUX_7_3)
+        n = state.n_nodes
+        rings = ([(node + step) % n for step in range(n)] for node in range(n))
+        super().__init__(state, [[home for home in ring if state.has_memory[home]] for ring in rings], LINUX_7_3)
         self.addresses = restored.addresses
         self.kmallocs = Kmallocs(restored.caches)
         self.sheaf_at: dict[int, int] = {}

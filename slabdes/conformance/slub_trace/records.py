@@ -74,10 +74,11 @@ class SlubCache:
 
 @dataclass(frozen=True)
 class SlubDump:
-    """One dump. `where` says which in messages."""
+    """One dump. `where` says which in messages; `has_memory` of each node whether slabs can lie there."""
 
     where: str
     label: str
     node_of_cpu: tuple[int, ...]
     n_nodes: int
+    has_memory: tuple[bool, ...]
     caches: Mapping[str, SlubCache]

@@ -14,7 +14,7 @@ from typing import Final
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import sheaf_top
-from slabdes.allocator.state import NO_NODE, NO_OBJECT, obj_to_index, virt_to_slab
+from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, obj_to_index, virt_to_slab
 from slabdes.conformance.kernel_trace.resync import Resync
 from slabdes.conformance.slub_trace.counts import MAX_EXAMPLES, CacheReplay, Difference
 from slabdes.conformance.slub_trace.events import BEFORE, Context, Kind, Operation, SlubTrace
@@ -23,7 +23,7 @@ from slabdes.conformance.slub_trace.kernel import TraceKernel
 from slabdes.conformance.slub_trace.records import SlubDump
 from slabdes.conformance.slub_trace.restore import Restored, restore
 from slabdes.conformance.slub_trace.resync import change_places
-from slabdes.dumps.bounds import Allowance
+from slabdes.dumps.bounds import MAX_STEPS, Allowance
 from slabdes.errors import InputError
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
@@ -61,7 +61,8 @@ class Replayed:
 
 def replay(trace: SlubTrace, before: SlubDump) -> Replayed:
     """Apply the operations between the dumps to the state `before`."""
-    fates = Fates(trace.end - trace.begin)
+    objects = sum(node.total_objects for cache in before.caches.values() for node in cache.nodes)
+    fates = Fates(trace.end - trace.begin + objects)
     while True:
         try:
             return _Replayer(trace, restore(before), fates, before.where).run()
@@ -86,12 +87,14 @@ class _Replayer:
         self.counts = {name: CacheReplay() for name in restored.caches}
         self.by_index = {cache.index: cache for cache in restored.caches.values()}
         self.live = restored.live
-        self.out: dict[int, int] = {}
-        """Prefilled sheaves that callers hold, by their recorded addresses."""
+        self.out: dict[int, tuple[int, int]] = {}
+        """Prefilled sheaves that callers hold, and their caches' indexes, by their recorded addresses."""
         self.aliases: dict[int, int] = {}
         self.sheaves: deque[int] = deque()
         """The kmallocs of sheaves that the operation under way may take."""
         self.position = 0
+        self.scans = MAX_STEPS
+        """Steps left for looking for recorded objects that lie elsewhere here."""
         self.unknown = self.pages = 0
 
     def run(self) -> Replayed:
@@ -109,7 +112,7 @@ class _Replayer:
             self._apply(operation)
             for left in mine:
                 self._odd(self._cache_of_kmalloc(self.trace.operations[left]), "sheaves allocated there only")
-            if self.faults > faults:
+            if self.faults > faults and self.state.n_nodes > 1:
                 self.fates.doubt(range(searches, self.kernel.searches))
         skipped = sum(map(self.fates.is_skipped, range(self.kernel.searches)))
         operations = self.trace.end - self.trace.begin
@@ -160,7 +163,9 @@ class _Replayer:
         (pointer,) = operation.pointers
         cache = self._cache_of_kmalloc(operation) if operation.bytes_alloc else self._named(operation)
         if cache is None:
-            self.pages += bool(operation.bytes_alloc)
+            too_large = operation.bytes_alloc > self.kernel.kmallocs.largest
+            self.pages += too_large
+            self.unknown += bool(operation.bytes_alloc) and not too_large
             return
         if not ANY_NODE <= operation.node < self.state.n_nodes:
             problem = f"an allocation from node {operation.node}"
@@ -201,9 +206,11 @@ class _Replayer:
         counts = self.counts[cache.name]
         counts.allocs += 1
         if obj == NO_OBJECT or pointer in (NO_POINTER, UNKNOWN_POINTER):
-            self._odd(cache, "failed here only" if obj == NO_OBJECT else "failed there only")
             if obj != NO_OBJECT:
+                self._odd(cache, "failed there only")
                 self.live.add(obj)
+            elif pointer != NO_POINTER:
+                self._odd(cache, "failed here only")
             return
         ours = self.addresses.pointer(virt_to_slab(obj), obj_to_index(obj))
         if not ours and self._learn(cache, counts, obj, pointer):
@@ -224,8 +231,12 @@ class _Replayer:
         counts = self.counts[cache.name]
         recorded = self.addresses.object_at(pointer)
         resync = Resync.ALIAS
-        if recorded != NO_OBJECT and recorded not in self.live and self.state.slabs[virt_to_slab(recorded)].cache == cache.index:
-            resync = change_places(self.state, cache, recorded, obj, self._other_sheaves(cache))
+        others = list(self._other_sheaves(cache))
+        steps = (len(cache.cpu_sheaves) + len(cache.barn) + len(others)) * max(1, cache.sheaf_capacity)
+        unused = recorded != NO_OBJECT and recorded not in self.live
+        if unused and self.state.slabs[virt_to_slab(recorded)].cache == cache.index and steps <= self.scans:
+            self.scans -= steps
+            resync = change_places(self.state, cache, recorded, obj, others)
         self.faults += 1
         counts.differing += 1
         counts.resyncs[resync] += 1
@@ -238,7 +249,7 @@ class _Replayer:
 
     def _other_sheaves(self, cache: KmemCache) -> Iterator[int]:
         yield from (callback.sheaf for callback in self.kernel.callbacks if callback.cache is cache)
-        yield from self.out.values()
+        yield from (sheaf for sheaf, of in self.out.values() if of == cache.index)
 
     def _object(self, pointer: int) -> int:
         """The object in use that a recorded pointer means, or NO_OBJECT."""
@@ -253,8 +264,10 @@ class _Replayer:
             return None
         obj = self._object(pointer)
         if obj == NO_OBJECT:
-            if name:
-                self._odd(self.restored.caches.get(name), "frees of objects not in use")
+            slab = self.addresses.slab_at(pointer)
+            if name or slab != NOBODY:
+                cache = self.restored.caches.get(name) if name else self.by_index[self.state.slabs[slab].cache]
+                self._odd(cache, "frees of objects not in use")
             else:
                 self.pages += 1
             return None
@@ -295,6 +308,7 @@ class _Replayer:
         cache = self._named(operation)
         if cache is None:
             return
+        self.allowance.spend(len(self.kernel.callbacks), str(self.trace.path), "a callback")
         waiting = [one for one in self.kernel.callbacks if one.cache is cache]
         addresses = self.kernel.sheaf_at
         same = [one for one in waiting if addresses.get(one.sheaf) == operation.sheaf]
@@ -323,8 +337,8 @@ class _Replayer:
                 self._look_ahead(operation, cache, sheaf)
             self._settle_prefilled(cache, operation, sheaf)
             return
-        sheaf = self.out.get(operation.sheaf, NO_SHEAF)
-        if sheaf == NO_SHEAF:
+        sheaf, of = self.out.get(operation.sheaf, (NO_SHEAF, cache.index))
+        if sheaf == NO_SHEAF or of != cache.index:
             self._odd(cache, "prefilled sheaves that nobody holds here")
             return
         if operation.kind is Kind.FROM_SHEAF:
@@ -337,11 +351,12 @@ class _Replayer:
         else:
             self.allowance.operations(operation.want, str(self.trace.path))
             after = kernel.finish(kmem_cache_refill_sheaf(kernel, cpu, cache, 0, sheaf, operation.want))
-            self.out[operation.sheaf] = sheaf if after == NO_SHEAF else after
+            self.out[operation.sheaf] = (sheaf if after == NO_SHEAF else after, cache.index)
 
     def _look_ahead(self, operation: Operation, cache: KmemCache, number: int) -> None:
         """A prefilled sheaf's fault shows in the first object taken from it."""
         sheaf = self.state.sheaves[number]
+        self.allowance.spend(AHEAD, str(self.trace.path), "a prefilled sheaf's first object")
         for position in range(self.position, min(self.position + AHEAD, self.trace.end)):
             later = self.trace.operations[position]
             if later.sheaf == operation.sheaf and later.kind is Kind.RETURN:
@@ -365,7 +380,7 @@ class _Replayer:
         if self.state.sheaves[sheaf].size != operation.size:
             self._odd(cache, "prefilled sheaves of other sizes")
         self.kernel.sheaf_at[sheaf] = operation.sheaf
-        self.out[operation.sheaf] = sheaf
+        self.out[operation.sheaf] = (sheaf, cache.index)
 
 
 def _sheaves_behind(trace: SlubTrace) -> tuple[dict[Context, deque[int]], dict[int, deque[int]]]:

@@ -90,7 +90,7 @@ class Restored:
 
 def restore(dump: SlubDump) -> Restored:
     """The state that `dump` shows. Raises InputError for one that contradicts itself, or needs too much memory."""
-    state = SlubState(dump.node_of_cpu, dump.n_nodes)
+    state = SlubState(dump.node_of_cpu, dump.n_nodes, has_memory=dump.has_memory)
     _check_room(dump, state)
     restored = Restored(state, {}, Addresses(state), set())
     caches = {}

@@ -18,14 +18,19 @@ from slabdes.conformance.slub_trace.restore import Restored
 
 
 class Compared:
-    """A cache's items; `pointers` are how many of sheaves' pointers were compared, `differing` how many of them differ."""
+    """The items of a cache whose `slabs` are given by number.
 
-    def __init__(self, restored: Restored, cache: KmemCache, recorded: SlubCache) -> None:
+    `pointers` are how many of sheaves' pointers were compared, `differing` how many of them differ.
+    """
+
+    def __init__(self, restored: Restored, cache: KmemCache, recorded: SlubCache, slabs: Sequence[int]) -> None:
         self.pointers = self.differing = 0
         self._state: SlubState = restored.state
         self._addresses = restored.addresses
         self._cache = cache
-        self._numbers = [number for number, slab in enumerate(self._state.slabs) if slab.cache == cache.index and slab.num]
+        self._slabs: dict[int, list[int]] = {}
+        for number in slabs:
+            self._slabs.setdefault(self._state.slabs[number].nodeid, []).append(number)
         self._learn(recorded)
         self.items = tuple(self._items(recorded))
 
@@ -98,8 +103,10 @@ class Compared:
         yield Item(f"node {number} partial", ours, [f"{slab.address:x} {slab.inuse}/{slab.objects}" for slab in node.partial])
         free = {address: tuple(free_chain(self._state, slab)) for address, slab in slabs}
         for slab in node.partial:
-            yield Item(f"slab {slab.address:x} free indexes", free.get(slab.address), slab.free)
-        here = (other for other in self._numbers if self._state.slabs[other].nodeid == number)
+            chain = free.get(slab.address)
+            excused = chain is not None and len(chain) == len(slab.free)
+            yield Item(f"slab {slab.address:x} free indexes", chain, slab.free, excused)
+        here = self._slabs.get(number, ())
         mine = sorted(
             (self._addresses.of.get(other, 0), self._state.slabs[other].inuse, self._state.slabs[other].num) for other in here
         )

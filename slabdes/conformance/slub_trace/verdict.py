@@ -100,6 +100,12 @@ class SlubTraceVerdict:
         """Of those, pointers that differ: so often was the replay resynchronised."""
         return sum(cache.differing for cache in self.caches)
 
+    @property
+    def _outcome(self) -> str:
+        if not self.holds:
+            return "does not hold"
+        return f"holds but for {self.differing} that changed places" if self.differing else "holds"
+
     def lines(self) -> Iterator[str]:
         """Text for a terminal; caches without activity are left out."""
         recorded = sum(cache.sheaf_pointers for cache in self.caches)
@@ -107,7 +113,7 @@ class SlubTraceVerdict:
         counters = [item for cache in self.caches for item in cache.counters]
         items = [item for cache in self.caches for item in cache.state]
         yield (
-            f"{self.name}: {'holds' if self.holds else 'does not hold'}: "
+            f"{self.name}: {self._outcome}: "
             f"{self.allocs - self.differing} of {self.allocs} pointers equal, "
             f"{sum(item.equal for item in counters)} of {len(counters)} counters, "
             f"{sum(item.equal for item in items)} of {len(items)} sheaves, lists and free lists of the dump after"
