@@ -78,8 +78,8 @@ class CacheFlag(StrEnum):
     """Matters to 4.6 and later: free objects may not be written to."""
 
 
-MOST_IN_SHEAF: Final = 507
-"""Objects of a sheaf that is a page large: 512 words, 5 of them its header."""
+MOST_IN_SHEAF: Final = 508
+"""Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
 
 
 class MachineConfig(Frozen):

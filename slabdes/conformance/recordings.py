@@ -16,6 +16,7 @@ from slabdes.conformance.kernel_trace.compare import compare_trace_folder, is_tr
 from slabdes.conformance.script import read_text
 from slabdes.conformance.slub_log.compare import compare_slub_log, is_slub_log
 from slabdes.conformance.slub_log.geometry import compare_slub_geometry, is_slub_geometry
+from slabdes.conformance.slub_trace.compare import compare_slub_folder, is_slub_folder
 from slabdes.conformance.verdict import Outcome
 from slabdes.errors import InputError
 from slabdes.files import is_folder, is_there
@@ -54,7 +55,7 @@ def find_recordings(paths: list[Path], make_driver: MakeDriver = GeneratorDriver
 
 def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Recording]:
     if is_trace_folder(folder):
-        yield Recording(folder, compare_trace_folder if make_driver is GeneratorDriver else _refuse_trace)
+        yield Recording(folder, _compare_trace if make_driver is GeneratorDriver else _refuse_trace)
         return
     try:
         entries = sorted(folder.iterdir())
@@ -66,6 +67,11 @@ def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Record
                 yield from _below(entry, depth - 1, make_driver)
         else:
             yield from _of_file(entry, make_driver, named=False)
+
+
+def _compare_trace(folder: Path) -> Outcome:
+    """A trace of either allocator: which one only its dumps say."""
+    return compare_slub_folder(folder) if is_slub_folder(folder) else compare_trace_folder(folder)
 
 
 def _refuse_trace(folder: Path) -> Outcome:

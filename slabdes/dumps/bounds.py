@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from slabdes.allocator.state import SlabState
+from slabdes.allocator.state import Memory, SlabState
 from slabdes.allocator.tunables import Tunables, alien_limit
 from slabdes.errors import InputError
 
@@ -32,7 +32,7 @@ PLACES_A_STEP: Final = 4
 """Where all memory is laid out anew: steps that an array is counted as; objects that a step makes room for."""
 
 
-def check_room(state: SlabState, caches: int, arrays: int, places: int, where: str) -> None:
+def check_room(state: Memory, caches: int, arrays: int, places: int, where: str) -> None:
     """Raise InputError if `caches` caches with `arrays` arrays, or room for `places` objects more, are too many."""
     if arrays > MAX_ARRAYS:
         machine = f"{len(state.node_of_cpu)} CPUs and {state.n_nodes} nodes"

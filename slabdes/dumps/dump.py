@@ -7,7 +7,7 @@ What is read is checked for shape and size, and an error names the line. Leaves 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,24 +15,15 @@ from typing import Final
 from slabdes.allocator.geometry import KMALLOC_MAX_ORDER, Geometry, Placement
 from slabdes.allocator.state import OBJECT_MASK, ListName
 from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
+from slabdes.dumps.lines import Malformed, Totals, framed, pointer_of, quoted, whole_number
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
-from slabdes.errors import InputError
-from slabdes.files import MAX_DIGITS
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import SlabinfoRow, parse_row
 from slabdes.workload.trace.events import MAX_NAME
-from slabdes.workload.trace.lines import TraceLines
 
-MAX_DUMPS: Final = 16
 MAX_CACHES: Final = 4096
-MAX_SLABS: Final = 1 << 19
-"""Slabs accepted in one file (assumed; a kernel under load has some ten thousand)."""
-MAX_LISTED: Final = 1 << 24
-"""Objects in arrays and free indexes of slabs accepted in one file (assumed)."""
 MAX_LIMIT: Final = 1 << 20
 """Largest array accepted, objects (assumed; one line of a dump holds far fewer)."""
-MAX_COUNT: Final = (1 << 32) - 1
-"""Largest count: the kernel's are unsigned ints, or as small."""
 MAX_JIFFIES: Final = 1 << 60
 """Highest time accepted, jiffies: a kernel would be up for millions of years."""
 
@@ -47,22 +38,6 @@ _NEXT_REAP: Final = "next_reap"
 _EVENT: Final = re.compile(r"[a-z]\w{0,31}")
 _MOST_EVENTS: Final = (1 << 64) - 1
 _NODE_KEYS: Final = ("total_slabs", "free_slabs", "free_objects", "free_limit", "free_touched", "colour_next", "next_reap")
-
-
-@dataclass
-class _Totals:
-    """What all dumps of a file have so far."""
-
-    slabs: int = 0
-    listed: int = 0
-
-    def add(self, slabs: int, listed: int) -> None:
-        self.slabs += slabs
-        self.listed += listed
-        if self.slabs > MAX_SLABS:
-            raise _Malformed(f"more than {MAX_SLABS} slabs in the file")
-        if self.listed > MAX_LISTED:
-            raise _Malformed(f"more than {MAX_LISTED} objects in arrays and free indexes in the file")
 
 
 @dataclass
@@ -87,59 +62,22 @@ class _CacheDraft:
     addresses: set[int] = field(default_factory=set)
 
 
-class _Malformed(Exception):
-    """What is wrong with a line; the reader adds where."""
-
-
 def read_dumps(path: Path) -> tuple[Dump, ...]:
     """Every dump of a file, plain or gzip, in order. Raises InputError, with the line's number, for what is none."""
-    dumps = list(_dumps(path))
-    if not dumps:
-        raise InputError(str(path), "no DUMP in it", allowed=DUMPS)
-    return tuple(dumps)
-
-
-def _dumps(path: Path) -> Iterator[Dump]:
-    lines = TraceLines(path)
-    reader: _DumpReader | None = None
-    totals = _Totals()
-    count = 0
-    for raw in lines:
-        text = raw.decode("ascii", "replace").rstrip()
-        try:
-            word, _, rest = text.partition(" ")
-            if not text or word == ">":
-                continue
-            if word == "DUMP":
-                if reader is not None:
-                    raise _Malformed(f"a new DUMP before the ENDDUMP of {reader.label!r}")
-                if count >= MAX_DUMPS:
-                    raise _Malformed(f"more than {MAX_DUMPS} dumps")
-                count += 1
-                reader = _DumpReader(str(path), rest, totals)
-            elif reader is None:
-                raise _Malformed(f"{_shown(text)} outside DUMP and ENDDUMP")
-            elif word == "ENDDUMP":
-                yield reader.finished()
-                reader = None
-            else:
-                reader.line(word, rest)
-        except _Malformed as problem:
-            raise lines.error(str(problem), allowed=DUMPS) from None
-    if reader is not None:
-        raise InputError(f"{path}: line {lines.number}", f"dump {reader.label!r} has no ENDDUMP: cut short", allowed=DUMPS)
+    totals = Totals()
+    return tuple(framed(path, lambda rest: _DumpReader(str(path), rest, totals), DUMPS))
 
 
 class _DumpReader:
     """One dump while its lines come in."""
 
-    def __init__(self, path: str, rest: str, totals: _Totals) -> None:
+    def __init__(self, path: str, rest: str, totals: Totals) -> None:
         match = re.fullmatch(r"(\S{1,64}) jiffies=(\d{1,20})", rest)
         if match is None:
-            raise _Malformed(f"DUMP {_shown(rest)}")
+            raise Malformed(f"DUMP {quoted(rest)}")
         self.path = path
         self.label = match[1]
-        self._jiffies = _number(match[2], "jiffies", most=MAX_JIFFIES)
+        self._jiffies = whole_number(match[2], "jiffies", most=MAX_JIFFIES)
         self._totals = totals
         self._caches: dict[str, CacheDump] = {}
         self._draft: _CacheDraft | None = None
@@ -157,63 +95,63 @@ class _DumpReader:
             return
         part = self._parts.get(word)
         if part is None:
-            raise _Malformed(f"{_shown(word)} begins no line of a dump")
+            raise Malformed(f"{quoted(word)} begins no line of a dump")
         if self._draft is None:
-            raise _Malformed(f"{word} before any CACHE")
+            raise Malformed(f"{word} before any CACHE")
         part(self._draft, rest)
 
     def finished(self) -> Dump:
         """The dump, at its ENDDUMP."""
         self._end_cache()
         if self._machine is None:
-            raise _Malformed(f"dump {self.label!r} has no cache")
+            raise Malformed(f"dump {self.label!r} has no cache")
         return Dump(f"{self.path}: {self.label}", self.label, self._jiffies, *self._machine, self._caches)
 
     def _cache(self, rest: str) -> _CacheDraft:
         match = re.fullmatch(r"name=(.+) (object_size=.*)", rest)
         if match is None or len(match[1]) > MAX_NAME or not match[1].isprintable():
-            raise _Malformed(f"CACHE {_shown(rest)}")
+            raise Malformed(f"CACHE {quoted(rest)}")
         words = dict(word.partition("=")[::2] for word in match[2].split())
         placement = PLACEMENTS.get(words.get("freelist", ""))
         if placement is None:
-            raise _Malformed(f"freelist={_shown(words.get('freelist', ''))}, not one of {', '.join(PLACEMENTS)}")
-        keys = {key: _number(words.get(key, ""), key) for key in _CACHE_KEYS}
+            raise Malformed(f"freelist={quoted(words.get('freelist', ''))}, not one of {', '.join(PLACEMENTS)}")
+        keys = {key: whole_number(words.get(key, ""), key) for key in _CACHE_KEYS}
         if match[1] in self._caches:
-            raise _Malformed(f"a second CACHE {match[1]!r}")
+            raise Malformed(f"a second CACHE {match[1]!r}")
         if len(self._caches) >= MAX_CACHES:
-            raise _Malformed(f"more than {MAX_CACHES} caches")
+            raise Malformed(f"more than {MAX_CACHES} caches")
         self._check_geometry(keys)
         return _CacheDraft(match[1], keys, placement)
 
     def _check_geometry(self, keys: dict[str, int]) -> None:
         order, num, size = keys["order"], keys["num"], keys["size"]
         if order > KMALLOC_MAX_ORDER or not 1 <= num <= OBJECT_MASK or size < 1 or num * size > PAGE_SIZE << order:
-            raise _Malformed(f"num={num} objects of size={size} do not fit order={order}")
+            raise Malformed(f"num={num} objects of size={size} do not fit order={order}")
         if keys["colour_off"] < 1 or keys["colour"] * keys["colour_off"] >= max(PAGE_SIZE << order, 1):
-            raise _Malformed(f"colour={keys['colour']} times colour_off={keys['colour_off']} does not fit order={order}")
+            raise Malformed(f"colour={keys['colour']} times colour_off={keys['colour_off']} does not fit order={order}")
         if not 1 <= keys["batchcount"] <= keys["limit"] <= MAX_LIMIT:
-            raise _Malformed(f"limit={keys['limit']} batchcount={keys['batchcount']}")
+            raise Malformed(f"limit={keys['limit']} batchcount={keys['batchcount']}")
         if keys["sharedlimit"] > MAX_LIMIT or keys["alienlimit"] > MAX_LIMIT:
-            raise _Malformed(f"sharedlimit={keys['sharedlimit']} alienlimit={keys['alienlimit']}")
+            raise Malformed(f"sharedlimit={keys['sharedlimit']} alienlimit={keys['alienlimit']}")
         if keys["sharedlimit"] != keys["shared"] * keys["batchcount"]:
-            raise _Malformed(f"sharedlimit={keys['sharedlimit']} with shared={keys['shared']} batchcount={keys['batchcount']}")
+            raise Malformed(f"sharedlimit={keys['sharedlimit']} with shared={keys['shared']} batchcount={keys['batchcount']}")
 
     def _info(self, draft: _CacheDraft, rest: str) -> None:
         try:
             draft.info = parse_row(rest)
         except ValueError as error:
-            raise _Malformed(f"INFO: {error}") from None
+            raise Malformed(f"INFO: {error}") from None
         if draft.info.name != draft.name:
-            raise _Malformed(f"INFO of {draft.info.name!r} in CACHE {draft.name!r}")
+            raise Malformed(f"INFO of {draft.info.name!r} in CACHE {draft.name!r}")
         if len(draft.info.globalstat) != 9 or len(draft.info.cpustat) != 4:
-            raise _Malformed("INFO without globalstat and cpustat: the kernel was built without statistics")
+            raise Malformed("INFO without globalstat and cpustat: the kernel was built without statistics")
 
     def _locks(self, draft: _CacheDraft, rest: str) -> None:
         draft.locks = {}
         for word in rest.split():
             match = re.fullmatch(r"([a-z]\w{0,31})=(\d{1,18})/(\d{1,18})", word)
             if match is None:
-                raise _Malformed(f"LK {_shown(word)}")
+                raise Malformed(f"LK {quoted(word)}")
             draft.locks[match[1]] = (int(match[2]), int(match[3]))
 
     def _events(self, draft: _CacheDraft, rest: str) -> None:
@@ -221,15 +159,15 @@ class _DumpReader:
         for word in rest.split():
             key, _, value = word.partition("=")
             if not _EVENT.fullmatch(key):
-                raise _Malformed(f"EV {_shown(word)}")
-            draft.events[key] = _number(value, key, most=_MOST_EVENTS)
+                raise Malformed(f"EV {quoted(word)}")
+            draft.events[key] = whole_number(value, key, most=_MOST_EVENTS)
 
     def _array(self, draft: _CacheDraft, rest: str) -> None:
         (cpu, node, avail, touched), objects = self._entries(draft, rest, "AC", 4)
         if cpu != len(draft.arrays):
-            raise _Malformed(f"AC of CPU {cpu} on node {node} after {len(draft.arrays)} CPUs")
+            raise Malformed(f"AC of CPU {cpu} on node {node} after {len(draft.arrays)} CPUs")
         if cpu >= MAX_CPUS or node >= MAX_NODES:
-            raise _Malformed(f"AC of CPU {cpu} on node {node}: more than {MAX_CPUS} CPUs or {MAX_NODES} nodes")
+            raise Malformed(f"AC of CPU {cpu} on node {node}: more than {MAX_CPUS} CPUs or {MAX_NODES} nodes")
         _check_avail("AC", avail, draft.keys["limit"], objects)
         draft.arrays.append(ArrayDump(draft.keys["limit"], touched, objects))
         draft.cpu_nodes.append(node)
@@ -237,59 +175,59 @@ class _DumpReader:
     def _node(self, draft: _CacheDraft, rest: str) -> None:
         number, *words = rest.split() or [""]
         given = dict(word.partition("=")[::2] for word in words)
-        if _number(number, "node") != len(draft.nodes):
-            raise _Malformed(f"ND of node {_shown(number)} after {len(draft.nodes)} nodes")
+        if whole_number(number, "node") != len(draft.nodes):
+            raise Malformed(f"ND of node {quoted(number)} after {len(draft.nodes)} nodes")
         if len(draft.nodes) >= MAX_NODES:
-            raise _Malformed(f"more than {MAX_NODES} nodes")
-        counters = {key: _number(given.get(key, ""), key) for key in _NODE_KEYS if key != _NEXT_REAP}
+            raise Malformed(f"more than {MAX_NODES} nodes")
+        counters = {key: whole_number(given.get(key, ""), key) for key in _NODE_KEYS if key != _NEXT_REAP}
         draft.nodes.append(_NodeDraft({**counters, _NEXT_REAP: _jiffies_from_now(given.get(_NEXT_REAP, ""))}))
 
     def _shared(self, draft: _CacheDraft, rest: str) -> None:
         (node, avail, limit, touched), objects = self._entries(draft, rest, "SH", 4)
         _check_avail("SH", avail, limit, objects)
         if limit != draft.keys["sharedlimit"]:
-            raise _Malformed(f"SH with limit {limit}, sharedlimit={draft.keys['sharedlimit']}")
+            raise Malformed(f"SH with limit {limit}, sharedlimit={draft.keys['sharedlimit']}")
         self._at(draft, node).shared = ArrayDump(limit, touched, objects)
 
     def _alien(self, draft: _CacheDraft, rest: str) -> None:
         (node, other, avail, limit), objects = self._entries(draft, rest, "AL", 4)
         _check_avail("AL", avail, limit, objects)
         if other == node or other >= MAX_NODES or not 1 <= limit <= MAX_LIMIT:
-            raise _Malformed(f"AL {node} {other} with limit {limit}")
+            raise Malformed(f"AL {node} {other} with limit {limit}")
         self._at(draft, node).alien[other] = ArrayDump(limit, 0, objects)
 
     def _slab(self, draft: _CacheDraft, rest: str) -> None:
         head, colon, tail = rest.partition(" :")
         words = head.split()
         if not colon or len(words) != 4 or words[1] not in LISTS:
-            raise _Malformed(f"SL {_shown(rest)}")
-        which, address, inuse = LISTS[words[1]], _address(words[2]), _number(words[3], "inuse")
-        free = tuple(_number(word, "free index") for word in tail.split())
+            raise Malformed(f"SL {quoted(rest)}")
+        which, address, inuse = LISTS[words[1]], pointer_of(words[2]), whole_number(words[3], "inuse")
+        free = tuple(whole_number(word, "free index") for word in tail.split())
         num = draft.keys["num"]
         if len(free) != num - inuse or len(set(free)) != len(free) or any(index >= num for index in free):
-            raise _Malformed(f"SL {words[2]} with {inuse} of {num} in use and {len(free)} free indexes")
+            raise Malformed(f"SL {words[2]} with {inuse} of {num} in use and {len(free)} free indexes")
         if which != list_of(inuse, num):
-            raise _Malformed(f"SL {words[2]} with {inuse} of {num} in use on list {words[1]}")
+            raise Malformed(f"SL {words[2]} with {inuse} of {num} in use on list {words[1]}")
         block = address & -(PAGE_SIZE << draft.keys["order"])
         if block in draft.addresses:
-            raise _Malformed(f"SL {words[2]}: those pages are another slab's")
+            raise Malformed(f"SL {words[2]}: those pages are another slab's")
         self._totals.add(1, len(free))
         draft.addresses.add(block)
-        self._at(draft, _number(words[0], "node")).slabs[which].append(SlabDump(which, address, inuse, free))
+        self._at(draft, whole_number(words[0], "node")).slabs[which].append(SlabDump(which, address, inuse, free))
 
     def _at(self, draft: _CacheDraft, node: int) -> _NodeDraft:
         if node >= len(draft.nodes):
-            raise _Malformed(f"node {node} before its ND line")
+            raise Malformed(f"node {node} before its ND line")
         return draft.nodes[node]
 
     def _entries(self, draft: _CacheDraft, rest: str, kind: str, count: int) -> tuple[list[int], tuple[int, ...]]:
         head, colon, tail = (rest + " ").partition(" : ")
         words = head.split()
         if not colon or len(words) != count:
-            raise _Malformed(f"{kind} {_shown(rest)} in cache {draft.name!r}")
+            raise Malformed(f"{kind} {quoted(rest)} in cache {draft.name!r}")
         addresses = tail.split()
         self._totals.add(0, len(addresses))
-        return [_number(word, kind) for word in words], tuple(_address(word) for word in addresses)
+        return [whole_number(word, kind) for word in words], tuple(pointer_of(word) for word in addresses)
 
     def _end_cache(self) -> None:
         draft = self._draft
@@ -297,13 +235,13 @@ class _DumpReader:
             return
         self._draft = None
         if draft.info is None or draft.locks is None or draft.events is None or not draft.arrays or not draft.nodes:
-            raise _Malformed(f"CACHE {draft.name!r} lacks INFO, LK, EV, AC or ND lines")
+            raise Malformed(f"CACHE {draft.name!r} lacks INFO, LK, EV, AC or ND lines")
         machine = (tuple(draft.cpu_nodes), len(draft.nodes))
         self._machine = self._machine or machine
         if machine != self._machine or max(draft.cpu_nodes) >= len(draft.nodes):
-            raise _Malformed(f"CACHE {draft.name!r} has other CPUs or nodes than those before")
+            raise Malformed(f"CACHE {draft.name!r} has other CPUs or nodes than those before")
         if any(other >= len(draft.nodes) for node in draft.nodes for other in node.alien):
-            raise _Malformed(f"CACHE {draft.name!r} has an alien array for a node that is not there")
+            raise Malformed(f"CACHE {draft.name!r} has an alien array for a node that is not there")
         self._caches[draft.name] = _finished_cache(draft, draft.info, draft.locks, draft.events)
 
 
@@ -364,31 +302,9 @@ def list_of(inuse: int, num: int) -> ListName:
 
 def _check_avail(kind: str, avail: int, limit: int, objects: tuple[int, ...]) -> None:
     if avail != len(objects) or avail > limit:
-        raise _Malformed(f"{kind} with avail {avail} of {limit} and {len(objects)} pointers")
-
-
-def _number(text: str, what: str, most: int = MAX_COUNT) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
-        raise _Malformed(f"{what} {_shown(text)} is no number")
-    if (value := int(text)) > most:
-        raise _Malformed(f"{what} {value} is more than {most}")
-    return value
+        raise Malformed(f"{kind} with avail {avail} of {limit} and {len(objects)} pointers")
 
 
 def _jiffies_from_now(text: str) -> int:
-    jiffies = _number(text.removeprefix("-"), _NEXT_REAP, most=MAX_JIFFIES)
+    jiffies = whole_number(text.removeprefix("-"), _NEXT_REAP, most=MAX_JIFFIES)
     return -jiffies if text.startswith("-") else jiffies
-
-
-def _address(text: str) -> int:
-    try:
-        value = int(text, 16) if len(text) <= MAX_DIGITS else -1
-    except ValueError:
-        value = -1
-    if not 0 < value < 1 << 64:
-        raise _Malformed(f"{_shown(text)} is no address")
-    return value
-
-
-def _shown(text: str) -> str:
-    return repr("".join(character if character.isprintable() else "?" for character in text[:60]))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 POINTER_BYTES: Final = 8
-SHEAF_HEADER_WORDS: Final = 5
-"""Of a sheaf, before its objects (assumed packing)."""
+SHEAF_HEADER_WORDS: Final = 4
+"""Of a sheaf, before its objects (as recorded: allocator.slub.state)."""
 _RUN: Final = ("point", "replication")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from slabdes.allocator.lists import list_entries
 from slabdes.allocator.state import ArrayCache, KmemCache, KmemList3, ListName, SlabState, obj_to_index, virt_to_slab
@@ -19,6 +19,7 @@ from slabdes.conformance.kernel_trace.events import read_trace
 from slabdes.conformance.kernel_trace.kernel import CacheReplay
 from slabdes.conformance.kernel_trace.replay import Replayed, replay
 from slabdes.conformance.kernel_trace.verdict import MAX_DIFFERING, MAX_RELATIVE, CacheVerdict, Item, Total, TraceVerdict
+from slabdes.conformance.slub_trace.records import SlubDump
 from slabdes.dumps.addresses import Addresses
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
@@ -35,6 +36,7 @@ _GLOBALSTAT: Final = (
     "num_allocations", "high_mark", "grown", "reaped", "errors", "max_freeable", "node_allocs", "node_frees", "node_overflow",
 )  # fmt: skip
 _CPUSTAT: Final = ("allochit", "allocmiss", "freehit", "freemiss")
+AnyDump = TypeVar("AnyDump", Dump, SlubDump)
 _HIGH_MARK: Final = "high_mark"
 _COUNTED: Final = {
     "hits": "allochit",
@@ -57,7 +59,7 @@ def is_trace_folder(path: Path) -> bool:
 
 def compare_trace_folder(folder: Path) -> TraceVerdict:
     """Replay a folder's trace from the dump before, and compare with the dump after. Raises InputError for bad input."""
-    dumps_path, trace_path = (_file(folder, name) for name in FILES)
+    dumps_path, trace_path = (folder_file(folder, name) for name in FILES)
     before, after = before_and_after(dumps_path, read_dumps(dumps_path))
     trace = read_trace(trace_path, before.label, after.label)
     replayed = replay(trace, before, after)
@@ -79,7 +81,7 @@ def compare_trace_folder(folder: Path) -> TraceVerdict:
     )
 
 
-def before_and_after(path: Path, dumps: tuple[Dump, ...]) -> tuple[Dump, Dump]:
+def before_and_after(path: Path, dumps: tuple[AnyDump, ...]) -> tuple[AnyDump, AnyDump]:
     """The two dumps around the trace: `before-X` and `after-X`, or the first two. InputError if they are not of one machine."""
     afters = {dump.label.removeprefix("after-"): dump for dump in reversed(dumps) if dump.label.startswith("after-")}
     befores = {dump.label.removeprefix("before-"): dump for dump in dumps if dump.label.startswith("before-")}
@@ -95,7 +97,8 @@ def before_and_after(path: Path, dumps: tuple[Dump, ...]) -> tuple[Dump, Dump]:
     return before, after
 
 
-def _file(folder: Path, name: str) -> Path:
+def folder_file(folder: Path, name: str) -> Path:
+    """One of FILES in a folder, plain or gzipped. Raises InputError if it is not there."""
     for ending in ENDINGS:
         path = folder / f"{name}{ending}"
         if is_regular(path):

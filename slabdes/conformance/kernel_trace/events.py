@@ -30,7 +30,7 @@ _GFP: Final = re.compile(rb" gfp_flags=(\S*)")
 _CONTEXT: Final = re.compile(rb"-(\d{1,10})[ \t]+(?:\([^()]*\)[ \t]+)?\[\d+\][ \t]+[^ \t]{2}([.a-zA-Z])[^ \t]*[ \t]+\d")
 """task-pid, thread group or none, [cpu], ftrace's latency columns (the third is the context), time."""
 _LEVELS: Final = {b"s": 1, b"h": 2, b"H": 2, b"z": 3, b"Z": 3}
-_KMALLOC: Final = re.compile(r"(?P<dma>dma-)?kmalloc-(?P<type>rcl-|cg-)?\d+[kM]?")
+KMALLOC: Final = re.compile(r"(?P<dma>dma-)?kmalloc-(?P<type>rcl-|cg-)?\d+[kM]?")
 _BITS: Final = ((0x01, "__GFP_DMA"), (0x10, "__GFP_RECLAIMABLE"), (0x400000, "__GFP_ACCOUNT"))
 """Bits of masks printed as numbers (include/linux/gfp_types.h of 6.1)."""
 UNKNOWN: Final = ""
@@ -64,7 +64,7 @@ class Trace:
     clock: Clock | None
 
 
-class _MarkedReader(KmemReader):
+class MarkedReader(KmemReader):
     """A KmemReader that also keeps the line it is at, and where marks stand."""
 
     def __init__(self, path: Path) -> None:
@@ -81,24 +81,34 @@ class _MarkedReader(KmemReader):
         if mark := _MARK.search(line):
             if len(self.marks) >= MAX_MARKS:
                 raise self.lines.error("one SLT_SNAPSHOT too many", allowed=f"{MAX_MARKS}")
-            self.marks.append((mark[1].decode("ascii", "replace"), self.events))
+            self.marks.append((mark[1].decode("ascii", "replace"), self.place))
+
+    @property
+    def place(self) -> int:
+        """How much of what is kept lies before the line it is at."""
+        return self.events
+
+    def begin_and_end(self, before: str, after: str) -> tuple[int, int]:
+        """Where the dumps labelled so were taken. InputError if there are no such marks, or if events were lost."""
+        path = self.lines.path
+        if self.lost or self.lost_uncounted:
+            lost = f"{self.lost}" if self.lost else "some"
+            raise InputError(str(path), f"{lost} events were lost: the state after cannot follow", allowed="a complete trace")
+        begin, end = (_mark(path, self.marks, label) for label in (before, after))
+        if begin > end:
+            raise InputError(str(path), f"SLT_SNAPSHOT {after} stands before {before}")
+        return begin, end
 
 
 def read_trace(path: Path, before: str, after: str) -> Trace:
     """The trace, cut where the dumps labelled `before` and `after` were taken. InputError if it lacks them or lost events."""
-    reader = _MarkedReader(path)
+    reader = MarkedReader(path)
     events: list[TracedEvent] = []
     for kmem in reader:
         if len(events) >= MAX_EVENTS:
             raise reader.lines.error("one kmem event too many", allowed=f"{MAX_EVENTS}")
-        events.append(_traced(kmem, reader.line))
-    if reader.lost or reader.lost_uncounted:
-        lost = f"{reader.lost}" if reader.lost else "some"
-        raise InputError(str(path), f"{lost} events were lost: the state after cannot follow", allowed="a complete trace")
-    begin, end = (_mark(path, reader.marks, label) for label in (before, after))
-    if begin > end:
-        raise InputError(str(path), f"SLT_SNAPSHOT {after} stands before {before}")
-    return Trace(path, tuple(events), begin, end, reader.clock)
+        events.append(traced_event(kmem, reader.line))
+    return Trace(path, tuple(events), *reader.begin_and_end(before, after), reader.clock)
 
 
 def _mark(path: Path, marks: Iterable[tuple[str, int]], label: str) -> int:
@@ -109,9 +119,15 @@ def _mark(path: Path, marks: Iterable[tuple[str, int]], label: str) -> int:
     return found[0]
 
 
-def _traced(kmem: KmemEvent, line: bytes) -> TracedEvent:
+def level_and_task(line: bytes) -> tuple[int, int]:
+    """What a line says of who ran: see TracedEvent."""
     context = _CONTEXT.search(line)
-    level, task = (_LEVELS.get(context[2], 0), int(context[1])) if context else (0, 0)
+    return (_LEVELS.get(context[2], 0), int(context[1])) if context else (0, 0)
+
+
+def traced_event(kmem: KmemEvent, line: bytes) -> TracedEvent:
+    """An event with what else its line says."""
+    level, task = level_and_task(line)
     if kmem.kind is KmemKind.FREE:
         name = line.partition(_NAME)[2].rstrip().decode("ascii", "replace")
         return TracedEvent(kmem, name, "", level, task)
@@ -224,7 +240,7 @@ def _kmalloc_table(caches: Mapping[str, CacheDump]) -> dict[str, tuple[tuple[int
     """The kmalloc caches by kind: (largest request in bytes, name), smallest first."""
     table: dict[str, list[tuple[int, str]]] = {}
     for name, cache in caches.items():
-        if match := _KMALLOC.fullmatch(name):
+        if match := KMALLOC.fullmatch(name):
             table.setdefault(match["dma"] or match["type"] or "", []).append((cache.object_size, name))
     return {kind: tuple(sorted(sizes)) for kind, sizes in table.items()}
 

@@ -202,7 +202,7 @@ class TraceVerdict:
                 if not item.equal and told < MAX_TOLD and not self.contended:
                     told += 1
                     why = " (an interrupt's order)" if item.excused else ""
-                    yield f"    {cache.name} {item.place}: ours {_short(item.ours)}, recorded {_short(item.recorded)}{why}"
+                    yield f"    {cache.name} {item.place}: ours {shortened(item.ours)}, recorded {shortened(item.recorded)}{why}"
             for example in cache.examples[:2] if self.contended else cache.examples:
                 if told < MAX_TOLD:
                     told += 1
@@ -243,7 +243,8 @@ def _listed(counts: dict[str, int]) -> str:
     return ": " + ", ".join(f"{name} {count}" for name, count in counts.items()) if counts else ""
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value as text, not too long."""
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -266,7 +267,7 @@ def _plain_cache(cache: CacheVerdict) -> dict[str, Any]:
         "counters_equal": cache.counters_equal,
         "state_equal": sum(item.equal for item in cache.state),
         "state_items": len(cache.state),
-        "differences": [_plain_item(item) for item in differing],
+        "differences": [plain_item(item) for item in differing],
         "pointers": [
             {
                 "event": example.position,
@@ -282,5 +283,6 @@ def _plain_cache(cache: CacheVerdict) -> dict[str, Any]:
     }
 
 
-def _plain_item(item: Item) -> dict[str, Any]:
+def plain_item(item: Item) -> dict[str, Any]:
+    """An item as JSON values."""
     return {"place": item.place, "ours": str(item.ours), "recorded": str(item.recorded), "excused": item.excused}

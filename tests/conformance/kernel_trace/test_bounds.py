@@ -16,7 +16,7 @@ from slabdes.allocator.versions import LINUX_6_1
 from slabdes.conformance.kernel_trace.compare import compare_trace_folder
 from slabdes.conformance.kernel_trace.verdict import TraceVerdict
 from slabdes.dumps import bounds
-from slabdes.dumps import dump as dump_module
+from slabdes.dumps import lines as lines_module
 from slabdes.dumps.dump import read_dumps
 from slabdes.dumps.restore import restore
 from slabdes.engine.clockless import ClocklessKernel
@@ -157,9 +157,9 @@ def test_a_dump_of_thousands_of_cpus_or_nodes_is_refused(little: Path, changed: 
 
 
 def test_a_file_lists_so_many_slabs_and_objects(little: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(dump_module, "MAX_SLABS", 3)
+    monkeypatch.setattr(lines_module, "MAX_SLABS", 3)
     assert "more than 3 slabs in the file" in str(outcome(little))
-    monkeypatch.setattr(dump_module, "MAX_LISTED", 10)
+    monkeypatch.setattr(lines_module, "MAX_LISTED", 10)
     assert "more than 10 objects in arrays and free indexes" in str(outcome(little))
 
 
