@@ -109,7 +109,7 @@ def room_in_chain(own: KmemCacheCpu) -> int:
 
 def accepts(own: SlabSheaf, slab: int, node: int, home: int) -> bool:
     """Whether an object of a slab on `node` may be one."""
-    return home in (node, _ANY)
+    return node == home or home == _ANY
 
 
 def accepts_in_chain(own: KmemCacheCpu, slab: int, node: int, home: int) -> bool:
