@@ -8,6 +8,7 @@ new sheaf is an operation marked `inner`. Leaves out what operations do to the a
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -206,3 +207,19 @@ def _context(level: int, task: int, cpu: int) -> Context:
 def read_slub_trace(path: Path, before: str, after: str) -> SlubTrace:
     """The trace, cut where the dumps labelled `before` and `after` were taken. InputError if it lacks them or lost events."""
     return _SlubReader(path).read(before, after)
+
+
+def sheaves_behind(trace: SlubTrace) -> tuple[dict[Context, deque[int]], dict[int, deque[int]]]:
+    """Positions of the sheaves' kmallocs: before a context's first operation, and behind each operation."""
+    first: dict[Context, deque[int]] = {}
+    behind: dict[int, deque[int]] = {}
+    last: dict[Context, int] = {}
+    for position in range(trace.begin, trace.end):
+        operation = trace.operations[position]
+        if not operation.inner:
+            last[operation.context] = position
+        elif operation.context in last:
+            behind.setdefault(last[operation.context], deque()).append(position)
+        else:
+            first.setdefault(operation.context, deque()).append(position)
+    return first, behind

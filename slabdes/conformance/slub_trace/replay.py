@@ -17,7 +17,7 @@ from slabdes.allocator.slub.transitions import sheaf_top
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, obj_to_index, virt_to_slab
 from slabdes.conformance.kernel_trace.resync import Resync
 from slabdes.conformance.slub_trace.counts import MAX_EXAMPLES, CacheReplay, Difference
-from slabdes.conformance.slub_trace.events import BEFORE, Context, Kind, Operation, SlubTrace
+from slabdes.conformance.slub_trace.events import BEFORE, Kind, Operation, SlubTrace, sheaves_behind
 from slabdes.conformance.slub_trace.fates import Doubt, Fates
 from slabdes.conformance.slub_trace.kernel import TraceKernel
 from slabdes.conformance.slub_trace.records import SlubDump
@@ -99,7 +99,7 @@ class _Replayer:
 
     def run(self) -> Replayed:
         """All operations, in order."""
-        waiting, behind = _sheaves_behind(self.trace)
+        waiting, behind = sheaves_behind(self.trace)
         for position in range(self.trace.begin, self.trace.end):
             operation = self.trace.operations[position]
             if operation.inner:
@@ -183,8 +183,17 @@ class _Replayer:
         if not self.kernel.finish(kmem_cache_alloc_bulk(self.kernel, cpu, cache, operation.flags, at, size)):
             self._odd(cache, "failed here only")
             return
-        for obj, pointer in zip(self.state.words[at : at + size], operation.pointers, strict=True):
-            self._settle(cache, cpu, obj, pointer)
+        objects = self.state.words[at : at + size]
+        place_of = {obj: place for place, obj in enumerate(objects)}
+        for place, pointer in enumerate(operation.pointers):
+            ours, recorded = objects[place], self.addresses.object_at(pointer)
+            other = place_of.get(recorded, place)
+            if other > place:
+                # Another of the same block: nothing of the state differs, only who of the caller's objects is which.
+                objects[place], objects[other] = recorded, ours
+                place_of[ours] = other
+                self._count_difference(cache, cpu, self._pointer(ours), pointer, Resync.ARRAY)
+            self._settle(cache, cpu, objects[place], pointer)
 
     def _settle_sheaf(self, cpu: SlubCpu, cache: KmemCache | None, obj: int) -> int:
         """The address of the object that a new sheaf lies in: the next recorded kmalloc of a sheaf."""
@@ -212,7 +221,7 @@ class _Replayer:
             elif pointer != NO_POINTER:
                 self._odd(cache, "failed here only")
             return
-        ours = self.addresses.pointer(virt_to_slab(obj), obj_to_index(obj))
+        ours = self._pointer(obj)
         if not ours and self._learn(cache, counts, obj, pointer):
             ours = pointer
         if ours != pointer:
@@ -228,7 +237,6 @@ class _Replayer:
 
     def _resynchronise(self, cache: KmemCache, cpu: SlubCpu, obj: int, ours: int, pointer: int) -> int:
         """Take the recorded pointer over in place of `obj`: what is handed out now."""
-        counts = self.counts[cache.name]
         recorded = self.addresses.object_at(pointer)
         resync = Resync.ALIAS
         others = list(self._other_sheaves(cache))
@@ -237,15 +245,22 @@ class _Replayer:
         if unused and self.state.slabs[virt_to_slab(recorded)].cache == cache.index and steps <= self.scans:
             self.scans -= steps
             resync = change_places(self.state, cache, recorded, obj, others)
+        self._count_difference(cache, cpu, ours, pointer, resync)
+        if resync is Resync.ALIAS:
+            self.aliases[pointer] = obj
+            return obj
+        return recorded
+
+    def _count_difference(self, cache: KmemCache, cpu: SlubCpu, ours: int, pointer: int, resync: Resync) -> None:
+        counts = self.counts[cache.name]
         self.faults += 1
         counts.differing += 1
         counts.resyncs[resync] += 1
         if len(counts.examples) < MAX_EXAMPLES:
             counts.examples.append(Difference(self.position - self.trace.begin, cpu.number, ours, pointer, resync))
-        if resync is Resync.ALIAS:
-            self.aliases[pointer] = obj
-            return obj
-        return recorded
+
+    def _pointer(self, obj: int) -> int:
+        return self.addresses.pointer(virt_to_slab(obj), obj_to_index(obj))
 
     def _other_sheaves(self, cache: KmemCache) -> Iterator[int]:
         yield from (callback.sheaf for callback in self.kernel.callbacks if callback.cache is cache)
@@ -363,7 +378,7 @@ class _Replayer:
                 return
             if later.sheaf == operation.sheaf and later.kind is Kind.FROM_SHEAF and number != NO_SHEAF and sheaf.size:
                 obj, pointer = sheaf_top(self.state.words, sheaf), later.pointers[0]
-                ours = self.addresses.pointer(virt_to_slab(obj), obj_to_index(obj))
+                ours = self._pointer(obj)
                 address = pointer - obj_to_index(obj) * cache.size
                 self.faults += ours != pointer if ours else not self.addresses.may_lie(virt_to_slab(obj), address)
                 return
@@ -381,19 +396,3 @@ class _Replayer:
             self._odd(cache, "prefilled sheaves of other sizes")
         self.kernel.sheaf_at[sheaf] = operation.sheaf
         self.out[operation.sheaf] = (sheaf, cache.index)
-
-
-def _sheaves_behind(trace: SlubTrace) -> tuple[dict[Context, deque[int]], dict[int, deque[int]]]:
-    """Positions of the sheaves' kmallocs: before a context's first operation, and behind each operation."""
-    first: dict[Context, deque[int]] = {}
-    behind: dict[int, deque[int]] = {}
-    last: dict[Context, int] = {}
-    for position in range(trace.begin, trace.end):
-        operation = trace.operations[position]
-        if not operation.inner:
-            last[operation.context] = position
-        elif operation.context in last:
-            behind.setdefault(last[operation.context], deque()).append(position)
-        else:
-            first.setdefault(operation.context, deque()).append(position)
-    return first, behind

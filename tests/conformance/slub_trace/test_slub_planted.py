@@ -163,3 +163,43 @@ def test_what_a_line_says_otherwise_is_told(pattern: str, replacement: str, word
     verdict = compare_slub_folder(changed(trace=_edited(pattern, replacement)))
     assert isinstance(verdict, SlubTraceVerdict)
     assert any(words in reason for reason in verdict.reasons), verdict.reasons
+
+
+def _pair(kind: str) -> re.Pattern[str]:
+    """Two lines in a row about one cache that sheaves serve."""
+    line = rf"^( +\S+ +\[000\] \.{{5}} +)(\d+): {kind}: .*ptr=(\w+) name=vm_area_struct.*\n"
+    return re.compile(line + line.replace("(", "(?:", 1).replace(r"(\d+)", r"\d+"), re.M)
+
+
+def _as_bulk(kind: str, word: str, order: tuple[int, int]) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        before, mark, after = text.partition("SLT_SNAPSHOT before-tmpfs1")
+        found = _pair(kind).search(after)
+        assert found
+        head = f"{found[1]}{found[2]}: slt_trbulk.part.0: SLT {word}"
+        objects = "".join(f"{head}+ {found[place]}\n" for place in order)
+        return before + mark + after[: found.start()] + f"{head} vm_area_struct n=2\n" + objects + after[found.end() :]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        # A block ends in what was the sheaf's top, which single allocations are given first.
+        _as_bulk("kmem_cache_alloc", "ab", (4, 3)),
+        _as_bulk("kmem_cache_free", "fb", (3, 4)),
+        # A sheaf that holds enough is left as it is.
+        _edited(r"(\n.*: )\w+: SLT pf maple_node (\w+) want=3 size=32", r"\g<0>\1x: SLT px maple_node \2 want=30 size=32"),
+    ],
+)
+def test_bulk_calls_and_refills_of_prefilled_sheaves_are_done_as_their_lines_say(edit: Callable[[str], str], changed: Changed):
+    verdict = compare_slub_folder(changed(trace=edit))
+    assert verdict.holds, verdict.reasons
+    assert verdict.differing == 0
+    assert verdict.allocs == 1149
+
+
+def test_a_bulk_call_gives_its_block_in_no_other_order(changed: Changed):
+    verdict = compare_slub_folder(changed(trace=_as_bulk("kmem_cache_alloc", "ab", (3, 4))))
+    assert verdict.differing == 1
