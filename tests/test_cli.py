@@ -94,6 +94,7 @@ def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["digest"] == digest_in(done.out)
     assert {path.name for path in (folder / "figures").iterdir()} == {
+        "history.png",
         "latency.png",
         "nodes.png",
         "time.png",
@@ -246,7 +247,7 @@ def test_plot_draws_the_figures_of_a_run_again_with_other_points_and_axes_if_ask
     done = slabdes("plot", "out", "--point", "0", "--log")
     assert done.code == 0
     drawn = {path.name: path.read_bytes() for path in Path("out-figures").iterdir()}
-    of_points = {"latency.png", "nodes.png", "time.png", "memory.png"}
+    of_points = {"history.png", "latency.png", "nodes.png", "time.png", "memory.png"}
     assert set(drawn) == of_points | {"scaling.png", "tails.png", "machine-numa-2x4.png"}  # one CPU waits for nobody
     before = {path.name: path.read_bytes() for path in Path("out/figures").iterdir()}
     assert set(before) == {*drawn, "waits.png"}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from matplotlib.ticker import MaxNLocator
+
 from slabdes.charts.history import NAMES, OF_PAGES, USED, history, layer_of
 from slabdes.charts.memory import LISTS, OBJECTS
 from slabdes.plots import style
@@ -25,6 +27,8 @@ MOST_ROWS: Final = 8
 _ROW_IN: Final = 2.6
 _PANEL_IN: Final = 3.6
 _PER_CENT: Final = 100.0
+_TICKS: Final = 5
+"""Intervals of the time axis at most: labels have their units."""
 
 
 def history_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -61,6 +65,7 @@ def _panel(axes: Axes, rows: pl.DataFrame, unit: str) -> None:
         axes.set_ylim(0, max(base) * 1.05 or 1.0)
     axes.set_ylabel({USED: f"{OF_PAGES} (%)"}.get(unit, unit))
     axes.set_xlim(times[0], times[-1] if times[-1] > times[0] else times[0] + 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(_TICKS))
     axes.xaxis.set_major_formatter(lambda time, _position: style.time_label(time))
     axes.tick_params(labelsize=8)
     axes.set_xlabel("simulated time")
