@@ -12,6 +12,7 @@ import pytest
 import slabdes
 from slabdes.config import expand, load_experiment
 from slabdes.results.frames import IRQ_WAIT
+from slabdes.results.slub import counters
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -163,3 +164,63 @@ def test_callers_wait_long_before_service_times_show_it() -> None:
     assert middle > 2 * service[1]
     assert much > middle
     assert rates(study)[2] < 0.9 * 120e6
+
+
+def counted(study: slabdes.Study, counter: str) -> list[float]:
+    """A counter of SLUB_STATS for an allocation or a free, by point."""
+    rows = {row["point"]: row["each"] for row in counters(study.frames).iter_rows(named=True) if row["counter"] == counter}
+    return [rows.get(point, 0.0) for point in range(len(study.points))]
+
+
+def taken(study: slabdes.Study, kind: str) -> list[int]:
+    """How often locks of a kind were taken, by point, all replications together."""
+    locks = study.frames.locks.filter(pl.col("kind") == kind)
+    return [int(locks.filter(pl.col("point") == point)["acquisitions"].sum()) for point in range(len(study.points))]
+
+
+def test_7_0_is_slowest_on_nodes_without_memory_and_as_7_1_on_nodes_with() -> None:
+    bare_6_12, full_6_12, bare_7_0, full_7_0, bare_7_1, full_7_1 = rates(quick("slub_memoryless"))
+    assert bare_7_0 < bare_7_1 / 5 < bare_7_1
+    assert bare_7_0 < bare_6_12 / 5
+    assert full_7_0 == full_7_1
+    assert full_6_12 > full_7_0
+
+
+def test_sheaves_carry_more_than_arrays_on_few_cpus_and_per_cpu_slabs_most_on_many() -> None:
+    study = quick("slab_slub_sheaves")
+    few, many = rates(study)[::2], rates(study)[1::2]
+    assert few[-1] > max(few[:3])
+    assert many[3] > many[0]
+
+
+def test_what_kfree_rcu_frees_comes_back_in_turns_and_waiting_is_behind_them() -> None:
+    study = quick("slub_maple_rcu")
+    turns = study.upkeep_summary().filter(pl.col("upkeep") == "rcu").sort("point")
+    assert turns["point"].to_list() == [0, 1, 2]
+    assert min(turns["turns"].to_list()) > 0
+    # 6.12 has no sheaves: all goes through the general batching.
+    assert [each > 0 for each in counted(study, "free_rcu_sheaf")] == [False, True, True]
+
+
+def test_spilled_leftovers_save_list_locks() -> None:
+    tail, _, head, _, group, _, spill, _ = taken(quick("slub_leftovers"), "list_lock")
+    assert spill < 0.9 * min(tail, head, group)
+
+
+def test_a_larger_barn_keeps_sheaves_from_being_flushed() -> None:
+    one, ten, hundred = counted(quick("slub_barn_limit"), "sheaf_flush")
+    assert one > ten > hundred
+
+
+def test_a_larger_sheaf_goes_to_slabs_less_often() -> None:
+    on_4, on_24 = (counted(quick("slub_capacity"), "barn_get_fail")[first : first + 3] for first in (0, 3))
+    assert on_4[0] > on_4[-1]
+    assert on_24[0] > on_24[1] > on_24[-1]
+
+
+def test_remote_refill_takes_from_other_nodes_only_where_it_may() -> None:
+    study = quick("slub_remote_refill")
+    paths = study.frames.latency.group_by("point", "path", maintain_order=True).agg(pl.col("count").sum())
+    remote = [paths.filter((pl.col("point") == point) & (pl.col("path") == "refill-remote"))["count"].sum() for point in range(3)]
+    assert remote[0] == 0
+    assert min(remote[1:]) > 0

@@ -250,8 +250,11 @@ def seeds_plan() -> Iterator[Files]:
     yield {"e.toml": told.encode(), "s.txt": slabinfo}
     trace = (SEEDS / "trace.toml").read_bytes()
     yield {"e.toml": trace, "trace.txt": unpacked(EXPERIMENTS / "traces" / "unix_dgram_6.18.txt.gz", 60)}
+    machines = sorted((EXPERIMENTS / "machines").glob("*.toml"))
     for path in sorted(EXPERIMENTS.glob("*.toml")):
-        yield {"e.toml": path.read_bytes(), "settings": b"replications=1"}
+        text = path.read_bytes()
+        named = {machine.name: machine.read_bytes() for machine in machines if machine.name.encode() in text}
+        yield {"e.toml": text.replace(b'"machines/', b'"'), "settings": b"replications=1"} | named
 
 
 # Traces
