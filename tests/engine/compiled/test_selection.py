@@ -18,6 +18,7 @@ from slabdes.config import Discipline, EngineName, parse_experiment
 from slabdes.engine.compiled import entries, run_layout
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.slab.pack import pack_version
+from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.engine.fields import fields_of
 from slabdes.engine.timed import TimedSettings
 from slabdes.errors import InputError
@@ -125,7 +126,8 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
 
 def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
     elsewhere = {
-        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules"},
+        # A grace period is SLUB's alone, and has its place there.
+        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace"},
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.
@@ -142,6 +144,7 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
     for rules, known in elsewhere.items():
         names = {field.name for field in fields(rules)} - known
         assert names <= set(fields_of(run_layout.Rules)), rules.__name__
+    assert "grace" in fields_of(SlubRun)
     assert set(run_layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
 
 
