@@ -83,7 +83,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     told: SimpleQueue[str] = SimpleQueue()
     with explorer(tmp_path_factory.mktemp("live"), text) as made, bound(None) as place:
         ended = threading.Event()
-        server = threading.Thread(target=serve, args=(place, made.app, told.put, ended), daemon=True)
+        server = threading.Thread(target=serve, args=(place, made.app, told.put, made.end, ended), daemon=True)
         server.start()
         with opened(viewport={"width": 1360, "height": 900}) as page:
             live = Seen(page, told.get())
