@@ -36,3 +36,8 @@ def test_numba_is_let_in_up_to_a_version_that_was_tried_and_no_further() -> None
     (numbas,) = [Requirement(text) for text in PROJECT["dependencies"] if text.startswith("numba>")]
     assert Version(numba.__version__) in numbas.specifier
     assert [clause.operator for clause in numbas.specifier if clause.operator in ("<", "<=", "~=", "==")]
+
+
+def test_nothing_lies_at_the_top_but_what_belongs_there() -> None:
+    files = {path.name for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")}
+    assert files <= {"LICENSE", "README.md", "pyproject.toml"}

@@ -79,7 +79,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),
-    "explore": frozenset({"answers", "config", "engine.setup", "machine", "measures.compare", "pages", "results", "study"}),
+    "explore": frozenset({"answers", "config", "engine.laid_out", "machine", "measures.compare", "pages", "results", "study"}),
     # How what users hold shows itself in notebooks.
     "display": frozenset(),
     "runs": frozenset(

@@ -21,8 +21,15 @@ _ASKED: Final = {
 """By kind of upkeep: what to say, and the keys of an experiment's upkeep; the first that is not 0 says when it comes first."""
 
 
+_MOST_OF_THEM: Final = 0.5
+"""As many frees that wait for a grace period when a run ends are told first (assumed)."""
+
+
 def never_came(view: View) -> Iterator[str]:
-    """A sentence for each kind of upkeep that was to come and did not, about the points at which it did not come at all."""
+    """A sentence for each kind of upkeep that was to come and did not, about the points at which it did not come at all.
+
+    The same of grace periods that most frees of a point wait for, of the first such point.
+    """
     turns = view.run.upkeep_summary()
     for kind, (told, keys) in _ASKED.items():
         came = set(turns.filter(upkeep=kind)["point"]) if "point" in turns.columns else set()
@@ -34,6 +41,27 @@ def never_came(view: View) -> Iterator[str]:
             elapsed = max(view.run.frames.runs.filter(point=point)["elapsed_ns"].to_list())
             after = f"the first time comes after {time_text(first * _NS_PER_MS)}, the longest run took {time_text(elapsed)}"
             yield f"{told}{f' with {name}' if name else ''}{more}: {after}."
+    yield from _no_grace(view)
+
+
+def _no_grace(view: View) -> Iterator[str]:
+    """That kfree_rcu has given nothing back: then frees cost nothing here, and allocations take new slabs."""
+    for point in view.points:
+        (row,) = view.run.points.filter(point=point).to_dicts()
+        asked = view.run.manifest.experiment.get("rcu", {})
+        if not row.get("rcu.frees", asked.get("frees")):
+            continue
+        frees = sum(view.run.frames.cpus.filter(point=point)["frees"].to_list())
+        waiting = sum(view.run.frames.slabs.filter(point=point)["in_rcu"].to_list())
+        if frees and waiting >= _MOST_OF_THEM * frees:
+            name = point_name(view.run.frames, point)
+            elapsed = max(view.run.frames.runs.filter(point=point)["elapsed_ns"].to_list())
+            grace = float(row.get("rcu.grace_ms") or asked.get("grace_ms") or 0) * _NS_PER_MS
+            told = f"None of {frees:,}" if waiting >= frees else f"{frees - waiting:,} of {frees:,}"
+            lasts = f"the longest run took {time_text(elapsed)}, a grace period takes {time_text(grace)} (rcu.grace_ms)"
+            where = f" with {name}" if name else ""
+            yield f"{told} frees by kfree_rcu came back{where}: {lasts}; what they cost is in no figure."
+            return
 
 
 def _first(view: View, point: int, keys: tuple[str, ...]) -> float:

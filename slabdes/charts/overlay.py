@@ -55,7 +55,7 @@ def ratios(compared: Comparison, settings: Sequence[str]) -> Chart:
                     rows.append(told | {"low": row.ratio.low, "high": row.ratio.high})
     texts: dict[str, Any] = dict.fromkeys(("setting", "operation", "percentile"), pl.String)
     first, second = compared.sides
-    level = next((f"; bars: {row.ratio.confidence:.0%} intervals" for row in compared.rows if row.ratio is not None), "")
+    level = next((f"; bars: {100 * row.ratio.confidence:.3g} % intervals" for row in compared.rows if row.ratio is not None), "")
     title = f"{second}: how many times as long as {first}, by percentile{level}"
     reading = (
         "Above the line at 1 the second run is slower, beneath it faster. A bar that crosses the line tells neither from the "

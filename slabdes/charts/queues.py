@@ -65,8 +65,8 @@ def queues(log: Log) -> Chart:
     named = shown.with_columns(pl.col("lock").replace_strict(order, [log.locks[lock] for lock in order], return_dtype=pl.String))
     more = f"; {MOST_LOCKS} of {len(order)} locks" if len(order) > MOST_LOCKS else ""
     reading = (
-        "The darker a part, the more CPUs wait for that lock there, as a mean over the part. A lock that stays dark is a queue "
-        "that never empties; one that is dark now and then has bursts."
+        "The stronger a part's colour, the more CPUs wait for that lock there, as a mean over the part. Where it stays strong "
+        "a queue never empties; where it is strong now and then there are bursts."
     )
     return Chart("queues", f"CPUs that wait for each lock, over time ({log.about}){more}", reading, named)
 
@@ -104,7 +104,7 @@ def convoy(log: Log) -> Chart:
     schema: Any = {**numbers, "crossed": pl.Boolean, "what": pl.String, "start": pl.Float64, "end": pl.Float64}
     name = f": {log.locks[int(held['lock'][0])]}" if held.height else ""
     reading = (
-        "A line is a CPU that asks for the lock: it waits (pale), then holds (solid). A mark at the begin of a hold is a "
+        "A line is a CPU that asks for the lock: it waits (grey), then holds (coloured). A mark at the begin of a hold is a "
         "hand-off from another node, which takes longer."
     )
     return Chart("convoy", f"The longest convoy{name} ({log.about})", reading, pl.DataFrame(rows, schema))

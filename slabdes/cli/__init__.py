@@ -116,7 +116,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """What will the Linux SLAB allocator do on a machine you do not have?
+    """What will the Linux slab allocator, SLAB or SLUB, do on a machine you do not have?
 
     To begin: slabdes new burst > my.toml, then slabdes run my.toml. With a trace of your own system: slabdes capture. What a word
     means: slabdes glossary WORD.

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slabdes.allocator.slub.state import sheaf_lines
+from slabdes.allocator.slub.geometry import cpu_partial_by_size
+from slabdes.allocator.slub.state import MAX_FULL_SHEAVES, sheaf_lines
 from slabdes.allocator.state import CacheSpec, array_lines
 from slabdes.allocator.tunables import alien_limit
 from slabdes.config import CacheConfig, Experiment
+from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS
 from slabdes.engine.setup import cache_spec, slub_version_of, version_of
 from slabdes.engine.slub_setup import slub_geometry_of
 from slabdes.machine.topology import Machine
@@ -16,6 +18,8 @@ from slabdes.machine.topology import Machine
 _SHEAVES_OF_A_CPU = 2
 _SHEAVES_OF_A_BARN = 20
 """Sheaves that there are at most, as long as nobody asks a barn for more."""
+_ALWAYS = 100
+"""Percent, as in sysfs: how often other nodes' partial slabs are looked for by default."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,23 @@ def laid_out(experiment: Experiment, machine: Machine, cache: CacheConfig) -> La
     if experiment.allocator.is_slub:
         return _slub(experiment, machine, cache)
     return _slab(cache_spec(cache, machine.n_cpus, version_of(experiment)), machine)
+
+
+def tunables_of(experiment: Experiment, machine: Machine, cache: CacheConfig) -> dict[str, int]:
+    """A cache's tunables by their keys in an experiment, what it does not say as the kernel chooses. InputError likewise."""
+    if not experiment.allocator.is_slub:
+        tunables = cache_spec(cache, machine.n_cpus, version_of(experiment)).tunables
+        return {key: getattr(tunables, key) for key in SLAB_KEYS}
+    geometry = slub_geometry_of(cache, machine.n_cpus, slub_version_of(experiment))
+    known = {
+        "sheaf_capacity": geometry.sheaf_capacity,
+        "max_full_sheaves": MAX_FULL_SHEAVES,
+        "cpu_partial": cpu_partial_by_size(geometry.size),
+        "min_partial": geometry.min_partial,
+        "remote_node_defrag_ratio": _ALWAYS,
+    }
+    given = {key: value for key in known if (value := getattr(cache, key)) is not None}
+    return {key: (known | given)[key] for key in SLUB_KEYS[experiment.allocator]}
 
 
 def _slab(spec: CacheSpec, machine: Machine) -> LaidOut:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from slabdes.config import parse_experiment
-from slabdes.engine.setup import cache_spec, geometry_of, version_of
+from slabdes.engine.laid_out import laid_out, tunables_of
 from slabdes.errors import InputError
 from slabdes.explore.limits import FIRST_OPERATIONS, MOST_OPERATIONS, TRACE_SIZES
 from slabdes.explore.setting import Setting
@@ -65,13 +65,12 @@ def resolved(point: PlannedPoint) -> tuple[dict[str, str], dict[str, str]]:
     """What holds of keys that an experiment leaves open, and what follows from others, by the controls that they belong to."""
     texts: dict[str, str] = {"machine.cpus": str(point.cpus)}
     notes: dict[str, str] = {}
-    version = version_of(point.experiment)
     numbers = {cache.name: str(number) for number, cache in enumerate(point.experiment.cache)}
     for cache in point.caches:
-        spec = cache_spec(cache, point.machine.n_cpus, version)
-        geometry = geometry_of(cache, version)
-        objects = f"{geometry.num} objects a slab of {1 << geometry.gfporder} page{'s' * (geometry.gfporder > 0)}"
+        made = laid_out(point.experiment, point.machine, cache)
+        objects = f"{made.num} objects a slab of {1 << made.order} page{'s' * (made.order > 0)}"
+        tunables = tunables_of(point.experiment, point.machine, cache)
         for name in {cache.name, numbers.get(cache.name, cache.name)}:
-            texts |= {f"cache.{name}.{key}": str(getattr(spec.tunables, key)) for key in ("limit", "batchcount", "shared")}
+            texts |= {f"cache.{name}.{key}": str(value) for key, value in tunables.items()}
             notes[f"cache.{name}.size"] = objects
     return texts, notes

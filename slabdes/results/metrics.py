@@ -241,8 +241,8 @@ def where_time_went(frames: Frames) -> pl.DataFrame:
 
     columns = [pl.col(f"{part}_ns").sum().alias(part) for part in TIME_PARTS]
     sums = at_work(frames).group_by("point", maintain_order=True).agg(*columns, pl.col("span").sum())
-    table = labels(frames).join(sums, on="point", how="left").fill_null(0).sort("point")
-    return table.select(*labels(frames).columns, *(ratio(part, "span").alias(part) for part in TIME_PARTS))
+    table = labels(frames).join(sums, on="point", how="left").with_columns(pl.col(*TIME_PARTS, "span").fill_null(0))
+    return table.sort("point").select(*labels(frames).columns, *(ratio(part, "span").alias(part) for part in TIME_PARTS))
 
 
 def where_operations_went(frames: Frames) -> pl.DataFrame:

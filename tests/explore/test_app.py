@@ -51,6 +51,16 @@ def test_a_setting_is_told_chart_first_then_in_sentences_until_all_replications_
     assert heard[0][1]["notes"]["cache.0.size"] == "15 objects a slab of 1 page"
 
 
+def test_a_setting_on_slub_is_told_with_the_tunables_that_its_kernel_chooses(tmp_path: Path) -> None:
+    with explorer(tmp_path, 'allocator = "7.3"\n' + SMALL) as live:
+        heard = told(live)
+    assert [name for name, _event in heard][-1] == "done"
+    assert {"chart", "answer"} < {name for name, _event in heard}
+    resolved = heard[0][1]["resolved"]
+    assert (resolved["cache.0.sheaf_capacity"], resolved["cache.0.max_full_sheaves"]) == ("28", "10")
+    assert heard[0][1]["notes"]["cache.0.size"] == "32 objects a slab of 2 pages"
+
+
 def test_the_file_and_the_command_run_to_the_digest_that_the_page_tells(live: Explorer, tmp_path: Path) -> None:
     texts = {"cache.0.limit": "30", "cache.0.batchcount": "15", "workload.kind": "mix", "workload.operations": "120"}
     texts |= {"replications": "2", "allocator": "4.6", "switches": "unlocked_look", "lock.discipline": "ticket"}
