@@ -31,7 +31,7 @@ from slabdes.workload.trace.events import MAX_NAME
 MAX_CACHES: Final = 4096
 MAX_CAPACITY: Final = 1 << 12
 """Objects that a sheaf of a dump may hold (assumed; kernels have 4 to 60, and caches that ask for more some dozens)."""
-DUMPS: Final = "a dump of SLUB: DUMP, then CACHE, ST, LK, MAIN, SPARE, RCU, BARN, FULL, ND and SL lines, PG lines, ENDDUMP"
+DUMPS: Final = "a dump of SLUB: DUMP, each cache from its CACHE to its SL lines, PG lines, ENDDUMP"
 _GEOMETRY: Final = (
     *("object_size", "size", "align", "offset", "order", "objects", "min_order", "min_objects", "min_partial"),
     "sheaf_capacity",
