@@ -127,8 +127,12 @@ def in_barns(state: SlubState, cache: KmemCache) -> list[int]:
 
 
 def in_grace(state: SlubState, cache: KmemCache) -> list[int]:
-    """Objects that wait for a grace period, or for their block to do."""
-    waiting = (obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number))
+    """Objects that wait for a grace period, for their block to do, or for their callback to come to them: it may be cut off."""
+    waiting = [obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number)]
+    for rcu in state.rcu:
+        if rcu.running != NO_SHEAF:
+            entry = state.sheaves[rcu.running].entry
+            waiting += state.words[entry : entry + rcu.left]
     return [obj for obj in waiting if state.slabs[virt_to_slab(obj)].cache == cache.index]
 
 

@@ -34,7 +34,6 @@ MODULES = (
     "alloc",
     "bulk",
     "cpu_slab",
-    "cpu_slab_bulk",
     "cpu_slab_free",
     "flush",
     "free",
@@ -73,9 +72,6 @@ ENTRIES = (
     "kmem_cache_shrink",
     "pcs_flush_all",
     "cpu_slab_alloc",
-    "cpu_slab_free",
-    "cpu_slab_alloc_bulk",
-    "cpu_slab_free_bulk",
     "flush_cpu_slab",
 )
 

@@ -88,19 +88,24 @@ class SlabSheaf:
 class KfreeRcuCpu:
     """struct kfree_rcu_cpu, with a clock: sheaves of all caches whose callbacks wait on a CPU, `first` to `last`, by their links.
 
-    `block` is the one that the general batching fills, with objects of all caches, or NO_SHEAF.
+    `block` is the one that the general batching fills, with objects of all caches, or NO_SHEAF. Of the one whose callback runs
+    (`running`) the first `left` objects have yet to be given back.
     """
 
-    __slots__ = ("block", "first", "last")
+    __slots__ = ("block", "first", "last", "left", "running")
 
     first: int
     last: int
     block: int
+    running: int
+    left: int
 
     def __init__(self) -> None:
         self.first = NO_SHEAF
         self.last = NO_SHEAF
         self.block = NO_SHEAF
+        self.running = NO_SHEAF
+        self.left = 0
 
 
 class PercpuSheaves:

@@ -23,9 +23,6 @@ from slabdes.errors import InputError
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
-from slabdes.paths.slub.cpu_slab import cpu_slab_alloc
-from slabdes.paths.slub.cpu_slab_bulk import cpu_slab_alloc_bulk, cpu_slab_free_bulk
-from slabdes.paths.slub.cpu_slab_free import cpu_slab_free
 from slabdes.paths.slub.kernel import Point, SlubCpu
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prefill import (
@@ -202,8 +199,7 @@ class LogRunner:
         return f"ev: {self.kernel.take_tokens()}".rstrip()
 
     def _allocate(self, cpu: SlubCpu, node: int, flags: int) -> str:
-        allocate = cpu_slab_alloc if self.cache.cpu_slab else kmem_cache_alloc_node
-        obj = self.kernel.finish(allocate(self.kernel, cpu, self.cache, flags, node))
+        obj = self.kernel.finish(kmem_cache_alloc_node(self.kernel, cpu, self.cache, flags, node))
         self.objects.append(obj)
         asked = ANY if node == NO_NODE else node
         return f"A cpu={cpu.number} reqnode={asked} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
@@ -219,15 +215,13 @@ class LogRunner:
         if obj == NO_OBJECT:
             return f"SKIP id={number}"
         placed = self._placed(obj)
-        free = cpu_slab_free if self.cache.cpu_slab else kmem_cache_free
-        self.kernel.finish(free(self.kernel, cpu, self.cache, obj))
+        self.kernel.finish(kmem_cache_free(self.kernel, cpu, self.cache, obj))
         return f"F cpu={cpu.number} id={number} {placed} {self._events()}"
 
     def _allocate_bulk(self, cpu: SlubCpu, count: int) -> str:
         kernel = self.kernel
         at = kernel.array(count)
-        allocate = cpu_slab_alloc_bulk if self.cache.cpu_slab else kmem_cache_alloc_bulk
-        done = kernel.finish(allocate(kernel, cpu, self.cache, 0, at, count))
+        done = kernel.finish(kmem_cache_alloc_bulk(kernel, cpu, self.cache, 0, at, count))
         got = kernel.state.words[at : at + count] if done else []
         first = len(self.objects)
         self.objects += got or [NO_OBJECT] * count
@@ -246,8 +240,7 @@ class LogRunner:
         at = kernel.array(len(objects))
         kernel.state.words[at : at + len(objects)] = objects
         names = self._names(objects)
-        free = cpu_slab_free_bulk if self.cache.cpu_slab else kmem_cache_free_bulk
-        kernel.finish(free(kernel, cpu, self.cache, at, len(objects)))
+        kernel.finish(kmem_cache_free_bulk(kernel, cpu, self.cache, at, len(objects)))
         yield f"FB cpu={cpu.number} n={len(objects)} objs={names} {self._events()}"
 
     def _prefilled(self, kind: str, cpu: SlubCpu, rest: list[str]) -> Iterator[str]:

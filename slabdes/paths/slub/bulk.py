@@ -37,10 +37,10 @@ def kmem_cache_alloc_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags:
 
 def alloc_directly(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
     """The same past the sheaves (__kmem_cache_alloc_bulk)."""
-    k.note_direct(cpu, size)
     if k.version.cpu_slabs:
         got = yield from refill_one_by_one(k, cpu, cache, flags, at, size)
     else:
+        k.note_direct(cpu, size)
         got = yield from refill_objects(k, cpu, cache, flags, at, size)
     if got < size:
         yield from free_array(k, cpu, cache, at, got)

@@ -12,7 +12,7 @@ from slabdes.allocator.slub.transitions import (
     put_group,
     remove_partial,
 )
-from slabdes.allocator.state import BUFCTL_END, NOBODY, obj_to_index, virt_to_slab
+from slabdes.allocator.state import BUFCTL_END, NOBODY
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
@@ -21,18 +21,13 @@ from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 
 
-def cpu_slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[None]:
-    """Give an object back (slab_free)."""
-    objnr = obj_to_index(obj)
-    yield from do_slab_free(k, cpu, cache, virt_to_slab(obj), objnr, objnr, 1)
-
-
 def do_slab_free(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: int, tail: int, nr: int) -> Waits[None]:
     """Put a chain of `nr` objects in front of the private chain, if their slab is the CPU's, else into the slab."""
     c = cache.cpu_slab[cpu.number]
     if number == c.slab:
         k.state.words[k.state.slabs[number].bufctl + tail] = c.free
         c.free = head
+        k.note_freed_privately(cpu, nr)
         cache.stats[cpu.number].free_fastpath += nr
         cpu.path = Path.FREE_HIT
         return

@@ -68,6 +68,8 @@ def take_callbacks(k: ClockedSlubKernel[Cpu], cpu: Cpu) -> Waits[None]:
         sheaf = k.state.sheaves[number]
         rcu.first = sheaf.link
         sheaf.link = NO_SHEAF
+        rcu.running = number
+        rcu.left = sheaf.size
         if sheaf.cache == ALL_CACHES:
             size = sheaf.size
             sheaf.size = 0
@@ -76,6 +78,7 @@ def take_callbacks(k: ClockedSlubKernel[Cpu], cpu: Cpu) -> Waits[None]:
             drop_sheaf(k.state.sheaves, k.state.caches[0], number)
         else:
             yield from rcu_free_sheaf(k, cpu, k.state.caches[sheaf.cache], number)
+        rcu.running = NO_SHEAF
         k.settle(cpu)
     cpu.rcu_at = NO_CALLBACK if rcu.first == NO_SHEAF else k.state.sheaves[rcu.first].due
     cpu.upkeep = Upkeep.NONE

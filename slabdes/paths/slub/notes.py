@@ -123,6 +123,9 @@ class SlubNotes(Generic[Cpu]):
     def note_freed(self, cpu: Cpu, slab: int, nr: int) -> None:
         """A group of `nr` objects is in front of its slab's free chain."""
 
+    def note_freed_privately(self, cpu: Cpu, nr: int) -> None:
+        """A group of `nr` objects is in front of the CPU's private chain."""
+
     def note_added(self, cpu: Cpu, n: KmemCacheNode, slab: int) -> None:
         """The slab was full and is now the last of the partial list."""
 

@@ -26,7 +26,6 @@ from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
-from slabdes.paths.slub.cpu_slab_bulk import cpu_slab_alloc_bulk, cpu_slab_free_bulk
 from slabdes.paths.slub.kernel import Point, SlubCpu
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 from slabdes.paths.slub.prefill import (
@@ -177,8 +176,7 @@ class SlubMachine(RuleBasedStateMachine):
     @rule(cpu=NUMBERS, count=st.integers(1, 40))
     def allocate_bulk(self, cpu: int, count: int) -> None:
         at = self.kernel.array(count)
-        allocate = cpu_slab_alloc_bulk if self.without_sheaves else kmem_cache_alloc_bulk
-        if self.kernel.finish(allocate(self.kernel, self.cpu(cpu), self.cache, 0, at, count)):
+        if self.kernel.finish(kmem_cache_alloc_bulk(self.kernel, self.cpu(cpu), self.cache, 0, at, count)):
             for obj in self.kernel.state.words[at : at + count]:
                 self.gained(obj)
 
@@ -187,8 +185,7 @@ class SlubMachine(RuleBasedStateMachine):
         objects = self.some(which, count)
         at = self.kernel.array(len(objects))
         self.kernel.state.words[at : at + len(objects)] = objects
-        free = cpu_slab_free_bulk if self.without_sheaves else kmem_cache_free_bulk
-        self.kernel.finish(free(self.kernel, self.cpu(cpu), self.cache, at, len(objects)))
+        self.kernel.finish(kmem_cache_free_bulk(self.kernel, self.cpu(cpu), self.cache, at, len(objects)))
 
     @rule(cpu=NUMBERS, size=st.integers(0, 12))
     def prefill(self, cpu: int, size: int) -> None:

@@ -3,54 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from slabdes.allocator.gfp import MAY_WAIT
-from slabdes.allocator.slub.state import KVFREE_BULK_MAX_ENTR
-from slabdes.config import Experiment, parse_experiment
+from slabdes.allocator.slub.state import KVFREE_BULK_MAX_ENTR, NO_SHEAF
+from slabdes.config import Experiment
+from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.records import Path, Records, Upkeep
-from slabdes.engine.reference.run import run_reference
+from slabdes.engine.reference.run import run_reference, set_up_slub
+from slabdes.results.accounting import check_accounting
 from slabdes.study.plan import machine_of
-from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
+from slabdes.workload.programs import Step
+from slabdes.workload.synthetic import build_synthetic
+from tests.engine.reference import programs
+from tests.engine.reference.programs import CAPACITY, CPU_SLABS, GO, SHEAVES, allocs, follow, frees, signal, wait_for
 
-CAPACITY = 32
 GRACE_PS = 1_000_000_000
-GO = 1 << 40
 
 
-def experiment(allocator: str, cache: dict[str, Any]) -> Experiment:
-    raw = {"allocator": allocator, "debug": True, "cache": [{"name": "a", "size": 256} | cache], "timing": {"jitter": 0.0}}
-    raw |= {"machine": {"preset": "numa-2x4"}, "workload": {"kind": "burst", "objects": 1}}
-    return parse_experiment(raw | {"rcu": {"frees": True, "grace_ms": GRACE_PS / 1e9}}, "test")
-
-
-SHEAVES = experiment("7.3", {"sheaf_capacity": CAPACITY})
-
-
-def follow(one: Experiment, programs: dict[int, Sequence[Step]]) -> Records:
-    def of(steps: Sequence[Step]) -> Any:
-        def again() -> Iterator[Step]:
-            return iter(steps)
-
-        return again
-
-    return run_reference(one, machine_of(one), Workload({cpu: of(p) for cpu, p in programs.items()}, one.cache, operations=1))
-
-
-def allocs(slots: Iterable[int]) -> list[Step]:
-    return [(0, Op.ALLOC, 0, slot, ANY_NODE, MAY_WAIT) for slot in slots]
-
-
-def frees(slots: Iterable[int]) -> list[Step]:
-    return [(0, Op.FREE, 0, slot, ANY_NODE, 0) for slot in slots]
+def experiment(version: dict[str, Any], **cache: int) -> Experiment:
+    more = {"cache": version["cache"] | cache}
+    return programs.experiment(version | more, rcu={"frees": True, "grace_ms": GRACE_PS / 1e9})
 
 
 def later(picoseconds: int) -> list[Step]:
     """Signals oneself after so long, which allocates nothing."""
-    return [(picoseconds, Op.SIGNAL, NO_CACHE, GO, ANY_NODE, 0), (0, Op.AWAIT, NO_CACHE, GO, ANY_NODE, 0)]
+    return [signal(GO, picoseconds), wait_for(GO)]
 
 
 def paths(records: Records) -> dict[Path, int]:
@@ -61,7 +40,7 @@ def paths(records: Records) -> dict[Path, int]:
 def test_two_sheaves_come_back_at_the_end_of_the_next_grace_period(grace_periods: float, came_back: int) -> None:
     slots = range(2 * CAPACITY)
     steps = [*allocs(slots), *frees(slots), *later(round(grace_periods * GRACE_PS)), *allocs([0])]
-    records = follow(SHEAVES, {0: steps})
+    records = follow(experiment(SHEAVES), {0: steps})
     stats = records.slub[0].stats
     assert stats.free_rcu_sheaf == 2 * CAPACITY
     assert stats.barn_put == came_back
@@ -74,13 +53,13 @@ def test_two_sheaves_come_back_at_the_end_of_the_next_grace_period(grace_periods
 
 def test_a_sheaf_that_is_not_full_waits_for_more() -> None:
     slots = range(CAPACITY - 1)
-    records = follow(SHEAVES, {0: [*allocs(slots), *frees(slots), *later(3 * GRACE_PS)]})
+    records = follow(experiment(SHEAVES), {0: [*allocs(slots), *frees(slots), *later(3 * GRACE_PS)]})
     assert Upkeep.RCU not in records.turns
     assert sum(slabs.in_rcu for slabs in records.slabs) == 0
 
 
 def test_a_barn_that_has_enough_takes_no_more_and_the_sheaf_is_flushed() -> None:
-    one = experiment("7.3", {"sheaf_capacity": CAPACITY, "max_full_sheaves": 1})
+    one = experiment(SHEAVES, max_full_sheaves=1)
     slots = range(3 * CAPACITY)
     records = follow(one, {0: [*allocs(slots), *frees(slots), *later(3 * GRACE_PS)]})
     stats = records.slub[0].stats
@@ -89,15 +68,26 @@ def test_a_barn_that_has_enough_takes_no_more_and_the_sheaf_is_flushed() -> None
     assert sum(at.holds for lock in records.locks for at in lock.upkeep if at.upkeep is Upkeep.RCU) > 0
 
 
-@pytest.mark.parametrize("one", [SHEAVES, experiment("6.12", {})], ids=["objects of another node", "no sheaves"])
+@pytest.mark.parametrize("one", [experiment(SHEAVES), experiment(CPU_SLABS)], ids=["objects of another node", "no sheaves"])
 def test_the_general_batching_frees_a_full_block_to_the_slabs(one: Experiment) -> None:
     blocks = 2
     slots = range(blocks * KVFREE_BULK_MAX_ENTR + 3)
-    go: Step = (0, Op.SIGNAL, NO_CACHE, GO, ANY_NODE, 0)
-    wait: Step = (0, Op.AWAIT, NO_CACHE, GO, ANY_NODE, 0)
-    pause: list[Step] = [(3 * GRACE_PS, Op.SIGNAL, NO_CACHE, GO + 1, ANY_NODE, 0)]
-    records = follow(one, {0: [*allocs(slots), go], 4: [wait, *frees(slots), *pause]})
+    records = follow(one, {0: [*allocs(slots), signal(GO)], 4: [wait_for(GO), *frees(slots), signal(GO + 1, 3 * GRACE_PS)]})
     told = paths(records)
     assert (told[Path.RCU_BATCH], told[Path.RCU_SHEAF]) == (blocks * (KVFREE_BULK_MAX_ENTR - 1) + 3, blocks)
     assert sum(slabs.in_rcu for slabs in records.slabs) == 3
     assert sum(slabs.in_use for slabs in records.slabs) == 0
+
+
+@pytest.mark.parametrize("run", [run_reference, run_compiled])
+def test_objects_of_callbacks_that_the_runs_end_cuts_off_still_wait(run: Any) -> None:
+    # Three turns are in the midst of a sheaf when the last program ends.
+    cut = {"seed": 6, "rcu": {"frees": True, "grace_ms": 0.001}, "timing": {"jitter": 0.15}, "debug": False}
+    one = programs.experiment({"allocator": "7.3", "cache": {"size": 8}}, {"kind": "burst", "objects": 600, "rounds": 2}, **cut)
+    machine = machine_of(one)
+    records = run(one, machine, build_synthetic(one, machine, 0))
+    assert check_accounting(records) == []
+    assert sum(slabs.in_use for slabs in records.slabs) == 0
+    begun = set_up_slub(one, machine, build_synthetic(one, machine, 0))
+    begun.live()
+    assert [rcu.left for rcu in begun.kernel.state.rcu if rcu.running != NO_SHEAF] == [60, 60, 60]

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slabdes.allocator.gfp import MAY_WAIT
-from slabdes.config import AllocatorVersion, Experiment, parse_experiment
+from slabdes.config import AllocatorVersion, Experiment
 from slabdes.config.allocators import SLUB_KEYS
 from slabdes.config.slub import switches_of
 from slabdes.engine.records import LockKind, Path, Records
@@ -24,22 +22,19 @@ from slabdes.paths.slub import prices
 from slabdes.paths.slub.notes import SlubNotes
 from slabdes.results.accounting import check_accounting
 from slabdes.study.plan import machine_of
-from slabdes.workload.programs import ANY_NODE, NO_CACHE, Op, Step, Workload
 from slabdes.workload.synthetic import build_synthetic
-
-CAPACITY = 32
-"""As many objects of 256 bytes as a slab of 8 CPUs has."""
-SHEAVES = {"allocator": "7.3", "cache": {"sheaf_capacity": CAPACITY}}
-CPU_SLABS = {"allocator": "6.12", "cache": {}}
-GO = 1 << 40
-"""A slot that is signalled."""
-
-
-def experiment(version: dict[str, Any], workload: dict[str, Any] | None = None, **more: Any) -> Experiment:
-    cache = {"name": "a", "size": 256} | version["cache"]
-    raw = {"allocator": version["allocator"], "debug": True, "cache": [cache], "timing": {"jitter": 0.0}}
-    raw |= {"machine": {"preset": "numa-2x4"}, "workload": workload or {"kind": "burst", "objects": 1}}
-    return parse_experiment(raw | more, "test")
+from tests.engine.reference.programs import (
+    CAPACITY,
+    CPU_SLABS,
+    GO,
+    SHEAVES,
+    allocs,
+    experiment,
+    follow,
+    frees,
+    signal,
+    wait_for,
+)  # fmt: skip
 
 
 def simulate(one: Experiment) -> Records:
@@ -47,35 +42,6 @@ def simulate(one: Experiment) -> Records:
     records = run_reference(one, machine, build_synthetic(one, machine, 0))
     assert check_accounting(records) == []
     return records
-
-
-def follow(one: Experiment, programs: dict[int, Sequence[Step]], windowed: bool = False) -> Records:
-    """A run of these steps, by CPU."""
-    iterators = {cpu: _program(steps) for cpu, steps in programs.items()}
-    return run_reference(one, machine_of(one), Workload(iterators, one.cache, windowed=windowed, operations=1))
-
-
-def _program(steps: Sequence[Step]) -> Any:
-    def steps_again() -> Iterator[Step]:
-        return iter(steps)
-
-    return steps_again
-
-
-def allocs(slots: Iterable[int], think: int = 0) -> list[Step]:
-    return [(think, Op.ALLOC, 0, slot, ANY_NODE, MAY_WAIT) for slot in slots]
-
-
-def frees(slots: Iterable[int], think: int = 0) -> list[Step]:
-    return [(think, Op.FREE, 0, slot, ANY_NODE, 0) for slot in slots]
-
-
-def signal(slot: int) -> Step:
-    return 0, Op.SIGNAL, NO_CACHE, slot, ANY_NODE, 0
-
-
-def wait_for(slot: int, think: int = 0) -> Step:
-    return think, Op.AWAIT, NO_CACHE, slot, ANY_NODE, 0
 
 
 def taken(records: Records) -> Counter[LockKind]:
