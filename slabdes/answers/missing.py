@@ -6,8 +6,8 @@ Leaves out what came (`answer`), and warnings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from slabdes.answers.figures import point_name
 from slabdes.answers.tables import View
@@ -28,44 +28,55 @@ _MOST_OF_THEM: Final = 0.5
 def never_came(view: View) -> Iterator[str]:
     """A sentence for each kind of upkeep that was to come and did not, about the points at which it did not come at all.
 
-    The same of grace periods that most frees of a point wait for, of the first such point.
+    The same of grace periods that most frees of a point wait for.
     """
     turns = view.run.upkeep_summary()
     for kind, (told, keys) in _ASKED.items():
         came = set(turns.filter(upkeep=kind)["point"]) if "point" in turns.columns else set()
-        missing = [(point, first) for point in view.points if point not in came and (first := _first(view, point, keys))]
+        missing = [point for point in view.points if point not in came and _first(view, point, keys)]
         if missing:
-            point, first = missing[0]
-            name = point_name(view.run.frames, point)
-            more = f", and at {len(missing) - 1} more points" if len(missing) > 1 else ""
-            elapsed = max(view.run.frames.runs.filter(point=point)["elapsed_ns"].to_list())
-            after = f"the first time comes after {time_text(first * _NS_PER_MS)}, the longest run took {time_text(elapsed)}"
-            yield f"{told}{f' with {name}' if name else ''}{more}: {after}."
+            after = f"the first time comes after {time_text(_first(view, missing[0], keys) * _NS_PER_MS)}"
+            yield f"{told}{_where(view, missing)}: {after}, {_longest(view, missing[0])}."
     yield from _no_grace(view)
 
 
 def _no_grace(view: View) -> Iterator[str]:
     """That kfree_rcu has given nothing back: then frees cost nothing here, and allocations take new slabs."""
-    for point in view.points:
-        (row,) = view.run.points.filter(point=point).to_dicts()
-        asked = view.run.manifest.experiment.get("rcu", {})
-        if not row.get("rcu.frees", asked.get("frees")):
-            continue
-        frees = sum(view.run.frames.cpus.filter(point=point)["frees"].to_list())
-        waiting = sum(view.run.frames.slabs.filter(point=point)["in_rcu"].to_list())
-        if frees and waiting >= _MOST_OF_THEM * frees:
-            name = point_name(view.run.frames, point)
-            elapsed = max(view.run.frames.runs.filter(point=point)["elapsed_ns"].to_list())
-            grace = float(row.get("rcu.grace_ms") or asked.get("grace_ms") or 0) * _NS_PER_MS
-            told = f"None of {frees:,}" if waiting >= frees else f"{frees - waiting:,} of {frees:,}"
-            lasts = f"the longest run took {time_text(elapsed)}, a grace period takes {time_text(grace)} (rcu.grace_ms)"
-            where = f" with {name}" if name else ""
-            yield f"{told} frees by kfree_rcu came back{where}: {lasts}; what they cost is in no figure."
-            return
+    counts = {
+        point: (
+            sum(view.run.frames.cpus.filter(point=point)["frees"].to_list()),
+            sum(view.run.frames.slabs.filter(point=point)["in_rcu"].to_list()),
+        )
+        for point in view.points
+        if _asked(view, point, "rcu", "frees")
+    }
+    missing = [point for point, (frees, waiting) in counts.items() if frees and waiting >= _MOST_OF_THEM * frees]
+    if missing:
+        frees, waiting = counts[missing[0]]
+        told = f"None of {frees:,}" if waiting >= frees else f"{frees - waiting:,} of {frees:,}"
+        grace = time_text(float(_asked(view, missing[0], "rcu", "grace_ms")) * _NS_PER_MS)
+        lasts = f"{_longest(view, missing[0])}, a grace period takes {grace} (rcu.grace_ms)"
+        yield f"{told} frees by kfree_rcu came back{_where(view, missing)}: {lasts}; what they cost is in no figure."
+
+
+def _where(view: View, points: Sequence[int]) -> str:
+    """The first of some points by name, if it has one, and how many others there are."""
+    name = point_name(view.run.frames, points[0])
+    more = f", and at {len(points) - 1} more points" if len(points) > 1 else ""
+    return f"{f' with {name}' if name else ''}{more}"
+
+
+def _longest(view: View, point: int) -> str:
+    return f"the longest run took {time_text(max(view.run.frames.runs.filter(point=point)['elapsed_ns'].to_list()))}"
 
 
 def _first(view: View, point: int, keys: tuple[str, ...]) -> float:
     """When a kind of upkeep is to come first, ms; 0 if it is not."""
+    return next((value for key in keys if (value := float(_asked(view, point, "upkeep", key) or 0))), 0.0)
+
+
+def _asked(view: View, point: int, table: str, key: str) -> Any:
+    """What a point's experiment says of a key: swept, or for all points; None if nothing."""
     (row,) = view.run.points.filter(point=point).to_dicts()
-    asked = view.run.manifest.experiment.get("upkeep", {})
-    return next((value for key in keys if (value := float(row.get(f"upkeep.{key}") or asked.get(key) or 0))), 0.0)
+    swept = row.get(f"{table}.{key}")
+    return view.run.manifest.experiment.get(table, {}).get(key) if swept is None else swept

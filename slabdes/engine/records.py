@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
+from slabdes.allocator.slub.state import SHEAF_HEADER_WORDS as SHEAF_HEADER_WORDS  # handed on: how large a sheaf is
 from slabdes.allocator.slub.state import SlubStats as SlubStats  # handed on: what SLUB counts is recorded as it is
 from slabdes.paths.outcome import Operation as Operation  # handed on: what is served is recorded by its path
 from slabdes.paths.outcome import Path as Path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from slabdes.engine.records import SHEAF_HEADER_WORDS
 from slabdes.results.frames import Frames
 from slabdes.units import PAGE_SIZE
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 POINTER_BYTES: Final = 8
-SHEAF_HEADER_WORDS: Final = 4
-"""Of a sheaf, before its objects (as recorded: allocator.slub.state)."""
 _RUN: Final = ("point", "replication")
 
 
