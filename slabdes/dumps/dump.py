@@ -15,13 +15,22 @@ from typing import Final
 from slabdes.allocator.geometry import KMALLOC_MAX_ORDER, Geometry, Placement
 from slabdes.allocator.state import OBJECT_MASK, ListName
 from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
-from slabdes.dumps.lines import Malformed, Totals, framed, pointer_of, quoted, whole_number
+from slabdes.dumps.lines import (
+    Malformed,
+    Totals,
+    cache_words,
+    counters_of,
+    framed,
+    line_of_cache,
+    locks_of,
+    pointer_of,
+    quoted,
+    whole_number,
+)
 from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.units import PAGE_SIZE
 from slabdes.workload.slabinfo import SlabinfoRow, parse_row
-from slabdes.workload.trace.events import MAX_NAME
 
-MAX_CACHES: Final = 4096
 MAX_LIMIT: Final = 1 << 20
 """Largest array accepted, objects (assumed; one line of a dump holds far fewer)."""
 MAX_JIFFIES: Final = 1 << 60
@@ -35,7 +44,6 @@ _CACHE_KEYS: Final = (
     *("limit", "batchcount", "shared", "sharedlimit", "alienlimit"),
 )
 _NEXT_REAP: Final = "next_reap"
-_EVENT: Final = re.compile(r"[a-z]\w{0,31}")
 _MOST_EVENTS: Final = (1 << 64) - 1
 _NODE_KEYS: Final = ("total_slabs", "free_slabs", "free_objects", "free_limit", "free_touched", "colour_next", "next_reap")
 
@@ -93,12 +101,7 @@ class _DumpReader:
             self._end_cache()
             self._draft = self._cache(rest)
             return
-        part = self._parts.get(word)
-        if part is None:
-            raise Malformed(f"{quoted(word)} begins no line of a dump")
-        if self._draft is None:
-            raise Malformed(f"{word} before any CACHE")
-        part(self._draft, rest)
+        line_of_cache(self._parts, self._draft, word, rest)
 
     def finished(self) -> Dump:
         """The dump, at its ENDDUMP."""
@@ -108,20 +111,13 @@ class _DumpReader:
         return Dump(f"{self.path}: {self.label}", self.label, self._jiffies, *self._machine, self._caches)
 
     def _cache(self, rest: str) -> _CacheDraft:
-        match = re.fullmatch(r"name=(.+) (object_size=.*)", rest)
-        if match is None or len(match[1]) > MAX_NAME or not match[1].isprintable():
-            raise Malformed(f"CACHE {quoted(rest)}")
-        words = dict(word.partition("=")[::2] for word in match[2].split())
+        name, words = cache_words(rest, self._caches)
         placement = PLACEMENTS.get(words.get("freelist", ""))
         if placement is None:
             raise Malformed(f"freelist={quoted(words.get('freelist', ''))}, not one of {', '.join(PLACEMENTS)}")
         keys = {key: whole_number(words.get(key, ""), key) for key in _CACHE_KEYS}
-        if match[1] in self._caches:
-            raise Malformed(f"a second CACHE {match[1]!r}")
-        if len(self._caches) >= MAX_CACHES:
-            raise Malformed(f"more than {MAX_CACHES} caches")
         self._check_geometry(keys)
-        return _CacheDraft(match[1], keys, placement)
+        return _CacheDraft(name, keys, placement)
 
     def _check_geometry(self, keys: dict[str, int]) -> None:
         order, num, size = keys["order"], keys["num"], keys["size"]
@@ -147,20 +143,10 @@ class _DumpReader:
             raise Malformed("INFO without globalstat and cpustat: the kernel was built without statistics")
 
     def _locks(self, draft: _CacheDraft, rest: str) -> None:
-        draft.locks = {}
-        for word in rest.split():
-            match = re.fullmatch(r"([a-z]\w{0,31})=(\d{1,18})/(\d{1,18})", word)
-            if match is None:
-                raise Malformed(f"LK {quoted(word)}")
-            draft.locks[match[1]] = (int(match[2]), int(match[3]))
+        draft.locks = locks_of(rest)
 
     def _events(self, draft: _CacheDraft, rest: str) -> None:
-        draft.events = {}
-        for word in rest.split():
-            key, _, value = word.partition("=")
-            if not _EVENT.fullmatch(key):
-                raise Malformed(f"EV {quoted(word)}")
-            draft.events[key] = whole_number(value, key, most=_MOST_EVENTS)
+        draft.events = counters_of("EV", rest, _MOST_EVENTS)
 
     def _array(self, draft: _CacheDraft, rest: str) -> None:
         (cpu, node, avail, touched), objects = self._entries(draft, rest, "AC", 4)

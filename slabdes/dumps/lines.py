@@ -6,20 +6,24 @@ Leaves out what the lines between say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from slabdes.errors import InputError
 from slabdes.files import MAX_DIGITS
+from slabdes.workload.trace.events import MAX_NAME
 from slabdes.workload.trace.lines import TraceLines
 
 MAX_DUMPS: Final = 16
+MAX_CACHES: Final = 4096
 MAX_SLABS: Final = 1 << 19
 """Slabs accepted in one file (assumed; a kernel under load has some ten thousand)."""
 MAX_LISTED: Final = 1 << 24
 """Objects in arrays, or sheaves, and free indexes of slabs accepted in one file (assumed)."""
+_WORD: Final = re.compile(r"[a-z]\w{0,31}")
 MAX_COUNT: Final = (1 << 32) - 1
 """Largest count: the kernel's are unsigned ints, or as small."""
 
@@ -46,6 +50,7 @@ class Totals:
 
 
 DumpT = TypeVar("DumpT")
+Draft = TypeVar("Draft")
 Made = TypeVar("Made", covariant=True)
 
 
@@ -97,6 +102,50 @@ def framed(path: Path, begin: Callable[[str], DumpReader[DumpT]], allowed: str) 
         raise InputError(f"{path}: line {lines.number}", f"dump {reader.label!r} has no ENDDUMP: cut short", allowed=allowed)
     if not count:
         raise InputError(str(path), "no DUMP in it", allowed=allowed)
+
+
+def line_of_cache(parts: Mapping[str, Callable[[Draft, str], None]], draft: Draft | None, word: str, rest: str) -> None:
+    """Have the part of a reader that `word` names take a line of the cache being read. Raises Malformed."""
+    part = parts.get(word)
+    if part is None:
+        raise Malformed(f"{quoted(word)} begins no line of a dump")
+    if draft is None:
+        raise Malformed(f"{word} before any CACHE")
+    part(draft, rest)
+
+
+def cache_words(rest: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+    """The name and the key=value words of a CACHE line, unless `known` has the name. Raises Malformed."""
+    match = re.fullmatch(r"name=(.+) (object_size=.*)", rest)
+    if match is None or len(match[1]) > MAX_NAME or not match[1].isprintable():
+        raise Malformed(f"CACHE {quoted(rest)}")
+    if match[1] in known:
+        raise Malformed(f"a second CACHE {match[1]!r}")
+    if len(known) >= MAX_CACHES:
+        raise Malformed(f"more than {MAX_CACHES} caches")
+    return match[1], dict(word.partition("=")[::2] for word in match[2].split())
+
+
+def counters_of(kind: str, rest: str, most: int) -> dict[str, int]:
+    """The key=count words behind `kind`, up to `most` each. Raises Malformed."""
+    counters: dict[str, int] = {}
+    for word in rest.split():
+        key, _, value = word.partition("=")
+        if not _WORD.fullmatch(key):
+            raise Malformed(f"{kind} {quoted(word)}")
+        counters[key] = whole_number(value, key, most=most)
+    return counters
+
+
+def locks_of(rest: str) -> dict[str, tuple[int, int]]:
+    """Of an LK line, how often each site took its lock, and how often it had to wait. Raises Malformed."""
+    locks: dict[str, tuple[int, int]] = {}
+    for word in rest.split():
+        match = re.fullmatch(rf"({_WORD.pattern})=(\d{{1,18}})/(\d{{1,18}})", word)
+        if match is None:
+            raise Malformed(f"LK {quoted(word)}")
+        locks[match[1]] = (int(match[2]), int(match[3]))
+    return locks
 
 
 def whole_number(text: str, what: str, most: int = MAX_COUNT) -> int:

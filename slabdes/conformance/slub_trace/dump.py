@@ -24,11 +24,20 @@ from slabdes.conformance.slub_trace.records import (
     SlubNode,
 )
 from slabdes.dumps.bounds import MAX_CPUS, MAX_NODES
-from slabdes.dumps.lines import Malformed, Totals, framed, pointer_of, quoted, whole_number
+from slabdes.dumps.lines import (
+    Malformed,
+    Totals,
+    cache_words,
+    counters_of,
+    framed,
+    line_of_cache,
+    locks_of,
+    pointer_of,
+    quoted,
+    whole_number,
+)
 from slabdes.units import PAGE_SIZE
-from slabdes.workload.trace.events import MAX_NAME
 
-MAX_CACHES: Final = 4096
 MAX_CAPACITY: Final = 1 << 12
 """Objects that a sheaf of a dump may hold (assumed; kernels have 4 to 60, and caches that ask for more some dozens)."""
 DUMPS: Final = "a dump of SLUB: DUMP, each cache from its CACHE to its SL lines, PG lines, ENDDUMP"
@@ -37,7 +46,6 @@ _GEOMETRY: Final = (
     "sheaf_capacity",
 )
 _MOST: Final = (1 << 63) - 1
-_WORD: Final = re.compile(r"[a-z]\w{0,31}")
 
 
 @dataclass
@@ -106,12 +114,7 @@ class _SlubReader:
         if word == "PG":
             self._pages(rest)
             return
-        part = self._parts.get(word)
-        if part is None:
-            raise Malformed(f"{quoted(word)} begins no line of a dump")
-        if self._draft is None:
-            raise Malformed(f"{word} before any CACHE")
-        part(self._draft, rest)
+        line_of_cache(self._parts, self._draft, word, rest)
 
     def finished(self) -> SlubDump:
         """The dump, at its ENDDUMP."""
@@ -139,34 +142,17 @@ class _SlubReader:
         return SlubCache(draft.name, draft.geometry, draft.ratio, draft.stats, draft.locks, tuple(cpus), tuple(nodes))
 
     def _cache(self, rest: str) -> None:
-        match = re.fullmatch(r"name=(.+) (object_size=.*)", rest)
-        if match is None or len(match[1]) > MAX_NAME or not match[1].isprintable():
-            raise Malformed(f"CACHE {quoted(rest)}")
-        if match[1] in self._caches:
-            raise Malformed(f"a second CACHE {match[1]!r}")
-        if len(self._caches) >= MAX_CACHES:
-            raise Malformed(f"more than {MAX_CACHES} caches")
-        words = dict(word.partition("=")[::2] for word in match[2].split())
+        name, words = cache_words(rest, self._caches)
         geometry = SlubGeometry(**{key: whole_number(words.get(key, ""), key) for key in _GEOMETRY})
         _check_geometry(geometry)
-        draft = _Cache(match[1], geometry, whole_number(words.get("ratio", ""), "ratio"))
+        draft = _Cache(name, geometry, whole_number(words.get("ratio", ""), "ratio"))
         self._caches[draft.name] = self._draft = draft
 
     def _stats(self, draft: _Cache, rest: str) -> None:
-        draft.stats = {}
-        for word in rest.split():
-            key, _, value = word.partition("=")
-            if not _WORD.fullmatch(key):
-                raise Malformed(f"ST {quoted(word)}")
-            draft.stats[key] = whole_number(value, key, most=_MOST)
+        draft.stats = counters_of("ST", rest, _MOST)
 
     def _locks(self, draft: _Cache, rest: str) -> None:
-        draft.locks = {}
-        for word in rest.split():
-            match = re.fullmatch(r"([a-z]\w{0,31})=(\d{1,18})/(\d{1,18})", word)
-            if match is None:
-                raise Malformed(f"LK {quoted(word)}")
-            draft.locks[match[1]] = (int(match[2]), int(match[3]))
+        draft.locks = locks_of(rest)
 
     def _main(self, draft: _Cache, rest: str) -> None:
         cpu, node, objects = self._sheaf(draft, "MAIN", rest)
