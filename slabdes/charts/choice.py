@@ -86,8 +86,9 @@ def value_text(value: object) -> str:
     >>> value_text(5e6), value_text(12_500_000), value_text(4096), value_text("qspinlock")
     ('5 M', '12.5 M', '4096', 'qspinlock')
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _GREAT
-    return f"{setting_text(float(value) / _GREAT)} M" if number else setting_text(value)  # type: ignore[arg-type]  # a number
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _GREAT:
+        return f"{setting_text(value / _GREAT)} M"
+    return setting_text(value)
 
 
 def short_key(key: str) -> str:

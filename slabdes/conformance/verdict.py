@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class Outcome(Protocol):
@@ -24,6 +24,49 @@ class Outcome(Protocol):
     def as_plain(self) -> dict[str, Any]:
         """The outcome as JSON values."""
         ...
+
+
+class _CacheOfTrace(Protocol):
+    """What comparing a trace found of one cache."""
+
+    @property
+    def active(self) -> bool: ...
+
+    @property
+    def allocs(self) -> int: ...
+
+    @property
+    def differing(self) -> int: ...
+
+
+OfCache = TypeVar("OfCache", bound=_CacheOfTrace)
+
+
+class Judged(Generic[OfCache]):
+    """What comparing a trace folder found, cache by cache, of any allocator; `reasons` say why its rule does not hold."""
+
+    caches: tuple[OfCache, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rule of the folder's kind holds."""
+        return not self.reasons
+
+    @property
+    def active(self) -> tuple[OfCache, ...]:
+        """The caches that the trace, or a counter, says were used."""
+        return tuple(cache for cache in self.caches if cache.active)
+
+    @property
+    def allocs(self) -> int:
+        """Objects handed out whose pointers were compared."""
+        return sum(cache.allocs for cache in self.caches)
+
+    @property
+    def differing(self) -> int:
+        """Of those, pointers that differ: so often was the replay resynchronised."""
+        return sum(cache.differing for cache in self.caches)
 
 
 @dataclass(frozen=True)

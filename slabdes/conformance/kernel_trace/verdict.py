@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from slabdes.conformance.kernel_trace.kernel import Difference
+from slabdes.conformance.verdict import Judged
 
 MAX_DIFFERING: Final = 0.01
 """Share of the allocations whose pointers may differ in an uncontended trace (the project's acceptance rule)."""
@@ -90,7 +91,7 @@ class CacheVerdict:
 
 
 @dataclass(frozen=True)
-class TraceVerdict:
+class TraceVerdict(Judged[CacheVerdict]):
     """A whole folder. `totals` are over all caches; `reasons` say why it does not hold, a line each."""
 
     name: str
@@ -106,16 +107,6 @@ class TraceVerdict:
     reasons: tuple[str, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether the rule of this module holds."""
-        return not self.reasons
-
-    @property
-    def active(self) -> tuple[CacheVerdict, ...]:
-        """The caches that the trace, or a counter, says were used."""
-        return tuple(cache for cache in self.caches if cache.active)
-
-    @property
     def matched(self) -> int:
         """Counters, items of the dump after and pointers that are equal."""
         items = (item for cache in self.caches for item in (*cache.counters, *cache.state))
@@ -125,16 +116,6 @@ class TraceVerdict:
     def total(self) -> int:
         """Counters, items of the dump after and pointers compared."""
         return self.allocs + sum(len(cache.counters) + len(cache.state) for cache in self.caches)
-
-    @property
-    def allocs(self) -> int:
-        """Allocations whose pointers were compared."""
-        return sum(cache.allocs for cache in self.caches)
-
-    @property
-    def differing(self) -> int:
-        """Pointers that differ: so often was the replay resynchronised."""
-        return sum(cache.differing for cache in self.caches)
 
     def lines(self, *, every: bool = False) -> Iterator[str]:
         """Text for a terminal; caches without activity only if `every`."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from slabdes.conformance.kernel_trace.verdict import MAX_TOLD, Item, Total, plain_item, shortened
 from slabdes.conformance.slub_trace.counts import Difference
+from slabdes.conformance.verdict import Judged
 
 MAX_DIFFERING: Final = 0.001
 """Share of the pointers, those of the dump's sheaves among them, that two lines in the wrong order may cost (kernel73/README
@@ -65,7 +66,7 @@ class SlubCacheVerdict:
 
 
 @dataclass(frozen=True)
-class SlubTraceVerdict:
+class SlubTraceVerdict(Judged[SlubCacheVerdict]):
     """A whole folder. `reasons` say why it does not hold, a line each."""
 
     name: str
@@ -79,26 +80,6 @@ class SlubTraceVerdict:
     skipped: int
     caches: tuple[SlubCacheVerdict, ...]
     reasons: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether the rule of this module holds."""
-        return not self.reasons
-
-    @property
-    def active(self) -> tuple[SlubCacheVerdict, ...]:
-        """The caches that were used."""
-        return tuple(cache for cache in self.caches if cache.active)
-
-    @property
-    def allocs(self) -> int:
-        """Objects handed out whose pointers were compared."""
-        return sum(cache.allocs for cache in self.caches)
-
-    @property
-    def differing(self) -> int:
-        """Of those, pointers that differ: so often was the replay resynchronised."""
-        return sum(cache.differing for cache in self.caches)
 
     @property
     def _outcome(self) -> str:
