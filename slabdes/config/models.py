@@ -169,6 +169,8 @@ class TimingConfig(Frozen):
     """Jiffies a second, for the reap timers."""
     spinners_slow_holder: Truth = True
     """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
+    all_spinners: Truth = True
+    """Whether all CPUs that spin on a lock's line (tas, ticket) cost its writer something, not just one."""
     posted_neighbour_writes: Truth = True
     """Whether a hold pays only the dearest of its writes to neighbours on lists, not each of them."""
     array_lines: Truth = True
@@ -185,6 +187,7 @@ class TimingRule(StrEnum):
     """Rules of the clock that can be left out, by their keys in [timing]."""
 
     SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
+    ALL_SPINNERS = "all_spinners"
     POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
     ARRAY_LINES = "array_lines"
     LOCK_RACES = "lock_races"

@@ -149,6 +149,8 @@ def interrupt_storm(cpu: int) -> Impossible:
     )
 
 
+ZONE_LINES: Final = 2
+"""A zone's lock, and its free lists (paths.pages)."""
 ONCE: Final = 1 << 60
 """Between two turns of what is done once: more than any run lasts."""
 
@@ -188,6 +190,7 @@ def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
         transfer=machine.transfer_ps,
         node_of_cpu=machine.node_of_cpu,
         handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
+        spinner_milli=round(machine.costs.spinner_transfers * MILLI) if experiment.timing.all_spinners else 0,
         cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
         lock_races=experiment.timing.lock_races and discipline.spins,
     )
@@ -214,6 +217,7 @@ def settings_of(
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
+            zone_lists_beside_lock=version.zone_lists_beside_lock,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
@@ -264,10 +268,10 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedLock]) -> list[TimedLock]:
     """The caches' locks in the order of their numbers, then each node's zone lock and the workload's own."""
     made = [locks[number] for number in range(state.n_locks)]
-    for kind, node in (*((LockKind.ZONE, node) for node in range(state.n_nodes)), (LockKind.SECTION, 0)):
+    for kind, node, nr in (*((LockKind.ZONE, node, ZONE_LINES) for node in range(state.n_nodes)), (LockKind.SECTION, 0, 1)):
         state.new_lock()
-        line = state.new_lines(1)
-        lines.place(line, 1, node)
+        line = state.new_lines(nr)
+        lines.place(line, nr, node)
         made.append(TimedLock(line, kind, -1, node, node))
     return made
 

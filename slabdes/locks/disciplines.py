@@ -40,6 +40,7 @@ class LockParameters:
     """What an experiment says of locks, in numbers: compiled memory has them under the same names. Times in picoseconds."""
 
     handoff_milli: int
+    spinner_milli: int
     cna_threshold: int
     lock_races: bool = True
 
@@ -61,6 +62,7 @@ Handoff = Callable[[Waiting, int, LockRules], tuple[int, int]]
 class Discipline:
     """How a contended lock is handed over: `handoff` chooses the next, and says how long it takes until that one has come.
 
+    If `all_spin`, so do all of them, otherwise one: where several ask, the writer waits for part of all their transfers.
     Unless a lock is `queued`, it is free until then: anyone may take it before, and the chosen one goes on waiting.
     If a waiter `spins`, it keeps asking for the lock's line: each write of the holder to that line costs it a transfer
     (spinners_slow_holder), and if the lock is not queued, all waiters race whoever else finds it free (lock_races). Waiters that
@@ -70,6 +72,7 @@ class Discipline:
     handoff: Handoff
     queued: bool = True
     spins: bool = True
+    all_spin: bool = False
 
 
 def first_of(drawn: int, racers: int) -> int:
@@ -85,6 +88,20 @@ def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
 def ticket_delay(to_winner: int, to_all: int) -> int:
     """Picoseconds of a ticket lock's hand-off, from the transfers to its winner and to all who wait."""
     return max(to_winner, to_all // 2)
+
+
+def all_spinners_delay(to_all: int, spinner_milli: int) -> int:
+    """Picoseconds that a write to a line takes which many CPUs spin on, from the transfers from all of them."""
+    return to_all * spinner_milli // MILLI
+
+
+def tas_delay(to_winner: int, to_all: int, waiters: int, spinner_milli: int) -> int:
+    """Picoseconds until the nearest of so many waiters has a test-and-test-and-set lock and its line is quiet again.
+
+    Each reads that the lock is free and tries to take it; each attempt makes all who still wait read again. So a release takes
+    transfers in number quadratic in the waiters (Anderson, IEEE Transactions on Parallel and Distributed Systems 1(1), 1990).
+    """
+    return to_winner + all_spinners_delay((waiters - 1) * to_all // 2, spinner_milli)
 
 
 def cna_threshold_reached(passed_since: int, now: int, threshold: int) -> bool:
@@ -110,7 +127,7 @@ def ticket(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
-    """Every waiter tries again after a transfer from the releaser: the nearest comes first, any of equals.
+    """Every waiter tries again after a transfer from the releaser: the nearest comes first, any of equals (tas_delay).
 
     Another CPU, the releaser included, may ask for the free lock before. Then it and all waiters have a request for the line on
     its way, and each is as likely to be first; the newcomer always is if nothing races. So it would be by DESIGN's rule, but a
@@ -120,7 +137,8 @@ def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
     row = rules.transfer[lock.holder]
     delay = min(row[waiter] for waiter in lock.waiters)
     nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == delay]
-    return nearest[first_of(lock.drawn, len(nearest))], delay
+    to_all = sum(row[waiter] for waiter in lock.waiters)
+    return nearest[first_of(lock.drawn, len(nearest))], tas_delay(delay, to_all, len(lock.waiters), rules.spinner_milli)
 
 
 def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
@@ -144,8 +162,8 @@ def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 DISCIPLINES: Final[Mapping[str, Discipline]] = {
-    "tas": Discipline(tas, queued=False),
-    "ticket": Discipline(ticket),
+    "tas": Discipline(tas, queued=False, all_spin=True),
+    "ticket": Discipline(ticket, all_spin=True),
     "qspinlock": Discipline(qspinlock),
     "cna": Discipline(cna),
 }

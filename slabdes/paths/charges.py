@@ -53,23 +53,25 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 
 @dataclass(frozen=True)
 class ClockRules:
-    """Rules of the clock: those that an experiment may turn off (config's `timing`), and one that is its allocator's.
+    """Rules of the clock: those that an experiment may turn off (config's `timing`), and two that are its kernel's.
 
     `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
     pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
-    do; otherwise spinlocks alone.
+    do; otherwise spinlocks alone. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line.
     """
 
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
     array_lines: bool
     irqs_off: bool
+    zone_lists_beside_lock: bool
 
 
 class Tolls(Protocol):
-    """What a write to a lock's line costs its holder; the slab whose move has paid that last; the dearest write to be paid."""
+    """A lock's line, what a write to it costs the holder, whose move has paid that last, and the dearest write to be paid."""
 
+    line: int
     toll: int
     relinked: int
     posted: int

@@ -34,7 +34,15 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import fold, hold_word
-from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
+from slabdes.locks.disciplines import (
+    RACE_BITS,
+    all_spinners_delay,
+    cna_threshold_reached,
+    first_of,
+    qspinlock_delay,
+    tas_delay,
+    ticket_delay,
+)
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
@@ -194,6 +202,8 @@ def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
         if held.passed != FREE and held.passed != held.last:
             spinner = cpus_at(run.cpus)[held.passed].next_waiter
         held.toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
+        if run.all_spin:
+            held.toll = max(held.toll, all_spinners_delay(_from_all(run, cpu, held), run.spinner_milli))
 
 
 @inline
@@ -293,7 +303,7 @@ def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
         ahead -= row[waiter] == nearest
         before, waiter = waiter, cpus[waiter].next_waiter
     held.before = before
-    held.handoff = nearest
+    held.handoff = tas_delay(nearest, _to_all(run, row, held), held.waiters, run.spinner_milli)
 
 
 @function
@@ -314,6 +324,17 @@ def _find_on_node(run: Run, node: int, held: Lock, now: int) -> None:
         held.passed_since = now
     held.passed = place
     held.before = place
+
+
+@function
+def _from_all(run: Run, cpu: Cpu, held: Lock) -> int:
+    cpus, transfer = cpus_at(run.cpus), ints_at(run.transfer)
+    total = 0
+    waiter = held.first
+    for _place in range(held.waiters):
+        total += transfer[waiter * run.n_cpus + cpu.number]
+        waiter = cpus[waiter].next_waiter
+    return total
 
 
 @inline

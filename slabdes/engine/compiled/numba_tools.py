@@ -221,7 +221,11 @@ share(mempolicy)
 share(streams, "mix64")
 share(cpu, "fold", "hold_word", "what_word", "slowed")
 share(records, "bucket_of")
-share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
+share(
+    pages,
+    "take_from_list", "refill_list", "give_to_list", "trim_list", "take_from_zone", "_gather", "give_to_zone",
+    "take_given", "note_given",
+)  # fmt: skip
 share(lines, "touch")
 share(disciplines)
 share(spinlock, "count_contention", "count_acquisition")

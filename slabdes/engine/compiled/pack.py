@@ -122,6 +122,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         spinners_slow_holder=settings.rules.spinners_slow_holder,
         array_lines=settings.rules.array_lines,
         irqs_off=settings.rules.irqs_off,
+        zone_lists_beside_lock=settings.rules.zone_lists_beside_lock,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
@@ -140,13 +141,17 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
     memory.put("pcp", pool.pcp)
     memory.put("page_batch", pool.batch)
     memory.put("page_high", pool.high)
+    memory.put("page_blocks", pool.blocks)
+    memory.put("page_lone", pool.lone)
+    memory.put("page_giver", pool.giver)
+    memory.put("page_given", pool.given)
 
 
 def pack_discipline(memory: Memory, discipline: Discipline) -> None:
     """How contended locks are handed over. `run.why_not` has refused a discipline that compiled code does not know."""
     flags = {name: DISCIPLINES[name] is discipline for name in fields_of(Disciplines)}
     assert sum(flags.values()) == 1, discipline
-    memory.set(unqueued=not discipline.queued, **flags)
+    memory.set(unqueued=not discipline.queued, all_spin=discipline.all_spin, **flags)
 
 
 def table(record: type, objects: Sequence[Any]) -> Array:

@@ -21,7 +21,7 @@ from slabdes.engine.marks import Marks
 from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel, State
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, ran_too_long
-from slabdes.locks.disciplines import RACE_BITS, first_of
+from slabdes.locks.disciplines import RACE_BITS, all_spinners_delay, first_of
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths import interrupts
@@ -166,10 +166,16 @@ class ClockedKernel(ChargingKernel[KmemCache]):
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
-        spinner = record.spinner()
-        slows = spinner != FREE and self.rules.spinners_slow_holder
         record.relinked = NO_SLAB
-        record.toll = self.machine.transfer_ps[spinner][cpu.number] if slows else 0
+        record.toll = 0
+        spinner = record.spinner()
+        if spinner == FREE or not self.rules.spinners_slow_holder:
+            return
+        transfer, locks = self.machine.transfer_ps, self.settings.locks
+        record.toll = transfer[spinner][cpu.number]
+        if locks.discipline.all_spin:
+            from_all = sum(transfer[waiter][cpu.number] for waiter in record.waiters)
+            record.toll = max(record.toll, all_spinners_delay(from_all, locks.spinner_milli))
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock

@@ -60,7 +60,7 @@ class _Histogram(ctypes.Structure):
 _Histograms = ctypes.POINTER(_Histogram)
 _COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
-    "init_object", "page_alloc_order0", "page_free_order0", "pcp_refill_page", "first_touch", "reap_base",
+    "init_object", "page_alloc_order0", "page_free_order0", "pcp_refill_page", "pcp_trim_page", "first_touch", "reap_base",
 )  # fmt: skip
 _NUMBERS: Final = (
     "n_cpus", "n_nodes", "objects", "rounds", "limit", "batchcount", "shared_limit", "num", "colour", "hz", "handoff_milli",
@@ -144,6 +144,7 @@ def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabStat
         and not experiment.switches
         and experiment.lock.discipline is Discipline.QSPINLOCK
         and settings.rules.posted_neighbour_writes
+        and settings.rules.spinners_slow_holder
         and settings.rules.array_lines
         and settings.interrupts is None
         and len(state.caches) == 1
