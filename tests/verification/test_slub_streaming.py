@@ -23,9 +23,9 @@ empties it: list_lock, one atomic, and it goes, being one too many. 2 list_locks
 *Per-CPU slabs, W = 1* (6.12; beneath 6.18's sheaves). The producer's slab is frozen: 32 frees of others are an atomic each, and
 when the private chain is empty one more takes all 32 back. No list_lock.
 *W = 97.* When the private chain is empty nothing has come back: one atomic finds that, the slab is forgotten. Its first free puts
-it on the consumer's partial ones, no lock; its last one looks for it under list_lock. When cpu_partial_slabs = 4 lie there they go
-to the node's list, by one list_lock; the producer takes up to 4/2 + 2 = 4 at once, by one list_lock, and each one's chain by one
-atomic. Every 4 slabs 4 + 1 + 1 list_locks; every slab 32 + 1 + 1 atomics.
+it on the consumer's partial ones, no lock; its last one looks for it under list_lock. When cpu_partial_slabs = 4 lie there they
+go to the node's list, by one list_lock; the producer takes up to 4/2 + 2 = 4 at once, by one list_lock, and each one's chain by
+one atomic. Every 4 slabs 4 + 1 + 1 list_locks; every slab 32 + 1 + 1 atomics.
 *W = 97, both on a node without memory.* The node with memory keeps min_partial slabs, and is asked only if it has more: all
 slabs that are put there go, all that are taken are new. Every 4 slabs 4 + 1 list_locks; every slab 32 + 1 atomics, and 1 new.
 
