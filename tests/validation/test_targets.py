@@ -17,7 +17,7 @@ from slabdes.validation.published import published
 from slabdes.validation.report import chosen, rule_of, target_names, validate
 from slabdes.validation.simulate import simulate_all
 from slabdes.validation.target import Target
-from slabdes.validation.targets import TARGETS, list_lock, one_cpu, pages, queue_lock, ticket, two_cpus
+from slabdes.validation.targets import TARGETS, list_lock, one_cpu, pages, queue_lock, sheaves, ticket, two_cpus
 
 TABLES = files("slabdes.validation") / "tables"
 
@@ -140,3 +140,17 @@ def test_a_fast_target_runs_from_end_to_end_and_its_calibrated_figures_come_out(
 def test_the_ticket_target_asks_the_engine_for_every_number_of_cpus() -> None:
     assert {f"{name}/{cpus}" for name in ticket.FRACTIONS for cpus in range(1, 49)} <= set(ticket.experiments())
     assert pages.TARGET.name in target_names()
+
+
+def test_sheaves_are_calibrated_on_two_figures_and_the_other_two_are_predicted() -> None:
+    # (h + 3.5) / (h + 2) = 115496906 / 97781102, with 14 and 8 cycles at 4 GHz for what the two hits differ in: h = 6.28 ns.
+    assert sheaves.hit_ns() == pytest.approx(6.28, abs=0.005)
+    (one,) = validate(["sheaves"]).targets
+    rows = {(row.series, row.x): row for row in one.outcome.rows}
+    fitted = [rows[series, 10] for series in sheaves.ALLOCATORS]
+    assert all(row.fitted and abs(row.error or 0) < 0.001 for row in fitted)
+    # A unit is what makes the first one come out; 151796052 of them are 25.7 ns where 115496906 are 19.6.
+    predicted = rows["no sheaves", 100]
+    assert predicted.measured == pytest.approx(fitted[0].simulated * 151796052 / 115496906)
+    assert [row.x for row in rows.values() if row.blind] == [1, 1000] * 2
+    assert one.holds
