@@ -16,6 +16,7 @@ from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabS
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Kernel, Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
+from slabdes.config.workloads import MOST_SECTION_LINES, section_lines
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
@@ -218,6 +219,7 @@ def settings_of(
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
             zone_lists_beside_lock=version.zone_lists_beside_lock,
+            section_lines=section_lines(experiment.workload),
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
@@ -268,7 +270,10 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedLock]) -> list[TimedLock]:
     """The caches' locks in the order of their numbers, then each node's zone lock and the workload's own."""
     made = [locks[number] for number in range(state.n_locks)]
-    for kind, node, nr in (*((LockKind.ZONE, node, ZONE_LINES) for node in range(state.n_nodes)), (LockKind.SECTION, 0, 1)):
+    for kind, node, nr in (
+        *((LockKind.ZONE, node, ZONE_LINES) for node in range(state.n_nodes)),
+        (LockKind.SECTION, 0, 1 + MOST_SECTION_LINES),
+    ):
         state.new_lock()
         line = state.new_lines(nr)
         lines.place(line, nr, node)

@@ -123,6 +123,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         array_lines=settings.rules.array_lines,
         irqs_off=settings.rules.irqs_off,
         zone_lists_beside_lock=settings.rules.zone_lists_beside_lock,
+        section_lines=settings.rules.section_lines,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
