@@ -2,7 +2,7 @@
 """Who gets a contended lock next, and how long handing it over takes. A discipline is one function and one line in a table.
 
 Each looks at a lock as its holder releases it and gives the winner's place among the waiters and the hand-off's
-picoseconds. Leaves out the time a discipline's own bookkeeping takes (cna sorts its queue while the lock is held).
+picoseconds. Leaves out the time a discipline's own bookkeeping takes, but cna's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
 RACE_BITS: Final = 32
 """Of the random number that decides a race: its product with any number of CPUs fits in 64 bits."""
+CNA_SPLICE: Final = 2
+"""Transfers of its line that passing over a waiter takes: it is read, and written (assumed)."""
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
@@ -22,8 +24,9 @@ MILLI: Final = 1000
 class Waiting(Protocol):
     """A lock as its discipline sees it.
 
-    `waiters` are in order of arrival; `joined` says when each came. The first `passed` of them have been passed over, the first
-    time at `passed_since`: they are cna's secondary queue. `drawn` is a random number of RACE_BITS for a race among them; 0 where
+    `waiters` are in order of arrival; `joined` says when each came. The first `passed` of them have been passed over for those
+    of the node `preferred`, the first time at `passed_since`: they are cna's secondary queue. The holder was granted the lock
+    at `granted_at`, and was next since `headed_at`. `drawn` is a random number of RACE_BITS for a race among them; 0 where
     nothing races. A discipline may keep what it likes here, as cna does: it is a field of SpinLock and of compiled `Queue`, too.
     """
 
@@ -32,6 +35,9 @@ class Waiting(Protocol):
     joined: dict[int, int]
     passed: int
     passed_since: int
+    preferred: int
+    granted_at: int
+    headed_at: int
     drawn: int
 
 
@@ -142,23 +148,35 @@ def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
-    """The first waiter on the holder's node; those before it are passed over. Then as qspinlock.
+    """The first waiter on the preferred node that the queue's head had the time to find; then as qspinlock.
 
     Compact NUMA-aware locks (Dice and Kogan, EuroSys 2019) as in version 15 of "Add NUMA-awareness to qspinlock" (Alex
-    Kogan, linux-kernel, May 2021): where the rest of the queue has no waiter of the node, or the threshold is reached, the
-    waiters passed over go back to the queue's head, and the first of them is next. All who were passed over came before
-    all who were not, so the queue itself keeps the order of arrival. Leaves out shuffle reduction, priority waiters, and
-    that the kernel keeps the last of the main queue where it is.
+    Kogan, linux-kernel, May 2021). A CPU is the queue's head from when its predecessor is granted the lock until it is itself,
+    and meanwhile moves waiters of other nodes, one after the other, from behind it to the secondary queue (cna_splice_next costs
+    CNA_SPLICE transfers of a waiter's line), but not the last. Who is next when it has the lock is next: whoever came later is
+    not looked at. The preference is handed on while anybody is passed over. Once that has been so for the threshold, or nobody
+    else waits, those passed over go before the others, for a transfer of their last one's line. All who were passed over
+    came before all who were not, so the queue itself keeps the order of arrival. Leaves out priority waiters.
     """
-    place = 0
-    if not lock.passed or not cna_threshold_reached(lock.passed_since, now, rules.cna_threshold):
-        node = rules.node_of_cpu[lock.holder]
-        main = range(lock.passed, len(lock.waiters))
-        place = next((place for place in main if rules.node_of_cpu[lock.waiters[place]] == node), 0)
-    if place and not lock.passed:
-        lock.passed_since = now
+    waiters, joined, place = lock.waiters, lock.joined, lock.passed
+    row = rules.transfer[lock.holder]
+    splice = 0
+    followed = place < len(waiters) and joined[waiters[place]] <= lock.granted_at
+    if place and (not followed or cna_threshold_reached(lock.passed_since, now, rules.cna_threshold)):
+        splice = row[waiters[place - 1]]
+        place = 0
+    elif followed:
+        if not place:
+            lock.passed_since = now
+            lock.preferred = rules.node_of_cpu[lock.holder]
+        left = lock.granted_at - lock.headed_at
+        while place + 1 < len(waiters) and joined[waiters[place + 1]] <= lock.granted_at:
+            left -= CNA_SPLICE * row[waiters[place]]
+            if left < 0 or rules.node_of_cpu[waiters[place]] == lock.preferred:
+                break
+            place += 1
     lock.passed = place
-    return place, qspinlock_delay(rules.transfer[lock.holder][lock.waiters[place]], rules.handoff_milli)
+    return place, qspinlock_delay(row[waiters[place]], rules.handoff_milli) + splice
 
 
 DISCIPLINES: Final[Mapping[str, Discipline]] = {

@@ -33,7 +33,9 @@ FREE: Final = -1
 
 
 class SpinLock:
-    """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time.
+    """One lock. `granted_at` is when the present holder got it, `headed_at` since when it was next.
+
+    `queue_area` integrates the number of waiters over time.
 
     `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
     `acquired_by` is the CPU that acquired it last and `acquired_from` the site it did so from: the kernel's
@@ -42,7 +44,8 @@ class SpinLock:
 
     __slots__ = (
         "acq_bounces", "acquired_by", "acquired_from", "acquired_in", "changed_at", "con_bounces", "drawn", "granted_at",
-        "handoff", "holder", "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
+        "handoff", "headed_at", "holder", "joined", "line", "next", "passed", "passed_since", "preferred", "queue_area",
+        "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
@@ -51,10 +54,11 @@ class SpinLock:
         self.acquired_by = self.acquired_from = FREE
         self.acquired_in = 0
         self.con_bounces = self.acq_bounces = 0
-        self.granted_at = 0
+        self.granted_at = self.headed_at = 0
         self.waiters: list[int] = []
         self.passed = 0
         self.passed_since = 0
+        self.preferred = 0
         self.next = FREE
         self.handoff = 0
         self.drawn = 0
@@ -67,7 +71,7 @@ class SpinLock:
         if self.holder != FREE:
             return False
         self.holder = cpu
-        self.granted_at = now
+        self.granted_at = self.headed_at = now
         self.next = FREE
         return True
 
@@ -97,7 +101,7 @@ class SpinLock:
         self.holder = self.next
         self.next = FREE
         self.waiters.remove(self.holder)
-        del self.joined[self.holder]
+        self.headed_at = max(self.granted_at, self.joined.pop(self.holder))
         self.granted_at = now
 
     def spinner(self) -> int:

@@ -63,6 +63,8 @@ class Queue:
     before: int
     passed: int
     passed_since: int
+    preferred: int
+    headed_at: int
 
 
 class LockAccount:

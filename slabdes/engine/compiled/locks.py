@@ -35,6 +35,7 @@ from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import write
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import (
+    CNA_SPLICE,
     RACE_BITS,
     all_spinners_delay,
     cna_threshold_reached,
@@ -181,7 +182,7 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
         # A lock that is not queued: who was about to try again will find it taken.
         unschedule(run, held.next)
     held.holder = cpu.number
-    held.granted_at = cpu.clock
+    held.granted_at = held.headed_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
@@ -225,6 +226,7 @@ def _granted(run: Run, cpu: Cpu) -> None:
         held.last = held.before
     held.waiters -= 1
     held.holder = cpu.number
+    held.headed_at = max(held.granted_at, cpu.asked)
     held.granted_at = now
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
     held.contended += 1
@@ -276,9 +278,8 @@ def _choose(run: Run, cpu: Cpu, held: Lock, now: int, drawn: int) -> None:
     elif run.ticket:
         held.handoff = ticket_delay(row[held.first], _to_all(run, row, held))
     else:
-        if run.cna:
-            _find_on_node(run, cpu.node, held, now)
-        held.handoff = qspinlock_delay(row[_winner(run, held)], run.handoff_milli)
+        splice = _find_preferred(run, cpu, row, held, now) if run.cna else 0
+        held.handoff = qspinlock_delay(row[_winner(run, held)], run.handoff_milli) + splice
 
 
 @inline
@@ -307,23 +308,36 @@ def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
 
 
 @function
-def _find_on_node(run: Run, node: int, held: Lock, now: int) -> None:
-    """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`."""
+def _find_preferred(run: Run, cpu: Cpu, row: Sequence[int], held: Lock, now: int) -> int:
+    """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`.
+
+    Returns what handing over takes beside the lock itself.
+    """
     cpus = cpus_at(run.cpus)
-    place = held.passed
-    if place != FREE and cna_threshold_reached(held.passed_since, now, run.cna_threshold):
-        place = held.last
-    while place != held.last:
-        waiter = held.first if place == FREE else cpus[place].next_waiter
-        if cpus[waiter].node == node:
-            break
-        place = waiter
-    if place == held.last:
+    place, splice = held.passed, 0
+    waiter = held.first
+    if place != FREE:
+        waiter = FREE if place == held.last else cpus[place].next_waiter
+    followed = waiter != FREE and cpus[waiter].asked <= held.granted_at
+    if place != FREE and (not followed or cna_threshold_reached(held.passed_since, now, run.cna_threshold)):
+        splice = row[place]
         place = FREE
-    elif place != FREE and held.passed == FREE:
-        held.passed_since = now
+    elif followed:
+        if place == FREE:
+            held.passed_since = now
+            held.preferred = cpu.node
+        left = held.granted_at - held.headed_at
+        while waiter != held.last:
+            following = cpus[waiter].next_waiter
+            if cpus[following].asked > held.granted_at:
+                break
+            left -= CNA_SPLICE * row[waiter]
+            if left < 0 or cpus[waiter].node == held.preferred:
+                break
+            place, waiter = waiter, following
     held.passed = place
     held.before = place
+    return splice
 
 
 @function
