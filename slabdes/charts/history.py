@@ -7,12 +7,13 @@ earlier versions, and of very many caches and nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import MOST_ROWS, Chart
 from slabdes.charts.choice import choose, point_label, some, told_apart
-from slabdes.charts.memory import LISTS, MOST_CACHES, OBJECTS, PLACES, SLABS
+from slabdes.charts.memory import MOST_CACHES
+from slabdes.charts.places import NAMES, USED
 from slabdes.units import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -20,29 +21,15 @@ if TYPE_CHECKING:
 
     from slabdes.results.frames import Frames
 
-USED: Final = "used"
-SLUB_PLACES: Final = PLACES | {"in_arrays": "idle with CPUs", "in_shared": "idle in barns"}
-SLUB_SLABS: Final = {
-    "slabs_full": "full, on no list", "slabs_partial": "on partial lists", "slabs_free": "free slabs",
-    "slabs_cpu": "CPUs' own slabs",
-}  # fmt: skip
-OF_PAGES: Final = "pages held that are used"
-NAMES: Final[Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]] = {
-    OBJECTS: (PLACES, SLUB_PLACES),
-    LISTS: (SLABS, SLUB_SLABS),
-    USED: ({"used": OF_PAGES}, {"used": OF_PAGES}),
-}
-"""What parts of each unit are called, in SLAB and in SLUB, by column."""
-LAYERS: Final = tuple(dict.fromkeys(part for every in NAMES.values() for names in every for part in names))
-"""All parts, each unit's from its lowest layer up."""
 _RUN: Final = ("point", "cache")
 
 
 def history(frames: Frames, points: Sequence[int] | None = None, most: int = 0) -> Chart:
     """A row a point, cache, moment and part: `setting`, `time` (ns), `unit` (of NAMES), `part` (its column), `place`, `count`.
 
-    Of USED, `count` is the share of the pages held that objects in use fill. Caches are those that held most, at most `most`, or
-    as many as a page has room for; parts that never were have no rows.
+    `warm_up` is when the point's warm-up ended (ns), null where none was cut. Of USED, `count` is the share of the pages held
+    that objects in use fill. Caches are those that held most, at most `most`, or as many as a page has room for; parts that never
+    were have no rows.
     """
     import polars as pl
 
@@ -59,10 +46,12 @@ def history(frames: Frames, points: Sequence[int] | None = None, most: int = 0) 
     limited += some(len(fewer), len(caches), "caches, those that held most")
     slub = set(shown.slub.select(*_RUN).rows())
     keys = told_apart(frames)
+    warm_ups = _warm_ups(shown)
     parts = [
         of_cache.filter(pl.col(part).is_not_null()).select(
             pl.lit(point_label(frames, point, keys)).alias("setting"), "cache", "time", pl.lit(unit).alias("unit"),
             pl.lit(part).alias("part"), pl.lit(name).alias("place"), pl.col(part).cast(pl.Float64).alias("count"),
+            pl.lit(warm_ups[point], pl.Float64).alias("warm_up"),
         )
         for point in chosen
         for cache in fewer
@@ -73,20 +62,25 @@ def history(frames: Frames, points: Sequence[int] | None = None, most: int = 0) 
     ]  # fmt: skip
     texts, numbers = (
         dict.fromkeys(("setting", "cache", "unit", "part", "place"), pl.String),
-        {"time": pl.Float64, "count": pl.Float64},
+        {"time": pl.Float64, "count": pl.Float64, "warm_up": pl.Float64},
     )
-    schema: Any = {name: (texts | numbers)[name] for name in ("setting", "cache", "time", "unit", "part", "place", "count")}
+    order_of = ("setting", "cache", "time", "unit", "part", "place", "count", "warm_up")
+    schema: Any = {name: (texts | numbers)[name] for name in order_of}
+    cut = any(end is not None for end in warm_ups.values())
+    mark = " The dashed line is where the warm-up ends, which is in no other figure." if cut else ""
     reading = (
-        "Layers add up to all of a cache's objects, or slabs, at a moment, all nodes together; of memory, the line is what "
-        "part of the pages held objects in use fill. Where that falls and stays low, memory is held in pieces that nobody uses."
+        "Layers add up to all of a cache's objects, or slabs, at a moment, all nodes together, and stay as they were seen until "
+        "they are looked at again; of memory, the line is what part of the pages held objects in use fill. Where that falls and "
+        f"stays low, memory is held in pieces that nobody uses.{mark}"
     )
-    title = f"How memory is held over time (replication 0, warm-up included){limited}"
+    title = f"How memory is held over time (replication 0, {'warm-up included' if cut else 'from its begin'}){limited}"
     return Chart("history", title, reading, pl.concat([pl.DataFrame(schema=schema), *parts]))
 
 
-def layer_of(part: str) -> int:
-    """The place of a part among those of its unit, the same in both allocators: what it looks like."""
-    return next(list(names).index(part) for every in NAMES.values() for names in every if part in names)
+def _warm_ups(frames: Frames) -> dict[int, float | None]:
+    """When each point's warm-up ended in its first replication, where one was cut."""
+    first = frames.runs.filter(frames.runs["replication"] == 0)
+    return {point: end or None for point, end in first.select("point", "warm_up_ns").iter_rows()}
 
 
 def _by_time(frames: Frames) -> pl.DataFrame:

@@ -52,8 +52,8 @@ def nodes(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     rows = pl.DataFrame(each, schema | dict.fromkeys(_FIGURES, pl.Float64), orient="row")
     setting = pl.col("point").replace_strict(list(names), list(names.values()), return_dtype=pl.String)
     reading = (
-        "Of each kind of lock a filled mark is the mean and an open one the 99th percentile; the dotted line joins the two. "
-        "Waits that are long where holds are short are queues."
+        "Of each kind of lock a filled mark is the mean and an open one the 99th percentile, joined by the dotted line; bars are "
+        "intervals over replications. Waits that are long where holds are short are queues."
     )
     bars = f"; bars: {CONFIDENCE:.0%} intervals over replications" if rows["mean_low"].is_not_null().any() else ""
     title = f"Locks by node: mean and 99th percentile{limited}{bars}{_few(rows, table)}"

@@ -16,6 +16,7 @@ from slabdes.measures.queues import convoy as longest
 from slabdes.measures.queues import lengths
 from slabdes.measures.queues import transfers as taken
 from slabdes.results.event_log import scan_log
+from slabdes.results.text import time_text
 from slabdes.units import PS_PER_NS
 
 if TYPE_CHECKING:
@@ -84,11 +85,12 @@ def queue(log: Log) -> Chart:
 def convoy(log: Log) -> Chart:
     """A row a wait or hold (`what`) of the longest convoy: `cpu`, `node`, begin and end (ns, from the first asking on).
 
-    `place` counts the holds; `crossed` is whether a hold came from another node.
+    `place` counts the holds, the first MOST_HOLDS of them; `crossed` is whether a hold came from another node.
     """
     import polars as pl
 
-    held = longest(log.holds, MOST_HOLDS)
+    every = longest(log.holds)
+    held = every.head(MOST_HOLDS)
     origin = int(held["asked_ps"].to_numpy().min()) if held.height else 0
     rows: list[dict[str, Any]] = []
     before: int | None = None
@@ -107,7 +109,23 @@ def convoy(log: Log) -> Chart:
         "A line is a CPU that asks for the lock: it waits (grey), then holds (coloured). A mark at the begin of a hold is a "
         "hand-off from another node, which takes longer."
     )
-    return Chart("convoy", f"The longest convoy{name} ({log.about})", reading, pl.DataFrame(rows, schema))
+    return Chart(
+        "convoy", f"The longest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)
+    )
+
+
+def _of_convoy(held: pl.DataFrame, every: pl.DataFrame) -> str:
+    """What a title says of how much of a convoy is drawn, and of which time that is."""
+    if not every.height:
+        return ""
+    at, until, end = (
+        ps / PS_PER_NS
+        for ps in (held["asked_ps"].to_numpy().min(), held["released_ps"].to_numpy().max(), every["released_ps"].to_numpy().max())
+    )
+    part, whole = until - at, end - at
+    count = f"its {every.height:,} holds" if every.height == held.height else f"the first {held.height} of {every.height:,} holds"
+    took = time_text(whole) if every.height == held.height else f"{time_text(part)} of {time_text(whole)}"
+    return f"; {count}, {took} from {time_text(at)} on"
 
 
 def transfers(log: Log) -> Chart:
@@ -129,8 +147,13 @@ def transfers(log: Log) -> Chart:
             "Each square is how often a lock that a CPU of one node (a row) had held last was taken by a CPU of another, or of "
             "the same (a column), with its line. Squares off the diagonal are lines that cross nodes."
         )
-    title = f"Locks and their lines handed from {unit} to {unit} ({log.about})"
+    title = f"Locks and their lines handed from {unit} to {unit}: {total_text(int(rows['count'].sum()))} ({log.about})"
     return Chart("transfers", title, reading, rows.with_columns((pl.col("count") / total).alias("share")), unit)
+
+
+def total_text(count: int) -> str:
+    """How many hand-overs a title says that a picture is of."""
+    return f"{count:,} hand-over{'s' if count != 1 else ''}"
 
 
 def by_node(rows: pl.DataFrame, nodes: dict[int, int]) -> pl.DataFrame:

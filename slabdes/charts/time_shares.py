@@ -75,6 +75,8 @@ def time_shares(frames: Frames) -> Chart:
         "Each bar is all the CPUs' time at one setting, and each part of it what that share went to. What grows from bar to bar "
         "is what limits."
     )
+    if any(row["half"] is not None for row in rows):
+        reading = f"{reading} A thin line at a part's end is that part's interval over replications."
     names: dict[str, Any] = {"line": pl.String, "number": pl.Int64, "point": pl.Int64, "place": pl.Int64, "word": pl.String}
     schema = names | {"part": pl.String, "meaning": pl.String} | dict.fromkeys(("share", "low", "high", "half"), pl.Float64)
     return Chart(

@@ -12,7 +12,7 @@ from math import atan2, cos, hypot, sin, tau
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.queues import by_node
+from slabdes.charts.queues import by_node, total_text
 from slabdes.measures.queues import transfers
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
 NODE, LINK = "node", "link"
+FEW: Final = 12
+TOLD: Final = 0.02
+"""More lines than FEW have figures only where their share is as large (choices: figures would cover each other)."""
 _NEAR: Final = 0.25
 """Of a layout's -1 to 1, what a node takes with its name (tried)."""
 Spot = tuple[float, float]
@@ -41,8 +44,8 @@ def traffic_of(frames: Frames, machines: Mapping[str, Mapping[str, Any]], log: L
 def traffic(log: Log, layout: Mapping[str, Any]) -> Chart:
     """A row a NODE (`name`, at x, y; `count` within it) and a pair of nodes with any traffic (LINK, x, y to x2, y2; both ways).
 
-    `layout` is that of `machine.graph.layout`; nodes go round a circle where one would stand on a line between two others.
-    `share` is of all hand-overs between CPUs.
+    `told` is whether a line's figure stands on it: of many, those of a larger share. `layout` is that of `machine.graph.layout`;
+    nodes go round a circle where one would stand on a line between two others. `share` is of all hand-overs between CPUs.
     """
     import polars as pl
 
@@ -54,22 +57,28 @@ def traffic(log: Log, layout: Mapping[str, Any]) -> Chart:
     total = max(sum(counts.values()), 1)
     spots = _clear({node["node"]: (float(node["x"]), float(node["y"])) for node in layout["nodes"]})
     rows: list[dict[str, Any]] = []
+    few = sum(one != other for one, other in counts) <= FEW
     for (one, other), count in counts.items():
         if one != other:
             (x, y), (x2, y2) = spots[one], spots[other]
-            ends = {"x": x, "y": y, "x2": x2, "y2": y2}
+            ends = {"x": x, "y": y, "x2": x2, "y2": y2, "told": few or count >= TOLD * total}
             rows.append({"what": LINK, "name": f"node {one} and node {other}", "count": count, "share": count / total} | ends)
     for node, (x, y) in spots.items():
         count = counts.get((node, node), 0)
         rows.append({"what": NODE, "name": f"node {node}", "count": count, "share": count / total, "x": x, "y": y})
     schema: Final[Any] = {
         "what": pl.String, "name": pl.String, "count": pl.Int64, **dict.fromkeys(("share", "x", "y", "x2", "y2"), pl.Float64),
+        "told": pl.Boolean,
     }  # fmt: skip
     reading = (
-        "A line between two nodes is as wide as the part of all hand-overs of locks that crossed it; a node's circle is as "
-        "large as the part that stayed within it. Wide lines are what another placement of CPUs could save."
+        "A line between two nodes is as wide as the part of all hand-overs of locks that crossed it, both ways together; a "
+        "node's circle is as large as the part that stayed within it. Where there is no line nothing crossed; wide lines are "
+        "what another placement of CPUs could save."
     )
-    title = f"{layout['name']}: locks handed over between its nodes ({log.about})"
+    title = (
+        f"How often a lock and its line went between the nodes of {layout['name']}, and within them: "
+        f"{total_text(sum(counts.values()))} between CPUs ({log.about})"
+    )
     return Chart("traffic", title, reading, pl.DataFrame(rows, schema))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import choose, point_label, told_apart
 from slabdes.results.contention import waits_for
+from slabdes.results.text import share_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -28,7 +29,10 @@ LEAST: Final = 0.005
 
 
 def waits(frames: Frames, points: Sequence[int] | None = None) -> Chart:
-    """A row a function (NODE: at x, y) and a pair (EDGE from x, y to x2, y2; LOOP), its `share` of the time lost, and ns."""
+    """A row a function (NODE: at x, y) and a pair (EDGE from x, y to x2, y2; LOOP), its `share` of the time lost, and ns.
+
+    A function's `share` is what is lost behind it; `words` are what is written beside it.
+    """
     import polars as pl
 
     chosen, limited = choose(frames, points)
@@ -44,12 +48,15 @@ def waits(frames: Frames, points: Sequence[int] | None = None) -> Chart:
         rows += [{"setting": point_label(frames, point, keys)} | row for row in _graph(kept)]
     reading = (
         "An arrow goes from the function that waits to the one that had taken the lock, as wide as the time lost; a ring is "
-        "CPUs in one function that wait for each other. Follow the widest arrow: its head is what holds others up."
+        "CPUs in one function that wait for each other, and where there is none they do not. Follow the widest arrow: its head "
+        "is what holds others up."
     )
-    texts = dict.fromkeys(("setting", "what", "waiter", "holder"), pl.String)
+    texts = dict.fromkeys(("setting", "what", "waiter", "holder", "words"), pl.String)
     numbers = dict.fromkeys(("x", "y", "x2", "y2", "share", "lost_ns"), pl.Float64)
     schema: Any = {**texts, **numbers}
-    return Chart("waits", f"Who waits for whom, by time lost{limited}", reading, pl.DataFrame(rows, schema))
+    return Chart(
+        "waits", f"Who waits for whom, as shares of the time lost at locks{limited}", reading, pl.DataFrame(rows, schema)
+    )
 
 
 def _graph(pairs: dict[tuple[str, str], tuple[float, float]]) -> list[dict[str, Any]]:
@@ -69,5 +76,9 @@ def _graph(pairs: dict[tuple[str, str], tuple[float, float]]) -> list[dict[str, 
         rows.append({"what": EDGE, "x": ends[0][0], "y": ends[0][1], "x2": ends[1][0], "y2": ends[1][1]} | told)
     for name, (x, y) in spots.items():
         behind = sum(told[0] for pair, told in pairs.items() if pair[1] == name)
-        rows.append({"what": NODE, "waiter": name, "holder": name, "x": x, "y": y, "share": behind})
+        itself = pairs.get((name, name), (0.0, 0.0))[0]
+        own = f", {share_text(itself)} of itself" if itself and itself < behind else ", all its own" if itself else ""
+        words = f"{share_text(behind)} is lost behind it{own}" if behind else "nobody waits behind it"
+        at = {"x": x, "y": y, "share": behind, "words": f"{name}\n{words}"}
+        rows.append({"what": NODE, "waiter": name, "holder": name} | at)
     return rows

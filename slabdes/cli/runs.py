@@ -146,7 +146,7 @@ def replay(
             "--cpus",
             metavar="RULE",
             help="Traced CPUs onto the machine's. nodes: those of one traced node on one node, as far as that is known; 0-3/4-7: "
-            "the same, if the trace does not tell. Or compact, spread, 1:1, or a map: 0:0,1:24.",
+            "the same, if the trace does not tell. Or compact, spread, cores, 1:1, or a map: 0:0,1:24.",
         ),
     ] = "nodes",
     nodes: Annotated[

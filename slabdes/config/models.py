@@ -43,11 +43,13 @@ class EngineName(StrEnum):
 class Placement(StrEnum):
     """Which CPUs a workload on fewer CPUs than the machine has runs on.
 
-    `compact` fills a node's cores, then its cores' second threads, before the next node; `spread` goes round the nodes.
+    `compact` fills a node's cores, then its cores' second threads, before the next node; `spread` goes round the nodes; `cores`
+    takes one thread of each core, node by node, then the second threads: as will-it-scale pins its tasks.
     """
 
     COMPACT = "compact"
     SPREAD = "spread"
+    CORES = "cores"
 
 
 class Discipline(StrEnum):

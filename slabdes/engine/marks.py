@@ -32,6 +32,8 @@ CPU_SUMS: Final = (
 )
 """What a CPU counts, but for what a run is known by, and lateness, which is judged by its end."""
 LOCK_SUMS: Final = ("acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area")
+STEPS: Final = ("allocs", "frees", "failed", "skipped", "sections")
+"""What grows as a CPU's program goes on."""
 CACHE_SUMS: Final = tuple(name for name in fields_of(CacheStats) if name not in ("num_active", "high_mark", "max_freeable"))
 """What the kernel's STATS count; the others say how things stand."""
 SLUB_SUMS: Final = tuple(counter.name for counter in fields(SlubStats))
@@ -188,11 +190,28 @@ class Marks(Generic[Book]):
                 self._books.put_back(closed)
         return Cut(WarmUp(begin, cut.total(), done.total(), settled), sums, _in_use(cut))
 
+    def _all_at_work(self) -> int:
+        """Up to which mark every CPU with a program has something of it left: what comes later is another, smaller load."""
+        steps = [CPU_SUMS.index(name) for name in STEPS]
+        ended: dict[int, int] = {}
+        before: Sequence[Sequence[int]] = ()
+        begin = 0
+        for time, closed in self._closed:
+            now = [[sums[step] for step in steps] for sums in closed.sums.cpus]
+            for cpu, done in enumerate(now):
+                if done != (before[cpu] if before else [0] * len(steps)):
+                    ended[cpu] = begin
+            before, begin = now, time
+        return min(ended.values(), default=begin)
+
     def _batches(self) -> tuple[int, list[float]]:
-        """How long whole batches with enough operations are, and the mean time of the operations in each; none if too few."""
+        """How long whole batches with enough operations are, and the mean time of the operations in each; none if too few.
+
+        Of the time in which all CPUs are at work.
+        """
         arrive = any(closed.responses[0] for _time, closed in self._closed)
-        width = self._width
-        while last := self._closed[-1][0] // width:
+        width, until = self._width, self._all_at_work()
+        while last := until // width:
             counts, totals = [0] * (last + 1), [0] * (last + 1)
             for time, closed in self._closed:
                 batch = min(-(-time // width) - 1, last)

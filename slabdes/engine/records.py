@@ -291,9 +291,9 @@ class SlabRecord:
     """What one cache holds on one node when the run ends: slabs on its lists and objects by where they lie.
 
     Objects out of the allocator are `in_use` by the workload, or `descriptors` of other caches' slabs, which lie there.
-    Of SLUB: slabs with some objects free, none or all, whoever has them; what CPUs' sheaves, or private chains, hold is
-    `in_arrays`, what a barn holds `in_shared`, and what waits for a grace period of RCU `in_rcu`; `listed_free` are free
-    objects of slabs on the node's partial list, which alone count as free in /proc/slabinfo.
+    Of SLUB, lists are as in Standing; what CPUs' sheaves, or private chains, hold is `in_arrays`, what a barn holds `in_shared`,
+    and what waits for a grace period of RCU `in_rcu`; `listed_free` are free objects of slabs on the node's partial list, which
+    alone count as free in /proc/slabinfo.
     """
 
     cache: int
@@ -309,6 +309,7 @@ class SlabRecord:
     in_use: int
     descriptors: int = 0
     in_rcu: int = 0
+    slabs_cpu: int = 0
     listed_free: int = 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Final
 
@@ -80,17 +81,23 @@ def slub_cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
 
 def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecord:
     """A node's slabs, and where its objects lie."""
-    slabs = [slab for slab in state.slabs if slab.cache == cache.index and slab.num and slab.nodeid == node]
+    numbered = [
+        (number, slab)
+        for number, slab in enumerate(state.slabs)
+        if slab.cache == cache.index and slab.num and slab.nodeid == node
+    ]
+    slabs = [slab for _number, slab in numbered]
+    theirs = {*slabs_of_cpus(state, cache)}
     by_place = (in_stock(state, cache), in_barns(state, cache), in_grace(state, cache))
     in_arrays, in_shared, in_rcu = (_of_node(state, objects, node) for objects in by_place)
-    full = sum(slab.inuse == slab.num for slab in slabs)
-    free = sum(not slab.inuse for slab in slabs)
+    partial = sum(slab.which == ON_PARTIAL for slab in slabs)
+    of_cpus = sum(number in theirs and slab.which != ON_PARTIAL for number, slab in numbered)
     return SlabRecord(
         cache=cache.index,
         node=node,
-        slabs_partial=len(slabs) - full - free,
-        slabs_full=full,
-        slabs_free=free,
+        slabs_partial=partial,
+        slabs_full=len(slabs) - partial - of_cpus,
+        slabs_free=0,
         free_objects=sum(slab.num - slab.inuse for slab in slabs),
         free_limit=0,
         in_arrays=in_arrays,
@@ -98,8 +105,20 @@ def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecor
         in_alien=0,
         in_use=sum(slab.inuse for slab in slabs) - in_arrays - in_shared - in_rcu,
         in_rcu=in_rcu,
+        slabs_cpu=of_cpus,
         listed_free=sum(slab.num - slab.inuse for slab in slabs if slab.which == ON_PARTIAL),
     )
+
+
+def slabs_of_cpus(state: SlubState, cache: KmemCache) -> Iterator[int]:
+    """The slabs that CPUs have, and those on their partial chains."""
+    for c in cache.cpu_slab:
+        if c.slab != NOBODY:
+            yield c.slab
+        number = c.partial
+        while number != NOBODY:
+            yield number
+            number = state.slabs[number].link
 
 
 def _of_node(state: SlubState, objects: list[int], node: int) -> int:

@@ -7,14 +7,13 @@ Only looks: nothing changes. Leaves out when that is (`engine.marks`), and the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from slabdes.allocator.slub.state import ON_PARTIAL, SlubState
-from slabdes.allocator.slub.state import KmemCache as SlubCache
-from slabdes.allocator.state import NO_NODE, NOBODY, SlabState, virt_to_slab
+from slabdes.allocator.state import NO_NODE, SlabState, virt_to_slab
 from slabdes.engine.records import Standing
-from slabdes.engine.slub_records import in_barns, in_grace, in_stock
+from slabdes.engine.slub_records import in_barns, in_grace, in_stock, slabs_of_cpus
 
 COUNTED: Final = (
     "slabs_partial", "slabs_full", "slabs_free", "slabs_cpu", "free_objects", "inuse", "in_arrays", "in_shared", "in_alien",
@@ -70,7 +69,7 @@ def _count_slab(state: SlabState, counts: Mapping[str, list[int]]) -> None:
 
 def _count_slub(state: SlubState, counts: Mapping[str, list[int]]) -> None:
     nodes = state.n_nodes
-    of_cpus = {number for cache in state.caches for number in _of_cpus(state, cache)}
+    of_cpus = {number for cache in state.caches for number in slabs_of_cpus(state, cache)}
     for number, slab in enumerate(state.slabs):
         if slab.num and slab.nodeid != NO_NODE:
             at = slab.cache * nodes + slab.nodeid
@@ -83,14 +82,3 @@ def _count_slub(state: SlubState, counts: Mapping[str, list[int]]) -> None:
         for name, objects in lie.items():
             for node, count in Counter(state.slabs[virt_to_slab(obj)].nodeid for obj in objects).items():
                 counts[name][cache.index * nodes + node] = count
-
-
-def _of_cpus(state: SlubState, cache: SlubCache) -> Iterator[int]:
-    """The slabs that CPUs have, and those on their partial chains."""
-    for c in cache.cpu_slab:
-        if c.slab != NOBODY:
-            yield c.slab
-        number = c.partial
-        while number != NOBODY:
-            yield number
-            number = state.slabs[number].link

@@ -67,10 +67,10 @@ def _within(times: np.ndarray[Any, Any], counts: np.ndarray[Any, Any], edges: np
     return np.diff(at) / np.diff(edges), most
 
 
-def convoy(holds: pl.DataFrame, most: int) -> pl.DataFrame:
+def convoy(holds: pl.DataFrame) -> pl.DataFrame:
     """The holds of one lock from the one before the longest queue on, until the lock is free and nobody waits for it.
 
-    In the order in which it was granted, at most so many; no rows where nobody ever waited.
+    In the order in which it was granted; no rows where nobody ever waited.
     """
     import numpy as np
     import polars as pl
@@ -87,7 +87,7 @@ def convoy(holds: pl.DataFrame, most: int) -> pl.DataFrame:
     after = pl.concat([before, mine.filter(pl.col("granted_ps") > when)])
     asked = np.minimum.accumulate(after["asked_ps"].to_numpy()[::-1])[::-1]
     dissolved = np.flatnonzero(asked[1:] >= np.maximum.accumulate(after["released_ps"].to_numpy())[:-1])
-    return after.head(min(most, *(dissolved[:1] + 1)) if len(dissolved) else most)
+    return after.head(int(dissolved[0]) + 1) if len(dissolved) else after
 
 
 def transfers(holds: pl.DataFrame) -> pl.DataFrame:

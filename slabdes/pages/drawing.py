@@ -29,7 +29,8 @@ _TIME_LABEL: Final = (
     "datum.value >= 1e3 ? format(datum.value / 1e3, '~r') + ' µs' : format(datum.value, '~r') + ' ns'"
 )
 """How an axis tells a time in ns."""
-_SHARE_LABEL: Final = "format(datum.value * 100, '~r') + ' %'"
+SHARE_TICK: Final = "format(datum.value * 100, '~r') + ' %'"
+"""How an axis tells a share, in per cent."""
 _ZOOM: Final = "zoom"
 _INK: Final = "var(--ink)"
 _LETTER: Final = 6.2
@@ -175,7 +176,7 @@ def plain_time_axis(title: str) -> Any:
 
 def share_axis(title: str, **more: Any) -> Any:
     """A logarithmic axis of shares, told in per cent."""
-    return _log_axis(title, _SHARE_LABEL, **more)
+    return _log_axis(title, SHARE_TICK, **more)
 
 
 def _log_axis(title: str, label: str, **more: Any) -> Any:
@@ -185,6 +186,12 @@ def _log_axis(title: str, label: str, **more: Any) -> Any:
     return alt.Axis(
         title=title, labelExpr=labels, labelOverlap="greedy", labelSeparation=_APART, gridOpacity=grid, ticks=False, **more
     )
+
+
+def on_fill(rows: Any, text: str, x: Any, y: Any) -> list[Any]:
+    """A column's text on marks that are filled and hatched: dark, with a light edge, so that it is read on any of them."""
+    edge = rows.mark_text(fontSize=11, color="#ffffff", stroke="#ffffff", strokeWidth=4, strokeJoin="round")
+    return [mark.encode(x, y, text=f"{text}:N") for mark in (edge, rows.mark_text(fontSize=11, color="#1a1a1a"))]
 
 
 def fits(text: str, share: str) -> str:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
+from slabdes.pages.patterns import patterns
 from slabdes.pages.script import vega_script
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def rendered(template: str, style: Iterable[str], script: str, policy: str = "",
             policy=f"{_policy((css,), scripts)}{policy}",
             version=__version__,
             css=Markup(css),
+            patterns=patterns(),
             scripts=[Markup(text) for text in scripts],
         )
     )

@@ -7,6 +7,7 @@ Leaves out the figures themselves (`charts`).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 import altair as alt
@@ -14,6 +15,7 @@ import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.nodes import TITLES, kinds
+from slabdes.pages.curves import BANDS
 from slabdes.pages.drawing import (
     COLOURS,
     HEIGHT,
@@ -32,6 +34,8 @@ from slabdes.pages.drawing import (
 
 _ROOM: Final = 1.3
 """Times as much as the data that axes of marks hold at both ends."""
+_SHOWN_BELOW: Final = 3
+"""An interval that ends lower than this part of the least mark is cut off at the panel's edge."""
 _ROW, _ROWS = 44, 110
 """Height of a turn or lock, and of all of them at least, pixels."""
 
@@ -50,13 +54,20 @@ def nodes(chart: Chart) -> Drawing:
     rows = (
         alt.Chart(named(chart.name))
         .transform_filter(f"datum.setting == setting && datum.what == what && {is_chosen('node', 'node')} && datum.mean_ns > 0")
-        .transform_calculate(Mean=time_of("mean_ns"), P99=time_of("p99_ns"), Node="datum.node < 0 ? 'no node' : '' + datum.node")
+        .transform_calculate(
+            Mean=f"{time_of('mean_ns')} + ({_interval('mean')})",
+            P99=f"{time_of('p99_ns')} + ({_interval('p99')})",
+            Node="datum.node < 0 ? 'no node' : '' + datum.node",
+            mean_at="datum.kind + ', mean'",
+            p99_at="datum.kind + ', p99'",
+        )
     )
-    scale = time_scale(pl.concat([frame["mean_ns"], frame["p99_ns"]]), room=_ROOM)
+    scale, least = _scale(frame, told)
     legend = alt.Legend(title=None, symbolSize=120)
     x = alt.X("Node:N", title="NUMA node of the lock", sort=alt.EncodingSortField("node", op="min"), axis=alt.Axis(labelAngle=0))
+    slots = [f"{kind}, {figure}" for kind in drawn for figure in ("mean", "p99")]
+    at = {name: alt.XOffset(f"{name}_at:N", scale=alt.Scale(domain=slots, paddingOuter=0.5)) for name in ("mean", "p99")}
     by_kind: dict[str, Any] = {
-        "xOffset": alt.XOffset("kind:N", sort=drawn),
         "color": alt.Color("kind:N", scale=alt.Scale(domain=drawn, range=list(COLOURS[: len(drawn)])), legend=legend),
         "shape": alt.Shape("kind:N", scale=alt.Scale(domain=drawn, range=list(SHAPES[: len(drawn)])), legend=legend),
     }
@@ -64,10 +75,44 @@ def nodes(chart: Chart) -> Drawing:
     tail = alt.Y("p99_ns:Q", scale=scale)
     tip = ["kind:N", "Node:N", alt.Tooltip("Mean:N", title="mean"), alt.Tooltip("P99:N", title="p99")]
     known = rows.transform_filter("isValid(datum.p99_ns)")
-    line = known.mark_rule(strokeDash=[1, 3]).encode(x, y, alt.Y2("p99_ns:Q"), by_kind["xOffset"], by_kind["color"])
-    open_marks = known.mark_point(size=80, strokeWidth=1.5).encode(x, tail, **by_kind, tooltip=tip)
-    means = rows.mark_point(size=80, filled=True, opacity=1).encode(x, y, **by_kind, tooltip=tip)
-    return drawing(alt.layer(line, open_marks, means), choices)
+    line = known.mark_rule(strokeDash=[1, 3]).encode(x, y, alt.Y2("p99_ns:Q"), at["p99"], by_kind["color"])
+    bars = [
+        rows.transform_filter(f"bands && isValid(datum.{name}_low)")
+        .transform_calculate(begin=f"max(datum.{name}_low, {least})")
+        .mark_rule(strokeWidth=2.5, opacity=0.7, clip=True)
+        .encode(x, alt.Y("begin:Q", scale=scale), alt.Y2(f"{name}_high:Q"), at[name], by_kind["color"])
+        for name in ("p99", "mean")
+    ]
+    ring = known.mark_point(size=80, strokeWidth=1.5, fill="var(--paper)")
+    open_marks = ring.encode(x, tail, at["p99"], **by_kind, tooltip=tip)
+    means = rows.mark_point(size=80, filled=True, opacity=1).encode(x, y, at["mean"], **by_kind, tooltip=tip)
+    repeated = frame["mean_low"].is_not_null().any()
+    drawn_bars = bars if repeated else []
+    return drawing(alt.layer(line, *drawn_bars, open_marks, means), choices, [BANDS] if repeated else [])
+
+
+def _interval(figure: str) -> str:
+    """An expression: the interval of a figure of a row, in brackets."""
+    low, high = (time_of(f"{figure}_{end}") for end in ("low", "high"))
+    return f"isValid(datum.{figure}_low) ? ' (' + ({low}) + ' to ' + ({high}) + ')' : ''"
+
+
+def _scale(frame: pl.DataFrame, told: Iterable[str]) -> tuple[Any, str]:
+    """Of marks and of their intervals' ends, but for those that go down towards nothing; and an expression for its least time.
+
+    Waits and holds each have one, the same for all settings.
+    """
+    ends: list[dict[str, float]] = [{}, {}]
+    for what in told:
+        mine = frame.filter(pl.col("what") == what)
+        times = pl.concat([mine["mean_ns"], mine["p99_ns"]]).drop_nulls()
+        least = min(times.filter(times > 0), default=1.0) / _SHOWN_BELOW
+        bars = pl.concat([mine[f"{figure}_{end}"] for figure in ("mean", "p99") for end in ("low", "high")]).drop_nulls()
+        scale = time_scale(pl.concat([times, bars.filter(bars >= least)]), least=0.0, room=_ROOM)
+        for end, value in zip(ends, scale.domain, strict=True):
+            end[what] = value
+    low, high = (f"({json.dumps(end)})[what]" for end in ends)
+    return alt.Scale(type="log", domainMin=alt.ExprRef(low), domainMax=alt.ExprRef(high), nice=False), low
 
 
 def upkeep(chart: Chart) -> Drawing:

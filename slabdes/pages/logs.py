@@ -16,7 +16,9 @@ from slabdes.pages.drawing import COLOURS, Drawing, choice_of, drawing, named, p
 
 _ROW: Final = 22
 """Height of a row of a heat map, pixels."""
-_DARK: Final = "var(--wait)"
+_DARK: Final = "var(--heat)"
+_WRITTEN: Final = 16
+"""Up to so many rows each square has its number on it."""
 
 
 def queues(chart: Chart) -> Drawing:
@@ -27,7 +29,9 @@ def queues(chart: Chart) -> Drawing:
         From=time_of("start_ns"), To=time_of("end_ns"), Mean="format(datum.mean, '.2f')"
     )
     shade = alt.Opacity(
-        "mean:Q", scale=alt.Scale(domain=[0, most or 1.0], range=[0.03, 1]), legend=alt.Legend(title="CPUs that wait")
+        "mean:Q",
+        scale=alt.Scale(domain=[0, most or 1.0], range=[0.03, 1]),
+        legend=alt.Legend(title="CPUs that wait", symbolType="square", symbolSize=160),
     )
     marks = rows.mark_rect(color=_DARK, stroke=None).encode(
         alt.X("start_ns:Q", axis=plain_time_axis("simulated time"), scale=alt.Scale(nice=False)),
@@ -99,18 +103,26 @@ def transfers(chart: Chart) -> Drawing:
     size = max(160, min(480, 14 * chart.frame["giver"].n_unique()))
     unit = chart.along
     order = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
+    x = alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=4))
+    y = alt.Y("giver:O", title=f"from {unit}", sort=order, axis=alt.Axis(labelOverlap=True))
+    legend = alt.Legend(title="hand-overs", symbolType="square", symbolSize=160, format=",d", tickMinStep=1)
     marks = rows.mark_rect(color=_DARK).encode(
-        alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=4)),
-        alt.Y("giver:O", title=f"from {unit}", sort=order, axis=alt.Axis(labelOverlap=True)),
-        opacity=alt.Opacity("count:Q", scale=alt.Scale(domain=[0, most], range=[0.05, 1]), legend=alt.Legend(title="times")),
+        x,
+        y,
+        opacity=alt.Opacity("count:Q", scale=alt.Scale(domain=[0, most], range=[0.05, 1]), legend=legend),
         tooltip=[
             alt.Tooltip("giver:O", title=f"from {unit}"),
             alt.Tooltip("taker:O", title=f"to {unit}"),
-            alt.Tooltip("count:Q", title="times"),
+            alt.Tooltip("count:Q", title="hand-overs", format=",d"),
             alt.Tooltip("Share:N", title="of all"),
         ],
     )
-    return drawing(marks, height=size)
+    if len(order) > _WRITTEN:
+        return drawing(marks, height=size)
+    ink = alt.condition(f"datum.count > {most / 2}", alt.value("var(--paper)"), alt.value("var(--ink)"))
+    return drawing(
+        alt.layer(marks, rows.mark_text(fontSize=11).encode(x, y, text=alt.Text("count:Q", format=",d"), color=ink)), height=size
+    )
 
 
 DRAWINGS: Final = {"queues": queues, "queue": queue, "convoy": convoy, "transfers": transfers}

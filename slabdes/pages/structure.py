@@ -10,16 +10,18 @@ import json
 from typing import Any, Final
 
 import altair as alt
+import polars as pl
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.history import LAYERS, USED, layer_of
-from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS
+from slabdes.charts.looks import LAYERS as FILLS
+from slabdes.charts.places import LAYERS, LISTS, OBJECTS, USED, layer_of
 from slabdes.charts.traffic import LINK
 from slabdes.charts.traffic import NODE as BOX
 from slabdes.charts.waits import EDGE, LOOP, NODE
 from slabdes.pages.drawing import (
     COLOURS,
     HEIGHT,
+    SHARE_TICK,
     Choice,
     Drawing,
     choice,
@@ -28,11 +30,17 @@ from slabdes.pages.drawing import (
     fits,
     is_chosen,
     named,
+    on_fill,
     plain_time_axis,
     time_of,
 )
+from slabdes.pages.patterns import fill
 
 _WIDEST: Final = 16
+_KEY: Final = (0.01, 0.1, 0.3)
+"""Shares whose widths the machine's key shows."""
+_ALONG: Final = 0.38
+"""Where on a line its figure stands: not in the middle, where diagonals and both directions meet."""
 _BAR: Final = 60
 """Height of a bar with its place, pixels."""
 _ALONE: Final = 200
@@ -40,7 +48,8 @@ _ALONE: Final = 200
 _ABOVE, _BELOW = 48, 36
 """How far from a node its two lines of text are, pixels."""
 _EDGE: Final = "var(--wait)"
-_FILLS: Final = ("#0072b2", "#f0e442", "#e8a33d", "#8fd8bf", "#c9a3d9", "#f2f2f2")
+_LAYER: Final = f"indexof({json.dumps(list(LAYERS))}, datum.part)"
+"""An expression: where a row's part is in a stack."""
 _USED: Final = "format(datum.used * 100, '.3~r') + ' %'"
 _SHARE: Final = "format(datum.share * 100, '.3~r') + ' %'"
 
@@ -79,11 +88,18 @@ def waits(chart: Chart) -> Drawing:
     )
     loops = rows.transform_filter(f"datum.what == '{LOOP}'").mark_point(shape="circle", color=_EDGE, opacity=0.9, size=900)
     rings = loops.encode(x, y, strokeWidth=alt.StrokeWidth("share:Q", scale=width, legend=None), tooltip=tip)
-    texts = rows.transform_filter(f"datum.what == '{NODE}'")
-    above = texts.transform_filter("datum.above").mark_text(dy=-30, fontSize=13)
-    below = texts.transform_filter("!datum.above").mark_text(dy=32, fontSize=13)
-    words = [side.encode(x, y, text="waiter:N") for side in (above, below)]
-    return drawing(alt.layer(lines, heads, rings, *words), choices)
+    between = edges.transform_calculate(
+        at=f"datum.x + {_ALONG} * (datum.x2 - datum.x)", up=f"datum.y + {_ALONG} * (datum.y2 - datum.y)"
+    )
+    place = {"x": alt.X("at:Q", axis=None), "y": alt.Y("up:Q", axis=None), "text": "Share:N"}
+    halo = between.mark_text(fontSize=11, stroke="var(--paper)", strokeWidth=4, strokeJoin="round").encode(**place)
+    figures = [halo, between.mark_text(fontSize=11).encode(**place)]
+    texts = rows.transform_filter(f"datum.what == '{NODE}'").transform_calculate(words="split(datum.words, '\\n')")
+    dots = texts.mark_point(shape="circle", filled=True, size=60, color="var(--ink)", opacity=1).encode(x, y, tooltip=tip[:1])
+    above = texts.transform_filter("datum.above").mark_text(dy=-44, fontSize=12, lineHeight=15)
+    below = texts.transform_filter("!datum.above").mark_text(dy=32, fontSize=12, lineHeight=15)
+    words = [side.encode(x, y, text="words:N") for side in (above, below)]
+    return drawing(alt.layer(lines, heads, rings, dots, *figures, *words), choices)
 
 
 def memory(chart: Chart) -> Drawing:
@@ -100,13 +116,14 @@ def memory(chart: Chart) -> Drawing:
         alt.Chart(named(chart.name))
         .transform_filter(wanted)
         .transform_calculate(
-            bar="datum.cache + ', node ' + datum.node", Share=_SHARE, Count="format(datum.count, '.4~r')", Used=_USED
+            bar="datum.cache + ', node ' + datum.node", layer=_LAYER, Share=_SHARE, Count="format(datum.count, '.4~r')",
+            Used=_USED,
         )
-        .transform_stack(stack="share", groupby=["bar"], as_=["low", "high"])
+        .transform_stack(stack="share", groupby=["bar"], as_=["low", "high"], sort=[alt.SortField("layer", "ascending")])
         .transform_calculate(middle="(datum.low + datum.high) / 2")
-    )
+    )  # fmt: skip
     y = alt.Y("bar:N", title=None, axis=alt.Axis(labelLimit=220))
-    x = alt.X("low:Q", title="share", axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("low:Q", title="share", axis=alt.Axis(labelExpr=SHARE_TICK), scale=alt.Scale(domain=[0, 1]))
     tip = [
         "bar:N",
         alt.Tooltip("place:N", title="where"),
@@ -114,25 +131,32 @@ def memory(chart: Chart) -> Drawing:
         alt.Tooltip("Share:N", title="share"),
         alt.Tooltip("Used:N", title="of the memory held is in use"),
     ]
-    bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=_places(), tooltip=tip)
-    dark = alt.FieldOneOfPredicate("place", [PLACES["in_use"], SLABS["slabs_full"]])
-    ink = alt.condition(dark, alt.value("#ffffff"), alt.value("#1a1a1a"))
-    words = rows.transform_filter(fits("place", "datum.share")).mark_text(fontSize=11)
-    names = words.encode(alt.X("middle:Q"), y, text="place:N", color=ink)
+    bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(
+        x, alt.X2("high:Q"), y, color=_places(frame, "unit"), tooltip=tip
+    )
+    told = rows.transform_filter(fits("place", "datum.share"))
     most = max(one.height for one in frame.partition_by("setting", "unit", "place"))
-    return drawing(alt.layer(bars, names), choices, height=max(80, min(HEIGHT, _BAR * most)))
+    height = max(80, min(HEIGHT, _BAR * most))
+    return drawing(alt.layer(bars, *on_fill(told, "place", alt.X("middle:Q"), y)), choices, height=height)
 
 
-def _places() -> Any:
-    """Colours of the places of objects and of the lists of slabs; the legend has those that are chosen."""
-    shown = alt.ExprRef(f"unit == '{OBJECTS}' ? {list(PLACES.values())} : {list(SLABS.values())}")
-    legend = alt.Legend(title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160, values=shown)
-    domain, colours = [*PLACES.values(), *SLABS.values()], [*_FILLS, *_FILLS[: len(SLABS)]]
-    return alt.Color("place:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
+def _places(frame: pl.DataFrame, param: str) -> Any:
+    """Looks of the places of objects and of lists of slabs; the legend has those of the setting and the unit that are chosen."""
+    parts = dict(frame.select("place", "part").iter_rows())
+    shown = {
+        f"{unit}, {setting}": mine["place"].unique(maintain_order=True).to_list()
+        for (unit, setting), mine in frame.group_by("unit", "setting", maintain_order=True)
+    }
+    legend = alt.Legend(
+        title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160,
+        values=alt.ExprRef(f"({json.dumps(shown)})[{param} + ', ' + setting]"),
+    )  # fmt: skip
+    fills = [fill(FILLS[layer_of(part)]) for part in parts.values()]
+    return alt.Color("place:N", scale=alt.Scale(domain=list(parts), range=fills), legend=legend)
 
 
 def history(chart: Chart) -> Drawing:
-    """Layers over time, of objects or slabs as is chosen, or the part of the memory held that is used, of a setting and cache."""
+    """Layers over time in steps, of objects or slabs as is chosen, or the part of memory that is used, of a setting and cache."""
     frame = chart.frame
     units = ((OBJECTS, "objects"), (LISTS, "slabs by list"), (USED, "part of the memory held that is used"))
     choices = [
@@ -146,27 +170,24 @@ def history(chart: Chart) -> Drawing:
         .transform_calculate(
             At=time_of("time"),
             Count=f"layers == '{USED}' ? format(datum.count * 100, '.3~r') + ' %' : format(datum.count, ',')",
-            layer=f"indexof({json.dumps(list(LAYERS))}, datum.part)",
+            layer=_LAYER,
         )
     )
     x = alt.X("time:Q", scale=alt.Scale(nice=False), axis=plain_time_axis("simulated time"))
     label = f"layers == '{USED}' ? format(datum.value * 100, '~r') + ' %' : format(datum.value, '~s')"
     y = alt.Y("count:Q", stack="zero", title=None, axis=alt.Axis(labelExpr=label))
-    parts = dict(frame.select("place", "part").iter_rows())
-    shown = {
-        unit: mine["place"].unique(maintain_order=True).to_list() for (unit,), mine in frame.group_by("unit", maintain_order=True)
-    }
-    legend = alt.Legend(
-        title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160,
-        values=alt.ExprRef(f"({json.dumps(shown)})[layers]"),
-    )  # fmt: skip
-    fills = [_FILLS[layer_of(part)] for part in parts.values()]
-    colour = alt.Color("place:N", scale=alt.Scale(domain=list(parts), range=fills), legend=legend)
     order = alt.Order("layer:Q", sort="ascending")
-    areas = rows.mark_area(stroke="#1a1a1a", strokeWidth=0.7).encode(x, y, color=colour, order=order)
+    steps = rows.mark_area(stroke="#1a1a1a", strokeWidth=0.7, interpolate="step-after")
+    areas = steps.encode(x, y, color=_places(frame, "layers"), order=order)
     tip = [alt.Tooltip("At:N", title="at"), alt.Tooltip("place:N", title="where"), alt.Tooltip("Count:N", title="how many")]
     places = rows.mark_point(size=60, opacity=0, filled=True).encode(x, y, order=order, detail="place:N", tooltip=tip)
-    return drawing(alt.layer(areas, places), choices)
+    ends = rows.transform_filter("isValid(datum.warm_up)").transform_aggregate(warm_up="min(warm_up)")
+    cut = ends.mark_rule(strokeDash=[6, 3], strokeWidth=1.5).encode(alt.X("warm_up:Q"))
+    word = ends.mark_text(text="warm-up ends", align="left", dx=4, dy=8, y=0).encode(alt.X("warm_up:Q"))
+    halo = ends.mark_text(text="warm-up ends", align="left", dx=4, dy=8, y=0, stroke="var(--paper)", strokeWidth=4)
+    known = frame["warm_up"].is_not_null().any()
+    marks = [cut, halo.encode(alt.X("warm_up:Q")), word] if known else []
+    return drawing(alt.layer(areas, *marks, places), choices)
 
 
 def traffic(chart: Chart) -> Drawing:
@@ -176,22 +197,31 @@ def traffic(chart: Chart) -> Drawing:
     x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False, nice=False, padding=70))
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False, nice=False, padding=70))
     width = alt.Scale(domain=[0, 1], range=[1, 2 * _WIDEST])
-    tip = ["name:N", alt.Tooltip("count:Q", title="hand-overs"), alt.Tooltip("Share:N", title="of all")]
-    lines = rows.transform_filter(f"datum.what == '{LINK}'").mark_rule(color=_EDGE, opacity=0.8)
-    links = lines.encode(
-        x, y, alt.X2("x2:Q"), alt.Y2("y2:Q"), strokeWidth=alt.StrokeWidth("share:Q", scale=width, legend=None), tooltip=tip
+    tip = ["name:N", alt.Tooltip("count:Q", title="hand-overs", format=",d"), alt.Tooltip("Share:N", title="of all")]
+    lines = rows.transform_filter(f"datum.what == '{LINK}'")
+    key = alt.Legend(title="of all hand-overs", values=list(_KEY), labelExpr=SHARE_TICK, symbolType="stroke", symbolSize=600)
+    linked = (chart.frame["what"] == LINK).any()
+    stroke = alt.StrokeWidth("share:Q", scale=width, legend=key if linked else None)
+    links = lines.mark_rule(color=_EDGE, opacity=0.8).encode(
+        x, y, alt.X2("x2:Q"), alt.Y2("y2:Q"), strokeWidth=stroke, tooltip=tip
     )
-    nodes = rows.transform_filter(f"datum.what == '{BOX}'")
-    size = alt.Size("share:Q", scale=alt.Scale(domain=[0, 1], range=[400, 4000]), legend=None)
+    told = lines.transform_filter("datum.told").transform_calculate(
+        at=f"datum.x + {_ALONG} * (datum.x2 - datum.x)", up=f"datum.y + {_ALONG} * (datum.y2 - datum.y)"
+    )
+    place = {"x": alt.X("at:Q", axis=None), "y": alt.Y("up:Q", axis=None), "text": "Share:N"}
+    edge = told.mark_text(fontSize=11, stroke="var(--paper)", strokeWidth=4, strokeJoin="round").encode(**place)
+    figures = [edge, told.mark_text(fontSize=11).encode(**place)]
+    nodes = rows.transform_filter(f"datum.what == '{BOX}'").transform_calculate(within="datum.share")
+    size = alt.Size("within:Q", scale=alt.Scale(domain=[0, 1], range=[400, 4000]), legend=None)
     marks = nodes.mark_point(filled=True, opacity=1, color=COLOURS[1], stroke="var(--paper)").encode(x, y, size=size, tooltip=tip)
-    told = nodes.transform_calculate(words="[datum.name, datum.Share + ' within']")
+    within = nodes.transform_calculate(words="[datum.name, datum.Share + ' within']")
     words = [
-        told.transform_filter(f"datum.y {side} {middle}")
+        within.transform_filter(f"datum.y {side} {middle}")
         .mark_text(dy=dy, fontSize=12, lineHeight=14)
         .encode(x, y, text="words:N")
         for side, dy in ((">", -_ABOVE), ("<=", _BELOW))
     ]
-    wide = alt.layer(links, marks, *words)
+    wide = alt.layer(links, *figures, marks, *words)
     return drawing(wide, height=_ALONE if chart.frame["y"].n_unique() == 1 else HEIGHT)
 
 

@@ -12,9 +12,11 @@ import altair as alt
 import polars as pl
 
 from slabdes.charts.chart import Chart
+from slabdes.charts.looks import TIME
 from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
 from slabdes.pages.curves import BANDS
 from slabdes.pages.drawing import (
+    SHARE_TICK,
     Choice,
     Drawing,
     choice_of,
@@ -22,22 +24,22 @@ from slabdes.pages.drawing import (
     fits,
     looks,
     named,
+    on_fill,
     time_axis,
     time_of,
     time_scale,
     zoomable,
 )
+from slabdes.pages.patterns import fill
 
 _RATE: Final = "operations_per_s"
 _MEASURES: Final = ((_RATE, "operations a second"), ("share_waiting", "share of CPU time waiting for locks"))
-_PART_LOOKS: Final = {
-    "work": "#0072b2", "first_touch": "#9ad0f2", "pages": "#f0e442", "local_memory": "#00805e", "remote_memory": "#8fd8bf",
-    "line": "#e8a33d", "lock_wait": "#d55e00", "handoff": "#b07aa1", "slot_wait": "#f2c4de", "partner_wait": "#b8b8b8",
-    "think": "#f2f2f2",
-}  # fmt: skip
-"""Colours of the parts of time, neighbours of which differ in grey; each part's name is written on it as well."""
 _LEAST_TOP: Final = 0.05
 """An axis of shares has at least this: a tiny share looks tiny."""
+_FULL: Final = 1 - 1e-9
+"""A bar that ends here is all of the time."""
+_SEEN: Final = 0.005
+"""The part of the axis that an interval's half is at least, or else it is not drawn."""
 _ROOM: Final = 1.15
 """Times as much as the data that the axis of response times holds at both ends."""
 
@@ -123,34 +125,44 @@ def loads(chart: Chart) -> Drawing:
 
 
 def time(chart: Chart) -> Drawing:
-    """A bar a point of the line that is chosen, lying, its parts one after the other with their names on them."""
+    """A bar a point of the line that is chosen, lying, its parts one after the other, named and with their intervals."""
     frame = chart.frame
-    present = [part for part in _PART_LOOKS if part in frame["part"].to_list()]
+    present = [part for part in TIME if part in frame["part"].to_list()]
     meanings = dict(frame.select("part", "meaning").iter_rows())
     named_parts = [meanings[part] for part in present]
+    top = max(frame["high"].to_list(), default=1.0)
     rows = (
         alt.Chart(named(chart.name))
         .transform_filter("datum.line == line")
         .transform_calculate(
             Share="format(datum.share * 100, '.3~r') + ' %'",
+            Half="isValid(datum.half) ? '±' + format(datum.half * 100, '.2~r') + ' %' : '-'",
             middle="(datum.low + datum.high) / 2",
             short="split(datum.meaning, ':')[0]",
+            begin="max(datum.high - datum.half, 0)",
+            end=f"min(datum.high + datum.half, {top})",
         )
     )
     y = alt.Y("word:N", sort=None, title=chart.along, axis=alt.Axis(labelLimit=160))
-    top = max(frame["high"].to_list(), default=1.0)
-    x = alt.X("low:Q", title="share of the CPUs' time", axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, top], nice=False))
+    scale = alt.Scale(domain=[0, top], nice=False)
+    x = alt.X("low:Q", title="share of the CPUs' time", axis=alt.Axis(labelExpr=SHARE_TICK), scale=scale)
     legend = alt.Legend(title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160)
-    colour = alt.Color(
-        "meaning:N", scale=alt.Scale(domain=named_parts, range=[_PART_LOOKS[part] for part in present]), legend=legend
-    )
-    tip = ["meaning:N", alt.Tooltip("Share:N", title="share")]
+    looks = [fill(TIME[part]) for part in present]
+    colour = alt.Color("meaning:N", scale=alt.Scale(domain=named_parts, range=looks), legend=legend)
+    tip = ["meaning:N", alt.Tooltip("Share:N", title="share"), alt.Tooltip("Half:N", title="half its interval")]
     bars = rows.mark_bar(stroke="#1a1a1a", strokeWidth=0.7).encode(x, alt.X2("high:Q"), y, color=colour, tooltip=tip)
-    words = rows.transform_filter(fits("short", f"datum.share / {top}")).mark_text(fontSize=11)
-    dark = [meanings[part] for part in present if part in ("work", "local_memory")]
-    white = alt.condition(alt.FieldOneOfPredicate("meaning", dark), alt.value("#ffffff"), alt.value("#1a1a1a"))
-    names = words.encode(alt.X("middle:Q"), y, text="short:N", color=white)
-    return drawing(alt.layer(bars, names), [choice_of(frame, "line")])
+    names = on_fill(rows.transform_filter(fits("short", f"datum.share / {top}")), "short", alt.X("middle:Q"), y)
+    # The last part of a full bar is what the others leave.
+    last = present[-1] if present and top >= _FULL else ""
+    seen = rows.transform_filter(f"bands && isValid(datum.half) && datum.half >= {_SEEN * top} && datum.part != '{last}'")
+    at = alt.YOffset("part:N", sort=present, scale=alt.Scale(domain=present, paddingOuter=0.3))
+    whiskers = [
+        seen.mark_rule(color=ink, strokeWidth=width).encode(alt.X("begin:Q"), alt.X2("end:Q"), y, yOffset=at)
+        for ink, width in (("#ffffff", 4), ("#1a1a1a", 1.5))
+    ]
+    known = frame["half"].is_not_null().any()
+    shown = [*names, *whiskers] if known else names
+    return drawing(alt.layer(bars, *shown), [choice_of(frame, "line")], [BANDS] if known else [])
 
 
 DRAWINGS: Final = {"scaling": scaling, "loads": loads, "time": time}

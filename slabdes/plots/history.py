@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draws `charts.history`: layers of objects and of slabs over time, and what part of the memory held is used.
+"""Draws `charts.history` in steps: layers of objects and of slabs over time, and what part of the memory held is used.
 
 Leaves out nodes: the chart of a run's end has them.
 """
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.ticker import MaxNLocator
 
-from slabdes.charts.history import NAMES, OF_PAGES, USED, history, layer_of
-from slabdes.charts.memory import LISTS, OBJECTS
+from slabdes.charts.history import history
+from slabdes.charts.looks import LAYERS
+from slabdes.charts.places import LISTS, NAMES, OBJECTS, OF_PAGES, USED, layer_of
 from slabdes.plots import style
-from slabdes.plots.structure import FILLS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 8
 _ROW_IN: Final = 2.6
 _PANEL_IN: Final = 3.6
+_LEGEND_IN: Final = 2.4
+"""Height of title and legends."""
 _PER_CENT: Final = 100.0
+_ROOM: Final = 1.05
+"""Times as much as there ever is that an axis has."""
 _TICKS: Final = 5
 """Intervals of the time axis at most: labels have their units."""
 
@@ -35,15 +39,16 @@ def history_figure(frames: Frames, manifest: Manifest, points: list[int] | None 
     """A row of three panels a point and cache, at most MOST_ROWS or one a point."""
     chart = history(frames, points, MOST_ROWS)
     rows = chart.frame.partition_by("setting", "cache", maintain_order=True)
-    figure = style.new_figure(12.0, 1.5 + _ROW_IN * max(len(rows), 1))
+    figure = style.new_figure(12.0, _LEGEND_IN + _ROW_IN * max(len(rows), 1))
     style.caption(figure, chart.title, manifest, frames)
     if not rows:
         style.say(figure.add_subplot(), "How memory stood over time was not looked at.")
         return figure
-    panels = figure.subplots(len(rows), len(NAMES), squeeze=False, sharex=False)
+    tops = _tops(chart.frame)
+    panels = figure.subplots(len(rows), len(NAMES), squeeze=False, sharex="row")
     for row, mine in zip(panels, rows, strict=True):
         for axes, unit in zip(row, (OBJECTS, LISTS, USED), strict=True):
-            _panel(axes, mine.filter(mine["unit"] == unit), unit)
+            _panel(axes, mine.filter(mine["unit"] == unit), unit, tops.get((mine["cache"][0], unit), 1.0))
         named = ", ".join(word for word in (mine["setting"][0], mine["cache"][0]) if word)
         style.panel_title(row[0], style.plain(named), _PANEL_IN)
     for axes, unit in zip(panels[-1], NAMES, strict=True):
@@ -51,18 +56,31 @@ def history_figure(frames: Frames, manifest: Manifest, points: list[int] | None 
     return figure
 
 
-def _panel(axes: Axes, rows: pl.DataFrame, unit: str) -> None:
+def _tops(rows: pl.DataFrame) -> dict[tuple[str, str], float]:
+    """The most that there ever is of a cache's objects or slabs, whatever the setting: their panels have one scale."""
+    import polars as pl
+
+    moments = rows.group_by("setting", "cache", "unit", "time", maintain_order=True).agg(pl.col("count").sum())
+    most = moments.group_by("cache", "unit", maintain_order=True).agg(pl.col("count").max())
+    return {(cache, unit): count for cache, unit, count in most.iter_rows()}
+
+
+def _panel(axes: Axes, rows: pl.DataFrame, unit: str, most: float) -> None:
     times = rows["time"].unique().sort().to_list()
     if unit == USED:
-        axes.plot(times, (rows["count"] * _PER_CENT).to_list(), color=style.COLOURS[0], linewidth=1.5, marker="o", markersize=2.5)
+        shares = (rows["count"] * _PER_CENT).to_list()
+        axes.plot(times, shares, color=style.COLOURS[0], linewidth=1.5, drawstyle="steps-post")
         style.share_axis(axes, _PER_CENT)
     else:
         base = [0.0] * len(times)
         for layer in rows.partition_by("part", maintain_order=True):
             top = [low + count for low, count in zip(base, layer["count"].to_list(), strict=True)]
-            axes.fill_between(times, base, top, **_look(layer["part"][0]))
+            axes.fill_between(times, base, top, step="post", **_look(layer["part"][0]))
             base = top
-        axes.set_ylim(0, max(base) * 1.05 or 1.0)
+        axes.set_ylim(0, most * _ROOM or 1.0)
+    if (cut := rows["warm_up"][0]) is not None:
+        axes.axvline(cut, color="black", linestyle="--", linewidth=1.2)
+        axes.text(cut, 1.01, "warm-up ends", ha="center", va="bottom", fontsize=7, transform=axes.get_xaxis_transform())
     axes.set_ylabel({USED: f"{OF_PAGES} (%)"}.get(unit, unit))
     axes.set_xlim(times[0], times[-1] if times[-1] > times[0] else times[0] + 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(_TICKS))
@@ -73,7 +91,7 @@ def _panel(axes: Axes, rows: pl.DataFrame, unit: str) -> None:
 
 
 def _look(part: str) -> dict[str, Any]:
-    colour, hatch = FILLS[layer_of(part)]
+    colour, hatch = LAYERS[layer_of(part)]
     return {"facecolor": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
 
 

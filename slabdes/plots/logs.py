@@ -104,7 +104,7 @@ def transfers_figure(log: Log) -> Figure:
     counts = [[0] * len(names) for _name in names]
     for giver, taker, count in chart.frame.select("giver", "taker", "count").iter_rows():
         counts[names.index(giver)][names.index(taker)] = count
-    figure.colorbar(axes.imshow(counts, cmap=_MAP, vmin=0), ax=axes, label="times")
+    figure.colorbar(axes.imshow(counts, cmap=_MAP, vmin=0), ax=axes, label="hand-overs")
     step = -(-len(names) // 16)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(range(0, len(names), step), [str(name) for name in names[::step]])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from slabdes.charts.memory import LISTS, OBJECTS, PLACES, SLABS, memory
+from slabdes.charts.looks import LAYERS
+from slabdes.charts.memory import memory
+from slabdes.charts.places import LISTS, OBJECTS, layer_of
 from slabdes.charts.waits import EDGE, LOOP, NODE, waits
 from slabdes.plots import style
 from slabdes.plots.fit import wrapped
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from slabdes.results.manifest import Manifest
 
 _WIDEST: Final = 12.0
+_ALONG: Final = 0.38
+"""Where on an arrow its figure stands: not in the middle, where both directions meet."""
 _BAR_IN: Final = 0.4
 _NAME_SIZE, _NAME_IN = 8, 3.0
 """Points and inches of a bar's name."""
-FILLS: Final = (("#0072B2", ""), ("#F0E442", "//"), ("#E8A33D", ".."), ("#8FD8BF", "xx"), ("#C9A3D9", "\\\\"), ("#F2F2F2", ""))
 
 
 def waits_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -54,17 +57,18 @@ def _graph(axes: Axes, rows: pl.DataFrame) -> None:
         if row["what"] == EDGE:
             look = {"arrowstyle": "-|>", "linewidth": width, "color": style.WAITING, "mutation_scale": 10 + width, "shrinkA": 0}
             axes.annotate("", (row["x2"], row["y2"]), (row["x"], row["y"]), arrowprops=look | {"shrinkB": 0})
+            patch = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+            x, y = (row[start] + _ALONG * (row[end] - row[start]) for start, end in (("x", "x2"), ("y", "y2")))
+            axes.text(x, y, share_text(row["share"]), ha="center", va="center", fontsize=7, bbox=patch, zorder=4)
         elif row["what"] == LOOP:
             axes.plot(
                 [row["x"]], [row["y"]], "o", markersize=22, markerfacecolor="none", color=style.WAITING, markeredgewidth=width
             )
         elif row["what"] == NODE:
             right = row["x"] >= 0
-            text = f"{row['waiter']}\n({share_text(row['share'])} of the time lost is behind it)"
-            axes.annotate(
-                text, (row["x"], row["y"]), (18 if right else -18, 0), textcoords="offset points", va="center",
-                ha="left" if right else "right", fontsize=8,
-            )  # fmt: skip
+            axes.plot([row["x"]], [row["y"]], "o", markersize=5, color="black", zorder=3)
+            look = {"textcoords": "offset points", "va": "center", "ha": "left" if right else "right", "fontsize": 8}
+            axes.annotate(style.plain(row["words"]), (row["x"], row["y"]), (18 if right else -18, 0), **look)
 
 
 def memory_figure(frames: Frames, manifest: Manifest, points: list[int] | None = None) -> Figure:
@@ -77,14 +81,17 @@ def memory_figure(frames: Frames, manifest: Manifest, points: list[int] | None =
         style.say(figure.add_subplot(), "There is no slab.")
         return figure
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, unit, places in zip(panels, (OBJECTS, LISTS), (PLACES, SLABS), strict=True):
+    for axes, unit in zip(panels, (OBJECTS, LISTS), strict=True):
         base = dict.fromkeys(names, 0.0)
-        for place, (colour, hatch) in zip(places.values(), FILLS, strict=False):
-            rows = chart.frame.filter((chart.frame["unit"] == unit) & (chart.frame["place"] == place))
+        of_unit = chart.frame.filter(chart.frame["unit"] == unit)
+        for part in sorted(of_unit["part"].unique().to_list(), key=layer_of):
+            rows = of_unit.filter(of_unit["part"] == part)
             shares = dict(zip(_names(rows), rows["share"].to_list(), strict=True))
             bars = [100.0 * shares.get(name, 0.0) for name in names]
+            colour, hatch = LAYERS[layer_of(part)]
             look = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
-            axes.barh(range(len(names)), bars, left=[100.0 * base[name] for name in names], label=place, **look)
+            called = " / ".join(rows["place"].unique(maintain_order=True).to_list())
+            axes.barh(range(len(names)), bars, left=[100.0 * base[name] for name in names], label=called, **look)
             base = {name: base[name] + shares.get(name, 0.0) for name in names}
         axes.set_xlabel(f"share of {unit} (%)")
         axes.set_xlim(0, 100)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.choice import OTHERS
+from slabdes.charts.looks import TIME
 from slabdes.charts.time_shares import HARDLY_BUSY, time_shares
 from slabdes.plots import style
 from slabdes.results import metrics
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
     from slabdes.results.frames import Frames
     from slabdes.results.manifest import Manifest
 
-LOOKS: Final = {
-    "work": ("#0072B2", ""),
-    "first_touch": ("#7CC4EE", "..."),
-    "pages": ("#F0E442", "xx"),
-    "local_memory": ("#009E73", "--"),
-    "remote_memory": ("#8FD8BF", "oo"),
-    "line": ("#E8A33D", "\\\\\\"),
-    "lock_wait": (style.WAITING, "///"),
-    "handoff": ("#B07AA1", "||"),
-    "slot_wait": ("#F2C4DE", "++"),
-    "partner_wait": ("#B8B8B8", "**"),
-    "think": ("#F2F2F2", ""),
-}
-"""Each part's colour and hatching; no two look alike in grey."""
 _PER_CENT: Final = 100.0
 _BAR: Final = 0.75
 _LEAST_TOP: Final = style.LEAST_TOP / 100
@@ -63,7 +50,7 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     known = chart.frame["half"].is_not_null().any() and max(line["place"].n_unique() for line in lines) <= _MOST_TOLD
     whiskers = f"; whiskers: {CONFIDENCE:.0%} intervals of the part below, over replications" if known else ""
     style.caption(figure, f"{chart.title}{whiskers}", manifest, frames)
-    parts = [part for part in LOOKS if part in chart.frame["part"].to_list()]
+    parts = [part for part in TIME if part in chart.frame["part"].to_list()]
     most = max(chart.frame["high"].to_list(), default=1.0)
     top = max(most * _HEADROOM, _LEAST_TOP) if most < HARDLY_BUSY else 1.0
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -90,7 +77,7 @@ def _panel(axes: Axes, table: pl.DataFrame, along: str, present: list[str], top:
         )
     table = table.filter(table["place"].is_in(bars))
     for part in present:
-        colour, hatch = LOOKS[part]
+        colour, hatch = TIME[part]
         rows = table.filter(table["part"] == part)
         base, heights = ((rows[column] * _PER_CENT).to_list() for column in ("low", "share"))
         look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}

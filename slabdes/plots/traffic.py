@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 WIDEST: Final = 30.0
 """Points of a line that all hand-overs cross; the page has as many."""
+KEY: Final = (0.01, 0.1, 0.3)
+"""Shares whose widths the key shows."""
 _LEAST: Final = 0.8
 _SMALLEST, _LARGEST = 300.0, 3000.0
 """Area of a node's circle, square points: where no hand-over, and where all, stayed within it."""
-_TOLD: Final = 0.02
-"""Lines of a smaller share have no figure."""
 _ALONG: Final = 0.38
 """Where on a line its figure stands: not in the middle, where diagonals cross."""
 _ROOM: Final = 0.35
@@ -44,7 +44,7 @@ def traffic_figure(chart: Chart) -> Figure:
         axes.plot(
             *ends, color=style.WAITING, alpha=0.8, linewidth=_LEAST + WIDEST * row["share"], solid_capstyle="butt", zorder=1
         )
-        if row["share"] >= _TOLD:
+        if row["told"]:
             x, y = (start + _ALONG * (end - start) for start, end in ends)
             patch = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
             axes.text(x, y, share_text(row["share"]), ha="center", va="center", fontsize=8, bbox=patch, zorder=2)
@@ -61,4 +61,7 @@ def traffic_figure(chart: Chart) -> Figure:
             va="bottom" if above else "top", fontsize=8, bbox=patch, zorder=4,
         )  # fmt: skip
     axes.margins(_ROOM / 2, _ROOM / 2)
+    for share in KEY if links else ():
+        axes.plot([], [], color=style.WAITING, alpha=0.8, linewidth=_LEAST + WIDEST * share, label=f"{share_text(share)} of all")
+    style.legend_below(figure, axes)
     return figure

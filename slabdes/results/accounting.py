@@ -259,7 +259,7 @@ def _counters(run: dict[str, pl.DataFrame]) -> Iterator[str]:
 
 def _totals(slabs: pl.DataFrame) -> dict[str, int]:
     sums = {name: int(slabs[name].sum()) for name in slabs.columns if slabs[name].dtype.is_integer()}
-    return sums | {"slabs": sums["slabs_partial"] + sums["slabs_full"] + sums["slabs_free"]}
+    return sums | {"slabs": sums["slabs_partial"] + sums["slabs_full"] + sums["slabs_free"] + sums["slabs_cpu"]}
 
 
 def _net(operations: pl.DataFrame) -> int:

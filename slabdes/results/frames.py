@@ -38,7 +38,7 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns")),
     "caches": frozenset(("in_use_before",)),
     "runs": frozenset(WARM_UP_COLUMNS),
-    "slabs": frozenset(("in_rcu", "listed_free")),
+    "slabs": frozenset(("in_rcu", "slabs_cpu", "listed_free")),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
 FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples"))

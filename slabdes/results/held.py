@@ -28,7 +28,7 @@ def held(frames: Frames) -> pl.DataFrame:
     import polars as pl
 
     slabs = frames.slabs.group_by(*_RUN, "cache", maintain_order=True).agg(
-        (pl.col("slabs_partial") + pl.col("slabs_full") + pl.col("slabs_free")).sum().alias("all_slabs"),
+        pl.sum_horizontal("slabs_partial", "slabs_full", "slabs_free", "slabs_cpu").sum().alias("all_slabs"),
         pl.len().cast(pl.Int64).alias("nodes"),
     )
     cpus = frames.cpus.group_by(*_RUN, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("all_cpus"))

@@ -60,7 +60,7 @@ _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name 
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
     "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_rcu",
-    "in_use", "descriptors", "listed_free",
+    "in_use", "descriptors", "slabs_cpu", "listed_free",
 )  # fmt: skip
 
 _SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats", "by_cpu"))

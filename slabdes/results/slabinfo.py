@@ -82,7 +82,7 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
     for cache in caches.sort("cache", descending=True).iter_rows(named=True):
         active, free, free_objects, shared = (
             sum(row[column] for row in by_cache[cache["name"]] for column in columns)
-            for columns in (("slabs_partial", "slabs_full"), ("slabs_free",), ("free_objects",), ("in_shared",))
+            for columns in (("slabs_partial", "slabs_full", "slabs_cpu"), ("slabs_free",), ("free_objects",), ("in_shared",))
         )
         objects = (active + free) * cache["num"]
         if not cache["limit"]:  # SLUB

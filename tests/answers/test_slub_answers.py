@@ -40,7 +40,7 @@ def test_a_limit_that_no_barn_comes_to_is_told_with_the_reason() -> None:
     swept = run(sweep={"cache.0.max_full_sheaves": [1, 1000]})
     (told,) = limits_told(view_of(swept))
     assert told.startswith(
-        "With max_full_sheaves 1000 max_full_sheaves bounds nothing, and a greater one changes nothing: no free"
+        "With max_full_sheaves 1000 the barns' limit bounds nothing, and a greater one changes nothing: no free"
     )
     assert "barn_put_fail 0)" in told
     assert list(limits_told(view_of(run()))) == [], "nobody asked"

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from example import example_frames
 
-from slabdes.charts.memory import LISTS, OBJECTS, memory
-from slabdes.charts.queues import HOLDS, MOST_CPUS, WAITS, Log, all_of, convoy, log_of, queues, transfers
+from slabdes.charts.memory import memory
+from slabdes.charts.places import LISTS, OBJECTS, PLACES, SLABS, SLUB_PLACES, SLUB_SLABS
+from slabdes.charts.queues import HOLDS, MOST_CPUS, MOST_HOLDS, WAITS, Log, all_of, convoy, log_of, queues, transfers
 from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK, scaling
 from slabdes.charts.traffic import LINK, NODE, traffic
-from slabdes.charts.waits import waits
+from slabdes.charts.waits import LOOP, waits
 from slabdes.results.contention import waits_for
+from slabdes.results.frames import schema
+from slabdes.results.text import share_text
 
 FRAMES = example_frames((4,))
 SWEEP = example_frames((1, 2, 4, 8), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
@@ -47,6 +51,38 @@ def test_the_places_of_objects_and_the_lists_of_slabs_are_each_a_whole() -> None
         assert share == pytest.approx(1.0)
 
 
+def test_of_slub_memory_at_the_end_is_called_as_slub_has_it_and_only_what_is_there_has_rows() -> None:
+    cache = FRAMES.caches["name"][0]
+    row = dict.fromkeys(schema("slub"), 0) | {"cache": cache}
+    slabs = FRAMES.slabs.with_columns(pl.lit(0).alias("in_alien"), pl.lit(3).alias("slabs_cpu"))
+    rows = memory(replace(FRAMES, slub=pl.DataFrame([row], schema("slub")), slabs=slabs)).frame
+    places = set(rows["place"].to_list())
+    assert {SLUB_PLACES["in_arrays"], SLUB_PLACES["in_shared"], SLUB_SLABS["slabs_cpu"]} < places
+    assert not places & {*PLACES.values()} - {*SLUB_PLACES.values()}
+    assert "in_alien" not in rows["part"].to_list()
+    of_slab = memory(FRAMES).frame
+    assert set(of_slab.filter(pl.col("unit") == LISTS)["place"].to_list()) <= {*SLABS.values()}
+    assert set(of_slab.filter(pl.col("unit") == OBJECTS)["place"].to_list()) <= {*PLACES.values()}
+
+
+def test_a_convoy_of_many_holds_says_how_many_are_drawn_and_of_which_time() -> None:
+    every = [(0, turn, 0, 1_000 * turn, 1_000 * turn + 900) for turn in range(MOST_HOLDS + 5)]
+    chart = convoy(log_with(every))
+    assert chart.frame["place"].n_unique() == MOST_HOLDS
+    assert chart.title.endswith(f"; the first {MOST_HOLDS} of {MOST_HOLDS + 5} holds, 39.9 ns of 44.9 ns from 0 ns on")
+    assert "; its 3 holds, 2.00 ns from 0 ns on" in convoy(LOG).title
+    assert "holds" not in convoy(Log(FRAMES, LOG.holds.clear(), 0)).title
+
+
+def test_beside_a_function_stands_what_is_lost_behind_it_and_how_much_of_that_is_its_own() -> None:
+    frame = waits(FRAMES).frame
+    for row in frame.filter(pl.col("what") == "function").iter_rows(named=True):
+        own = frame.filter((pl.col("what") == LOOP) & (pl.col("waiter") == row["waiter"]))["share"].sum()
+        behind = "nobody waits behind it" if not row["share"] else f"{share_text(row['share'])} is lost behind it"
+        assert row["words"].startswith(f"{row['waiter']}\n{behind}")
+        assert ("its own" in row["words"] or "of itself" in row["words"]) == bool(own)
+
+
 def test_a_convoy_marks_hand_offs_from_another_node() -> None:
     rows = convoy(LOG).frame
     held = rows.filter(pl.col("what") == HOLDS)
@@ -76,6 +112,8 @@ def test_the_machine_has_a_line_where_locks_crossed_and_a_circle_a_node() -> Non
     rows = traffic(LOG, layout).frame
     assert rows.filter(pl.col("what") == LINK).select("name", "count").rows() == [("node 0 and node 1", 2)]
     assert rows.filter(pl.col("what") == NODE)["share"].to_list() == [0.0, 0.0]
+    assert rows.filter(pl.col("what") == LINK)["told"].to_list() == [True]
+    assert "2 hand-overs between CPUs" in traffic(LOG, layout).title
 
 
 def test_nodes_of_which_one_hides_a_line_go_round_a_circle_and_the_first_is_at_the_left() -> None:

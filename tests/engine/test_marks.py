@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from slabdes.engine.marks import LEAST_OPERATIONS, MOST_BATCHES, Key, Marking, Marks, Sums
+from slabdes.engine.marks import CPU_SUMS, LEAST_OPERATIONS, MOST_BATCHES, Key, Marking, Marks, Sums
 from slabdes.engine.records import WarmUp
 from slabdes.paths.outcome import Path
 from slabdes.study.steady import LEAST_BATCHES, batches_of_warm_up
@@ -71,6 +71,29 @@ def test_what_keeps_rising_loses_half_and_what_is_too_short_nothing(times: Seque
     told, books = ended(list(times))
     assert told.time == 10 * cut and not told.settled
     assert len(books.kept) == len(times) - cut + 1
+
+
+def test_what_comes_after_the_first_cpu_has_ended_does_not_say_where_the_warm_up_ends() -> None:
+    # CPU 0 ends in batch 24 of 44; CPU 1, alone from then on, is ten times faster. CPU 2 has no program.
+    times = [*[100] * 5, *[10, 11] * 10, *[1] * 19]
+    books = Pages(
+        [Page(LEAST_OPERATIONS, time, sums=Sums(sums, [], [], [])) for time, sums in zip(times, progress(24, 44), strict=True)]
+    )
+    books.pages.append(Page(0, 1, sums=Sums(progress(24, 44)[-1], [], [], [])))
+    marks = Marks(Marking(10 * MOST_BATCHES, batches_of_warm_up), books, tuple)
+    for _time in times:
+        marks.come()
+    cut = marks.end(10 * len(times) + 5)
+    assert cut is not None and cut.warm_up == WarmUp(50, 25, 220, True)
+
+
+def progress(*ends: int) -> list[list[list[int]]]:
+    """Sums at each mark: CPUs that allocate once a batch until these, and one that only idles."""
+
+    def sums(allocs: int, idle: int) -> list[int]:
+        return [{"allocs": allocs, "idle_time": idle}.get(name, 0) for name in CPU_SUMS]
+
+    return [[*(sums(min(mark, end), mark) for end in ends), sums(0, mark)] for mark in range(1, max(ends) + 1)]
 
 
 def test_batches_with_too_few_operations_are_joined() -> None:

@@ -31,16 +31,15 @@ def test_who_is_granted_a_lock_leaves_before_who_asks_at_that_moment_comes() -> 
 
 
 def test_a_convoy_begins_with_who_holds_the_lock_when_most_wait_for_it() -> None:
-    assert convoy(HOLDS, 40)["cpu"].to_list() == [0, 1, 2]
-    assert convoy(HOLDS, 2)["cpu"].to_list() == [0, 1]
+    assert convoy(HOLDS)["cpu"].to_list() == [0, 1, 2]
 
 
 def test_a_convoy_ends_when_the_lock_is_free_and_nobody_waits_for_it() -> None:
     later = pl.DataFrame([(0, 3, 2_500, 2_500, 2_600)], schema=HOLDS.schema, orient="row")
-    assert convoy(pl.concat([HOLDS, later]), 40)["cpu"].to_list() == [0, 1, 2]
+    assert convoy(pl.concat([HOLDS, later]))["cpu"].to_list() == [0, 1, 2]
     # Whoever takes a free lock before those who wait for it try again does not end it.
     barging = pl.DataFrame([(0, 4, 2_050, 2_050, 2_100), (0, 3, 1_900, 2_200, 2_300)], schema=HOLDS.schema, orient="row")
-    assert convoy(pl.concat([HOLDS, barging]), 40)["cpu"].to_list() == [0, 1, 2, 4, 3]
+    assert convoy(pl.concat([HOLDS, barging]))["cpu"].to_list() == [0, 1, 2, 4, 3]
 
 
 def test_a_lock_is_handed_over_where_another_cpu_had_it_before() -> None:
@@ -49,5 +48,5 @@ def test_a_lock_is_handed_over_where_another_cpu_had_it_before() -> None:
 
 def test_where_nobody_waits_there_is_no_queue_and_no_convoy() -> None:
     quiet = HOLDS.filter(pl.col("lock") == 1)
-    assert lengths(quiet, 5).height == convoy(quiet, 5).height == transfers(quiet).height == 0
+    assert lengths(quiet, 5).height == convoy(quiet).height == transfers(quiet).height == 0
     assert lengths(quiet.clear(), 5).height == 0

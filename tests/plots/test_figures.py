@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import slabdes
+from slabdes.charts.looks import TIME
 from slabdes.charts.time_shares import PARTS
 from slabdes.config import AllocatorVersion, Discipline
 from slabdes.engine.records import Histogram
@@ -28,7 +29,7 @@ from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.save import save_figures
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.style import COLOURS, line_style, time_axis, time_label, value_style
-from slabdes.plots.time_shares import LOOKS, time_figure
+from slabdes.plots.time_shares import time_figure
 from slabdes.results import metrics
 from slabdes.results.frames import Frames, Point, frames_of
 from slabdes.results.run import Run
@@ -80,9 +81,9 @@ def test_values_of_a_key_look_like_no_other_in_one_figure_with_a_look_of_their_o
 
 def test_no_two_parts_of_a_bar_look_alike_in_grey() -> None:
     """Any two may be neighbours, where those between them are nowhere."""
-    for (colour, hatch), (other_colour, other_hatch) in combinations(LOOKS.values(), 2):
+    for (colour, hatch), (other_colour, other_hatch) in combinations(TIME.values(), 2):
         assert hatch != other_hatch or abs(grey(colour) - grey(other_colour)) > 0.3
-    assert set(LOOKS) == set(PARTS) == set(metrics.TIME_PARTS)
+    assert set(TIME) == set(PARTS) == set(metrics.TIME_PARTS)
 
 
 @pytest.mark.parametrize("draw", [ccdf_figure, nodes_figure, time_figure, scaling_figure])

@@ -17,7 +17,7 @@ from slabdes.errors import InputError
 from slabdes.plots.accessor import RunPlots
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
 from slabdes.plots.save import save_figures
-from slabdes.plots.traffic import WIDEST, traffic_figure
+from slabdes.plots.traffic import KEY, WIDEST, traffic_figure
 from slabdes.results.run import Run
 
 FRAMES = example_frames((4,))
@@ -62,7 +62,10 @@ def test_the_machine_has_lines_as_wide_as_what_crosses_them_with_their_shares() 
     chart = traffic_of(FRAMES, told.machines, LOG, 0)
     assert chart is not None
     (axes,) = traffic_figure(chart).axes
-    assert [line.get_linewidth() for line in axes.lines] == [pytest.approx(WIDEST, rel=0.1)]
+    link, *key = axes.lines
+    assert link.get_linewidth() == pytest.approx(WIDEST, rel=0.1)
+    assert [line.get_linewidth() for line in key] == [pytest.approx(WIDEST * share, abs=1) for share in KEY]
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == ["1.0 % of all", "10.0 % of all", "30.0 % of all"]
     assert [text.get_text() for text in axes.texts] == ["100.0 %", "node 0\n0 % within", "node 1\n0 % within"]
     assert traffic_of(FRAMES, {}, LOG, 0) is None
     with pytest.raises(InputError, match="has no event log"):

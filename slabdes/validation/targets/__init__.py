@@ -12,6 +12,7 @@ from slabdes.validation.targets import (
     one_cpu,
     pages,
     queue_lock,
+    ratios,
     refills,
     sheaves,
     single_thread,
@@ -30,5 +31,6 @@ TARGETS: tuple[Target, ...] = (
     queue_lock.TARGET,
     refills.TARGET,
     sheaves.TARGET,
+    ratios.TARGET,
 )
 """Every target, in the order in which they are told."""

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Drawings for browsers: they read in grey, have the intervals of their frames, and name only fills that a page has."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from example import example_frames, example_manifest
+from matplotlib.colors import to_rgb
+
+from slabdes.charts.looks import LAYERS, TIME, Look
+from slabdes.charts.memory import memory
+from slabdes.charts.nodes import nodes
+from slabdes.charts.time_shares import time_shares
+from slabdes.pages import html
+from slabdes.pages.drawings import DRAWINGS
+from slabdes.pages.patterns import fill, patterns
+from slabdes.pages.report import run_page
+from slabdes.results.run import Run
+
+SWEEP = example_frames((1, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
+ALONE = example_frames((4,))
+
+
+def grey(look: Look) -> float:
+    red, green, blue = to_rgb(look[0])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@pytest.mark.parametrize("looks", [tuple(TIME.values()), LAYERS])
+def test_parts_of_a_stack_differ_on_pages_by_their_hatch_or_by_how_dark_they_are(looks: tuple[Look, ...]) -> None:
+    paths = {one.name: one.paths for one in patterns()}
+    for one, other in combinations(looks, 2):
+        hatches = [paths.get(fill(look).removeprefix("url(#").removesuffix(")")) for look in (one, other)]
+        assert hatches[0] != hatches[1] or abs(grey(one) - grey(other)) > 0.3, (one, other)
+
+
+def test_a_page_has_every_pattern_that_its_drawings_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "vega_script", lambda: "var vegaEmbed;")
+    page = run_page(Run(example_manifest(SWEEP), SWEEP), Path("runs/example"))
+    named = set(re.findall(r"url\(#([\w-]+)\)", page))
+    assert named
+    assert named <= set(re.findall(r'<pattern id="([\w-]+)"', page))
+
+
+def test_times_by_node_and_parts_of_time_have_the_bars_of_their_intervals_where_there_are_any() -> None:
+    for chart, alone, ends in (
+        (nodes(SWEEP), nodes(ALONE), ("mean_high", "p99_high")),
+        (time_shares(SWEEP), time_shares(ALONE), ("half",)),
+    ):
+        drawing = DRAWINGS[chart.name](chart)
+        assert ("bands", "intervals") in drawing.toggles
+        for end in ends:
+            assert end in json.dumps(drawing.spec)
+        assert DRAWINGS[chart.name](alone).toggles == ()
+
+
+def test_where_objects_lie_is_named_within_the_bars_and_hatched() -> None:
+    spec = json.dumps(DRAWINGS["memory"](memory(SWEEP)).spec)
+    assert "hatch-" in spec
+    assert '"text": {"field": "place"' in spec
