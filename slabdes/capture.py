@@ -125,9 +125,9 @@ def capture(kernel: str = "", tool: str = "", seconds: float = 10.0) -> Capture:
     of = _named(kernel) if kernel else _here()
     tool = tool or next((name for name in TOOLS if shutil.which(name)), "tracefs")
     record = {"perf": _perf, "trace-cmd": _trace_cmd, "tracefs": _tracefs}[tool](of.events, f"{seconds:g}")
-    return Capture(
-        of, tool, seconds, (_rate(of.events), _around("before"), record, _around("after"), _locks(of.version), _machine())
-    )
+    settings = () if of.allocator == "SLAB" else (_settings(),)
+    steps = (_rate(of.events), _around("before"), record, _around("after"), *settings, _locks(of.version), _machine())
+    return Capture(of, tool, seconds, steps)
 
 
 def _named(release: str, allocator: str = "") -> Kernel:
@@ -164,6 +164,12 @@ def _around(when: str) -> Step:
         "after": "what is held when it ends.",
     }[when]
     return Step(f"The caches {when}", why, (f"cat /proc/slabinfo > slabinfo-{when}.txt",))
+
+
+def _settings() -> Step:
+    why = "how SLUB laid its caches out, and their settings: --sysfs slab.tar.gz takes them."
+    copied = "tar -czf slab.tar.gz -C /sys/kernel slab 2> /dev/null || true  # files shrink while tar reads them"
+    return Step("The caches' settings", why, (f"[ ! -d /sys/kernel/slab ] || {copied}",))
 
 
 def _perf(events: tuple[str, ...], seconds: str) -> Step:

@@ -34,6 +34,11 @@ def test_before_6_1_allocations_on_a_node_are_events_of_their_own(tool: str) -> 
     assert "_node" not in script("6.1", tool)
 
 
+def test_slubs_settings_are_copied_where_it_may_run() -> None:
+    assert "tar -czf slab.tar.gz -C /sys/kernel slab" in script("6.12.1", "perf")
+    assert "slab.tar.gz" in script("6.1", "perf"), "SLAB or SLUB"
+
+
 def test_the_script_leaves_what_a_replay_reads(tmp_path: Path) -> None:
     """With stand-ins for perf and lstopo it runs to its end, though what is optional fails."""
     perf = '#!/bin/sh\ncase $1 in record) shift $(($# - 3)); echo "$@" > record.txt;; script) echo text;; *) exit 1;; esac\n'

@@ -69,6 +69,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "geometry": conformance.geometry,
     "bench": measuring.bench,
     "validate": measuring.validate,
+    "predictions": measuring.predictions,
     "fit": measuring.fit,
     "capture": guide.capture,
     "keys": guide.keys,

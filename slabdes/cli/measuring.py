@@ -122,6 +122,30 @@ def validate(
         raise typer.Exit(EXIT_CHECK)
 
 
+def predictions(
+    sets: Annotated[
+        list[str], typer.Argument(metavar="[SET]...", help="stages, two_cores, locks, pages; all of them by default.")
+    ] = [],  # noqa: B006 -- as above
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.csv", help="Write them to this file, a new one.")] = None,
+    jobs: Jobs = ALL_PROCESSORS,
+) -> None:
+    """Predictions of what nobody here has seen measured, as CSV.
+
+    What is written is what lies in the package as validation/predictions.csv, for measurements to be laid beside it later.
+    """
+    from slabdes.validation.predictions import predictions as predict
+    from slabdes.validation.predictions import table_text, write_table
+
+    command = " ".join(("slabdes predictions", *sets))
+    with progress_bar() as progress:
+        text = table_text(predict(sets, jobs=jobs, progress=progress), command)
+    if out is None:
+        say(text.rstrip("\n"))
+    else:
+        write_table(out, text)
+        say(f"predictions: {out}")
+
+
 def fit(
     table: Annotated[
         Path,

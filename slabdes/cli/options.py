@@ -60,6 +60,14 @@ Slabinfo = Annotated[
     Path | None,
     typer.Option("--slabinfo", metavar="FILE", help="A real /proc/slabinfo: tunables, and sizes not given, by cache name."),
 ]
+Sysfs = Annotated[
+    Path | None,
+    typer.Option(
+        "--sysfs",
+        metavar="COPY",
+        help="A copy of a SLUB kernel's /sys/kernel/slab, folder or tar: layout and settings, by name.",
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 PointNumber = Annotated[
     int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; needed where there are several.")

@@ -27,6 +27,7 @@ from slabdes.cli.options import (
     Resume,
     SetKeys,
     Slabinfo,
+    Sysfs,
     each_of,
     share_of,
 )
@@ -49,6 +50,7 @@ def run(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment, a TOML file.")],
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     slabinfo: Slabinfo = None,
+    sysfs: Sysfs = None,
     caches: Annotated[
         list[str], typer.Option("--cache", metavar="NAME", help="Run with this cache, as slabinfo has it; may be repeated.")
     ] = [],  # noqa: B006 -- as above
@@ -96,8 +98,9 @@ def run(
     from slabdes.config.starts import replicated
 
     changes = [*settings, *([f"engine={engine}"] if engine != "auto" else [])]
-    if slabinfo is not None:
-        changes.append(f"slabinfo={json.dumps(str(slabinfo), ensure_ascii=False)}")
+    for key, path in (("slabinfo", slabinfo), ("sysfs", sysfs)):
+        if path is not None:
+            changes.append(f"{key}={json.dumps(str(path), ensure_ascii=False)}")
     loaded = replicated(load_experiment(experiment, changes, caches, quick))
     folder = out or free_folder(RUNS / experiment.stem, resume)
     share = share_of(precision, "--precision") if precision else None
@@ -143,7 +146,7 @@ def replay(
             "--cpus",
             metavar="RULE",
             help="Traced CPUs onto the machine's. nodes: those of one traced node on one node, as far as that is known; 0-3/4-7: "
-            "the same, if the trace does not tell. Or compact, spread, 1:1, or a map: 0:0,1:24.",
+            "the same, if the trace does not tell. Or compact, spread, cores, 1:1, or a map: 0:0,1:24.",
         ),
     ] = "nodes",
     nodes: Annotated[
@@ -184,14 +187,15 @@ def replay(
         typer.Option(
             "--allocator",
             metavar="VERSION",
-            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7, 6.1 (SLAB), 6.12, 7.3 (SLUB). Default: of SLAB the trace's "
-            "nearest; 6.1 with --from-dump.",
+            help="Kernel whose allocator runs: 2.6.34, 4.6, 4.7, 6.1 (SLAB), 6.12 to 7.3 (SLUB). Default: the trace's nearest, "
+            "of SLAB if it allocates no sheaves; 6.1 with --from-dump.",
         ),
     ] = None,
     from_dump: Annotated[
         Path | None, typer.Option("--from-dump", metavar="DUMP", help="Begin in the state of a dump of a real 6.1 allocator.")
     ] = None,
     slabinfo: Slabinfo = None,
+    sysfs: Sysfs = None,
     by_load: Annotated[
         bool,
         typer.Option(
@@ -269,6 +273,7 @@ def replay(
                 **({} if from_dump is None else {"from_dump": str(from_dump)}),
             },
             **({} if slabinfo is None else {"slabinfo": str(slabinfo)}),
+            **({} if sysfs is None else {"sysfs": str(sysfs)}),
         }
         add_tunables(raw, named, {"limit": limit, "batchcount": batchcount, "shared": shared})
         name_caches(raw, named, (setting.partition("=")[0] for setting in settings))

@@ -34,6 +34,8 @@ class AllocatorVersion(StrEnum):
 SLAB_KEYS: Final = ("limit", "batchcount", "shared")
 """Keys of a cache that only SLAB has."""
 _OF_SLUB: Final = ("min_partial", "remote_node_defrag_ratio")
+LAYOUT: Final = ("order",)
+"""Keys of how a cache is laid out that every SLUB has, and SLAB has not; they are no tunables."""
 _OF_SHEAVES: Final = ("sheaf_capacity", "max_full_sheaves")
 SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: ("cpu_partial", *_OF_SLUB),
@@ -44,13 +46,13 @@ SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V7_3: (*_OF_SHEAVES, *_OF_SLUB),
 }
 """Keys of a cache that these versions have, and SLAB has not."""
-_ALL_SLUB_KEYS: Final = tuple(dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys))
+_ALL_SLUB_KEYS: Final = (*dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys), *LAYOUT)
 _SLAB_FLAGS: Final = ("MEM_SPREAD",)
 
 
 def check_cache_keys(version: AllocatorVersion, cache: str, given: Iterable[str], flags: Iterable[str]) -> None:
     """Raise ValueError for the first key `given` of a cache, or flag, that the allocator of this version has not."""
-    own = SLUB_KEYS.get(version, SLAB_KEYS)
+    own = (*SLUB_KEYS[version], *LAYOUT) if version.is_slub else SLAB_KEYS
     for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS):
         if key in given and key not in own:
             raise ValueError(f"cache {cache!r}: {key} is no tunable of allocator {version.value}; allowed: {', '.join(own)}")

@@ -203,7 +203,7 @@ def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
         for key in ("file", "from_dump"):
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = str(folder / table[key])
-    for key in ("slabinfo", "start"):
+    for key in ("slabinfo", "sysfs", "start"):
         if isinstance(raw.get(key), str):
             raw[key] = str(folder / raw[key])
 

@@ -43,11 +43,13 @@ class EngineName(StrEnum):
 class Placement(StrEnum):
     """Which CPUs a workload on fewer CPUs than the machine has runs on.
 
-    `compact` fills a node's cores, then its cores' second threads, before the next node; `spread` goes round the nodes.
+    `compact` fills a node's cores, then its cores' second threads, before the next node; `spread` goes round the nodes; `cores`
+    takes one thread of each core, node by node, then the second threads: as will-it-scale pins its tasks.
     """
 
     COMPACT = "compact"
     SPREAD = "spread"
+    CORES = "cores"
 
 
 class Discipline(StrEnum):
@@ -128,6 +130,8 @@ class CacheConfig(Frozen):
     """Objects moved at a time between an array and the node; at most limit."""
     shared: Annotated[int, Strict(), Field(ge=0, le=1 << 10)] | None = None
     """Arrays' worth of objects that a node's CPUs share; 0 for no shared array."""
+    order: Annotated[int, Strict(), Field(ge=0, le=10)] | None = None
+    """SLUB: pages of a slab, 2**order of them, as slab_order in sysfs; by default as the kernel chooses by size and CPUs."""
     sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
     """SLUB with sheaves: objects that a CPU's sheaf holds; by default as the kernel chooses by size."""
     max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
@@ -298,7 +302,11 @@ class Experiment(Frozen):
     reap_drains_all_aliens: Truth = False
     """A turn of cache_reap drains every alien cache of its CPU's node, as kernels did before each turn took one node's."""
     slabinfo: FileName | None = None
-    """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise."""
+    """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise; on
+    SLUB, which has none, its size."""
+    sysfs: FileName | None = None
+    """A copy of a SLUB kernel's /sys/kernel/slab, a folder or a tar file: caches that it names have its size, flags, order and
+    settings, where the experiment does not say otherwise; on SLAB its size and flags alone."""
     start: FileName | None = None
     """A dump of a real 6.1 allocator: its caches that a [[cache]] names begin in its (first) state, with its size and tunables.
     A trace has `workload.from_dump`. Needs allocator 4.6 or later."""
@@ -345,8 +353,8 @@ class Experiment(Frozen):
             if said := sorted(cache.model_fields_set - {"name"}):
                 raise ValueError(f"[[cache]] {cache.name!r} has {said[0]} with start; allowed: its name, the rest is the dump's")
         sizeless = [cache.name for cache in self.cache if cache.size is None and not self.start]
-        if sizeless and self.slabinfo is None and self.workload.kind != "trace":
-            raise ValueError(f"cache {sizeless[0]!r} has no size; allowed: a size, or a slabinfo file that has the cache")
+        if sizeless and not (self.slabinfo or self.sysfs) and self.workload.kind != "trace":
+            raise ValueError(f"cache {sizeless[0]!r} has no size; allowed: a size, or slabinfo or sysfs that has the cache")
         what = self.workload.of if self.workload.kind == "arrivals" else self.workload.kind
         if not names and what in ("burst", "mix", "producer_consumer"):
             raise ValueError(f"workload {what} needs a [[cache]]")
@@ -367,7 +375,6 @@ class Experiment(Frozen):
             "switches": bool(self.switches),
             "noaliencache": self.noaliencache,
             "reap_drains_all_aliens": self.reap_drains_all_aliens,
-            "slabinfo": self.slabinfo is not None,
             "start" if self.start else "workload.from_dump": self.dump is not None,
             "interrupts": self.interrupts is not None,
             "upkeep": any((upkeep.slabinfo_every_ms, upkeep.shrink_at_ms, upkeep.shrink_every_ms)),

@@ -40,6 +40,9 @@ Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 Bulk = Annotated[int, Strict(), Field(ge=0, le=10**12)]
 BulkOf = Literal["both", "alloc", "free"]
+MOST_SECTION_LINES: Final = 64
+"""That a critical section may touch (assumed)."""
+SectionLines = Annotated[int, Strict(), Field(ge=0, le=MOST_SECTION_LINES)]
 
 
 class BurstWorkload(Frozen):
@@ -123,6 +126,10 @@ class CriticalSectionWorkload(Frozen):
     """For which the lock is held, the mean."""
     hold: ThinkKind = ThinkKind.EXPONENTIAL
     """How hold times vary around their mean."""
+    hold_one_in: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 1
+    """Of how many attempts one, at random, holds the lock for that time, the others for none: as kernel's locktorture does."""
+    lines: SectionLines = 0
+    """Cache lines of data that each hold reads and writes: they move with the lock."""
 
 
 class PagesWorkload(Frozen):
@@ -169,6 +176,8 @@ class ArrivalsWorkload(Frozen):
     """Of a critical_section: for which the lock is held, the mean."""
     hold: ThinkKind = ThinkKind.EXPONENTIAL
     """Of a critical_section: how hold times vary around their mean."""
+    lines: SectionLines = 0
+    """Of a critical_section: cache lines of data that move with the lock."""
 
     @model_validator(mode="before")
     @classmethod
@@ -185,7 +194,7 @@ class ArrivalsWorkload(Frozen):
             raise ValueError(f"arrivals 'on_off' without {missing[0]}; allowed: on_ns and off_ns, both more than 0")
         if self.arrivals is not ArrivalKind.ON_OFF and (given := [key for key, length in bursts.items() if length]):
             raise ValueError(f'{given[0]} with arrivals {self.arrivals.value!r}; allowed: arrivals = "on_off", or no {given[0]}')
-        others = {"mix": ("hold_ns", "hold"), "critical_section": ("live",)}[self.of]
+        others = {"mix": ("hold_ns", "hold", "lines"), "critical_section": ("live",)}[self.of]
         if given := [key for key in others if getattr(self, key) != type(self).model_fields[key].default]:
             raise ValueError(f"{given[0]} with of {self.of!r}, which has none; allowed: to leave {given[0]} out")
         return self
@@ -253,3 +262,8 @@ WORKLOADS: Final[dict[str, type[Frozen]]] = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(_Any)
 }
 """The models by their kinds."""
+
+
+def section_lines(workload: Workload) -> int:
+    """Cache lines of data that the workload's own lock guards."""
+    return workload.lines if isinstance(workload, CriticalSectionWorkload | ArrivalsWorkload) else 0

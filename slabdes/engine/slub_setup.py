@@ -10,19 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
-from slabdes.allocator.slub.geometry import SlubGeometry, slabs_half_full, slub_geometry
+from slabdes.allocator.slub.geometry import SlubGeometry, order_objects, slabs_half_full, slub_geometry
 from slabdes.allocator.slub.state import REMOTE_NODE_DEFRAG_RATIO, SlubState, sheaf_lines
 from slabdes.allocator.slub.versions import SlubVersion
+from slabdes.allocator.state import OBJECT_MASK
 from slabdes.config import CacheConfig, CacheFlag, Experiment
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import LockKind
 from slabdes.engine.setup import slub_version_of
 from slabdes.engine.timed import TimedLock, add_other_locks
+from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 
 
 def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> SlubGeometry:
-    """How a cache is laid out where `n_cpus` are present. Raises InputError for objects that fit no slab."""
+    """How a cache is laid out where `n_cpus` are present. InputError for objects that fit no slab, or none of its order."""
     assert config.size is not None
     geometry = slub_geometry(
         config.size,
@@ -34,7 +36,12 @@ def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> 
     )
     capacity = version.sheaf_capacity(config.name, config.sheaf_capacity, geometry.sheaf_capacity)
     min_partial = geometry.min_partial if config.min_partial is None else config.min_partial
-    return replace(geometry, min_partial=min_partial, sheaf_capacity=capacity)
+    order = geometry.order if config.order is None else config.order
+    objects = order_objects(order, geometry.size)
+    if not 1 <= objects <= OBJECT_MASK:
+        where = f"cache {config.name!r}: order {order}"
+        raise InputError(where, f"{objects} objects a slab", f"an order with 1 to {OBJECT_MASK}, such as {geometry.order}")
+    return replace(geometry, order=order, objects=objects, min_partial=min_partial, sheaf_capacity=capacity)
 
 
 def cycle_ps(machine: Machine) -> int:

@@ -16,6 +16,7 @@ from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabS
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Kernel, Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
+from slabdes.config.workloads import MOST_SECTION_LINES, section_lines
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
@@ -214,6 +215,7 @@ def settings_of(
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
+            section_lines=section_lines(experiment.workload),
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
@@ -266,8 +268,9 @@ def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedL
     made = [locks[number] for number in range(state.n_locks)]
     for kind, node in (*((LockKind.ZONE, node) for node in range(state.n_nodes)), (LockKind.SECTION, 0)):
         state.new_lock()
-        line = state.new_lines(1)
-        lines.place(line, 1, node)
+        nr = 1 + (MOST_SECTION_LINES if kind is LockKind.SECTION else 0)
+        line = state.new_lines(nr)
+        lines.place(line, nr, node)
         made.append(TimedLock(line, kind, -1, node, node))
     return made
 

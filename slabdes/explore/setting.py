@@ -20,7 +20,10 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.explore.controls import AS_BEFORE, KIND, NEEDED, PRESET, Control
 from slabdes.explore.source import Source, set_text
 
-_FILES: Final = (("machine", "file"), ("workload", "file"), ("workload", "from_dump"), ("", "slabinfo"), ("", "start"))
+_FILES: Final = (
+    *(("machine", "file"), ("workload", "file"), ("workload", "from_dump")),
+    *(("", key) for key in ("slabinfo", "sysfs", "start")),
+)
 
 
 @dataclass(frozen=True)

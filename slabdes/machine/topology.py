@@ -100,7 +100,9 @@ class Machine:
         """Which `count` CPUs a workload runs on, in the order in which it fills them.
 
         Compact: node by node; within a node one thread of each core, then the second threads. Spread: round the nodes,
-        one thread of each core everywhere before any second thread. Raises InputError if the machine has fewer CPUs.
+        one thread of each core everywhere before any second thread. Cores: one thread of each core, node by node, then the
+        second threads likewise (will-it-scale gives each task a core by its hwloc index, and begins anew behind the last).
+        Raises InputError if the machine has fewer CPUs.
         """
         if not 1 <= count <= self.n_cpus:
             raise InputError("machine.cpus", f"{count} CPUs on {self.name}", allowed=f"1 to {self.n_cpus}")
@@ -108,6 +110,8 @@ class Machine:
         order: list[int] = []
         if placement is Placement.COMPACT:
             order = [cpu for rounds in by_node for same_turn in rounds for cpu in same_turn]
+        elif placement is Placement.CORES:
+            order = [cpu for turn in zip_longest(*by_node, fillvalue=()) for same_turn in turn for cpu in same_turn]
         else:
             for turn in zip_longest(*by_node, fillvalue=()):
                 for once_round in zip_longest(*turn):

@@ -15,7 +15,7 @@ from slabdes.results.manifest import Manifest
 _SWEEPS: Final = ("sweep", "zip")
 _NOT_ASKED: Final = ("name", *_SWEEPS, "engine", "log", "debug")
 """Keys of an experiment that change no result."""
-_FILES: Final = ("workload.file", "workload.from_dump", "start", "slabinfo", "machine.file")
+_FILES: Final = ("workload.file", "workload.from_dump", "start", "slabinfo", "sysfs", "machine.file")
 """Keys whose contents are compared, not their names."""
 
 

@@ -58,18 +58,20 @@ class ClockRules:
     `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
     pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
-    do; otherwise spinlocks alone.
+    do; otherwise spinlocks alone. `section_lines`: lines of data that the workload's own lock guards.
     """
 
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
     array_lines: bool
     irqs_off: bool
+    section_lines: int
 
 
 class Tolls(Protocol):
     """What a write to a lock's line costs its holder; the slab whose move has paid that last; the dearest write to be paid."""
 
+    line: int
     toll: int
     relinked: int
     posted: int

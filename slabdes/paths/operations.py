@@ -82,11 +82,14 @@ def give_back(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, cache: KmemCache, ob
 
 
 def hold_section(k: OperatingKernel[Cpu, KmemCache], cpu: Cpu, lock: int, hold: int) -> Waits[None]:
-    """Take the workload's own lock and hold it for `hold` picoseconds."""
+    """Take the workload's own lock, fetch the lines of data behind its own, and hold it for `hold` picoseconds."""
     start = cpu.clock
     begin_account(k, cpu)
     yield from k.spin_lock(cpu, lock, LockSite.SECTION)
     k.settle(cpu)
+    if k.rules.section_lines:
+        line = k.lock(lock).line
+        k.fetch_together(cpu, line + 1, line + k.rules.section_lines)
     cpu.clock += hold
     cpu.work_time += hold
     yield from k.spin_unlock(cpu, lock)

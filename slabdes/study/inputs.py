@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from slabdes.config import Experiment, TraceWorkload
 from slabdes.errors import InputError
-from slabdes.files import open_regular, stamp
+from slabdes.files import is_folder, open_regular, stamp
 from slabdes.machine import load_machine
 from slabdes.machine.names import HOST
 from slabdes.machine.summary import describe
+from slabdes.workload.slab_sysfs import read_slab_sysfs
 
 PACKAGE: Final = Path(__file__).parents[1]
 UNREADABLE: Final = "unreadable"
@@ -92,7 +93,7 @@ def _named(experiments: Sequence[Experiment]) -> tuple[list[Path], list[Path]]:
         workload = experiment.workload
         trace = workload.file if isinstance(workload, TraceWorkload) else None
         dump = experiment.dump
-        named = (experiment.machine.file, experiment.slabinfo, trace, dump)
+        named = (experiment.machine.file, experiment.slabinfo, experiment.sysfs, trace, dump)
         paths.update((Path(name), None) for name in named if name is not None)
         while_running.update((Path(name), None) for name in (dump,) if name is not None)
     return list(paths), list(while_running)
@@ -100,6 +101,8 @@ def _named(experiments: Sequence[Experiment]) -> tuple[list[Path], list[Path]]:
 
 def _sha256(path: Path) -> str:
     try:
+        if is_folder(path):  # only a copy of /sys/kernel/slab may be one
+            return hashlib.sha256(read_slab_sysfs(path).content).hexdigest()
         with open_regular(path, "a readable file") as file:
             digest = hashlib.sha256()
             while block := file.read(BLOCK_BYTES):

@@ -138,4 +138,5 @@ def assumed_allocator(trace: Path) -> tuple[str, str]:
     """The allocator of a replay that names none, and why."""
     guess = guess_kernel(trace)
     why = f"the trace seems to be of a kernel {guess.versions} ({guess.why})"
-    return guess.allocator, f"allocator {guess.allocator}: {why}; --allocator names another"
+    others = f" ({guess.others})" if guess.others else ""
+    return guess.allocator, f"allocator {guess.allocator}: {why}; --allocator names another{others}"

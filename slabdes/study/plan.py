@@ -13,7 +13,8 @@ from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
 from slabdes.engine.laid_out import laid_out
-from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, version_of
+from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, slub_version_of, version_of
+from slabdes.engine.slub_setup import slub_geometry_of
 from slabdes.errors import InputError, refusing, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -23,6 +24,7 @@ from slabdes.study.names import name_apart
 from slabdes.study.spools import Phase, Spools
 from slabdes.units import MAX_RUN_PS, PS_PER_S
 from slabdes.workload.programs import Workload
+from slabdes.workload.slab_sysfs import SlabSysfs, read_slab_sysfs
 from slabdes.workload.slabinfo import Slabinfo, read_slabinfo
 from slabdes.workload.synthetic import build_synthetic
 from slabdes.workload.synthetic import known_span_ps as synthetic_span_ps
@@ -86,13 +88,13 @@ def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[P
     with refusing():
         built = zip(expanded, _machines(expanded), strict=True)
         machines = name_apart([(settings, machine) for (settings, _), machine in built])
-    slabinfos: dict[Path, Slabinfo] = {}
+    read = _Read()
     points = []
     for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
         config = point.workload
         spool = spools.spool(config, phase) if isinstance(config, TraceWorkload) else None
         with refusing():
-            points.append(_planned(index, settings, point, machine, spool, slabinfos))
+            points.append(_planned(index, settings, point, machine, spool, read))
     return points
 
 
@@ -102,10 +104,10 @@ def _planned(
     point: Experiment,
     machine: Machine,
     spool: Spool | None,
-    slabinfos: dict[Path, Slabinfo],
+    read: _Read,
 ) -> PlannedPoint:
     _check_span(point, machine, spool)
-    workload = _workload(point, machine, spool, slabinfos)
+    workload = _workload(point, machine, spool, read)
     _check_caches(point, workload.caches, machine)
     if workload.operations is None or not workload.programs:
         raise InputError("workload", "nothing to do", allowed="a workload with operations")
@@ -215,8 +217,28 @@ def _drawn(experiment: Experiment, machine: Machine, spool: Spool | None, replic
     return build_synthetic(experiment, machine, replication)
 
 
-def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, slabinfos: dict[Path, Slabinfo]) -> Workload:
-    """The first replication, its caches as the experiment, the slabinfo file (each read once) and the dump have them."""
+class _Read:
+    """What real kernels say of their caches, each file and folder read once."""
+
+    def __init__(self) -> None:
+        self._slabinfos: dict[Path, Slabinfo] = {}
+        self._sysfs: dict[Path, SlabSysfs] = {}
+
+    def slabinfo(self, path: Path) -> Slabinfo:
+        """/proc/slabinfo. Raises InputError for what is none."""
+        if path not in self._slabinfos:
+            self._slabinfos[path] = read_slabinfo(path)
+        return self._slabinfos[path]
+
+    def sysfs(self, path: Path) -> SlabSysfs:
+        """/sys/kernel/slab. Raises InputError likewise."""
+        if path not in self._sysfs:
+            self._sysfs[path] = read_slab_sysfs(path)
+        return self._sysfs[path]
+
+
+def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, read: _Read) -> Workload:
+    """The first replication, its caches as the experiment, sysfs, the slabinfo file and the dump have them, in this order."""
     workload = _drawn(experiment, machine, spool, 0)
     if isinstance(experiment.workload, TraceWorkload):
         assert spool is not None
@@ -224,33 +246,55 @@ def _workload(experiment: Experiment, machine: Machine, spool: Spool | None, sla
         workload = replace(workload, caches=caches, warnings=(*workload.warnings, *_without_dump(experiment.workload, spool)))
     if experiment.start is not None:
         workload = replace(workload, caches=sized(workload.caches, experiment.start))
+    if experiment.sysfs is not None:
+        workload = _with_sysfs(workload, read.sysfs(experiment.sysfs), experiment, machine)
     if experiment.slabinfo is not None:
-        if experiment.slabinfo not in slabinfos:
-            slabinfos[experiment.slabinfo] = read_slabinfo(experiment.slabinfo)
-        workload = _with_slabinfo(workload, slabinfos[experiment.slabinfo], experiment)
+        workload = _with_slabinfo(workload, read.slabinfo(experiment.slabinfo), experiment, machine)
     if restored := recorded_state(experiment, machine, workload.caches):
         workload = replace(workload, warnings=(*workload.warnings, *restored.notes))
     return workload
 
 
-def _with_slabinfo(workload: Workload, slabinfo: Slabinfo, experiment: Experiment) -> Workload:
-    caches, notes = [], list(slabinfo.notes)
+def _with_sysfs(workload: Workload, sysfs: SlabSysfs, experiment: Experiment, machine: Machine) -> Workload:
+    caches, notes = [], list(sysfs.notes)
     for cache in workload.caches:
-        tuned = slabinfo.tuned(cache) if cache.name in slabinfo or cache.size is None else cache
+        needed = cache.size is None and experiment.slabinfo is None
+        found = sysfs.cache(cache.name) if needed else sysfs.find(cache.name)
+        tuned = cache if found is None else found.tuned(cache, experiment.allocator)
         caches.append(tuned)
-        if cache.size is None:
-            notes += _laid_out_otherwise(tuned, slabinfo, experiment)
+        if found is not None:
+            numbers = found.numbers
+            theirs = numbers["objs_per_slab"], 1 << numbers["order"], numbers["slab_size"]
+            notes += _laid_out_otherwise(tuned, f"{sysfs.path}: a slab of {found.name}", theirs, experiment, machine)
     return replace(workload, caches=tuple(caches), warnings=(*workload.warnings, *notes))
 
 
-def _laid_out_otherwise(cache: CacheConfig, slabinfo: Slabinfo, experiment: Experiment) -> Iterator[str]:
-    """What to say where the simulated kernel puts another number of objects into a slab than the kernel of the dump."""
-    row = slabinfo.row(cache.name)
-    geometry = geometry_of(cache, version_of(experiment))
-    theirs, ours = (row.objperslab, row.pagesperslab), (geometry.num, 1 << geometry.gfporder)
-    if row.objperslab and theirs != ours:
-        here = f"allocator {experiment.allocator.value} has {_slab(*ours, geometry.size)}"
-        yield f"{slabinfo.path}: a slab of {row.name} has {_slab(*theirs, row.objsize)}; {here}"
+def _with_slabinfo(workload: Workload, slabinfo: Slabinfo, experiment: Experiment, machine: Machine) -> Workload:
+    caches, notes = [], list(slabinfo.notes)
+    for cache in workload.caches:
+        tuned = cache
+        if cache.name in slabinfo or cache.size is None:
+            tuned = slabinfo.tuned(cache, tunables=not experiment.allocator.is_slub)
+        caches.append(tuned)
+        if cache.size is None:
+            row = slabinfo.row(cache.name)
+            theirs = row.objperslab, row.pagesperslab, row.objsize
+            notes += _laid_out_otherwise(tuned, f"{slabinfo.path}: a slab of {row.name}", theirs, experiment, machine)
+    return replace(workload, caches=tuple(caches), warnings=(*workload.warnings, *notes))
+
+
+def _laid_out_otherwise(
+    cache: CacheConfig, what: str, theirs: tuple[int, int, int], experiment: Experiment, machine: Machine
+) -> Iterator[str]:
+    """What to say where the simulated kernel's slab is another than theirs: objects, pages, bytes of an object."""
+    if experiment.allocator.is_slub:
+        slub = slub_geometry_of(cache, machine.n_cpus, slub_version_of(experiment))
+        ours = slub.objects, 1 << slub.order, slub.size
+    else:
+        slab = geometry_of(cache, version_of(experiment))
+        ours = slab.num, 1 << slab.gfporder, slab.size
+    if theirs[0] and theirs[:2] != ours[:2]:
+        yield f"{what} has {_slab(*theirs)}; allocator {experiment.allocator.value} has {_slab(*ours)}"
 
 
 def _slab(num: int, pages: int, size: int) -> str:

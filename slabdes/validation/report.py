@@ -94,14 +94,18 @@ def validate(
     """
     targets = chosen(names)
     experiments: dict[str, Mapping[str, Any]] = {}
+    named: dict[str, str] = {}
+    keys: dict[str, dict[str, str]] = {}
     for target in targets:
         for name, raw in target.experiments().items():
-            experiments[f"{target.name}: {name}"] = raw
+            # What several targets compare is simulated once.
+            key = named.setdefault(json_text(raw), f"{target.name}: {name}")
+            experiments[key] = raw
+            keys.setdefault(target.name, {})[name] = key
     results = simulate_all(experiments, jobs, progress, left_out)
     reports = []
     for target in targets:
-        prefix = f"{target.name}: "
-        own = {name.removeprefix(prefix): records for name, records in results.items() if name.startswith(prefix)}
+        own = {name: results[key] for name, key in keys[target.name].items()}
         reports.append(TargetReport(target, target.compare(own)))
     return Report(tuple(reports), tuple(left_out))
 
@@ -163,6 +167,7 @@ def verdict(report: Report) -> list[str]:
 
 
 def _rest(report: Report, checked: Sequence[TargetReport]) -> Iterator[str]:
+    yield from (one.outcome.told for one in report.targets if one.outcome.told)
     held = [one.target.name for one in checked if one.holds]
     if held:
         yield f"holds: {', '.join(held)}"

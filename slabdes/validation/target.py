@@ -23,6 +23,7 @@ class Row:
 
     `series` is the line of a chart that it belongs to, `x` its place there, `label` what x is called where it is no number.
     `spread` is how far a replication is from their mean at most, as a share of it. `fitted`: costs were fitted to `measured`.
+    `noise` is how far a run of the measurement is from their mean, likewise, where several are known.
     """
 
     series: str
@@ -32,6 +33,7 @@ class Row:
     spread: float = 0.0
     fitted: bool = False
     label: str = ""
+    noise: float = 0.0
 
     @property
     def blind(self) -> bool:
@@ -56,11 +58,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a target's comparison found; `notes` say what tables do not."""
+    """What a target's comparison found; `notes` say what tables do not, `told` is a line of the verdict."""
 
     rows: tuple[Row, ...]
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
+    told: str = ""
 
 
 @dataclass(frozen=True)

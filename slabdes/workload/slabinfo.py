@@ -96,8 +96,8 @@ class Slabinfo:
         """Whether there is a cache of this name, in any of its spellings."""
         return any(spelt in self.rows for spelt in spellings(name))
 
-    def tuned(self, config: CacheConfig) -> CacheConfig:
-        """`config` with the size and the tunables of its cache here, where it says none.
+    def tuned(self, config: CacheConfig, tunables: bool = True) -> CacheConfig:
+        """`config` with the size and the `tunables`, which only SLAB has, of its cache here, where it says none.
 
         Raises InputError if there is none of its name, and for a size that no cache can have.
         """
@@ -105,7 +105,9 @@ class Slabinfo:
         if config.size is None and not 1 <= row.objsize <= MAX_OBJECT_SIZE:
             where = f"{self.path}: {row.name}"
             raise InputError(where, f"{row.objsize} bytes is no object size", allowed=f"1 to {MAX_OBJECT_SIZE}")
-        known = {"size": row.objsize, "limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
+        known: dict[str, int | None] = {"size": row.objsize}
+        if tunables:
+            known |= {"limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
         return config.model_copy(update={key: value for key, value in known.items() if getattr(config, key) is None})
 
 

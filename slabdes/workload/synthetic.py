@@ -132,7 +132,7 @@ def known_span_ps(experiment: Experiment, cpus: int) -> int:
         case ProducerConsumerWorkload():
             return max(_bulk_calls(config, op, config.objects) or config.objects for op in _SIDES) * ns_to_ps(config.think_ns)
         case CriticalSectionWorkload():
-            return config.operations * (ns_to_ps(config.think_ns) + ns_to_ps(config.hold_ns))
+            return config.operations * (ns_to_ps(config.think_ns) + ns_to_ps(config.hold_ns) // config.hold_one_in)
         case PagesWorkload():
             return 0
     raise AssertionError(f"{config.kind} is not synthetic")
@@ -333,8 +333,11 @@ class CriticalSection:
         draws = words(self.key)
         think = _time(config.think, ns_to_ps(config.think_ns), draws)
         hold = _time(config.hold, ns_to_ps(config.hold_ns), draws)
+        one_in = config.hold_one_in
         for _operation in range(config.operations):
-            yield section(think(), hold())
+            pause = think()
+            held = one_in == 1 or below(next(draws), one_in) == 0
+            yield section(pause, hold() if held else 0)
 
 
 @dataclass(frozen=True)

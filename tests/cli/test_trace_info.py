@@ -120,6 +120,7 @@ def test_lost_events_are_told_and_names_do_nothing_to_a_terminal(slabdes: Slabde
     ("lines", "versions", "allocator"),
     [
         ([alloc(0x100, more="name=x"), free(0x100)], "later than 6.1", "6.1"),
+        ([alloc(0x100, more="name=x", site="__alloc_empty_sheaf+0x30/0x60"), free(0x100)], "6.18 or later", "7.3"),
         ([alloc(0x100, more="node=-1 accounted=false"), free(0x100)], "6.0 or 6.1", "6.1"),
         ([alloc(0x100), free(0x100)], "5.12 to 5.19", "6.1"),
         ([alloc(0x100)], "5.0 to 5.11", "4.7"),

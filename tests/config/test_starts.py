@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slabdes.config import parse_experiment
-from slabdes.config.allocators import SLUB_KEYS
+from slabdes.config.allocators import LAYOUT, SLUB_KEYS
 from slabdes.config.keys import experiment_keys
 from slabdes.config.starts import new_experiment
 from slabdes.config.workloads import WORKLOADS
@@ -59,7 +59,7 @@ def test_what_stands_in_comments_is_allowed(kind: str) -> None:
     del raw["machine"]["file"]  # either a preset or a file
     del raw["slub"]  # another allocator's switches
     del raw["start"]  # a cache either has a size or is a dump's
-    for key in dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys):
+    for key in (*LAYOUT, *dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys)):
         del raw["cache"][0][key]  # keys of another allocator's caches
     if kind == "trace":
         # What a trace does not take: it is placed by its workload, and begins with its dump's own caches.

@@ -66,6 +66,12 @@ def test_spread_on_uneven_nodes_still_takes_every_cpu_once() -> None:
     assert machine.choose_cpus(8, Placement.SPREAD) == (0, 1, 2, 3, 4, 5, 6, 7)
 
 
+def test_cores_takes_one_thread_of_each_core_node_by_node_then_the_second_threads() -> None:
+    assert _machine().choose_cpus(8, Placement.CORES) == (0, 1, 2, 3, 4, 5, 6, 7)
+    numbered = _machine(node_of_cpu=(0, 0, 0, 0, 1, 1, 1, 1), core_of_cpu=(0, 0, 1, 1, 2, 2, 3, 3))
+    assert numbered.choose_cpus(6, Placement.CORES) == (0, 2, 4, 6, 1, 3)
+
+
 @pytest.mark.parametrize("placement", Placement)
 @pytest.mark.parametrize("name", ["i7-3770", "xeon-4s", "opteron-8n"])
 def test_every_placement_of_all_cpus_uses_each_once(name: str, placement: Placement) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from slabdes.config import parse_experiment
+from slabdes.config import CriticalSectionWorkload, parse_experiment
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.records import ContentionPoint, LockKind, LockRecord, Path, Records
 from slabdes.engine.timed import timed_settings
@@ -40,6 +40,14 @@ def test_a_qspinlock_is_handed_over_in_three_transfers_between_the_two_cpus() ->
     assert lock.hold.greatest == first
     assert lock.hold.total == first + P.lock_op + HOLD
     assert records.elapsed == first + 3 * P.remote + P.lock_op + HOLD
+
+
+def test_lines_that_a_section_touches_move_with_its_lock_and_come_together() -> None:
+    guarded = QSPINLOCK.model_copy(update={"workload": CriticalSectionWorkload(kind="critical_section", lines=2)})
+    records = run({0: [section(HOLD)], 2: [section(HOLD, think=10)]}, guarded)
+    lock = lock_of(records, LockKind.SECTION)
+    assert lock.hold.greatest == 2 * P.dram_local + P.lock_op + HOLD, "the lock's line, then both others"
+    assert lock.hold.total == lock.hold.greatest + P.lock_op + P.remote + HOLD
 
 
 def test_bounces_are_counted_as_lock_stat_does_by_who_acquired_the_lock_last() -> None:

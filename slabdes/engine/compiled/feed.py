@@ -233,5 +233,10 @@ def _pack_section(memory: Memory, programs: Programs) -> bool:
         record["draw_key"] = program.key
     _think(memory, config.think, config.think_ns)
     hold = ns_to_ps(config.hold_ns)
-    memory.set(operations=config.operations, hold_mean=hold, hold_random=config.hold is ThinkKind.EXPONENTIAL and hold > 0)
+    memory.set(
+        operations=config.operations,
+        hold_mean=hold,
+        hold_random=config.hold is ThinkKind.EXPONENTIAL and hold > 0,
+        hold_one_in=config.hold_one_in,
+    )
     return True

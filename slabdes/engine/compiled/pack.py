@@ -122,6 +122,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         spinners_slow_holder=settings.rules.spinners_slow_holder,
         array_lines=settings.rules.array_lines,
         irqs_off=settings.rules.irqs_off,
+        section_lines=settings.rules.section_lines,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,

@@ -113,6 +113,7 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     spinners_slow_holder: int
     posted_neighbour_writes: int
     array_lines: int
+    section_lines: int
     irqs_off: int
 
 
@@ -152,6 +153,7 @@ class Workload:
     think_random: int
     hold_mean: int
     hold_random: int
+    hold_one_in: int
     window: int
     operations: int
     target: int

@@ -209,6 +209,8 @@ def _section(run: Run, cpu: Cpu) -> int:
     cpu.index += 1
     think = _think(run, cpu)
     hold = run.hold_mean
-    if run.hold_random:
+    if run.hold_one_in > 1 and high_product(next_draw(cpu), run.hold_one_in) != 0:
+        hold = 0
+    elif run.hold_random:
         hold = exponential_draw(run, next_draw(cpu), run.hold_mean)
     return _set(cpu, think, _HOLD, NO_CACHE, hold, 0)

@@ -7,7 +7,18 @@ Leaves out simulating, showing and drawing.
 from __future__ import annotations
 
 from slabdes.validation.target import Target
-from slabdes.validation.targets import list_lock, one_cpu, pages, queue_lock, refills, single_thread, ticket, two_cpus
+from slabdes.validation.targets import (
+    list_lock,
+    one_cpu,
+    pages,
+    queue_lock,
+    ratios,
+    refills,
+    sheaves,
+    single_thread,
+    ticket,
+    two_cpus,
+)
 
 TARGETS: tuple[Target, ...] = (
     ticket.TARGET,
@@ -19,5 +30,7 @@ TARGETS: tuple[Target, ...] = (
     single_thread.FAST_PATHS,
     queue_lock.TARGET,
     refills.TARGET,
+    sheaves.TARGET,
+    ratios.TARGET,
 )
 """Every target, in the order in which they are told."""

@@ -24,7 +24,8 @@ REPLICATIONS: Final = 3
 COLUMNS: Final[Mapping[str, str]] = {"alloc": "alloc", "free": "free", "pair": "pair"}
 
 
-def _experiment(order: int, cpus: int, *, pairs: bool) -> dict[str, Any]:
+def experiment(order: int, cpus: int, *, pairs: bool) -> dict[str, Any]:
+    """Blocks of an order on so many CPUs: all taken before any is given back, or one at a time."""
     workload = {"blocks": 1, "rounds": BLOCKS} if pairs else {"blocks": BLOCKS, "rounds": 1, "barrier": True}
     return {
         "seed": 1,
@@ -38,7 +39,7 @@ def _experiment(order: int, cpus: int, *, pairs: bool) -> dict[str, Any]:
 def experiments() -> Mapping[str, Mapping[str, Any]]:
     """Sequences and pairs, by order and number of CPUs."""
     return {
-        f"{order}/{cpus}/{'pairs' if pairs else 'sequence'}": _experiment(order, cpus, pairs=pairs)
+        f"{order}/{cpus}/{'pairs' if pairs else 'sequence'}": experiment(order, cpus, pairs=pairs)
         for order in ORDERS
         for cpus in (1, ALL)
         for pairs in (False, True)

@@ -30,6 +30,7 @@ def experiments() -> Mapping[str, Mapping[str, Any]]:
         str(window): {
             "seed": 1,
             "replications": 2,
+            "warm_up": "none",
             "allocator": "2.6.34",
             "machine": {"preset": MACHINE, "cpus": CPUS, "placement": "spread"},
             "lock": {"discipline": "ticket"},

@@ -20,6 +20,7 @@ from slabdes.validation.simulate import Results
 from slabdes.validation.target import Check, Outcome, Row, Target, row
 from slabdes.validation.theory import ticket_releases
 
+DATA: Final = "boydwickizer2012_fig8"
 MACHINE: Final = "opteron-48-ticket"
 SERIAL_CYCLES: Final = 400
 FRACTIONS: Final = {"3.2": 0.032, "0.4": 0.004, "0.2": 0.002}
@@ -83,7 +84,7 @@ def experiments() -> Mapping[str, Mapping[str, Any]]:
 
 def compare(results: Results) -> Outcome:
     """Speedups by CPUs; the chain's throughput."""
-    figures = published("boydwickizer2012_fig8")
+    figures = published(DATA)
     rows: list[Row] = []
     checks: list[Check] = []
     for name in FRACTIONS:
@@ -151,7 +152,7 @@ def _chain_check(records: tuple[Records, ...], name: str, cpus: int) -> Check:
 TARGET: Final = Target(
     name="ticket",
     title="Collapse of a ticket lock on 48 CPUs",
-    source=published("boydwickizer2012_fig8").source,
+    source=published(DATA).source,
     simulated="critical_section on 1 to 48 CPUs of opteron-48-ticket, lock ticket; speedup: throughput times a turn of the loop",
     calibrated="one number, the line transfer under a ticket lock's broadcast, on the speedups beyond the knee at 0.4 % serial "
     "alone; 3.2 % and 0.2 % are predicted",

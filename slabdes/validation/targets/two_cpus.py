@@ -18,7 +18,9 @@ from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
 from slabdes.validation.target import Outcome, Row, Target, ratios_within, row
 
+DATA: Final = "contention_two_cpus_256"
 MACHINE: Final = "xeon-vm-2cpu"
+SIZE: Final = 256
 OBJECTS_IN_ALL: Final = 100_000
 """Objects that each CPU allocates and frees, about."""
 TOLERANCE: Final = (0.3, 2.0)
@@ -56,12 +58,13 @@ class Case:
 def measured_ns() -> Mapping[Case, float]:
     """Time of a pair of allocation and free, the mean of both runs, ns."""
     found = defaultdict(list)
-    for fields in published("contention_two_cpus_256").rows:
-        found[_case(fields)].append(float(fields["ns_per_pair"]))
+    for fields in published(DATA).rows:
+        found[case_of(fields)].append(float(fields["ns_per_pair"]))
     return {case: fmean(values) for case, values in found.items()}
 
 
-def _case(fields: Mapping[str, str]) -> Case:
+def case_of(fields: Mapping[str, str]) -> Case:
+    """The combination that a row of the table is of."""
     numbers = (int(fields[name]) for name in ("limit", "batchcount", "shared", "burst", "think"))
     return Case(int(fields["threads"]), fields["mode"], *numbers)
 
@@ -73,7 +76,8 @@ def think_ns(case: Case, measured: Mapping[Case, float]) -> float:
     return max(0.0, (measured[case.alone(case.think)] - measured[case.alone(0)]) / 2)
 
 
-def _experiment(case: Case, think: float) -> dict[str, Any]:
+def experiment(case: Case, think: float, size: int = SIZE) -> dict[str, Any]:
+    """A combination, with objects of `size` bytes and a think time in ns."""
     workload: dict[str, Any] = {"kind": "burst", "objects": case.burst, "rounds": OBJECTS_IN_ALL // case.burst, "think_ns": think}
     if case.mode == PRODCONS:
         workload = {"kind": "producer_consumer", "objects": OBJECTS_IN_ALL, "window": case.burst, "think_ns": 0.0}
@@ -88,7 +92,7 @@ def _experiment(case: Case, think: float) -> dict[str, Any]:
         "allocator": "6.1",
         "machine": {"preset": MACHINE, "cpus": case.threads},
         "lock": {"discipline": "tas"},
-        "cache": [{"name": f"c{number}", "size": 256, **tunables} for number in range(caches)],
+        "cache": [{"name": f"c{number}", "size": size, **tunables} for number in range(caches)],
         "workload": workload,
     }
 
@@ -96,10 +100,11 @@ def _experiment(case: Case, think: float) -> dict[str, Any]:
 def experiments() -> Mapping[str, Mapping[str, Any]]:
     """One a measured combination."""
     measured = measured_ns()
-    return {_key(case): _experiment(case, think_ns(case, measured)) for case in measured}
+    return {key_of(case): experiment(case, think_ns(case, measured)) for case in measured}
 
 
-def _key(case: Case) -> str:
+def key_of(case: Case) -> str:
+    """The name of a combination's experiment."""
     return f"{case.threads} {case.mode} {case.name}"
 
 
@@ -113,7 +118,7 @@ def compare(results: Results) -> Outcome:
     for series, cases in by_series.items():
         rows += [
             row(
-                results[_key(case)],
+                results[key_of(case)],
                 elapsed_per_object_ns,
                 series=series,
                 x=x,
@@ -138,7 +143,7 @@ def compare(results: Results) -> Outcome:
         "lines of pointers, races for a free lock and cold descriptors were settled after rows of two threads had been seen",
         *(
             f"list_lock contended, {_series(case)}, {case.name}: {share:.0%} measured, "
-            f"{_contended(results[_key(case)]):.0%} simulated"
+            f"{_contended(results[key_of(case)]):.0%} simulated"
             for case, share in shares
         ),
     )
@@ -148,8 +153,8 @@ def compare(results: Results) -> Outcome:
 def contended_share() -> Mapping[Case, float]:
     """Share of list_lock's acquisitions that had to wait, both runs together, of two threads at one cache without think time."""
     found: dict[Case, list[tuple[int, int]]] = defaultdict(list)
-    for fields in published("contention_two_cpus_256").rows:
-        case = _case(fields)
+    for fields in published(DATA).rows:
+        case = case_of(fields)
         if case.threads == 2 and case.mode != SEPARATE and not case.think:
             taken = sum(int(fields[name]) for name in ("refills", "grows", "flushes"))
             waited = sum(int(fields[f"{name}_contended"]) for name in ("refills", "grows", "flushes"))
@@ -173,7 +178,7 @@ def _series(case: Case) -> str:
 TARGET: Final = Target(
     name="two_cpus",
     title="Two real cores at one cache, and at one each (6.1's paths)",
-    source=published("contention_two_cpus_256").source,
+    source=published(DATA).source,
     simulated="bursts of the same length and tunables on one and both CPUs of xeon-vm-2cpu, allocator 6.1, lock tas; ns a pair",
     calibrated="two factors (hits; all other local work) on the rows of one thread without think time; everything with two "
     "threads is predicted",

@@ -21,12 +21,16 @@ _FREE: Final = re.compile(rb"kmem_cache_free:[ \t].*call_site=(\S+)")
 
 @dataclass(frozen=True)
 class KernelGuess:
-    """A range of versions in words, why, which of the simulated allocators is nearest, and which are of these kernels."""
+    """A range of versions in words, why, which of the simulated allocators is nearest, and which are of these kernels.
+
+    `others` says which else may be, where lines do not tell.
+    """
 
     versions: str
     why: str
     allocator: str
     of_these: tuple[str, ...] = ()
+    others: str = ""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class _Seen:
     named_free: bool = False
     accounted: bool = False
     underscores: bool = False
+    sheaves: bool = False
 
 
 def guess_kernel(path: Path) -> KernelGuess:
@@ -51,14 +56,18 @@ def guess_kernel(path: Path) -> KernelGuess:
             seen.named_alloc |= b" name=" in line
             seen.accounted |= b" accounted=" in line
             seen.underscores |= b"__GFP_" in line
+            seen.sheaves |= match[2].startswith(b"__alloc_empty_sheaf")
         elif _FREE.search(line):
             seen.named_free |= b" name=" in line
     return _guess(seen)
 
 
 def _guess(seen: _Seen) -> KernelGuess:
+    if seen.sheaves:
+        return KernelGuess("6.18 or later", "it allocates sheaves", "7.3", ("6.18", "7.0", "7.1", "7.2", "7.3"))
     if seen.named_alloc:
-        return KernelGuess("later than 6.1", "allocations name their cache", "6.1")
+        others = "6.12 and 7.3 are SLUB, which is alone from 6.8 on"
+        return KernelGuess("later than 6.1", "allocations name their cache", "6.1", others=others)
     if seen.accounted:
         return KernelGuess(
             "6.0 or 6.1", "allocations say whether they are accounted, and do not name their cache", "6.1", ("6.1",)

@@ -25,7 +25,7 @@ BY_NODES: Final = "nodes"
 _MOST_CPU: Final = 8191
 _SHOWN: Final = 8
 """CPUs listed in an error (assumed)."""
-_RULES: Final = "nodes, compact, spread, 1:1, a map such as 0:0,1:24, or CPUs of one node each such as 0-3/4-7"
+_RULES: Final = "nodes, compact, spread, cores, 1:1, a map such as 0:0,1:24, or CPUs of one node each such as 0-3/4-7"
 
 
 class ReplayMachine(Protocol):
@@ -63,9 +63,9 @@ def place_copies(
 
     `nodes`: in each copy, CPUs that are `known` to have been on one node are on one, on that of its number, or that stands for it
     (`onto`), if it has room; others on whatever is free; as `compact` where nodes lack room. Groups of CPUs such as 0-3/4-7 say
-    what is known, and are refused where nodes lack room. `compact` and `spread`: the machine lists CPUs in that order, and each
-    copy takes the next ones for its traced CPUs in ascending order. `1:1` or a map places copy 0; copy k is moved up by k times
-    the smallest stride at which no two copies share a CPU.
+    what is known, and are refused where nodes lack room. `compact`, `spread`, `cores`: the machine lists CPUs in that order, and
+    each copy takes the next ones for its traced CPUs in ascending order. `1:1` or a map places copy 0; copy k is moved up by k
+    times the smallest stride at which no two copies share a CPU.
     """
     needed = len(traced) * copies
     if needed > machine.n_cpus:
@@ -77,7 +77,7 @@ def place_copies(
         return _by_groups(traced, copies, rule, machine)
     if rule == BY_NODES and (found := by_nodes(traced, copies, machine, known, onto)):
         return found
-    if rule in (BY_NODES, Placement.COMPACT, Placement.SPREAD):
+    if rule in (BY_NODES, *Placement):
         order = machine.choose_cpus(needed, Placement.COMPACT if rule == BY_NODES else Placement(rule))
         return [dict(zip(traced, order[copy * len(traced) :], strict=False)) for copy in range(copies)]
     first = {cpu: cpu for cpu in traced} if rule == _ONE_TO_ONE else _parse_map(rule, traced)

@@ -193,6 +193,8 @@ WORKLOADS = st.one_of(
             "think_ns": st.sampled_from((0, 100, 2e7)),
             "hold_ns": st.sampled_from((0, 100, 1000)),
             "hold": st.sampled_from(ThinkKind),
+            "hold_one_in": st.sampled_from((1, 1, 7)),
+            "lines": st.sampled_from((0, 1, 64)),
         }
     ),
     st.fixed_dictionaries(
@@ -223,7 +225,12 @@ WORKLOADS = st.one_of(
         ),
         st.fixed_dictionaries({"of": st.just("mix"), "live": st.sampled_from((1, 20, 200))})
         | st.fixed_dictionaries(
-            {"of": st.just("critical_section"), "hold_ns": st.sampled_from((0, 100)), "hold": st.sampled_from(ThinkKind)}
+            {
+                "of": st.just("critical_section"),
+                "hold_ns": st.sampled_from((0, 100)),
+                "hold": st.sampled_from(ThinkKind),
+                "lines": st.sampled_from((0, 2)),
+            }
         ),
     ).map(lambda parts: parts[0] | parts[1] | parts[2]),
 )
