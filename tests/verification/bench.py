@@ -35,10 +35,12 @@ COSTS_NS: Final = {
     "init_object": 1.009,
     "page_alloc_order0": 50.021,
     "page_free_order0": 37.201,
-    "page_alloc_higher": 135.701,
-    "page_free_higher": 77.003,
-    "page_per_order": 32.203,
+    "page_take": 20.707,
+    "page_split": 32.203,
+    "page_check": 5.303,
+    "page_cold": 16.403,
     "pcp_refill_page": 70.201,
+    "pcp_trim_page": 41.809,
     "first_touch": 17.509,
     "descriptor_read": 19.211,
     "same_core": 7.607,
@@ -73,10 +75,12 @@ class Price:
     init_object: int
     page_alloc_order0: int
     page_free_order0: int
-    page_alloc_higher: int
-    page_free_higher: int
-    page_per_order: int
+    page_take: int
+    page_split: int
+    page_check: int
+    page_cold: int
     pcp_refill_page: int
+    pcp_trim_page: int
     first_touch: int
     descriptor_read: int
     same_core: int

@@ -353,6 +353,7 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
             "jitter": draw(st.sampled_from((0, 0.15, 0.5))),
             "hz": draw(st.sampled_from((100, 250, 300, 1000))),
             "spinners_slow_holder": draw(st.booleans()),
+            "all_spinners": draw(st.booleans()),
             "posted_neighbour_writes": draw(st.booleans()),
             "array_lines": draw(st.booleans()),
             "lock_races": draw(st.sampled_from((True, True, False))),
