@@ -15,6 +15,8 @@ Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
 RACE_BITS: Final = 32
 """Of the random number that decides a race: its product with any number of CPUs fits in 64 bits."""
+HALF_RACE_BITS: Final = RACE_BITS // 2
+"""Of it: their product with any cost does."""
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
@@ -42,6 +44,7 @@ class LockParameters:
     handoff_milli: int
     cna_threshold: int
     lock_races: bool = True
+    arrival_races: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,24 @@ def first_of(drawn: int, racers: int) -> int:
     return (drawn * racers) >> RACE_BITS
 
 
+def arrives_late(drawn: int, asked: int, released: int, way: int, window: int) -> bool:
+    """Whether a waiter's request for a free lock's line arrives before that of a CPU which has `asked` for it since the release.
+
+    The line has come to the newcomer `way` after it asked, at once to the CPU that released the lock and owns it still. The
+    waiter's request to write the line leaves anywhere in the `window` in which it reads the release: so the later a newcomer's
+    line comes, the likelier it is too late, and behind the window it surely is.
+    """
+    return (drawn >> HALF_RACE_BITS) * window < (asked + way - released) << HALF_RACE_BITS
+
+
+def tas_delay(to_winner: int, rules: LockParameters) -> int:
+    """Picoseconds until a waiter that looked again has the lock: one transfer.
+
+    By arrival, the release takes the line from who looks at it, who then reads it and writes it, as the head of a queue lock.
+    """
+    return qspinlock_delay(to_winner, rules.handoff_milli) if rules.arrival_races else to_winner
+
+
 def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
     """Picoseconds of a qspinlock hand-off, from the transfer to its winner."""
     return to_winner * handoff_milli // MILLI
@@ -110,17 +131,17 @@ def ticket(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
-    """Every waiter tries again after a transfer from the releaser: the nearest comes first, any of equals.
+    """Every waiter tries again when it sees the release: the nearest comes first, any of equals, after `tas_delay`.
 
-    Another CPU, the releaser included, may ask for the free lock before. Then it and all waiters have a request for the line on
-    its way, and each is as likely to be first; the newcomer always is if nothing races. So it would be by DESIGN's rule, but a
-    waiter would starve beside a CPU that takes the lock again and again: measured, 29 to 49 % of two such CPUs' refills and
-    flushes were contended (contention_two_cpus_256.csv, limit 12).
+    Another CPU, the releaser included, may ask for the free lock before. Then the line goes to whose request arrives first
+    (`arrives_late`); without arrival_races each of them and of all waiters is as likely; the newcomer always is first if nothing
+    races. So it would be by DESIGN's rule, but a waiter would starve beside a CPU that takes the lock again and again: measured,
+    29 to 49 % of two such CPUs' refills and flushes were contended (contention_two_cpus_256.csv, limit 12).
     """
     row = rules.transfer[lock.holder]
-    delay = min(row[waiter] for waiter in lock.waiters)
-    nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == delay]
-    return nearest[first_of(lock.drawn, len(nearest))], delay
+    way = min(row[waiter] for waiter in lock.waiters)
+    nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == way]
+    return nearest[first_of(lock.drawn, len(nearest))], tas_delay(way, rules)
 
 
 def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:

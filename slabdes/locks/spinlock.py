@@ -35,14 +35,15 @@ FREE: Final = -1
 class SpinLock:
     """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time.
 
-    `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
+    `next` is the winner of the last release, at `released_at`, until it is granted the lock, or FREE; `handoff` how long its
+    hand-off takes.
     `acquired_by` is the CPU that acquired it last and `acquired_from` the site it did so from: the kernel's
     lock_stat keeps both with each lock. FREE before the first. `acquired_in` is what upkeep that CPU was at, 0 for none.
     """
 
     __slots__ = (
         "acq_bounces", "acquired_by", "acquired_from", "acquired_in", "changed_at", "con_bounces", "drawn", "granted_at",
-        "handoff", "holder", "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
+        "handoff", "holder", "joined", "line", "next", "passed", "passed_since", "queue_area", "released_at", "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
@@ -57,6 +58,7 @@ class SpinLock:
         self.passed_since = 0
         self.next = FREE
         self.handoff = 0
+        self.released_at = 0
         self.drawn = 0
         self.joined: dict[int, int] = {}
         self.queue_area = 0
@@ -87,6 +89,7 @@ class SpinLock:
             self.holder = FREE
             return FREE, now
         place, self.handoff = rules.discipline.handoff(self, now, rules)
+        self.released_at = now
         self.next = self.waiters[place]
         self.holder = self.next if rules.discipline.queued else FREE
         return self.next, now + self.handoff

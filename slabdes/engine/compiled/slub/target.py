@@ -87,7 +87,7 @@ SLUB: Final = Target(
         *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
         *(f"slabdes.engine.compiled.slub.{name}" for name in ("records", "services", "notes")),
     ),
-    shared=("slabdes.allocator",),
+    shared=("slabdes.allocator", "slabdes.paths.charges"),
     entries=(
         "allocate",
         "give_back",
