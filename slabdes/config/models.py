@@ -181,6 +181,16 @@ class TimingConfig(Frozen):
     """Whether pointers of an array beyond the header's cache line lie on lines of their own."""
     lock_races: Truth = True
     """Whether any of those whose requests for a free lock are on their way together may be first (tas), not just the newcomer."""
+    arrival_races: Truth = True
+    """Whether such a race goes to whose request arrives first, by distance and time, instead of to each alike."""
+    copy_lines: Truth = True
+    """Whether each further line of a copy costs a share of its transfer (copy_line_share), beside the dearest one's."""
+    descriptor_once: Truth = True
+    """Whether of frees in a row of one slab's objects only the first reads a cold descriptor."""
+    slot_lines: Truth = True
+    """Whether a consumer waits for the lines of the ring through which objects pass (producer_consumer), eight slots a line."""
+    early_lookups: Truth = True
+    """Whether descriptors that a flush needs have been read by the frees before it, so that their lines lengthen no hold."""
     smt_siblings: Truth = True
     """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
     first_touch: Truth = True
@@ -195,6 +205,11 @@ class TimingRule(StrEnum):
     POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
     ARRAY_LINES = "array_lines"
     LOCK_RACES = "lock_races"
+    ARRIVAL_RACES = "arrival_races"
+    COPY_LINES = "copy_lines"
+    DESCRIPTOR_ONCE = "descriptor_once"
+    SLOT_LINES = "slot_lines"
+    EARLY_LOOKUPS = "early_lookups"
     SMT_SIBLINGS = "smt_siblings"
     FIRST_TOUCH = "first_touch"
     JITTER = "jitter"

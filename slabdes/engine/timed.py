@@ -35,6 +35,7 @@ from slabdes.paths.slub.prices import with_slub_hits
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import partners
 
 AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 """A kernel version of one allocator."""
@@ -58,9 +59,9 @@ class TimedLock(SpinLock):
     """A SpinLock with its identity and its account.
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
-    `posted`: the dearest write to a neighbour on a list. `points`: waits begun, by the site of who waits and of who has acquired
-    the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of upkeep, and waits that began
-    behind them, by Upkeep.
+    `posted`: the dearest write to a neighbour on a list, `posted_total` all of them. `points`: waits begun, by the site of who
+    waits and of who has acquired the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of
+    upkeep, and waits that began behind them, by Upkeep.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class TimedLock(SpinLock):
         "other",
         "points",
         "posted",
+        "posted_total",
         "relinked",
         "retry",
         "since",
@@ -100,7 +102,7 @@ class TimedLock(SpinLock):
         self.since = 0
         self.toll = 0
         self.relinked = NO_SLAB
-        self.posted = 0
+        self.posted = self.posted_total = 0
         self.retry: object | None = None
         """The coming attempt of a waiter, where a lock is not queued."""
 
@@ -194,6 +196,7 @@ def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
         spinner_milli=round(machine.costs.spinner_transfers * MILLI) if experiment.timing.all_spinners else 0,
         cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
         lock_races=experiment.timing.lock_races and discipline.spins,
+        arrival_races=experiment.timing.arrival_races and experiment.timing.lock_races and discipline.spins,
     )
 
 
@@ -220,6 +223,10 @@ def settings_of(
             irqs_off=not experiment.allocator.is_slub,
             zone_lists_beside_lock=version.zone_lists_beside_lock,
             section_lines=section_lines(experiment.workload),
+            copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
+            descriptor_once=experiment.timing.descriptor_once,
+            slot_lines=experiment.timing.slot_lines,
+            early_lookups=experiment.timing.early_lookups,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
@@ -290,6 +297,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     for worker in workload.programs:
         core = machine.core_of_cpu[worker]
         busy[core] = busy.get(core, 0) + 1
+    passes_to = partners(workload.programs)
     cpus = []
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
@@ -297,6 +305,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         slowdown = costs.smt_slowdown if shares else 1.0
         cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
         cpu.set_hits(costs)
+        cpu.partner = passes_to.get(number, -1)
         cpu.response = {} if workload.arrivals else None
         cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:

@@ -17,6 +17,8 @@ RACE_BITS: Final = 32
 """Of the random number that decides a race: its product with any number of CPUs fits in 64 bits."""
 CNA_SPLICE: Final = 2
 """Transfers of its line that passing over a waiter takes: it is read, and written (assumed)."""
+HALF_RACE_BITS: Final = RACE_BITS // 2
+"""Of it: their product with any cost does."""
 MILLI: Final = 1000
 """handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
@@ -49,6 +51,7 @@ class LockParameters:
     spinner_milli: int
     cna_threshold: int
     lock_races: bool = True
+    arrival_races: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,24 @@ def first_of(drawn: int, racers: int) -> int:
     return (drawn * racers) >> RACE_BITS
 
 
+def arrives_late(drawn: int, asked: int, released: int, way: int, window: int) -> bool:
+    """Whether a waiter's request for a free lock's line arrives before that of a CPU which has `asked` for it since the release.
+
+    The line has come to the newcomer `way` after it asked, at once to the CPU that released the lock and owns it still. The
+    waiter's request to write the line leaves anywhere in the `window` in which it reads the release: so the later a newcomer's
+    line comes, the likelier it is too late, and behind the window it surely is.
+    """
+    return (drawn >> HALF_RACE_BITS) * window < (asked + way - released) << HALF_RACE_BITS
+
+
+def tas_delay(to_winner: int, rules: LockParameters) -> int:
+    """Picoseconds until a waiter that looked again has the lock: one transfer.
+
+    By arrival, the release takes the line from who looks at it, who then reads it and writes it, as the head of a queue lock.
+    """
+    return qspinlock_delay(to_winner, rules.handoff_milli) if rules.arrival_races else to_winner
+
+
 def qspinlock_delay(to_winner: int, handoff_milli: int) -> int:
     """Picoseconds of a qspinlock hand-off, from the transfer to its winner."""
     return to_winner * handoff_milli // MILLI
@@ -101,13 +122,13 @@ def all_spinners_delay(to_all: int, spinner_milli: int) -> int:
     return to_all * spinner_milli // MILLI
 
 
-def tas_delay(to_winner: int, to_all: int, waiters: int, spinner_milli: int) -> int:
-    """Picoseconds until the nearest of so many waiters has a test-and-test-and-set lock and its line is quiet again.
+def crowd_delay(to_all: int, waiters: int, spinner_milli: int) -> int:
+    """Picoseconds until a test-and-test-and-set lock's line is quiet again after a release, if so many waiters saw it.
 
     Each reads that the lock is free and tries to take it; each attempt makes all who still wait read again. So a release takes
     transfers in number quadratic in the waiters (Anderson, IEEE Transactions on Parallel and Distributed Systems 1(1), 1990).
     """
-    return to_winner + all_spinners_delay((waiters - 1) * to_all // 2, spinner_milli)
+    return all_spinners_delay((waiters - 1) * to_all // 2, spinner_milli)
 
 
 def cna_threshold_reached(passed_since: int, now: int, threshold: int) -> bool:
@@ -133,18 +154,18 @@ def ticket(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
 
 
 def tas(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:
-    """Every waiter tries again after a transfer from the releaser: the nearest comes first, any of equals (tas_delay).
+    """Every waiter tries again when it sees the release: the nearest comes first, any of equals (`tas_delay`, `crowd_delay`).
 
-    Another CPU, the releaser included, may ask for the free lock before. Then it and all waiters have a request for the line on
-    its way, and each is as likely to be first; the newcomer always is if nothing races. So it would be by DESIGN's rule, but a
-    waiter would starve beside a CPU that takes the lock again and again: measured, 29 to 49 % of two such CPUs' refills and
-    flushes were contended (contention_two_cpus_256.csv, limit 12).
+    Another CPU, the releaser included, may ask for the free lock before. Then the line goes to whose request arrives first
+    (`arrives_late`); without arrival_races each of them and of all waiters is as likely; the newcomer always is first if nothing
+    races. So it would be by DESIGN's rule, but a waiter would starve beside a CPU that takes the lock again and again: measured,
+    29 to 49 % of two such CPUs' refills and flushes were contended (contention_two_cpus_256.csv, limit 12).
     """
     row = rules.transfer[lock.holder]
-    delay = min(row[waiter] for waiter in lock.waiters)
-    nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == delay]
-    to_all = sum(row[waiter] for waiter in lock.waiters)
-    return nearest[first_of(lock.drawn, len(nearest))], tas_delay(delay, to_all, len(lock.waiters), rules.spinner_milli)
+    way = min(row[waiter] for waiter in lock.waiters)
+    nearest = [place for place, waiter in enumerate(lock.waiters) if row[waiter] == way]
+    crowd = crowd_delay(sum(row[waiter] for waiter in lock.waiters), len(lock.waiters), rules.spinner_milli)
+    return nearest[first_of(lock.drawn, len(nearest))], tas_delay(way, rules) + crowd
 
 
 def cna(lock: Waiting, now: int, rules: LockRules) -> tuple[int, int]:

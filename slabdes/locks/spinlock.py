@@ -37,7 +37,8 @@ class SpinLock:
 
     `queue_area` integrates the number of waiters over time.
 
-    `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
+    `next` is the winner of the last release, at `released_at`, until it is granted the lock, or FREE; `handoff` how long its
+    hand-off takes.
     `acquired_by` is the CPU that acquired it last and `acquired_from` the site it did so from: the kernel's
     lock_stat keeps both with each lock. FREE before the first. `acquired_in` is what upkeep that CPU was at, 0 for none.
     """
@@ -45,7 +46,7 @@ class SpinLock:
     __slots__ = (
         "acq_bounces", "acquired_by", "acquired_from", "acquired_in", "changed_at", "con_bounces", "drawn", "granted_at",
         "handoff", "headed_at", "holder", "joined", "line", "next", "passed", "passed_since", "preferred", "queue_area",
-        "waiters",
+        "released_at", "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
@@ -61,6 +62,7 @@ class SpinLock:
         self.preferred = 0
         self.next = FREE
         self.handoff = 0
+        self.released_at = 0
         self.drawn = 0
         self.joined: dict[int, int] = {}
         self.queue_area = 0
@@ -91,6 +93,7 @@ class SpinLock:
             self.holder = FREE
             return FREE, now
         place, self.handoff = rules.discipline.handoff(self, now, rules)
+        self.released_at = now
         self.next = self.waiters[place]
         self.holder = self.next if rules.discipline.queued else FREE
         return self.next, now + self.handoff

@@ -19,7 +19,12 @@ REFERENCE_GHZ: Final = 4.0
 """GHz at which figures published in cycles were turned into ns: the clock of slab_brouer2015_bulk.csv (i7-4790K)."""
 MAX_COST_NS: Final = 1e9
 """Largest cost a file may give, ns: a second (assumed; it only keeps the clock from overflowing)."""
-RATIOS: Final = {"smt_slowdown": (1.0, 10.0), "handoff_transfers": (0.0, 16.0), "spinner_transfers": (0.0, 16.0)}
+RATIOS: Final = {
+    "smt_slowdown": (1.0, 10.0),
+    "handoff_transfers": (0.0, 16.0),
+    "spinner_transfers": (0.0, 16.0),
+    "copy_line_share": (0.0, 1.0),
+}
 """Smallest and largest that a file may give of each ratio (assumed)."""
 
 
@@ -44,12 +49,17 @@ def _cycles(cycles: float, source: str) -> int:
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
+COPY_LINE_SHARE: Final = 0.406
+COPY_LINE_SOURCE: Final = (
+    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; 95% "
+    "interval 0.296 to 0.557"
+)
 WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Every cost of a machine in integer picoseconds, and two ratios (see RATIOS). In files the same names are in ns.
+    """Every cost of a machine in integer picoseconds, and ratios (see RATIOS). In files the same names are in ns.
 
     `sources` has a (name, text) pair for each entry, in field order; the text is "assumed" or begins so for a guess.
     """
@@ -190,6 +200,8 @@ class Costs:
         },
     )
     """Line transfers that each of several CPUs that spin on a line costs whoever writes it: their requests overlap; a ratio."""
+    copy_line_share: float = field(default=COPY_LINE_SHARE, metadata={"kind": CostKind.RATIO, "source": COPY_LINE_SOURCE})
+    """What each line of a copy beside the dearest one costs, as a share of its transfer; a ratio."""
     sources: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:

@@ -53,6 +53,15 @@ COSTS_NS: Final = {
 }
 REMOTE_DISTANCE: Final = 21
 BEYOND_LOCAL: Final = REMOTE_DISTANCE - 10
+ALONE: Final = {
+    "jitter": 0.0,
+    "lock_races": False,
+    "copy_lines": False,
+    "descriptor_once": False,
+    "slot_lines": False,
+    "early_lookups": False,
+}
+"""Rules of the clock under which each line, race and descriptor is paid for by itself."""
 LATER: Final = 1_000_000 * PS_PER_NS
 """A think time by which everything before is over, picoseconds: a millisecond, far from the first reap."""
 
@@ -139,11 +148,14 @@ def later(step: Step) -> Step:
 
 
 def experiment_of(caches: Sequence[Mapping[str, Any]], **parts: Any) -> Experiment:
-    """An experiment without jitter or races, and with invariants checked; unless given, its machine and workload are not used."""
+    """An experiment without jitter, races or rules of how lines come together, and with invariants checked.
+
+    Unless given, its machine and workload are not used. Rules that are left out have tests of their own (`test_lines`).
+    """
     raw: dict[str, Any] = {
         "machine": {"preset": "numa-2x4"},
         "cache": caches,
-        "timing": {"jitter": 0.0, "lock_races": False},
+        "timing": ALONE,
         "workload": {"kind": "burst"},
         "debug": True,
     }

@@ -60,6 +60,7 @@ class Queue:
     waiters: int
     next: int
     handoff: int
+    released_at: int
     before: int
     passed: int
     passed_since: int
@@ -93,6 +94,7 @@ class Lock(Queue, LockAccount):
     toll: int
     relinked: int
     posted: int
+    posted_total: int
 
 
 class Counts:

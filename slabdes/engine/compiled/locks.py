@@ -29,7 +29,7 @@ from slabdes.engine.compiled.families import lock_work
 from slabdes.engine.compiled.interrupts import interrupted
 from slabdes.engine.compiled.layout import Lock, Status
 from slabdes.engine.compiled.logged import log_hold
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64, word
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, table_at, uint64, word
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import after_look, write
@@ -38,13 +38,16 @@ from slabdes.locks.disciplines import (
     CNA_SPLICE,
     RACE_BITS,
     all_spinners_delay,
+    arrives_late,
     cna_threshold_reached,
+    crowd_delay,
     first_of,
     qspinlock_delay,
     tas_delay,
     ticket_delay,
 )
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
@@ -108,8 +111,9 @@ def spin_unlock(run: Run, cpu: Cpu, lock: int) -> int:
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
-        spend_on_lines(run, cpu, held.posted)
+        spend_on_lines(run, cpu, copy_cost(held.posted, held.posted_total - held.posted, run.copy_line_milli))
         held.posted = 0
+        held.posted_total = 0
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         _release(run, cpu)
@@ -164,7 +168,15 @@ def _take(run: Run, cpu: Cpu) -> int:
 @inline
 def _comes_late(run: Run, cpu: Cpu, held: Lock) -> bool:
     """Whether a waiter that is about to try again for this free lock is quicker (TimedKernel._comes_late)."""
-    return bool(held.waiters) and first_of(_draw(run, cpu), 1 + held.waiters) != 0
+    if not held.waiters:
+        return False
+    drawn = _draw(run, cpu)
+    if not run.arrival_races:
+        return first_of(drawn, 1 + held.waiters) != 0
+    transfer = table_at(run.transfer, run.n_cpus)
+    way = transfer[ints_at(run.owner)[held.line]][cpu.number]
+    waiters = transfer[held.acquired_by][held.next]
+    return arrives_late(drawn, cpu.clock, held.released_at, way, tas_delay(waiters, run) - waiters)
 
 
 @function
@@ -264,6 +276,7 @@ def _release(run: Run, cpu: Cpu) -> None:
     _choose(run, cpu, held, now, _draw(run, cpu))
     winner = _winner(run, held)
     held.next = winner
+    held.released_at = now
     held.holder = FREE if run.unqueued else winner
     schedule(run, winner, now + held.handoff)
 
@@ -304,7 +317,7 @@ def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
         ahead -= row[waiter] == nearest
         before, waiter = waiter, cpus[waiter].next_waiter
     held.before = before
-    held.handoff = tas_delay(nearest, _to_all(run, row, held), held.waiters, run.spinner_milli)
+    held.handoff = tas_delay(nearest, run) + crowd_delay(_to_all(run, row, held), held.waiters, run.spinner_milli)
 
 
 @function

@@ -124,6 +124,10 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         irqs_off=settings.rules.irqs_off,
         zone_lists_beside_lock=settings.rules.zone_lists_beside_lock,
         section_lines=settings.rules.section_lines,
+        copy_line_milli=settings.rules.copy_line_milli,
+        descriptor_once=settings.rules.descriptor_once,
+        slot_lines=settings.rules.slot_lines,
+        early_lookups=settings.rules.early_lookups,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
@@ -167,7 +171,19 @@ def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[in
     """What CPUs, whose stacks are there, start from; their streams of jitter and of races begin at the keys."""
     packed = memory["cpus"]
     timers = ("irq_at", *fields_of(Timers))
-    for name in ("number", "node", "slowdown", "jitter", "reap_node", *timers, "alloc_hit", "free_hit"):
+    for name in (
+        "number",
+        "node",
+        "slowdown",
+        "jitter",
+        "reap_node",
+        *timers,
+        "alloc_hit",
+        "free_hit",
+        "slab_read",
+        "slot_line",
+        "partner",
+    ):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["race_key"] = np.array(race_keys, "u8")

@@ -122,6 +122,10 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     posted_neighbour_writes: int
     array_lines: int
     section_lines: int
+    copy_line_milli: int
+    descriptor_once: int
+    slot_lines: int
+    early_lookups: int
     irqs_off: int
     zone_lists_beside_lock: int
 

@@ -21,11 +21,12 @@ from slabdes.engine.marks import Marks
 from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel, State
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, ran_too_long
-from slabdes.locks.disciplines import RACE_BITS, all_spinners_delay, first_of
+from slabdes.locks.disciplines import RACE_BITS, all_spinners_delay, arrives_late, first_of, tas_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths import interrupts
 from slabdes.paths.accounts import disable_irqs, enable_irqs
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
 from slabdes.paths.sites import LockSite
@@ -156,7 +157,16 @@ class ClockedKernel(ChargingKernel[KmemCache]):
 
     def _comes_late(self, cpu: TimedCpu, record: TimedLock) -> bool:
         """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker (disciplines.tas)."""
-        return record.holder == FREE and first_of(self._draw(cpu, record), 1 + len(record.waiters)) != 0
+        if record.holder != FREE or not record.waiters:
+            return False
+        drawn = self._draw(cpu, record)
+        rules = self.settings.locks
+        if not rules.arrival_races:
+            return first_of(drawn, 1 + len(record.waiters)) != 0
+        transfer = self.machine.transfer_ps
+        way = transfer[self.lines.owner[record.line]][cpu.number]
+        waiters = transfer[record.acquired_by][record.next]
+        return arrives_late(drawn, cpu.clock, record.released_at, way, tas_delay(waiters, rules) - waiters)
 
     def _draw(self, cpu: TimedCpu, record: TimedLock) -> int:
         """A random number for a race with those who wait for a lock that is not queued; 0 if there is none."""
@@ -201,8 +211,8 @@ class ClockedKernel(ChargingKernel[KmemCache]):
     def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
         record = self.locks[lock]
         if record.posted:
-            cpu.spend_on_lines(record.posted)
-            record.posted = 0
+            cpu.spend_on_lines(copy_cost(record.posted, record.posted_total - record.posted, self.rules.copy_line_milli))
+            record.posted = record.posted_total = 0
         yield from self.look(cpu)
         now = cpu.clock
         held = now - record.granted_at

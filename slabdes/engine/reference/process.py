@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 
 from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.engine.cpu import NEVER, TimedCpu
+from slabdes.engine.lines import slot_cost
 from slabdes.engine.reference.clocked import ClockedKernel, Moment
 from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
 from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
@@ -306,6 +307,8 @@ class Run(ABC):
         obj, full_at = self.slots.get(slot, (NO_OBJECT, 0))
         if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or not self._has_room(cpu, number, obj):
             return False
+        if self.workload.windowed and self.kernel.rules.slot_lines:
+            return False
         del self.slots[slot]
         start = cpu.clock
         cpu.work += cpu.free_hit
@@ -332,7 +335,16 @@ class Run(ABC):
         if slot in self.slots:
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "emptied"), lambda: slot not in self.slots)
-        yield from self._wait_until(cpu, self.emptied.pop(slot, 0))
+        emptied = self.emptied.pop(slot, 0)
+        yield from self._wait_until(cpu, emptied)
+        if emptied:
+            self._read_slot(cpu, slot, emptied)
+
+    def _read_slot(self, cpu: TimedCpu, slot: int, written_at: int) -> None:
+        """Wait for the line of a slot that the partner wrote at that time."""
+        if self.kernel.rules.slot_lines and cpu.partner >= 0:
+            way = self.kernel.machine.transfer_ps[cpu.partner][cpu.number]
+            self._pass_waiting(cpu, cpu.clock + slot_cost(cpu, slot, written_at, way, self.kernel.rules.copy_line_milli))
 
     def _until_full(self, cpu: TimedCpu, slot: int) -> Waits[int]:
         """Wait until a slot is full; what is in it."""
@@ -347,6 +359,8 @@ class Run(ABC):
         obj = yield from self._until_full(cpu, slot)
         if not self.workload.windowed:
             del self.slots[slot]
+        elif obj != NO_OBJECT:
+            self._read_slot(cpu, slot, self.slots[slot][1])
         if obj == NO_OBJECT:
             cpu.skipped += 1
         else:

@@ -146,6 +146,8 @@ def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabStat
         and settings.rules.posted_neighbour_writes
         and settings.rules.spinners_slow_holder
         and settings.rules.array_lines
+        and not settings.rules.copy_line_milli
+        and not settings.rules.early_lookups
         and settings.interrupts is None
         and len(state.caches) == 1
         and not state.caches[0].gfporder

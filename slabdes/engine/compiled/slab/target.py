@@ -80,7 +80,7 @@ SLAB: Final = Target(
         *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
         *(f"slabdes.engine.compiled.slab.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
-    shared=("slabdes.allocator",),
+    shared=("slabdes.allocator", "slabdes.paths.charges"),
     entries=(
         "allocate",
         "give_back",
