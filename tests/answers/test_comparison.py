@@ -77,7 +77,7 @@ def test_a_comparison_names_its_sides_and_every_percentile_and_prints_no_python(
 def test_other_seeds_and_several_settings_that_differ_are_warned_of() -> None:
     compared = compare_runs(run_with(), run_with(seed=2, operations=300, cache=[{"name": "filp", "limit": 60, "batchcount": 9}]))
     about = comparison_about(compared)
-    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (not set, then 9)" in about[1]
+    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (by default, then 9)" in about[1]
     assert any("nothing cancels" in line for line in about)
     assert "what each of the settings that differ does" in comparison_answer(compared)[-1]
     assert not compared.paired

@@ -41,7 +41,7 @@ def test_a_setting_that_a_point_leaves_to_the_kernel_has_a_place_beside_numbers(
     figure = drawn(draw, sweep([{"cache.0.limit": limit} for limit in (None, 60, 12)]))
     FigureCanvasAgg(figure).draw()
     if draw is scaling_figure:
-        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["-", "60", "12"]
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["by default", "12", "60"]
 
 
 def titles(figure: Figure) -> str:
