@@ -27,16 +27,16 @@ def spread_text(interval: Interval | None) -> str:
     """Half an interval in per cent of its figure, rounded up; nothing where it is not known or has no width.
 
     >>> spread_text(Interval(200.0, 3.0, 5, 0.95)), spread_text(Interval(200.0, None, 1, 0.95))
-    ('±2%', '')
+    ('±2 %', '')
     """
     if interval is None or not interval.half_width or not interval.value:
         return ""
     percent = ceil(100 * interval.half_width / abs(interval.value))
-    return f"±{percent}%" if percent <= MOST_PERCENT else f"±>{MOST_PERCENT}%"
+    return f"±{percent} %" if percent <= MOST_PERCENT else f"±>{MOST_PERCENT} %"
 
 
 def figure(row: Row, column: str, text: Callable[[float | None], str]) -> str:
-    """A figure of a row with its interval: `12.9 µs ±3%`; of a percentile that too few samples tell, how many it needs."""
+    """A figure of a row with its interval: `12.9 µs ±3 %`; of a percentile that too few samples tell, how many it needs."""
     if row[column] is None and column in metrics.QUANTILES:
         return needs(column)
     return f"{text(row[column])} {spread_text(row.intervals.get(column))}".strip()
@@ -94,7 +94,7 @@ def ratio_text(ratio: Interval | None) -> str:
     """A ratio with three decimals, one that is large without, and half its interval.
 
     >>> ratio_text(Interval(1.0654, 0.02, 5, 0.95)), ratio_text(Interval(23628.3, None, 1, 0.95)), ratio_text(None)
-    ('1.065 ±2%', '23,628', '-')
+    ('1.065 ±2 %', '23,628', '-')
     """
     if ratio is None:
         return NOTHING

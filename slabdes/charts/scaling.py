@@ -21,6 +21,7 @@ from slabdes.results import metrics
 from slabdes.results.called import short
 from slabdes.results.text import setting_text
 from slabdes.stats.intervals import CONFIDENCE
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +85,7 @@ def _laws(frames: Frames, confidence: float) -> dict[tuple[Any, ...], Fitted]:
 def _intervals(frames: Frames, table: pl.DataFrame, along: str, confidence: float) -> str:
     marks = "bands" if metrics.numbers(frames.points[along]) else "bars"
     repeated = int(table["replications"].to_numpy().max()) > 1
-    return f"; {marks}: {confidence:.0%} intervals over replications" if repeated else ""
+    return f"; {marks}: {percent(confidence)} intervals over replications" if repeated else ""
 
 
 def _measured(frames: Frames, line: pl.DataFrame, along: str) -> Iterator[dict[str, Any]]:

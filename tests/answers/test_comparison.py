@@ -185,7 +185,7 @@ def test_a_ratios_interval_is_that_of_its_logarithm_and_not_known_with_a_zero() 
     assert found is not None and found.half_width is not None
     assert found.value == 4
     assert found.half_width == pytest.approx(4 * (2**12.706 - 1), rel=1e-3)
-    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999%")
+    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999 %")
     assert ratio(0.0, by_number(0, 0), 1.0, by_number(1, 1), paired=True) is None
     assert ratio(1.0, by_number(0, 2), 1.0, by_number(1, 1), paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
 

@@ -164,7 +164,7 @@ def test_an_ideal_line_begins_at_the_fewest_cpus_and_both_axes_may_be_logarithmi
 @pytest.mark.parametrize("draw", [ccdf_figure, tails_figure, scaling_figure])
 def test_curves_and_lines_have_bands_where_there_are_replications_and_none_without(draw: Callable[..., Figure]) -> None:
     several = drawn(draw, sweep([{}], (1, 2)))
-    assert any(axes.collections for axes in several.axes) and "95% intervals" in several.get_suptitle()
+    assert any(axes.collections for axes in several.axes) and "95 % intervals" in several.get_suptitle()
     single = concat_frames(frames_of(Point(n, "m", n), RECORDS[:1]) for n in (1, 2))
     figure = drawn(draw, single)
     assert not any(axes.collections for axes in figure.axes) and "intervals" not in figure.get_suptitle()
@@ -183,4 +183,4 @@ def test_a_percentile_is_an_open_mark_and_caps_are_intervals() -> None:
     figure = drawn(nodes_figure, sweep([{}]))
     faces = [line.get_markerfacecolor() for axes in figure.axes for line in axes.lines]
     capped = any(line.get_marker() == "_" for axes in figure.axes for line in axes.lines)
-    assert "white" in faces and capped == ("bars: 95% intervals" in figure.get_suptitle())
+    assert "white" in faces and capped == ("bars: 95 % intervals" in figure.get_suptitle())
