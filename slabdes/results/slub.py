@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SLUB_STATS of a run: every counter that counted anything, all caches together, and how often for an allocation or a free.
 
-Leaves out what each CPU counted.
+Of one replication also as the files of sysfs show them, each cache's and CPU's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
+from slabdes.errors import shown
 from slabdes.results.frames import NO_CACHE, Frames
 from slabdes.results.rows import SLUB_STATS
 
 if TYPE_CHECKING:
     import polars as pl
+
+_OF_SHEAVES: Final = ("sheaf_", "barn_", "free_rcu_")
+"""How the counters begin that a kernel without sheaves lacks."""
+_OF_CPU_SLABS: Final = SLUB_STATS[SLUB_STATS.index("free_frozen") :]
+"""Those that a kernel without per-CPU slabs lacks."""
 
 
 def counters(frames: Frames) -> pl.DataFrame:
@@ -34,3 +41,27 @@ def counters(frames: Frames) -> pl.DataFrame:
         (pl.col("all") / pl.col("replications")).alias("counted"),
         (pl.col("all") / pl.col("operations")).alias("each"),
     )
+
+
+def slub_stats_text(slub: pl.DataFrame, slub_cpus: pl.DataFrame) -> str:
+    """SLUB_STATS of one replication, given its frames, as `grep . */*` shows them in /sys/kernel/slab: a line each.
+
+    A line is `CACHE/COUNTER:SUM C0=COUNT C1=COUNT`, as the kernel prints it: every counter that its version has, zeros too, and
+    each CPU that counted anything. Nothing where the allocator is SLAB.
+    """
+    there = [
+        name
+        for name in sorted(SLUB_STATS)
+        if (bool(slub["sheaf_capacity"].sum()) or not name.startswith(_OF_SHEAVES))
+        and (bool(slub["cpu_partial_slabs"].sum()) or name not in _OF_CPU_SLABS)
+    ]
+    return "".join(_lines(slub, slub_cpus, there))
+
+
+def _lines(slub: pl.DataFrame, slub_cpus: pl.DataFrame, counters: list[str]) -> Iterator[str]:
+    by_cache = slub_cpus.sort("cpu").partition_by("cache", as_dict=True)
+    for cache in slub.sort("cache").iter_rows(named=True):
+        mine = by_cache.get((cache["cache"],), slub_cpus.clear())
+        for counter in counters:
+            counted = [f" C{row['cpu']}={row[counter]}" for row in mine.iter_rows(named=True) if row[counter]]
+            yield f"{shown(cache['cache'])}/{counter}:{cache[counter]}{''.join(counted)}\n"
