@@ -36,19 +36,19 @@ def conform(
     """
     from slabdes.config import EngineName
     from slabdes.conformance.compare import own_records
-    from slabdes.conformance.driver import driver_of
+    from slabdes.conformance.driver import Drivers
     from slabdes.conformance.recordings import find_recordings
 
     engines = (EngineName.REFERENCE, EngineName.COMPILED)
     if engine not in engines:
         raise InputError("--engine", f"{engine!r} runs no scripts{nearest(engine, engines)}", allowed=", ".join(engines))
-    make_driver = driver_of(EngineName(engine), say_error)
-    recordings = find_recordings(paths, make_driver)
+    drivers = Drivers(EngineName(engine), say_error)
+    recordings = find_recordings(paths, drivers)
     if print_records:
         for recording in recordings:
             if not recording.is_script:
                 raise InputError(str(recording.path), "--print runs op scripts only", allowed="files ending in .ops or .ops.gz")
-            for record in own_records(recording.path, make_driver):
+            for record in own_records(recording.path, drivers.slab):
                 print_json(record, indent=None)
         return
     told: list[dict[str, Any]] = []

@@ -7,12 +7,14 @@ The compiled engine's phases do it too (`compiled/serial`). Leaves out what oper
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.state import NO_NODE, CacheSpec, KmemCache
 from slabdes.allocator.tunables import Tunables
 from slabdes.config import EngineName
+from slabdes.conformance.slub_log.driver import MakeSlubDriver, SlubGeneratorDriver
 from slabdes.engine.clockless import ClocklessKernel
 from slabdes.errors import tell
 from slabdes.paths.slab.alloc import kmem_cache_alloc, kmem_cache_alloc_node
@@ -68,22 +70,51 @@ MakeDriver = Callable[[ClocklessKernel], Driver]
 COMPILING = "compiling the engine's paths for scripts; kept for next time"
 
 
-def driver_of(engine: EngineName, say: Callable[[str], None]) -> MakeDriver:
-    """The engine's driver. Scripts are short: only where it is asked for is code compiled, and `say` hears of it before."""
-    if engine is not EngineName.COMPILED:
-        return GeneratorDriver
-    from slabdes.engine.compiled.cache import compiles, has_compiled
-    from slabdes.engine.compiled.entries import operate_function
+class Drivers:
+    """The engine's drivers, each allocator's made ready when it is first asked for.
 
-    if not compiles():
-        tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference's paths run instead")
-        return GeneratorDriver
-    from slabdes.engine.compiled.serial import SerialDriver
+    Scripts are short: only where it is asked for is code compiled, and `say` hears of it before.
+    """
 
-    if not has_compiled("operate"):
-        say(COMPILING)
-    operate_function()
-    return SerialDriver
+    def __init__(self, engine: EngineName = EngineName.REFERENCE, say: Callable[[str], None] = tell) -> None:
+        self._say = say
+        self.compiled = engine is EngineName.COMPILED
+        """Whether compiled code runs what is recorded."""
+        if self.compiled:
+            from slabdes.engine.compiled.cache import compiles
+
+            self.compiled = compiles()
+            if not self.compiled:
+                tell("NUMBA_DISABLE_JIT is set, so nothing is compiled: the reference's paths run instead")
+
+    @cached_property
+    def slab(self) -> MakeDriver:
+        """What makes a driver of scripts and logs on SLAB."""
+        if not self.compiled:
+            return GeneratorDriver
+        from slabdes.engine.compiled.entries import operate_function
+        from slabdes.engine.compiled.serial import SerialDriver
+
+        self._compile("operate", operate_function)
+        return SerialDriver
+
+    @cached_property
+    def slub(self) -> MakeSlubDriver:
+        """The same of logs on SLUB."""
+        if not self.compiled:
+            return SlubGeneratorDriver
+        from slabdes.engine.compiled.entries import operate_slub_function
+        from slabdes.engine.compiled.slub.serial import SlubSerialDriver
+
+        self._compile("operate_slub", operate_slub_function)
+        return SlubSerialDriver
+
+    def _compile(self, name: str, function: Callable[[], object]) -> None:
+        from slabdes.engine.compiled.cache import has_compiled
+
+        if not has_compiled(name):
+            self._say(COMPILING)
+        function()
 
 
 class GeneratorDriver:

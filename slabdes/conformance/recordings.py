@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from slabdes.conformance.compare import OPS_ENDINGS, compare_script
-from slabdes.conformance.driver import GeneratorDriver, MakeDriver
+from slabdes.conformance.driver import Drivers
 from slabdes.conformance.kernel_log.compare import LOG_ENDINGS, compare_log
 from slabdes.conformance.kernel_log.geometry import compare_geometry, is_geometry_log
 from slabdes.conformance.kernel_trace.compare import compare_trace_folder, is_trace_folder
@@ -37,25 +37,26 @@ class Recording:
     """Whether it is an op script, which can also be run without a recording."""
 
 
-def find_recordings(paths: list[Path], make_driver: MakeDriver = GeneratorDriver) -> list[Recording]:
-    """The recordings that `paths` name or hold, folders in order of name, to be compared with what a driver does.
+def find_recordings(paths: list[Path], drivers: Drivers | None = None) -> list[Recording]:
+    """The recordings that `paths` name or hold, folders in order of name, to be compared with what drivers do, or generators.
 
     Raises InputError for a path with none.
     """
+    drivers = drivers or Drivers()
     found: list[Recording] = []
     for path in paths:
         if not is_there(path):
             raise InputError(str(path), "no such file or folder", allowed=KINDS)
-        here = list(_below(path, MAX_DEPTH, make_driver)) if is_folder(path) else _of_file(path, make_driver, named=True)
+        here = list(_below(path, MAX_DEPTH, drivers)) if is_folder(path) else _of_file(path, drivers, named=True)
         if not here:
             raise InputError(str(path), "no recording in it" if is_folder(path) else "not a recording by its name", allowed=KINDS)
         found += here
     return found
 
 
-def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Recording]:
+def _below(folder: Path, depth: int, drivers: Drivers) -> Iterator[Recording]:
     if is_trace_folder(folder):
-        yield Recording(folder, _compare_trace if make_driver is GeneratorDriver else _refuse_trace)
+        yield Recording(folder, _refuse_trace if drivers.compiled else _compare_trace)
         return
     try:
         entries = sorted(folder.iterdir())
@@ -64,9 +65,9 @@ def _below(folder: Path, depth: int, make_driver: MakeDriver) -> Iterator[Record
     for entry in entries:
         if is_folder(entry):
             if depth and not entry.is_symlink():
-                yield from _below(entry, depth - 1, make_driver)
+                yield from _below(entry, depth - 1, drivers)
         else:
-            yield from _of_file(entry, make_driver, named=False)
+            yield from _of_file(entry, drivers, named=False)
 
 
 def _compare_trace(folder: Path) -> Outcome:
@@ -79,27 +80,29 @@ def _refuse_trace(folder: Path) -> Outcome:
     raise InputError(str(folder), "a trace is replayed by the reference's paths only", allowed="--engine reference")
 
 
-def _of_file(path: Path, make_driver: MakeDriver, *, named: bool) -> list[Recording]:
+def _of_file(path: Path, drivers: Drivers, *, named: bool) -> list[Recording]:
     """A file's recording; of those found in a folder only what their names say, so that notes beside them do no harm."""
     if path.name.endswith(OPS_ENDINGS):
-        return [Recording(path, partial(compare_script, make_driver=make_driver), is_script=True)]
+        return [Recording(path, partial(_compare_script, drivers), is_script=True)]
     if path.name.endswith(LOG_ENDINGS):
-        return [Recording(path, partial(_compare_log, make_driver=make_driver))]
+        return [Recording(path, partial(_compare_log, drivers))]
     if path.name.endswith(GEOMETRY_ENDINGS) and (named or _records_geometry(path)):
         return [Recording(path, compare_geometry)]
     return []
 
 
-def _compare_log(path: Path, make_driver: MakeDriver) -> Outcome:
+def _compare_script(drivers: Drivers, path: Path) -> Outcome:
+    return compare_script(path, drivers.slab)
+
+
+def _compare_log(drivers: Drivers, path: Path) -> Outcome:
     """A log of any kind: which one only its text says."""
     text = read_text(path)
     if is_slub_geometry(text):
         return compare_slub_geometry(path)
     if is_slub_log(text):
-        if make_driver is not GeneratorDriver:
-            raise InputError(str(path), "SLUB logs are run by the reference's paths only", allowed="--engine reference")
-        return compare_slub_log(path)
-    return compare_geometry(path) if is_geometry_log(text) else compare_log(path, make_driver)
+        return compare_slub_log(path, drivers.slub)
+    return compare_geometry(path) if is_geometry_log(text) else compare_log(path, drivers.slab)
 
 
 def _records_geometry(path: Path) -> bool:

@@ -117,6 +117,7 @@ class PathText:
                 leave.append(f"frame.{field} = {variable}")
         args = [ast.unparse(arg) for arg in self.expressions.arguments(callee, call)]
         given = ", ".join(["run", *args])
+        told = self.expressions.written(call)
         go_on = self._after(to)
         if not self.plan.has_frame(callee):
             name = f"before_{callee.name}" if self.plan.in_two(callee) else callee.name
@@ -125,8 +126,8 @@ class PathText:
         elif self.plan.at_once(self.function.name, callee.name):
             asks = [f"status = {callee.name}(run, cpu, begin_{callee.name}({given}))"]
         else:
-            return [f"begin_{callee.name}({given})", *leave, "return CALLED"]
-        return [*asks, "if status != GO:", *indented([*leave, "return status"]), *go_on]
+            return [*told, f"begin_{callee.name}({given})", *leave, "return CALLED"]
+        return [*told, *asks, "if status != GO:", *indented([*leave, "return status"]), *go_on]
 
     def _after(self, to: Block) -> list[str]:
         if to.place <= self.head.place:

@@ -6,15 +6,14 @@ What a log prescribes comes in here, too: interrupted operations, the order of C
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from slabdes.allocator.slub.state import CYCLES_MASK, KmemCache, KmemCacheNode, SlubState
+from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, SlubState
 from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slub.kernel import Point, SlubCpu
+from slabdes.paths.slub.kernel import SlubCpu
 
 SITES = {
     LockSite.BARN_GETEMPTY: "getempty",
@@ -44,19 +43,14 @@ CPU_SLAB_SITES = {
 """The same where CPUs have slabs of their own (6.12)."""
 _WORDS = SITES | CPU_SLAB_SITES
 
-Injected = Callable[[], Waits[None]]
-"""Operations that interrupt another one."""
-
 
 class LogKernel(ClocklessSlub):
-    """A ClocklessSlub for one cache of a log. `injected` waits at a point, `skips` are the next searches' recorded fates."""
+    """A ClocklessSlub for one cache of a log."""
 
     def __init__(self, state: SlubState, zonelists: Sequence[Sequence[int]], version: SlubVersion) -> None:
         super().__init__(state, zonelists, version)
         self.locks = dict.fromkeys(_WORDS, 0)
         self.lock_nodes: dict[int, str] = {}
-        self.injected: tuple[Point, Injected] | None = None
-        self.skips: deque[bool] = deque()
         self.recorded_turns: Sequence[int] = ()
 
     def name_locks(self, cache: KmemCache) -> None:
@@ -75,27 +69,19 @@ class LogKernel(ClocklessSlub):
         self.tokens.append(f"cas({self._slab(slab)})")
         yield from ()
 
-    def let_in(self, cpu: SlubCpu, point: Point) -> Waits[None]:
-        if self.injected is not None and self.injected[0] == point:
-            _point, injected = self.injected
-            self.injected = None
-            self.tokens.append(f"@{point.name.lower()}")
-            yield from injected()
-
-    def cycles(self, cpu: SlubCpu) -> int:
-        return CYCLES_MASK if self.skips and self.skips.popleft() else 0
+    def come_in(self) -> None:
+        assert self.injected is not None
+        self.tokens.append(f"@{self.injected[0].name.lower()}")
+        super().come_in()
 
     def in_turn(self, numbers: list[int]) -> list[int]:
         """As it was recorded; CPUs that were not seen then come last."""
         seen = [number for number in self.recorded_turns if number in numbers]
         return [*seen, *(number for number in numbers if number not in seen)]
 
-    def slab_pages(self, cpu: SlubCpu, cache: KmemCache, order: int, fallback: bool, node: int, thisnode: bool) -> Waits[int]:
-        failing = self.failing_pages[fallback]
-        home = yield from super().slab_pages(cpu, cache, order, fallback, node, thisnode)
-        if self.failing_pages[fallback] < failing:
-            self.tokens.append(f"nopage{int(fallback)}")
-        return home
+    def pages_fail(self, cpu: SlubCpu, fallback: bool) -> None:
+        super().pages_fail(cpu, fallback)
+        self.tokens.append(f"nopage{int(fallback)}")
 
     def _slab(self, slab: int) -> str:
         return f"S{self.state.slabs[slab].serial}"

@@ -8,31 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from slabdes.allocator.gfp import THISNODE
-from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState
 from slabdes.allocator.slub.versions import LINUX_6_12, LINUX_7_3
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, virt_to_slab
 from slabdes.conformance.kernel_log.runner import LogLine, whole, words_of
+from slabdes.conformance.slub_log.driver import MakeSlubDriver, SlubGeneratorDriver
 from slabdes.conformance.slub_log.geometry import asked_geometry, geometry_text
-from slabdes.conformance.slub_log.kernel import Injected, LogKernel
+from slabdes.conformance.slub_log.kernel import LogKernel
 from slabdes.conformance.slub_log.machine import Topology
 from slabdes.conformance.slub_log.snapshot import counters, object_name, snapshot
 from slabdes.dumps.bounds import Allowance
+from slabdes.engine.clockless_slub import Injected
 from slabdes.errors import InputError
-from slabdes.paths.kernel import Waits
-from slabdes.paths.slub.alloc import kmem_cache_alloc_node
-from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
 from slabdes.paths.slub.kernel import Point, SlubCpu
-from slabdes.paths.slub.pcs_free import kmem_cache_free
-from slabdes.paths.slub.prefill import (
-    kmem_cache_alloc_from_sheaf,
-    kmem_cache_prefill_sheaf,
-    kmem_cache_refill_sheaf,
-    kmem_cache_return_sheaf,
-)
-from slabdes.paths.slub.rcu import flush_rcu_all_sheaves, kfree_rcu
-from slabdes.paths.slub.shrink import kmem_cache_shrink
 
 ANY = -1
 NEVER_SKIPPED = 1024
@@ -44,9 +33,10 @@ POINTS = {point.name.lower(): point for point in Point}
 class LogRunner:
     """One cache that executes a log's commands on the machine of its TOPO line, which is `topo` as written."""
 
-    def __init__(self, topology: Topology, topo: str) -> None:
+    def __init__(self, topology: Topology, topo: str, make_driver: MakeSlubDriver = SlubGeneratorDriver) -> None:
         state = SlubState(topology.node_of_cpu, len(topology.has_memory), has_memory=topology.has_memory)
         self.kernel = LogKernel(state, topology.zonelists, LINUX_7_3)
+        self.driver = make_driver(self.kernel)
         self.objects: list[int] = []
         self.sheaves: list[int] = []
         self.held = False
@@ -132,6 +122,7 @@ class LogRunner:
                 kernel.injected = POINTS[point], self._injection(self._cpu(cpu), kind, what)
             case ["info" | "snap" as kind]:
                 self._look(kind)
+                self.driver.settle()
                 yield from counters(kernel.state, self.cache, kernel.locks)
                 if kind == "snap":
                     yield from snapshot(kernel.state, self.cache, self.prefilled())
@@ -176,9 +167,8 @@ class LogRunner:
             raise InputError(self._where, error.problem, error.allowed) from None
         if cpu_slabs:
             self.kernel.version = LINUX_6_12
-            self._cache = create_with_cpu_slabs(self.kernel.state, name, replace(self._geometry, sheaf_capacity=0))
-        else:
-            self._cache = kmem_cache_create(self.kernel.state, name, self._geometry)
+            self._geometry = replace(self._geometry, sheaf_capacity=0)
+        self._cache = self.driver.create(name, self._geometry, cpu_slabs=cpu_slabs)
         self._cache.ratio = NEVER_SKIPPED
         self.kernel.name_locks(self._cache)
         yield self._topo
@@ -199,7 +189,7 @@ class LogRunner:
         return f"ev: {self.kernel.take_tokens()}".rstrip()
 
     def _allocate(self, cpu: SlubCpu, node: int, flags: int) -> str:
-        obj = self.kernel.finish(kmem_cache_alloc_node(self.kernel, cpu, self.cache, flags, node))
+        obj = self.driver.alloc(cpu, self.cache, flags, node)
         self.objects.append(obj)
         asked = ANY if node == NO_NODE else node
         return f"A cpu={cpu.number} reqnode={asked} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
@@ -215,21 +205,17 @@ class LogRunner:
         if obj == NO_OBJECT:
             return f"SKIP id={number}"
         placed = self._placed(obj)
-        self.kernel.finish(kmem_cache_free(self.kernel, cpu, self.cache, obj))
+        self.driver.free(cpu, self.cache, obj)
         return f"F cpu={cpu.number} id={number} {placed} {self._events()}"
 
     def _allocate_bulk(self, cpu: SlubCpu, count: int) -> str:
-        kernel = self.kernel
-        at = kernel.array(count)
-        done = kernel.finish(kmem_cache_alloc_bulk(kernel, cpu, self.cache, 0, at, count))
-        got = kernel.state.words[at : at + count] if done else []
+        got = self.driver.alloc_bulk(cpu, self.cache, count)
         first = len(self.objects)
-        self.objects += got or [NO_OBJECT] * count
-        objects = self._names(got) if done else ""
-        return f"AB cpu={cpu.number} n={count} first={first} ok={int(done)} objs={objects} {self._events()}"
+        self.objects += [NO_OBJECT] * count if got is None else got
+        objects = "" if got is None else self._names(got)
+        return f"AB cpu={cpu.number} n={count} first={first} ok={int(got is not None)} objs={objects} {self._events()}"
 
     def _free_bulk(self, cpu: SlubCpu, numbers: list[int]) -> Iterator[str]:
-        kernel = self.kernel
         objects = []
         for number in numbers:
             obj = self._take(number)
@@ -237,10 +223,8 @@ class LogRunner:
                 yield f"SKIP id={number}"
             else:
                 objects.append(obj)
-        at = kernel.array(len(objects))
-        kernel.state.words[at : at + len(objects)] = objects
         names = self._names(objects)
-        kernel.finish(kmem_cache_free_bulk(kernel, cpu, self.cache, at, len(objects)))
+        self.driver.free_bulk(cpu, self.cache, objects)
         yield f"FB cpu={cpu.number} n={len(objects)} objs={names} {self._events()}"
 
     def _prefilled(self, kind: str, cpu: SlubCpu, rest: list[str]) -> Iterator[str]:
@@ -256,7 +240,7 @@ class LogRunner:
             yield self._refill_sheaf(cpu, handle, self._count(rest[1]))
         else:
             for _object in range(self._count(rest[1])):
-                obj = kmem_cache_alloc_from_sheaf(self.kernel, cpu, self.sheaves[handle])
+                obj = self.driver.alloc_from_sheaf(cpu, self.sheaves[handle])
                 self.objects.append(obj)
                 yield f"PA cpu={cpu.number} sheaf={handle} id={len(self.objects) - 1} {self._placed(obj)} {self._events()}"
 
@@ -265,13 +249,13 @@ class LogRunner:
 
     def _prefill(self, cpu: SlubCpu, want: int) -> str:
         self._allowance.operations(want, self._where)
-        sheaf = self.kernel.finish(kmem_cache_prefill_sheaf(self.kernel, cpu, self.cache, 0, want))
+        sheaf = self.driver.prefill(cpu, self.cache, want)
         self.sheaves.append(sheaf)
         return f"PF cpu={cpu.number} sheaf={len(self.sheaves) - 1} want={want} got={self._held_by(sheaf)} {self._events()}"
 
     def _refill_sheaf(self, cpu: SlubCpu, handle: int, want: int) -> str:
         old = self.sheaves[handle]
-        sheaf = self.kernel.finish(kmem_cache_refill_sheaf(self.kernel, cpu, self.cache, 0, old, want))
+        sheaf = self.driver.refill_sheaf(cpu, self.cache, old, want)
         self.sheaves[handle] = old if sheaf == NO_SHEAF else sheaf
         failed = -12 if sheaf == NO_SHEAF else 0
         got = self._held_by(self.sheaves[handle])
@@ -281,7 +265,7 @@ class LogRunner:
         sheaf = self.sheaves[handle]
         self.sheaves[handle] = NO_SHEAF
         size = self._held_by(sheaf)
-        self.kernel.finish(kmem_cache_return_sheaf(self.kernel, cpu, self.cache, 0, sheaf))
+        self.driver.return_sheaf(cpu, self.cache, sheaf)
         return f"PR cpu={cpu.number} sheaf={handle} size={size} {self._events()}"
 
     def _kfree_rcu(self, cpu: SlubCpu, numbers: list[int], recorded: Sequence[str]) -> Iterator[str]:
@@ -291,7 +275,7 @@ class LogRunner:
                 yield f"SKIP id={number}"
                 continue
             placed = self._placed(obj)
-            self.kernel.finish(kfree_rcu(self.kernel, cpu, self.cache, obj))
+            self.driver.kfree_rcu(cpu, self.cache, obj)
             yield f"R cpu={cpu.number} id={number} {placed} {self._events()}"
         if not self.held:
             yield from self._grace_period(recorded, batched=any(self.kernel.batched))
@@ -306,10 +290,10 @@ class LogRunner:
         order: list[int] = []
         for token in re.findall(r"cb(?:flush)?\(cpu\d+,", said):
             order += [place for place, one in enumerate(waiting) if one == token and place not in order][:1]
-        kernel.finish(kernel.end_grace_period(order))
+        self.driver.end_grace_period(order)
         yield f"RCU {self._events()}"
         if batched:
-            kernel.finish(kernel.free_batched())
+            self.driver.free_batched()
             yield f"KRC {self._events()}"
 
     def _flush(self, kind: str, recorded: Sequence[str]) -> str:
@@ -317,9 +301,9 @@ class LogRunner:
         self._look(kind)
         kernel.recorded_turns = [int(number) for number in re.findall(r" cpu(\d{1,9})(?= |$)", recorded[0] if recorded else "")]
         if kind == "shrink":
-            left = kernel.finish(kmem_cache_shrink(kernel, kernel.cpus[0], self.cache))
+            left = self.driver.shrink(kernel.cpus[0], self.cache)
             return f"SHRINK ret={left} {self._events()}"
-        kernel.finish(flush_rcu_all_sheaves(kernel, kernel.cpus[0], self.cache))
+        self.driver.flush_rcu(kernel.cpus[0], self.cache)
         return f"RCUFLUSH {self._events()}"
 
     def _injection(self, cpu: SlubCpu, kind: str, what: str) -> Injected:
@@ -327,17 +311,17 @@ class LogRunner:
             raise ValueError
         count, numbers = (self._count(what), []) if kind == "a" else (0, self._ids(what))
 
-        def injected() -> Waits[None]:
+        def injected() -> None:
             for _object in range(count):
                 self.kernel.tokens.append(f"{{A cpu={cpu.number}")
-                obj = yield from kmem_cache_alloc_node(self.kernel, cpu, self.cache, 0, NO_NODE)
+                obj = self.driver.alloc(cpu, self.cache, 0, NO_NODE)
                 self.objects.append(obj)
                 self.kernel.tokens.append(f"id={len(self.objects) - 1} {self._named(obj)} }}")
             for number in numbers:
                 obj = self._take(number)
                 if obj != NO_OBJECT:
                     self.kernel.tokens.append(f"{{F cpu={cpu.number} id={number} {self._named(obj)}")
-                    yield from kmem_cache_free(self.kernel, cpu, self.cache, obj)
+                    self.driver.free(cpu, self.cache, obj)
                     self.kernel.tokens.append("}")
 
         return injected

@@ -12,4 +12,6 @@ STAGE: Final = STAGES - 1
 PROGRAM: Final = 0 * STAGES
 REAP: Final = 1 * STAGES
 EACH_CPU: Final = 2 * STAGES
-N_PATHS: Final = 3
+EACH_RCU: Final = 3 * STAGES
+POP: Final = 4 * STAGES
+N_PATHS: Final = 5

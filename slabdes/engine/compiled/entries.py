@@ -57,6 +57,16 @@ def rehash_function(run: type[Run]) -> Any:
 
 
 @cache
+def operate_slub_function() -> Any:
+    """The compiled `slub.serial_driver.operate_slub`, for the runs of SLUB's logs."""
+    refuse_without_compiler()
+    from slabdes.engine.compiled.slub.script_layout import ScriptSlubRun
+    from slabdes.engine.compiled.slub.serial_driver import operate_slub
+
+    return _compiled(operate_slub, ScriptSlubRun)
+
+
+@cache
 def operate_function() -> Any:
     """The compiled `serial_driver.operate`, for the runs of op scripts."""
     refuse_without_compiler()

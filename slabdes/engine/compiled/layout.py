@@ -175,3 +175,5 @@ class Status(IntEnum):
     """Another path of the CPU, now on top of this one, comes first."""
     MARK = 13
     """The books are to be closed."""
+    LET_IN = 14
+    """A script has something that comes in at this point."""

@@ -32,7 +32,7 @@ from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64, word
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
-from slabdes.engine.compiled.variants import write
+from slabdes.engine.compiled.variants import after_look, write
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
@@ -54,7 +54,7 @@ def look(run: Run, cpu: Cpu) -> int:
     """Bring the CPU to its own time before it reads what others may be changing (TimedKernel.look)."""
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
-        return GO
+        return after_look(run)
     return WAIT
 
 

@@ -50,6 +50,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 OfRun = TypeVar("OfRun", bound=Run)
+OfOthers = TypeVar("OfOthers", bound=Run)
 
 
 def inline(python: F) -> F:
@@ -91,10 +92,10 @@ def _once(dispatcher: Any) -> Any:
 
 
 def by_run(
-    kind: type[OfRun], of_kind: Callable[Concatenate[OfRun, P], T], of_others: Callable[Concatenate[Run, P], T]
-) -> Callable[Concatenate[Run, P], T]:
+    kind: type[OfRun], of_kind: Callable[Concatenate[OfRun, P], T], of_others: Callable[Concatenate[OfOthers, P], T]
+) -> Callable[Concatenate[OfOthers, P], T]:
     """A function of a run and more: one for runs of a kind that has fields of its own, one for all others."""
-    return cast(Callable[Concatenate[Run, P], T], by_record({kind: of_kind}, of_others))
+    return cast(Callable[Concatenate[OfOthers, P], T], by_record({kind: of_kind}, of_others))
 
 
 def by_record(of_kinds: Mapping[type, Callable[..., T]], of_others: Callable[..., T] | None = None) -> Callable[..., T]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What an op script's run holds beyond a timed one's, and the kinds of events that compiled code writes down for it.
 
-A run's record of this type makes numba compile the paths anew, with the parts that only scripts need (`variants`).
+A run's record of this type makes numba compile the paths anew, with the parts that only scripts need (`variants`). What a script
+has of SLUB alone is in `slub.script_layout`.
 """
 
 from __future__ import annotations
@@ -24,25 +25,32 @@ class EventRow:
     f: int
 
 
-class ScriptRun(Run):
-    """A run of a script.
+class Script(Run):
+    """What every allocator's scripts have: events and their room; the order in which CPUs are interrupted.
 
-    Its events, their room and how many objects a step moves at most; the order in which CPUs are interrupted; a tune's new
-    arrays; the CPU whose paths go on and the one that interrupted it; what a script sets.
+    And the CPU whose paths go on, and the one that interrupted it.
     """
 
     events: int
     n_events: int
     event_room: int
-    most_moved: int
     interrupts: int
+    turn: int
+    caller: int
+
+
+class ScriptRun(Script):
+    """A run of a script on SLAB.
+
+    How many objects a step moves at most; a tune's new arrays; what a script sets.
+    """
+
+    most_moved: int
     new_shared: int
     cpus_of_node: int
     node_of_cpu: int
     old_arrays: int
     new_arrays: int
-    turn: int
-    caller: int
     jiffies: int
     failing_calls: int
     failing_node: int

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A script's state moved into arrays before compiled code's turn, and all of it back whenever Python has to see it.
 
-Costs are zero and locks free: a script has no clock. Leaves out what an operation sets (`serial`).
+Costs are zero and locks free: a script has no clock. Leaves out what an operation sets (`serial`), and SLUB's state
+(`slub.script_memory`).
 """
 
 from __future__ import annotations
@@ -29,15 +30,12 @@ _SOME_EVENTS = 1024
 """More room for events than a step needs, so that they are not read after each."""
 
 
-class ScriptMemory(Memory):
-    """All arrays of a script's run. `arrays` are the ArrayCaches by number; `more` are some that no cache has (yet)."""
+class SerialMemory(Memory):
+    """What every allocator's script has in memory beside its own state."""
 
-    def __init__(
-        self, state: SlabState, version: Version, zonelists: Sequence[Sequence[int]], more: Sequence[ArrayCache] = ()
-    ) -> None:
-        super().__init__(ScriptRun)
-        n_cpus, n_nodes = len(state.node_of_cpu), state.n_nodes
-        pack_version(self, version)
+    def pack_no_clock(self, node_of_cpu: Sequence[int], n_nodes: int, n_locks: int, n_caches: int) -> None:
+        """All that a clock and books would need, at rest; CPUs, which have their stacks, learn who they are."""
+        n_cpus = len(node_of_cpu)
         self.set(
             n_cpus=n_cpus,
             n_nodes=n_nodes,
@@ -46,30 +44,62 @@ class ScriptMemory(Memory):
             time_limit=MAX_RUN_PS,
             mark_at=NEVER,
             mark_key=NEVER,
-            reaper=NOBODY,
             caller=NOBODY,
-            hz=1,
         )
+        packed = self["cpus"]
+        packed["number"] = np.arange(n_cpus)
+        packed["node"] = node_of_cpu
+        packed["sp"] = NOBODY
+        pack_locks(self, [0] * (n_locks + n_nodes + 1), n_nodes)
+        for name, shape in (("transfer", n_cpus * n_cpus), ("dram", n_nodes * n_nodes), ("pcp", n_cpus * n_nodes)):
+            self.put(name, np.zeros(shape))
+        self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))
+        self.put("free_pages", np.zeros(n_nodes))
+        self.put("page_batch", np.full(n_nodes, NO_LIST))
+        self.put("page_high", np.full(n_nodes, NO_LIST))
+        histograms = (n_caches + 1) * N_PATHS
+        self.put("buckets", np.zeros((histograms, BUCKETS)))
+        self.put("counts", no_counts(histograms))
+        self.put("interrupts", np.arange(n_cpus))
+
+    def of_cpu(self, cpu: int, name: str) -> int:
+        """A field of a CPU."""
+        return int(self["cpus"][name][cpu])
+
+    def take_events(self) -> list[tuple[int, ...]]:
+        """What has been written down since the last call."""
+        events: list[tuple[int, ...]] = self["events"][: self.get("n_events")].tolist()
+        self.set(n_events=0)
+        return events
+
+    def begin(self, cpu: int, pc: int, arguments: Mapping[str, int]) -> None:
+        """Put an operation's path on top of a CPU's stack, its arguments in fields of its frame."""
+        row: Any = self["cpus"][cpu]
+        row["sp"] += 1
+        frames, place = self["frames"], int(row["frame0"]) + int(row["sp"])
+        frames["pc"][place] = pc
+        for field, value in arguments.items():
+            frames[field][place] = value
+        self.run[0]["turn"] = cpu
+
+
+class ScriptMemory(SerialMemory):
+    """All arrays of a script's run. `arrays` are the ArrayCaches by number; `more` are some that no cache has (yet)."""
+
+    def __init__(
+        self, state: SlabState, version: Version, zonelists: Sequence[Sequence[int]], more: Sequence[ArrayCache] = ()
+    ) -> None:
+        super().__init__(ScriptRun)
+        n_nodes = state.n_nodes
+        pack_version(self, version)
+        self.set(reaper=NOBODY, hz=1)
         self.arrays, self.first_more = pack_caches(self, state, more)
         # Lines of locks and zones come after the caches', as they do in timed runs.
         lines = state.n_lines + n_nodes + 1
         pack_objects(self, state, [NOBODY] * lines, [0] * lines)
-        pack_locks(self, [0] * (state.n_locks + n_nodes + 1), n_nodes)
-        packed = put_slab_cpus(self, state)
-        packed["number"] = np.arange(n_cpus)
-        packed["node"] = state.node_of_cpu
-        packed["sp"] = NOBODY
-        for name, shape in (("transfer", n_cpus * n_cpus), ("dram", n_nodes * n_nodes), ("pcp", n_cpus * n_nodes)):
-            self.put(name, np.zeros(shape))
-        self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))
+        put_slab_cpus(self, state)
+        self.pack_no_clock(state.node_of_cpu, n_nodes, state.n_locks, len(state.caches))
         self.put("zonelists", zonelists)
-        self.put("free_pages", np.zeros(n_nodes))
-        self.put("page_batch", np.full(n_nodes, NO_LIST))
-        self.put("page_high", np.full(n_nodes, NO_LIST))
-        histograms = (len(state.caches) + 1) * N_PATHS
-        self.put("buckets", np.zeros((histograms, BUCKETS)))
-        self.put("counts", no_counts(histograms))
-        self.put("interrupts", np.arange(n_cpus))
         self.put("new_shared", np.full(n_nodes, NOBODY))
         self.put("cpus_of_node", np.zeros(n_nodes))
         self.put("node_of_cpu", state.node_of_cpu)
@@ -105,26 +135,6 @@ class ScriptMemory(Memory):
                 shared = int(record["shared"])
                 l3.shared = None if shared == NOBODY else self.arrays[shared]
 
-    def of_cpu(self, cpu: int, name: str) -> int:
-        """A field of a CPU."""
-        return int(self["cpus"][name][cpu])
-
     def l3(self, cache: KmemCache, node: int) -> Any:
         """A cache's record of a node."""
         return self["l3s"][cache.index * self.get("n_nodes") + node]
-
-    def take_events(self) -> list[tuple[int, ...]]:
-        """What has been written down since the last call."""
-        events: list[tuple[int, ...]] = self["events"][: self.get("n_events")].tolist()
-        self.set(n_events=0)
-        return events
-
-    def begin(self, cpu: int, pc: int, arguments: Mapping[str, int]) -> None:
-        """Put an operation's path on a CPU's empty stack, its arguments in fields of its frame."""
-        row: Any = self["cpus"][cpu]
-        row["sp"] = 0
-        frames, place = self["frames"], int(row["frame0"])
-        frames["pc"][place] = pc
-        for field, value in arguments.items():
-            frames[field][place] = value
-        self.run[0]["turn"] = cpu

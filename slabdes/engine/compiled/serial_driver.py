@@ -12,11 +12,11 @@ from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled import codes
 from slabdes.engine.compiled.clock import CALLED, GO
 from slabdes.engine.compiled.cpu_layout import Cpu
+from slabdes.engine.compiled.each_cpu import interrupt_next
 from slabdes.engine.compiled.families import Follow, follow, frame_at, room_for_new
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.numba_tools import cpus_at, function
 from slabdes.engine.compiled.script_layout import ScriptRun
-from slabdes.engine.compiled.slab.each_cpu import interrupt_next
 from slabdes.engine.compiled.slab.paths import paths
 
 _FINISHED, _EVENTS = int(Status.FINISHED), int(Status.EVENTS)

@@ -7,15 +7,20 @@ that. Leaves out who reads what is written down (`serial`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.compiled import clock
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.numba_tools import by_run, events_at
+from slabdes.engine.compiled.layout import Status
+from slabdes.engine.compiled.numba_tools import by_record, by_run, events_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.compiled.script_layout import ScriptRun
+from slabdes.engine.compiled.script_layout import Script, ScriptRun
+from slabdes.engine.compiled.slub.script_layout import ScriptSlubRun
 
 
-def _write(run: ScriptRun, cpu: Cpu, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
+def _write(run: Script, cpu: Cpu, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
     event = events_at(run.events)[run.n_events]
     run.n_events += 1
     event.kind = kind
@@ -32,8 +37,26 @@ def _write_nothing(run: Run, cpu: Cpu, kind: int, a: int, b: int, c: int, d: int
     pass
 
 
-write = by_run(ScriptRun, _write, _write_nothing)
+write: Final[Callable[[Run, Cpu, int, int, int, int, int, int, int], None]] = by_record({Script: _write}, _write_nothing)
 """Write an event of a script down."""
+
+
+_GO, _EVENTS = int(Status.GO), int(Status.EVENTS)
+EVENTS_OF_A_LOOK = 64
+"""More than SLUB's paths write down between two looks beside a few events for each slab."""
+EVENTS_OF_A_SLAB = 4
+
+
+def _stop_if_full(run: ScriptSlubRun) -> int:
+    return _EVENTS if run.n_events + EVENTS_OF_A_SLAB * run.n_slabs + EVENTS_OF_A_LOOK > run.event_room else _GO
+
+
+def _go_on(run: Run) -> int:
+    return _GO
+
+
+after_look = by_run(ScriptSlubRun, _stop_if_full, _go_on)
+"""How a look ends that need not wait: a log's run stops where its events have to be read first."""
 
 
 def _scripted_length(run: ScriptRun, node: int) -> int:

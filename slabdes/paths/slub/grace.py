@@ -23,8 +23,12 @@ NO_CALLBACK: Final = (1 << 63) - 1
 
 
 def call_rcu(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, sheaf: int, flushing: bool) -> None:
-    """Have a full sheaf's callback run once a grace period is over; none is flushed out where there is a clock."""
-    _queue(k, cpu, sheaf, cache.index)
+    """Have a full sheaf's callback run once a grace period is over; none is flushed out where there is a clock.
+
+    Where grace periods are not of the engine's making, as in a log, who makes them has been told.
+    """
+    if k.grace:
+        _queue(k, cpu, sheaf, cache.index)
 
 
 def _queue(k: ClockedSlubKernel[Cpu], cpu: Cpu, number: int, cache: int) -> None:
@@ -45,6 +49,8 @@ def _queue(k: ClockedSlubKernel[Cpu], cpu: Cpu, number: int, cache: int) -> None
 
 def batch_rcu(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> None:
     """Put an object into the CPU's block, which waits for a grace period as soon as it is full."""
+    if not k.grace:
+        return
     rcu = k.state.rcu[cpu.number]
     if rcu.block == NO_SHEAF:
         rcu.block = k.new_sheaf(cpu, k.state.caches[0], KVFREE_BULK_MAX_ENTR)

@@ -101,7 +101,7 @@ class SlubKernel(Locks[Cpu], Looks[Cpu], SlubNotes[Cpu]):
 
     @abstractmethod
     def flush_each_cpu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
-        """Have each CPU whose sheaves hold anything run `pcs_flush_all`, and wait until all have (flush_all)."""
+        """Have each CPU run `flush_cpu`, and wait until all have (flush_all)."""
 
     @abstractmethod
     def flush_each_rcu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:

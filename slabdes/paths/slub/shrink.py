@@ -11,6 +11,7 @@ from slabdes.allocator.slub.transitions import sort_partial
 from slabdes.allocator.state import NOBODY
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
+from slabdes.paths.slub.cpu_slab import cpu_slab_used, flush_cpu_slab
 from slabdes.paths.slub.flush import sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
@@ -21,6 +22,12 @@ from slabdes.paths.slub.sheaves import free_empty_sheaf
 def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """Empty all sheaves and give empty slabs back; 1 if slabs are left, else 0 (__kmem_cache_shrink)."""
     yield from k.flush_each_cpu(cpu, cache)
+    left = yield from shrink_lists(k, cpu, cache)
+    return left
+
+
+def shrink_lists(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
+    """The same once no CPU has anything of its own."""
     for barn in cache.barn:
         yield from _barn_shrink(k, cpu, cache, barn)
     left = False
@@ -50,6 +57,14 @@ def pcs_flush_all(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]
         free_empty_sheaf(k, cpu, cache, spare)
     detach_rcu_sheaf(k, cpu, cache)
     yield from sheaf_flush_main(k, cpu, cache, pcs)
+
+
+def flush_cpu(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
+    """A CPU's turn to give up what it has of a cache, if there is anything: sheaves, and its slabs beneath (flush_all)."""
+    if pcs_used(k, cpu, cache):
+        yield from pcs_flush_all(k, cpu, cache)
+    if k.version.cpu_slabs and cpu_slab_used(k, cpu, cache):
+        yield from flush_cpu_slab(k, cpu, cache)
 
 
 def _barn_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, barn: NodeBarn) -> Waits[None]:

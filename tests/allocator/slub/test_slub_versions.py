@@ -31,7 +31,6 @@ from slabdes.allocator.slub.versions import (
 )
 from slabdes.allocator.state import NO_NODE, obj_to_index, virt_to_slab
 from slabdes.conformance.slub_log.kernel import LogKernel
-from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
 from slabdes.paths.slub.kernel import Point
 from slabdes.paths.slub.pcs_free import kmem_cache_free
@@ -163,11 +162,11 @@ def test_slabs_not_needed_go_where_the_version_has_them_go(to_head: bool, emptie
     cache.min_partial = 0
     first, second, *others = of_list(system)
 
-    def freed() -> Waits[None]:
+    def freed() -> None:
         for slab in (first, second)[: 1 + emptied]:
             for obj in [obj for obj in system.held if virt_to_slab(obj) == slab]:
                 system.held.remove(obj)
-                yield from kmem_cache_free(kernel, kernel.cpus[2], cache, obj)
+                kernel.finish(kmem_cache_free(kernel, kernel.cpus[2], cache, obj))
 
     kernel.injected = Point.ISOLATED, freed
     told = system.alloc(0)

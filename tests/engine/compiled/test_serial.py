@@ -13,7 +13,7 @@ import pytest
 
 from slabdes.config import EngineName
 from slabdes.conformance.compare import compare_script
-from slabdes.conformance.driver import COMPILING, GeneratorDriver, driver_of
+from slabdes.conformance.driver import COMPILING, Drivers, GeneratorDriver
 from slabdes.conformance.kernel_log.compare import compare_log
 from slabdes.conformance.recordings import find_recordings
 from slabdes.conformance.runner import ScriptRunner
@@ -128,7 +128,7 @@ def test_a_changed_recording_does_not_match(tmp_path: Path) -> None:
 
 
 def test_traces_are_refused_where_compiled_code_is_asked_for() -> None:
-    traces = find_recordings([TESTS / "kernel61/traces"], SerialDriver)
+    traces = find_recordings([TESTS / "kernel61/traces"], Drivers(EngineName.COMPILED))
     assert traces
     for trace in traces:
         with pytest.raises(InputError, match="reference's paths only"):
@@ -138,8 +138,8 @@ def test_traces_are_refused_where_compiled_code_is_asked_for() -> None:
 def test_nothing_is_compiled_unless_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLABDES_CACHE_DIR", str(tmp_path))
     said: list[str] = []
-    assert driver_of(EngineName.REFERENCE, said.append) is GeneratorDriver
+    assert Drivers(EngineName.REFERENCE, said.append).slab is GeneratorDriver
     assert said == []
     # Compiled by the tests above, but kept elsewhere.
-    assert driver_of(EngineName.COMPILED, said.append) is SerialDriver
+    assert Drivers(EngineName.COMPILED, said.append).slab is SerialDriver
     assert said == [COMPILING]

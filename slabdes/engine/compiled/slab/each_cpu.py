@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What shrinking and tuning ask for, in compiled form: interrupts of all CPUs, and a tune's new arrays, which Python has made.
 
-Other CPUs drain on stacks of their own, one after the other: the CPU that has interrupted them goes on afterwards. Only op
-scripts do all this.
+Only op scripts do all this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from slabdes.engine.compiled.clock import CALLED, GO, call, end_of_path
-from slabdes.engine.compiled.codes import EACH_CPU
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.layout import Frame
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at
+from slabdes.engine.compiled.each_cpu import call_each_cpu
+from slabdes.engine.compiled.numba_tools import inline, ints_at
 from slabdes.engine.compiled.script_layout import ScriptRun
 from slabdes.engine.compiled.slab.records import caches_at
 
@@ -21,25 +16,7 @@ from slabdes.engine.compiled.slab.records import caches_at
 @inline
 def drain_each_cpu(run: ScriptRun, cpu: Cpu, cache: int) -> int:
     """Have every CPU run do_drain."""
-    frame = call(run, cpu, EACH_CPU)
-    frame.cache = cache
-    frame.i = 0
-    return CALLED
-
-
-@function
-def interrupt_next(run: ScriptRun, cpu: Cpu, frame: Frame, begin_do_drain: Callable[..., Frame]) -> int:
-    """Let the next CPU, perhaps this one, drain before this one goes on."""
-    if frame.i == run.n_cpus:
-        end_of_path(cpu, 0)
-        return GO
-    other = ints_at(run.interrupts)[frame.i]
-    frame.i += 1
-    if other != cpu.number:
-        run.caller = cpu.number
-        run.turn = other
-    begin_do_drain(run, cpus_at(run.cpus)[other], frame.cache)
-    return CALLED
+    return call_each_cpu(run, cpu, cache)
 
 
 @inline

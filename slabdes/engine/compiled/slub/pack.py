@@ -26,7 +26,7 @@ from slabdes.allocator.slub.state import (
 from slabdes.allocator.slub.versions import SlubSwitches, SlubVersion
 from slabdes.allocator.state import NOBODY, Slab
 from slabdes.config import Experiment
-from slabdes.engine.compiled.layout import blank, names_of
+from slabdes.engine.compiled.layout import Array, blank, names_of
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import put_cpus, table
 from slabdes.engine.compiled.slub.layout import SlubCache, SlubCosts
@@ -70,17 +70,29 @@ def set_up(
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)
     memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace)
-    memory.set(**{name: int(getattr(settings.version, name)) for name in fields_of(SlubSwitches)})
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(SlubCosts)})
-    _pack_caches(memory, state)
-    _pack_objects(memory, state, lines, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
-    _pack_nodes(memory, state, machine)
-    cpus = put_cpus(memory, machine.n_cpus, _FRAMES, lowered())
-    cpus["reap_at"] = NEVER
+    pack_version(memory, settings.version)
+    pack_caches(memory, state)
+    pack_objects(memory, state, lines.owner, lines.home, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
+    pack_nodes(memory, state, [machine.zonelist(node) for node in range(machine.n_nodes)])
+    put_slub_cpus(memory, machine.n_cpus)
     return state, settings, locks
 
 
-def _pack_caches(memory: Memory, state: SlubState) -> None:
+def put_slub_cpus(memory: Memory, n_cpus: int) -> Array:
+    """CPUs with nothing but their stacks."""
+    cpus = put_cpus(memory, n_cpus, _FRAMES, lowered())
+    cpus["reap_at"] = NEVER
+    return cpus
+
+
+def pack_version(memory: Memory, version: SlubVersion) -> None:
+    """The switches of a kernel version."""
+    memory.set(**{name: int(getattr(version, name)) for name in fields_of(SlubSwitches)})
+
+
+def pack_caches(memory: Memory, state: SlubState) -> None:
+    """Caches, and what each CPU and node has of one."""
     caches = memory.put("caches", blank(SlubCache, len(state.caches)))
     for cache, record in zip(state.caches, caches, strict=False):
         for name in names_of(SlubCache):
@@ -98,8 +110,13 @@ def _in_a_row(state: SlubState, of_cache: str) -> list[Any]:
     return [one for part in parts for one in part or longest]
 
 
-def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines, block: int) -> None:
-    """`block` is the capacity of blocks that kfree_rcu's general batching needs."""
+def pack_objects(
+    memory: Memory, state: SlubState, owner: Sequence[int], home: Sequence[int], block: int, sheaves: int = SPARE
+) -> None:
+    """Slabs, sheaves, objects and cache lines; `owner` and `home` by line.
+
+    `block` is the capacity of blocks that kfree_rcu's general batching needs; there is room for so many more sheaves.
+    """
     capacities = [block, *(cache.sheaf_capacity for cache in state.caches)]
     memory.set(
         promoted=state.promoted,
@@ -115,16 +132,16 @@ def _pack_objects(memory: Memory, state: SlubState, lines: CacheLines, block: in
     memory.put("touched", np.full(len(state.words), NOBODY))
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
-    memory.put("owner", lines.owner)
-    memory.put("home", lines.home)
-    _make_room(memory, SPARE, SPARE)
+    memory.put("owner", owner)
+    memory.put("home", home)
+    grow_room(memory, SPARE, sheaves)
 
 
-def _pack_nodes(memory: Memory, state: SlubState, machine: Machine) -> None:
+def pack_nodes(memory: Memory, state: SlubState, fallback: Sequence[Sequence[int]]) -> None:
     """Zonelists are of nodes with memory: all equally long, in rows as long as there are nodes."""
     zonelists = np.zeros((state.n_nodes, state.n_nodes), "i8")
     for node, row in enumerate(zonelists):
-        nodes = [other for other in machine.zonelist(node) if state.has_memory[other]]
+        nodes = [other for other in fallback[node] if state.has_memory[other]]
         row[: len(nodes)] = nodes
     memory.put("zonelists", zonelists)
     memory.put("has_memory", state.has_memory)
@@ -134,10 +151,11 @@ def _pack_nodes(memory: Memory, state: SlubState, machine: Machine) -> None:
 def make_room(memory: Memory) -> None:
     """Room for as many slabs and sheaves again, or as there was."""
     slabs, sheaves = memory.get("n_slabs"), memory.get("n_sheaves")
-    _make_room(memory, max(slabs, memory.get("slab_room") - slabs), max(sheaves, memory.get("sheaf_room") - sheaves))
+    grow_room(memory, max(slabs, memory.get("slab_room") - slabs), max(sheaves, memory.get("sheaf_room") - sheaves))
 
 
-def _make_room(memory: Memory, slabs: int, sheaves: int) -> None:
+def grow_room(memory: Memory, slabs: int, sheaves: int) -> None:
+    """Room for so many slabs and sheaves beside those that there are."""
     run = memory.run[0]
     slab_room = int(run["n_slabs"]) + slabs
     sheaf_room = int(run["n_sheaves"]) + sheaves
@@ -163,7 +181,8 @@ def standing(memory: Memory, state: SlubState) -> Callable[[], tuple[Standing, .
 
 
 def unpack_state(memory: Memory, state: SlubState) -> None:
-    """Bring what records are made from back into the state."""
+    """Bring all that a run changes back into the state."""
+    state.n_lines = memory.get("n_lines")
     state.words[:] = memory["words"][: memory.get("n_words")].tolist()
     slabs, sheaves = memory.get("n_slabs"), memory.get("n_sheaves")
     state.slabs.extend(Slab(number, 0, 0, 0) for number in range(len(state.slabs), slabs))

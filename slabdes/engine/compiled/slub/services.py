@@ -13,9 +13,11 @@ from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.families import room_for_new
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import function, inline, slabs_at
+from slabdes.engine.compiled.numba_tools import by_run, function, inline, slabs_at
+from slabdes.engine.compiled.slub import scripted
 from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.engine.compiled.slub.records import sheaves_at, slub_caches_at
+from slabdes.engine.compiled.slub.script_layout import ScriptSlubRun
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
 
 _SLABS = int(Status.SLABS)
@@ -58,15 +60,45 @@ def zonelist_length(run: SlubRun, node: int) -> int:
 
 
 @inline
-def zones_length(run: SlubRun, node: int) -> int:
-    """The same."""
-    return run.nodes_with_memory
+def node_length(run: SlubRun, cache: int) -> int:
+    """One for each node."""
+    return run.n_nodes
 
 
 @inline
-def cycles(run: SlubRun, cpu: Cpu) -> int:
-    """The cycle counter, as the CPU sees it."""
+def barn_length(run: SlubRun, cache: int) -> int:
+    """The same, if the cache has sheaves."""
+    return run.n_nodes if slub_caches_at(run.caches)[cache].sheaf_capacity else 0
+
+
+@inline
+def caches_length(run: SlubRun) -> int:
+    """How many caches there are."""
+    return run.all_caches
+
+
+def _zones(run: SlubRun, node: int) -> int:
+    return run.nodes_with_memory
+
+
+zones_length = by_run(ScriptSlubRun, scripted.zones, _zones)
+"""How many nodes' pages will do: of those with memory, unless a script says that there are none."""
+
+
+def _cycles(run: SlubRun, cpu: Cpu) -> int:
     return cpu.clock // run.cycle_ps
+
+
+cycles = by_run(ScriptSlubRun, scripted.cycles, _cycles)
+"""The cycle counter, as the CPU sees it; in a script, what makes searches end as it says."""
+
+
+def _look(run: SlubRun, cpu: Cpu, point: int) -> int:
+    return look(run, cpu)
+
+
+let_in = by_run(ScriptSlubRun, scripted.let_in, _look)
+"""Others come in wherever this CPU waits, and its own interrupts do not; in a script what it has for this point."""
 
 
 @inline
@@ -82,10 +114,12 @@ def before_sheaf_memory(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> in
     return status if status != GO or room_for_new(run) else _SLABS
 
 
-@inline
-def sheaf_memory(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> bool:
-    """There always is some."""
+def _plenty(run: SlubRun, cpu: Cpu, cache: int, capacity: int) -> bool:
     return True
+
+
+sheaf_memory = by_run(ScriptSlubRun, scripted.sheaf_memory, _plenty)
+"""There always is some, unless a script says that there is none."""
 
 
 @function

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SLUB's paths, as the lowering is told of them: where their records lie and who does what they ask for.
 
-Leaves out the text that comes of it (`slub.paths`), and shrink and bulk calls, which no timed run asks for.
+Leaves out the text that comes of it (`slub.paths`).
 """
 
 from __future__ import annotations
@@ -55,10 +55,13 @@ _PATHS: Final = (
     "cpu_slab_free",
     "free",
     "pcs_free",
+    "bulk",
+    "prefill",
     "sheaves",
     "slabs",
     "flush",
     "rcu",
+    "shrink",
     "clocked",
     "grace",
     "prices",
@@ -85,7 +88,7 @@ SLUB: Final = Target(
     ),
     services=(
         *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
-        *(f"slabdes.engine.compiled.slub.{name}" for name in ("records", "services", "notes")),
+        *(f"slabdes.engine.compiled.slub.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
     shared=("slabdes.allocator",),
     entries=(
@@ -98,10 +101,30 @@ SLUB: Final = Target(
         "take_interrupts",
         "take_callbacks",
     ),
-    helpers=("begin_bulk",),
+    rest=(
+        "kmem_cache_free",
+        "kmem_cache_alloc_bulk",
+        "kmem_cache_free_bulk",
+        "kmem_cache_prefill_sheaf",
+        "kmem_cache_refill_sheaf",
+        "kmem_cache_return_sheaf",
+        "kfree_rcu",
+        "rcu_free_sheaf",
+        "rcu_free_sheaf_nobarn",
+        "kvfree_rcu_bulk",
+        "kmem_cache_shrink",
+        "flush_cpu",
+        "flush_rcu_all_sheaves",
+    ),
+    helpers=("begin_bulk", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
     run_fields=frozenset(names_of(SlubRun)),
     cpu_fields=frozenset(names_of(Cpu)),
-    at_once=frozenset({"kmem_cache_alloc_node", "refill_objects_node", "slab_free", "load_state", "cmpxchg"}),
+    at_once=frozenset(
+        {
+            *("kmem_cache_alloc_node", "kmem_cache_free", "kfree_rcu", "refill_objects_node", "slab_free"),
+            *("load_state", "cmpxchg", "slab_pages"),
+        }
+    ),
     own_numbers=frozenset({("KmemCache", "index")}),
     flat={
         "SlubState.words": "ints_at(run.words)",
@@ -116,7 +139,7 @@ SLUB: Final = Target(
         "kmem_cache_alloc_node": "slub_alloc_node",
         "kmem_cache_free": "slub_free",
     }
-    | {name: name for name in ("load_state", "cmpxchg", "let_in", "slab_pages", "free_slab_pages", "call_rcu", "batch_rcu")}
+    | {name: name for name in ("load_state", "cmpxchg", "slab_pages", "free_slab_pages", "call_rcu", "batch_rcu")}
     | {name: name for name in vars(prices) if name.startswith("note_")},
     renamed={f"InterruptSettings.{name}": f"irq_{name}" for name in ("cache", "objects", "keep", "work")},
     declared="run_layout.py, layout.py, cpu_layout.py or slub/layout.py, fill it in pack.py or slub/pack.py",
