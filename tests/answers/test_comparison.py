@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
+import slabdes
 from slabdes.answers.comparison import (
     SINGLE,
     comparison_about,
@@ -218,3 +219,30 @@ def test_a_comparison_begins_with_times_where_thinking_tells_the_rate_and_says_w
     assert " in alloc mean against " in comparison_answer(thinking(0.6))[0]
     (rate,) = (row.difference for row in compared.rows if row.measure == "operations_per_s" and row.label["cpus"] == 1)
     assert any(sentence.startswith("Why: ") for sentence in comparison_answer(thinking(0.4))) or rate.contains(0.0)
+
+
+def test_memory_held_and_the_part_of_it_in_use_are_measures() -> None:
+    # Two CPUs hold 60 objects of 256 bytes each when it ends; sheaves of 200 hold more memory for as many.
+    raw = {"allocator": "7.3", "engine": "reference", "replications": 3, "machine": {"preset": "numa-2x4", "cpus": 2}}
+    raw |= {"cache": [{"name": "a", "size": 256}], "workload": {"kind": "mix", "operations": 3000, "live": 60}}
+    run = slabdes.simulate(raw | {"sweep": {"cache.0.sheaf_capacity": [8, 200]}, "warm_up": "none"}, progress=False)
+    compared = slabdes.compare(run, by="cache.0.sheaf_capacity")
+    held, used = (next(row for row in compared.rows if row.measure == measure) for measure in ("held_bytes", "share_used"))
+    assert held.second.value > held.first.value
+    assert 0 < used.second.value < used.first.value < 1
+    pages = sum(run.slabs.filter(point=0, replication=0).select("slabs_partial", "slabs_full", "slabs_cpu").row(0))
+    assert held.first.value > pages * 8192, "slabs of two pages, and sheaves"
+    told = comparison_answer(compared)
+    assert any(sentence.startswith("When runs end caches hold ") for sentence in told)
+
+
+def test_frees_that_wait_for_their_grace_period_decide_nothing() -> None:
+    raw = {"allocator": "7.3", "engine": "reference", "replications": 2, "machine": {"preset": "numa-2x4", "cpus": 2}}
+    raw |= {"cache": [{"name": "a", "size": 256}], "workload": {"kind": "mix", "operations": 300, "live": 30}}
+    raw |= {"rcu": {"frees": True, "grace_ms": 20.0}, "sweep": {"cache.0.sheaf_capacity": [8, 16]}, "warm_up": "none"}
+    compared = slabdes.compare(slabdes.simulate(raw, progress=False), by="cache.0.sheaf_capacity")
+    (first, last) = comparison_answer(compared)
+    assert first.startswith("No verdict: of sheaf_capacity 8 and sheaf_capacity 16 9")
+    assert " % of frees by kfree_rcu still wait for their grace period when runs end, so that" in first
+    assert "a shorter rcu.grace_ms has it" in first
+    assert last.startswith("Not to be concluded")
