@@ -42,7 +42,7 @@ def note_looked_up(k: SlabCharges[Cpu], cpu: Cpu, entry: int, nr: int) -> None:
     for place in range(entry, entry + nr):
         obj = k.state.words[place]
         cost = k.touch(cpu, k.state.slabs[virt_to_slab(obj)].line)
-        if k.allocated_here(cpu, obj):
+        if not k.allocated_elsewhere(cpu, obj):
             total += cost
             dearest = max(dearest, cost)
     k.spend_on_lines(cpu, copy_cost(dearest, total - dearest, k.rules.copy_line_milli))
