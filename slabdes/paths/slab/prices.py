@@ -3,6 +3,15 @@
 
 Lines are those of DESIGN's "Lines"; figures are the machine's (machine.costs has their sources). Leaves out locks, pages,
 interrupts and hits, which engines charge for themselves.
+
+What is touched before a lock, under it, and behind it (neighbours' descriptors are posted until its release):
+
+| path | before | under the lock | behind |
+|---|---|---|---|
+| refill | unlocked_look: free_objects, shared header | shared header and its pointers, or lists and slabs | the object |
+| flush | descriptors, by the objects' own frees | shared header and its pointers, or counts and free chains | pages |
+| remote free | its descriptor | alien header and its pointer; if full, list_lock of its home, as a flush | pages |
+| grow | pages, the new slab | counts and list heads | |
 """
 
 from __future__ import annotations
