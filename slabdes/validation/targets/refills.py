@@ -31,6 +31,7 @@ def experiments() -> Mapping[str, Mapping[str, Any]]:
             "seed": 1,
             "replications": 2,
             "warm_up": "none",
+            "warm_up": "none",
             "allocator": "2.6.34",
             "machine": {"preset": MACHINE, "cpus": CPUS, "placement": "spread"},
             "lock": {"discipline": "ticket"},
@@ -63,7 +64,7 @@ TARGET: Final = Target(
     simulated=f"producer_consumer on {CPUS} CPUs over the 8 nodes of opteron-8n, allocator 2.6.34, by objects in flight",
     calibrated="nothing",
     assumed=(
-        "the workload: pairs of CPUs across nodes that pass objects of four caches on, for hackbench",
+        "the workload, its begin included: pairs of CPUs across nodes that pass objects of four caches on, for hackbench",
         "4 KiB pages, where ia64 had 16 KiB",
     ),
     unit="refills a grow",
