@@ -31,7 +31,6 @@ def experiments() -> Mapping[str, Mapping[str, Any]]:
             "seed": 1,
             "replications": 2,
             "warm_up": "none",
-            "warm_up": "none",
             "allocator": "2.6.34",
             "machine": {"preset": MACHINE, "cpus": CPUS, "placement": "spread"},
             "lock": {"discipline": "ticket"},
