@@ -8,7 +8,8 @@ import pytest
 from slabdes.answers.screen import as_plain
 from slabdes.answers.tables import slub_sheet, view_of
 from slabdes.api import Run, simulate
-from slabdes.results.slub import counters
+from slabdes.errors import InputError
+from slabdes.results.slub import counters, slub_write
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,16 @@ def test_a_slab_of_a_cpus_own_counts_as_all_active_and_a_nodes_partial_slab_does
     raw["machine"]["cpus"] = 1
     active = [simulate(raw | {"allocator": allocator}).slabinfo().splitlines()[-1].split()[1:3] for allocator in ("6.12", "7.3")]
     assert active == [["32", "32"], ["28", "32"]]
+
+
+def test_what_sysfs_does_not_take_is_said_to_be_built() -> None:
+    assert slub_write("a b", "cpu_partial", 30) == "echo 30 > '/sys/kernel/slab/a b/cpu_partial'"
+    assert slub_write("a", "sheaf_capacity", 60).startswith(
+        "# a: sheaf_capacity = 60: .sheaf_capacity of the struct kmem_cache_args"
+    )
+    assert (
+        slub_write("a", "max_full_sheaves", 20)
+        == "# a: max_full_sheaves = 20: MAX_FULL_SHEAVES in mm/slub.c, a constant of all caches"
+    )
+    with pytest.raises(InputError, match="has no folder in /sys/kernel/slab"):
+        slub_write("../x", "min_partial", 5)
