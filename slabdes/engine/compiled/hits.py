@@ -128,9 +128,8 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
-    greatest, touches = 0, 0
+    greatest, touches, done = 0, 0, 0
     least = (1 << 63) - 1
-    done = 0
     while done < most:
         start = clock + think
         if start >= timer_at:
