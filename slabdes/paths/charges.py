@@ -142,8 +142,8 @@ class Charges(ABC, Generic[Cpu]):
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
 
     @abstractmethod
-    def allocated_here(self, cpu: Cpu, obj: int) -> bool:
-        """Whether this CPU was the last to allocate the object."""
+    def allocated_elsewhere(self, cpu: Cpu, obj: int) -> bool:
+        """Whether another CPU was the last to allocate the object."""
 
     @abstractmethod
     def lock(self, number: int) -> Tolls:

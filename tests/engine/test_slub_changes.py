@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""SLUB's caches shrunk, or their sheaves changed, at a time of the run: every CPU flushes, barns are emptied, both engines agree."""
+"""SLUB's caches shrunk, or their sheaves changed, at a time of the run: CPUs flush, barns are emptied, both engines agree."""
 
 from __future__ import annotations
 

@@ -209,16 +209,17 @@ def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
 
 
 @inline
-def allocated_here(run: Run, cpu: Cpu, obj: int) -> bool:
-    """Whether this CPU was the last to allocate the object."""
-    return ints_at(run.touched)[link_of(run, obj)] == cpu.number
+def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
+    """Whether another CPU was the last to allocate the object."""
+    touched = ints_at(run.touched)[link_of(run, obj)]
+    return touched != cpu.number and touched != NOBODY
 
 
 @inline
 def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
     slab = obj >> OBJECT_BITS
-    if not allocated_here(run, cpu, obj) and not (run.descriptor_once and cpu.slab_read == slab):
+    if allocated_elsewhere(run, cpu, obj) and not (run.descriptor_once and cpu.slab_read == slab):
         cpu.slab_read = slab
         cpu.descriptor_read_time += run.descriptor_read
         cpu.clock += run.descriptor_read

@@ -127,7 +127,7 @@ def _allocate(run: Run, cpu: Cpu, frame: Frame) -> int:
 @inline
 def _read_slot(run: Run, cpu: Cpu, written_at: int) -> None:
     """Wait for the line of the present step's slot, which the partner wrote at that time."""
-    if run.windowed and run.slot_lines and cpu.partner >= 0:
+    if written_at and run.slot_lines and cpu.partner >= 0:
         way = ints_at(run.transfer)[cpu.partner * run.n_cpus + cpu.number]
         _pass_waiting(cpu, cpu.clock + slot_cost(cpu, cpu.what, written_at, way, run.copy_line_milli))
 
@@ -137,6 +137,7 @@ def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
     """Take what is in a slot that is full; an object is freed."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
+    _read_slot(run, cpu, slot.full_at)
     if not run.windowed or cpu.op == _AWAIT:
         slot.full = 0
         forget_slot(run, place)
@@ -148,7 +149,6 @@ def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
         frame.pc = _NEXT
         emptied(run, cpu)
         return GO
-    _read_slot(run, cpu, slot.full_at)
     frame.pc = _FREED
     return give_back(run, cpu, begin_give_back(run, cpu, cpu.cache, obj, cpu.free_hit))
 
@@ -326,8 +326,7 @@ def _operate(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
         frame.pc = _WAIT_UNTIL
         return GO
     if stage == _ALLOCATE:
-        if cpu.when:
-            _read_slot(run, cpu, cpu.when)
+        _read_slot(run, cpu, cpu.when)
         return _allocate(run, cpu, frame)
     return _give_back(run, cpu, frame, stage)
 

@@ -99,14 +99,14 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         slab = obj >> OBJECT_BITS
-        if self.allocated_here(cpu, obj) or (self.rules.descriptor_once and cpu.slab_read == slab):
+        if not self.allocated_elsewhere(cpu, obj) or (self.rules.descriptor_once and cpu.slab_read == slab):
             return
         cpu.slab_read = slab
         cpu.descriptor_read_time += self.costs.descriptor_read
         cpu.clock += self.costs.descriptor_read
 
-    def allocated_here(self, cpu: TimedCpu, obj: int) -> bool:
-        return self.touched_by[self._link(obj)] == cpu.number
+    def allocated_elsewhere(self, cpu: TimedCpu, obj: int) -> bool:
+        return self.touched_by[self._link(obj)] not in (cpu.number, NOBODY)
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)

@@ -17,6 +17,7 @@ from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.cpu import NEVER, TimedCpu, fold, hold_word
+from slabdes.engine.lines import slot_cost
 from slabdes.engine.marks import Marks
 from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel, State
@@ -243,6 +244,19 @@ class ClockedKernel(ChargingKernel[KmemCache]):
             record.retry = None
             record.holder = cpu
             self.open_gate(cpu, self.now)
+
+    # Rings.
+
+    def reads_slots(self, cpu: TimedCpu) -> bool:
+        """Whether a CPU's slots lie on lines that it shares with a partner."""
+        return self.rules.slot_lines and cpu.partner >= 0
+
+    def slot_line(self, cpu: TimedCpu, slot: int, written_at: int) -> int:
+        """How long a CPU waits for the line of a slot that its partner wrote at that time; 0 is never."""
+        if not written_at or not self.reads_slots(cpu):
+            return 0
+        way = self.machine.transfer_ps[cpu.partner][cpu.number]
+        return slot_cost(cpu, slot, written_at, way, self.rules.copy_line_milli)
 
     # Pages.
 

@@ -32,7 +32,6 @@ from typing import Any, TypeVar
 
 from slabdes.allocator.state import NO_NODE, NO_OBJECT
 from slabdes.engine.cpu import NEVER, TimedCpu
-from slabdes.engine.lines import slot_cost
 from slabdes.engine.reference.clocked import ClockedKernel, Moment
 from slabdes.engine.timed import AT_BARRIER, for_slot, stalled
 from slabdes.paths.interrupts import begin_bulk, end_bulk, take_interrupts
@@ -176,8 +175,6 @@ class Run(ABC):
     def check(self) -> None:
         """Raise CheckFailed if an invariant of any cache does not hold."""
 
-    # Time and timers.
-
     @abstractmethod
     def _upkeep_time(self, cpu: TimedCpu) -> int:
         """When a turn of the CPU's is due; NEVER if none is."""
@@ -231,8 +228,6 @@ class Run(ABC):
                 cpu.slot_wait += when - cpu.clock
             cpu.clock = when
 
-    # Objects on their way between CPUs.
-
     def _block(self, cpu: TimedCpu, why: str, ready: Callable[[], bool]) -> Waits[None]:
         """Wait until another CPU has made `ready` true, with reaps and interrupts meanwhile."""
         while not ready():
@@ -275,8 +270,6 @@ class Run(ABC):
         if self.unfinished and len(self.blocked) == self.unfinished:
             raise stalled(self.blocked)
 
-    # Operations.
-
     @abstractmethod
     def _take(self, cpu: TimedCpu, number: int) -> int:
         """An object from what is the CPU's own; NO_OBJECT if there is none."""
@@ -305,9 +298,9 @@ class Run(ABC):
     def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
         """Free into what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
         obj, full_at = self.slots.get(slot, (NO_OBJECT, 0))
-        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or not self._has_room(cpu, number, obj):
+        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or self.kernel.reads_slots(cpu):
             return False
-        if self.workload.windowed and self.kernel.rules.slot_lines:
+        if not self._has_room(cpu, number, obj):
             return False
         del self.slots[slot]
         start = cpu.clock
@@ -335,16 +328,11 @@ class Run(ABC):
         if slot in self.slots:
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "emptied"), lambda: slot not in self.slots)
-        emptied = self.emptied.pop(slot, 0)
-        yield from self._wait_until(cpu, emptied)
-        if emptied:
-            self._read_slot(cpu, slot, emptied)
+        yield from self._wait_for_slot(cpu, slot, self.emptied.pop(slot, 0))
 
-    def _read_slot(self, cpu: TimedCpu, slot: int, written_at: int) -> None:
-        """Wait for the line of a slot that the partner wrote at that time."""
-        if self.kernel.rules.slot_lines and cpu.partner >= 0:
-            way = self.kernel.machine.transfer_ps[cpu.partner][cpu.number]
-            self._pass_waiting(cpu, cpu.clock + slot_cost(cpu, slot, written_at, way, self.kernel.rules.copy_line_milli))
+    def _wait_for_slot(self, cpu: TimedCpu, slot: int, written_at: int) -> Waits[None]:
+        yield from self._wait_until(cpu, written_at)
+        self._pass_waiting(cpu, cpu.clock + self.kernel.slot_line(cpu, slot, written_at))
 
     def _until_full(self, cpu: TimedCpu, slot: int) -> Waits[int]:
         """Wait until a slot is full; what is in it."""
@@ -352,15 +340,13 @@ class Run(ABC):
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
-        yield from self._wait_until(cpu, full_at)
+        yield from self._wait_for_slot(cpu, slot, full_at)
         return obj
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         obj = yield from self._until_full(cpu, slot)
         if not self.workload.windowed:
             del self.slots[slot]
-        elif obj != NO_OBJECT:
-            self._read_slot(cpu, slot, self.slots[slot][1])
         if obj == NO_OBJECT:
             cpu.skipped += 1
         else:

@@ -3,6 +3,15 @@
 
 Lines are those of DESIGN's "Lines"; figures are the machine's (machine.costs has their sources). Leaves out locks, pages,
 interrupts and hits, which engines charge for themselves.
+
+What is touched before a lock, under it, and behind it (neighbours' descriptors are posted until its release):
+
+| path | before | under the lock | behind |
+|---|---|---|---|
+| refill | unlocked_look: free_objects, shared header | shared header and its pointers, or lists and slabs | the object |
+| flush | descriptors, by the objects' own frees | shared header and its pointers, or counts and free chains | pages |
+| remote free | its descriptor | alien header and its pointer; if full, list_lock of its home, as a flush | pages |
+| grow | pages, the new slab | counts and list heads | |
 """
 
 from __future__ import annotations
@@ -42,7 +51,7 @@ def note_looked_up(k: SlabCharges[Cpu], cpu: Cpu, entry: int, nr: int) -> None:
     for place in range(entry, entry + nr):
         obj = k.state.words[place]
         cost = k.touch(cpu, k.state.slabs[virt_to_slab(obj)].line)
-        if k.allocated_here(cpu, obj):
+        if not k.allocated_elsewhere(cpu, obj):
             total += cost
             dearest = max(dearest, cost)
     k.spend_on_lines(cpu, copy_cost(dearest, total - dearest, k.rules.copy_line_milli))
