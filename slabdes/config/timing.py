@@ -45,6 +45,9 @@ class TimingConfig(Frozen):
     """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
     first_touch: Truth = True
     """Whether an object or a descriptor costs extra where another CPU, or nobody, touched it last."""
+    working_sets: Truth = True
+    """Whether what a CPU's part of the last-level cache has lost since it was touched comes from memory; nothing is lost where
+    the machine does not say how large its caches are (llc_mib)."""
 
 
 class TimingRule(StrEnum):
@@ -62,4 +65,5 @@ class TimingRule(StrEnum):
     EARLY_LOOKUPS = "early_lookups"
     SMT_SIBLINGS = "smt_siblings"
     FIRST_TOUCH = "first_touch"
+    WORKING_SETS = "working_sets"
     JITTER = "jitter"

@@ -40,6 +40,7 @@ Nanoseconds = Annotated[Real, Field(ge=0, le=1e12), COUNTED]
 Count = Annotated[int, Strict(), Field(ge=1, le=10**12)]
 Bulk = Annotated[int, Strict(), Field(ge=0, le=10**12)]
 BulkOf = Literal["both", "alloc", "free"]
+Touch = Literal["none", "write"]
 MOST_SECTION_LINES: Final = 64
 """That a critical section may touch (assumed)."""
 SectionLines = Annotated[int, Strict(), Field(ge=0, le=MOST_SECTION_LINES)]
@@ -70,6 +71,9 @@ class BurstWorkload(Frozen):
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
     own_caches: Truth = False
     """Whether each CPU uses a cache of its own, in the order of both, instead of going round all caches."""
+    touch: Touch = "none"
+    """What is done with an object: nothing, or it is written (its first line) after it is allocated and before it is freed, as
+    slab_test does where it frees behind all allocations. Matters where the last-level cache may have lost it (working_sets)."""
 
 
 class MixWorkload(Frozen):
@@ -89,6 +93,8 @@ class MixWorkload(Frozen):
     choice between the two. 0: a call an object."""
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object, as many on end."""
+    touch: Touch = "none"
+    """What is done with an object, as of a burst."""
 
 
 class ProducerConsumerWorkload(Frozen):
@@ -262,6 +268,11 @@ WORKLOADS: Final[dict[str, type[Frozen]]] = {
     get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(_Any)
 }
 """The models by their kinds."""
+
+
+def writes_objects(workload: Workload) -> bool:
+    """Whether CPUs write an object before they free it."""
+    return isinstance(workload, BurstWorkload | MixWorkload) and workload.touch == "write"
 
 
 def section_lines(workload: Workload) -> int:

@@ -110,6 +110,7 @@ class TimedCpu(UpkeepCpu, SlubUpkeepCpu, Clock, Account, Interrupts, Timers, Pro
         # The program, and turns of upkeep by Upkeep.
         self.in_bulk = False
         self.slab_read = self.slot_line = self.partner = -1
+        self.cache_bytes = NEVER
         self.batches = 0
         self.turns = [Histogram() for _upkeep in Upkeep]
 

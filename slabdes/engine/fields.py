@@ -91,6 +91,7 @@ class Program:
 
     `arrival`: when its present step was to begin, in a workload with arrivals. `slab_read`: whose cold descriptor a free read
     last; `slot_line`: the line of a ring fetched last, which came at `slot_read_at`; `partner`: the CPU on the ring's other end.
+    `touched_bytes` counts what it touches, `cache_bytes` is its part of the last-level cache, or NEVER (`working_set`).
     """
 
     __slots__ = ()
@@ -104,6 +105,8 @@ class Program:
     slot_line: int
     slot_read_at: int
     partner: int
+    touched_bytes: int
+    cache_bytes: int
 
 
 def fields_of(*records: type) -> dict[str, Any]:

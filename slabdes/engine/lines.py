@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cache lines with owners: touching a line one owns is free, another CPU's costs a transfer, nobody's costs its node's memory.
 
-The CPU that touched a line last owns it. Lines that are asked for at the same time, as a copy's are, come at the same time.
-Leaves out sharing (a line read by two CPUs moves to and fro), capacity and bandwidth.
+The CPU that touched a line last owns it, until its cache has lost it: then it is memory's (`working_set`). Lines that are asked
+for at the same time, as a copy's are, come at the same time. Leaves out sharing (a line read by two CPUs moves to and fro), and
+bandwidth.
 """
 
 from __future__ import annotations
@@ -11,27 +12,41 @@ from collections.abc import MutableSequence, Sequence
 from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
+from slabdes.engine.cpu import TimedCpu
+from slabdes.engine.working_set import LINE_BYTES, touch_again
 from slabdes.paths.charges import copy_cost
+
+WHOLE: Final = 1000
+"""A latency is waited for in whole, in thousandths."""
 
 
 def touch(
     owner: MutableSequence[int],
+    seen: MutableSequence[int],
     home: Sequence[int],
     transfer: Sequence[Sequence[int]],
     dram: Sequence[int],
-    cpu: int,
+    cpu: Any,
     line: int,
+    milli: int,
 ) -> int:
-    """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs."""
+    """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs.
+
+    Of a line that it owned and its cache has lost, `milli` thousandths of memory's latency. `seen` are stamps by line.
+    """
     if line == NO_LINE:
         return 0
     before = owner[line]
-    if before == cpu:
-        return 0
-    owner[line] = cpu
+    if before == cpu.number:
+        lost = touch_again(cpu, seen[line], LINE_BYTES)
+        seen[line] = cpu.touched_bytes
+        return dram[home[line]] * milli // WHOLE if lost else 0
+    owner[line] = cpu.number
+    cpu.touched_bytes += LINE_BYTES
+    seen[line] = cpu.touched_bytes
     if before == NOBODY:
         return dram[home[line]]
-    return transfer[before][cpu]
+    return transfer[before][cpu.number]
 
 
 SLOT_LINE_BITS: Final = 3
@@ -55,15 +70,16 @@ def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int
 
 
 class CacheLines:
-    """All lines of a run: `owner` and `home` by line number; costs in picoseconds."""
+    """All lines of a run: `owner`, its stamp `seen`, and `home` by line number; costs in picoseconds."""
 
-    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "owner")
+    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "owner", "seen")
 
     def __init__(self, node_of_cpu: Sequence[int], transfer: Sequence[Sequence[int]], dram: Sequence[Sequence[int]]) -> None:
         self._node_of_cpu = node_of_cpu
         self._transfer = transfer
         self._dram = dram
         self.owner: list[int] = []
+        self.seen: list[int] = []
         self.home: list[int] = []
 
     def place(self, line: int, count: int, node: int) -> None:
@@ -71,16 +87,19 @@ class CacheLines:
         missing = line + count - len(self.owner)
         if missing > 0:
             self.owner.extend([NOBODY] * missing)
+            self.seen.extend([0] * missing)
             self.home.extend([0] * missing)
         for number in range(line, line + count):
             self.owner[number] = NOBODY
             self.home[number] = node
 
-    def own(self, cpu: int, line: int, count: int) -> None:
+    def own(self, cpu: TimedCpu, line: int, count: int) -> None:
         """Make `cpu` the owner of `count` lines from `line` on, for nothing: it writes them without having read them."""
         for number in range(line, line + count):
-            self.owner[number] = cpu
+            self.owner[number] = cpu.number
+            self.seen[number] = cpu.touched_bytes
 
-    def touch(self, cpu: int, line: int) -> int:
-        """Make `cpu` the owner of `line`; what fetching it costs."""
-        return touch(self.owner, self.home, self._transfer, self._dram[self._node_of_cpu[cpu]], cpu, line)
+    def touch(self, cpu: TimedCpu, line: int, milli: int = WHOLE) -> int:
+        """Make `cpu` the owner of `line`; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
+        dram = self._dram[self._node_of_cpu[cpu.number]]
+        return touch(self.owner, self.seen, self.home, self._transfer, dram, cpu, line, milli)

@@ -7,7 +7,7 @@ Leaves out time itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -16,8 +16,8 @@ from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabS
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Kernel, Version
 from slabdes.config import CacheConfig, Experiment, InterruptKind
-from slabdes.config.workloads import MOST_SECTION_LINES, section_lines
-from slabdes.engine.cpu import TimedCpu
+from slabdes.config.workloads import MOST_SECTION_LINES, section_lines, writes_objects
+from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import slub_version_of, version_of
@@ -25,7 +25,7 @@ from slabdes.errors import Impossible, Stalled
 from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
-from slabdes.machine.topology import Machine
+from slabdes.machine.topology import BYTES_PER_MIB, Machine
 from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.outcome import Upkeep
@@ -239,6 +239,8 @@ def settings_of(
             descriptor_once=experiment.timing.descriptor_once,
             slot_lines=experiment.timing.slot_lines,
             early_lookups=experiment.timing.early_lookups,
+            miss_milli=round(machine.costs.miss_share * MILLI),
+            writes_objects=writes_objects(experiment.workload),
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         change=change_settings(experiment),
@@ -313,6 +315,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         core = machine.core_of_cpu[worker]
         busy[core] = busy.get(core, 0) + 1
     passes_to = partners(workload.programs)
+    parts = cache_parts(machine, workload.programs) if experiment.timing.working_sets else {}
     cpus = []
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
@@ -321,6 +324,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
         cpu.set_hits(costs)
         cpu.partner = passes_to.get(number, -1)
+        cpu.cache_bytes = parts.get(number, NEVER)
         cpu.response = {} if workload.arrivals else None
         cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:
@@ -331,6 +335,15 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
             cpu.drain_at = upkeeps.shrink_first
         cpus.append(cpu)
     return cpus
+
+
+def cache_parts(machine: Machine, working: Collection[int]) -> dict[int, int]:
+    """Bytes of its last-level cache that each working CPU has: those that share one have equal parts. Empty if none is known."""
+    if machine.llc_of_core is None:
+        return {}
+    llc_of = {cpu: machine.llc_of_core[machine.core_of_cpu[cpu]] for cpu in working}
+    sharers = Counter(llc_of.values())
+    return {cpu: int(machine.llc_mib * BYTES_PER_MIB) // sharers[llc] for cpu, llc in llc_of.items()}
 
 
 def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:

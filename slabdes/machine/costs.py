@@ -24,6 +24,7 @@ RATIOS: Final = {
     "handoff_transfers": (0.0, 16.0),
     "spinner_transfers": (0.0, 16.0),
     "copy_line_share": (0.0, 1.0),
+    "miss_share": (0.0, 1.0),
 }
 """Smallest and largest that a file may give of each ratio (assumed)."""
 
@@ -53,6 +54,10 @@ COPY_LINE_SHARE: Final = 0.406
 COPY_LINE_SOURCE: Final = (
     "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; 95% "
     "interval 0.296 to 0.557"
+)
+MISS_SOURCE: Final = (
+    "derived: a core of Intel's, Nehalem to Broadwell, has 10 line fill buffers (Intel 64 and IA-32 Architectures Optimization "
+    "Reference Manual): so many misses are under way at once"
 )
 WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 
@@ -202,6 +207,8 @@ class Costs:
     """Line transfers that each of several CPUs that spin on a line costs whoever writes it: their requests overlap; a ratio."""
     copy_line_share: float = field(default=COPY_LINE_SHARE, metadata={"kind": CostKind.RATIO, "source": COPY_LINE_SOURCE})
     """What each line of a copy beside the dearest one costs, as a share of its transfer; a ratio."""
+    miss_share: float = field(default=0.1, metadata={"kind": CostKind.RATIO, "source": MISS_SOURCE})
+    """What each of several independent misses of a CPU's own cache costs, as a share of memory's latency; a ratio."""
     sources: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:

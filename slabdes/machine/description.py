@@ -28,6 +28,8 @@ REMOTE_DISTANCE: Final = 20
 """The kernel's REMOTE_DISTANCE: what it assumes between nodes when firmware gives no SLIT."""
 MAX_MEMORY_MIB: Final = float(1 << 30)
 """Most memory of a node, MiB: a pebibyte (assumed)."""
+MAX_CACHE_MIB: Final = 65_536.0
+"""Largest last-level cache, MiB (assumed)."""
 ASSUMED_MEMORY_MIB: Final = 4096.0
 """Memory of a node whose file does not say, MiB (assumed)."""
 TRANSFER_COSTS: Final = ("same_core", "same_cluster", "same_node", "remote_base", "remote_per_distance")
@@ -38,7 +40,8 @@ TRANSFER_COSTS: Final = ("same_core", "same_cluster", "same_node", "remote_base"
 class Description:
     """A machine as its file tells it: dense indexes, `memory_mib` by node, `costs_ns` only where the file gives one.
 
-    `where` begins every error: the file as its user named it. `transfer_ps` is a measured matrix, if there is one.
+    `where` begins every error: the file as its user named it. `transfer_ps` is a measured matrix, if there is one. Last-level
+    caches are as Machine's.
     """
 
     where: str
@@ -55,6 +58,8 @@ class Description:
     cost_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     transfer_ps: tuple[tuple[int, ...], ...] | None = None
     sources: tuple[tuple[str, str], ...] = ()
+    llc_mib: float = 0.0
+    llc_of_core: tuple[int, ...] | None = None
 
     def with_costs(self, overrides_ns: Mapping[str, float]) -> Description:
         """This description with some costs replaced (ns). Raises InputError for a bad name, or a cost that has no effect."""
@@ -86,6 +91,7 @@ class Description:
     def build(self) -> Machine:
         """The Machine. Raises InputError, in one line that begins with `where`, for anything that cannot be."""
         self._check_cpus()
+        self._check_caches()
         check_distances(self.distances, len(self.node_ids), self.where)
         for value in self.memory_mib:
             _memory(value, f"{self.where}: memory_mib")
@@ -107,7 +113,13 @@ class Description:
             dram_ps=dram_latencies(costs, self.distances),
             clock_ghz=self.clock_ghz,
             sources=tuple(sorted(self.sources)),
+            llc_mib=self.llc_mib,
+            llc_of_core=self.llc_of_core,
         )
+
+    def _check_caches(self) -> None:
+        if not 0 <= self.llc_mib <= MAX_CACHE_MIB or (self.llc_of_core is not None and not self.llc_mib):
+            raise InputError(f"{self.where}: llc_mib", f"{self.llc_mib:g} is no size", f"more than 0, to {MAX_CACHE_MIB:.0f} MiB")
 
     def _check_cpus(self) -> None:
         check_size(len(self.node_of_cpu), len(self.node_ids), self.where)

@@ -41,7 +41,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, Strict, ValidationE
 from slabdes.errors import InputError, nearest, shown
 from slabdes.files import toml_of
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_counted, check_names, costs_table
-from slabdes.machine.description import ASSUMED_MEMORY_MIB, Description, check_size, default_distances
+from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_CACHE_MIB, Description, check_size, default_distances
 from slabdes.machine.topology import Machine, line_transfers
 from slabdes.units import ns_to_ps, ps_to_ns
 
@@ -71,7 +71,7 @@ MOST: Final = {
 }
 """How much of what takes time to read, by the mark that comes with each: a full matrix for 1,024 CPUs has 1,024 lists and a
 million values (choices)."""
-SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns")
+SOURCED_KEYS: Final = ("topology", "distances", "memory_mib", "clock_ghz", "transfer_ns", "llc_mib")
 """What besides costs may have a source."""
 
 
@@ -132,6 +132,10 @@ class MachineFile(_Part):
     """Core by CPU, 0 upwards; by default every CPU has a core of its own."""
     cluster_of_core: Indexes | None = None
     """Cluster (cores that share a cache) by core; unknown if not given."""
+    llc_mib: Annotated[float, Strict(), Field(gt=0, le=MAX_CACHE_MIB)] | None = None
+    """Size of a last-level cache, MiB; if not given, what CPUs touch is never too much for their caches."""
+    llc_of_core: Indexes | None = None
+    """Last-level cache by core, 0 upwards; by default one a cluster, or one a node where clusters are not known."""
     transfer_ns: Transfers | None = None
     """Line transfers, ns, [owner][cpu]; by default by topology and costs."""
     costs: dict[str, Number] = {}
@@ -188,7 +192,26 @@ def _described(file: MachineFile, where: str, name: str) -> Description:
         cost_sources={key: file.sources.get(key, f"given in {name}") for key in file.costs},
         transfer_ps=_transfers(file, len(node_of_cpu), where),
         sources=_sources(file),
+        llc_mib=file.llc_mib or 0.0,
+        llc_of_core=_last_level(file, where, node_of_cpu, core_of_cpu, clusters),
     )
+
+
+def _last_level(
+    file: MachineFile, where: str, node_of_cpu: tuple[int, ...], core_of_cpu: tuple[int, ...], clusters: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    """Last-level cache by core."""
+    given = file.llc_of_core
+    if file.llc_mib is None:
+        if given is not None:
+            raise InputError(f"{where}: llc_of_core", "given without a size", allowed="with llc_mib")
+        return None
+    cores = max(core_of_cpu) + 1
+    if given is not None and len(given) != cores:
+        raise InputError(f"{where}: llc_of_core", f"{len(given)} entries for {cores} cores", allowed="one a core")
+    node_of_core = dict(zip(core_of_cpu, node_of_cpu, strict=True))
+    # A core that no CPU has is told by whoever checks cores.
+    return given or clusters or tuple(node_of_core.get(core, 0) for core in range(cores))
 
 
 _Cpus = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]
@@ -312,6 +335,8 @@ def to_toml(machine: Machine, calibration: Calibration | None = None) -> str:
     ]
     if machine.cluster_of_core is not None:
         lines.append(f"cluster_of_core = {_numbers(machine.cluster_of_core)}")
+    if machine.llc_of_core is not None:
+        lines += [f"llc_mib = {machine.llc_mib!r}", f"llc_of_core = {_numbers(machine.llc_of_core)}"]
     lines += _matrix("distances", machine.distances)
     implied = line_transfers(machine.costs, machine.node_of_cpu, machine.core_of_cpu, machine.cluster_of_core, machine.distances)
     if machine.transfer_ps != implied:

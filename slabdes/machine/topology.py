@@ -39,7 +39,8 @@ class Machine:
     `core_of_cpu` go by CPU, `cluster_of_core` by core (None where shared caches are unknown), `memory_pages` (4 KiB
     pages a node can hand out, 0 for a memory-less node) by node. `distances` is the SLIT, [from][to].
     `transfer_ps[owner][cpu]` is one cache-line transfer, `dram_ps[node of the CPU][home node]` a line from memory.
-    `sources` says where what is not a cost comes from, as (key, text) pairs.
+    `sources` says where what is not a cost comes from, as (key, text) pairs. `llc_of_core` says which last-level cache a core
+    has, each of `llc_mib`; None where that is not known.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Machine:
     dram_ps: tuple[tuple[int, ...], ...]
     clock_ghz: float = REFERENCE_GHZ
     sources: tuple[tuple[str, str], ...] = ()
+    llc_mib: float = 0.0
+    llc_of_core: tuple[int, ...] | None = None
 
     @property
     def n_cpus(self) -> int:

@@ -62,7 +62,8 @@ class ClockRules:
     `section_lines`: lines of data that the workload's own lock guards. `copy_line_milli`: thousandths of its transfer that a line
     of a copy costs beside the dearest. `descriptor_once`: of frees in a row of one slab's objects the first alone reads its
     descriptor. `slot_lines`: rings of objects lie on lines, too. `early_lookups`: descriptors that a flush needs were read
-    before its lock was asked for.
+    before its lock was asked for. `miss_milli`: thousandths of memory's latency that each of several independent misses of a
+    CPU's own cache costs. `writes_objects`: the program writes an object before it frees it.
     """
 
     spinners_slow_holder: bool
@@ -75,6 +76,8 @@ class ClockRules:
     descriptor_once: bool
     slot_lines: bool
     early_lookups: bool
+    miss_milli: int
+    writes_objects: bool
 
 
 class Tolls(Protocol):
@@ -107,6 +110,10 @@ class Charges(ABC, Generic[Cpu]):
         """Make the CPU the owner of a line, unless that is NO_LINE, and wait for it."""
 
     @abstractmethod
+    def fetch_one_of(self, cpu: Cpu, line: int) -> None:
+        """The same of a line that is one of several, none of which says where another is: misses of the CPU's own overlap."""
+
+    @abstractmethod
     def fetch_together(self, cpu: Cpu, first: int, last: int) -> None:
         """Make the CPU the owner of the lines from `first` to `last`, asked for at the same time, and wait for them.
 
@@ -115,7 +122,11 @@ class Charges(ABC, Generic[Cpu]):
 
     @abstractmethod
     def touch(self, cpu: Cpu, line: int) -> int:
-        """Make the CPU the owner of a line without waiting; what fetching it costs."""
+        """Make the CPU the owner of a line without waiting; what fetching it costs, beside others."""
+
+    @abstractmethod
+    def owns(self, cpu: Cpu, line: int) -> bool:
+        """Whether the CPU is the owner of a line."""
 
     @abstractmethod
     def spend_on_lines(self, cpu: Cpu, cost: int) -> None:
@@ -135,11 +146,11 @@ class Charges(ABC, Generic[Cpu]):
 
     @abstractmethod
     def first_touch(self, cpu: Cpu, obj: int) -> None:
-        """An allocation touches its object: dear unless this CPU was the last to allocate it."""
+        """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
 
     @abstractmethod
     def descriptor_read(self, cpu: Cpu, obj: int) -> None:
-        """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
+        """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object, or none lately."""
 
     @abstractmethod
     def allocated_elsewhere(self, cpu: Cpu, obj: int) -> bool:

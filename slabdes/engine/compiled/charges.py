@@ -7,13 +7,26 @@ And what who shrinks asks of the other CPUs.
 from __future__ import annotations
 
 from slabdes.allocator.state import NOBODY
-from slabdes.engine.compiled.clock import fetch_line, touch_line
+from slabdes.engine.compiled.clock import fetch_line, fetch_one_of_several, own_line, touch_line
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.working_set import forgotten
 
 fetch = fetch_line
-touch = touch_line
+fetch_one_of = fetch_one_of_several
+
+
+@inline
+def touch(run: Run, cpu: Cpu, line: int) -> int:
+    """Make the CPU the owner of a line without waiting; what fetching it costs, beside others."""
+    return touch_line(run, cpu, line, run.miss_milli)
+
+
+@inline
+def owns(run: Run, cpu: Cpu, line: int) -> bool:
+    """Whether the CPU is the owner of a line."""
+    return ints_at(run.owner)[line] == cpu.number
 
 
 @inline
@@ -28,9 +41,8 @@ def place_lines(run: Run, cpu: Cpu, first: int, nr: int, node: int) -> None:
 @inline
 def own_lines(run: Run, cpu: Cpu, first: int, nr: int) -> None:
     """The CPU owns `nr` lines, for nothing."""
-    owner = ints_at(run.owner)
     for line in range(first, first + nr):
-        owner[line] = cpu.number
+        own_line(run, cpu, line)
 
 
 @inline
@@ -38,7 +50,7 @@ def forget_touches(run: Run, cpu: Cpu, first: int, nr: int) -> None:
     """The `nr` objects whose chain links begin at `first` have been touched by nobody."""
     touched = ints_at(run.touched)
     for link in range(first, first + nr):
-        touched[link] = NOBODY
+        touched[link] = forgotten(touched[link])
 
 
 @inline

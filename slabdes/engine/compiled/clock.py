@@ -25,8 +25,9 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
-from slabdes.engine.lines import touch
+from slabdes.engine.lines import WHOLE, touch
 from slabdes.engine.records import bucket_of
+from slabdes.engine.working_set import FORGOTTEN, allocated_by, touch_freed, touch_object
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -147,10 +148,23 @@ def spend_on_lines(run: Run, cpu: Cpu, cost: int) -> None:
 
 
 @inline
-def touch_line(run: Run, cpu: Cpu, line: int) -> int:
-    """Make the CPU the owner of a line; what fetching it costs."""
-    dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
-    return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
+def touch_line(run: Run, cpu: Cpu, line: int, milli: int) -> int:
+    """Make the CPU the owner of a line; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
+    transfer, dram = table_at(run.transfer, run.n_cpus), ints_at(run.dram + 8 * cpu.node * run.n_nodes)
+    return touch(ints_at(run.owner), ints_at(run.seen), ints_at(run.home), transfer, dram, cpu, line, milli)
+
+
+@inline
+def own_line(run: Run, cpu: Cpu, line: int) -> None:
+    """Make the CPU the owner of a line for nothing (CacheLines.own)."""
+    ints_at(run.owner)[line] = cpu.number
+    ints_at(run.seen)[line] = cpu.touched_bytes
+
+
+@inline
+def from_memory(run: Run, cpu: Cpu, node: int) -> int:
+    """What a line of a node's memory costs a CPU."""
+    return ints_at(run.dram)[cpu.node * run.n_nodes + node]
 
 
 @inline
@@ -160,13 +174,23 @@ def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
         return
     owner = ints_at(run.owner)[line]
     # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
-    if owner != cpu.number:
-        _fetch_from(run, cpu, line, owner)
+    if owner != cpu.number or cpu.cache_bytes != NEVER:
+        _fetch_from(run, cpu, line, owner, WHOLE)
+
+
+@inline
+def fetch_one_of_several(run: Run, cpu: Cpu, line: int) -> None:
+    """The same of a line that is one of several: misses of the CPU's own overlap (ChargingKernel.fetch_one_of)."""
+    owner = ints_at(run.owner)[line]
+    if owner != cpu.number or cpu.cache_bytes != NEVER:
+        _fetch_from(run, cpu, line, owner, run.miss_milli)
 
 
 @function
-def _fetch_from(run: Run, cpu: Cpu, line: int, owner: int) -> None:
-    _wait_for(run, cpu, line, owner != NOBODY, touch_line(run, cpu, line))
+def _fetch_from(run: Run, cpu: Cpu, line: int, owner: int, milli: int) -> None:
+    cost = touch_line(run, cpu, line, milli)
+    if cost:
+        _wait_for(run, cpu, line, owner not in (cpu.number, NOBODY), cost)
 
 
 @inline
@@ -188,8 +212,8 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
     owner = ints_at(run.owner)
     dearest, line_of_dearest, was_owned, total = 0, first, False, 0
     for line in range(first, last + 1):
-        owned = owner[line] != NOBODY
-        cost = touch_line(run, cpu, line)
+        owned = owner[line] not in (cpu.number, NOBODY)
+        cost = touch_line(run, cpu, line, WHOLE)
         total += cost
         if cost > dearest:
             dearest, line_of_dearest, was_owned = cost, line, owned
@@ -198,32 +222,39 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
 
 @inline
 def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
-    """An allocation touches its object: dear unless this CPU was the last to allocate it."""
-    touched = ints_at(run.touched)
-    link = link_of(run, obj)
-    if touched[link] != cpu.number:
-        touched[link] = cpu.number
-        cpu.first_touch_time += run.first_touch
-        cpu.clock += run.first_touch
-        cpu.beyond_work = 1
+    """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
+    slab = slabs_at(run.slabs)[obj >> OBJECT_BITS]
+    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid)
+    cost = touch_object(cpu, ints_at(run.touched), link_of(run, obj), size, run.first_touch, memory)
+    cpu.first_touch_time += cost
+    cpu.clock += cost
+    cpu.beyond_work |= cost
 
 
 @inline
 def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
     """Whether another CPU was the last to allocate the object."""
-    touched = ints_at(run.touched)[link_of(run, obj)]
-    return touched != cpu.number and touched != NOBODY
+    by = allocated_by(ints_at(run.touched)[link_of(run, obj)])
+    return by != cpu.number and by < FORGOTTEN
 
 
 @inline
 def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
-    """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
-    slab = obj >> OBJECT_BITS
-    if allocated_elsewhere(run, cpu, obj) and not (run.descriptor_once and cpu.slab_read == slab):
-        cpu.slab_read = slab
-        cpu.descriptor_read_time += run.descriptor_read
-        cpu.clock += run.descriptor_read
-        cpu.beyond_work = 1
+    """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object, or none lately."""
+    cost = freed_touch(run, cpu, obj, link_of(run, obj))
+    cpu.descriptor_read_time += cost
+    cpu.clock += cost
+    cpu.beyond_work |= cost
+
+
+@inline
+def freed_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
+    """What a free of the object with that chain link pays for the object and its descriptor (working_set.touch_freed)."""
+    number = obj >> OBJECT_BITS
+    slab = slabs_at(run.slabs)[number]
+    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid) * run.miss_milli // WHOLE
+    once, writes = run.descriptor_once, run.writes_objects
+    return touch_freed(cpu, ints_at(run.touched), link, number, size, once, writes, run.descriptor_read, memory)
 
 
 @inline

@@ -8,7 +8,15 @@ from; the transitions are the allocator's. Leaves out everything that may wait.
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
-from slabdes.engine.compiled.clock import GAMMA_WORD, count_response, drawn_factor, histogram_at, wrap_up
+from slabdes.engine.compiled.clock import (
+    GAMMA_WORD,
+    count_response,
+    drawn_factor,
+    freed_touch,
+    from_memory,
+    histogram_at,
+    wrap_up,
+)
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation
@@ -24,6 +32,7 @@ from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
+from slabdes.engine.working_set import CODE, CODE_BITS, touch_object
 from slabdes.paths.outcome import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
@@ -48,6 +57,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
     cost, think, first_touch, me, timer_at = cpu.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
+    size, counted, cache_bytes = ints_at(run.sizes)[cache], cpu.touched_bytes, cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.what))
     greatest, touches = 0, 0
@@ -62,10 +72,17 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         slab = slabs[obj >> OBJECT_BITS]
         link = slab.bufctl + (obj & OBJECT_MASK)
-        if touched[link] != me:
-            touched[link] = me
-            touches += first_touch
-            took += first_touch
+        stamp = touched[link]
+        age = counted - (stamp >> CODE_BITS)
+        if stamp & CODE == me and age <= cache_bytes:
+            counted += min(size, age)
+            touched[link] = counted << CODE_BITS | me
+        else:
+            cpu.touched_bytes = counted
+            cold = touch_object(cpu, touched, link, size, first_touch, from_memory(run, cpu, slab.nodeid))
+            counted = cpu.touched_bytes
+            touches += cold
+            took += cold
         clock = start + took
         least = min(least, took)
         greatest = max(greatest, took)
@@ -81,6 +98,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         # Nobody else waits for a slot of steps that are alike: their CPU empties it itself.
         wake(run, slots[0])
     cpu.allocs += done
+    cpu.touched_bytes = counted
     cpu.first_touch_time += touches
     if jitter:
         cpu.jitter_key = key
@@ -123,8 +141,8 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
-    cost, think, cold, me, timer_at = cpu.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
-    read = cpu.slab_read
+    cost, think, me, timer_at = cpu.free_hit, cpu.think, cpu.number, cpu.timer_at
+    writes, cache_bytes = run.writes_objects, cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
@@ -144,8 +162,10 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         slot.full = 0
         key += GAMMA_WORD
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
-        if touched[slab.bufctl + (obj & OBJECT_MASK)] != me and (not run.descriptor_once or read != obj >> OBJECT_BITS):
-            read = obj >> OBJECT_BITS
+        link = slab.bufctl + (obj & OBJECT_MASK)
+        stamp = touched[link]
+        if writes or stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > cache_bytes:
+            cold = freed_touch(run, cpu, obj, link)
             touches += cold
             took += cold
         put(own, words, slabs, stats, obj)
@@ -159,7 +179,6 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     if done:
         _slots_emptied(run, slots[0], place, clock)
     cpu.frees += done
-    cpu.slab_read = read
     cpu.descriptor_read_time += touches
     if jitter:
         cpu.jitter_key = key

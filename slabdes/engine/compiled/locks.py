@@ -19,6 +19,7 @@ from slabdes.engine.compiled.clock import (
     add,
     comes_next,
     fetch_line,
+    own_line,
     schedule,
     settle,
     spend_on_lines,
@@ -251,10 +252,9 @@ def _granted(run: Run, cpu: Cpu) -> None:
     cpu.lock_wait += waited - held.handoff
     cpu.handoff_time += held.handoff
     cpu.beyond_work = 1
-    owner = ints_at(run.owner)
-    if owner[held.line] != cpu.number:
+    if ints_at(run.owner)[held.line] != cpu.number:
         held.bounces += 1
-        owner[held.line] = cpu.number
+        own_line(run, cpu, held.line)
     cpu.work += run.lock_op
     _set_toll(run, cpu, held)
 

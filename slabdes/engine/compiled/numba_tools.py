@@ -25,7 +25,7 @@ from slabdes import streams
 from slabdes.allocator import lists, mempolicy, pages, state
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import Slab
-from slabdes.engine import cpu, lines, records
+from slabdes.engine import cpu, lines, records, working_set
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Counts, Lock, Slot, Spent, Step, dtype_of
 from slabdes.engine.compiled.run_layout import Run
@@ -229,6 +229,7 @@ share(
     "take_given", "note_given",
 )  # fmt: skip
 share(lines, "touch", "slot_cost")
+share(working_set)
 share(charges, "copy_cost")
 share(disciplines)
 share(spinlock, "count_contention", "count_acquisition")

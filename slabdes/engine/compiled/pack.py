@@ -128,6 +128,8 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         descriptor_once=settings.rules.descriptor_once,
         slot_lines=settings.rules.slot_lines,
         early_lookups=settings.rules.early_lookups,
+        miss_milli=settings.rules.miss_milli,
+        writes_objects=settings.rules.writes_objects,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
@@ -183,6 +185,7 @@ def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[in
         "slab_read",
         "slot_line",
         "partner",
+        "cache_bytes",
     ):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
@@ -197,7 +200,7 @@ def put_cpus(memory: Memory, n_cpus: int, depth: int, lowered: Lowered) -> Array
     packed = memory.put("cpus", blank(Cpu, n_cpus))
     memory.put("frames", np.zeros(n_cpus * depth, frame_dtype(lowered.frame)))
     packed["frame0"] = np.arange(n_cpus) * depth
-    packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = packed["rcu_at"] = NEVER
+    packed["irq_at"] = packed["slabinfo_at"] = packed["drain_at"] = packed["rcu_at"] = packed["cache_bytes"] = NEVER
     memory.put("accounts", blank(Spent, LEVELS * n_cpus))
     memory.put("irq_buckets", np.zeros((N_TIMES, BUCKETS)))
     memory.put("irq_counts", no_counts(N_TIMES))

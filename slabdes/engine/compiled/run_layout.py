@@ -15,10 +15,11 @@ from slabdes.paths.upkeep import UpkeepSettings
 
 
 class Addresses:
-    """Where arrays lie: of records (`layout`), or of integers."""
+    """Where arrays lie: of records (`layout`), or of integers: stamps of objects, their sizes by cache, owners and stamps of lines."""
 
     words: int
     touched: int
+    sizes: int
     slabs: int
     arrays: int
     l3s: int
@@ -26,6 +27,7 @@ class Addresses:
     caches: int
     locks: int
     owner: int
+    seen: int
     home: int
     transfer: int
     dram: int
@@ -126,6 +128,8 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     descriptor_once: int
     slot_lines: int
     early_lookups: int
+    miss_milli: int
+    writes_objects: int
     irqs_off: int
     zone_lists_beside_lock: int
 

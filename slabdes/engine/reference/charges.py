@@ -12,8 +12,9 @@ from typing import Protocol
 
 from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, Slab
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.lines import CacheLines
+from slabdes.engine.lines import WHOLE, CacheLines
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
+from slabdes.engine.working_set import FORGOTTEN, allocated_by, forgotten, touch_freed, touch_object
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import copy_cost
 from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
@@ -30,7 +31,7 @@ class State(Caches[KmemCache], Protocol[KmemCache]):
 
 
 class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
-    """What a price list and the books ask for. `touched_by` is the CPU that allocated an object last, by its chain link."""
+    """What a price list and the books ask for. `touched` are objects' stamps, by their chain links (`working_set`)."""
 
     state: State[KmemCache]
 
@@ -41,7 +42,8 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
         self.irqs = settings.interrupts or NO_INTERRUPTS
         self.lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
         self.locks: list[TimedLock] = []
-        self.touched_by = [NOBODY] * len(state.words)
+        self.touched = [NOBODY] * len(state.words)
+        self.dram = machine.dram_ps
         self.held_by_handlers: list[deque[int]] = [deque() for _cpu in range(machine.n_cpus)]
 
     def settle(self, cpu: TimedCpu) -> None:
@@ -53,26 +55,36 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
         if line != NO_LINE:
             self.fetch_together(cpu, line, line)
 
+    def fetch_one_of(self, cpu: TimedCpu, line: int) -> None:
+        owner = self.lines.owner[line]
+        self._wait_for(cpu, line, owner not in (cpu.number, NOBODY), self.touch(cpu, line))
+
     def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
         """All of it counts as the dearest: another CPU's to write back, or memory's if nobody owned it; of equals, the first."""
         dearest, line_of_dearest, was_owned, total = 0, first, False, 0
         for line in range(first, last + 1):
-            owned = self.lines.owner[line] != NOBODY
-            cost = self.lines.touch(cpu.number, line)
+            owned = self.lines.owner[line] not in (cpu.number, NOBODY)
+            cost = self.lines.touch(cpu, line)
             total += cost
             if cost > dearest:
                 dearest, line_of_dearest, was_owned = cost, line, owned
-        cost = copy_cost(dearest, total - dearest, self.rules.copy_line_milli)
-        if was_owned:
+        self._wait_for(cpu, line_of_dearest, was_owned, copy_cost(dearest, total - dearest, self.rules.copy_line_milli))
+
+    def _wait_for(self, cpu: TimedCpu, line: int, owned: bool, cost: int) -> None:
+        """Wait for a line: for another CPU's write-back if it was `owned`, else for its node's memory."""
+        if owned:
             cpu.line_time += cost
-        elif self.lines.home[line_of_dearest] == cpu.node:
+        elif self.lines.home[line] == cpu.node:
             cpu.local_memory_time += cost
         else:
             cpu.remote_memory_time += cost
         cpu.clock += cost
 
     def touch(self, cpu: TimedCpu, line: int) -> int:
-        return self.lines.touch(cpu.number, line)
+        return self.lines.touch(cpu, line, self.rules.miss_milli)
+
+    def owns(self, cpu: TimedCpu, line: int) -> bool:
+        return self.lines.owner[line] == cpu.number
 
     def spend_on_lines(self, cpu: TimedCpu, cost: int) -> None:
         cpu.spend_on_lines(cost)
@@ -81,32 +93,35 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
         self.lines.place(first, nr, node)
 
     def own_lines(self, cpu: TimedCpu, first: int, nr: int) -> None:
-        self.lines.own(cpu.number, first, nr)
+        self.lines.own(cpu, first, nr)
 
     def lock(self, number: int) -> TimedLock:
         return self.locks[number]
 
     def forget_touches(self, cpu: TimedCpu, first: int, nr: int) -> None:
-        self.touched_by.extend([NOBODY] * (first + nr - len(self.touched_by)))
-        self.touched_by[first : first + nr] = [NOBODY] * nr
+        self.touched.extend([NOBODY] * (first + nr - len(self.touched)))
+        for link in range(first, first + nr):
+            self.touched[link] = forgotten(self.touched[link])
 
     def first_touch(self, cpu: TimedCpu, obj: int) -> None:
-        link = self._link(obj)
-        if self.touched_by[link] != cpu.number:
-            self.touched_by[link] = cpu.number
-            cpu.first_touch_time += self.costs.first_touch
-            cpu.clock += self.costs.first_touch
+        slab = self.state.slabs[obj >> OBJECT_BITS]
+        size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid]
+        cost = touch_object(cpu, self.touched, self._link(obj), size, self.costs.first_touch, memory)
+        cpu.first_touch_time += cost
+        cpu.clock += cost
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
-        slab = obj >> OBJECT_BITS
-        if not self.allocated_elsewhere(cpu, obj) or (self.rules.descriptor_once and cpu.slab_read == slab):
-            return
-        cpu.slab_read = slab
-        cpu.descriptor_read_time += self.costs.descriptor_read
-        cpu.clock += self.costs.descriptor_read
+        number, rules, cold = obj >> OBJECT_BITS, self.rules, self.costs.descriptor_read
+        slab = self.state.slabs[number]
+        size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid] * rules.miss_milli // WHOLE
+        link = self._link(obj)
+        cost = touch_freed(cpu, self.touched, link, number, size, rules.descriptor_once, rules.writes_objects, cold, memory)
+        cpu.descriptor_read_time += cost
+        cpu.clock += cost
 
     def allocated_elsewhere(self, cpu: TimedCpu, obj: int) -> bool:
-        return self.touched_by[self._link(obj)] not in (cpu.number, NOBODY)
+        by = allocated_by(self.touched[self._link(obj)])
+        return by != cpu.number and by < FORGOTTEN
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)

@@ -152,7 +152,7 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         cpu.handoff_time += record.handoff
         if self.lines.owner[record.line] != cpu.number:
             record.bounces += 1
-            self.lines.owner[record.line] = cpu.number
+            self.lines.own(cpu, record.line, 1)
         cpu.work += self.costs.lock_op
         self._set_toll(cpu, record)
 

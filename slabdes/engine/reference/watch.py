@@ -24,6 +24,7 @@ from slabdes.engine.reference.run import set_up, set_up_slub
 from slabdes.engine.reference.slub import TimedSlubKernel
 from slabdes.engine.timed import TimedLock, TimedSettings
 from slabdes.engine.watch import SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
+from slabdes.engine.working_set import FORGOTTEN, allocated_by
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path, Upkeep
@@ -67,7 +68,8 @@ class Watching(ClockedKernel[Any]):
 
     def owner_of(self, cache: int, obj: int) -> int:
         """The CPU that allocated an object last."""
-        return self.touched_by[self._link(obj)] if cache >= 0 and obj != NO_OBJECT else NOBODY
+        by = allocated_by(self.touched[self._link(obj)]) if cache >= 0 and obj != NO_OBJECT else FORGOTTEN
+        return by if by < FORGOTTEN else NOBODY
 
     def is_over(self) -> bool:
         """Whether all that began within the window has ended."""

@@ -44,14 +44,19 @@ def note_miss(k: SlabCharges[Cpu], cpu: Cpu) -> None:
 
 
 def note_looked_up(k: SlabCharges[Cpu], cpu: Cpu, entry: int, nr: int) -> None:
-    """The descriptors' lines, asked for together; those of objects that another CPU allocated were paid at their own frees."""
+    """The descriptors' lines, asked for together.
+
+    Paid at their own frees were those of objects that another CPU allocated, and those that the CPU's cache had lost.
+    """
     if not k.rules.early_lookups:
         return
     dearest = total = 0
     for place in range(entry, entry + nr):
         obj = k.state.words[place]
-        cost = k.touch(cpu, k.state.slabs[virt_to_slab(obj)].line)
-        if not k.allocated_elsewhere(cpu, obj):
+        line = k.state.slabs[virt_to_slab(obj)].line
+        paid = k.owns(cpu, line) or k.allocated_elsewhere(cpu, obj)
+        cost = k.touch(cpu, line)
+        if not paid:
             total += cost
             dearest = max(dearest, cost)
     k.spend_on_lines(cpu, copy_cost(dearest, total - dearest, k.rules.copy_line_milli))
@@ -161,9 +166,11 @@ def note_taken_from_new(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: i
 
 
 def note_returned(k: SlabCharges[Cpu], cpu: Cpu, cache: KmemCache, l3: KmemList3, obj: int, was: int, now: int) -> None:
-    """As for one object taken; a slab that goes was unlinked, which is charged like a move."""
+    """As for one object taken, but that a batch's slabs are known beforehand; one that goes was unlinked, charged like a move."""
     slab = virt_to_slab(obj)
-    _touch_slab(k, cpu, slab)
+    line = k.state.slabs[slab].line
+    for part in range(SLAB_LINES):
+        k.fetch_one_of(cpu, line + part)
     cpu.work += k.costs.slab_object
     _linked(k, cpu, l3, slab)
 

@@ -114,8 +114,10 @@ def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: S
     )
     memory.put("words", state.words)
     memory.put("touched", np.full(memory.get("n_words"), NOBODY))
+    memory.put("sizes", [cache.size for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("owner", owner)
+    memory.put("seen", np.zeros(len(owner)))
     memory.put("home", home)
     _make_room(memory, SPARE_SLABS)
 
@@ -134,6 +136,7 @@ def _make_room(memory: Memory, slabs: int) -> None:
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
     memory.grow("owner", line_room, NOBODY)
+    memory.grow("seen", line_room, 0)
     memory.grow("home", line_room, 0)
     memory.set(slab_room=slab_room, word_room=word_room, line_room=line_room)
 

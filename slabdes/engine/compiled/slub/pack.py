@@ -132,9 +132,11 @@ def pack_objects(
     )
     memory.put("words", state.words)
     memory.put("touched", np.full(len(state.words), NOBODY))
+    memory.put("sizes", [cache.size for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
     memory.put("owner", owner)
+    memory.put("seen", np.zeros(len(owner)))
     memory.put("home", home)
     grow_room(memory, SPARE, sheaves)
 
@@ -168,6 +170,7 @@ def grow_room(memory: Memory, slabs: int, sheaves: int) -> None:
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
     memory.grow("owner", line_room, NOBODY)
+    memory.grow("seen", line_room, 0)
     memory.grow("home", line_room, 0)
     memory.set(slab_room=slab_room, sheaf_room=sheaf_room, word_room=word_room, line_room=line_room)
 

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whether what a CPU touches is still in its last-level cache: by how much it has touched since it touched that last.
+
+A CPU counts bytes: what it touches again adds its size, but no more than was touched since (what stays near the top pushes
+nothing out). Each object and each line carries what its toucher's count was then. Only a CPU's own stamps are compared with its
+count, so that a hit depends on nothing but its own CPU. Objects count with their size even where one line of them is touched:
+they lie at multiples of it, so that their first lines use as many of a cache's sets as they would whole. The cache forgets
+what was touched longest ago, and CPUs that share one have equal parts of it. Leaves out what a miss costs (`paths.charges`),
+levels before the last, the processor's own prefetching, and what hot descriptors and slots add to the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+from typing import Any, Final
+
+LINE_BYTES: Final = 64
+CODE_BITS: Final = 12
+"""Of an object's stamp: who touched it last; above them, that CPU's count."""
+CODE: Final = (1 << CODE_BITS) - 1
+FORGOTTEN: Final = 1 << (CODE_BITS - 1)
+"""Added to the code where the object is a new one, in the place of one that the CPU touched. NOBODY has all bits."""
+
+
+def touch_again(cpu: Any, since: int, nr: int) -> bool:
+    """Count that a CPU touches `nr` bytes that it touched last when its count was `since`; whether its cache has lost them."""
+    age = cpu.touched_bytes - since
+    cpu.touched_bytes += min(nr, age)
+    return bool(age > cpu.cache_bytes)
+
+
+def touch_object(cpu: Any, touched: MutableSequence[int], link: int, nr: int, first: int, memory: int) -> int:
+    """A CPU has allocated the object of `nr` bytes with that chain link and touches it; what that costs.
+
+    `first` if another CPU allocated it last, or nobody; `memory` if the CPU's cache has lost it.
+    """
+    stamp = touched[link]
+    code = stamp & CODE
+    cost = 0 if code == cpu.number else first
+    if code & ~FORGOTTEN != cpu.number:
+        cpu.touched_bytes += nr
+    elif touch_again(cpu, stamp >> CODE_BITS, nr):
+        cost += memory
+    touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number
+    return cost
+
+
+def touch_freed(
+    cpu: Any, touched: MutableSequence[int], link: int, slab: int, nr: int, once: int, writes: int, cold: int, memory: int
+) -> int:
+    """A CPU frees an object: it reads its slab's descriptor, and first writes the object if its program `writes`: what it costs.
+
+    The descriptor: `cold` if another CPU allocated the object, `memory` if the CPU's cache has lost the object and so its slab;
+    with `once`, and where it was lost, nothing behind another free of that slab. The object: `memory` if it was lost.
+    """
+    stamp = touched[link]
+    if stamp & CODE != cpu.number:
+        if once and cpu.slab_read == slab:
+            return 0
+        cpu.slab_read = slab
+        return cold
+    age = cpu.touched_bytes - (stamp >> CODE_BITS)
+    lost = age > cpu.cache_bytes
+    cost = 0
+    if lost and cpu.slab_read != slab:
+        cpu.slab_read = slab
+        cpu.touched_bytes += LINE_BYTES
+        cost = memory
+    if writes:
+        cost += memory if lost else 0
+        cpu.touched_bytes += min(nr, age)
+        touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number
+    return cost
+
+
+def forgotten(stamp: int) -> int:
+    """The stamp of a new object in the place of one with that stamp."""
+    return stamp | FORGOTTEN
+
+
+def allocated_by(stamp: int) -> int:
+    """The CPU that allocated an object last; at least FORGOTTEN if none has."""
+    return stamp & CODE
