@@ -109,7 +109,7 @@ class TimedCpu(UpkeepCpu, SlubUpkeepCpu, Clock, Account, Interrupts, Timers, Pro
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.
         self.in_bulk = False
-        self.slab_read = self.slot_line = self.partner = -1
+        self.slab_read = self.slab_begun = self.slot_line = self.partner = -1
         self.cache_bytes = NEVER
         self.batches = 0
         self.turns = [Histogram() for _upkeep in Upkeep]

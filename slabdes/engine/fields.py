@@ -91,7 +91,8 @@ class Program:
 
     `arrival`: when its present step was to begin, in a workload with arrivals. `slab_read`: whose cold descriptor a free read
     last; `slot_line`: the line of a ring fetched last, which came at `slot_read_at`; `partner`: the CPU on the ring's other end.
-    `touched_bytes` counts what it touches, `cache_bytes` is its part of the last-level cache, or NEVER (`working_set`).
+    `touched_bytes` counts what it touches, `cache_bytes` is its part of the last-level cache, or NEVER; `slab_begun`: of
+    which new slab it had to fetch an object last (`working_set`).
     """
 
     __slots__ = ()
@@ -107,6 +108,7 @@ class Program:
     partner: int
     touched_bytes: int
     cache_bytes: int
+    slab_begun: int
 
 
 def fields_of(*records: type) -> dict[str, Any]:

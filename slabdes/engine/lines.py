@@ -13,11 +13,8 @@ from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.working_set import LINE_BYTES, touch_again
+from slabdes.engine.working_set import LINE_BYTES, WHOLE, touch_again
 from slabdes.paths.charges import copy_cost
-
-WHOLE: Final = 1000
-"""A latency is waited for in whole, in thousandths."""
 
 
 def touch(

@@ -15,6 +15,8 @@ from collections.abc import MutableSequence
 from typing import Any, Final
 
 LINE_BYTES: Final = 64
+WHOLE: Final = 1000
+"""A latency is waited for in whole, in thousandths."""
 CODE_BITS: Final = 12
 """Of an object's stamp: who touched it last; above them, that CPU's count."""
 CODE: Final = (1 << CODE_BITS) - 1
@@ -29,10 +31,13 @@ def touch_again(cpu: Any, since: int, nr: int) -> bool:
     return bool(age > cpu.cache_bytes)
 
 
-def touch_object(cpu: Any, touched: MutableSequence[int], link: int, nr: int, first: int, memory: int) -> int:
+def touch_object(
+    cpu: Any, touched: MutableSequence[int], link: int, slab: int, nr: int, first: int, memory: int, milli: int
+) -> int:
     """A CPU has allocated the object of `nr` bytes with that chain link and touches it; what that costs.
 
-    `first` if another CPU allocated it last, or nobody; `memory` if the CPU's cache has lost it.
+    `first` if another CPU allocated it last, or nobody; `memory` if the CPU's cache has lost it: `milli` thousandths of that for
+    a new one beside another of its slab, as these come in a row.
     """
     stamp = touched[link]
     code = stamp & CODE
@@ -40,7 +45,10 @@ def touch_object(cpu: Any, touched: MutableSequence[int], link: int, nr: int, fi
     if code & ~FORGOTTEN != cpu.number:
         cpu.touched_bytes += nr
     elif touch_again(cpu, stamp >> CODE_BITS, nr):
-        cost += memory
+        beside = code & FORGOTTEN and cpu.slab_begun == slab
+        cost += memory * milli // WHOLE if beside else memory
+        if code & FORGOTTEN:
+            cpu.slab_begun = slab
     touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number
     return cost
 

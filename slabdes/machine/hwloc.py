@@ -24,7 +24,17 @@ from slabdes.machine.description import (
     check_size,
     reachable,
 )
-from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
+from slabdes.machine.survey import (
+    Clock,
+    Survey,
+    SurveyedCache,
+    SurveyedNode,
+    believed_clock,
+    bit_set,
+    clock_of_model,
+    describe,
+    members,
+)
 
 MAX_ELEMENTS: Final = 1 << 16
 """Most elements of a file: 1,024 CPUs with all their caches and devices are about 20,000 (a choice)."""
@@ -37,6 +47,8 @@ MAX_TOLD_NODES: Final = 1024
 MAX_CPU_BITS: Final = 1 << 16
 """Highest number in a set of CPUs or nodes (a choice; the kernel's own ceiling is 8,192 CPUs)."""
 BYTES_PER_MIB: Final = 1 << 20
+MAX_SIZE_DIGITS: Final = 15
+"""Of a cache's bytes (a choice)."""
 
 FROM_OS: Final = 1
 MEANS_LATENCY: Final = 4
@@ -100,6 +112,7 @@ class _Reader:
         self.nodes_of_cpu: dict[int, int] = {}
         self.package_of_cpu: dict[int, int] = {}
         self.shared: set[int] = set()
+        self.caches: dict[int, SurveyedCache] = {}
         self.nodes: dict[int, _Node] = {}
         self.matrices: list[_Matrix] = []
         self.model: str | None = None
@@ -183,6 +196,16 @@ class _Reader:
             self.shared.add(self._set(attributes, "cpuset", 0))
             if len(self.shared) > MAX_SHARED:
                 self.fail(f"more than {MAX_SHARED} different caches", allowed="a machine")
+            if kind != "Group":
+                self._cache(int(kind[1]), attributes)
+
+    def _cache(self, level: int, attributes: Mapping[str, str]) -> None:
+        """Of the caches of one set of CPUs the last level's; one whose size is not told is none."""
+        cpus, size = self._set(attributes, "cpuset", 0), attributes.get("cache_size", "0")
+        if not (size.isascii() and size.isdigit()) or len(size) > MAX_SIZE_DIGITS:
+            self.fail(f"cache_size {_shown(size)} of an L{level}Cache", allowed="bytes")
+        if int(size) and (cpus not in self.caches or self.caches[cpus].level < level):
+            self.caches[cpus] = SurveyedCache(level, int(size))
 
     def _numa_node(self, attributes: Mapping[str, str]) -> None:
         node = self._number(attributes, "os_index", "NUMANode", MAX_CPU_BITS)
@@ -288,7 +311,7 @@ def _described(reader: _Reader, where: str, name: str) -> Description:
     check_size(len(cores), 1, where)
     nodes = _nodes(reader, cores)
     distances, notes = _slit(reader, nodes)
-    survey = Survey(cores, reader.shared, nodes, distances, _clock(reader), notes)
+    survey = Survey(cores, reader.shared, nodes, distances, _clock(reader), notes, reader.caches)
     told = [f"{name} (hwloc XML {reader.version})", reader.model]
     missing = (reader.complete_cpus.bit_count() if reader.complete_cpus >= 0 else len(reader.core_of_cpu)) - len(cores)
     if missing > 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from slabdes.errors import InputError
@@ -21,6 +21,7 @@ from slabdes.machine.description import (
     check_size,
     default_distances,
 )
+from slabdes.machine.topology import BYTES_PER_MIB
 
 GHZ_RANGE: Final = (0.1, 10.0)
 """Clocks that are believed, GHz: what a machine file may say too."""
@@ -44,6 +45,14 @@ class SurveyedNode:
 
 
 @dataclass(frozen=True)
+class SurveyedCache:
+    """A cache's level and size in bytes."""
+
+    level: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Survey:
     """A machine in the OS's numbers.
 
@@ -58,6 +67,8 @@ class Survey:
     clock: Clock | None = None
     notes: tuple[tuple[str, str], ...] = ()
     """(key, text) pairs for the machine's `sources`."""
+    caches: Mapping[int, SurveyedCache] = field(default_factory=dict)
+    """Data or unified caches above the first level by their sets of CPUs (bits), of those of one set the last."""
 
 
 def members(bits: int) -> Iterator[int]:
@@ -111,6 +122,7 @@ def describe(survey: Survey, where: str, name: str, source: str) -> Description:
     core_index = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     memory, memory_notes = _memory(nodes, ids)
     distances, distance_notes = _distances(survey.distances, ids, where)
+    caches, llc_mib, cache_notes = _last_level(survey.caches, cpus, [core_index[key] for key in keys])
     clock_notes = (("clock_ghz", survey.clock.source),) if survey.clock else ()
     return Description(
         where=where,
@@ -123,7 +135,9 @@ def describe(survey: Survey, where: str, name: str, source: str) -> Description:
         memory_mib=memory,
         distances=distances,
         clock_ghz=survey.clock.ghz if survey.clock else REFERENCE_GHZ,
-        sources=(*memory_notes, *distance_notes, *clock_notes, *survey.notes),
+        sources=(*memory_notes, *distance_notes, *clock_notes, *cache_notes, *survey.notes),
+        llc_mib=llc_mib,
+        llc_of_core=caches,
     )
 
 
@@ -170,6 +184,23 @@ def _clusters(shared: Iterable[int], cpus: list[int], homes: Mapping[int, int], 
 
 
 _Notes = tuple[tuple[str, str], ...]
+
+
+def _last_level(
+    caches: Mapping[int, SurveyedCache], cpus: list[int], cores: list[int]
+) -> tuple[tuple[int, ...] | None, float, _Notes]:
+    """Last-level cache by core, a cache's size in MiB, and what is to be said of it; None where a CPU's is not told."""
+    of_core: dict[int, int] = {}
+    for cpu, core in zip(cpus, cores, strict=True):
+        of_cpu = [bits for bits in caches if bits >> cpu & 1]
+        if not of_cpu:
+            return None, 0.0, ()
+        of_core.setdefault(core, max(of_cpu, key=lambda bits: (caches[bits].level, bits)))
+    index = {bits: number for number, bits in enumerate(dict.fromkeys(of_core[core] for core in sorted(of_core)))}
+    sizes = {caches[bits].size for bits in index}
+    note = f"the smallest of {', '.join(f'{size / BYTES_PER_MIB:g}' for size in sorted(sizes))} MiB"
+    notes = (("llc_mib", note),) if len(sizes) > 1 else ()
+    return tuple(index[of_core[core]] for core in sorted(of_core)), min(sizes) / BYTES_PER_MIB, notes
 
 
 def _memory(nodes: Mapping[int, SurveyedNode], ids: tuple[int, ...]) -> tuple[tuple[float, ...], _Notes]:

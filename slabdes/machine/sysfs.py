@@ -7,7 +7,7 @@ Leaves out CPUs that are offline, cgroups and affinity (they bind a process, not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,17 @@ from slabdes.errors import InputError, shown
 from slabdes.files import open_regular
 from slabdes.machine.description import MAX_DISTANCE, MIN_DISTANCE, Description, check_size
 from slabdes.machine.names import HOST
-from slabdes.machine.survey import Clock, Survey, SurveyedNode, believed_clock, bit_set, clock_of_model, describe, members
+from slabdes.machine.survey import (
+    Clock,
+    Survey,
+    SurveyedCache,
+    SurveyedNode,
+    believed_clock,
+    bit_set,
+    clock_of_model,
+    describe,
+    members,
+)
 
 CPUS: Final = Path("sys/devices/system/cpu")
 NODES: Final = Path("sys/devices/system/node")
@@ -28,7 +38,11 @@ MAX_NUMBER: Final = 1 << 16
 RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 MEMORY: Final = re.compile(r"MemTotal:\s+(\d{1,15}) kB")
 MODEL: Final = re.compile(r"^(?:model name|cpu model|Processor|cpu)\s*: (.{1,200})$", re.MULTILINE)
+LEVEL: Final = re.compile(r"([2-9])$")
+SIZE: Final = re.compile(r"([1-9]\d{0,9})K$")
+"""Of a cache above the first level, as the kernel writes them."""
 KIB_PER_MIB: Final = 1024
+BYTES_PER_KIB: Final = 1024
 
 
 def read_host(root: Path = Path("/")) -> Description:
@@ -58,6 +72,7 @@ class _Host:
             nodes=self._nodes() or {0: SurveyedNode(online, self._memory(Path("proc/meminfo")))},
             distances=self._distances(),
             clock=self._clock(cpus[0], model),
+            caches=self._sizes(cpus),
         )
         return describe(survey, HOST, HOST, f"this host's sysfs; {model}" if model else "this host's sysfs")
 
@@ -125,6 +140,19 @@ class _Host:
             if self._text(folder / "type") in ("Data", "Unified") and self._text(folder / "level") not in (None, "0", "1"):
                 yield self._set(folder / "shared_cpu_list") or 0
         yield self._set(CPUS / f"cpu{cpu}/topology/cluster_cpus_list") or 0
+
+    def _sizes(self, cpus: Iterable[int]) -> dict[int, SurveyedCache]:
+        """Caches by the CPUs that share them: of those of one set the last level's."""
+        found: dict[int, SurveyedCache] = {}
+        for cpu in cpus:
+            for index in self._folders(CPUS / f"cpu{cpu}/cache", "index"):
+                folder = CPUS / f"cpu{cpu}/cache/index{index}"
+                level, size = self._match(folder / "level", LEVEL), self._match(folder / "size", SIZE)
+                if level and size and self._text(folder / "type") in ("Data", "Unified"):
+                    shared = self._set(folder / "shared_cpu_list") or 1 << cpu
+                    if shared not in found or found[shared].level < int(level):
+                        found[shared] = SurveyedCache(int(level), int(size) * BYTES_PER_KIB)
+        return found
 
     def _nodes(self) -> dict[int, SurveyedNode]:
         return {

@@ -25,9 +25,9 @@ from slabdes.engine.compiled.numba_tools import (
 )
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
-from slabdes.engine.lines import WHOLE, touch
+from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import FORGOTTEN, allocated_by, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, touch_freed, touch_object
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -223,12 +223,19 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
 @inline
 def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
     """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
-    slab = slabs_at(run.slabs)[obj >> OBJECT_BITS]
-    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid)
-    cost = touch_object(cpu, ints_at(run.touched), link_of(run, obj), size, run.first_touch, memory)
+    cost = object_touch(run, cpu, obj, link_of(run, obj))
     cpu.first_touch_time += cost
     cpu.clock += cost
     cpu.beyond_work |= cost
+
+
+@inline
+def object_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
+    """What an allocation of the object with that chain link pays for touching it (working_set.touch_object)."""
+    number = obj >> OBJECT_BITS
+    slab = slabs_at(run.slabs)[number]
+    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid)
+    return touch_object(cpu, ints_at(run.touched), link, number, size, run.first_touch, memory, run.miss_milli)
 
 
 @inline

@@ -13,8 +13,8 @@ from slabdes.engine.compiled.clock import (
     count_response,
     drawn_factor,
     freed_touch,
-    from_memory,
     histogram_at,
+    object_touch,
     wrap_up,
 )
 from slabdes.engine.compiled.cpu_layout import Cpu
@@ -32,7 +32,7 @@ from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
 from slabdes.engine.cpu import FIXED_BITS, fold, what_word
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import CODE, CODE_BITS, touch_object
+from slabdes.engine.working_set import CODE, CODE_BITS
 from slabdes.paths.outcome import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
@@ -56,7 +56,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, first_touch, me, timer_at = cpu.alloc_hit, cpu.think, run.first_touch, cpu.number, cpu.timer_at
+    cost, think, me, timer_at = cpu.alloc_hit, cpu.think, cpu.number, cpu.timer_at
     size, counted, cache_bytes = ints_at(run.sizes)[cache], cpu.touched_bytes, cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.what))
@@ -79,7 +79,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
             touched[link] = counted << CODE_BITS | me
         else:
             cpu.touched_bytes = counted
-            cold = touch_object(cpu, touched, link, size, first_touch, from_memory(run, cpu, slab.nodeid))
+            cold = object_touch(run, cpu, obj, link)
             counted = cpu.touched_bytes
             touches += cold
             took += cold

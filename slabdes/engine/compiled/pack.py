@@ -183,6 +183,7 @@ def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[in
         "alloc_hit",
         "free_hit",
         "slab_read",
+        "slab_begun",
         "slot_line",
         "partner",
         "cache_bytes",

@@ -15,7 +15,7 @@ from slabdes.paths.upkeep import UpkeepSettings
 
 
 class Addresses:
-    """Where arrays lie: of records (`layout`), or of integers: stamps of objects, their sizes by cache, owners and stamps of lines."""
+    """Where arrays lie: of records (`layout`), or of integers; `sizes` are objects' by cache, `touched` and `seen` are stamps."""
 
     words: int
     touched: int

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, Slab
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.lines import WHOLE, CacheLines
+from slabdes.engine.lines import CacheLines
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
-from slabdes.engine.working_set import FORGOTTEN, allocated_by, forgotten, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, forgotten, touch_freed, touch_object
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import copy_cost
 from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
@@ -104,9 +104,10 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
             self.touched[link] = forgotten(self.touched[link])
 
     def first_touch(self, cpu: TimedCpu, obj: int) -> None:
-        slab = self.state.slabs[obj >> OBJECT_BITS]
+        number, first, milli = obj >> OBJECT_BITS, self.costs.first_touch, self.rules.miss_milli
+        slab = self.state.slabs[number]
         size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid]
-        cost = touch_object(cpu, self.touched, self._link(obj), size, self.costs.first_touch, memory)
+        cost = touch_object(cpu, self.touched, self._link(obj), number, size, first, memory, milli)
         cpu.first_touch_time += cost
         cpu.clock += cost
 

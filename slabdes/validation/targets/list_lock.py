@@ -45,7 +45,7 @@ def _experiment(size: int, objects: int, replications: int, stage: str) -> dict[
         "replications": replications,
         "machine": {"preset": MACHINE},
         "cache": [{"name": f"kmalloc-{size}", "size": size, "flags": ["HWCACHE_ALIGN"]}],
-        "workload": {"kind": "burst", "objects": objects, "rounds": 1, "barrier": True},
+        "workload": {"kind": "burst", "objects": objects, "rounds": 1, "barrier": True, "touch": "write"},
         **STAGES[stage],
     }
 
