@@ -44,12 +44,13 @@ def load_machine(
     *,
     cost_overrides: Mapping[str, float] = NO_COSTS,
     memory_mib: float | Sequence[float] | None = None,
+    llc_mib: float | None = None,
 ) -> Machine:
     """The machine of that name: a preset, `host` (this one), or a file: hwloc XML, `numactl --hardware`, latencies, our TOML.
 
     A name goes before a file of the same name (write ./name for the file). `cost_overrides` are in ns, by the names of costs as
-    `slabdes machine show` prints them; `memory_mib` is one number for every node that has memory, or one a node. Raises
-    InputError.
+    `slabdes machine show` prints them; `memory_mib` is one number for every node that has memory, or one a node; `llc_mib` is
+    the size of a last-level cache. Raises InputError.
     """
-    loaded = made.load_machine(name_or_path, cost_overrides=cost_overrides, memory_mib=memory_mib)
+    loaded = made.load_machine(name_or_path, cost_overrides=cost_overrides, memory_mib=memory_mib, llc_mib=llc_mib)
     return Machine(**{field.name: getattr(loaded, field.name) for field in fields(Topology)})

@@ -14,6 +14,7 @@ from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
     from slabdes.machine.costs import Costs
+    from slabdes.machine.topology import Machine
 
 
 def machine_list(as_json: Json = False) -> None:
@@ -70,6 +71,7 @@ def machine_show(
         members = cpu_ranges(sorted(shown.cpus_of_node(node))) or "none"
         distances = " ".join(str(distance) for distance in shown.distances[node])
         say(f"node {identity}: {shown.memory_mib()[node]:,.0f} MiB; CPUs {members}; distances {distances}")
+    say(_last_level(shown))
     say("")
     print_rows("line transfers between CPUs", shown.transfer_summary())
     print_told(
@@ -80,6 +82,13 @@ def machine_show(
     if shown.sources:
         print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
     say(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+
+
+def _last_level(machine: Machine) -> str:
+    """How large the machine's last-level caches are."""
+    if machine.llc_of_core is None:
+        return "last-level caches: not told, so that what CPUs touch is never too much for them"
+    return f"last-level caches: {len(set(machine.llc_of_core))}, of {machine.llc_mib:g} MiB each"
 
 
 def _hits(costs: Costs) -> list[tuple[str, str, str]]:

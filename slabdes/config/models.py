@@ -94,6 +94,8 @@ class MachineConfig(Frozen):
     """Which CPUs those are, for a synthetic workload."""
     memory_mib: Annotated[float, Strict(), Field(ge=0)] | tuple[Annotated[float, Strict(), Field(ge=0)], ...] | None = None
     """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
+    llc_mib: Annotated[float, Strict(), Field(gt=0, le=65_536)] | None = None
+    """Size of a last-level cache, MiB: what CPUs touch beyond it comes from memory. Default: the machine's, which may not say."""
     costs: dict[str, Annotated[Real, Field(ge=0), COUNTED]] = Field(default_factory=dict)
     """Costs in ns in place of the machine's; `slabdes machine show` lists their names."""
 

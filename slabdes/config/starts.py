@@ -42,6 +42,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "machine.file": '"machine.xml"',
     "machine.cpus": "4",
     "machine.memory_mib": "512",
+    "machine.llc_mib": "33",
     "machine.costs": "{ list_move = 25 }",
     "cache.NAME.flags": '["HWCACHE_ALIGN"]',
     "cache.NAME.limit": "120",

@@ -88,6 +88,14 @@ class Description:
         sources = (*other, ("memory_mib", "overridden by the experiment"))
         return replace(self, memory_mib=tuple(_memory(value, "memory_mib") for value in given), sources=sources)
 
+    def with_llc(self, llc_mib: float | None) -> Description:
+        """This description with last-level caches of another size (MiB), where they are, or where they are assumed to be."""
+        if llc_mib is None:
+            return self
+        caches = self.llc_of_core or default_caches(self.node_of_cpu, self.core_of_cpu, self.cluster_of_core)
+        other = tuple((key, text) for key, text in self.sources if key != "llc_mib")
+        return replace(self, llc_mib=llc_mib, llc_of_core=caches, sources=(*other, ("llc_mib", "overridden by the experiment")))
+
     def build(self) -> Machine:
         """The Machine. Raises InputError, in one line that begins with `where`, for anything that cannot be."""
         self._check_cpus()
@@ -168,6 +176,15 @@ def check_distances(distances: Sequence[Sequence[int]], nodes: int, where: str) 
 def default_distances(nodes: int) -> tuple[tuple[int, ...], ...]:
     """What the kernel assumes without a SLIT: 10 on the diagonal, 20 elsewhere."""
     return tuple(tuple(MIN_DISTANCE if a == b else REMOTE_DISTANCE for b in range(nodes)) for a in range(nodes))
+
+
+def default_caches(
+    node_of_cpu: Sequence[int], core_of_cpu: Sequence[int], cluster_of_core: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """Last-level cache by core where it is not told: one a cluster, or one a node where clusters are not known."""
+    node_of_core = dict(zip(core_of_cpu, node_of_cpu, strict=True))
+    # That every core has a CPU is checked later.
+    return cluster_of_core or tuple(node_of_core.get(core, 0) for core in range(max(core_of_cpu) + 1))
 
 
 def _memory(value: object, where: str) -> float:

@@ -37,13 +37,15 @@ def load_machine(
     *,
     cost_overrides: Mapping[str, float] = NO_COSTS,
     memory_mib: float | Sequence[float] | None = None,
+    llc_mib: float | None = None,
 ) -> Machine:
     """The machine of that name: a preset, `host` (this one), or a file of any kind that `files.FileKind` lists.
 
     A name goes before a file of the same name (write ./name for the file). `cost_overrides` are in ns (see
-    `costs.Costs`), `memory_mib` is one number for every node that has memory, or one a node. Raises InputError, in one line.
+    `costs.Costs`), `memory_mib` is one number for every node that has memory, or one a node; `llc_mib` is the size of a
+    last-level cache. Raises InputError, in one line.
     """
-    return describe_machine(name_or_path).with_costs(cost_overrides).with_memory(memory_mib).build()
+    return describe_machine(name_or_path).with_costs(cost_overrides).with_memory(memory_mib).with_llc(llc_mib).build()
 
 
 def presets_with(cpus: int, nodes: int = 1) -> list[Machine]:

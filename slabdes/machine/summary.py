@@ -29,6 +29,9 @@ def describe(machine: Machine) -> dict[str, Any]:
             {"node": node, "id": machine.node_ids[node], "cpus": list(machine.cpus_of_node(node)), "memory_mib": memory_mib}
             for node, memory_mib in enumerate(machine.memory_mib())
         ],
+        "last_level_caches": None
+        if machine.llc_of_core is None
+        else {"caches": len(set(machine.llc_of_core)), "mib": machine.llc_mib},
         "distances": [list(row) for row in machine.distances],
         "costs": [
             {"name": name, "value": value, "source": source, "allocator": ALONE.get(name)}

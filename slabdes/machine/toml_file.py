@@ -41,7 +41,14 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, Strict, ValidationE
 from slabdes.errors import InputError, nearest, shown
 from slabdes.files import toml_of
 from slabdes.machine.costs import COST_NAMES, REFERENCE_GHZ, check_counted, check_names, costs_table
-from slabdes.machine.description import ASSUMED_MEMORY_MIB, MAX_CACHE_MIB, Description, check_size, default_distances
+from slabdes.machine.description import (
+    ASSUMED_MEMORY_MIB,
+    MAX_CACHE_MIB,
+    Description,
+    check_size,
+    default_caches,
+    default_distances,
+)
 from slabdes.machine.topology import Machine, line_transfers
 from slabdes.units import ns_to_ps, ps_to_ns
 
@@ -206,12 +213,10 @@ def _last_level(
         if given is not None:
             raise InputError(f"{where}: llc_of_core", "given without a size", allowed="with llc_mib")
         return None
-    cores = max(core_of_cpu) + 1
-    if given is not None and len(given) != cores:
-        raise InputError(f"{where}: llc_of_core", f"{len(given)} entries for {cores} cores", allowed="one a core")
-    node_of_core = dict(zip(core_of_cpu, node_of_cpu, strict=True))
-    # A core that no CPU has is told by whoever checks cores.
-    return given or clusters or tuple(node_of_core.get(core, 0) for core in range(cores))
+    default = default_caches(node_of_cpu, core_of_cpu, clusters)
+    if given is not None and len(given) != len(default):
+        raise InputError(f"{where}: llc_of_core", f"{len(given)} entries for {len(default)} cores", allowed="one a core")
+    return given or default
 
 
 _Cpus = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]

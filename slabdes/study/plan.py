@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
+from slabdes.config.workloads import writes_objects
 from slabdes.engine.laid_out import laid_out
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, slub_version_of, version_of
 from slabdes.engine.slub_setup import below_size, slub_geometry_of
@@ -112,7 +113,7 @@ def _planned(
     if workload.operations is None or not workload.programs:
         raise InputError("workload", "nothing to do", allowed="a workload with operations")
     size = (len(workload.programs), workload.operations, effort(point, machine, workload))
-    warnings = (*workload.warnings, *_no_kernels(point, workload.caches, machine))
+    warnings = (*workload.warnings, *_no_kernels(point, workload.caches, machine), *_no_sizes(point, machine))
     return PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, warnings)
 
 
@@ -123,6 +124,12 @@ def _no_kernels(point: Experiment, caches: Sequence[CacheConfig], machine: Machi
             if usual := below_size(cache, machine.n_cpus, slub_version_of(point)):
                 asked = f"cache {shown(cache.name)}: sheaf_capacity {cache.sheaf_capacity}"
                 yield f"{asked} is no kernel's: by size {point.allocator.value} has {usual}, and takes no less"
+
+
+def _no_sizes(point: Experiment, machine: Machine) -> Iterator[str]:
+    """What to say where objects are written and nobody knows what a cache of the machine holds."""
+    if point.timing.working_sets and writes_objects(point.workload) and machine.llc_of_core is None:
+        yield f"{machine.name} does not say how large its last-level caches are: they never lose an object (machine.llc_mib)"
 
 
 def check_tasks(points: Iterable[Experiment]) -> None:
@@ -198,7 +205,7 @@ def machine_of(experiment: Experiment) -> Machine:
         raise InputError(
             "machine.preset", f"{config.preset!r} looks like a file", allowed="a preset's name; files go under machine.file"
         )
-    machine = load_machine(name, cost_overrides=config.costs, memory_mib=config.memory_mib)
+    machine = load_machine(name, cost_overrides=config.costs, memory_mib=config.memory_mib, llc_mib=config.llc_mib)
     if config.cpus is not None and config.cpus > machine.n_cpus:
         raise InputError(
             "machine.cpus", f"{config.cpus}, the machine {machine.name} has {machine.n_cpus}", allowed=f"1 to {machine.n_cpus}"

@@ -114,20 +114,24 @@ class Price:
 PRICE: Final = Price(**{name: round(cost * PS_PER_NS) for name, cost in COSTS_NS.items()})
 
 
-def machine(memory_mib: tuple[float, float] = (512.0, 512.0), **costs_ns: float) -> Machine:
-    """The two-node machine. `costs_ns` replaces some costs."""
-    return Description(
-        where="test",
-        name="bench",
-        source="test",
-        node_ids=(0, 1),
-        node_of_cpu=(0, 0, 1, 1),
-        core_of_cpu=(0, 1, 2, 3),
-        cluster_of_core=None,
-        memory_mib=memory_mib,
-        distances=((10, REMOTE_DISTANCE), (REMOTE_DISTANCE, 10)),
-        costs_ns={**COSTS_NS, **costs_ns},
-    ).build()
+def machine(memory_mib: tuple[float, float] = (512.0, 512.0), llc_mib: float | None = None, **costs_ns: float) -> Machine:
+    """The two-node machine, with a last-level cache a node if its size is given. `costs_ns` replaces some costs."""
+    return (
+        Description(
+            where="test",
+            name="bench",
+            source="test",
+            node_ids=(0, 1),
+            node_of_cpu=(0, 0, 1, 1),
+            core_of_cpu=(0, 1, 2, 3),
+            cluster_of_core=None,
+            memory_mib=memory_mib,
+            distances=((10, REMOTE_DISTANCE), (REMOTE_DISTANCE, 10)),
+            costs_ns={**COSTS_NS, **costs_ns},
+        )
+        .with_llc(llc_mib)
+        .build()
+    )
 
 
 def alloc(slot: int, think: int = 0, node: int = ANY_NODE, flags: int = MAY_WAIT, cache: int = 0) -> Step:

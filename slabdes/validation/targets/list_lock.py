@@ -104,7 +104,8 @@ TARGET: Final = Target(
     name="list_lock",
     title="SLAB list_lock on 8 CPUs of an i7-3770",
     source=published("slab_concurrent_i7-3770_before").source,
-    simulated=f"burst of {OBJECTS:,} objects on each of 8 CPUs, all frees after all allocations; mean cycles an operation",
+    simulated=f"burst of {OBJECTS:,} objects on each of 8 CPUs, all frees after all allocations, each object written behind its "
+    "allocation and before its free, as slab_test does; mean cycles an operation",
     calibrated="three numbers (handoff_transfers, list_move, pcp_refill_page) on the column `before` alone; nothing on what "
     "follows it",
     assumed=("memory 16 GiB", "caches aligned as kmalloc's", "the other costs of the machine: slabdes machine show i7-3770"),

@@ -57,6 +57,8 @@ from slabdes.workload.synthetic import build_synthetic
 Engine = Callable[..., Records]
 SLAB_VERSIONS = tuple(version for version in AllocatorVersion if not version.is_slub)
 SIZES = (1, 16, 64, 192, 256, 512, 700, 1024, 2048, 3000, 4096, 9000, 20000, 1 << 22)
+CACHES_MIB = (0.001, 0.02, 0.5)
+"""So little that most of what is touched is lost, to more than most programs touch."""
 COSTS_NS = (0, 0, 0, 0.001, 0.002, 0.5, 30, 1e3, 1e6)
 """From nothing, and the least that is not nothing, to a millisecond."""
 MOST_EFFORT = 60_000
@@ -128,6 +130,8 @@ def machines(draw: st.DrawFn, folder: Path) -> dict[str, Any]:
         memory = [0, *([0.5] * (nodes - 1))] if nodes > 1 else None
     if memory is not None:
         machine["memory_mib"] = memory
+    if (llc := draw(st.sampled_from((None, *CACHES_MIB)))) is not None:
+        machine["llc_mib"] = llc
     costs = [name for name in COST_NAMES if name not in RATIOS]
     if described.transfer_ps is not None:
         costs = [name for name in costs if name not in TRANSFER_COSTS]
@@ -161,11 +165,13 @@ WORKLOADS = st.one_of(
             "bulk_of": st.sampled_from(("both", "alloc", "free")),
             "own_caches": st.sampled_from((False, False, False, True)),
             "barrier": st.booleans(),
+            "touch": st.sampled_from(("none", "write")),
         }
     ),
     st.fixed_dictionaries(
         {
             "kind": st.just("mix"),
+            "touch": st.sampled_from(("none", "write")),
             "operations": st.sampled_from((200, 1000)),
             "live": st.sampled_from((1, 20, 200)),
             "think_ns": st.sampled_from((0, 100, 5e3, 2e7)),
@@ -381,6 +387,7 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
             "early_lookups": draw(st.booleans()),
             "smt_siblings": draw(st.booleans()),
             "first_touch": draw(st.booleans()),
+            "working_sets": draw(st.sampled_from((True, True, False))),
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
