@@ -33,17 +33,17 @@ def touch(
     """
     if line == NO_LINE:
         return 0
-    before = owner[line]
-    if before == cpu.number:
+    before, number = owner[line], int(cpu.number)
+    if before == number:
         lost = touch_again(cpu, seen[line], LINE_BYTES)
         seen[line] = cpu.touched_bytes
         return dram[home[line]] * milli // WHOLE if lost else 0
-    owner[line] = cpu.number
+    owner[line] = number
     cpu.touched_bytes += LINE_BYTES
     seen[line] = cpu.touched_bytes
     if before == NOBODY:
         return dram[home[line]]
-    return transfer[before][cpu.number]
+    return transfer[before][number]
 
 
 SLOT_LINE_BITS: Final = 3

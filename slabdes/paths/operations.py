@@ -25,6 +25,7 @@ class _Numbered(Protocol):
 
     index: int
     name: str
+    size: int
 
 
 KmemCache = TypeVar("KmemCache", bound=_Numbered)

@@ -32,10 +32,8 @@ def allocate(by: Any, touched: list[int], link: int, size: int, slab: int = 0) -
     return touch_object(by, touched, link, slab, size, FIRST, MEMORY, MILLI)
 
 
-def give_back(
-    by: Any, touched: list[int], link: int, size: int, slab: int = 0, *, once: bool = False, writes: bool = False
-) -> int:
-    return touch_freed(by, touched, link, slab, size, once, writes, COLD, MEMORY)
+def give_back(by: Any, touched: list[int], link: int, *, once: bool = False, writes: bool = False) -> int:
+    return touch_freed(by, touched, link, 0, 64, once, writes, COLD, MEMORY)
 
 
 @pytest.mark.parametrize("size", [64, 256, 4096])
@@ -88,7 +86,7 @@ def test_a_free_reads_a_lost_objects_descriptor_once_a_slab_and_writes_the_objec
         for link in range(2):
             allocate(walker, touched, link, 64)
         walker.touched_bytes += 1000
-        assert [give_back(walker, touched, link, 64, writes=writes) for link in range(2)] == costs
+        assert [give_back(walker, touched, link, writes=writes) for link in range(2)] == costs
         # Of an object that was written it is known that it is there again.
         assert [allocate(walker, touched, link, 64) == 0 for link in range(2)] == [writes] * 2
 
@@ -97,7 +95,7 @@ def test_a_free_of_another_cpus_object_reads_its_descriptor_cold_whatever_its_ag
     touched = [9 << CODE_BITS | 1] * 2
     for once, costs in ((False, [COLD, COLD]), (True, [COLD, 0])):
         walker = cpu(0)
-        assert [give_back(walker, touched, link, 64, once=once, writes=True) for link in range(2)] == costs
+        assert [give_back(walker, touched, link, once=once, writes=True) for link in range(2)] == costs
         assert walker.touched_bytes == 0
 
 

@@ -106,6 +106,25 @@ def test_a_cache_of_the_whole_node_is_no_cluster_and_those_below_it_are() -> Non
     assert machine.cluster_of_core == (0, 0, 1, 2)
 
 
+def test_the_last_level_is_the_highest_that_each_core_has_with_the_smallest_size() -> None:
+    inside = "".join(cache("L2Cache", core(cpu), cpu, cache_size=1 << 20) for cpu in range(4))
+    whole = read(xml(numa(0, 0, 1, 2, 3) + cache("L3Cache", inside, 0, 1, 2, 3, cache_size=33 << 20)))
+    assert (whole.llc_mib, whole.llc_of_core) == (33.0, (0, 0, 0, 0))
+    below = read(xml(numa(0, 0, 1, 2, 3) + cache("L3Cache", inside, 0, 1, 2, 3)))
+    assert (below.llc_mib, below.llc_of_core) == (1.0, (0, 1, 2, 3))
+    halves = cache("L3Cache", core(0) + core(1), 0, 1, cache_size=8 << 20) + cache("L3Cache", core(2), 2, cache_size=4 << 20)
+    uneven = read(xml(numa(0, 0, 1, 2) + halves))
+    assert (uneven.llc_mib, uneven.llc_of_core) == (4.0, (0, 0, 1))
+    assert dict(uneven.sources)["llc_mib"] == "the smallest of 4, 8 MiB"
+    assert read(xml(numa(0, 0, 1, 2) + halves + core(3))).llc_of_core is None
+
+
+@pytest.mark.parametrize("size", ["much", "-1", "9" * 16])
+def test_a_cache_of_no_size_is_one_line(size: str) -> None:
+    with pytest.raises(InputError, match="cache_size .* of an L3Cache; allowed: bytes"):
+        read(xml(numa(0, 0) + cache("L3Cache", core(0), 0, cache_size=size)))
+
+
 @pytest.mark.parametrize("kind", ["L1Cache", "L2iCache", "L3iCache"])
 def test_first_level_and_instruction_caches_make_no_cluster(kind: str) -> None:
     body = numa(0, 0, 1, 2) + cache(kind, core(0) + core(1), 0, 1) + core(2)

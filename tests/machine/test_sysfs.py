@@ -81,6 +81,24 @@ def test_shared_caches_and_the_kernels_clusters_make_clusters(tmp_path: Path) ->
     assert read(tmp_path / "l2", files).cluster_of_core == (0, 1, 0, 2)
 
 
+def test_the_last_level_is_known_by_its_size_and_who_shares_it(tmp_path: Path) -> None:
+    def cache(cpu: int, index: int, level: int, kind: str, size: str, shared: str) -> dict[str, str]:
+        folder = f"{CPU}/cpu{cpu}/cache/index{index}"
+        told = {"level": str(level), "type": kind, "size": size, "shared_cpu_list": shared}
+        return {f"{folder}/{name}": text for name, text in told.items()}
+
+    files = sysfs(["0", "1", "2", "3"], {0: ("0-3", 64, "10")}, "0-3")
+    for cpu in range(4):
+        half = "0-1" if cpu < 2 else "2-3"
+        files |= cache(cpu, 0, 1, "Data", "32K", str(cpu)) | cache(cpu, 1, 2, "Unified", "1024K", str(cpu))
+        files |= cache(cpu, 2, 3, "Unified", "16896K", half)
+    host = read(tmp_path / "l3", files)
+    assert (host.llc_mib, host.llc_of_core) == (16.5, (0, 0, 1, 1))
+    untold = {name: text for name, text in files.items() if not name.endswith("index2/size")}
+    assert read(tmp_path / "l2", untold).llc_of_core == (0, 1, 2, 3)
+    assert read(tmp_path / "none", {name: text for name, text in files.items() if not name.endswith("size")}).llc_of_core is None
+
+
 @pytest.mark.parametrize(
     ("files", "ghz"),
     [

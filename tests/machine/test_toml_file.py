@@ -71,6 +71,24 @@ def test_the_shorthand_numbers_second_threads_after_all_first_ones() -> None:
     assert machine.name == "m"
 
 
+def test_last_level_caches_are_by_cluster_else_by_node_unless_they_are_told() -> None:
+    shape = "[topology]\nsockets = 2\ncores = 2\n"
+    assert parse_toml(shape, "m", "m").build().llc_of_core is None
+    nodes = parse_toml("llc_mib = 8.0\n" + shape, "m", "m").build()
+    assert (nodes.llc_mib, nodes.llc_of_core) == (8.0, (0, 0, 1, 1))
+    clusters = parse_toml("llc_mib = 8.0\n" + shape + "cores_per_cluster = 1\n", "m", "m")
+    assert clusters.build().llc_of_core == (0, 1, 2, 3)
+    told = parse_toml("llc_mib = 8.0\nllc_of_core = [0, 0, 0, 0]\n" + shape, "m", "m").build()
+    assert told.llc_of_core == (0, 0, 0, 0)
+    assert parse_toml(to_toml(told), "again", "again").build() == told
+    other = clusters.with_llc(2.0).build()
+    assert (other.llc_mib, other.llc_of_core, dict(other.sources)["llc_mib"]) == (
+        2.0,
+        (0, 1, 2, 3),
+        "overridden by the experiment",
+    )
+
+
 def test_explicit_cpus_go_by_the_ids_of_their_nodes() -> None:
     text = "node_ids = [5, 2, 8]\nnode_of_cpu = [8, 5, 8]\nmemory_mib = [1, 2, 0]\n"
     machine = parse_toml(text, "m", "m").build()
@@ -92,6 +110,9 @@ def test_a_source_may_be_given_for_what_stays_a_default() -> None:
 
 
 BAD = {
+    "cache of no size": ("llc_mib = 0\n" + SMALL, "m.toml: llc_mib: 0"),
+    "caches without a size": ("llc_of_core = [0]\n" + SMALL, "llc_of_core: given without a size; allowed: with llc_mib"),
+    "too few caches": ("llc_mib = 1\nllc_of_core = [0]\n" + SMALL, "llc_of_core: 1 entries for"),
     "unknown key": ("memry_mib = 1\n" + SMALL, "m.toml: memry_mib: unknown key (did you mean memory_mib?)"),
     "unknown key in a table": ("[topology]\ncore = 2\n", "topology.core: unknown key (did you mean cores?)"),
     "second unknown key": (SMALL + "thread = 2\n", "topology.thread: unknown key (did you mean threads?)"),

@@ -30,7 +30,7 @@ from slabdes.engine.compiled.numba_tools import (
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
-from slabdes.engine.cpu import FIXED_BITS, fold, what_word
+from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.engine.working_set import CODE, CODE_BITS
 from slabdes.paths.outcome import Path
@@ -48,6 +48,13 @@ def _can_run(run: Run, cpu: Cpu, cost: int) -> bool:
 
 
 @inline
+def _fill_slot(slot: Slot, obj: int, clock: int) -> None:
+    slot.obj = obj
+    slot.full_at = clock
+    slot.full = 1
+
+
+@inline
 def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     """Take up to `most` allocations like the CPU's present step, into slots in a row; how many only hit."""
     cache = cpu.cache
@@ -60,9 +67,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     size, counted, cache_bytes = ints_at(run.sizes)[cache], cpu.touched_bytes, cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.what))
-    greatest, touches = 0, 0
-    least = (1 << 63) - 1
-    done = 0
+    greatest, touches, done, least = 0, 0, 0, NEVER
     while done < most:
         start = clock + think
         if start >= timer_at or not has_any(own):
@@ -89,10 +94,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         buckets[bucket_of(took)] += 1
         digest = fold(digest, uint64(start), uint64(clock), uint64(what_word(obj, cache, _HIT)))
         log_operation(run, me, start, clock, cache, _HIT, obj)
-        slot = slots[done]
-        slot.obj = obj
-        slot.full_at = clock
-        slot.full = 1
+        _fill_slot(slots[done], obj, clock)
         done += 1
     if done == 1:
         # Nobody else waits for a slot of steps that are alike: their CPU empties it itself.
@@ -146,8 +148,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
-    greatest, touches, done = 0, 0, 0
-    least = (1 << 63) - 1
+    greatest, touches, done, least = 0, 0, 0, NEVER
     while done < most:
         start = clock + think
         if start >= timer_at:

@@ -149,8 +149,8 @@ def _plant(monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: ob
     monkeypatch.setattr(module, name, value)
 
 
-def _one_picosecond_more(lock_line: object, cpu: int, line: int) -> int:
-    return _TOUCH(lock_line, cpu, line) + (cpu == 3 and line == 1)  # type: ignore[arg-type]
+def _one_picosecond_more(lines: CacheLines, cpu: TimedCpu, line: int, milli: int = 1000) -> int:
+    return _TOUCH(lines, cpu, line, milli) + (cpu.number == 3 and line == 1)
 
 
 _TOUCH = CacheLines.touch
