@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from slabdes.answers.figures import point_name
+from slabdes.answers.figures import listed, point_name
 from slabdes.answers.tables import View
+from slabdes.measures.compare import Comparison, Pair
 from slabdes.results.slub import in_grace
-from slabdes.results.text import time_text
+from slabdes.results.text import share_text, time_text
 
 _NS_PER_MS: Final = 1e6
 _ASKED: Final = {
@@ -74,3 +75,16 @@ def _asked(view: View, point: int, table: str, key: str) -> Any:
     (row,) = view.run.points.filter(point=point).to_dicts()
     swept = row.get(f"{table}.{key}")
     return view.run.manifest.experiment.get(table, {}).get(key) if swept is None else swept
+
+
+def no_verdict(compared: Comparison, names: tuple[str, str], first: Pair) -> str:
+    """Why nothing is to be compared: frees by kfree_rcu that have not come back; nothing where they have."""
+    pairs = [pair for pair in (first, *compared.pairs) if max(pair.in_grace) >= MOST_OF_THEM]
+    if not pairs:
+        return ""
+    sides = [name for name, share in zip(names, pairs[0].in_grace, strict=True) if share >= MOST_OF_THEM]
+    share = share_text(max(pairs[0].in_grace))
+    more = "" if len(compared.pairs) == 1 else f" at {len({pair.points for pair in pairs})} of {len(compared.pairs)} points"
+    waiting = f"{share} of frees by kfree_rcu still wait for their grace period when runs end{more}"
+    missing = "what they cost, and what allocations get from them, is in no figure"
+    return f"No verdict: of {listed(sides)} {waiting}, so that {missing}; a longer run or a shorter rcu.grace_ms has it."

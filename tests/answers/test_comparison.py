@@ -246,3 +246,16 @@ def test_frees_that_wait_for_their_grace_period_decide_nothing() -> None:
     assert " % of frees by kfree_rcu still wait for their grace period when runs end, so that" in first
     assert "a shorter rcu.grace_ms has it" in first
     assert last.startswith("Not to be concluded")
+
+
+def test_of_several_values_each_is_told_where_it_is_better_and_why() -> None:
+    raw = {"engine": "reference", "replications": 4, "machine": {"preset": "numa-2x4"}, "cache": [{"name": "a", "size": 256}]}
+    raw |= {"workload": {"kind": "burst", "objects": 300}, "sweep": {"allocator": ["6.1", "6.12", "7.3"], "machine.cpus": [2, 8]}}
+    told = comparison_answer(slabdes.compare(slabdes.simulate(raw, progress=False), by="allocator", against="6.1"))
+    each = [sentence for sentence in told if sentence.startswith("allocator ")]
+    assert [sentence.split()[1] for sentence in each] == ["6.12", "7.3"]
+    for sentence in each:
+        assert any(word in sentence for word in (" is faster", " is slower", " is not told apart"))
+        assert "CPUs" in sentence or "everywhere" in sentence
+        assert ("times): " in sentence) == ("faster" in sentence or "slower" in sentence), "why, if it is told apart"
+    assert not any(sentence.startswith("Why:") for sentence in told)
