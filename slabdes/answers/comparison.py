@@ -296,7 +296,7 @@ def _setting(setting: Setting) -> str:
 
 def _plain(value: Any) -> str:
     """A setting's value as people read it."""
-    return "not set" if value is None else shown(setting_text(value))
+    return shown(setting_text(value))
 
 
 def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sheet]:

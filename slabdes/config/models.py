@@ -27,7 +27,7 @@ from slabdes.config.fields import (
     sorted_set,
 )
 from slabdes.config.measures import Measures, Share
-from slabdes.config.slub import RcuConfig, SlubConfig, check_switches
+from slabdes.config.slub import MOST_IN_SHEAF, ChangeConfig, RcuConfig, SlubConfig, check_change, check_switches
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
 
@@ -78,10 +78,6 @@ class CacheFlag(StrEnum):
     NOLEAKTRACE = "NOLEAKTRACE"
     TYPESAFE_BY_RCU = "TYPESAFE_BY_RCU"
     """Matters to 4.6 and later: free objects may not be written to."""
-
-
-MOST_IN_SHEAF: Final = 508
-"""Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
 
 
 class MachineConfig(Frozen):
@@ -261,6 +257,7 @@ TABLES: Final[dict[str, type[Frozen]]] = {
     "upkeep": UpkeepConfig,
     "slub": SlubConfig,
     "rcu": RcuConfig,
+    "change": ChangeConfig,
 }
 """Tables of a file that are the same for every workload, in the order in which they are written; `cache` is a list of them."""
 
@@ -327,6 +324,7 @@ class Experiment(Frozen):
     upkeep: UpkeepConfig = UpkeepConfig()
     slub: SlubConfig = SlubConfig()
     rcu: RcuConfig = RcuConfig()
+    change: ChangeConfig = ChangeConfig()
     workload: Workload
     sweep: Lists = Field(default_factory=dict)
     """Dotted keys to lists of values, or to a range, { from = 8, to = 120, step = 8 } or { from = 1, to = 64, points = 7, log =
@@ -377,11 +375,12 @@ class Experiment(Frozen):
             "reap_drains_all_aliens": self.reap_drains_all_aliens,
             "start" if self.start else "workload.from_dump": self.dump is not None,
             "interrupts": self.interrupts is not None,
-            "upkeep": any((upkeep.slabinfo_every_ms, upkeep.shrink_at_ms, upkeep.shrink_every_ms)),
+            "upkeep.slabinfo_every_ms": upkeep.slabinfo_every_ms > 0,
             "workload.bulk": bool(getattr(self.workload, "bulk", 0)),
         }
         check_slub(self.allocator, asked.items())
         check_switches(self.allocator, self.slub, self.rcu)
+        check_change(self.allocator, self.change, shrinks=bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms))
 
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""

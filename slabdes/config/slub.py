@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, Strict, model_validator
 
-from slabdes.config.allocators import AllocatorVersion
-from slabdes.config.fields import Frozen, Real, Truth
+from slabdes.config.allocators import SLUB_KEYS, AllocatorVersion
+from slabdes.config.fields import MAX_CPUS, Frozen, Name, Real, Truth
+
+MOST_IN_SHEAF: Final = 508
+"""Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
+LEAST_AT_MS: Final = 0.001
 
 
 class RefillOrder(StrEnum):
@@ -90,6 +94,44 @@ class RcuConfig(Frozen):
     """Whether every free of the workload is by kfree_rcu."""
     grace_ms: Annotated[Real, Field(ge=0.001, le=1e6)] = 20.0
     """How long a grace period of RCU lasts (assumed: some ticks; what is freed in one waits for the end of the next)."""
+
+
+class ChangeConfig(Frozen):
+    """What is changed of SLUB's sheaves at a time of the run. No kernel does so yet: how it goes is assumed.
+
+    With a new capacity every CPU flushes its sheaves, as for a shrink, and barns are emptied; a new limit is one write.
+    """
+
+    at_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
+    """When; 0 for never."""
+    sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
+    """Objects that a CPU's sheaf holds from then on."""
+    max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
+    """Full sheaves that a node's barn takes from frees from then on."""
+    cache: Name | None = None
+    """The cache that is changed; by default all that have sheaves."""
+    cpu: Annotated[int, Strict(), Field(ge=0, lt=MAX_CPUS)] = 0
+    """The CPU that changes it, and has the others flush."""
+
+    @model_validator(mode="after")
+    def _something(self) -> ChangeConfig:
+        asked = self.sheaf_capacity is not None or self.max_full_sheaves is not None
+        if 0 < self.at_ms < LEAST_AT_MS:
+            raise ValueError(f"at_ms {self.at_ms:g}; allowed: 0, or {LEAST_AT_MS:g} and more")
+        if bool(self.at_ms) != asked:
+            raise ValueError("at_ms goes with sheaf_capacity or max_full_sheaves; allowed: when and what, or neither")
+        return self
+
+
+def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
+    """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
+    if not change.at_ms:
+        return
+    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
+        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+        raise ValueError(f"[change] is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
+    if shrinks:
+        raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
 
 
 _OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting")

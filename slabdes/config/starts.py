@@ -57,6 +57,9 @@ _EXAMPLES: Final[dict[str, str]] = {
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
     "upkeep.shrink_cache": '"size-256"',
+    "change.sheaf_capacity": "120",
+    "change.max_full_sheaves": "30",
+    "change.cache": '"size-256"',
     "slub.refill_order": '"list"',
     "slub.leftovers": '"tail"',
     "slub.unneeded": '"tail"',
@@ -130,7 +133,7 @@ def new_experiment(kind: str) -> str:
     ]
     for name in TABLES:
         if name not in ("machine", "cache"):
-            lines += _table(name, keys, commented=name in ("interrupts", "slub"))
+            lines += _table(name, keys, commented=name in ("interrupts", "slub", "change"))
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.slab.upkeep import UpkeepCpu
-from slabdes.paths.slub.clocked import ClockedSlubCpu
+from slabdes.paths.slub.upkeep import SlubUpkeepCpu
 from slabdes.streams import MASK64
 
 # The digest. Two runs are the same if each CPU did the same operations at the same times, and each lock was held by the same
@@ -73,7 +73,7 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
 _INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Timers, Program))
 
 
-class TimedCpu(UpkeepCpu, ClockedSlubCpu, Clock, Account, Interrupts, Timers, Program):
+class TimedCpu(UpkeepCpu, SlubUpkeepCpu, Clock, Account, Interrupts, Timers, Program):
     """A CPU of either allocator's, with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (

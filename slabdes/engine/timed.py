@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabState, array_lines
@@ -30,8 +30,9 @@ from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.outcome import Upkeep
 from slabdes.paths.sites import LockSite
-from slabdes.paths.slab.upkeep import UpkeepSettings
 from slabdes.paths.slub.prices import with_slub_hits
+from slabdes.paths.slub.upkeep import ChangeSettings
+from slabdes.paths.upkeep import ONCE, UpkeepSettings
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
@@ -51,6 +52,7 @@ class TimedSettings(Generic[AnyKernel]):
     interrupts: InterruptSettings | None
     rules: ClockRules
     upkeeps: UpkeepSettings
+    change: ChangeSettings
     grace: int
 
 
@@ -150,30 +152,38 @@ def interrupt_storm(cpu: int) -> Impossible:
     )
 
 
-ONCE: Final = 1 << 60
-"""Between two turns of what is done once: more than any run lasts."""
-
-
 def upkeep_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> UpkeepSettings:
     """What the experiment has CPUs do for the caches. Raises Impossible for a CPU or a cache that there is none of."""
-    config = experiment.upkeep
-    for key, cpu in (("slabinfo_cpu", config.slabinfo_cpu), ("shrink_cpu", config.shrink_cpu)):
+    config, change = experiment.upkeep, experiment.change
+    asked = {"upkeep.slabinfo_cpu": config.slabinfo_cpu, "upkeep.shrink_cpu": config.shrink_cpu, "change.cpu": change.cpu}
+    for key, cpu in asked.items():
         if cpu >= machine.n_cpus:
-            allowed = f"0 to {machine.n_cpus - 1} on {machine.name}"
-            raise Impossible(f"upkeep.{key}", f"there is no CPU {cpu}", allowed=allowed)
+            raise Impossible(key, f"there is no CPU {cpu}", allowed=f"0 to {machine.n_cpus - 1} on {machine.name}")
     names = [cache.name for cache in caches]
-    if config.shrink_cache is not None and config.shrink_cache not in names:
-        problem = f"{config.shrink_cache!r} is not a cache of the workload"
-        raise Impossible("upkeep.shrink_cache", problem, allowed=", ".join(names) or "a workload with caches")
+    for key, cache in (("upkeep.shrink_cache", config.shrink_cache), ("change.cache", change.cache)):
+        if cache is not None and cache not in names:
+            problem = f"{cache!r} is not a cache of the workload"
+            raise Impossible(key, problem, allowed=", ".join(names) or "a workload with caches")
+    first, by, of = config.shrink_at_ms or config.shrink_every_ms, config.shrink_cpu, config.shrink_cache
+    if change.at_ms:
+        first, by, of = change.at_ms, change.cpu, change.cache
     return UpkeepSettings(
         slabinfo_every=ns_to_ps(config.slabinfo_every_ms * NS_PER_MS),
         slabinfo_cpu=config.slabinfo_cpu,
-        shrink_first=ns_to_ps((config.shrink_at_ms or config.shrink_every_ms) * NS_PER_MS),
+        shrink_first=ns_to_ps(first * NS_PER_MS),
         shrink_every=ns_to_ps(config.shrink_every_ms * NS_PER_MS) or ONCE,
-        shrink_cpu=config.shrink_cpu,
-        shrink_cache=-1 if config.shrink_cache is None else names.index(config.shrink_cache),
+        shrink_cpu=by,
+        shrink_cache=-1 if of is None else names.index(of),
         retry=PS_PER_S // experiment.timing.hz,
     )
+
+
+def change_settings(experiment: Experiment) -> ChangeSettings:
+    """What SLUB's caches get while the run goes on; nothing, if they keep what they have."""
+    change = experiment.change
+    if not change.at_ms:
+        return ChangeSettings(0, -1)
+    return ChangeSettings(change.sheaf_capacity or 0, -1 if change.max_full_sheaves is None else change.max_full_sheaves)
 
 
 def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
@@ -218,6 +228,7 @@ def settings_of(
             section_lines=section_lines(experiment.workload),
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
+        change=change_settings(experiment),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
     )
 
@@ -280,6 +291,8 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     costs = costs_of(experiment, machine, workload.caches)
     interrupts = interrupt_settings(experiment, workload.caches)
     upkeeps = upkeep_settings(experiment, machine, workload.caches)
+    # A barn's limit alone is changed without the other CPUs.
+    all_flush = not experiment.change.at_ms or experiment.change.sheaf_capacity is not None
     busy: dict[int, int] = {}
     for worker in workload.programs:
         core = machine.core_of_cpu[worker]
@@ -297,7 +310,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
         if upkeeps.slabinfo_every and number == upkeeps.slabinfo_cpu:
             cpu.slabinfo_at = upkeeps.slabinfo_every
-        if upkeeps.shrink_first:
+        if upkeeps.shrink_first and (all_flush or number == upkeeps.shrink_cpu):
             cpu.drain_at = upkeeps.shrink_first
         cpus.append(cpu)
     return cpus

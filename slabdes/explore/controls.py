@@ -15,7 +15,7 @@ from typing import Any, Final
 from slabdes.config import AllocatorVersion, Discipline, Experiment, Placement, Switch, ThinkKind
 from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS
 from slabdes.config.keys import experiment_keys
-from slabdes.config.models import MOST_IN_SHEAF
+from slabdes.config.slub import MOST_IN_SHEAF
 from slabdes.errors import InputError, shown
 from slabdes.explore.limits import MOST_CPUS, MOST_REPLICATIONS, MOST_TEXT, TRACE_SIZES
 from slabdes.explore.source import Source

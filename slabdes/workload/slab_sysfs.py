@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from slabdes.config import CacheFlag
 from slabdes.config.allocators import SLUB_KEYS, AllocatorVersion
 from slabdes.config.fields import MAX_OBJECT_SIZE
-from slabdes.config.models import MOST_IN_SHEAF
+from slabdes.config.slub import MOST_IN_SHEAF
 from slabdes.errors import InputError, nearest, shown
 from slabdes.files import is_folder, open_regular
 from slabdes.workload.slabinfo import MAX_ROW_NAME, MAX_ROWS, spellings

@@ -78,7 +78,7 @@ def test_a_comparison_names_its_sides_and_every_percentile_and_prints_no_python(
 def test_other_seeds_and_several_settings_that_differ_are_warned_of() -> None:
     compared = compare_runs(run_with(), run_with(seed=2, operations=300, cache=[{"name": "filp", "limit": 60, "batchcount": 9}]))
     about = comparison_about(compared)
-    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (not set, then 9)" in about[1]
+    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (by default, then 9)" in about[1]
     assert any("nothing cancels" in line for line in about)
     assert "what each of the settings that differ does" in comparison_answer(compared)[-1]
     assert not compared.paired
@@ -186,7 +186,7 @@ def test_a_ratios_interval_is_that_of_its_logarithm_and_not_known_with_a_zero() 
     assert found is not None and found.half_width is not None
     assert found.value == 4
     assert found.half_width == pytest.approx(4 * (2**12.706 - 1), rel=1e-3)
-    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999%")
+    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999 %")
     assert ratio(0.0, by_number(0, 0), 1.0, by_number(1, 1), paired=True) is None
     assert ratio(1.0, by_number(0, 2), 1.0, by_number(1, 1), paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
 

@@ -81,7 +81,7 @@ def test_frees_by_rcu_are_refused_on_slab_and_in_traces() -> None:
         ("noaliencache", {"noaliencache": True}),
         ("reap_drains_all_aliens", {"reap_drains_all_aliens": True}),
         ("interrupts", {"interrupts": {"mean_ns": 1000.0}}),
-        ("upkeep", {"upkeep": {"shrink_every_ms": 1.0}}),
+        ("upkeep.slabinfo_every_ms", {"upkeep": {"slabinfo_every_ms": 1.0}}),
         ("workload.bulk", {"workload": {"kind": "burst", "objects": 4, "bulk": 2}}),
     ],
 )

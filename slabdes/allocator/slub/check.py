@@ -122,7 +122,7 @@ def _cpu_sheaves(state: SlubState, cache: KmemCache) -> Iterator[tuple[int, str]
     for cpu, pcs in enumerate(cache.cpu_sheaves):
         if pcs.main == NO_SHEAF:
             raise _broken(cache, f"CPU {cpu} has no main sheaf")
-        if pcs.rcu != NO_SHEAF and state.sheaves[pcs.rcu].size == cache.sheaf_capacity:
+        if pcs.rcu != NO_SHEAF and state.sheaves[pcs.rcu].size == state.sheaves[pcs.rcu].capacity:
             raise _broken(cache, f"CPU {cpu} keeps a full RCU sheaf")
         for name in ("main", "spare", "rcu"):
             if (number := getattr(pcs, name)) != NO_SHEAF:
@@ -131,17 +131,16 @@ def _cpu_sheaves(state: SlubState, cache: KmemCache) -> Iterator[tuple[int, str]
 
 def _barn_sheaves(state: SlubState, cache: KmemCache) -> Iterator[tuple[int, str]]:
     for barn in cache.barn:
-        for first, count, size in ((barn.full, barn.nr_full, cache.sheaf_capacity), (barn.empty, barn.nr_empty, 0)):
+        for first, count, kind in ((barn.full, barn.nr_full, "full"), (barn.empty, barn.nr_empty, "empty")):
             number, listed = first, 0
             while number != NO_SHEAF and listed <= count:
-                if state.sheaves[number].size != size:
-                    raise _broken(cache, f"node {barn.node}'s barn: a sheaf of {state.sheaves[number].size} objects, not {size}")
+                sheaf = state.sheaves[number]
+                if sheaf.size != (sheaf.capacity if kind == "full" else 0):
+                    raise _broken(cache, f"node {barn.node}'s barn: a sheaf of {sheaf.size} objects among the {kind} ones")
                 yield number, f"barn of node {barn.node}"
                 number, listed = state.sheaves[number].link, listed + 1
             if listed != count:
-                raise _broken(
-                    cache, f"node {barn.node}'s barn counts {count} sheaves of {size} objects, {listed} or more are there"
-                )
+                raise _broken(cache, f"node {barn.node}'s barn counts {count} {kind} sheaves, {listed} or more are there")
 
 
 def _name(state: SlubState, obj: int) -> str:

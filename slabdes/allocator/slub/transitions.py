@@ -181,6 +181,11 @@ def sheaf_top(words: Sequence[int], sheaf: SlabSheaf) -> int:
     return words[sheaf.entry + sheaf.size - 1]
 
 
+def is_full(sheaf: SlabSheaf) -> bool:
+    """Whether a sheaf has no room."""
+    return sheaf.size == sheaf.capacity
+
+
 def pop_block(words: MutableSequence[int], sheaf: SlabSheaf, at: int, nr: int) -> None:
     """Take the top `nr` objects of a sheaf as a block, its top the block's last."""
     sheaf.size -= nr

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What price lists ask for, in compiled form: cache lines, first touches, locks' tolls (paths.charges.Charges)."""
+"""What price lists ask for, in compiled form: cache lines, first touches, locks' tolls (paths.charges.Charges).
+
+And what who shrinks asks of the other CPUs.
+"""
 
 from __future__ import annotations
 
 from slabdes.allocator.state import NOBODY
 from slabdes.engine.compiled.clock import fetch_line, touch_line
 from slabdes.engine.compiled.cpu_layout import Cpu
-from slabdes.engine.compiled.numba_tools import inline, ints_at
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at
 from slabdes.engine.compiled.run_layout import Run
 
 fetch = fetch_line
@@ -42,3 +45,13 @@ def forget_touches(run: Run, cpu: Cpu, first: int, nr: int) -> None:
 def lock(run: Run, number: int) -> int:
     """A lock's account has the lock's number."""
     return number
+
+
+@function
+def all_drained(run: Run, cpu: Cpu, due: int) -> bool:
+    """Whether no other CPU has yet to drain its arrays for who shrinks since `due`."""
+    cpus = cpus_at(run.cpus)
+    left = 0
+    for number in range(run.n_cpus):
+        left += number != cpu.number and cpus[number].drain_at <= due
+    return left == 0

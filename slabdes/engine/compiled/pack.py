@@ -45,7 +45,7 @@ from slabdes.machine.topology import Machine
 from slabdes.paths.interrupts import InterruptSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import N_SITES, LockSite
-from slabdes.paths.slab.upkeep import UpkeepSettings
+from slabdes.paths.upkeep import UpkeepSettings
 from slabdes.streams import GAMMA, MASK64, exponential_table
 from slabdes.units import MAX_RUN_PS
 

@@ -11,7 +11,7 @@ from typing import Final
 from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
 from slabdes.locks.disciplines import LockParameters
-from slabdes.paths.slab.upkeep import UpkeepSettings
+from slabdes.paths.upkeep import UpkeepSettings
 
 
 class Addresses:

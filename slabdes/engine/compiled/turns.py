@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A CPU's turns of upkeep in compiled code: SLAB's, and callbacks of RCU on SLUB.
+"""A CPU's turns of upkeep in compiled code, each allocator's.
 
 Leaves out when they are due (`program`), and what they do (the paths).
 """
@@ -17,7 +17,6 @@ from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.engine.compiled.variants import reap_time
 
 begin_take_turn: Begin = helper("begin_take_turn")
-begin_take_callbacks: Begin = helper("begin_take_callbacks")
 
 
 def _turn(run: Run, cpu: Cpu, frame: Frame) -> int:
@@ -33,12 +32,12 @@ def _turn(run: Run, cpu: Cpu, frame: Frame) -> int:
     return GO
 
 
-def _callbacks(run: SlubRun, cpu: Cpu, frame: Frame) -> int:
+def _slub_turn(run: SlubRun, cpu: Cpu, frame: Frame) -> int:
     """SlubRun._take_turn."""
     if frame.pc == REAP:
-        cpu.clock = max(cpu.clock, cpu.rcu_at)
+        cpu.clock = max(cpu.clock, upkeep_time(cpu))
         frame.pc = REAP + 1
-        begin_take_callbacks(run, cpu)
+        begin_take_turn(run, cpu)
         return CALLED
     set_timer(run, cpu)
     end_of_path(cpu, 0)
@@ -54,7 +53,7 @@ def _unchanged(run: Run, cpu: Cpu) -> None:
     pass
 
 
-turn = by_run(SlubRun, _callbacks, _turn)
+turn = by_run(SlubRun, _slub_turn, _turn)
 """The CPU's turn of upkeep that is due first."""
 timer_after_free = by_run(SlubRun, _set_timer, _unchanged)
 """What a free that was more than a hit has made of when the CPU's next turn is due: one by kfree_rcu may be waited for."""

@@ -230,6 +230,9 @@ class ClockedKernel(ChargingKernel[KmemCache]):
 
     # Pages.
 
+    def all_drained(self, cpu: TimedCpu, due: int) -> bool:
+        return all(other is cpu or other.drain_at > due for other in self.cpus)
+
     def zone_lock(self, zone: int) -> int:
         return self.zone_locks[zone]
 

@@ -43,9 +43,6 @@ class TimedKernel(ClockedKernel[KmemCache], UpkeepKernel[TimedCpu]):
         yield from self.look(cpu)
         self.reaper = NOBODY
 
-    def all_drained(self, cpu: TimedCpu, due: int) -> bool:
-        return all(other is cpu or other.drain_at > due for other in self.cpus)
-
     kmem_getpages = pages.kmem_getpages
     kmem_freepages = pages.kmem_freepages
     irqs_on = interrupts.irqs_on

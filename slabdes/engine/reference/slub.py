@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SLUB on SimPy's clock: every step that its paths take is charged, and hits in what is a CPU's own run ahead.
 
-Other CPUs come in wherever one waits, also between reading a slab's state word and updating it. Leaves out kfree_rcu, shrink,
-interrupts, and what every allocator's kernel and run have (`clocked`, `process`).
+Other CPUs come in wherever one waits, also between reading a slab's state word and updating it. Leaves out interrupts, and what
+every allocator's kernel and run have (`clocked`, `process`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import simpy
 
 from slabdes.allocator.slub.check import check
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState, waiting_sheaves
-from slabdes.allocator.slub.transitions import sheaf_pop, sheaf_push
+from slabdes.allocator.slub.transitions import is_full, sheaf_pop, sheaf_push
 from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import BUFCTL_END, NO_OBJECT, obj_to_index, object_number, virt_to_slab
 from slabdes.engine.cpu import TimedCpu
@@ -26,9 +26,10 @@ from slabdes.paths.sites import LockSite
 from slabdes.paths.slub import clocked, grace, prices
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
 from slabdes.paths.slub.pcs_free import is_local
+from slabdes.paths.slub.upkeep import SlubUpkeepKernel, take_turn
 
 
-class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedCpu]):
+class TimedSlubKernel(ClockedKernel[KmemCache], SlubUpkeepKernel[TimedCpu]):
     """A kernel with SLUB."""
 
     state: SlubState
@@ -38,6 +39,8 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
         super().__init__(env, state, machine, settings)
         self.version = settings.version
         self.grace = settings.grace
+        self.upkeeps = settings.upkeeps
+        self.change = settings.change
         self.zonelists = tuple(tuple(node for node in zonelist if state.has_memory[node]) for zonelist in self.zonelists)
         self.cycle_ps = cycle_ps(machine)
 
@@ -62,13 +65,13 @@ class TimedSlubKernel(ClockedKernel[KmemCache], clocked.ClockedSlubKernel[TimedC
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
 
-    # What no timed run asks for: nothing shrinks.
+    # Each CPU flushes in a turn of its own (paths.slub.upkeep), not within who shrinks.
 
     def flush_each_cpu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("shrink with a clock")
+        raise NotImplementedError("a shrink in one go, with a clock")
 
     def flush_each_rcu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("shrink with a clock")
+        raise NotImplementedError("a flush of RCU sheaves in one go, with a clock")
 
     def batch(self, cpu: TimedCpu) -> int:
         return self.batches + (cpu.number * BATCHES + cpu.batches) * PCS_BATCH_MAX
@@ -96,11 +99,11 @@ class SlubRun(Run):
             check(state, cache, out=[sheaf for sheaf in waiting_sheaves(state) if state.sheaves[sheaf].cache == cache.index])
 
     def _upkeep_time(self, cpu: TimedCpu) -> int:
-        return cpu.rcu_at
+        return min(cpu.rcu_at, cpu.drain_at)
 
     def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
-        cpu.clock = max(cpu.clock, cpu.rcu_at)
-        yield from self._path(grace.take_callbacks(self.kernel, cpu))
+        cpu.clock = max(cpu.clock, self._upkeep_time(cpu))
+        yield from self._path(take_turn(self.kernel, cpu))
 
     def _take(self, cpu: TimedCpu, number: int) -> int:
         state = self.kernel.state
@@ -124,12 +127,12 @@ class SlubRun(Run):
         cache = state.caches[number]
         if self.kernel.grace:
             rcu = cache.cpu_sheaves[cpu.number].rcu
-            has_room = rcu != NO_SHEAF and state.sheaves[rcu].size + 1 < cache.sheaf_capacity
+            has_room = rcu != NO_SHEAF and state.sheaves[rcu].size + 1 < state.sheaves[rcu].capacity
             return has_room and state.slabs[virt_to_slab(obj)].nodeid == cpu.node
         if _has_slabs_alone(cache):
             return cache.cpu_slab[cpu.number].slab == virt_to_slab(obj)
         main = state.sheaves[cache.cpu_sheaves[cpu.number].main]
-        return main.size < cache.sheaf_capacity and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
+        return not is_full(main) and is_local(self.kernel, cpu, state.slabs[virt_to_slab(obj)].nodeid)
 
     def _put(self, cpu: TimedCpu, number: int, obj: int) -> None:
         state = self.kernel.state

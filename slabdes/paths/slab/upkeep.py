@@ -7,8 +7,7 @@ Leaves out waiting until one is due (the engines), and what is done then (`reap`
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from slabdes.allocator.state import KmemCache
 from slabdes.allocator.timers import next_beat
@@ -21,6 +20,7 @@ from slabdes.paths.slab.prices import SlabCharges
 from slabdes.paths.slab.reap import cache_reap
 from slabdes.paths.slab.shrink import do_drain, shrink_lists
 from slabdes.paths.slab.slabinfo import read_slabinfo
+from slabdes.paths.upkeep import MOST_SPINS, UpkeepSettings
 
 
 class UpkeepCpu(SlabCpu, ClockedCpu):
@@ -37,22 +37,6 @@ class UpkeepCpu(SlabCpu, ClockedCpu):
 
 Cpu = TypeVar("Cpu", bound=UpkeepCpu)
 """An engine's own kind of CPU."""
-
-
-@dataclass(frozen=True)
-class UpkeepSettings:
-    """What CPUs do beside reaping, picoseconds: 0 for never. `retry`: until who finds the caches' mutex taken tries again.
-
-    `shrink_cache` is a cache's index, or -1 for all.
-    """
-
-    slabinfo_every: int
-    slabinfo_cpu: int
-    shrink_first: int
-    shrink_every: int
-    shrink_cpu: int
-    shrink_cache: int
-    retry: int
 
 
 class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlabKernel[Cpu]):
@@ -93,10 +77,6 @@ def take_turn(k: UpkeepKernel[Cpu], cpu: Cpu, hz: int, reap_at: int) -> Waits[No
     what = cpu.upkeep
     cpu.upkeep = Upkeep.NONE
     k.count_turn(cpu, what, start, taken)
-
-
-MOST_SPINS: Final = 1_000
-"""Looks of who shrinks before it goes on without CPUs that have interrupts off and wait for others (assumed)."""
 
 
 def _shrink(k: UpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:

@@ -7,7 +7,7 @@ The caller's array lies in `words`. Each function is named after its original.
 from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
-from slabdes.allocator.slub.transitions import partition_remote, pop_block, push_block
+from slabdes.allocator.slub.transitions import is_full, partition_remote, pop_block, push_block
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import refill_one_by_one, replace_from_stock
 from slabdes.paths.slub.flush import free_array, free_array_hooked
@@ -103,7 +103,7 @@ def _make_room(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
     pcs = cache.cpu_sheaves[cpu.number]
     stats = cache.stats[cpu.number]
     barn = cache.barn[cpu.node]
-    if k.state.sheaves[pcs.main].size < cache.sheaf_capacity:
+    if not is_full(k.state.sheaves[pcs.main]):
         return True
     if pcs.spare == NO_SHEAF:
         empty = yield from barn_get_empty_sheaf(k, cpu, barn)
@@ -111,7 +111,7 @@ def _make_room(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
             return False
         replace_main(k, cpu, pcs, empty)
         return True
-    if k.state.sheaves[pcs.spare].size < cache.sheaf_capacity:
+    if not is_full(k.state.sheaves[pcs.spare]):
         swap_sheaves(k, cpu, pcs)
         return True
     if not (yield from barn_takes_full(k, cpu, cache, barn)):

@@ -13,22 +13,26 @@ from typing import Final
 
 from slabdes.allocator.slub.state import ALL_CACHES, KVFREE_BULK_MAX_ENTR, NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import drop_sheaf, sheaf_push
+from slabdes.allocator.state import NO_NODE
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.slub.clocked import ClockedSlubKernel, Cpu
-from slabdes.paths.slub.rcu import kvfree_rcu_bulk, rcu_free_sheaf
+from slabdes.paths.slub.rcu import kvfree_rcu_bulk, rcu_free_sheaf, rcu_free_sheaf_nobarn
 
 NO_CALLBACK: Final = (1 << 63) - 1
 """When a CPU's next callback is due if it has none."""
 
 
 def call_rcu(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, sheaf: int, flushing: bool) -> None:
-    """Have a full sheaf's callback run once a grace period is over; none is flushed out where there is a clock.
+    """Have a sheaf's callback run once a grace period is over; one that is to be flushed has no node.
 
     Where grace periods are not of the engine's making, as in a log, who makes them has been told.
     """
-    if k.grace:
-        _queue(k, cpu, sheaf, cache.index)
+    if not k.grace:
+        return
+    if flushing:
+        k.state.sheaves[sheaf].node = NO_NODE
+    _queue(k, cpu, sheaf, cache.index)
 
 
 def _queue(k: ClockedSlubKernel[Cpu], cpu: Cpu, number: int, cache: int) -> None:
@@ -82,6 +86,8 @@ def take_callbacks(k: ClockedSlubKernel[Cpu], cpu: Cpu) -> Waits[None]:
             k.note_flush(cpu, size)
             yield from kvfree_rcu_bulk(k, cpu, sheaf.entry, size)
             drop_sheaf(k.state.sheaves, k.state.caches[0], number)
+        elif sheaf.node == NO_NODE:
+            yield from rcu_free_sheaf_nobarn(k, cpu, k.state.caches[sheaf.cache], number)
         else:
             yield from rcu_free_sheaf(k, cpu, k.state.caches[sheaf.cache], number)
         rcu.running = NO_SHEAF

@@ -192,5 +192,11 @@ class SlubNotes(Generic[Cpu]):
     def note_freed_frozen(self, cpu: Cpu, slab: int) -> None:
         """The group's slab is some CPU's own: nothing else is to be done."""
 
+    def note_made_to_flush(self, cpu: Cpu) -> None:
+        """Another CPU, which shrinks or changes a cache, has this one flush what it has."""
+
+    def note_spins(self, cpu: Cpu) -> None:
+        """A CPU that shrinks waits for others that have to flush."""
+
     def note_turn(self, cpu: Cpu) -> None:
         """This CPU's turn to flush its sheaves."""

@@ -7,7 +7,7 @@ Leaves out bulk calls and kfree_rcu. Each function is named after its original.
 from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
-from slabdes.allocator.slub.transitions import sheaf_push
+from slabdes.allocator.slub.transitions import is_full, sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
@@ -46,7 +46,7 @@ def is_local(k: SlubKernel[Cpu], cpu: Cpu, node: int) -> bool:
 def free_to_pcs(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -> Waits[bool]:
     """Push an object on the main sheaf; false if there is none with room."""
     pcs = cache.cpu_sheaves[cpu.number]
-    if k.state.sheaves[pcs.main].size == cache.sheaf_capacity and not (yield from __pcs_replace_full_main(k, cpu, cache)):
+    if is_full(k.state.sheaves[pcs.main]) and not (yield from __pcs_replace_full_main(k, cpu, cache)):
         return False
     cache.stats[cpu.number].free_fastpath += 1
     sheaf_push(k.state.words, k.state.sheaves[pcs.main], obj)
@@ -60,7 +60,7 @@ def __pcs_replace_full_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> W
     pcs = cache.cpu_sheaves[cpu.number]
     sheaves = k.state.sheaves
     barn = cache.barn[cpu.node]
-    while sheaves[pcs.main].size == cache.sheaf_capacity:
+    while is_full(sheaves[pcs.main]):
         put_failed = False
         if pcs.spare == NO_SHEAF:
             empty = yield from barn_get_empty_sheaf(k, cpu, barn)
@@ -68,7 +68,7 @@ def __pcs_replace_full_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> W
                 replace_main(k, cpu, pcs, empty)
                 cpu.path = Path.FREE_BARN
                 return True
-        elif sheaves[pcs.spare].size < cache.sheaf_capacity:
+        elif not is_full(sheaves[pcs.spare]):
             swap_sheaves(k, cpu, pcs)
             cpu.path = Path.FREE_SPARE
             return True
@@ -116,9 +116,9 @@ def __pcs_install_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, em
     sheaves = k.state.sheaves
     if pcs.spare == NO_SHEAF:
         replace_main(k, cpu, pcs, empty)
-    elif sheaves[pcs.main].size < cache.sheaf_capacity:
+    elif not is_full(sheaves[pcs.main]):
         yield from barn_put_empty_sheaf(k, cpu, barn, empty)
-    elif sheaves[pcs.spare].size < cache.sheaf_capacity:
+    elif not is_full(sheaves[pcs.spare]):
         swap_sheaves(k, cpu, pcs)
         yield from barn_put_empty_sheaf(k, cpu, barn, empty)
     else:

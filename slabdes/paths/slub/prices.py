@@ -254,3 +254,13 @@ def note_drained(k: SlubCharges[Cpu], cpu: Cpu) -> None:
 def note_deactivated(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
     """The private chain is walked, object by object."""
     cpu.work += nr * k.costs.slab_object
+
+
+def note_made_to_flush(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """An interrupt (assumed: the kernel has a worker of each CPU do it, whose waking costs more)."""
+    cpu.work += k.costs.ipi
+
+
+def note_spins(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """It looks again after as long as that takes."""
+    cpu.work += k.costs.ipi

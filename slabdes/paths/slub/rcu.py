@@ -7,7 +7,7 @@ Leaves out grace periods themselves and the general batching, which an engine ha
 from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
-from slabdes.allocator.slub.transitions import sheaf_push
+from slabdes.allocator.slub.transitions import is_full, sheaf_push
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
@@ -41,7 +41,7 @@ def __kfree_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) 
     sheaf = k.state.sheaves[number]
     sheaf_push(k.state.words, sheaf, obj)
     stats.free_rcu_sheaf += 1
-    if sheaf.size == cache.sheaf_capacity:
+    if is_full(sheaf):
         pcs.rcu = NO_SHEAF
         sheaf.node = cpu.node
         sheaf.cpu = cpu.number
@@ -73,11 +73,15 @@ def _rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
 
 
 def rcu_free_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> Waits[None]:
-    """A full RCU sheaf's callback: it goes to the barn of the node where it was filled, unless that has enough."""
+    """A full RCU sheaf's callback: it goes to the barn of the node where it was filled, unless that has enough.
+
+    Nor does one that has not the cache's capacity (any more).
+    """
     k.note_callback(cpu, number)
     stats = cache.stats[cpu.number]
     barn = cache.barn[k.state.sheaves[number].node]
-    if (yield from barn_takes_full(k, cpu, cache, barn)):
+    fits = k.state.sheaves[number].capacity == cache.sheaf_capacity
+    if fits and (yield from barn_takes_full(k, cpu, cache, barn)):
         stats.barn_put += 1
         yield from barn_put_full_sheaf(k, cpu, barn, number)
         return
@@ -85,7 +89,7 @@ def rcu_free_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) 
     yield from sheaf_flush_unused(k, cpu, cache, number)
     yield from k.look(cpu)
     k.note_barn_read(cpu, barn)
-    if barn.nr_empty < cache.empty_limit:
+    if fits and barn.nr_empty < cache.empty_limit:
         yield from barn_put_empty_sheaf(k, cpu, barn, number)
     else:
         free_empty_sheaf(k, cpu, cache, number)

@@ -29,7 +29,7 @@ def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[i
 def shrink_lists(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """The same once no CPU has anything of its own."""
     for barn in cache.barn:
-        yield from _barn_shrink(k, cpu, cache, barn)
+        yield from barn_shrink(k, cpu, cache, barn)
     left = False
     for n in cache.node:
         if k.state.has_memory[n.node]:
@@ -67,7 +67,7 @@ def flush_cpu(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
         yield from flush_cpu_slab(k, cpu, cache)
 
 
-def _barn_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, barn: NodeBarn) -> Waits[None]:
+def barn_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, barn: NodeBarn) -> Waits[None]:
     """Empty a barn: under its lock both lists are detached, then full sheaves are flushed and all are freed."""
     sheaves = k.state.sheaves
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_SHRINK)

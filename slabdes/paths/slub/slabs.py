@@ -27,7 +27,13 @@ from slabdes.paths.outcome import Path
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.free import discard_slab, slab_free
 from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
-from slabdes.paths.slub.sheaves import alloc_empty_sheaf, barn_get_empty_sheaf, barn_put_full_sheaf, barn_takes_full
+from slabdes.paths.slub.sheaves import (
+    alloc_empty_sheaf,
+    barn_get_empty_sheaf,
+    barn_put_empty_sheaf,
+    barn_put_full_sheaf,
+    barn_takes_full,
+)
 
 
 def refill_objects(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, want: int) -> Waits[int]:
@@ -190,6 +196,9 @@ def _spill(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: in
                 if full == NO_SHEAF:
                     break
             sheaf = k.state.sheaves[full]
+            if sheaf.capacity > nr:
+                yield from barn_put_empty_sheaf(k, cpu, cache.barn[cpu.node], full)
+                break
             head = copy_chain(k.state.words, slab, number, head, sheaf.entry, sheaf.capacity)
             k.note_copied(cpu, number, sheaf.capacity)
             sheaf.size = sheaf.capacity

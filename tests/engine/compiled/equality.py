@@ -302,8 +302,7 @@ def of_slab(draw: st.DrawFn) -> dict[str, Any]:
         "noaliencache": draw(st.booleans()),
         **{name: draw(st.booleans()) for name in SWITCHES},
         "upkeep": {"slabinfo_every_ms": draw(st.sampled_from((0, 0, 1, 10))), "slabinfo_cpu": draw(st.integers(0, 3))}
-        | {"shrink_every_ms": draw(st.sampled_from((0, 0, 10, 100))), "shrink_cpu": draw(st.integers(0, 3))}
-        | {"shrink_at_ms": draw(st.sampled_from((0, 0.02))), "shrink_cache": draw(st.sampled_from((None, None, "c0")))},
+        | draw(shrinks())["upkeep"],
     }
 
 
@@ -327,7 +326,25 @@ def of_slub(draw: st.DrawFn, allocator: AllocatorVersion) -> dict[str, Any]:
     return {
         "slub": {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
         "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
+        **draw(changes() if "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans()) else shrinks()),
     }
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> dict[str, Any]:
+    """A change of sheaves while the run goes on."""
+    capacity, limit = draw(st.sampled_from(((1, None), (3, None), (90, None), (None, 0), (None, 30), (20, 1))))
+    who = {"cpu": draw(st.integers(0, 3)), "cache": draw(st.sampled_from((None, None, "c0")))}
+    return {
+        "change": {"at_ms": draw(st.sampled_from((0.002, 0.02))), "sheaf_capacity": capacity, "max_full_sheaves": limit} | who
+    }
+
+
+@st.composite
+def shrinks(draw: st.DrawFn) -> dict[str, Any]:
+    """Caches that are shrunk, once or over and over; or none."""
+    times = {"shrink_every_ms": draw(st.sampled_from((0, 0, 10, 100))), "shrink_at_ms": draw(st.sampled_from((0, 0.02)))}
+    return {"upkeep": times | {"shrink_cpu": draw(st.integers(0, 3)), "shrink_cache": draw(st.sampled_from((None, None, "c0")))}}
 
 
 @st.composite
@@ -365,8 +382,9 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
         raw["workload"].pop("bulk", None)
     thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
-    for every in ("slabinfo_every_ms", "shrink_every_ms") if "upkeep" in raw else ():
-        raw["upkeep"][every] *= max(0.01, thought / 1e6)
+    for every in ("slabinfo_every_ms", "shrink_every_ms"):
+        if every in raw.get("upkeep", {}):
+            raw["upkeep"][every] *= max(0.01, thought / 1e6)
     experiment = parse_experiment(raw, "drawn")
     if interrupts:
         raw["interrupts"] = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY, SLAB_LINES
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at, slabs_at
+from slabdes.engine.compiled.numba_tools import function, inline, ints_at, slabs_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slab.records import caches_at, l3s_at
 
@@ -27,16 +27,6 @@ def reap_mutex_trylock(run: Run, cpu: Cpu) -> bool:
 def reap_mutex_unlock(run: Run, cpu: Cpu) -> None:
     """Give cache_chain_mutex back."""
     run.reaper = NOBODY
-
-
-@function
-def all_drained(run: Run, cpu: Cpu, due: int) -> bool:
-    """Whether no other CPU has yet to drain its arrays for who shrinks since `due`."""
-    cpus = cpus_at(run.cpus)
-    left = 0
-    for number in range(run.n_cpus):
-        left += number != cpu.number and cpus[number].drain_at <= due
-    return left == 0
 
 
 @inline

@@ -10,6 +10,7 @@ from __future__ import annotations
 from slabdes.allocator.slub.versions import SlubSwitches
 from slabdes.engine.compiled.logged import LoggedRun
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.paths.slub.upkeep import ChangeSettings
 
 
 class SlubCosts:
@@ -30,7 +31,7 @@ class SlubSizes:
     nodes_with_memory: int
 
 
-class SlubRun(SlubSwitches, SlubCosts, SlubSizes, Run):
+class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     """A run on SLUB: its version's switches.
 
     Where its records lie; where in `words` CPUs' batches and shrink's chains begin; the picoseconds of a cycle of the counter,

@@ -30,6 +30,7 @@ from slabdes.engine.compiled.layout import Array, blank, names_of
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import put_cpus, table
 from slabdes.engine.compiled.slub.layout import SlubCache, SlubCosts
+from slabdes.engine.compiled.slub.standing import CompiledSlubStanding
 from slabdes.engine.compiled.slub.target import lowered
 from slabdes.engine.cpu import NEVER
 from slabdes.engine.fields import fields_of
@@ -37,10 +38,10 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Standing
 from slabdes.engine.setup import slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks, place_slub_lines
-from slabdes.engine.standing import standing_of
 from slabdes.engine.timed import TimedLock, TimedSettings, settings_of
 from slabdes.machine.topology import Machine
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
+from slabdes.paths.slub.upkeep import ChangeSettings
 from slabdes.workload.programs import Workload
 
 SPARE: Final = 1024
@@ -55,7 +56,7 @@ _PARTS: Final[tuple[tuple[str, str, type], ...]] = (
     ("barns", "barn", NodeBarn),
 )
 """Where those records of caches lie of which each CPU or node has one, and what a cache calls them."""
-_COUNTED: Final = ("slabs_created", "slabs_destroyed", "spare", "spare_sheaves")
+_COUNTED: Final = ("slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "sheaf_capacity", "full_limit")
 """What a run changes of a cache itself."""
 
 
@@ -71,6 +72,7 @@ def set_up(
     locks = make_slub_locks(state, lines)
     memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace)
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(SlubCosts)})
+    memory.set(**{name: getattr(settings.change, name) for name in fields_of(ChangeSettings)})
     pack_version(memory, settings.version)
     pack_caches(memory, state)
     pack_objects(memory, state, lines.owner, lines.home, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
@@ -117,7 +119,7 @@ def pack_objects(
 
     `block` is the capacity of blocks that kfree_rcu's general batching needs; there is room for so many more sheaves.
     """
-    capacities = [block, *(cache.sheaf_capacity for cache in state.caches)]
+    capacities = [block, memory.get("new_capacity"), *(cache.sheaf_capacity for cache in state.caches)]
     memory.set(
         promoted=state.promoted,
         n_slabs=len(state.slabs),
@@ -171,13 +173,8 @@ def grow_room(memory: Memory, slabs: int, sheaves: int) -> None:
 
 
 def standing(memory: Memory, state: SlubState) -> Callable[[], tuple[Standing, ...]]:
-    """What says how a run's memory stands now: it is brought into the state, which is looked at."""
-
-    def look() -> tuple[Standing, ...]:
-        unpack_state(memory, state)
-        return standing_of(state)
-
-    return look
+    """What says how a run's memory stands now."""
+    return CompiledSlubStanding(memory, state)
 
 
 def unpack_state(memory: Memory, state: SlubState) -> None:

@@ -31,14 +31,14 @@ from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
 from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slub import prices
-from slabdes.paths.slub.clocked import ClockedSlubCpu, ClockedSlubKernel
+from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
 
 
-class _Cpu(ClockedSlubCpu):
+class _Cpu(SlubUpkeepCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(InterruptedKernel[_Cpu, KmemCache], ClockedSlubKernel[_Cpu]):
+class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
@@ -64,6 +64,7 @@ _PATHS: Final = (
     "shrink",
     "clocked",
     "grace",
+    "upkeep",
     "prices",
 )
 SLUB: Final = Target(
@@ -99,7 +100,7 @@ SLUB: Final = Target(
         "give_block",
         "end_bulk",
         "take_interrupts",
-        "take_callbacks",
+        "take_turn",
     ),
     rest=(
         "kmem_cache_free",

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a CPU does for SLUB's caches beside operations, a turn at a time: callbacks of RCU, shrinking, a change of their limits.
+
+No recorded kernel changes a sheaf's capacity or a barn's limit while it runs. What is assumed: the limit is one write. With a new
+capacity every CPU flushes its sheaves, as it does for a shrink, and gets a main sheaf of the new size; then barns are emptied. A
+sheaf of the old size that is met later, as one that RCU held, is used as it is, and not put on a barn by RCU.
+Leaves out waiting until a turn is due (the engines).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TypeVar
+
+from slabdes.allocator.slub.state import KmemCache
+from slabdes.allocator.timers import next_beat
+from slabdes.paths.kernel import Waits
+from slabdes.paths.outcome import Upkeep
+from slabdes.paths.slub.clocked import ClockedSlubCpu, ClockedSlubKernel
+from slabdes.paths.slub.grace import NO_CALLBACK, take_callbacks
+from slabdes.paths.slub.sheaves import alloc_empty_sheaf, free_empty_sheaf
+from slabdes.paths.slub.shrink import barn_shrink, flush_cpu, shrink_lists
+from slabdes.paths.upkeep import MOST_SPINS, ONCE, UpkeepSettings
+
+
+class SlubUpkeepCpu(ClockedSlubCpu):
+    """A CPU with timers. `drain_at` is when it shrinks or changes caches, or has to flush for who does, picoseconds."""
+
+    __slots__ = ()
+
+    drain_at: int
+
+
+Cpu = TypeVar("Cpu", bound=SlubUpkeepCpu)
+"""An engine's own kind of CPU."""
+
+
+@dataclass(frozen=True)
+class ChangeSettings:
+    """What caches get in place of being shrunk: a sheaf's capacity (0: none); how many full sheaves a barn takes (-1: none)."""
+
+    new_capacity: int
+    new_full_limit: int
+
+
+class SlubUpkeepKernel(ClockedSlubKernel[Cpu]):
+    """An engine with a clock and books."""
+
+    upkeeps: UpkeepSettings
+    change: ChangeSettings
+
+    @abstractmethod
+    def all_drained(self, cpu: Cpu, due: int) -> bool:
+        """Whether no other CPU has yet to flush for who shrinks since `due`."""
+
+
+def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
+    """The turn that is due first; its next time is set."""
+    if cpu.rcu_at <= cpu.drain_at:
+        yield from take_callbacks(k, cpu)
+        return
+    start = cpu.clock
+    if cpu.number == k.upkeeps.shrink_cpu:
+        cpu.upkeep = Upkeep.SHRINK
+        yield from _shrink(k, cpu)
+    else:
+        cpu.upkeep = Upkeep.DRAIN
+        k.note_made_to_flush(cpu)
+        yield from _flush(k, cpu)
+    yield from k.look(cpu)
+    if k.upkeeps.shrink_every == ONCE:
+        # No reap timer comes before it: nobody waits for a time that never comes.
+        cpu.drain_at = NO_CALLBACK
+    else:
+        cpu.drain_at = next_beat(cpu.drain_at, k.upkeeps.shrink_every, cpu.clock)
+    k.settle(cpu)
+    what = cpu.upkeep
+    cpu.upkeep = Upkeep.NONE
+    k.count_turn(cpu, what, start, True)
+
+
+def _concerns(k: SlubUpkeepKernel[Cpu], cpu: Cpu, cache: KmemCache) -> bool:
+    return k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index
+
+
+def _shrink(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
+    """kmem_cache_shrink, or a change, of one cache or of one after the other, once all CPUs have flushed, which it waits for."""
+    changes = k.change.new_capacity > 0 or k.change.new_full_limit >= 0
+    if k.change.new_full_limit >= 0:
+        for cache in k.state.caches:
+            if _concerns(k, cpu, cache):
+                cache.full_limit = k.change.new_full_limit
+    if changes and not k.change.new_capacity:
+        return
+    yield from _flush(k, cpu)
+    yield from k.look(cpu)
+    spins = 0
+    while spins < MOST_SPINS and not k.all_drained(cpu, cpu.drain_at):
+        k.note_spins(cpu)
+        yield from k.look(cpu)
+        spins += 1
+    for cache in reversed(k.state.caches):
+        if not _concerns(k, cpu, cache):
+            continue
+        if changes:
+            for barn in cache.barn:
+                yield from barn_shrink(k, cpu, cache, barn)
+        else:
+            yield from shrink_lists(k, cpu, cache)
+
+
+def _flush(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
+    """What a CPU does for who shrinks or changes caches: it gives up what it has of its own."""
+    for cache in reversed(k.state.caches):
+        if _concerns(k, cpu, cache):
+            yield from flush_cpu(k, cpu, cache)
+            if k.change.new_capacity and cache.sheaf_capacity:
+                cache.sheaf_capacity = k.change.new_capacity
+                yield from _exchange_main(k, cpu, cache)
+
+
+def _exchange_main(k: SlubUpkeepKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
+    """A main sheaf of the cache's capacity in place of the CPU's, which is empty."""
+    pcs = cache.cpu_sheaves[cpu.number]
+    sheaf = yield from alloc_empty_sheaf(k, cpu, cache, cache.sheaf_capacity)
+    old = pcs.main
+    pcs.main = sheaf
+    free_empty_sheaf(k, cpu, cache, old)
