@@ -69,6 +69,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "slub.refill_needs_waiting": "false",
     "workload.caches": '["skbuff_head_cache"]',
     "workload.first": "100000",
+    "workload.pairs": '"0:4,1:5"',
     "workload.nodes": '"2:0,3:1"',
     "workload.in_flight": "1000",
     "workload.from_dump": '"dump.txt"',
