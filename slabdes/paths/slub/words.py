@@ -291,5 +291,13 @@ def note_turn(where: str, state: SlubState, cpu: SlubCpu) -> str:
     return "this CPU's turn to flush what it has"
 
 
+def note_made_to_flush(where: str, state: SlubState, cpu: SlubCpu) -> str:
+    return "the CPU that shrinks interrupts this one"
+
+
+def note_spins(where: str, state: SlubState, cpu: SlubCpu) -> str:
+    return "waits for the other CPUs to have flushed what they have"
+
+
 WORDS: Final[dict[str, Words]] = {name: words for name, words in globals().items() if name.startswith("note_")}
 """Of each note."""
