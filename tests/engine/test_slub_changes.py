@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""SLUB's caches shrunk, or their sheaves changed, at a time of the run: every CPU flushes, barns are emptied, both engines agree."""
+"""SLUB's caches shrunk, or their sheaves changed, at a time of the run: CPUs flush, barns are emptied, both engines agree."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_both_engines_do_so_alike(more: dict[str, Any]) -> None:
     [
         ({"change": {"at_ms": 1}}, r"at_ms goes with sheaf_capacity or max_full_sheaves"),
         ({"change": {"sheaf_capacity": 7}}, r"at_ms goes with sheaf_capacity"),
-        ({"change": {"at_ms": 1e-9, "sheaf_capacity": 7}}, r"at_ms 1e-09; allowed: 0, or 0.001 and more"),
+        ({"change": {"at_ms": 1e-9, "sheaf_capacity": 7}}, r"change.at_ms"),
         ({"change": {"at_ms": 1, "sheaf_capacity": 0}}, r"change.sheaf_capacity"),
         (MORE | {"upkeep": {"shrink_at_ms": 1}}, r"\[change\] beside upkeep.shrink_at_ms .*; allowed: one of them"),
         (MORE | {"allocator": "6.12"}, r"sheaves, which allocator 6.12 has not; allowed: allocator 6.18, 7.0"),
