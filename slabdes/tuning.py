@@ -42,8 +42,7 @@ class Tuned(tuning.Tuned, Shows):
 
     def to_apply(self) -> list[str]:
         """`commands`, with what they do in front of them."""
-        which = "the best" if self.better else "what is written"
-        return [f"To apply {which}, as root on a SLAB kernel: {command}" for command in self.commands()]
+        return [f"{self.applied[0].upper()}{self.applied[1:]}: {command}" for command in self.commands()]
 
     def display(self) -> Display:
         """The same, the figure, and the table."""

@@ -50,3 +50,12 @@ def pages_of_mib(mib: float) -> int:
     256
     """
     return int(mib * (1 << 20)) >> PAGE_SHIFT
+
+
+def percent(share: float, digits: int = 0, *, signed: bool = False) -> str:
+    """A share in per cent, as all texts spell it.
+
+    >>> percent(0.95), percent(0.1234, 1), percent(0.05, 1, signed=True)
+    ('95 %', '12.3 %', '+5.0 %')
+    """
+    return f"{100 * share:{'+' * signed}.{digits}f} %"

@@ -12,6 +12,10 @@ from typing import Final
 from slabdes.errors import InputError, nearest, shown
 
 RATES: Final = ("operations_per_s", "share_waiting")
+MEMORY: Final = ("held_bytes", "share_used")
+"""What caches hold when a run ends, and the part of it that the workload's objects take."""
+SHARES: Final = ("share_waiting", "share_used")
+"""Measures that are parts of a whole."""
 RESPONSE: Final = "-response"
 """After an operation's name: its times count from its arrival."""
 OPERATIONS: Final = ("alloc", "free", "section")
@@ -25,14 +29,14 @@ NOTHING_TO_SETTLE: Final[Mapping[str, str]] = {"burst": "a burst", "pages": "a b
 """Kinds of workloads without a steady state, as sentences have them: they end as they began, or take all before they give."""
 DEFAULT: Final = "operations/s"
 """Where nobody says what matters."""
-_SHORT: Final = {DEFAULT: "operations_per_s", "waiting": "share_waiting"}
+_SHORT: Final = {DEFAULT: "operations_per_s", "waiting": "share_waiting", "held": "held_bytes", "used": "share_used"}
 _WHOSE: Final[Mapping[str, Mapping[str, str]]] = {
     **dict.fromkeys((*OPERATIONS, *(f"{op}{RESPONSE}" for op in OPERATIONS)), TIMES),
     **dict.fromkeys(UPKEEP, OF_TURNS),
     **dict.fromkeys(INTERRUPTS, TIMES),
 }
-MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() for column in times.values()))
-"""As frames have them: rates, mean times and percentiles."""
+MEASURES: Final = (*RATES, *(f"{who}_{column}" for who, times in _WHOSE.items() for column in times.values()), *MEMORY)
+"""As frames have them: rates, mean times and percentiles, memory."""
 NAMES: Final = (*_SHORT, *(f"{who}.{time}" for who, times in _WHOSE.items() for time in times))
 """As users have them."""
 _OF_OPERATIONS: Final = ", ".join((*OPERATIONS, f"these with {RESPONSE}", *INTERRUPTS, *UPKEEP))

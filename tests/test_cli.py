@@ -475,6 +475,19 @@ def test_geometry_reproduces_golden_rows(slabdes: Slabdes) -> None:
         assert [json.loads(line) for line in done.out.splitlines()] == expected
 
 
+def test_geometry_of_slub_is_what_its_kernel_says(slabdes: Slabdes) -> None:
+    # tests/kernel73 and kernel612 record 256 bytes with 8 CPUs: order 1, 32 objects; sheaves of 28, or 4 partial slabs a CPU.
+    rows = {
+        version: json.loads(slabdes("geometry", 256, "--cpus", 8, "--allocator", version, "--json").out)
+        for version in ("7.3", "6.12")
+    }
+    assert all((row["num"], row["order"], row["min_order"], row["min_partial"]) == (32, 1, 0, 5) for row in rows.values())
+    assert (rows["7.3"]["sheaf_capacity"], rows["7.3"]["max_full_sheaves"]) == (28, 10)
+    assert (rows["6.12"]["cpu_partial"], rows["6.12"]["cpu_partial_slabs"]) == (52, 4)
+    refused = slabdes("geometry", 256, "--allocator", "7.9")
+    assert refused.code == 2 and "'7.9' is no version" in refused.err and "7.3" in refused.err
+
+
 def test_machine_list_names_the_presets(slabdes: Slabdes) -> None:
     rows = json.loads(slabdes("machine", "list", "--json").out)
     sizes = {row["machine"]: (row["CPUs"], row["nodes"]) for row in rows}

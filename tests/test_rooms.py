@@ -96,6 +96,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "capture",
             "config",
             "machine",
+            "paths.slub.prices",
             "engine.compiled",
             "engine.story",
             "engine.watch",

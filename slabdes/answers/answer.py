@@ -14,6 +14,7 @@ from slabdes.answers.causes import LITTLE, PARTS, bunched, edges
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.response import response_answer
+from slabdes.answers.slub import limits_told
 from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.errors import MAX_LINE, shown
@@ -47,7 +48,7 @@ def answer(view: View) -> list[str]:
     asked = asked_answer(view)
     told = _range(view, bool(asked)) if len(view.points) > 1 and not load_lines(view.figures) else []
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
-    behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point)]
+    behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point), *limits_told(view), *_sides(view, point)]
     first = [*never_came(view), *asked, *told, *response_answer(view, point)]
     sure = [*warm_up_told(view, point), _sure(view, point), *_edges(view, point)]
     return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
@@ -181,6 +182,19 @@ def _bunched(view: View, point: int) -> Iterator[str]:
         yield told
 
 
+def _sides(view: View, point: int) -> Iterator[str]:
+    """On which nodes the CPUs are that allocate for others, and those that free for them."""
+    if view.run.manifest.workload != "producer_consumer":
+        return
+    on: dict[str, set[int]] = {"allocs": set(), "frees": set()}
+    for row in metrics.at_work(view.run.frames.of_points([point])).iter_rows(named=True):
+        for did, nodes in on.items():
+            nodes.update([row["node"]] if row[did] else [])
+    first, second = (f"node{'s' * (len(nodes) != 1)} {listed([str(node) for node in sorted(nodes)])}" for nodes in on.values())
+    name = point_name(view.run.frames, point)
+    yield f"Producers are on {first}, consumers on {second}{f' with {name}' if name else ''}."
+
+
 def _behind_whom(pair: Row) -> str:
     if pair["waiter"] == pair["holder"]:
         return f"CPUs in {pair['waiter']} behind each other"
@@ -243,13 +257,16 @@ def _few(view: View) -> Iterator[str]:
 
 
 def _assumed(view: View) -> Iterator[str]:
-    """Machines whose costs are partly assumed: what depends on them is no measurement."""
+    """Machines whose costs are partly assumed, of those that what ran pays: what depends on them is no measurement."""
     told: dict[str, None] = {}
+    on_slub = set(view.run.frames.slub["point"].to_list())
+    unused = {name for name, ran in (("SLUB", bool(on_slub)), ("SLAB", set(view.points) > on_slub)) if not ran}
     for name, machine in view.run.manifest.machines.items():
         costs = machine.get("costs")
         if not isinstance(costs, list):
             continue
-        sources = [str(cost.get("source", "")) for cost in costs if isinstance(cost, dict)]
+        charged = [cost for cost in costs if isinstance(cost, dict) and cost.get("allocator") not in unused]
+        sources = [str(cost.get("source", "")) for cost in charged]
         guessed = sum(source.startswith("assumed") for source in sources)
         if guessed:
             told[f"{guessed} of {len(sources)} on {name.partition(' (')[0]}"] = None

@@ -11,10 +11,9 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from slabdes.answers.figures import point_name, points_digits, ratio_text, spread_text
-from slabdes.answers.named import RATE, WAITING, measure_name, side_text
+from slabdes.answers.named import RATE, measure_name, side_text
 from slabdes.answers.tables import View
-from slabdes.measures.names import HIGHER_IS_BETTER, alone, asked_of, intervals_of
-from slabdes.results.text import count_text, time_text
+from slabdes.measures.names import HIGHER_IS_BETTER, SHARES, alone, asked_of, intervals_of, text_of
 from slabdes.stats.intervals import Interval
 from slabdes.stats.pairs import difference, dropped, ratio
 
@@ -105,7 +104,7 @@ def _distinct(view: View, measure: str, last: dict[int, float], each: dict[int, 
     left = left_out(dropped(ones, others))
     if (gap.low > 0) if more else (gap.high < 0):
         far = abs(gap.value)
-        much = f"{points_digits(far)} points" if measure == WAITING else (count_text if measure == RATE else time_text)(far)
+        much = f"{points_digits(far)} points" if measure in SHARES else text_of(measure)(far)
         return f"that is {f'{much} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}{left}"
     return f"it is not told from {name}: their difference lies within its interval{left}"
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 from slabdes.answers.best import LEADING_TIMES, thinking_tells
 from slabdes.answers.causes import edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
-from slabdes.answers.named import RATE, TIME_NAMES, WAITING, change_text, measure_name, side_text
+from slabdes.answers.missing import MOST_OF_THEM
+from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
 from slabdes.measures.causes import splits
@@ -84,6 +85,8 @@ def comparison_answer(compared: Comparison) -> list[str]:
     measures = leads(compared)
     pair = focus(compared, measures[0])
     first, second = side_names(compared, pair)
+    if none := no_verdict(compared, (first, second), pair):
+        return [none, _not_told(compared)]
     if all(not one.difference.value for one in compared.rows):
         return [f"{second} and {first} do not differ in any figure."]
     judged = different(_of(compared, *measures))
@@ -95,9 +98,33 @@ def comparison_answer(compared: Comparison) -> list[str]:
         *lock_sentence(compared, pair, [*judged, *different(compared.rows)]),
         *_times(compared, pair),
         *_opposed(compared, pair),
+        *_memory(compared, pair),
     ]
     settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
     return [*(_which(compared, measure, judged) for measure in measures), *told, *settled, _not_told(compared)]
+
+
+def no_verdict(compared: Comparison, names: tuple[str, str], first: Pair) -> str:
+    """Why nothing is to be compared: frees by kfree_rcu that have not come back; nothing where they have."""
+    pairs = [pair for pair in (first, *compared.pairs) if max(pair.in_grace) >= MOST_OF_THEM]
+    if not pairs:
+        return ""
+    sides = [name for name, share in zip(names, pairs[0].in_grace, strict=True) if share >= MOST_OF_THEM]
+    share = share_text(max(pairs[0].in_grace))
+    more = "" if len(compared.pairs) == 1 else f" at {len({pair.points for pair in pairs})} of {len(compared.pairs)} points"
+    waiting = f"{share} of frees by kfree_rcu still wait for their grace period when runs end{more}"
+    missing = "what they cost, and what allocations get from them, is in no figure"
+    return f"No verdict: of {listed(sides)} {waiting}, so that {missing}; a longer run or a shorter rcu.grace_ms has it."
+
+
+def _memory(compared: Comparison, pair: Pair) -> Iterator[str]:
+    """What caches hold, where that differs by more than chance, and how much of it is used."""
+    held, used = pair.row(HELD), pair.row(USED)
+    if held is None or used is None or held not in different(compared.rows):
+        return
+    sides = [side_text(HELD, side) for side in (held.first, held.second)]
+    parts = [share_text(side.value) for side in (used.first, used.second)]
+    yield f"When runs end caches hold {sides[0]}, then {sides[1]}; {parts[0]}, then {parts[1]} of it is used."
 
 
 def _of(compared: Comparison, *measures: str) -> list[Compared]:
@@ -136,10 +163,10 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     row = pair.row(measure)
     assert row is not None
     first, second = side_names(compared, pair)
-    faster, slower = ("better", "worse") if measure == WAITING else ("faster", "slower")
+    faster, slower = ("better", "worse") if measure in (WAITING, HELD, USED) else ("faster", "slower")
     what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
-    as_many = {RATE: "as many", WAITING: "as much"}.get(measure, "as long")
+    as_many = {RATE: "as many", WAITING: "as much", HELD: "as much", USED: "as much"}.get(measure, "as long")
     ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
     name = pair_name(compared, pair)
     at = f" with {name}" if name else ""
@@ -242,7 +269,7 @@ def _setting(setting: Setting) -> str:
 
 def _plain(value: Any) -> str:
     """A setting's value as people read it."""
-    return "not set" if value is None else shown(setting_text(value))
+    return shown(setting_text(value))
 
 
 def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sheet]:

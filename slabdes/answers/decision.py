@@ -11,12 +11,12 @@ from math import inf
 from typing import Final
 
 from slabdes.answers.causes import edges, why
-from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
+from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, no_verdict, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
 from slabdes.answers.named import change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.measures.compare import Compared, Comparison, different
-from slabdes.measures.names import HIGHER_IS_BETTER, resolution_of
+from slabdes.measures.names import HIGHER_IS_BETTER, SHARES, resolution_of
 from slabdes.results.frames import Frames
 from slabdes.results.text import NOTHING, Sheet, share_text
 from slabdes.stats.deciding import Looks, Outcome
@@ -28,6 +28,8 @@ _DECIDED: Final = {Outcome.HIGHER: "yes", Outcome.LOWER: "yes", Outcome.ALIKE: "
 def decision_answer(compared: Comparison, outcomes: Mapping[str, Outcome], looks: Looks) -> list[str]:
     """Which side has more of each measure and by how much, what it took, why, and what not to conclude."""
     pair = compared.pairs[0]
+    if none := no_verdict(compared, compared.sides, pair):
+        return [none, _not_told(compared, [], 1)]
     rows = [row for measure in outcomes if (row := pair.row(measure)) is not None]
     told = [*(_which(compared, row, outcomes[row.measure], looks) for row in rows), _cost(compared, looks, len(rows))]
     apart = [row for row in rows if outcomes[row.measure] in (Outcome.HIGHER, Outcome.LOWER)]
@@ -55,7 +57,7 @@ def _which(compared: Comparison, row: Compared, outcome: Outcome, looks: Looks) 
 def relative_text(row: Compared) -> str:
     """The ratio's excess over 1 in per cent, with its interval; without one the difference, and a share's in points."""
     times = row.ratio
-    if row.measure == "share_waiting" or times is None or times.low is None or times.high is None:
+    if row.measure in SHARES or times is None or times.low is None or times.high is None:
         return f"a difference of {change_text(row)}"
     low, value, high = (100 * (part - 1) for part in (times.low, times.value, times.high))
     return f"{value:+.1f} % (between {low:+.1f} and {high:+.1f} %)"

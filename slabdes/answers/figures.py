@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from slabdes.measures.estimates import Row
 from slabdes.results import metrics
+from slabdes.results.called import called
+from slabdes.results.called import short as short  # tables have it with their cells
+from slabdes.results.called import value_text as value_label
 from slabdes.results.frames import Frames
-from slabdes.results.text import NOTHING, count_text, setting_text, share_text, time_text
+from slabdes.results.text import NOTHING, count_text, share_text, time_text
 from slabdes.stats.intervals import Interval
 from slabdes.stats.samples import samples_needed
 
@@ -24,16 +27,16 @@ def spread_text(interval: Interval | None) -> str:
     """Half an interval in per cent of its figure, rounded up; nothing where it is not known or has no width.
 
     >>> spread_text(Interval(200.0, 3.0, 5, 0.95)), spread_text(Interval(200.0, None, 1, 0.95))
-    ('±2%', '')
+    ('±2 %', '')
     """
     if interval is None or not interval.half_width or not interval.value:
         return ""
     percent = ceil(100 * interval.half_width / abs(interval.value))
-    return f"±{percent}%" if percent <= MOST_PERCENT else f"±>{MOST_PERCENT}%"
+    return f"±{percent} %" if percent <= MOST_PERCENT else f"±>{MOST_PERCENT} %"
 
 
 def figure(row: Row, column: str, text: Callable[[float | None], str]) -> str:
-    """A figure of a row with its interval: `12.9 µs ±3%`; of a percentile that too few samples tell, how many it needs."""
+    """A figure of a row with its interval: `12.9 µs ±3 %`; of a percentile that too few samples tell, how many it needs."""
     if row[column] is None and column in metrics.QUANTILES:
         return needs(column)
     return f"{text(row[column])} {spread_text(row.intervals.get(column))}".strip()
@@ -91,7 +94,7 @@ def ratio_text(ratio: Interval | None) -> str:
     """A ratio with three decimals, one that is large without, and half its interval.
 
     >>> ratio_text(Interval(1.0654, 0.02, 5, 0.95)), ratio_text(Interval(23628.3, None, 1, 0.95)), ratio_text(None)
-    ('1.065 ±2%', '23,628', '-')
+    ('1.065 ±2 %', '23,628', '-')
     """
     if ratio is None:
         return NOTHING
@@ -137,7 +140,7 @@ def label_keys(frames: Frames) -> list[str]:
     """The columns of `points` that tell a run's points apart in its tables: what varies, and nothing twice."""
     if frames.points.height < 2:
         return []
-    varying = [metrics.x_key(frames), *metrics.series_keys(frames)]
+    varying = [metrics.x_key(frames), *metrics.companions(frames), *metrics.series_keys(frames)]
     named = frames.points["machine"].n_unique() > 1 and not any(
         key.startswith("machine.") and key not in _SAME_AS for key in varying
     )
@@ -145,26 +148,12 @@ def label_keys(frames: Frames) -> list[str]:
     return [key for key in keys if not (named and key in _SAME_AS)]
 
 
-def short(keys: Sequence[str]) -> tuple[str, ...]:
-    """What label columns are called: a dotted key's last word, unless two end alike."""
-    last = [key.rpartition(".")[2] for key in keys]
-    named = (key if last.count(word) > 1 else word for key, word in zip(keys, last, strict=True))
-    return tuple("CPUs" if key == "cpus" else key for key in named)
-
-
 def labels_by_point(frames: Frames, keys: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """Each point's cells in label columns."""
-    return {row["point"]: tuple(setting_text(row[key]) for key in keys) for row in frames.points.iter_rows(named=True)}
+    return {row["point"]: tuple(value_label(row[key]) for key in keys) for row in frames.points.iter_rows(named=True)}
 
 
 def point_name(frames: Frames, point: int) -> str:
-    """What a sentence calls a point: `limit 12, batchcount 6`, `xeon-2s, 8 CPUs`; nothing for the only one.
-
-    A value that is a number stands behind its key, but for CPUs; a name stands alone.
-    """
-    keys = label_keys(frames)
-    words = []
-    for key, word, cell in zip(keys, short(keys), labels_by_point(frames, keys)[point], strict=True):
-        alone = key in ("machine", *_SAME_AS, "lock.discipline")
-        words.append(f"{cell} CPU{'s' * (cell != '1')}" if word in ("CPUs", "cpus") else cell if alone else f"{word} {cell}")
-    return ", ".join(words)
+    """What a sentence calls a point: `limit 12, batchcount 6`, `xeon-2s, 8 CPUs`; nothing for the only one."""
+    row = frames.points.row(frames.point_numbers().index(point), named=True)
+    return called({key: row[key] for key in label_keys(frames)})

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from slabdes.answers.figures import point_name
 from slabdes.answers.tables import View
+from slabdes.results.slub import in_grace
 from slabdes.results.text import time_text
 
 _NS_PER_MS: Final = 1e6
@@ -21,8 +22,8 @@ _ASKED: Final = {
 """By kind of upkeep: what to say, and the keys of an experiment's upkeep; the first that is not 0 says when it comes first."""
 
 
-_MOST_OF_THEM: Final = 0.5
-"""As many frees that wait for a grace period when a run ends are told first (assumed)."""
+MOST_OF_THEM: Final = 0.5
+"""As many frees that wait for a grace period when a run ends are told first, and decide nothing (assumed)."""
 
 
 def never_came(view: View) -> Iterator[str]:
@@ -42,15 +43,8 @@ def never_came(view: View) -> Iterator[str]:
 
 def _no_grace(view: View) -> Iterator[str]:
     """That kfree_rcu has given nothing back: then frees cost nothing here, and allocations take new slabs."""
-    counts = {
-        point: (
-            sum(view.run.frames.cpus.filter(point=point)["frees"].to_list()),
-            sum(view.run.frames.slabs.filter(point=point)["in_rcu"].to_list()),
-        )
-        for point in view.points
-        if _asked(view, point, "rcu", "frees")
-    }
-    missing = [point for point, (frees, waiting) in counts.items() if frees and waiting >= _MOST_OF_THEM * frees]
+    counts = {point: counted for point, counted in in_grace(view.run.frames).items() if _asked(view, point, "rcu", "frees")}
+    missing = [point for point, (frees, waiting) in counts.items() if frees and waiting >= MOST_OF_THEM * frees]
     if missing:
         frees, waiting = counts[missing[0]]
         told = f"None of {frees:,}" if waiting >= frees else f"{frees - waiting:,} of {frees:,}"

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 from slabdes.answers.figures import listed, spread_text
 from slabdes.answers.named import measure_name, side_text
 from slabdes.answers.steady import all_settled
+from slabdes.measures.names import SHARES, text_of
 from slabdes.results.run import Run
-from slabdes.results.text import Sheet, count_text, share_text, time_text
+from slabdes.results.text import Sheet, share_text
 from slabdes.stats.intervals import Interval
 
 METHOD_NAMES: Final = {"morris": "Morris' elementary effects", "sobol": "Sobol's indices"}
@@ -90,11 +91,10 @@ def _does(told: Studied, effect: Acting) -> str:
 
 def total_text(told: Studied, interval: Interval) -> str:
     """An effect with its interval, in the measure's unit or as a share of the variance."""
-    if told.method == "sobol" or told.measure == "share_waiting":
+    if told.method == "sobol" or told.measure in SHARES:
         half = "" if not interval.half_width else f" ±{100 * interval.half_width:.1f}"
         return f"{100 * interval.value:.1f}{half} {'points' if told.method != 'sobol' else '%'}"
-    text = count_text if told.measure == "operations_per_s" else time_text
-    return f"{text(interval.value)} {spread_text(interval)}".strip()
+    return f"{text_of(told.measure)(interval.value)} {spread_text(interval)}".strip()
 
 
 def knob_name(key: str, told: Studied) -> str:

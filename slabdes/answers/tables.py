@@ -11,11 +11,11 @@ from typing import Final
 
 from slabdes.answers.figures import (
     count,
-    figure,
     lock_name,
     share,
     time,
 )
+from slabdes.answers.slub import layout_sheet, slub_sheet
 from slabdes.answers.view import View as View  # handed on: who looks at tables begins with a view
 from slabdes.answers.view import first_rows, make_sheet, one_point, some_points
 from slabdes.answers.view import view_of as view_of  # likewise
@@ -305,27 +305,6 @@ def upkeep_locks_sheet(view: View) -> Sheet:
     return make_sheet(view, f"locks held for upkeep, and waits of others behind that{rest}", rows, heads, 2, cells, points)
 
 
-def slub_sheet(view: View) -> Sheet:
-    """What SLUB counts; no rows where the allocator is SLAB."""
-    points = one_point(view)
-    rows = [row for row in view.figures.rows("slub") if row["point"] in points]
-
-    def cells(row: Row) -> Sequence[str]:
-        return row["counter"], count(row, "counted"), figure(row, "each", _each_text)
-
-    heads = ("counter", "counted", "an operation")
-    return make_sheet(view, "SLUB_STATS, all CPUs and caches together", rows, heads, 1, cells, points)
-
-
-def _each_text(each: float | None) -> str:
-    """How often for an operation.
-
-    >>> _each_text(0.03571), _each_text(1.0)
-    ('0.0357', '1')
-    """
-    return "" if each is None else f"{each:.3g}"
-
-
 TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "rates": rates_sheet,
     "times": times_sheet,
@@ -333,6 +312,7 @@ TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
     "loads": loads_sheet,
     "steady": steady_sheet,
     "counts": counts_sheet,
+    "layout": layout_sheet,
     "slub": slub_sheet,
     "time": time_sheet,
     "nodes": nodes_sheet,

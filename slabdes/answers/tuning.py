@@ -15,12 +15,12 @@ from slabdes.answers.named import measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
 from slabdes.measures.compare import Comparison
-from slabdes.results.text import Sheet, bytes_text, setting_text, share_text
+from slabdes.results.called import called
+from slabdes.results.text import Sheet, bytes_text, share_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval
 
 WRITTEN: Final = "as written"
-BY_DEFAULT: Final = "by default"
 
 
 class Measured(Protocol):
@@ -145,14 +145,8 @@ def tuning_title(told: Searched) -> str:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings by the last words of their keys: `limit 60, batchcount 30`."""
-    last = [key.rpartition(".")[2] for key in settings]
-    told = []
-    for key, value in settings.items():
-        word = key.rpartition(".")[2]
-        name = key if last.count(word) > 1 else word
-        told.append(f"{name} {BY_DEFAULT if value is None else setting_text(value)}")
-    return shown(", ".join(told))
+    """What settings are called: `limit 60, batchcount 30`."""
+    return shown(called(settings))
 
 
 def held_text(interval: Interval) -> str:

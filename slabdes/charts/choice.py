@@ -6,18 +6,19 @@ All of them where CPUs do not vary; else each setting's one with its most CPUs. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.results import metrics
-from slabdes.results.text import numbers_text, setting_text
+from slabdes.results.called import called, short, value_text
+from slabdes.results.text import numbers_text
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
 
 MOST_POINTS: Final = 8
 """Points of a figure with much about each (assumed: a page)."""
-_GREAT: Final = 1_000_000
+CPUS_LABEL: Final = "CPUs that the workload uses"
 OTHERS: Final = "others: slabdes plot RUN --point N"
 
 
@@ -56,44 +57,32 @@ def _with_most_cpus(frames: Frames) -> list[int]:
 
 def told_apart(frames: Frames) -> list[str]:
     """The columns that name a point among all points: the machine only where the others do not tell it."""
-    along, series = metrics.x_key(frames), metrics.series_keys(frames)
-    named = list(dict.fromkeys([*(key for key in series if key == "machine"), along, *series]))
+    varying = {metrics.x_key(frames), *metrics.companions(frames), *metrics.series_keys(frames)}
+    named = [key for key in ("machine", "cpus", *frames.swept_keys()) if key in varying]
     unsaid = frames.points.select({"machine", *named}).n_unique() > frames.points.select(named).n_unique()
     return ["machine", *named] if unsaid else named
 
 
 def point_label(frames: Frames, point: int, keys: Sequence[str]) -> str:
-    """What tells a point from others: the values of `keys`, named where the value alone does not say what it is, none twice."""
+    """What tells a point from others: what the values of `keys` are called."""
     row = frames.points.row(frames.point_numbers().index(point), named=True)
-    return ", ".join(dict.fromkeys(name_value(key, row[key]) for key in keys))
+    return called({key: row[key] for key in keys})
 
 
-def name_value(key: str, value: object) -> str:
-    """A value with what it means: `8 CPUs`, `xeon-2s`, `limit 120`."""
-    text = value_text(value)
-    match key:
-        case "cpus" | "machine.cpus":
-            return f"{text} CPU{'s' if value != 1 else ''}"
-        case "machine" | "machine.preset" | "machine.file" | "workload.kind":
-            return text
-        case _:
-            return f"{short_key(key)} {text}"
+def named_along(frames: Frames) -> tuple[str, list[str]]:
+    """What an axis along a sweep is called, and the columns whose values it has: more than one where they go together."""
+    along, others = metrics.x_key(frames), metrics.companions(frames)
+    name = CPUS_LABEL if along == "cpus" else along
+    if not others:
+        return name, [along]
+    if metrics.numbers(frames.points[along]):
+        return f"{name}, with it {' and '.join(short(others))}", [along]
+    return "setting", [along, *others]
 
 
-def value_text(value: object) -> str:
-    """`setting_text`, but for great numbers, whose zeros nobody counts.
-
-    >>> value_text(5e6), value_text(12_500_000), value_text(4096), value_text("qspinlock")
-    ('5 M', '12.5 M', '4096', 'qspinlock')
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _GREAT:
-        return f"{setting_text(value / _GREAT)} M"
-    return setting_text(value)
-
-
-def short_key(key: str) -> str:
-    """A dotted key's last word."""
-    return "CPUs" if key == "cpus" else key.rpartition(".")[2]
+def word_along(row: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """What an axis along a sweep has at a row, of those columns."""
+    return value_text(row[keys[0]]) if len(keys) == 1 else called({key: row[key] for key in keys})
 
 
 def some(shown: int, of: int, what: str) -> str:

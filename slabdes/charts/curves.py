@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from slabdes.charts.chart import thinned
 from slabdes.measures.bands import ccdf_bands
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,5 +60,5 @@ def curves(frames: Frames, settings: Mapping[int, str], confidence: float, path:
 def banded(frames: Frames, confidence: float) -> str:
     """What a title says of where curves end, and of bands, where there are any."""
     repeated = int(frames.points["replications"].to_numpy().max()) > 1
-    bands = f"bands: {confidence:.0%} intervals over replications" if repeated else "1 replication: no interval"
+    bands = f"bands: {percent(confidence)} intervals over replications" if repeated else "1 replication: no interval"
     return f"; {bands}; curves end where there are {NOT_ENOUGH}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.stats.deciding import Outcome
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     from slabdes.measures.compare import Comparison
@@ -44,10 +45,10 @@ def decided(compared: Comparison, outcomes: Mapping[str, Outcome], beside: Colle
         ends = {"low": ratio.low, "high": ratio.high}
         rows.append({"measure": names[row.measure], "kind": kind, "ratio": ratio.value, **ends})
     first, second = compared.sides
-    level = next((f"; bars: {row.ratio.confidence:.1%} intervals" for row in pair.rows if row.ratio is not None), "")
+    level = next((f"; bars: {percent(row.ratio.confidence, 1)} intervals" for row in pair.rows if row.ratio is not None), "")
     left = len(pair.rows) - len(rows)
     more = f"; {left} more only in the table: one side has next to none" if left else ""
-    title = f"{second}: how many times as much as {first}, by measure{level.replace('%', ' %')}{more}"
+    title = f"{second}: how many times as much as {first}, by measure{level}{more}"
     reading = (
         "Right of the line at 1 the second side has more: of time or waiting that is worse, of operations/s better. Diamonds and "
         "squares were to be decided, round marks come along; a bar that crosses the line tells neither side from the other."

@@ -15,6 +15,7 @@ from slabdes.measures.estimates import Estimated, Row
 from slabdes.results import metrics
 from slabdes.results.frames import LockKind
 from slabdes.stats.intervals import CONFIDENCE
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +56,7 @@ def nodes(frames: Frames, points: Sequence[int] | None = None) -> Chart:
         "Of each kind of lock a filled mark is the mean and an open one the 99th percentile, joined by the dotted line; bars are "
         "intervals over replications. Waits that are long where holds are short are queues."
     )
-    bars = f"; bars: {CONFIDENCE:.0%} intervals over replications" if rows["mean_low"].is_not_null().any() else ""
+    bars = f"; bars: {percent(CONFIDENCE)} intervals over replications" if rows["mean_low"].is_not_null().any() else ""
     title = f"Locks by node: mean and 99th percentile{limited}{bars}{_few(rows, table)}"
     return Chart("nodes", title, reading, rows.with_columns(setting.alias("setting")))
 

@@ -18,6 +18,7 @@ from slabdes.measures.knee import Line, load_lines
 from slabdes.results import metrics
 from slabdes.results.response import RATE
 from slabdes.stats.intervals import CONFIDENCE
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -56,7 +57,7 @@ def loads(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     lines = metrics.spread(every, MOST_CURVES)
     limited = f"{some(len(lines), len(every), 'lines')} ({OTHERS})" if len(lines) < len(every) else ""
     repeated = int(frames.points["replications"].to_numpy().max()) > 1
-    bands = f"; bands: {confidence:.0%} intervals over replications" if repeated else ""
+    bands = f"; bands: {percent(confidence)} intervals over replications" if repeated else ""
     what = (
         f"Response times by load, all operations; circles: where throughput over mean response time is greatest{bands}{limited}"
     )

@@ -6,20 +6,22 @@ The ideal is a line's first point, multiplied; the law is the Universal Scalabil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.choice import OTHERS, point_label, short_key, some
+from slabdes.charts.choice import OTHERS, named_along, point_label, some, word_along
 from slabdes.charts.tails import MOST_CURVES
 from slabdes.errors import InputError
 from slabdes.measures.names import RATES
 from slabdes.measures.scaling import laws
 from slabdes.measures.scaling import scaling as rates
 from slabdes.results import metrics
+from slabdes.results.called import short
 from slabdes.results.text import setting_text
 from slabdes.stats.intervals import CONFIDENCE
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +35,6 @@ MEASURED, IDEAL, LAW, PEAK = "measured", "ideal", "law", "peak"
 _FINE: Final = 50
 """Parts of a drawn law, evenly on a logarithmic axis."""
 _CPUS: Final = "cpus"
-CPUS_LABEL: Final = "CPUs that the workload uses"
 
 
 def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
@@ -58,7 +59,7 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
             rows += [
                 name | row for row in _by_cpus(line.sort(_CPUS), fits.get(tuple(line.row(0, named=True)[key] for key in keys)))
             ]
-    title = f"Throughput and waiting by {short_key(along)}{_intervals(frames, table, along, confidence)}{limited}"
+    title = f"Throughput and waiting by {short([along])[0]}{_intervals(frames, table, along, confidence)}{limited}"
     reading = (
         "A line that follows the ideal wastes nothing; where it bends away, CPUs wait for each other, and beyond its peak more "
         "of them do less."
@@ -70,7 +71,7 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
         reading = f"{reading} The thin line is the Universal Scalability Law that fits best."
     names: dict[str, Any] = {"line": pl.String, "number": pl.Int64, "point": pl.Int64, "kind": pl.String, "measure": pl.String}
     values = {"x": pl.Float64, "word": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-    return Chart("scaling", title, reading, pl.DataFrame(rows, names | values), CPUS_LABEL if along == _CPUS else along)
+    return Chart("scaling", title, reading, pl.DataFrame(rows, names | values), named_along(frames)[0])
 
 
 def _laws(frames: Frames, confidence: float) -> dict[tuple[Any, ...], Fitted]:
@@ -84,18 +85,23 @@ def _laws(frames: Frames, confidence: float) -> dict[tuple[Any, ...], Fitted]:
 def _intervals(frames: Frames, table: pl.DataFrame, along: str, confidence: float) -> str:
     marks = "bands" if metrics.numbers(frames.points[along]) else "bars"
     repeated = int(table["replications"].to_numpy().max()) > 1
-    return f"; {marks}: {confidence:.0%} intervals over replications" if repeated else ""
+    return f"; {marks}: {percent(confidence)} intervals over replications" if repeated else ""
 
 
 def _measured(frames: Frames, line: pl.DataFrame, along: str) -> Iterator[dict[str, Any]]:
     numeric = metrics.numbers(frames.points[along])
-    place = {value: value if numeric else at for at, value in enumerate(dict.fromkeys(frames.points[along].to_list()))}
-    for row in (line.sort(along) if numeric else line).iter_rows(named=True):
+    place = {value: value if numeric else at for at, value in enumerate(metrics.along_x(frames.points[along]))}
+    keys = named_along(frames)[1]
+
+    def word(row: Mapping[str, Any]) -> str:
+        return setting_text(row[along]) if len(keys) == 1 else word_along(row, keys)
+
+    for row in sorted(line.iter_rows(named=True), key=lambda row: place[row[along]]):
         for measure, most in zip(RATES, (inf, 1.0), strict=True):
             value, half = row[measure], row[f"{measure}_half"] or 0.0
             yield {
                 "point": row["point"], "kind": MEASURED, "measure": measure, "x": place[row[along]],
-                "word": setting_text(row[along]), "value": value, "low": max(value - half, 0.0), "high": min(value + half, most),
+                "word": word(row), "value": value, "low": max(value - half, 0.0), "high": min(value + half, most),
             }  # fmt: skip
 
 

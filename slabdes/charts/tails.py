@@ -43,7 +43,7 @@ def _tails(
 
     keys, points = groups(frames)
     chosen = [point for group in points for point in group]
-    names = [metrics.x_key(frames)] if keys else told_apart(frames)
+    names = [metrics.x_key(frames), *metrics.companions(frames)] if keys else told_apart(frames)
     shown = of.of_points(chosen)
     rows = curves(shown, {point: point_label(frames, point, names) for point in chosen}, confidence, metrics.ALL_PATHS)
     above = {point: point_label(frames, group[0], keys) for group in points for point in group}

@@ -10,8 +10,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.choice import OTHERS, point_label, some, value_text
-from slabdes.charts.scaling import CPUS_LABEL
+from slabdes.charts.choice import OTHERS, named_along, point_label, some, word_along
 from slabdes.measures.estimates import Estimated
 from slabdes.results import metrics
 from slabdes.results.text import share_text
@@ -56,12 +55,14 @@ def time_shares(frames: Frames) -> Chart:
     hardly_busy = 0 < busy < HARDLY_BUSY
     parts = [part for part in present if part != THINK or not hardly_busy]
     intervals = {row["point"]: row.intervals for row in Estimated(frames).rows("time")}
+    called, words = named_along(frames)
+    places = {value: place for place, value in enumerate(metrics.along_x(shares[along]))}
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines):
-        ordered = line.sort(along) if metrics.numbers(line[along]) else line
+        ordered = sorted(line.iter_rows(named=True), key=lambda row: places[row[along]])
         named = point_label(frames, line["point"][0], keys) if keys else ""
-        for place, row in enumerate(ordered.iter_rows(named=True)):
-            at = {"line": named, "number": number, "point": row["point"], "place": place, "word": value_text(row[along])}
+        for place, row in enumerate(ordered):
+            at = {"line": named, "number": number, "point": row["point"], "place": place, "word": word_along(row, words)}
             ends = list(accumulate((row[part] for part in parts), initial=0.0))
             rows += [
                 at
@@ -84,5 +85,5 @@ def time_shares(frames: Frames) -> Chart:
         f"Where the CPUs' time went{rest}{limited}",
         reading,
         pl.DataFrame(rows, schema),
-        CPUS_LABEL if along == "cpus" else along,
+        called,
     )

@@ -77,14 +77,16 @@ def geometry(
     flags: Annotated[str, typer.Option("--flags", help="HWCACHE_ALIGN, RECLAIM_ACCOUNT, NOLEAKTRACE, joined by |.")] = "",
     cpus: Annotated[int, typer.Option("--cpus", min=1, max=1024, help="CPUs of the machine.")] = 1,
     nodes: Annotated[int, typer.Option("--nodes", min=1, max=256, help="Nodes that they are spread over.")] = 1,
-    allocator: Annotated[str, typer.Option("--allocator", metavar="VERSION", help="Kernel: 2.6.34, 4.6, 4.7 or 6.1.")] = "2.6.34",
+    allocator: Annotated[
+        str, typer.Option("--allocator", metavar="VERSION", help="Kernel: 2.6.34 to 6.1 (SLAB), 6.12 to 7.3 (SLUB).")
+    ] = "2.6.34",
     bigmem: Annotated[
         int, typer.Option("--bigmem", metavar="0|1", min=0, max=1, help="Whether the machine has more than 32 MB.")
     ] = 1,
     no_bigmem: Annotated[bool, typer.Option("--no-bigmem", help="The same as --bigmem 0.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Slab geometry and default tunables of a size."""
+    """Slab geometry and default tunables of a size; of SLUB order, min_partial, sheaf capacity and per-CPU partial slabs."""
     from slabdes.conformance.geometry import geometry_rows
 
     rows = geometry_rows(

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slabdes.cli.options import MACHINE_HELP, Json
 from slabdes.cli.output import print_json, print_rows, print_told, say
+from slabdes.units import ps_to_ns
+
+if TYPE_CHECKING:
+    from slabdes.machine.costs import Costs
 
 
 def machine_list(as_json: Json = False) -> None:
@@ -72,9 +76,22 @@ def machine_show(
         "costs in ns (smt_slowdown and handoff_transfers are ratios)",
         [(name, f"{value:.6g}", source) for name, value, source in costs_table(shown.costs)],
     )
+    print_told("hits in ns, an allocation and a free, without first touches", _hits(shown.costs))
     if shown.sources:
         print_told("where the rest comes from", [(key, "", text) for key, text in shown.sources])
     say(f"picture: {picture}" if picture else f"picture: {default} is there already and is left as it is; --out draws another")
+
+
+def _hits(costs: Costs) -> list[tuple[str, str, str]]:
+    """What an allocation and a free cost that a CPU serves from its own: of SLAB, and of SLUB with sheaves and without."""
+    from slabdes.paths.slub.prices import with_slub_hits
+
+    made = (
+        ("SLAB", costs, "alloc_hit, free_hit"),
+        ("SLUB's sheaf", with_slub_hits(costs, True), "alloc_bulk, free_bulk, each with local_trylock"),
+        ("SLUB's per-CPU slab", with_slub_hits(costs, False), "alloc_bulk, free_bulk, each with cpu_cmpxchg (6.12)"),
+    )
+    return [(name, f"{ps_to_ns(of.alloc_hit):.6g}, {ps_to_ns(of.free_hit):.6g}", what) for name, of, what in made]
 
 
 def machine_import(

@@ -77,7 +77,7 @@ def tune(
     say("")
     print_sheet(tuning_sheet(tuned.measure, tuned.choices))
     if commands := tuned.commands():
-        say(f"to apply {'the best' if tuned.better else 'what is written'}, as root on a SLAB kernel:")
+        say(f"{tuned.applied}:")
         for command in commands:
             say(command)
     say(f"results, frames and figures: {folder}")

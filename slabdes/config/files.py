@@ -107,8 +107,19 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
             point = validate(raw, where)
         except InputError:
             # Once more, to say at which point.
-            point = validate(raw, f"{where}: sweep {_told(settings)}" if keys else where)
+            point = _at_point(raw, settings, where)
         yield settings, point
+
+
+def _at_point(raw: Mapping[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
+    """A point that is refused, with what it sets; where it pairs an allocator with a key that this lacks, how to pair them."""
+    try:
+        return validate(raw, f"{where}: sweep {_told(settings)}" if settings else where)
+    except InputError as error:
+        if "allocator" not in settings or not any(key.startswith("cache.") for key in settings):
+            raise
+        how = '[zip] of allocator and "cache.0" = [{ ... }, { ... }], a table each, pairs allocators with keys that they have'
+        raise InputError(error.where, f"{error.problem}; {how}", error.allowed) from None
 
 
 def _told(settings: Mapping[str, Any]) -> str:

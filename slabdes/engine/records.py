@@ -265,7 +265,9 @@ class CacheRecord:
 
 @dataclass(frozen=True)
 class SlubRecord:
-    """What only a SLUB cache has: its geometry and tunables, and its SLUB_STATS over a run, all CPUs together.
+    """What only a SLUB cache has: its geometry and tunables, and its SLUB_STATS over a run, all CPUs together and `by_cpu`.
+
+    `by_cpu` has a pair (CPU, counters) for each CPU that counted anything.
 
     A `sheaf_capacity` of 0 means no sheaves, `cpu_partial_slabs` of 0 no per-CPU slabs. When the run ends there are so many
     `sheaves`, and `fallback_slabs`, of `min_objects` each, for which there were no pages of the cache's order.
@@ -281,6 +283,7 @@ class SlubRecord:
     fallback_slabs: int
     min_objects: int
     stats: SlubStats
+    by_cpu: tuple[tuple[int, SlubStats], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,7 +292,8 @@ class SlabRecord:
 
     Objects out of the allocator are `in_use` by the workload, or `descriptors` of other caches' slabs, which lie there.
     Of SLUB, lists are as in Standing; what CPUs' sheaves, or private chains, hold is `in_arrays`, what a barn holds `in_shared`,
-    and what waits for a grace period of RCU `in_rcu`.
+    and what waits for a grace period of RCU `in_rcu`; `listed_free` are free objects of slabs on the node's partial list, which
+    alone count as free in /proc/slabinfo.
     """
 
     cache: int
@@ -306,6 +310,7 @@ class SlabRecord:
     descriptors: int = 0
     in_rcu: int = 0
     slabs_cpu: int = 0
+    listed_free: int = 0
 
 
 @dataclass(frozen=True)

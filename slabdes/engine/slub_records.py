@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Final
 
 from slabdes.allocator.lists import free_chain
 from slabdes.allocator.slub.state import NO_SHEAF, ON_PARTIAL, KmemCache, SlubState, SlubStats, waiting_sheaves
 from slabdes.allocator.state import NO_NODE, NOBODY, object_number, virt_to_slab
 from slabdes.engine.records import CacheRecord, SlabRecord, SlubRecord
+
+_NOTHING: Final = SlubStats()
 
 
 def slub_stats(cache: KmemCache) -> SlubStats:
@@ -32,6 +35,7 @@ def slub_record(state: SlubState, cache: KmemCache) -> SlubRecord:
         ),
         min_objects=cache.min_objects,
         stats=slub_stats(cache),
+        by_cpu=tuple((cpu, replace(stats)) for cpu, stats in enumerate(cache.stats) if stats != _NOTHING),
     )
 
 
@@ -102,6 +106,7 @@ def slub_slab_record(state: SlubState, cache: KmemCache, node: int) -> SlabRecor
         in_use=sum(slab.inuse for slab in slabs) - in_arrays - in_shared - in_rcu,
         in_rcu=in_rcu,
         slabs_cpu=of_cpus,
+        listed_free=sum(slab.num - slab.inuse for slab in slabs if slab.which == ON_PARTIAL),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from slabdes.allocator.slub.create import create_with_cpu_slabs, kmem_cache_create
 from slabdes.allocator.slub.geometry import SlubGeometry, order_objects, slabs_half_full, slub_geometry
 from slabdes.allocator.slub.state import REMOTE_NODE_DEFRAG_RATIO, SlubState, sheaf_lines
-from slabdes.allocator.slub.versions import SlubVersion
+from slabdes.allocator.slub.versions import SheavesOf, SlubVersion
 from slabdes.allocator.state import OBJECT_MASK
 from slabdes.config import CacheConfig, CacheFlag, Experiment
 from slabdes.engine.lines import CacheLines
@@ -42,6 +42,14 @@ def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> 
         where = f"cache {config.name!r}: order {order}"
         raise InputError(where, f"{objects} objects a slab", f"an order with 1 to {OBJECT_MASK}, such as {geometry.order}")
     return replace(geometry, order=order, objects=objects, min_partial=min_partial, sheaf_capacity=capacity)
+
+
+def below_size(config: CacheConfig, n_cpus: int, version: SlubVersion) -> int:
+    """What a cache's size gives its sheaves where it asks for less, which kernels do not grant; 0 where it does not."""
+    if version.sheaves != SheavesOf.ALL or config.sheaf_capacity is None:
+        return 0
+    usual = slub_geometry_of(config.model_copy(update={"sheaf_capacity": None}), n_cpus, version).sheaf_capacity
+    return usual if config.sheaf_capacity < usual else 0
 
 
 def cycle_ps(machine: Machine) -> int:

@@ -29,23 +29,28 @@ class ArrayPicture:
     touched: bool
 
 
+Slabs = tuple[str, tuple[tuple[int, int, int], ...], int]
+"""A list of slabs: its name, the first as (number, in use, objects), and how many there are."""
+
+
 @dataclass(frozen=True)
 class NodePicture:
-    """A node's lists (by name the first slabs as (number, in use, objects), and how many there are), and its counters."""
+    """A node's lists, its counters by name, and its arrays, or how many sheaves its barn has."""
 
     node: int
-    lists: tuple[tuple[str, tuple[tuple[int, int, int], ...], int], ...]
-    free_objects: int
-    free_limit: int
+    lists: tuple[Slabs, ...]
+    counters: tuple[tuple[str, int], ...]
     arrays: tuple[ArrayPicture, ...]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A cache as a CPU finds it: its array, and every node."""
+    """A cache as a CPU finds it: its array, or main sheaf, or slab; what `more` it has, and its `slabs`; and every node."""
 
     array: ArrayPicture
     nodes: tuple[NodePicture, ...]
+    more: tuple[ArrayPicture, ...] = ()
+    slabs: tuple[Slabs, ...] = ()
 
 
 @dataclass

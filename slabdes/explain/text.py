@@ -99,7 +99,8 @@ def _cache(picture: Picture | None, other: Picture | None) -> list[str]:
     if picture is None:
         return []
     nodes = [one for number, one in enumerate(picture.nodes) if other is None or one != other.nodes[number]]
-    return [_array(picture.array), *(line for node in nodes for line in _node(node))]
+    stacks = [f"{name}: {_slabs(some, count)}" for name, some, count in picture.slabs]
+    return [*map(_array, (picture.array, *picture.more)), *stacks, *(line for node in nodes for line in _node(node))]
 
 
 def _drawn(cache: list[str], when: str) -> Iterator[str]:
@@ -109,6 +110,8 @@ def _drawn(cache: list[str], when: str) -> Iterator[str]:
 
 
 def _array(array: ArrayPicture) -> str:
+    if not array.limit:
+        return array.name
     filled = array.avail if array.limit <= _BAR else -(-array.avail * _BAR // array.limit)
     bar = ("#" * filled).ljust(min(array.limit, _BAR), ".")
     batch = f", batchcount {array.batchcount}" if array.batchcount else ""
@@ -117,10 +120,10 @@ def _array(array: ArrayPicture) -> str:
 
 def _node(node: NodePicture) -> Iterator[str]:
     for array in node.arrays:
-        if array.avail or array.name.startswith("l3"):
+        if array.avail or "alien cache" not in array.name:
             yield _array(array)
     held = "; ".join(f"{name} {_slabs(slabs, count)}" for name, slabs, count in node.lists)
-    yield f"node {node.node}: {held}; free_objects {node.free_objects}, free_limit {node.free_limit}"
+    yield f"node {node.node}: {held}; {', '.join(f'{name} {count}' for name, count in node.counters)}"
 
 
 def _slabs(slabs: tuple[tuple[int, int, int], ...], count: int) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from slabdes.config import AllocatorVersion, Discipline, Experiment, Placement, Switch, ThinkKind
-from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS
+from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS, slab_versions
 from slabdes.config.keys import experiment_keys
 from slabdes.config.slub import MOST_IN_SHEAF
 from slabdes.errors import InputError, shown
@@ -25,7 +25,7 @@ STOPS: Final = 48
 """Places of a slider (a choice: a finger tells them apart); any other value is typed."""
 AS_BEFORE: Final = ""
 """The machine that the experiment's own file describes."""
-KIND, PRESET, CPUS = "workload.kind", "machine.preset", "machine.cpus"
+KIND, PRESET, CPUS, ALLOCATOR = "workload.kind", "machine.preset", "machine.cpus", "allocator"
 WITHOUT_CACHES: Final = ("critical_section", "pages")
 KINDS: Final = ("burst", "mix", "producer_consumer", "arrivals", *WITHOUT_CACHES)
 NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {"arrivals": {"rate": 1e7}}
@@ -58,8 +58,9 @@ _LABELS: Final = {
 class Control:
     """A key, what it is called, and what it may be: one of `options` (text and what it is called), or a number within bounds.
 
-    `stops` are a slider's places. `of` is the kind of workload that has the key, or empty. `text` is what the experiment says of
-    it; where that is nothing, what holds is told once that is known.
+    `stops` are a slider's places. `of` is the kind of workload that has the key, or empty; `versions` are the allocators that
+    have it, all if there are none. `text` is what the experiment says of it; where that is nothing, what holds is told once
+    that is known.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Control:
     meaning: str
     unit: str = ""
     of: str = ""
+    versions: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     least: float = 0
     most: float = 0
@@ -119,11 +121,10 @@ def _controls(source: Source, experiment: Experiment) -> Iterator[Control]:
     if kind != "trace":
         yield _number(CPUS, 1, MOST_CPUS, stops=tuple(range(1, MOST_CPUS + 1)))
         yield _choice("machine.placement", Placement, experiment.machine.placement)
-    slub = experiment.allocator.is_slub
-    versions = tuple((one.value, one.value) for one in AllocatorVersion if one.is_slub == slub)
+    versions = tuple((one.value, f"{one.value} {'SLUB' if one.is_slub else 'SLAB'}") for one in AllocatorVersion)
     yield Control("allocator", "", "", options=versions, text=experiment.allocator.value)
-    if not slub:
-        yield Control("switches", "", "", options=(("", "none"), *((one, one.replace("_", " ")) for one in _switches())))
+    series = (("", "none"), *((one, one.replace("_", " ")) for one in _switches()))
+    yield Control("switches", "", "", versions=tuple(slab_versions()), options=series)
     yield _choice("lock.discipline", Discipline, experiment.lock.discipline)
     yield from _of_cache(source, experiment)
     if kind != "trace":
@@ -155,8 +156,18 @@ def _of_cache(source: Source, experiment: Experiment) -> Iterator[Control]:
         name = busiest.name
     elif not experiment.cache or experiment.start is not None:
         return
-    for key in (*(("size",) if workload.kind != "trace" else ()), *SLUB_KEYS.get(experiment.allocator, SLAB_KEYS)):
-        yield _number(f"cache.{name}.{key}", *_OF_CACHE[key], said=_said(source.raw, f"cache.{name}.{key}"))
+    if workload.kind != "trace":
+        yield _number(f"cache.{name}.size", *_OF_CACHE["size"], said=_said(source.raw, f"cache.{name}.size"))
+    for key, versions in _versions_of_keys().items():
+        path = f"cache.{name}.{key}"
+        yield replace(_number(path, *_OF_CACHE[key], said=_said(source.raw, path)), versions=versions)
+
+
+def _versions_of_keys() -> dict[str, tuple[str, ...]]:
+    """The tunables that a page has, SLAB's first, each with the versions that have it."""
+    slub = dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys)
+    having = {key: tuple(one.value for one, keys in SLUB_KEYS.items() if key in keys) for key in slub}
+    return {key: tuple(slab_versions()) for key in SLAB_KEYS} | having
 
 
 def _of_kind(kind: str, experiment: Experiment) -> Iterator[Control]:

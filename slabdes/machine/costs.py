@@ -180,6 +180,13 @@ SHARES_OF: Final[Mapping[str, str]] = {"alloc_bulk": "alloc_hit", "free_bulk": "
 """Costs that keep their default share of another one, where that is given and they are not."""
 
 
+ALONE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("irq_save", "local_trylock", "cpu_cmpxchg", "cmpxchg_double"), "SLUB"),
+    "reap_base": "SLAB",
+}
+"""Costs that one of the two allocators has alone, and which."""
+
+
 def kind_of(name: str) -> CostKind:
     """What the cost `name` depends on. Raises KeyError for a name that is not one."""
     return CostKind(_ENTRIES[name]["kind"])

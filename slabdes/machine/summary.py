@@ -9,14 +9,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from slabdes.machine.costs import costs_table
+from slabdes.machine.costs import ALONE, costs_table
 from slabdes.machine.toml_file import to_toml
 from slabdes.machine.topology import Machine
 from slabdes.units import ps_to_ns
 
 
 def describe(machine: Machine) -> dict[str, Any]:
-    """Every figure of the machine, and a `digest` of them all."""
+    """Every figure of the machine, and a `digest` of them all; a cost that only one allocator has says which."""
     clusters = machine.cluster_of_core
     return {
         "name": machine.name,
@@ -30,7 +30,10 @@ def describe(machine: Machine) -> dict[str, Any]:
             for node, memory_mib in enumerate(machine.memory_mib())
         ],
         "distances": [list(row) for row in machine.distances],
-        "costs": [{"name": name, "value": value, "source": source} for name, value, source in costs_table(machine.costs)],
+        "costs": [
+            {"name": name, "value": value, "source": source, "allocator": ALONE.get(name)}
+            for name, value, source in costs_table(machine.costs)
+        ],
         "transfers": machine.transfer_summary(),
         "dram_ns": [[ps_to_ns(cost) for cost in row] for row in machine.dram_ps],
         "sources": dict(machine.sources),

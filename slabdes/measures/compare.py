@@ -14,12 +14,13 @@ from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import Row, apart
-from slabdes.measures.names import MEASURES, asked_of, by_replication, few_of, measured, resolution_of
+from slabdes.measures.names import MEASURES, SHARES, asked_of, by_replication, few_of, measured, resolution_of
 from slabdes.measures.percentiles import Placed, placed
 from slabdes.measures.steady import steady
 from slabdes.results import contention, metrics
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run
+from slabdes.results.slub import in_grace
 from slabdes.results.text import setting_text
 from slabdes.stats.deciding import holm, p_value_of
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
@@ -57,7 +58,8 @@ class Pair:
     `few` are the percentiles that the samples of either side do not tell, with what is said instead; `lost` has the time lost
     to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on;
     `thinking` is the share of the CPUs' time that they spend between operations, `placed` which paths each percentile lies among,
-    `steady` what was cut as warm-up, None where that was not looked for; `each_spent` is `spent` of each pair of replications.
+    `steady` what was cut as warm-up, None where that was not looked for; `each_spent` is `spent` of each pair of replications;
+    `in_grace` the share of all frees that wait for a grace period of RCU when runs end.
     """
 
     label: Label
@@ -70,6 +72,7 @@ class Pair:
     placed: tuple[Mapping[str, Placed], Mapping[str, Placed]] = ({}, {})
     steady: tuple[Row | None, Row | None] = (None, None)
     each_spent: tuple[tuple[Accounts, Accounts], ...] = ()
+    in_grace: tuple[float, float] = (0.0, 0.0)
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -133,6 +136,7 @@ class _Side:
     thinking: float
     placed: Mapping[str, Placed]
     steady: Row | None
+    in_grace: float
 
 
 def compare(
@@ -269,6 +273,7 @@ def _sides(
     each_spent = accounts(separate) if why else {}
     settled = {row["point"]: row for row in steady(some)} if why else {}
     thinking = dict(metrics.where_time_went(some).select("point", "think").iter_rows())
+    waiting = {point: left / frees for point, (frees, left) in in_grace(some).items() if frees}
     result: dict[tuple[Any, ...], _Side] = {}
     for row in some.points.iter_rows(named=True):
         point = row["point"]
@@ -277,7 +282,7 @@ def _sides(
         each = {name: alone[point].get(name, {}) for name in pooled[point]}
         places = placed(some, point, each) if why else {}
         parts = {replication: each_spent[number] for number, (owner, replication) in enumerate(whose) if owner == point and why}
-        told = spent.get(point, {}), parts, thinking[point], places, settled.get(point)
+        told = spent.get(point, {}), parts, thinking[point], places, settled.get(point), waiting.get(point, 0.0)
         result[place] = _Side(point, label, pooled[point], each, lost[point], *told)
     return result
 
@@ -302,12 +307,13 @@ def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: f
     few = few_of(before.pooled, after.pooled)
     sides = (before.lost, after.lost), (before.spent, after.spent), (before.thinking, after.thinking)
     each = [(before.each_spent[number], after.each_spent[number]) for number in before.each_spent if number in after.each_spent]
-    more = (before.placed, after.placed), (before.steady, after.steady), tuple(each) if paired else ()
-    return Pair(label, (before.point, after.point), rows, few, *sides, *more)
+    settled, waiting = (before.steady, after.steady), (before.in_grace, after.in_grace)
+    more = (before.placed, after.placed), settled, tuple(each) if paired else ()
+    return Pair(label, (before.point, after.point), rows, few, *sides, *more, in_grace=waiting)
 
 
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:
-    most = 1.0 if measure == "share_waiting" else float("inf")
+    most = 1.0 if measure in SHARES else float("inf")
     coarse = resolution_of(measure)
     first, second = (
         section_interval(one.pooled[measure], [*one.alone[measure].values()], confidence, 0.0, most, coarse * one.pooled[measure])

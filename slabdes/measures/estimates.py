@@ -12,7 +12,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
-from slabdes.results import breakdown, contention, metrics, response, slub, upkeep
+from slabdes.results import breakdown, contention, held, metrics, response, slub, upkeep
 from slabdes.results.frames import SPENT_PARTS, Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
 from slabdes.stats.samples import samples_needed, too_few
@@ -98,6 +98,7 @@ TABLES: Final = (
         "caches", breakdown.caches, ("point", "cache"), ("alloc_mean_ns", "free_mean_ns"), shares=("time_share",),
         counts=("allocs", "frees", "refills", "grows", "remote_frees", "lost_ns"),
     ),
+    Figures("memory", held.memory, ("point",), shares=("share_used",), counts=("held_bytes",)),
     Figures("slub", slub.counters, ("point", "counter"), counts=("counted", "each")),
 )  # fmt: skip
 """Every table of a run."""

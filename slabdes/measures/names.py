@@ -15,13 +15,17 @@ from slabdes.errors import InputError
 from slabdes.measures.estimates import Estimated, apart
 from slabdes.results import metrics, upkeep
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, Frames, Upkeep
+from slabdes.results.held import memory
 from slabdes.results.response import response
+from slabdes.results.text import bytes_text, count_text, share_text, time_text
 from slabdes.stats.intervals import CONFIDENCE, Interval
 from slabdes.words import DEFAULT as DEFAULT
 from slabdes.words import MEASURES as MEASURES  # handed on, as all that measures have
+from slabdes.words import MEMORY as MEMORY
 from slabdes.words import OF_TURNS, TIMES, name_of
 from slabdes.words import RATES as RATES
 from slabdes.words import RESPONSE as RESPONSE
+from slabdes.words import SHARES as SHARES
 from slabdes.words import measure_of as measure_of
 
 if TYPE_CHECKING:
@@ -53,8 +57,8 @@ _TIMED: Final = (
 )
 
 
-HIGHER_IS_BETTER: Final = ("operations_per_s",)
-"""Of times and waiting, less is better."""
+HIGHER_IS_BETTER: Final = ("operations_per_s", "share_used")
+"""Of times, waiting and memory held, less is better."""
 
 
 def asked_of(experiment: Mapping[str, Any]) -> list[str]:
@@ -77,7 +81,16 @@ def measured(frames: Frames, every: bool = False) -> dict[int, dict[str, float]]
             of_row = {f"{timed.whose_row(row)}_{time}": row[time] for time in timed.times if row[time] is not None}
             rates = {rate: row[rate] for rate in RATES if rate in row}
             found.setdefault(row["point"], {}).update(rates | of_row)
+    for row in memory(frames).iter_rows(named=True):
+        found.setdefault(row["point"], {}).update({measure: row[measure] for measure in MEMORY})
     return found
+
+
+def text_of(measure: str) -> Callable[[float | None], str]:
+    """How a measure's figure is written."""
+    if measure in SHARES:
+        return share_text
+    return {"operations_per_s": count_text, "held_bytes": bytes_text}.get(measure, time_text)
 
 
 def few_of(*sides: Mapping[str, float]) -> dict[str, str]:
@@ -101,8 +114,9 @@ def intervals(frames: Frames, measure: str, confidence: float = CONFIDENCE) -> d
 
 def intervals_of(figures: Estimated, measure: str) -> dict[int, Interval]:
     """The same of figures that are there."""
-    if measure in RATES:
-        return {row["point"]: row.intervals[measure] for row in figures.rows("rates")}
+    if measure in (*RATES, *MEMORY):
+        rows = figures.rows("rates" if measure in RATES else "memory")
+        return {row["point"]: row.intervals[measure] for row in rows}
     who, _, time = measure.partition("_")
     (timed,) = (timed for timed in _TIMED if who in timed.whose)
     rows = [row for row in figures.rows(timed.name) if timed.whose_row(row) == who]

@@ -62,9 +62,10 @@ def latency(chart: Chart) -> Drawing:
 
 def tails(chart: Chart) -> Drawing:
     """By setting, of the group and operation that are chosen."""
-    choices = [choice_of(chart.frame, "group", "group", "line"), _operations(chart.frame)]
+    which = _operations(chart.frame, *(("times", "times") if chart.along == TIME else ()))
+    choices = [choice_of(chart.frame, "group", "group", "line"), which]
     settings = chart.frame["setting"].unique(maintain_order=True).to_list()
-    return _curves(chart, "setting", settings, "datum.group == group && datum.operation == operation", choices, "group")
+    return _curves(chart, "setting", settings, f"datum.group == group && datum.operation == {which.param}", choices, "group")
 
 
 def response(chart: Chart) -> Drawing:
@@ -111,9 +112,9 @@ def ratios(chart: Chart) -> Drawing:
     )
 
 
-def _operations(frame: pl.DataFrame) -> Choice:
+def _operations(frame: pl.DataFrame, param: str = "operation", label: str = "operation") -> Choice:
     had = set(frame["operation"].to_list())
-    return choice("operation", "operation", [name for name in NAMES.values() if name in had])
+    return choice(param, label, [name for name in NAMES.values() if name in had])
 
 
 def _curves(

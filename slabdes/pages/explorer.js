@@ -23,6 +23,10 @@
   });
   const named = (key) => controls.find((control) => control.key === key && !control.place.hidden);
   const textOf = (control) => control.now ?? (control.text || resolved[control.key] || "");
+  const version = () => textOf(controls.find((control) => control.key === "allocator"));
+  // Whether the chosen kind of workload and the chosen allocator have a control's key.
+  const has = (control) => (control.of === "" || control.of === kind())
+    && (control.versions.length === 0 || control.versions.includes(version()));
   const kind = () => { const found = controls.find((control) => control.key === "workload.kind"); return found ? textOf(found) : "trace"; };
 
   // Sliders
@@ -41,7 +45,7 @@
   }
 
   function show(control) {
-    control.place.hidden = control.of !== "" && control.of !== kind();
+    control.place.hidden = !has(control);
     const text = textOf(control);
     if (control.options.length) {
       control.main.value = text;
@@ -106,10 +110,11 @@
     const said = new URLSearchParams(location.search);
     pinned = said.get("pin");
     for (const control of controls) control.now = null;
-    const chosen = controls.find((control) => control.key === "workload.kind");
-    if (chosen && said.has(chosen.key)) chosen.now = said.get(chosen.key);
+    for (const chosen of controls) {
+      if ((chosen.key === "workload.kind" || chosen.key === "allocator") && said.has(chosen.key)) chosen.now = said.get(chosen.key);
+    }
     for (const control of controls) {
-      if ((control.of === "" || control.of === kind()) && said.has(control.key)) control.now = said.get(control.key);
+      if (has(control) && said.has(control.key)) control.now = said.get(control.key);
     }
     showAll();
   }

@@ -7,7 +7,7 @@ Leaves out the figures themselves (`charts`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import altair as alt
@@ -102,16 +102,20 @@ def _scale(frame: pl.DataFrame, told: Iterable[str]) -> tuple[Any, str]:
 
     Waits and holds each have one, the same for all settings.
     """
-    ends: list[dict[str, float]] = [{}, {}]
+    drawn: dict[str, pl.Series] = {}
     for what in told:
         mine = frame.filter(pl.col("what") == what)
         times = pl.concat([mine["mean_ns"], mine["p99_ns"]]).drop_nulls()
         least = min(times.filter(times > 0), default=1.0) / _SHOWN_BELOW
         bars = pl.concat([mine[f"{figure}_{end}"] for figure in ("mean", "p99") for end in ("low", "high")]).drop_nulls()
-        scale = time_scale(pl.concat([times, bars.filter(bars >= least)]), least=0.0, room=_ROOM)
-        for end, value in zip(ends, scale.domain, strict=True):
-            end[what] = value
-    low, high = (f"({json.dumps(end)})[what]" for end in ends)
+        drawn[what] = pl.concat([times, bars.filter(bars >= least)])
+    return _scale_by("what", drawn)
+
+
+def _scale_by(param: str, times: Mapping[str, pl.Series]) -> tuple[Any, str]:
+    """A scale for what the control takes, and an expression for its least time."""
+    ends = zip(*(time_scale(some, least=0.0, room=_ROOM).domain for some in times.values()), strict=True)
+    low, high = (f"({json.dumps(dict(zip(times, end, strict=True)))})[{param}]" for end in ends)
     return alt.Scale(type="log", domainMin=alt.ExprRef(low), domainMax=alt.ExprRef(high), nice=False), low
 
 
@@ -134,8 +138,10 @@ def upkeep(chart: Chart) -> Drawing:
     }
     legend = alt.Legend(title=None, symbolSize=120, values=alt.ExprRef(f"({json.dumps(of_part)})[part]"))
     most = max(mine["name"].n_unique() for mine in frame.partition_by("setting", "what"))
+    parts = {what: mine["time"] for (what,), mine in frame.group_by("what", maintain_order=True)}
+    scale, _least = _scale_by("part", parts)
     marks = rows.mark_point(size=110, filled=True, opacity=1).encode(
-        alt.X("time:Q", scale=time_scale(frame["time"], room=_ROOM), axis=time_axis("simulated time")),
+        alt.X("time:Q", scale=scale, axis=time_axis("simulated time")),
         alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
         color=alt.Color("measure:N", scale=alt.Scale(domain=measures, range=list(COLOURS[: len(measures)])), legend=legend),
         shape=alt.Shape("measure:N", scale=alt.Scale(domain=measures, range=list(SHAPES[: len(measures)])), legend=legend),

@@ -19,7 +19,18 @@ from slabdes.charts import effects as acting
 from slabdes.charts import tuning as searching
 from slabdes.charts.chart import Chart
 from slabdes.pages.curves import BANDS
-from slabdes.pages.drawing import Drawing, choice_of, drawing, named, plain_time_axis, time_axis, time_of, time_scale, zoomable
+from slabdes.pages.drawing import (
+    SHARE_TICK,
+    Drawing,
+    choice_of,
+    drawing,
+    named,
+    plain_time_axis,
+    time_axis,
+    time_of,
+    time_scale,
+    zoomable,
+)
 
 _WIDE: Final = 3.0
 """Values of which the greatest is more than so many times the least go on a log axis."""
@@ -173,8 +184,10 @@ class _Value:
         """An interval of what is never negative is drawn down to here."""
         if chart.unit == "ns":
             self.axis = (time_axis if wide else plain_time_axis)(f"{chart.along} (simulated)")
+        elif chart.unit == "1/s":
+            self.axis = alt.Axis(title=chart.along, format="~s", tickCount=8)
         else:
-            self.axis = alt.Axis(title=chart.along, format="~s" if chart.unit == "1/s" else "~%", tickCount=8)
+            self.axis = alt.Axis(title=chart.along, labelExpr=SHARE_TICK, tickCount=8)
         self.scale = time_scale(known, least=0.0, room=_ROOM) if wide else alt.Scale(zero=False, padding=12)
 
     def text(self, column: str) -> str:

@@ -211,8 +211,8 @@ def traffic(chart: Chart) -> Drawing:
     place = {"x": alt.X("at:Q", axis=None), "y": alt.Y("up:Q", axis=None), "text": "Share:N"}
     edge = told.mark_text(fontSize=11, stroke="var(--paper)", strokeWidth=4, strokeJoin="round").encode(**place)
     figures = [edge, told.mark_text(fontSize=11).encode(**place)]
-    nodes = rows.transform_filter(f"datum.what == '{BOX}'").transform_calculate(within="datum.share")
-    size = alt.Size("within:Q", scale=alt.Scale(domain=[0, 1], range=[400, 4000]), legend=None)
+    nodes = rows.transform_filter(f"datum.what == '{BOX}'").transform_calculate(area="400 + 3600 * datum.share")
+    size = alt.Size("area:Q", scale=None)
     marks = nodes.mark_point(filled=True, opacity=1, color=COLOURS[1], stroke="var(--paper)").encode(x, y, size=size, tooltip=tip)
     within = nodes.transform_calculate(words="[datum.name, datum.Share + ' within']")
     words = [

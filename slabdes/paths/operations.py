@@ -21,9 +21,10 @@ NO_CACHE: Final = -1
 
 
 class _Numbered(Protocol):
-    """What operations ask of a cache."""
+    """What operations ask of a cache, and who tells them."""
 
     index: int
+    name: str
 
 
 KmemCache = TypeVar("KmemCache", bound=_Numbered)

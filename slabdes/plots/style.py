@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from slabdes.charts import choice
 from slabdes.errors import shown
 from slabdes.plots.fit import width_in, wrapped
+from slabdes.results.called import value_text
 from slabdes.results.text import setting_text
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def cpu_axis(axes: Axes, values: Sequence[float]) -> None:
     wide = chosen[0] > 0 and chosen[-1] / chosen[0] >= _DECADE
     if wide:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(_apart(chosen, wide), [choice.value_text(value) for value in _apart(chosen, wide)])
+    axes.set_xticks(_apart(chosen, wide), [value_text(value) for value in _apart(chosen, wide)])
     axes.xaxis.set_minor_locator(NullLocator())
     if len(chosen) == 1:
         axes.set_xlim(chosen[0] - 1, chosen[0] + 1)

@@ -67,7 +67,7 @@ def _panel(axes: Axes, curves: pl.DataFrame, group: list[int], keys: list[str], 
     import polars as pl
 
     scale.apply(axes)
-    names = [metrics.x_key(frames)] if keys else told_apart(frames)
+    names = [metrics.x_key(frames), *metrics.companions(frames)] if keys else told_apart(frames)
     drawn = False
     for number, point in enumerate(group):
         rows = curves.filter(pl.col("point") == point)

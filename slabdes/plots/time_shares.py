@@ -15,6 +15,7 @@ from slabdes.plots import style
 from slabdes.results import metrics
 from slabdes.results.text import share_text
 from slabdes.stats.intervals import CONFIDENCE
+from slabdes.units import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,7 +49,7 @@ def time_figure(frames: Frames, manifest: Manifest) -> Figure:
     rows = -(-len(lines) // columns)
     figure = style.new_figure(_PANEL_IN * columns + _LEGEND_IN, max(1.0 + 3.2 * rows, 4.2))
     known = chart.frame["half"].is_not_null().any() and max(line["place"].n_unique() for line in lines) <= _MOST_TOLD
-    whiskers = f"; whiskers: {CONFIDENCE:.0%} intervals of the part below, over replications" if known else ""
+    whiskers = f"; whiskers: {percent(CONFIDENCE)} intervals of the part below, over replications" if known else ""
     style.caption(figure, f"{chart.title}{whiskers}", manifest, frames)
     parts = [part for part in TIME if part in chart.frame["part"].to_list()]
     most = max(chart.frame["high"].to_list(), default=1.0)

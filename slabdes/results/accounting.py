@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.engine.records import Histogram, Records, bucket_bounds
 from slabdes.results.frames import IRQ_WAIT, SPENT_PARTS, Frames, Point, frames_of
 from slabdes.results.metrics import TIME_PARTS
+from slabdes.results.rows import SLUB_STATS
 from slabdes.units import ns_to_ps
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def check_accounting(run: Records | Frames) -> list[str]:
 
     Objects: allocations - failures - frees of a cache, with those that a warm-up left, are its objects in use (and its slabs'
     objects are all somewhere).
+    Counters of SLUB: those of a cache are its CPUs'.
     Time: the parts of each CPU's time are all of it, those of each path all of its latencies; histograms of operations count
     the CPUs' operations; lock waits of locks are the CPUs' lock_wait and handoff; a lock is held by one CPU at a time,
     and its queue holds as many waiters over time as waits last (Little).
@@ -39,7 +41,7 @@ def check_accounting(run: Records | Frames) -> list[str]:
     for point, replication in frames.runs.select(_RUN).iter_rows():
         one = {name: _of_run(frame, point, replication) for name, frame in frames.items() if name != "points"}
         place = f"point {point}, replication {replication}: " if several else ""
-        for check in (_cpus, _operations, _spent, _interrupts, _locks, _lock_times, _objects):
+        for check in (_cpus, _operations, _spent, _interrupts, _locks, _lock_times, _objects, _counters):
             found += [place + sentence for sentence in check(one)]
     return found
 
@@ -241,6 +243,18 @@ def _objects(run: dict[str, pl.DataFrame]) -> Iterator[str]:
         held = cache["in_use_before"] + _net(run["operations"].filter(_is("cache", name)))
         if held != total["in_use"]:
             yield f"{name}: allocations - failures - frees are {held}, but {total['in_use']} objects are in use"
+
+
+def _counters(run: dict[str, pl.DataFrame]) -> Iterator[str]:
+    if not run["slub_cpus"].height:  # a run of an earlier version
+        return
+    sums = run["slub_cpus"].group_by("cache", maintain_order=True).agg(_sum(name) for name in SLUB_STATS)
+    counted = {row["cache"]: row for row in sums.iter_rows(named=True)}
+    for row in run["slub"].iter_rows(named=True):
+        for name in SLUB_STATS:
+            mine = counted.get(row["cache"], {}).get(name, 0)
+            if mine != row[name]:
+                yield f"{row['cache']}: {name} is {row[name]}, but its CPUs counted {mine}"
 
 
 def _totals(slabs: pl.DataFrame) -> dict[str, int]:

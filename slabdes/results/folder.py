@@ -21,6 +21,7 @@ from slabdes.results.frames import ADDED_LATER, FRAMES_ADDED_LATER, POINT_COLUMN
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest, parse_manifest
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
+from slabdes.results.slub import slub_stats_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -142,9 +143,13 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_texts(folder: Path, frames: Frames) -> None:
-    """Write /proc/slabinfo and /proc/lock_stat of each point's first replication under `folder`, which is made; see TEXT."""
-    caches, slabs, slub, locks, points = (
-        _by_point(frame) for frame in (frames.caches, frames.slabs, frames.slub, frames.locks, frames.contention_points)
+    """Write /proc/slabinfo, /proc/lock_stat and, of SLUB, slub_stats of each point's first replication under `folder`; see TEXT.
+
+    The folder is made.
+    """
+    caches, slabs, slub, slub_cpus, locks, points = (
+        _by_point(frame)
+        for frame in (frames.caches, frames.slabs, frames.slub, frames.slub_cpus, frames.locks, frames.contention_points)
     )
     numbers = frames.point_numbers()
     for point in numbers:
@@ -152,6 +157,8 @@ def write_texts(folder: Path, frames: Frames) -> None:
         place.mkdir(parents=True)
         (place / "slabinfo").write_text(slabinfo_text(slabinfo_rows(caches(point), slabs(point))), encoding="utf-8")
         classes = lock_classes(locks(point), points(point), slub=bool(slub(point).height))
+        if slub(point).height:
+            (place / "slub_stats").write_text(slub_stats_text(slub(point), slub_cpus(point)), encoding="utf-8")
         (place / "lock_stat").write_text(lock_stat_text(classes), encoding="utf-8")
 
 

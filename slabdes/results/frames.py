@@ -38,10 +38,10 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns")),
     "caches": frozenset(("in_use_before",)),
     "runs": frozenset(WARM_UP_COLUMNS),
-    "slabs": frozenset(("in_rcu", "slabs_cpu")),
+    "slabs": frozenset(("in_rcu", "slabs_cpu", "listed_free")),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "samples"))
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples"))
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 
@@ -66,7 +66,8 @@ class Frames:
     waits began in `waiter` after `holder` had been the last to acquire the lock); `upkeep_locks` (a row a kind of upkeep and
     lock: its holds, and waits behind them); `interrupts` (how long they were `off` at a time, how long those handled had to
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
-    `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `samples` (a row a moment, cache and node of each
+    `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `slub_cpus` (a row a CPU of such a cache that
+    counted anything: its SLUB_STATS); `samples` (a row a moment, cache and node of each
     point's first replication: how memory stood then, from the run's begin); `runs` (a row a replication); `points` (a row a
     point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but `samples` are
     of what came after the warm-up, which `runs` tells.
@@ -88,6 +89,7 @@ class Frames:
     caches: pl.DataFrame
     slabs: pl.DataFrame
     slub: pl.DataFrame
+    slub_cpus: pl.DataFrame
     samples: pl.DataFrame
     runs: pl.DataFrame
     points: pl.DataFrame

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.engine.records import SHEAF_HEADER_WORDS
 from slabdes.results.frames import Frames
+from slabdes.results.metrics import ratio
 from slabdes.units import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ _RUN: Final = ("point", "replication")
 
 
 def held(frames: Frames) -> pl.DataFrame:
-    """A row a replication: point, replication, held_bytes, all caches together.
+    """A row a replication: point, replication, held_bytes, used_bytes, all caches together.
+
+    Of the bytes held, used_bytes are the objects that the workload has (descriptors of other caches' slabs, too).
 
     The arrays are those of every CPU of the machine (limit pointers each) and of every node (shared x batchcount); sheaves are
     those that there are.
@@ -29,6 +32,7 @@ def held(frames: Frames) -> pl.DataFrame:
 
     slabs = frames.slabs.group_by(*_RUN, "cache", maintain_order=True).agg(
         pl.sum_horizontal("slabs_partial", "slabs_full", "slabs_free", "slabs_cpu").sum().alias("all_slabs"),
+        (pl.col("in_use") + pl.col("descriptors")).sum().alias("used"),
         pl.len().cast(pl.Int64).alias("nodes"),
     )
     cpus = frames.cpus.group_by(*_RUN, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("all_cpus"))
@@ -38,11 +42,23 @@ def held(frames: Frames) -> pl.DataFrame:
     pages = pl.col("all_slabs") * (2 ** pl.col("gfporder")).cast(pl.Int64) * PAGE_SIZE
     pointers = pl.col("all_cpus") * pl.col("limit") + pl.col("nodes") * pl.col("shared") * pl.col("batchcount")
     pointers += (pl.col("sheaves") * (SHEAF_HEADER_WORDS + pl.col("sheaf_capacity"))).fill_null(0)
-    summed = table.select(*_RUN, (pages + pointers * POINTER_BYTES).alias("held_bytes"))
+    used = (pl.col("used") * pl.col("object_size")).alias("used_bytes")
+    summed = table.select(*_RUN, (pages + pointers * POINTER_BYTES).alias("held_bytes"), used)
     every = frames.runs.select(_RUN).join(
-        summed.group_by(*_RUN, maintain_order=True).agg(pl.col("held_bytes").sum()), on=list(_RUN), how="left"
+        summed.group_by(*_RUN, maintain_order=True).agg(pl.col("held_bytes", "used_bytes").sum()), on=list(_RUN), how="left"
     )
-    return every.with_columns(pl.col("held_bytes").fill_null(0)).sort(_RUN)
+    return every.with_columns(pl.col("held_bytes", "used_bytes").fill_null(0)).sort(_RUN)
+
+
+def memory(frames: Frames) -> pl.DataFrame:
+    """A row a point that has caches: held_bytes, the mean over replications, and share_used, all of them together."""
+    import polars as pl
+
+    there = frames.caches.select("point").unique(maintain_order=True)
+    sums = held(frames).group_by("point", maintain_order=True).agg(pl.col("held_bytes").mean(), pl.col("used_bytes").mean())
+    return sums.join(there, on="point", how="semi").select(
+        "point", "held_bytes", ratio("used_bytes", "held_bytes").alias("share_used")
+    )
 
 
 def held_values(frames: Frames) -> dict[int, list[float]]:

@@ -7,7 +7,7 @@ Everything averaged is averaged here. Leaves out intervals and comparisons over 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from slabdes.results.frames import IRQ_WAIT, IRQS_OFF, OPERATIONS, SPENT_PARTS, Frames
 from slabdes.results.quantiles import QUANTILES as QUANTILES  # handed on, as all that tables have
@@ -32,6 +32,8 @@ ALL_PATHS: Final = "all"
 
 MOST_FOCUS: Final = 8
 """Points that tables and figures with much about each show (assumed: a page)."""
+_ONE_THING: Final = ({"cpus", "machine.cpus"}, {"machine", "machine.preset", "machine.file"})
+"""Columns of points that are two words for one thing."""
 Value = TypeVar("Value")
 
 _RUN: Final = ("point", "replication")
@@ -324,7 +326,7 @@ def x_key(frames: Frames) -> str:
 
 
 def series_keys(frames: Frames, along: str | None = None) -> list[str]:
-    """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and its doubles.
+    """The columns of `points` that tell a sweep's lines apart: machine and swept keys that vary, without x and what goes with it.
 
     x is `along` if it is given, else `x_key`.
     """
@@ -332,10 +334,34 @@ def series_keys(frames: Frames, along: str | None = None) -> list[str]:
     said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(x) else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
-        doubles = any(_same_grouping(frames.points, name, other) for other in (x, *said))
+        doubles = _same_grouping(frames.points, name, x) or any(_says_the_same(frames.points, name, other) for other in said)
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
     return said
+
+
+def companions(frames: Frames) -> list[str]:
+    """The swept keys that go along with `x_key`, each value with one of its: a setting is named by all of them."""
+    x = x_key(frames)
+    return [
+        name
+        for name in frames.swept_keys()
+        if frames.points[name].n_unique() > 1
+        and _same_grouping(frames.points, name, x)
+        and not _says_the_same(frames.points, name, x)
+    ]
+
+
+def along_x(values: pl.Series) -> list[Any]:
+    """The values along x, each once: numbers rising, after what is left as the kernel has it (null); words as they come."""
+    found = list(dict.fromkeys(values.to_list()))
+    return sorted(found, key=lambda value: (value is not None, value or 0)) if values.dtype.is_numeric() else found
+
+
+def _says_the_same(points: pl.DataFrame, one: str, other: str) -> bool:
+    """Whether two columns are two words for one thing, and tell the same points apart."""
+    alike = one == other or any({one, other} <= words for words in _ONE_THING)
+    return alike and _same_grouping(points, one, other)
 
 
 def _along_changes(key: str) -> bool:

@@ -60,10 +60,10 @@ _CPU_COUNTS: Final = tuple(part.name for part in fields(CpuRecord) if part.name 
 _CACHE_COUNTS: Final = tuple(part.name for part in fields(CacheRecord) if part.name != "name")
 _SLAB_COUNTS: Final = (
     "slabs_partial", "slabs_full", "slabs_free", "free_objects", "free_limit", "in_arrays", "in_shared", "in_alien", "in_rcu",
-    "in_use", "descriptors", "slabs_cpu",
+    "in_use", "descriptors", "slabs_cpu", "listed_free",
 )  # fmt: skip
 
-_SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats"))
+_SLUB_COUNTS: Final = tuple(part.name for part in fields(SlubRecord) if part.name not in ("cache", "stats", "by_cpu"))
 _SAMPLED: Final = tuple(part.name for part in fields(Standing) if part.name not in ("cache", "node"))
 SLUB_STATS: Final = tuple(part.name for part in fields(SlubStats))
 """The counters of SLUB_STATS, as the kernel names them in sysfs."""
@@ -101,6 +101,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "caches": {"name": "text"} | dict.fromkeys(_CACHE_COUNTS, "count"),
     "slabs": {"cache": "text", "node": "id"} | dict.fromkeys(_SLAB_COUNTS, "count"),
     "slub": {"cache": "text"} | dict.fromkeys((*_SLUB_COUNTS, *SLUB_STATS), "count"),
+    "slub_cpus": {"cache": "text", "cpu": "id"} | dict.fromkeys(SLUB_STATS, "count"),
     "samples": {"time_ns": "ns", "cache": "text", "node": "id"} | dict.fromkeys(_SAMPLED, "count"),
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
@@ -148,6 +149,7 @@ def replicated(records: Records) -> Replicated:
         "caches": ((one.name, *_cache_of(one)) for one in records.caches),
         "slabs": ((names[slab.cache], slab.node, *_slabs_of(slab)) for slab in records.slabs),
         "slub": ((names[one.cache], *_slub_of(one), *_stats_of(one.stats)) for one in records.slub),
+        "slub_cpus": ((names[one.cache], cpu, *_stats_of(stats)) for one in records.slub for cpu, stats in one.by_cpu),
         "samples": (
             (ps_to_ns(sample.time), names[one.cache], one.node, *_sampled_of(one))
             for sample in records.samples

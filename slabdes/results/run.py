@@ -18,6 +18,7 @@ from slabdes.results.frames import Frames
 from slabdes.results.lock_stat import lock_classes, lock_stat_text
 from slabdes.results.manifest import Manifest
 from slabdes.results.slabinfo import slabinfo_rows, slabinfo_text
+from slabdes.results.slub import slub_stats_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -116,6 +117,11 @@ class Run:
         return self.frames.slub
 
     @property
+    def slub_cpus(self) -> pl.DataFrame:
+        """A row a CPU of a SLUB cache that counted anything: its SLUB_STATS."""
+        return self.frames.slub_cpus
+
+    @property
     def samples(self) -> pl.DataFrame:
         """A row a moment, cache and node of each point's first replication: how memory stood then, warm-up included."""
         return self.frames.samples
@@ -197,6 +203,11 @@ class Run:
         """
         one = self.replication(point, replication)
         return slabinfo_text(slabinfo_rows(one.caches, one.slabs))
+
+    def slub_stats(self, point: int | None = None, replication: int = 0) -> str:
+        """What `grep . */*` would show of SLUB_STATS in /sys/kernel/slab; see `slabinfo`. Nothing where the allocator is SLAB."""
+        one = self.replication(point, replication)
+        return slub_stats_text(one.slub, one.slub_cpus)
 
     def lock_stat(self, point: int | None = None, replication: int = 0) -> str:
         """What /proc/lock_stat would show of one replication; see `slabinfo`."""

@@ -28,6 +28,8 @@ HEADER: Final = (
 _SLUB_HEADER: Final = HEADER[: HEADER.index(" : globalstat")].replace(" (statistics)", "") + "\n"
 """The same as SLUB prints them."""
 _SLUB_COLUMNS: Final = 12
+_PLACES: Final = ("free_objects", "in_arrays", "in_shared", "in_rcu", "in_use")
+"""Where SLUB's objects lie: slabs may be of different sizes."""
 UNSIGNED_LONG: Final = 1 << 64
 """The kernel's counters wrap here: a high mark restored from a 6.1 dump may be below zero."""
 _ROW: Final = (
@@ -71,7 +73,8 @@ class SlabinfoRow:
 def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[SlabinfoRow]:
     """Every cache at the end of one replication, given its frames: the newest first, as the kernel lists them.
 
-    active_objs are objects that are not in slabs: those that CPUs', shared and alien arrays hold count, as in the kernel.
+    active_objs are objects that are not in slabs: those that CPUs', shared and alien arrays hold count, as in the kernel. Of SLUB
+    they are those that are not free in slabs on partial lists: slabs of a CPU's own count as all active.
     """
     by_cache: dict[str, list[dict[str, Any]]] = {}
     for row in slabs.iter_rows(named=True):
@@ -81,9 +84,11 @@ def slabinfo_rows(caches: pl.DataFrame, slabs: pl.DataFrame) -> Iterator[Slabinf
             sum(row[column] for row in by_cache[cache["name"]] for column in columns)
             for columns in (("slabs_partial", "slabs_full", "slabs_cpu"), ("slabs_free",), ("free_objects",), ("in_shared",))
         )
+        objects = (active + free) * cache["num"]
         if not cache["limit"]:  # SLUB
             active, free, shared = active + free, 0, 0
-        objects = (active + free) * cache["num"]
+            objects = sum(row[place] for row in by_cache[cache["name"]] for place in _PLACES)
+            free_objects = sum(row["listed_free"] for row in by_cache[cache["name"]])
         yield SlabinfoRow(
             name=shown(cache["name"]),
             active_objs=objects - free_objects,

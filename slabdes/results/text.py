@@ -24,6 +24,8 @@ WIDTH: Final = 100
 """Columns that the tables fit in."""
 
 NOTHING: Final = "-"
+BY_DEFAULT: Final = "by default"
+"""What a setting is called that is left as the kernel has it."""
 _TIMES: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _COUNTS: Final = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 """From which count on it is divided by what and followed by which letter."""
@@ -132,10 +134,10 @@ def setting_text(value: object) -> str:
     """A setting's value as people read it, lists and tables without marks; those may be given as JSON.
 
     >>> setting_text([1.0, 8.0]), setting_text("[60, 120]"), setting_text({"limit": 60}), setting_text(None), setting_text(True)
-    ('1 8', '60 120', 'limit=60', '-', 'true')
+    ('1 8', '60 120', 'limit=60', 'by default', 'true')
     """
     if value is None:
-        return NOTHING
+        return BY_DEFAULT
     if isinstance(value, str) and value[:1] in ("[", "{"):
         with suppress(ValueError, RecursionError):
             return setting_text(json.loads(value))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from slabdes.errors import InputError
+from slabdes.units import percent
 
 CONFIDENCE: Final = 0.95
 """Customary; assumed where nobody asks for another."""
@@ -36,7 +37,7 @@ class Interval:
         times = f"{self.n} replication{'s' if self.n != 1 else ''}"
         if self.low is None or self.high is None:
             return f"{self.mean:.6g} (no interval of {times})"
-        return f"{self.mean:.6g} ({self.low:.6g} to {self.high:.6g}, {self.confidence:.0%} of {times})"
+        return f"{self.mean:.6g} ({self.low:.6g} to {self.high:.6g}, {percent(self.confidence)} of {times})"
 
     @property
     def value(self) -> float:

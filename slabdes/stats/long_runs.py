@@ -14,6 +14,7 @@ from typing import Final
 from slabdes.stats.intervals import CONFIDENCE
 from slabdes.stats.samples import Between, effective_samples, quantile_between, samples_needed
 from slabdes.stats.steady import Batched, WarmUp, batch_means, warm_up
+from slabdes.units import percent
 
 QUANTILES: Final = (0.5, 0.99, 0.999)
 
@@ -44,7 +45,7 @@ class LongRun:
             if found is None:
                 told.append(f"{name}: not enough samples (needs {samples_needed(q, interval.confidence):,} independent ones).")
             else:
-                told.append(f"{name} {found.value:.6g} ({found.low:.6g} to {found.high:.6g}, {found.confidence:.0%}).")
+                told.append(f"{name} {found.value:.6g} ({found.low:.6g} to {found.high:.6g}, {percent(found.confidence)}).")
         return told
 
 

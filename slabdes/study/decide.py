@@ -15,9 +15,9 @@ from slabdes.errors import InputError, Unmeasured, nearest, shown
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import resolution_of
+from slabdes.results.called import called
 from slabdes.results.frames import Frames
 from slabdes.results.run import Run, run_of
-from slabdes.results.text import setting_text
 from slabdes.stats.deciding import Looked, Looks, Outcome
 from slabdes.study.run import run_study
 from slabdes.words import name_of
@@ -160,10 +160,5 @@ def compared_sides(
 
 
 def names_of(settings: Sequence[Setting]) -> tuple[str, str]:
-    """What the sides are called: by the last words of their keys, `limit 60, batchcount 30`."""
-
-    def name(side: Callable[[Setting], Any]) -> str:
-        values = ("by default" if side(one) is None else setting_text(side(one)) for one in settings)
-        return ", ".join(f"{one.key.rpartition('.')[2]} {value}" for one, value in zip(settings, values, strict=True))
-
-    return name(lambda one: one.first), name(lambda one: one.second)
+    """What the sides are called: `limit 60, batchcount 30`."""
+    return called({one.key: one.first for one in settings}), called({one.key: one.second for one in settings})

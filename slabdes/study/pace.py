@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from slabdes.measures.names import RATES, alone, measure_of
+from slabdes.measures.names import RATES, alone, measure_of, text_of
 from slabdes.results.frames import Point, frames_of
 from slabdes.results.rows import Replicated
-from slabdes.results.text import count_text, share_text, time_text
+from slabdes.results.text import count_text, share_text
 from slabdes.stats.intervals import mean_interval
 from slabdes.study.gather import Gathering
 from slabdes.study.plan import PlannedPoint
 from slabdes.study.spools import Phase
 from slabdes.units import PS_PER_S
 
-RATE, WAITING = RATES
+RATE = RATES[0]
 SIMULATING: Final = "simulating"
 AGAIN_S: Final = 0.5
 """How often words are made anew (a choice)."""
@@ -72,7 +72,7 @@ class Estimate:
     def _figure(self, value: float) -> str:
         if self._measure == RATE:
             return f"{count_text(value)} operations/s"
-        return f"{self._name} {(share_text if self._measure == WAITING else time_text)(value)}"
+        return f"{self._name} {text_of(self._measure)(value)}"
 
 
 class Pace:

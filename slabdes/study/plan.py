@@ -14,7 +14,7 @@ from typing import Any
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
 from slabdes.engine.laid_out import laid_out
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, slub_version_of, version_of
-from slabdes.engine.slub_setup import slub_geometry_of
+from slabdes.engine.slub_setup import below_size, slub_geometry_of
 from slabdes.errors import InputError, refusing, shown
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
@@ -112,7 +112,17 @@ def _planned(
     if workload.operations is None or not workload.programs:
         raise InputError("workload", "nothing to do", allowed="a workload with operations")
     size = (len(workload.programs), workload.operations, effort(point, machine, workload))
-    return PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, workload.warnings)
+    warnings = (*workload.warnings, *_no_kernels(point, workload.caches, machine))
+    return PlannedPoint(index, settings, point, machine, spool, *size, workload.caches, warnings)
+
+
+def _no_kernels(point: Experiment, caches: Sequence[CacheConfig], machine: Machine) -> Iterator[str]:
+    """What to say of sheaves smaller than any kernel makes them."""
+    if point.allocator.is_slub:
+        for cache in caches:
+            if usual := below_size(cache, machine.n_cpus, slub_version_of(point)):
+                asked = f"cache {shown(cache.name)}: sheaf_capacity {cache.sheaf_capacity}"
+                yield f"{asked} is no kernel's: by size {point.allocator.value} has {usual}, and takes no less"
 
 
 def check_tasks(points: Iterable[Experiment]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slabdes.config import Experiment, parse_experiment
 from slabdes.config.knobs import Knob, check_knobs, refusal
 from slabdes.errors import InputError, nearest, shown
-from slabdes.measures.names import alone, check_told
+from slabdes.measures.names import MEMORY, alone, check_told
 from slabdes.results.frames import Frames
 from slabdes.results.manifest import Manifest
 from slabdes.results.run import Run, run_of
@@ -116,6 +116,8 @@ def sensitivity(
     check_knobs(experiment, knobs, "sensitivity")
     if method not in METHODS:
         raise InputError(f"--method {shown(method)}", f"no method{nearest(method, METHODS)}", allowed=", ".join(METHODS))
+    if measure in MEMORY:
+        raise InputError(f"--measure {name_of(measure)}", "memory is not studied so", allowed="a rate or a time: alloc.mean")
     count = METHODS[method] if samples is None else samples
     if not 2 <= count <= _MOST_SAMPLES or (method == "sobol" and count & (count - 1)):
         allowed = f"2 to {_MOST_SAMPLES:,}" + (", a power of two" if method == "sobol" else "")

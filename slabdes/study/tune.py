@@ -20,12 +20,14 @@ from slabdes.errors import InputError, shown
 from slabdes.folders import Held, scratch_folder, working_folder
 from slabdes.measures.compare import Comparison, Pair
 from slabdes.measures.differences import Setting, setting_of
-from slabdes.measures.names import HIGHER_IS_BETTER, intervals, measure_of
+from slabdes.measures.names import HIGHER_IS_BETTER, MEMORY, intervals, measure_of
 from slabdes.results.frames import Frames
 from slabdes.results.held import held_values
 from slabdes.results.manifest import Manifest, counting_versions, version_of
 from slabdes.results.run import Run, run_of
 from slabdes.results.slabinfo import slabinfo_write
+from slabdes.results.slub import slub_write
+from slabdes.results.text import setting_text
 from slabdes.stats.deciding import Looks, Outcome
 from slabdes.stats.intervals import Interval, mean_interval, paired_difference
 from slabdes.stats.pareto import front_of
@@ -140,16 +142,42 @@ class Tuned:
         return sorted((one for one in self.choices if one.front), key=lambda one: one.held.value)
 
     def commands(self) -> list[str]:
-        """What sets the best's tunables on a running SLAB kernel, a line a cache; see `slabinfo_write`."""
+        """What sets the best's tunables on a running kernel, a line a cache of SLAB (`slabinfo_write`), one a key of SLUB.
+
+        Of SLUB some lines are comments on what is to be built; see `slub_write`.
+        """
         told = self.run.manifest.experiment
+        if self.on_slub:
+            return [line for key, value in self.settings.items() if value is not None for line in _set_slub(told, key, value)]
         names = dict.fromkeys(name for knob in self.knobs if (name := _cache_of(told, knob.key)))
         caches = self.run.frames.of_points([self.best.point]).caches
         rows = {row["name"]: row for row in caches.iter_rows(named=True)}
         return [slabinfo_write(name, *(rows[name][key] for key in _TUNABLES)) for name in names if name in rows]
 
+    @property
+    def on_slub(self) -> bool:
+        """Whether the best runs on SLUB."""
+        return bool(self.run.frames.of_points([self.best.point]).slub.height)
+
+    @property
+    def applied(self) -> str:
+        """What `commands` are for, as a sentence begins."""
+        how = "as root on a SLUB kernel; what # begins is to be built" if self.on_slub else "as root on a SLAB kernel"
+        return f"to apply {'the best' if self.better else 'what is written'}, {how}"
+
     def frame(self) -> pl.DataFrame:
         """A row a setting that was tried; see `trials_frame`."""
         return trials_frame(self)
+
+
+def _set_slub(experiment: Mapping[str, Any], key: str, value: Any) -> Iterator[str]:
+    """How SLUB gets what a knob is; nothing for what is no setting of its."""
+    first, *between, last = key.split(".")
+    if first == "slub":
+        yield slub_write("", last, setting_text(value))
+    elif first == "cache" and between:
+        named = setting_of(experiment, ".".join((first, *between, "name")))
+        yield slub_write(str(named) if named is not None else ".".join(between), last, setting_text(value))
 
 
 def _cache_of(experiment: Mapping[str, Any], key: str) -> str:
@@ -174,6 +202,8 @@ def objective(minimise: str, maximise: str, measures: Sequence[str] = ()) -> tup
         raise InputError("tune", what, allowed="--minimise alloc.p99, --maximise operations/s, or measures in the file")
     where, name = ("--minimise", minimise) if minimise else ("--maximise", maximise)
     measure = measure_of(name, where)
+    if measure in MEMORY:
+        raise InputError(f"{where} {shown(name)}", "memory is bounded, not searched", allowed="--max-held 64MiB")
     if (measure in HIGHER_IS_BETTER) != bool(maximise):
         better = "more" if minimise else "less"
         raise InputError(

@@ -20,6 +20,7 @@ from slabdes.files import check_place, is_there, write_new
 from slabdes.machine.costs import RATIOS, value_of
 from slabdes.machine.toml_file import Calibration, to_toml
 from slabdes.stats.intervals import CONFIDENCE, t_quantile
+from slabdes.units import percent
 from slabdes.validation.fit_table import Case, FitTable
 from slabdes.validation.measures import MEASURES
 from slabdes.validation.simulate import Progress, simulate_all
@@ -221,10 +222,13 @@ def _why_poor(fit: Fit, logs: Sequence[float], bounds: Sequence[tuple[float, flo
     errors = fit.errors()
     reasons = []
     if median(errors) > POOR_MEDIAN:
-        reasons.append(f"half of the figures are off by more than {median(errors):.0%} (more than {POOR_MEDIAN:.0%} is poor)")
+        reasons.append(
+            f"half of the figures are off by more than {percent(median(errors))} (more than {percent(POOR_MEDIAN)} is poor)"
+        )
     if max(errors) > POOR_WORST:
         worst = max(fit.figures, key=lambda figure: abs(figure.error))
-        reasons.append(f"{worst.measure} at {worst.case} is off by {worst.error:+.0%} (more than {POOR_WORST:.0%} is poor)")
+        off = f"{percent(worst.error, signed=True)} (more than {percent(POOR_WORST)} is poor)"
+        reasons.append(f"{worst.measure} at {worst.case} is off by {off}")
     for free, log, (low, high) in zip(fit.free, logs, bounds, strict=True):
         name = "+".join(free.names)
         if free.high[0] > POOR_INTERVAL * free.low[0]:
@@ -240,7 +244,7 @@ def fitted_machine(table: FitTable, fit: Fit, command: str) -> str:
     for free in fit.free:
         for name, low, high in zip(free.names, free.low, free.high, strict=True):
             sources[name] = (
-                f"calibrated on {fit.table} by `{command}`; {fit.confidence:.0%} interval {low:.4g} to {high:.4g}"
+                f"calibrated on {fit.table} by `{command}`; {percent(fit.confidence)} interval {low:.4g} to {high:.4g}"
                 + (f"; one factor for {'+'.join(free.names)}" if len(free.names) > 1 else "")
                 + ("; the fit is poor" if fit.poor else "")
             )

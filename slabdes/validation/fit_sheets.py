@@ -7,6 +7,7 @@ Leaves out finding them.
 from __future__ import annotations
 
 from slabdes.results.text import Sheet
+from slabdes.units import percent
 from slabdes.validation.fit import Fit
 
 
@@ -18,10 +19,16 @@ def fit_sheets(fit: Fit) -> tuple[Sheet, ...]:
         for name, before, value, low, high in zip(free.names, free.before, free.values, free.low, free.high, strict=True)
     )
     figures = tuple(
-        (figure.case, figure.measure, f"{figure.measured:.4g}", f"{figure.simulated:.4g}", f"{figure.error:+.1%}")
+        (
+            figure.case,
+            figure.measure,
+            f"{figure.measured:.4g}",
+            f"{figure.simulated:.4g}",
+            percent(figure.error, 1, signed=True),
+        )
         for figure in fit.figures
     )
     return (
-        Sheet(f"{fit.machine}: costs", ("cost", "before", "fitted", f"{fit.confidence:.0%} interval"), 1, costs),
+        Sheet(f"{fit.machine}: costs", ("cost", "before", "fitted", f"{percent(fit.confidence)} interval"), 1, costs),
         Sheet(f"{fit.table}: ns", ("case", "measure", "measured", "fitted", "error"), 2, figures),
     )

@@ -17,6 +17,7 @@ from slabdes.config import TimingRule
 from slabdes.errors import InputError, nearest
 from slabdes.printable import json_text
 from slabdes.results.text import NOTHING, WIDTH, Sheet, share_text
+from slabdes.units import percent
 from slabdes.validation.simulate import Progress, simulate_all
 from slabdes.validation.target import Check, Outcome, Row, Target
 from slabdes.validation.targets import TARGETS
@@ -198,7 +199,7 @@ def sheets(report: TargetReport) -> tuple[Sheet, ...]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    error = NOTHING if row.error is None or math.isnan(row.error) else f"{row.error:+.1%}"
+    error = NOTHING if row.error is None or math.isnan(row.error) else percent(row.error, 1, signed=True)
     spread = f"+-{share_text(row.spread)}" if row.spread else NOTHING
     measured = NOTHING if row.measured is None else _digits(row.measured)
     return row.series, row.label or f"{row.x:g}", measured, _digits(row.simulated), error, spread, status(row)

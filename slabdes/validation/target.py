@@ -13,6 +13,7 @@ from statistics import fmean, median
 from typing import Any
 
 from slabdes.engine.records import Records
+from slabdes.units import percent
 from slabdes.validation.measures import Measure
 from slabdes.validation.simulate import Results
 
@@ -115,12 +116,12 @@ def within(what: str, rows: Sequence[Row], median_at_most: float, worst_at_most:
     """Whether the errors of `rows` have at most this median and none is larger than that, as shares."""
     errors = absolute_errors(rows)
     if not errors:
-        return Check(what, f"median {median_at_most:.0%}, worst {worst_at_most:.0%}", "nothing measured", False)
+        return Check(what, f"median {percent(median_at_most)}, worst {percent(worst_at_most)}", "nothing measured", False)
     middle, worst = median(errors), max(errors)
     return Check(
         what,
-        f"median {median_at_most:.0%}, worst {worst_at_most:.0%}",
-        f"median {middle:.1%}, worst {worst:.1%} of {len(errors)}",
+        f"median {percent(median_at_most)}, worst {percent(worst_at_most)}",
+        f"median {percent(middle, 1)}, worst {percent(worst, 1)} of {len(errors)}",
         middle <= median_at_most and worst <= worst_at_most,
     )
 
@@ -128,18 +129,18 @@ def within(what: str, rows: Sequence[Row], median_at_most: float, worst_at_most:
 def ratios_within(what: str, rows: Sequence[Row], median_at_most: float, factor: float) -> Check:
     """Whether the errors have at most this median and every figure is within a factor of what was measured, either way."""
     pairs = [(row.simulated, row.measured) for row in rows if row.measured]
-    allowed = f"median {median_at_most:.0%}, all within {factor:g}x"
+    allowed = f"median {percent(median_at_most)}, all within {factor:g}x"
     if not pairs:
         return Check(what, allowed, "nothing measured", False)
     middle = median(absolute_errors(rows))
     worst = max(max(simulated / measured, measured / simulated) for simulated, measured in pairs)
     outside = sum(max(simulated / measured, measured / simulated) > factor for simulated, measured in pairs)
-    found = f"median {middle:.1%}, worst {worst:.2f}x, {outside} of {len(pairs)} outside"
+    found = f"median {percent(middle, 1)}, worst {worst:.2f}x, {outside} of {len(pairs)} outside"
     return Check(what, allowed, found, middle <= median_at_most and not outside)
 
 
 def agree(rows: Sequence[Row], at_most: float) -> Check:
     """Whether no replication is further from the mean of all than this share of it."""
     worst = max(rows, key=lambda row: row.spread)
-    found = f"{worst.spread:.1%} at {worst.series}, {worst.label or f'{worst.x:g}'}"
-    return Check("replications agree", f"within {at_most:.0%} of their mean", found, worst.spread <= at_most)
+    found = f"{percent(worst.spread, 1)} at {worst.series}, {worst.label or f'{worst.x:g}'}"
+    return Check("replications agree", f"within {percent(at_most)} of their mean", found, worst.spread <= at_most)

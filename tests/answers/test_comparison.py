@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from example import example_frames, example_manifest
 
+import slabdes
 from slabdes.answers.comparison import (
     SINGLE,
     comparison_about,
@@ -77,7 +78,7 @@ def test_a_comparison_names_its_sides_and_every_percentile_and_prints_no_python(
 def test_other_seeds_and_several_settings_that_differ_are_warned_of() -> None:
     compared = compare_runs(run_with(), run_with(seed=2, operations=300, cache=[{"name": "filp", "limit": 60, "batchcount": 9}]))
     about = comparison_about(compared)
-    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (not set, then 9)" in about[1]
+    assert "seed (1, then 2)" in about[1] and "cache.0.batchcount (by default, then 9)" in about[1]
     assert any("nothing cancels" in line for line in about)
     assert "what each of the settings that differ does" in comparison_answer(compared)[-1]
     assert not compared.paired
@@ -185,7 +186,7 @@ def test_a_ratios_interval_is_that_of_its_logarithm_and_not_known_with_a_zero() 
     assert found is not None and found.half_width is not None
     assert found.value == 4
     assert found.half_width == pytest.approx(4 * (2**12.706 - 1), rel=1e-3)
-    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999%")
+    assert (found.low, ratio_text(found)) == (0.0, "4.000 ±>999 %")
     assert ratio(0.0, by_number(0, 0), 1.0, by_number(1, 1), paired=True) is None
     assert ratio(1.0, by_number(0, 2), 1.0, by_number(1, 1), paired=True) == Interval(1.0, None, 2, 0.95, least=0.0)
 
@@ -218,3 +219,30 @@ def test_a_comparison_begins_with_times_where_thinking_tells_the_rate_and_says_w
     assert " in alloc mean against " in comparison_answer(thinking(0.6))[0]
     (rate,) = (row.difference for row in compared.rows if row.measure == "operations_per_s" and row.label["cpus"] == 1)
     assert any(sentence.startswith("Why: ") for sentence in comparison_answer(thinking(0.4))) or rate.contains(0.0)
+
+
+def test_memory_held_and_the_part_of_it_in_use_are_measures() -> None:
+    # Two CPUs hold 60 objects of 256 bytes each when it ends; sheaves of 200 hold more memory for as many.
+    raw = {"allocator": "7.3", "engine": "reference", "replications": 3, "machine": {"preset": "numa-2x4", "cpus": 2}}
+    raw |= {"cache": [{"name": "a", "size": 256}], "workload": {"kind": "mix", "operations": 3000, "live": 60}}
+    run = slabdes.simulate(raw | {"sweep": {"cache.0.sheaf_capacity": [8, 200]}, "warm_up": "none"}, progress=False)
+    compared = slabdes.compare(run, by="cache.0.sheaf_capacity")
+    held, used = (next(row for row in compared.rows if row.measure == measure) for measure in ("held_bytes", "share_used"))
+    assert held.second.value > held.first.value
+    assert 0 < used.second.value < used.first.value < 1
+    pages = sum(run.slabs.filter(point=0, replication=0).select("slabs_partial", "slabs_full", "slabs_cpu").row(0))
+    assert held.first.value > pages * 8192, "slabs of two pages, and sheaves"
+    told = comparison_answer(compared)
+    assert any(sentence.startswith("When runs end caches hold ") for sentence in told)
+
+
+def test_frees_that_wait_for_their_grace_period_decide_nothing() -> None:
+    raw = {"allocator": "7.3", "engine": "reference", "replications": 2, "machine": {"preset": "numa-2x4", "cpus": 2}}
+    raw |= {"cache": [{"name": "a", "size": 256}], "workload": {"kind": "mix", "operations": 300, "live": 30}}
+    raw |= {"rcu": {"frees": True, "grace_ms": 20.0}, "sweep": {"cache.0.sheaf_capacity": [8, 16]}, "warm_up": "none"}
+    compared = slabdes.compare(slabdes.simulate(raw, progress=False), by="cache.0.sheaf_capacity")
+    (first, last) = comparison_answer(compared)
+    assert first.startswith("No verdict: of sheaf_capacity 8 and sheaf_capacity 16 9")
+    assert " % of frees by kfree_rcu still wait for their grace period when runs end, so that" in first
+    assert "a shorter rcu.grace_ms has it" in first
+    assert last.startswith("Not to be concluded")

@@ -38,4 +38,4 @@ def test_each_mark_has_its_interval_and_a_part_of_the_trace_is_told_with_how_to_
 def test_the_table_has_a_row_a_load_with_waiting_for_locks_and_for_the_other_side_apart() -> None:
     sheet = load_sheet(TWICE)
     assert [row[0] for row in sheet.rows] == ["1.0x", "10x", "100x", "no think"]
-    assert sheet.rows[1][1:] == ("1.00 M ±2%", "10.0 ns ±5%", "-", "20.0 ±1.2 %", "25.0 ±2.0 %")
+    assert sheet.rows[1][1:] == ("1.00 M ±2 %", "10.0 ns ±5 %", "-", "20.0 ±1.2 %", "25.0 ±2.0 %")

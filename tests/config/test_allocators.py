@@ -96,3 +96,13 @@ def test_what_is_simulated_on_slab_alone_is_refused_on_slub(key: str, more: dict
 def test_versions_are_slab_up_to_6_1_and_slub_from_6_12_on() -> None:
     assert [version.value for version in AllocatorVersion if version.is_slub] == ["6.12", "6.18", "7.0", "7.1", "7.2", "7.3"]
     assert parse_experiment(given("7.3") | {"allocator": 7.3}, "file").allocator is AllocatorVersion.V7_3
+
+
+def test_a_sweep_that_gives_an_allocator_another_ones_key_says_how_to_pair_them() -> None:
+    sweep = {"allocator": ["6.1", "7.3"], "cache.0.sheaf_capacity": [60, 120]}
+    with pytest.raises(
+        InputError, match=r'sheaf_capacity is no tunable of allocator 6\.1.*; \[zip\] of allocator and "cache\.0" = '
+    ):
+        parse_experiment(given("7.3", sweep=sweep), "file")
+    tables = [{"name": "a", "size": 64, "limit": 60}, {"name": "a", "size": 64, "sheaf_capacity": 60}]
+    assert parse_experiment(given("7.3", zip={"allocator": ["6.1", "7.3"], "cache.0": tables}), "file").zip

@@ -19,6 +19,8 @@ from slabdes.explain.text import WIDTH, lines
 from slabdes.paths.outcome import Path as How
 from slabdes.paths.slab.notes import SlabNotes
 from slabdes.paths.slab.words import WORDS
+from slabdes.paths.slub.notes import SlubNotes
+from slabdes.paths.slub.words import WORDS as SLUB_WORDS
 from slabdes.study.plan import PlannedPoint, plan
 from tests.commands import SMALL, Slabdes, runner, said_in_one_line
 
@@ -28,6 +30,8 @@ REMOTE: dict[str, Any] = {
     "cache": [{"name": "a", "size": 256, "limit": 6, "batchcount": 3}, {"name": "b", "size": 1024}],
     "workload": {"kind": "producer_consumer", "objects": 60, "window": 20},
 }
+
+SLUB: dict[str, Any] = {"cache": [{"name": "a", "size": 256}, {"name": "b", "size": 1024}]}
 
 
 def planned(raw: dict[str, Any], folder: Path) -> PlannedPoint:
@@ -54,6 +58,22 @@ def test_the_first_forty_operations_of_a_story_read_as_they_are_kept(story: list
     assert all(len(line) <= WIDTH for line in text_of(story).splitlines())
 
 
+@pytest.mark.parametrize(("name", "first"), [("story_7.3", 34), ("story_6.12", 44)])
+def test_stories_of_sheaves_and_of_cpus_slabs_read_as_they_are_kept(name: str, first: int) -> None:
+    (point,) = plan(load_experiment(HERE / f"{name}.toml"), HERE)
+    told = stories(point, first, 1)
+    assert text_of(told) == (HERE / f"{name}.txt").read_text(encoding="utf-8")
+    assert all(len(line) <= WIDTH for line in text_of(told).splitlines())
+
+
+def test_a_refill_of_a_sheaf_goes_the_kernels_way_from_barn_to_slabs() -> None:
+    (point,) = plan(load_experiment(HERE / "story_7.3.toml"), HERE)
+    refill = next(one for one in stories(point, 60) if one.path is How.REFILL)
+    functions = iter([step.function for step in refill.steps])
+    order = ["barn_replace_empty_sheaf", "__pcs_replace_empty_main", "refill_sheaf", "get_partial_node_bulk", "get_freelist"]
+    assert all(name in functions for name in [*order, "__refill_objects_node", "alloc_from_pcs"])  # with others between
+
+
 def test_a_story_has_every_branch_that_a_refill_can_take(story: list[Told]) -> None:
     paths = {one.path for one in story}
     assert {How.GROW, How.HIT, How.PARTIAL, How.SHARED, How.FREE_HIT, How.FLUSH_SHARED} <= paths
@@ -76,8 +96,13 @@ def test_a_story_has_every_branch_that_a_refill_can_take(story: list[Told]) -> N
         {"interrupts": {"mean_ns": 1_500, "objects": 2, "keep": 3}, "lock": {"discipline": "tas"}},
         {"workload": {"kind": "critical_section", "operations": 20, "think_ns": 100, "hold_ns": 50}},
         {"workload": {"kind": "burst", "objects": 40, "bulk": 8}},
+        SLUB | {"allocator": "7.3"},
+        SLUB | {"allocator": "6.12"},
+        SLUB | {"allocator": "6.18", "workload": {"kind": "burst", "objects": 50, "rounds": 2}},
+        SLUB | {"allocator": "7.3", "workload": {"kind": "burst", "objects": 50, "rounds": 2}, "lock": {"discipline": "tas"}},
+        SLUB | {"allocator": "7.3", "workload": {"kind": "burst", "objects": 50}, "rcu": {"frees": True, "grace_ms": 0.001}},
     ],
-    ids=["remote frees", "6.1", "interrupts", "sections", "bulk"],
+    ids=["remote frees", "6.1", "interrupts", "sections", "bulk", "7.3 remote", "6.12 remote", "6.18", "7.3", "rcu"],
 )
 def test_telling_changes_no_operation_and_its_steps_add_up(more: dict[str, Any], tmp_path: Path) -> None:
     point = planned(REMOTE | more, tmp_path)
@@ -102,6 +127,7 @@ def test_the_operations_of_one_cpu_are_those_of_all_that_it_does(story: list[Tol
 
 def test_every_note_of_the_paths_has_words() -> None:
     assert set(WORDS) == {name for name in vars(SlabNotes) if name.startswith("note_")}
+    assert set(SLUB_WORDS) == {name for name in vars(SlubNotes) if name.startswith("note_")}
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from live import SMALL
 
-from slabdes.config import parse_experiment
+from slabdes.config import AllocatorVersion, parse_experiment
 from slabdes.errors import InputError
 from slabdes.explore.controls import KINDS, controls_of
 from slabdes.explore.setting import setting_of
@@ -29,11 +30,12 @@ def test_every_control_at_both_its_ends_makes_an_experiment_or_is_refused_in_a_l
     controls = controls_of(made)
     refused = []
     for control in controls:
-        kind = {"workload.kind": control.of} if control.of else {}
+        chosen = {"workload.kind": control.of} if control.of else {}
+        chosen |= {"allocator": control.versions[0]} if control.versions else {}
         ends = [name for name, _label in control.options] or [f"{control.least:.15g}", f"{control.most:.15g}"]
         for text in ends:
             try:
-                setting = setting_of(made, controls, {**kind, control.key: text})
+                setting = setting_of(made, controls, {**chosen, control.key: text})
             except InputError as error:
                 refused.append((control.key, text))
                 assert str(error).startswith("setting: ")
@@ -65,7 +67,7 @@ def test_every_control_at_both_its_ends_makes_an_experiment_or_is_refused_in_a_l
         ("replications", "51"),
         ("cache.0.limit", "2049"),
         ("cache.0.name", "x"),
-        ("allocator", "7.3"),
+        ("allocator", "5.0"),
         ("log", "true"),
         ("<script>", "1"),
     ],
@@ -97,28 +99,42 @@ def test_a_machine_that_is_no_preset_is_the_experiments(tmp_path: Path) -> None:
     assert setting_of(made, [machine], {"machine.preset": ""}).experiment.machine.preset == "host"
 
 
-SLUB = ["6.12", "6.18", "7.0", "7.1", "7.2", "7.3"]
+KEYS = {
+    "2.6.34": ["size", "limit", "batchcount", "shared"],
+    "7.3": ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"],
+    "6.12": ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"],
+}
 
 
-@pytest.mark.parametrize(
-    ("allocator", "versions", "keys"),
-    [
-        ("2.6.34", ["2.6.34", "4.6", "4.7", "6.1"], ["size", "limit", "batchcount", "shared"]),
-        ("7.3", SLUB, ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"]),
-        ("6.12", SLUB, ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"]),
-    ],
-)
-def test_a_page_has_the_versions_and_the_tunables_of_its_experiments_allocator(
-    tmp_path: Path, allocator: str, versions: list[str], keys: list[str]
-) -> None:
+@pytest.mark.parametrize("allocator", KEYS)
+@pytest.mark.parametrize("other", KEYS)
+def test_a_page_has_every_version_and_the_tunables_that_the_chosen_one_has(tmp_path: Path, allocator: str, other: str) -> None:
     made = source(tmp_path, SMALL, f"allocator={allocator}")
     controls = {control.key: control for control in controls_of(made)}
-    assert [name for name, _label in controls["allocator"].options] == versions
-    assert [key.removeprefix("cache.0.") for key in controls if key.startswith("cache.0.")] == keys
-    assert ("switches" in controls) == (allocator == "2.6.34")
-    changed = {f"cache.0.{keys[1]}": "3"}
-    (cache,) = setting_of(made, [*controls.values()], changed).experiment.cache
-    assert getattr(cache, keys[1]) == 3
+    assert [name for name, _label in controls["allocator"].options] == [version.value for version in AllocatorVersion]
+    of_cache = [control for key, control in controls.items() if key.startswith("cache.0.")]
+    for version, keys in KEYS.items():
+        mine = [control.key.removeprefix("cache.0.") for control in of_cache if version in (control.versions or KEYS)]
+        assert sorted(mine) == sorted(keys)
+        assert ("2.6.34" in controls["switches"].versions) and "7.3" not in controls["switches"].versions
+    tunable = KEYS[other][1]
+    (cache,) = setting_of(made, [*controls.values()], {"allocator": other, f"cache.0.{tunable}": "3"}).experiment.cache
+    assert getattr(cache, tunable) == 3
+
+
+def test_a_tunable_of_another_allocator_is_refused_and_the_experiments_own_is_left_out_where_it_has_none(tmp_path: Path) -> None:
+    made = source(tmp_path, SMALL, "cache.0.limit=30", "cache.0.batchcount=15", 'switches=["unlocked_look"]', "allocator=4.6")
+    controls = controls_of(made)
+    with pytest.raises(InputError, match="no control of this page"):
+        setting_of(made, controls, {"allocator": "7.3", "cache.0.limit": "60"})
+    with pytest.raises(InputError, match=r"'5\.0'"):
+        setting_of(made, controls, {"allocator": "5.0"})
+    on_slub = setting_of(made, controls, {"allocator": "7.3", "cache.0.sheaf_capacity": "28"})
+    (cache,) = on_slub.experiment.cache
+    assert (cache.limit, cache.sheaf_capacity, on_slub.experiment.switches) == (None, 28, ())
+    again = parse_experiment(tomllib.loads(on_slub.toml), "again")
+    assert again == on_slub.experiment.model_copy(update={"name": again.name})
+    assert "switches=[]" in on_slub.command and "limit" not in on_slub.command.partition("cache=")[2]
 
 
 def test_an_experiment_without_caches_offers_no_workload_that_needs_one(tmp_path: Path) -> None:

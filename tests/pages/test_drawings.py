@@ -8,14 +8,19 @@ import re
 from itertools import combinations
 from pathlib import Path
 
+import polars as pl
 import pytest
 from example import example_frames, example_manifest
 from matplotlib.colors import to_rgb
 
+from slabdes.charts.chart import Chart
+from slabdes.charts.curves import TIME as TIME_ALONG
 from slabdes.charts.looks import LAYERS, TIME, Look
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
+from slabdes.charts.tails import tails
 from slabdes.charts.time_shares import time_shares
+from slabdes.charts.upkeep import LOCK, TURN
 from slabdes.pages import html
 from slabdes.pages.drawings import DRAWINGS
 from slabdes.pages.patterns import fill, patterns
@@ -63,3 +68,27 @@ def test_where_objects_lie_is_named_within_the_bars_and_hatched() -> None:
     spec = json.dumps(DRAWINGS["memory"](memory(SWEEP)).spec)
     assert "hatch-" in spec
     assert '"text": {"field": "place"' in spec
+
+
+def test_turns_and_locks_of_upkeep_have_an_axis_each() -> None:
+    rows = [
+        {"point": 0, "setting": "", "what": what, "name": name, "measure": "mean", "time": time}
+        for what, name, time in ((TURN, "cache_reap", 300.0), (LOCK, "list_lock", 5e6))
+    ]
+    spec = json.dumps(DRAWINGS["upkeep"](Chart("upkeep", "", "", pl.DataFrame(rows))).spec)
+    assert "domainMin" in spec and "[part]" in spec
+
+
+def test_what_of_interrupts_is_shown_is_a_control_of_its_own() -> None:
+    """Of operations the page has another, with other values: one must not leave the other's charts empty."""
+    rows = tails(SWEEP).frame.with_columns(pl.lit("waits of interrupts").alias("operation"))
+    interrupts = json.dumps(DRAWINGS["interrupts"](Chart("interrupts", "", "", rows, TIME_ALONG)).spec)
+    assert '"name": "times"' in interrupts and '"name": "operation"' not in interrupts
+    assert '"name": "operation"' in json.dumps(DRAWINGS["tails"](tails(SWEEP)).spec)
+
+
+def test_code_in_what_is_left_out_is_set_as_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "vega_script", lambda: "var vegaEmbed;")
+    page = run_page(Run(example_manifest(SWEEP), SWEEP), Path("runs/example"))
+    part = page[page.index("What the model leaves out") : page.index("Where it comes from")]
+    assert "<code>[interrupts]</code>" in part and "`" not in part

@@ -41,7 +41,7 @@ def test_a_setting_that_a_point_leaves_to_the_kernel_has_a_place_beside_numbers(
     figure = drawn(draw, sweep([{"cache.0.limit": limit} for limit in (None, 60, 12)]))
     FigureCanvasAgg(figure).draw()
     if draw is scaling_figure:
-        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["-", "60", "12"]
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["by default", "12", "60"]
 
 
 def titles(figure: Figure) -> str:
@@ -164,7 +164,7 @@ def test_an_ideal_line_begins_at_the_fewest_cpus_and_both_axes_may_be_logarithmi
 @pytest.mark.parametrize("draw", [ccdf_figure, tails_figure, scaling_figure])
 def test_curves_and_lines_have_bands_where_there_are_replications_and_none_without(draw: Callable[..., Figure]) -> None:
     several = drawn(draw, sweep([{}], (1, 2)))
-    assert any(axes.collections for axes in several.axes) and "95% intervals" in several.get_suptitle()
+    assert any(axes.collections for axes in several.axes) and "95 % intervals" in several.get_suptitle()
     single = concat_frames(frames_of(Point(n, "m", n), RECORDS[:1]) for n in (1, 2))
     figure = drawn(draw, single)
     assert not any(axes.collections for axes in figure.axes) and "intervals" not in figure.get_suptitle()
@@ -183,4 +183,4 @@ def test_a_percentile_is_an_open_mark_and_caps_are_intervals() -> None:
     figure = drawn(nodes_figure, sweep([{}]))
     faces = [line.get_markerfacecolor() for axes in figure.axes for line in axes.lines]
     capped = any(line.get_marker() == "_" for axes in figure.axes for line in axes.lines)
-    assert "white" in faces and capped == ("bars: 95% intervals" in figure.get_suptitle())
+    assert "white" in faces and capped == ("bars: 95 % intervals" in figure.get_suptitle())

@@ -14,6 +14,11 @@ from example import concat_frames, example_frames, example_records, histogram_fr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slabdes.answers.figures import point_name
+from slabdes.answers.tuning import settings_text
+from slabdes.charts.choice import point_label, told_apart
+from slabdes.charts.scaling import scaling
+from slabdes.charts.time_shares import time_shares
 from slabdes.engine.records import Histogram, LockKind, Path
 from slabdes.errors import InputError
 from slabdes.results import breakdown, contention, metrics
@@ -243,6 +248,26 @@ def test_figures_run_along_cpus_or_else_along_what_varies() -> None:
     frames = concat_frames(parts)
     assert metrics.x_key(frames) == "cache.0.limit"
     assert metrics.series_keys(frames) == ["noaliencache"]
+
+
+def test_a_setting_of_two_keys_that_go_together_has_one_name_of_both_wherever_it_is_named() -> None:
+    """As where `tune` measures three settings anew, the first as written."""
+    pairs = [(None, None), (74, 60), (10, 4)]
+    parts = [
+        frames_of(Point(index, "m", 2, {"cache.0.limit": limit, "cache.0.batchcount": batch}), [example_records(2)])
+        for index, (limit, batch) in enumerate(pairs)
+    ]
+    frames = concat_frames(parts)
+    names = ["limit by default, batchcount by default", "limit 74, batchcount 60", "limit 10, batchcount 4"]
+    assert metrics.companions(frames) == ["cache.0.batchcount"]
+    assert metrics.series_keys(frames) == []
+    keys = told_apart(frames)
+    assert [point_label(frames, point, keys) for point in range(3)] == names
+    assert [point_name(frames, point) for point in range(3)] == names
+    assert [settings_text({"cache.0.limit": limit, "cache.0.batchcount": batch}) for limit, batch in pairs] == names
+    for chart in (scaling(frames), time_shares(frames)):
+        assert chart.along == "setting"
+        assert chart.frame["word"].unique(maintain_order=True).to_list() == [names[0], names[2], names[1]]
 
 
 def test_machines_are_told_apart_even_if_each_has_its_own_cpu_count() -> None:

@@ -73,7 +73,7 @@ def test_a_sweep_of_rates_has_a_knee_and_says_from_where_on_the_backlog_grows(lo
     assert line.is_within
     assert line.carried == 3
     told = " ".join(answer(view_of(loads)))
-    assert "Counted from when operations arrive, with rate 20000000: p99 of section is " in told
+    assert "Counted from when operations arrive, with rate 20 M/s: p99 of section is " in told
     assert "Response times bend at " in told and "at 20.0 M the backlog grows, as at most " in told
     assert "is the fastest" not in told
     for name in ("response", "loads"):

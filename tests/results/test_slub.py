@@ -8,7 +8,8 @@ import pytest
 from slabdes.answers.screen import as_plain
 from slabdes.answers.tables import slub_sheet, view_of
 from slabdes.api import Run, simulate
-from slabdes.results.slub import counters
+from slabdes.errors import InputError
+from slabdes.results.slub import counters, slub_write
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,47 @@ def test_the_answer_shows_slubs_counters_by_the_names_that_sysfs_has(run: Run) -
     sheet = slub_sheet(view_of(run))
     assert "barn_get_fail" in [row[0] for row in sheet.rows]
     assert as_plain(run)["slub"][0]["alloc_fastpath"] > 0
+
+
+def test_counters_by_cpu_are_written_as_sysfs_has_them(run: Run) -> None:
+    # 4 CPUs, 900 allocations and frees each; whatever did not happen reads 0, and CPUs that counted nothing are left out.
+    lines = run.slub_stats(replication=0).splitlines()
+    assert [line.partition(":")[0] for line in lines] == sorted(line.partition(":")[0] for line in lines)
+    found = dict(line.split(":", 1) for line in lines)
+    assert found["a/alloc_fastpath"] == "3600 C0=900 C1=900 C2=900 C3=900"
+    assert found["a/order_fallback"] == "0"
+    assert not {name for name in found if "cpu_partial" in name}, "7.3 has no per-CPU slabs"
+    # CPU 0 creates the cache, and with it each CPU's main sheaf.
+    assert int(found["a/sheaf_alloc"].split()[1].removeprefix("C0=")) >= 4
+    assert run.frames.slub_cpus["cpu"].to_list() == [0, 1, 2, 3] * 2
+
+
+@pytest.mark.parametrize(("allocator", "counter"), [("6.12", "cpu_partial_node"), ("7.3", "barn_get")])
+def test_a_version_has_its_own_counters(allocator: str, counter: str) -> None:
+    raw = {"allocator": allocator, "machine": {"preset": "uma-4", "cpus": 1}, "cache": [{"name": "a", "size": 256}]}
+    text = simulate(raw | {"workload": {"kind": "burst", "objects": 1}}).slub_stats()
+    assert f"a/{counter}:" in text
+    assert ("a/barn_get:" in text) != ("a/cpu_partial_node:" in text)
+
+
+def test_a_slab_of_a_cpus_own_counts_as_all_active_and_a_nodes_partial_slab_does_not() -> None:
+    # As tests/kernel612 records b_fifo_256: one object allocated and freed leaves 32 active of 32, as the CPU keeps the slab.
+    # With 7.3 the sheaf of 28 holds 28 of them, and the slab with the other 4 is on its node's partial list: 28 active.
+    raw = {"machine": {"preset": "numa-2x4"}, "cache": [{"name": "a", "size": 256}]}
+    raw["workload"] = {"kind": "burst", "objects": 1}
+    raw["machine"]["cpus"] = 1
+    active = [simulate(raw | {"allocator": allocator}).slabinfo().splitlines()[-1].split()[1:3] for allocator in ("6.12", "7.3")]
+    assert active == [["32", "32"], ["28", "32"]]
+
+
+def test_what_sysfs_does_not_take_is_said_to_be_built() -> None:
+    assert slub_write("a b", "cpu_partial", 30) == "echo 30 > '/sys/kernel/slab/a b/cpu_partial'"
+    assert slub_write("a", "sheaf_capacity", 60).startswith(
+        "# a: sheaf_capacity = 60: .sheaf_capacity of the struct kmem_cache_args"
+    )
+    assert (
+        slub_write("a", "max_full_sheaves", 20)
+        == "# a: max_full_sheaves = 20: MAX_FULL_SHEAVES in mm/slub.c, a constant of all caches"
+    )
+    with pytest.raises(InputError, match="has no folder in /sys/kernel/slab"):
+        slub_write("../x", "min_partial", 5)

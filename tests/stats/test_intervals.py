@@ -78,5 +78,5 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
 
 
 def test_an_interval_is_printed_with_its_ends() -> None:
-    assert str(mean_interval([4.0, 5.0, 6.0])) == "5 (2.51586 to 7.48414, 95% of 3 replications)"
+    assert str(mean_interval([4.0, 5.0, 6.0])) == "5 (2.51586 to 7.48414, 95 % of 3 replications)"
     assert str(mean_interval([4.0])) == "4 (no interval of 1 replication)"

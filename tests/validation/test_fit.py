@@ -96,7 +96,7 @@ def test_the_fitted_machine_records_the_data_and_the_command_and_is_a_machine(fo
     machine = load_machine(path)
     for name, value in found.costs.items():
         assert value_of(machine.costs, name) == pytest.approx(value, abs=0.001)
-        assert "calibrated on known by `slabdes fit known.toml`; 95% interval" in dict(machine.costs.sources)[name]
+        assert "calibrated on known by `slabdes fit known.toml`; 95 % interval" in dict(machine.costs.sources)[name]
     calibration = tomllib.loads(path.read_text(encoding="utf-8"))["calibration"]
     assert calibration["data"] == "simulated with known costs.csv"
     assert len(calibration["measured_ns"]) == 2 * len(BURSTS)

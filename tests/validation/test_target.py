@@ -31,7 +31,7 @@ def test_a_tolerance_has_a_median_and_a_worst_case() -> None:
     assert within("x", three, 0.11, 0.31).holds
     assert not within("x", three, 0.09, 0.31).holds
     assert not within("x", three, 0.11, 0.29).holds
-    assert within("x", three, 0.11, 0.31).found == "median 10.0%, worst 30.0% of 3"
+    assert within("x", three, 0.11, 0.31).found == "median 10.0 %, worst 30.0 % of 3"
 
 
 def test_a_figure_that_could_not_be_simulated_holds_no_tolerance() -> None:

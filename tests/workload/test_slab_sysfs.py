@@ -192,3 +192,12 @@ def test_an_order_that_holds_no_object_is_refused(tmp_path: Path) -> None:
         plan(parse_experiment(raw, "test"), tmp_path)
     with pytest.raises(InputError, match=r"order is no tunable of allocator 6\.1; allowed: limit"):
         parse_experiment(raw | {"allocator": "6.1"}, "test")
+
+
+def test_sheaves_smaller_than_any_kernel_makes_them_are_told(tmp_path: Path) -> None:
+    raw = {"allocator": "7.3", "machine": {"preset": "numa-2x4"}, "workload": {"kind": "burst", "objects": 40}}
+    for capacity, told in ((27, ("cache a: sheaf_capacity 27 is no kernel's: by size 7.3 has 28, and takes no less",)), (28, ())):
+        cache = {"name": "a", "size": 256, "sheaf_capacity": capacity}
+        assert plan(parse_experiment(raw | {"cache": [cache]}, "test"), tmp_path)[0].warnings == told
+    cache = {"name": "a", "size": 256, "sheaf_capacity": 27}
+    assert plan(parse_experiment(raw | {"cache": [cache], "allocator": "6.18"}, "test"), tmp_path)[0].warnings == ()

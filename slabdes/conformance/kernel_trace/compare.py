@@ -26,6 +26,7 @@ from slabdes.dumps.records import ArrayDump, CacheDump, Dump, NodeDump, SlabDump
 from slabdes.dumps.restore import free_objects_of, head_of, slabs_of
 from slabdes.errors import InputError
 from slabdes.files import is_regular
+from slabdes.units import percent
 
 FILES: Final = ("dumps.txt", "trace.txt")
 ENDINGS: Final = ("", ".gz")
@@ -130,11 +131,12 @@ def _reasons(
     if contended:
         for total in totals:
             if total.name in RULED and abs(total.relative) > MAX_RELATIVE:
-                yield f"{total.name}: {total.ours}, recorded {total.recorded}: {total.relative:+.2%}, allowed {MAX_RELATIVE:.0%}"
+                off = f"{percent(total.relative, 2, signed=True)}, allowed {percent(MAX_RELATIVE)}"
+                yield f"{total.name}: {total.ours}, recorded {total.recorded}: {off}"
         return
     allocs, differing = sum(cache.allocs for cache in caches), sum(cache.differing for cache in caches)
     if differing > MAX_DIFFERING * allocs:
-        yield f"{differing} of {allocs} pointers differ, allowed {MAX_DIFFERING:.0%}"
+        yield f"{differing} of {allocs} pointers differ, allowed {percent(MAX_DIFFERING)}"
     for cache in caches:
         wrong = [item.place for item in cache.counters if not item.equal]
         if wrong:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from slabdes.conformance.kernel_trace.kernel import Difference
 from slabdes.conformance.verdict import Judged
+from slabdes.units import percent
 
 MAX_DIFFERING: Final = 0.01
 """Share of the allocations whose pointers may differ in an uncontended trace (the project's acceptance rule)."""
@@ -119,7 +120,9 @@ class TraceVerdict(Judged[CacheVerdict]):
 
     def lines(self, *, every: bool = False) -> Iterator[str]:
         """Text for a terminal; caches without activity only if `every`."""
-        kind = f"contended {self.contended} times: totals within {MAX_RELATIVE:.0%}" if self.contended else "uncontended: exact"
+        kind = (
+            f"contended {self.contended} times: totals within {percent(MAX_RELATIVE)}" if self.contended else "uncontended: exact"
+        )
         yield f"{self.name}: {self.n_cpus} CPUs, {self.n_nodes} nodes, clock {self.clock}, {self.events} events; {kind}"
         yield _row(_HEADS)
         for cache in self.caches if every else self.active:
@@ -130,7 +133,7 @@ class TraceVerdict(Judged[CacheVerdict]):
         share = self.differing / max(self.allocs, 1)
         moved = sum(cache.moved for cache in self.caches)
         yield f"  counters: all equal in {counters} of {len(active)} active caches"
-        yield f"  pointers: {self.differing} of {self.allocs} differ ({share:.2%}){_listed(self._sum('causes'))}"
+        yield f"  pointers: {self.differing} of {self.allocs} differ ({percent(share, 2)}){_listed(self._sum('causes'))}"
         yield f"  resynchronised {self.differing} times{_listed(self._sum('resyncs'))}; moved before an interrupt: {moved}"
         same = sum(item.equal for item in items)
         yield f"  dump after: {same} of {len(items)} arrays, lists, free lists and node counters equal"
@@ -217,7 +220,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _total_text(total: Total) -> str:
-    return f"{total.name} {total.ours}/{total.recorded} ({total.relative:+.2%})"
+    return f"{total.name} {total.ours}/{total.recorded} ({percent(total.relative, 2, signed=True)})"
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -21,6 +21,7 @@ from slabdes.conformance.slub_trace.records import SlubCache, SlubDump
 from slabdes.conformance.slub_trace.replay import Replayed, replay
 from slabdes.conformance.slub_trace.state import Compared
 from slabdes.conformance.slub_trace.verdict import COUNTED, MAX_DIFFERING, SlubCacheVerdict, SlubTraceVerdict
+from slabdes.units import percent
 from slabdes.workload.trace.lines import TraceLines
 
 LOCKS: Final = "locks"
@@ -117,7 +118,7 @@ def _reasons(before: SlubDump, after: SlubDump, caches: tuple[SlubCacheVerdict, 
     pointers = sum(cache.allocs + cache.sheaf_pointers for cache in caches)
     differing = sum(cache.differing + cache.sheaf_differing for cache in caches)
     if differing > MAX_DIFFERING * pointers:
-        yield f"{differing} of {pointers} pointers differ, allowed {MAX_DIFFERING:.1%}"
+        yield f"{differing} of {pointers} pointers differ, allowed {percent(MAX_DIFFERING, 1)}"
     for cache in caches:
         yield from (f"{cache.name}: {what}: {count}" for what, count in cache.odd.items())
         if not cache.displaced:

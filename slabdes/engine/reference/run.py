@@ -9,7 +9,6 @@ from typing import TypeVar
 import simpy
 
 from slabdes.config import Experiment
-from slabdes.config.allocators import slab_versions
 from slabdes.engine.collect import make_records
 from slabdes.engine.event_log import EventLog
 from slabdes.engine.marks import Marking, Marks
@@ -23,7 +22,6 @@ from slabdes.engine.setup import build_state, slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, make_slub_locks, place_slub_lines
 from slabdes.engine.standing import standing_of
 from slabdes.engine.timed import make_cpus, make_locks, place_lines, settings_of, timed_settings
-from slabdes.errors import Impossible
 from slabdes.machine.topology import Machine
 from slabdes.workload.programs import Workload
 
@@ -39,10 +37,7 @@ def set_up(
     kernel_of: type[TimedKernel] = TimedKernel,
     run_of: type[SlabRun] = SlabRun,
 ) -> SlabRun:
-    """One replication on SLAB, ready to live: nothing has happened yet. Raises Impossible for an experiment on SLUB."""
-    if experiment.allocator.is_slub:
-        what = f"{experiment.allocator.value} is SLUB, whose runs are not shown step by step"
-        raise Impossible("allocator", what, allowed=", ".join(slab_versions()))
+    """One replication on SLAB, ready to live: nothing has happened yet."""
     state = build_state(experiment, machine, workload.caches, replication)
     kernel = kernel_of(simpy.Environment(0), state, machine, timed_settings(experiment, machine, workload.caches))
     place_lines(state, kernel.lines)
@@ -58,6 +53,7 @@ def set_up_slub(
     replication: int = 0,
     progress: Progress | None = None,
     kernel_of: type[TimedSlubKernel] = TimedSlubKernel,
+    run_of: type[SlubRun] = SlubRun,
 ) -> SlubRun:
     """The same on SLUB."""
     state = build_slub_state(experiment, machine, workload.caches)
@@ -65,7 +61,7 @@ def set_up_slub(
     kernel = kernel_of(simpy.Environment(0), state, machine, settings)
     place_slub_lines(state, kernel.lines)
     kernel.locks = make_slub_locks(state, kernel.lines)
-    run = SlubRun(kernel, workload, len(kernel.locks) - 1, progress, debug=experiment.debug)
+    run = run_of(kernel, workload, len(kernel.locks) - 1, progress, debug=experiment.debug)
     return _started(run, experiment, machine, replication)
 
 

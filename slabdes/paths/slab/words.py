@@ -7,7 +7,7 @@ Beside the price list, which says what the same notes cost. Leaves out locks, pa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from slabdes.allocator.state import NO_NODE, ArrayCache, KmemCache, KmemList3, ListName, SlabState, obj_to_index, virt_to_slab
 from slabdes.allocator.transitions import SLAB_DESTROYED
@@ -198,8 +198,3 @@ def note_fallback(where: str, state: SlabState, cpu: SlabCpu, cache: KmemCache, 
 
 WORDS: Final[dict[str, Words]] = {name: words for name, words in globals().items() if name.startswith("note_")}
 """Of each note."""
-
-
-def words_of(note: str, where: str, state: SlabState, cpu: SlabCpu, *what: Any) -> str:
-    """What a note says, called in function `where`."""
-    return WORDS[note](where, state, cpu, *what)

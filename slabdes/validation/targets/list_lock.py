@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from slabdes.machine import load_machine
+from slabdes.units import percent
 from slabdes.validation.measures import MEASURES
 from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
@@ -92,7 +93,10 @@ def _full_check(results: Results, rows: list[Row], ghz: float) -> Check:
             full = MEASURES[operation](results[f"full/{size}"][0]) * ghz
             worst = max(worst, abs(shorter[size] / full - 1))
     return Check(
-        f"{OBJECTS:,} objects stand for {MEASURED_OBJECTS:,}", f"within {SAME_WITHIN:.0%}", f"{worst:.1%}", worst <= SAME_WITHIN
+        f"{OBJECTS:,} objects stand for {MEASURED_OBJECTS:,}",
+        f"within {percent(SAME_WITHIN)}",
+        percent(worst, 1),
+        worst <= SAME_WITHIN,
     )
 
 

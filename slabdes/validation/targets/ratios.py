@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, Final
 
 from slabdes.engine.records import Records
+from slabdes.units import percent
 from slabdes.validation.measures import MEASURES, elapsed_per_object_ns, section_ns
 from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
@@ -117,7 +118,7 @@ def compare(results: Results) -> Outcome:
 
 def _off(rows: list[Row]) -> str:
     errors = absolute_errors(rows)
-    return f"{median(errors):.0%} off at the median and {max(errors):.0%} at worst"
+    return f"{percent(median(errors))} off at the median and {percent(max(errors))} at worst"
 
 
 def _named(wrong: list[Row]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from slabdes.machine import load_machine
-from slabdes.units import ps_to_ns
+from slabdes.units import percent, ps_to_ns
 from slabdes.validation.measures import pair_ns
 from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
@@ -85,7 +85,9 @@ def compare(results: Results) -> Outcome:
             rows.append(row(results[f"{series}/{batch}/{SIZE}"], pair_ns, series=series, x=batch, measured=ns, fitted=fitted))
             other = row(results[f"{series}/{batch}/{OTHER_SIZE}"], pair_ns, series=series, x=batch, measured=ns)
             if other.error is not None and not fitted:
-                notes.append(f"{series}, batches of {batch}: {other.error:+.1%} if objects have {OTHER_SIZE} bytes")
+                notes.append(
+                    f"{series}, batches of {batch}: {percent(other.error, 1, signed=True)} if objects have {OTHER_SIZE} bytes"
+                )
     notes.append("6.18 is from reading; two predicted figures of one table prove little")
     return Outcome(
         tuple(rows), (within("batches not calibrated on", [one for one in rows if not one.fitted], *TOLERANCE),), tuple(notes)

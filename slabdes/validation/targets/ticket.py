@@ -13,7 +13,7 @@ from typing import Any, Final
 from slabdes.engine.records import Records
 from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
-from slabdes.units import PS_PER_NS
+from slabdes.units import PS_PER_NS, percent
 from slabdes.validation.measures import section_ns
 from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
@@ -125,7 +125,7 @@ def collapse_checks(name: str, simulated: Mapping[int, float], measured: Mapping
         Check(f"knee, {name} % serial", f"within {allowed} of {knee} CPUs", f"{found} CPUs", abs(found - knee) <= allowed),
         Check(
             f"collapse, {name} % serial",
-            f"within {COLLAPSE_SHARE:.0%} or {COLLAPSE_LEAST:g} beyond {knee} CPUs",
+            f"within {percent(COLLAPSE_SHARE)} or {COLLAPSE_LEAST:g} beyond {knee} CPUs",
             f"{len(off)} of {len(beyond)} outside{where}",
             not off,
         ),
@@ -145,7 +145,10 @@ def _chain_check(records: tuple[Records, ...], name: str, cpus: int) -> Check:
     found = sum(sections_per_ns(one) for one in records) / len(records)
     error = found / exact - 1
     return Check(
-        f"the chain, {name} % serial, {cpus} CPUs", f"within {CHAIN_WITHIN:.1%}", f"{error:+.2%}", abs(error) <= CHAIN_WITHIN
+        f"the chain, {name} % serial, {cpus} CPUs",
+        f"within {percent(CHAIN_WITHIN, 1)}",
+        percent(error, 2, signed=True),
+        abs(error) <= CHAIN_WITHIN,
     )
 
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from slabdes.engine.records import LockKind, Records
+from slabdes.units import percent
 from slabdes.validation.measures import elapsed_per_object_ns
 from slabdes.validation.published import published
 from slabdes.validation.simulate import Results
@@ -142,8 +143,8 @@ def compare(results: Results) -> Outcome:
         "the two runs of the measurement differ by up to 4x themselves",
         "lines of pointers, races for a free lock and cold descriptors were settled after rows of two threads had been seen",
         *(
-            f"list_lock contended, {_series(case)}, {case.name}: {share:.0%} measured, "
-            f"{_contended(results[key_of(case)]):.0%} simulated"
+            f"list_lock contended, {_series(case)}, {case.name}: {percent(share)} measured, "
+            f"{percent(_contended(results[key_of(case)]), 0)} simulated"
             for case, share in shares
         ),
     )
