@@ -57,6 +57,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "interrupts.mean_ns": "50000",
     "interrupts.cache": '"size-256"',
     "upkeep.shrink_cache": '"size-256"',
+    "change.at_ms": "5.0",
     "change.sheaf_capacity": "120",
     "change.max_full_sheaves": "30",
     "change.cache": '"size-256"',

@@ -92,7 +92,7 @@ def test_both_engines_do_so_alike(more: dict[str, Any]) -> None:
     [
         ({"change": {"at_ms": 1}}, r"at_ms goes with sheaf_capacity or max_full_sheaves"),
         ({"change": {"sheaf_capacity": 7}}, r"at_ms goes with sheaf_capacity"),
-        ({"change": {"at_ms": 1e-9, "sheaf_capacity": 7}}, r"at_ms 1e-09; allowed: 0, or 0.001 and more"),
+        ({"change": {"at_ms": 1e-9, "sheaf_capacity": 7}}, r"change.at_ms"),
         ({"change": {"at_ms": 1, "sheaf_capacity": 0}}, r"change.sheaf_capacity"),
         (MORE | {"upkeep": {"shrink_at_ms": 1}}, r"\[change\] beside upkeep.shrink_at_ms .*; allowed: one of them"),
         (MORE | {"allocator": "6.12"}, r"sheaves, which allocator 6.12 has not; allowed: allocator 6.18, 7.0"),
