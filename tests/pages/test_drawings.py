@@ -23,9 +23,12 @@ from slabdes.charts.tails import tails
 from slabdes.charts.time_shares import time_shares
 from slabdes.charts.upkeep import LOCK, TURN
 from slabdes.pages import html
+from slabdes.pages.curves import path_looks
 from slabdes.pages.drawings import DRAWINGS
 from slabdes.pages.patterns import fill, patterns
 from slabdes.pages.report import run_page
+from slabdes.results.frames import OPERATIONS
+from slabdes.results.frames import Path as PathOf
 from slabdes.results.run import Run
 
 SWEEP = example_frames((1, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
@@ -90,6 +93,13 @@ def test_the_key_of_a_sweep_by_cpus_has_the_ideal_the_law_and_its_peak_and_the_a
     ]
     assert {word for domain in domains for word in domain} == set(KEY.values())
     assert "operations a second" in json.dumps(spec["title"])
+
+
+def test_a_path_looks_the_same_whichever_others_there_are_and_no_two_of_an_operation_look_alike() -> None:
+    assert path_looks(["grow", "hit"]) == path_looks(["hit", "all", "grow"])[::-2]
+    for operation in OPERATIONS:
+        drawn = [repr(look) for look in path_looks([path.label for path in PathOf if path.operation.label == operation])]
+        assert len(drawn) == len(set(drawn))
 
 
 def test_turns_and_locks_of_upkeep_have_an_axis_each() -> None:
