@@ -29,7 +29,7 @@ def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[i
 def shrink_lists(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """The same once no CPU has anything of its own."""
     for barn in cache.barn:
-        if has_barn(k, barn.node):
+        if has_barn(k, cpu, barn.node):
             yield from barn_shrink(k, cpu, cache, barn)
     left = False
     for n in cache.node:
