@@ -116,8 +116,8 @@ def kmem_cache_return_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flag
         k.note_kept_as_spare(cpu)
         return
     stats.sheaf_return_slow += 1
-    takes = barn_here(k, cpu) and (yield from barn_takes_full(k, cpu, cache, barn))
-    if takes and (yield from refill_sheaf(k, cpu, cache, flags, number)):
+    has_barn = barn_here(k, cpu)
+    if has_barn and (yield from barn_takes_full(k, cpu, cache, barn)) and (yield from refill_sheaf(k, cpu, cache, flags, number)):
         stats.barn_put += 1
         yield from barn_put_full_sheaf(k, cpu, barn, number)
         return
