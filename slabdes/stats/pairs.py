@@ -96,7 +96,9 @@ def ratio(
     if value <= 0 or apart(1.0).half_width is None:
         return Interval(value, None, n, confidence, least=0.0)
     high, low = (_end(lambda times: not apart(times).contains(0.0), value, way) for way in (1, -1))
-    return Interval(value, None if high is None else high - value, n, confidence, 0.0, below=value - (low or 0.0))
+    if high is None:
+        return Interval(value, None, n, confidence, least=0.0)
+    return Interval(value, high - value, n, confidence, least=0.0, below=value - (low or 0.0))
 
 
 def _end(told_apart: Callable[[float], bool], value: float, way: int) -> float | None:
