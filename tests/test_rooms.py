@@ -53,7 +53,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
     "study": STUDY | {"measures", "stats", "paths.interrupts"},
-    "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
+    "study.bench": STUDY
+    | {"allocator.state", "allocator.pages", "allocator.slub.state", "allocator.slub.versions", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
         {

@@ -114,6 +114,11 @@ def waits(chart: Chart) -> Drawing:
     texts = rows.transform_filter(f"datum.what == '{NODE}'").transform_calculate(told=_IN_LINES)
     dots = texts.mark_point(shape="circle", filled=True, size=60, color="var(--ink)", opacity=1).encode(x, y, tooltip=tip[:1])
     # Away from the circle, so that neither arrows nor their figures cross them; the halo is for where there is no room.
+    return drawing(alt.layer(lines, heads, rings, dots, *_beside(texts, x, y), *figures), choices)
+
+
+def _beside(texts: Any, x: Any, y: Any) -> list[Any]:
+    """What is written beside functions, on the side that is away from the circle, each text on a halo."""
     behind: dict[str, Any] = {"stroke": "var(--paper)", "strokeWidth": 4, "strokeJoin": "round"}
     sides = [
         texts.transform_filter(f"{'' if right else '!'}datum.right").mark_text(
@@ -127,8 +132,7 @@ def waits(chart: Chart) -> Drawing:
         for ink in (behind, {})
         for right in (True, False)
     ]
-    words = [side.encode(x, y, text="told:N") for side in sides]
-    return drawing(alt.layer(lines, heads, rings, dots, *words, *figures), choices)
+    return [side.encode(x, y, text="told:N") for side in sides]
 
 
 def memory(chart: Chart) -> Drawing:

@@ -82,33 +82,23 @@ def scaling(chart: Chart) -> Drawing:
     ]
     toggles = [BANDS]
     if numeric and frame.filter(kind=IDEAL).height:
-        told = told.transform_calculate(key=f"({json.dumps(KEY)})[datum.kind]")
-        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
-        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
-        peak = told.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
-        lines_key, peak_key = _keys()
-        layers += [
-            law.encode(
-                x,
-                y,
-                lines_key,
-                detail="line:N",
-                color=line_looks["color"],
-            ),
-            ideal.encode(x, y, lines_key, detail="line:N", color=line_looks["color"]),
-            peak.encode(
-                x,
-                y,
-                peak_key,
-                color=line_looks["color"],
-                tooltip=[alt.Tooltip("word:N", title="the law peaks at"), tip[2]],
-            ),
-        ]
+        layers += _laws(told, x, y, line_looks["color"], tip[2])
         toggles.append(("laws", "ideal and law"))
     measure = Choice("measure", "what", _MEASURES, _RATE)
     named_measures = f"({json.dumps(dict(_MEASURES))})[measure]"
     title = alt.Title(text=alt.ExprRef(named_measures), anchor="start", fontSize=12, frame="bounds")
     return drawing(alt.layer(*layers).properties(title=title), [measure], toggles)
+
+
+def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any) -> list[Any]:
+    """The law of each line, its ideal and its peak, with their keys."""
+    rows = told.transform_calculate(key=f"({json.dumps(KEY)})[datum.kind]")
+    law = rows.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
+    ideal = rows.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
+    peak = rows.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
+    lines, mark = _keys()
+    drawn = [line.encode(x, y, lines, detail="line:N", color=colour) for line in (law, ideal)]
+    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=[alt.Tooltip("word:N", title="the law peaks at"), value])]
 
 
 def _keys() -> tuple[Any, Any]:
