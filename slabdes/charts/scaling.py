@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 4 * MOST_CURVES
 MEASURED, IDEAL, LAW, PEAK = "measured", "ideal", "law", "peak"
 """A row is a point of the sweep; its line's fewest CPUs' throughput, times CPUs; the law fitted to the line; where that peaks."""
+KEY: Final = {
+    IDEAL: "ideal: the fewest CPUs' throughput, times CPUs",
+    LAW: "thin: Universal Scalability Law",
+    PEAK: "where the law peaks",
+}
+"""What a drawing's key says of them."""
 _FINE: Final = 50
 """Parts of a drawn law, evenly on a logarithmic axis."""
 _CPUS: Final = "cpus"

@@ -75,7 +75,13 @@ def nodes(chart: Chart) -> Drawing:
     tail = alt.Y("p99_ns:Q", scale=scale)
     tip = ["kind:N", "Node:N", alt.Tooltip("Mean:N", title="mean"), alt.Tooltip("P99:N", title="p99")]
     known = rows.transform_filter("isValid(datum.p99_ns)")
-    line = known.mark_rule(strokeDash=[1, 3]).encode(x, y, alt.Y2("p99_ns:Q"), at["p99"], by_kind["color"])
+    joined = known.transform_fold(["mean_ns", "p99_ns"], as_=["figure", "end"]).transform_calculate(
+        end_at="datum.figure == 'mean_ns' ? datum.mean_at : datum.p99_at"
+    )
+    between = alt.XOffset("end_at:N", scale=alt.Scale(domain=slots, paddingOuter=0.5))
+    line = joined.mark_line(strokeDash=[1, 3]).encode(
+        x, alt.Y("end:Q", scale=scale), between, by_kind["color"], detail=["kind:N", "node:N"]
+    )
     bars = [
         rows.transform_filter(f"bands && isValid(datum.{name}_low)")
         .transform_calculate(begin=f"max(datum.{name}_low, {least})")
