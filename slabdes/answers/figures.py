@@ -101,6 +101,23 @@ def ratio_text(ratio: Interval | None) -> str:
     return value_text(ratio, lambda value: f"{value:.3f}" if value is None or value < _LARGE else f"{value:,.0f}")
 
 
+def times_text(ratio: Interval, as_many: str) -> str:
+    """How many times `as_many` (as many, as much, as long) it is; of less than half how many times fewer, less or shorter.
+
+    >>> times_text(Interval(1.0654, 0.02, 5, 0.95), "as many"), times_text(Interval(0.04, None, 1, 0.95), "as many")
+    ('1.065 ±2 % times as many', '25 times fewer')
+    """
+    if not 0 < ratio.value < _HALF:
+        return f"{ratio_text(ratio)} times {as_many}"
+    value, low = 1 / ratio.value, ratio.low
+    turned = Interval(value, 1 / low - value if low else None, ratio.n, ratio.confidence, least=0.0)
+    digits = value_text(turned, lambda times: f"{times:,.0f}" if times is not None and times >= _WHOLE else f"{times:.1f}")
+    return f"{digits} times {_FEWER[as_many]}"
+
+
+_HALF: Final = 0.5
+_WHOLE: Final = 10.0
+_FEWER: Final = {"as many": "fewer", "as much": "less", "as long": "shorter"}
 _LARGE: Final = 100.0
 _LEAST_SHARE: Final = 0.001
 

@@ -164,7 +164,9 @@ def transfers(log: Log) -> Chart:
             "Each square is how often a lock that a CPU of one node (a row) had held last was taken by a CPU of another, or of "
             "the same (a column), with its line. Squares off the diagonal are lines that cross nodes."
         )
-    title = f"Locks and their lines handed from {unit} to {unit}: {total_text(int(rows['count'].sum()))} ({log.about})"
+    handed = int(rows["count"].sum())
+    what = f": {total_text(handed)}" if handed else f"; no lock was taken by another {unit} than had held it last"
+    title = f"Locks handed over from {unit} to {unit}, with their lines{what} ({log.about})"
     return Chart("transfers", title, reading, rows.with_columns((pl.col("count") / total).alias("share")), unit)
 
 

@@ -15,7 +15,7 @@ from slabdes.charts.choice import OTHERS, named_along, point_label, some, word_a
 from slabdes.charts.tails import MOST_CURVES
 from slabdes.errors import InputError
 from slabdes.measures.names import RATES
-from slabdes.measures.scaling import laws
+from slabdes.measures.scaling import FEWEST, laws
 from slabdes.measures.scaling import scaling as rates
 from slabdes.results import metrics
 from slabdes.results.called import short
@@ -75,6 +75,8 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     )
     if fits:
         reading = f"{reading} The thin line is the Universal Scalability Law that fits best."
+    elif along == _CPUS:
+        reading = f"{reading} No law is fitted to fewer than {FEWEST} numbers of CPUs."
     names: dict[str, Any] = {"line": pl.String, "number": pl.Int64, "point": pl.Int64, "kind": pl.String, "measure": pl.String}
     values = {"x": pl.Float64, "word": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     return Chart("scaling", title, reading, pl.DataFrame(rows, names | values), named_along(frames)[0])
