@@ -31,6 +31,7 @@ from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
 from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slub import prices
+from slabdes.paths.slub.kernel import FlushingSlubKernel
 from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
 
 
@@ -38,7 +39,7 @@ class _Cpu(SlubUpkeepCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu]):
+class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu], FlushingSlubKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
