@@ -72,7 +72,7 @@ SLUB: Final = Target(
     name="SLUB",
     modules=(
         *(f"slabdes.paths.slub.{name}" for name in _PATHS),
-        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts")),
+        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts", "upkeep")),
     ),
     kernel=_Kernel,
     cpu=_Cpu,
