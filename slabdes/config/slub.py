@@ -14,7 +14,6 @@ from slabdes.config.fields import MAX_CPUS, Frozen, Name, Real, Truth
 
 MOST_IN_SHEAF: Final = 508
 """Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
-LEAST_AT_MS: Final = 0.001
 
 
 class RefillOrder(StrEnum):
@@ -102,8 +101,8 @@ class ChangeConfig(Frozen):
     With a new capacity every CPU flushes its sheaves, as for a shrink, and barns are emptied; a new limit is one write.
     """
 
-    at_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
-    """When; 0 for never."""
+    at_ms: Annotated[Real, Field(ge=0.001, le=1e9)] | None = None
+    """When; by default never."""
     sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
     """Objects that a CPU's sheaf holds from then on."""
     max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
@@ -116,15 +115,13 @@ class ChangeConfig(Frozen):
     @model_validator(mode="after")
     def _something(self) -> ChangeConfig:
         asked = self.sheaf_capacity is not None or self.max_full_sheaves is not None
-        if 0 < self.at_ms < LEAST_AT_MS:
-            raise ValueError(f"at_ms {self.at_ms:g}; allowed: 0, or {LEAST_AT_MS:g} and more")
         if bool(self.at_ms) != asked:
             raise ValueError("at_ms goes with sheaf_capacity or max_full_sheaves; allowed: when and what, or neither")
         return self
 
 
-def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
-    """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
+def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool, rcu: bool) -> None:
+    """Raise ValueError for a change that the allocator of this version has not, or beside a shrink or frees by kfree_rcu."""
     if not change.at_ms:
         return
     if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
@@ -132,6 +129,8 @@ def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bo
         raise ValueError(f"[change] is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if shrinks:
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
+    if rcu and change.sheaf_capacity:
+        raise ValueError("change.sheaf_capacity with rcu.frees, whose sheaves keep the old capacity; allowed: one of them")
 
 
 _OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting")

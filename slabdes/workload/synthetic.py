@@ -26,7 +26,7 @@ from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
 from slabdes.workload.arrivals import Arriving, arrivals_of, gap_ps
-from slabdes.workload.pairs import pair_up, pair_warnings
+from slabdes.workload.pairs import mapped, pair_up, pair_warnings
 from slabdes.workload.programs import (
     ANY_NODE,
     Op,
@@ -79,14 +79,14 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
         case ProducerConsumerWorkload():
             if config.bulk > config.window:
                 raise InputError("workload.bulk", f"{config.bulk} with window {config.window}", allowed=f"0 to {config.window}")
-            pairs = pair_up(cpus, machine)
+            pairs = mapped(config.cpu_pairs, cpus) if config.pairs else pair_up(cpus, machine)
             programs = {
                 cpu: PassObjects(config, *_caches_of(config, pair, len(caches)), op, pair, key(cpu))
                 for pair, both in enumerate(pairs)
                 for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
-            warnings = pair_warnings(pairs, machine)
-            steps = (2 * config.objects + _pair_calls(config)) * count // 2
+            warnings = () if config.pairs else pair_warnings(pairs, machine)
+            steps = (2 * config.objects + _pair_calls(config)) * len(pairs)
             return Workload(programs, caches, windowed=True, operations=steps, warnings=warnings)
         case CriticalSectionWorkload():
             programs = {cpu: CriticalSection(config, key(cpu)) for cpu in cpus}

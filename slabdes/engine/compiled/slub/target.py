@@ -32,6 +32,7 @@ from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
 from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slub import prices
+from slabdes.paths.slub.kernel import FlushingSlubKernel
 from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
 
 
@@ -39,7 +40,7 @@ class _Cpu(SlubUpkeepCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu]):
+class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu], FlushingSlubKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
@@ -72,7 +73,7 @@ SLUB: Final = Target(
     name="SLUB",
     modules=(
         *(f"slabdes.paths.slub.{name}" for name in _PATHS),
-        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts")),
+        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts", "upkeep")),
     ),
     kernel=_Kernel,
     cpu=_Cpu,
