@@ -51,8 +51,8 @@ def _cycles(cycles: float, source: str) -> int:
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
 COPY_LINE_SHARE: Final = 0.398
 COPY_LINE_SOURCE: Final = (
-    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; 95 % "
-    "interval 0.212 to 0.747"
+    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; "
+    "95 % interval 0.212 to 0.747"
 )
 WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 

@@ -247,9 +247,9 @@ class KmemCache:
     """
 
     __slots__ = (
-        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index", "min_objects",
-        "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity", "size", "slabs_created",
-        "slabs_destroyed", "spare", "spare_sheaves", "stats",
+        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index",
+        "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity",
+        "size", "slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "stats",
     )  # fmt: skip
 
     index: int
