@@ -17,7 +17,7 @@ from slabdes.answers.comparison import comparison_about, comparison_answer, comp
 from slabdes.answers.left_out import LEFT_OUT
 from slabdes.answers.loads import load_remark, load_sheet
 from slabdes.answers.screen import about, remarks, warnings
-from slabdes.answers.tables import View, sheets, view_of
+from slabdes.answers.tables import View, view_of
 from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
 from slabdes.config.written import toml_text
@@ -26,6 +26,7 @@ from slabdes.measures.compare import Comparison, compare
 from slabdes.pages.charts import charts_of, charts_of_both, with_drawings
 from slabdes.pages.html import drawn, figure_of, rendered, settings
 from slabdes.pages.script import check_installed
+from slabdes.pages.settings import names, tables_of
 from slabdes.pages.steps import Steps
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet
@@ -72,9 +73,13 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
         about=about(run),
         answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
         warnings=_warnings(run),
-        charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts_of(run, folder, view.most_waiting())],
+        charts=[
+            *with_drawings([by_load(loads.points)] if loads else []),
+            *charts_of(run, folder, view.most_waiting(), names(view)),
+        ],
         leading=1,
-        tables=[*([_load_table(loads)] if loads else []), *sheets(view)],
+        tables=[_load_table(loads)] if loads else [],
+        by_setting=tables_of(view),
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],
@@ -140,7 +145,7 @@ def _load_table(loads: KeptLoads) -> Sheet:
 
 
 def _remarks(view: View, folder: Path) -> list[str]:
-    return list(remarks(view, shown(str(folder))))
+    return list(remarks(replace(view, chosen=view.most_waiting()), shown(str(folder))))
 
 
 def source(run: Run, title: str = "", file: str = FILE, again: Again | None = None) -> Source:
