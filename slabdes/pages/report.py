@@ -20,6 +20,7 @@ from slabdes.answers.screen import about, remarks, warnings
 from slabdes.answers.tables import View, view_of
 from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
+from slabdes.config import without_defaults
 from slabdes.config.written import toml_text
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison, compare
@@ -44,13 +45,17 @@ _BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`."""
+    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`.
+
+    `experiment` has what differs from the defaults, `whole` everything.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...]
     file: str
     command: str
     experiment: str
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -165,14 +170,18 @@ def source(run: Run, title: str = "", file: str = FILE, again: Again | None = No
     }
     read = told.get("read")
     inputs = read.get("inputs") if isinstance(read, Mapping) else None
+    if isinstance(read, Mapping) and (sources := read.get("sources")):
+        facts["SHA-256 of slabdes's sources"] = str(sources)
     if isinstance(inputs, Mapping):
         facts |= {f"SHA-256 of {shown(str(name))}": str(digest) for name, digest in inputs.items()}
+    experiment = manifest.experiment if again is None else again.experiment
     return Source(
         title=title or shown(manifest.name, MAX_LINE),
         facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
         file=file,
         command=f"slabdes run {file}" if again is None else again.command,
-        experiment=toml_text(manifest.experiment if again is None else again.experiment),
+        experiment=toml_text(without_defaults(experiment, file)),
+        whole=toml_text(experiment),
     )
 
 
