@@ -12,7 +12,6 @@ from slabdes.config.files import (
     load_experiment,
     parse_experiment,
     with_settings,
-    without_defaults,
     without_rule,
 )
 from slabdes.config.models import (
@@ -84,7 +83,6 @@ __all__ = [
     "expand",
     "load_experiment",
     "parse_experiment",
-    "without_defaults",
     "with_settings",
     "without_rule",
 ]

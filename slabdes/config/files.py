@@ -87,16 +87,6 @@ def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     return experiment
 
 
-def without_defaults(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """The experiment with what differs from the defaults alone, or `raw` itself where this version does not know it."""
-    try:
-        experiment = parse_experiment(raw, where)
-        short = experiment.model_dump(mode="json", exclude_defaults=True)
-        return short if parse_experiment(short, where) == experiment else raw
-    except InputError:
-        return raw
-
-
 def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
     """The points of an experiment's sweep, in file order, the last key fastest: what was set, and the experiment.
 

@@ -20,8 +20,7 @@ from slabdes.answers.screen import about, remarks, warnings
 from slabdes.answers.tables import View, view_of
 from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
-from slabdes.config import without_defaults
-from slabdes.config.written import toml_text
+from slabdes.config.written import toml_text, without_defaults
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison, compare
 from slabdes.pages.charts import charts_of, charts_of_both, with_drawings

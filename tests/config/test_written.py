@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slabdes.config import load_experiment, without_defaults
-from slabdes.config.written import toml_text
+from slabdes.config import load_experiment
+from slabdes.config.written import toml_text, without_defaults
 
 ROOT = Path(__file__).parents[2]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
