@@ -17,5 +17,5 @@ LEFT_OUT: Final = (
     "lists, which take the zone lock here.",
     "How many lines move at once: those of a copy, a slab's two and a list's neighbours each come together, whatever their "
     "number. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
-    "What a bulk call itself costs but interrupts off and on; one that runs out of memory keeps what it got.",
+    "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
 )

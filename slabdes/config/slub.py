@@ -120,6 +120,20 @@ class ChangeConfig(Frozen):
         return self
 
 
+MOST_IN_CALL: Final = 4096
+"""Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
+
+
+def check_bulk(version: AllocatorVersion, bulk: int, bulk_of: str, rcu: RcuConfig) -> None:
+    """Raise ValueError for bulk calls that SLUB has not, or that are larger than there is room for."""
+    if not version.is_slub or not bulk:
+        return
+    if bulk > MOST_IN_CALL:
+        raise ValueError(f"workload.bulk {bulk} on allocator {version.value}; allowed: 0 to {MOST_IN_CALL}")
+    if rcu.frees and bulk_of != "alloc":
+        raise ValueError('workload.bulk with rcu.frees, as kfree_rcu frees one by one; allowed: workload.bulk_of = "alloc"')
+
+
 def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
     """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
     if not change.at_ms:

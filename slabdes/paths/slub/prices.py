@@ -119,6 +119,35 @@ def note_slow(k: SlubCharges[Cpu], cpu: Cpu) -> None:
     cpu.work += k.costs.slow_path
 
 
+def note_alloc_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+    """What a hit costs beside its lock; for a slab of the CPU's own, interrupts go off once."""
+    cpu.work += k.costs.alloc_bulk
+    if own_slab:
+        cpu.work += k.costs.irq_save
+
+
+def note_free_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+    """Likewise; of a slab of the CPU's own, the private chain's update, once."""
+    cpu.work += k.costs.free_bulk
+    if own_slab:
+        cpu.work += k.costs.cpu_cmpxchg
+
+
+def note_block(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """The lock of the CPU's sheaves, taken once a block, and a copy of the pointers."""
+    cpu.work += k.costs.local_trylock + nr * k.costs.move_object
+
+
+def note_rest(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_remote(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
 def note_beneath(k: SlubCharges[Cpu], cpu: Cpu) -> None:
     """The private chain's update, which a hit in a sheaf has not paid."""
     cpu.work += k.costs.cpu_cmpxchg

@@ -378,8 +378,8 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
-    if allocator.is_slub:
-        raw["workload"].pop("bulk", None)
+    if allocator.is_slub and raw["rcu"]["frees"] and "bulk" in raw["workload"]:
+        raw["workload"]["bulk_of"] = "alloc"
     thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
     for every in ("slabinfo_every_ms", "shrink_every_ms"):
@@ -469,7 +469,8 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
             programs[first].insert(0, (0, Op.FREE, 0, 10**15 + number, ANY_NODE, 0))
             programs[second].append((0, Op.ALLOC, 0, 10**15 + number, ANY_NODE, MAY_WAIT))
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and not experiment.allocator.is_slub:
+        # On SLUB a call is of one cache and one side: a synthetic workload's.
         for cpu, steps in programs.items():
             programs[cpu] = in_bulk(steps, rng)
     windowed = rng.random() < 0.2

@@ -67,6 +67,7 @@ def set_up(
     state = build_slub_state(experiment, machine, workload.caches)
     settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
     memory.set(batches=state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX))
+    memory.set(call_arrays=state.new_words(machine.n_cpus * settings.call_room), call_room=settings.call_room)
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)

@@ -29,16 +29,15 @@ from slabdes.engine.compiled.slub.layout import SlubCache, SlubRun
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
-from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slub import prices
-from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
+from slabdes.paths.slub.calls import CallingCpu, CallingKernel
 
 
-class _Cpu(SlubUpkeepCpu):
+class _Cpu(CallingCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu]):
+class _Kernel(CallingKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
@@ -56,6 +55,7 @@ _PATHS: Final = (
     "free",
     "pcs_free",
     "bulk",
+    "calls",
     "prefill",
     "sheaves",
     "slabs",
@@ -98,7 +98,8 @@ SLUB: Final = Target(
         "hold_section",
         "take_block",
         "give_block",
-        "end_bulk",
+        "begin_call",
+        "end_call",
         "take_interrupts",
         "take_turn",
     ),
@@ -117,7 +118,7 @@ SLUB: Final = Target(
         "flush_cpu",
         "flush_rcu_all_sheaves",
     ),
-    helpers=("begin_bulk", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
+    helpers=("next_of_call", "join_call", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
     run_fields=frozenset(names_of(SlubRun)),
     cpu_fields=frozenset(names_of(Cpu)),
     at_once=frozenset(
