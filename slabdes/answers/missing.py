@@ -17,10 +17,11 @@ from slabdes.results.text import share_text, time_text
 
 _NS_PER_MS: Final = 1e6
 _ASKED: Final = {
-    "slabinfo": ("/proc/slabinfo was never read", ("slabinfo_every_ms",)),
-    "shrink": ("No cache was shrunk", ("shrink_at_ms", "shrink_every_ms")),
+    "/proc/slabinfo was never read": ("slabinfo", ("upkeep.slabinfo_every_ms",)),
+    "No cache was shrunk": ("shrink", ("upkeep.shrink_at_ms", "upkeep.shrink_every_ms")),
+    "No sheaf was changed": ("shrink", ("change.at_ms",)),
 }
-"""By kind of upkeep: what to say, and the keys of an experiment's upkeep; the first that is not 0 says when it comes first."""
+"""What to say of a kind of upkeep, and an experiment's keys: the first that is not 0 says when it comes first."""
 
 
 MOST_OF_THEM: Final = 0.5
@@ -33,12 +34,17 @@ def never_came(view: View) -> Iterator[str]:
     The same of grace periods that most frees of a point wait for.
     """
     turns = view.run.upkeep_summary()
-    for kind, (told, keys) in _ASKED.items():
+    for told, (kind, keys) in _ASKED.items():
         came = set(turns.filter(upkeep=kind)["point"]) if "point" in turns.columns else set()
         missing = [point for point in view.points if point not in came and _first(view, point, keys)]
-        if missing:
-            after = f"the first time comes after {time_text(_first(view, missing[0], keys) * _NS_PER_MS)}"
-            yield f"{told}{_where(view, missing)}: {after}, {_longest(view, missing[0])}."
+        early = [point for point in missing if _first(view, point, keys) * _NS_PER_MS < _warm_up(view, point)]
+        if early:
+            when = time_text(_first(view, early[0], keys) * _NS_PER_MS)
+            cut = f"the warm-up of {time_text(_warm_up(view, early[0]))}{_where(view, early)}"
+            yield f'What comes at {when} ({keys[0]}) lies in {cut}, and is in no figure: warm_up = "none" counts it.'
+        if late := [point for point in missing if point not in early]:
+            after = f"the first time comes after {time_text(_first(view, late[0], keys) * _NS_PER_MS)}"
+            yield f"{told}{_where(view, late)}: {after}, {_longest(view, late[0])}."
     yield from _no_grace(view)
 
 
@@ -67,7 +73,12 @@ def _longest(view: View, point: int) -> str:
 
 def _first(view: View, point: int, keys: tuple[str, ...]) -> float:
     """When a kind of upkeep is to come first, ms; 0 if it is not."""
-    return next((value for key in keys if (value := float(_asked(view, point, "upkeep", key) or 0))), 0.0)
+    return next((value for key in keys if (value := float(_asked(view, point, *key.split(".")) or 0))), 0.0)
+
+
+def _warm_up(view: View, point: int) -> float:
+    """How long the warm-up of a point's replications is at most, ns; 0 where it is not cut."""
+    return max(map(float, view.run.frames.runs.filter(point=point)["warm_up_ns"].to_list()), default=0.0)
 
 
 def _asked(view: View, point: int, table: str, key: str) -> Any:

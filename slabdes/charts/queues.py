@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run's event log shows of its locks: queues over time, the longest convoy, and hand-overs from CPU to CPU.
+"""What a run's event log shows of its locks: queues over time, the costliest convoy, and hand-overs from CPU to CPU.
 
 Of one replication of one point. Leaves out runs that kept no log.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.errors import InputError
-from slabdes.measures.queues import convoy as longest
+from slabdes.measures.queues import convoy as dearest
 from slabdes.measures.queues import lengths
 from slabdes.measures.queues import transfers as taken
 from slabdes.results.event_log import scan_log
@@ -83,13 +83,13 @@ def queue(log: Log) -> Chart:
 
 
 def convoy(log: Log) -> Chart:
-    """A row a wait or hold (`what`) of the longest convoy: `cpu`, `node`, begin and end (ns, from the first asking on).
+    """A row a wait or hold (`what`) of the costliest convoy: `cpu`, `node`, begin and end (ns, from the first asking on).
 
     `place` counts the holds, the first MOST_HOLDS of them; `crossed` is whether a hold came from another node.
     """
     import polars as pl
 
-    every = longest(log.holds)
+    every = dearest(log.holds)
     held = every.head(MOST_HOLDS)
     origin = int(held["asked_ps"].to_numpy().min()) if held.height else 0
     rows: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ def convoy(log: Log) -> Chart:
         "hand-off from another node, which takes longer."
     )
     return Chart(
-        "convoy", f"The longest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)
+        "convoy", f"The costliest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)
     )
 
 
@@ -123,9 +123,10 @@ def _of_convoy(held: pl.DataFrame, every: pl.DataFrame) -> str:
         for ps in (held["asked_ps"].to_numpy().min(), held["released_ps"].to_numpy().max(), every["released_ps"].to_numpy().max())
     )
     part, whole = until - at, end - at
+    lost = time_text(int((every["granted_ps"] - every["asked_ps"]).sum()) / PS_PER_NS)
     count = f"its {every.height:,} holds" if every.height == held.height else f"the first {held.height} of {every.height:,} holds"
     took = time_text(whole) if every.height == held.height else f"{time_text(part)} of {time_text(whole)}"
-    return f"; {count}, {took} from {time_text(at)} on"
+    return f"; {count}, {took} from {time_text(at)} on, {lost} of CPU time lost"
 
 
 def transfers(log: Log) -> Chart:

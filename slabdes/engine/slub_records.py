@@ -130,7 +130,7 @@ def in_stock(state: SlubState, cache: KmemCache) -> list[int]:
     found: list[int] = []
     if cache.sheaf_capacity:
         for pcs in cache.cpu_sheaves:
-            for number in (pcs.main, pcs.spare, pcs.rcu):
+            for number in (pcs.main, pcs.spare):
                 found += _in_sheaf(state, number)
     for c in cache.cpu_slab:
         if c.slab != NOBODY:
@@ -151,8 +151,10 @@ def in_barns(state: SlubState, cache: KmemCache) -> list[int]:
 
 
 def in_grace(state: SlubState, cache: KmemCache) -> list[int]:
-    """Objects that wait for a grace period, for their block to do, or for their callback to come to them: it may be cut off."""
+    """Objects that wait for a grace period, for their block or RCU sheaf to do, or for their callback, which may be cut off."""
     waiting = [obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number)]
+    if cache.sheaf_capacity:
+        waiting += [obj for pcs in cache.cpu_sheaves for obj in _in_sheaf(state, pcs.rcu)]
     for rcu in state.rcu:
         if rcu.running != NO_SHEAF:
             entry = state.sheaves[rcu.running].entry

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draws for browsers what an event log shows of locks: queues over time, the longest convoy, hand-overs from CPU to CPU.
+"""Draws for browsers what an event log shows of locks: queues over time, the costliest convoy, hand-overs from CPU to CPU.
 
 Leaves out the figures themselves (`charts.queues`).
 """

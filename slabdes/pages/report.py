@@ -7,15 +7,17 @@ It asks nobody for anything: Vega's script, the style and all data are in it. Le
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
 from slabdes.answers.left_out import LEFT_OUT
+from slabdes.answers.loads import load_remark, load_sheet
 from slabdes.answers.screen import about, remarks, warnings
 from slabdes.answers.tables import View, sheets, view_of
+from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
 from slabdes.config.written import toml_text
 from slabdes.errors import MAX_LINE, shown
@@ -28,6 +30,7 @@ from slabdes.results.run import Run
 from slabdes.results.text import Sheet
 
 if TYPE_CHECKING:
+    from slabdes.measures.loads import KeptLoads
     from slabdes.pages.drawing import Drawing
 
 FILE: Final = "experiment.toml"
@@ -53,8 +56,8 @@ class Again:
     experiment: Mapping[str, Any]
 
 
-def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
-    """The page of one run, which lies in `folder`, with its first operations if they are told.
+def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoads | None = None) -> str:
+    """The page of one run, which lies in `folder`, with its first operations if they are told, and a replay's answer by load.
 
     Raises InputError where what it is made with is not installed.
     """
@@ -63,11 +66,11 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
     return page(
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),
-        answer=answer(view),
+        answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
         warnings=warnings(run),
-        charts=charts_of(run, folder, view.most_waiting()),
+        charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts_of(run, folder, view.most_waiting())],
         leading=1,
-        tables=sheets(view),
+        tables=[*([_load_table(loads)] if loads else []), *sheets(view)],
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],
@@ -120,6 +123,11 @@ def answered_page(
         remarks=(),
         sources=[source(run, again=again)],
     )
+
+
+def _load_table(loads: KeptLoads) -> Sheet:
+    remark = load_remark(loads.replications)
+    return replace(load_sheet(loads.points), remarks=(remark,) if remark else ())
 
 
 def _remarks(view: View, folder: Path) -> list[str]:

@@ -124,6 +124,38 @@ def loads(chart: Chart) -> Drawing:
     return drawing(alt.layer(*layers), [percentile], [BANDS], {"x": "answered", "y": "time"})
 
 
+def by_load(chart: Chart) -> Drawing:
+    """Shares of time spent waiting over the load, a line each."""
+    frame = chart.frame
+    rows = alt.Chart(named(chart.name)).transform_calculate(
+        Share="format(datum.share * 100, '.3~r') + ' %'",
+        Ends="isValid(datum.low) ? format(datum.low * 100, '.3~r') + ' to ' + format(datum.high * 100, '.3~r') + ' %' : '-'",
+    )
+    loads = frame.sort("place")["load"].unique(maintain_order=True).to_list()
+    x = alt.X(
+        "load:O", title=chart.along, sort=loads, axis=alt.Axis(labelAngle=0, labelOverlap=True), scale=alt.Scale(padding=0.3)
+    )
+    top = max(_LEAST_TOP, *(share for column in ("share", "high") for share in frame[column].drop_nulls().to_list()))
+    scale = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("share:Q", title="share of the CPUs' time", axis=alt.Axis(labelExpr=SHARE_TICK), scale=scale)
+    line_looks = looks("what", frame["what"].unique(maintain_order=True).to_list())
+    tip = [
+        "load:N",
+        alt.Tooltip("what:N", title="waits"),
+        alt.Tooltip("Share:N", title="share"),
+        alt.Tooltip("Ends:N", title="interval"),
+    ]
+    bars = rows.transform_filter("bands && isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.7)
+    layers = [
+        rows.mark_line(strokeWidth=2).encode(x, y, **line_looks),
+        rows.mark_point(filled=True, size=70, opacity=1).encode(x, y, color=line_looks["color"], tooltip=tip),
+    ]
+    if not frame["low"].is_not_null().any():
+        return drawing(alt.layer(*layers))
+    ends = bars.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q"), color=line_looks["color"])
+    return drawing(alt.layer(ends, *layers), (), [BANDS])
+
+
 def time(chart: Chart) -> Drawing:
     """A bar a point of the line that is chosen, lying, its parts one after the other, named and with their intervals."""
     frame = chart.frame
@@ -165,5 +197,5 @@ def time(chart: Chart) -> Drawing:
     return drawing(alt.layer(bars, *shown), [choice_of(frame, "line")], [BANDS] if known else [])
 
 
-DRAWINGS: Final = {"scaling": scaling, "loads": loads, "time": time}
+DRAWINGS: Final = {"scaling": scaling, "loads": loads, "by_load": by_load, "time": time}
 """By the chart's name."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draws what an event log shows of locks (`charts.queues`): queues over time, the longest convoy, hand-overs from CPU to CPU.
+"""Draws what an event log shows of locks (`charts.queues`): queues over time, the costliest convoy, hand-overs from CPU to CPU.
 
 Leaves out runs that kept no log.
 """

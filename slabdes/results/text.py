@@ -101,6 +101,15 @@ def bytes_text(count: float | None) -> str:
     return f"{count:,.0f} B"
 
 
+def load_text(load: float) -> str:
+    """A multiple of the recorded load.
+
+    >>> load_text(3.26), load_text(1000.4)
+    ('3.3x', '1,000x')
+    """
+    return f"{load:,.0f}x" if load >= 9.5 else f"{load:.1f}x"
+
+
 def share_text(share: float | None) -> str:
     """A share in per cent; one that is not zero is never shown as if it were.
 

@@ -18,9 +18,11 @@ from example import example_frames, example_manifest
 from slabdes.answers.answer import answer
 from slabdes.answers.tables import view_of
 from slabdes.errors import InputError
+from slabdes.measures.loads import KeptLoads, LoadFigures
 from slabdes.pages import html, script
 from slabdes.pages.report import run_page
 from slabdes.results.run import Run
+from slabdes.stats.intervals import Interval
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}'\"&\u2028"
 SWEEP = example_frames((1, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
@@ -85,6 +87,30 @@ def test_the_sentences_are_those_of_show_and_every_table_is_there() -> None:
         assert " ".join(sentence.split()) in text
     for words in ("operations by path", "who waits for whom", "How to read this", "What the model leaves out", run.digest):
         assert words in text, words
+
+
+def test_a_replays_page_begins_with_its_answer_by_load_a_chart_of_it_and_its_table() -> None:
+    def share(value: float, half: float | None) -> Interval:
+        return Interval(value, half, 3 if half else 1, 0.95, 0.0, 1.0)
+
+    rate = Interval(1e6, 1e4, 3, 0.95)
+    points = [
+        LoadFigures(load, rate, None, None, share(waits, 0.02), share(0.0, None)) for load, waits in ((1, 0.01), (None, 0.4))
+    ]
+    loads = KeptLoads((f"40 % where they do not think at all. {HOSTILE}",), tuple(points), 3)
+    frames = example_frames((4,), replications=3)
+    page = Page(run_page(Run(example_manifest(frames), frames), Path("runs/example"), loads=loads))
+    text = " ".join(page.text.split())
+    places = [
+        text.index(words) for words in ("40 % where they do not think", "CPU time spent waiting, by load", "the answer by load")
+    ]
+    assert places == sorted(places)
+    charts = [attrs["data-chart"] for tag, attrs in page.tags if tag == "figure"]
+    assert charts[0] == "by_load"
+    assert "no think" in text[places[-1] :]
+    table = json.loads(page.raw["script"][0])["charts"]["by_load"]["table"]
+    assert table["columns"]["share"] == {"values": [0.01, 0.4]}
+    assert table["columns"]["high"] == {"values": [0.03, 0.42]}
 
 
 def test_a_page_lets_nothing_in_but_its_own_scripts_and_style() -> None:

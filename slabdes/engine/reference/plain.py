@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
@@ -40,6 +40,20 @@ class PlainObject:
         self.slab = slab
         self.index = index
         self.owner: PlainCpu | None = None
+
+
+class _Numbered(Protocol):
+    number: int
+
+
+class LoggedObject(Protocol):
+    """An object of any plain model, as a log knows it."""
+
+    index: int
+
+    @property
+    def slab(self) -> _Numbered:
+        """Its slab."""
 
 
 class PlainSlab:
@@ -83,10 +97,11 @@ class PlainCpu:
         self.array: list[PlainObject] = []
         self.touched = False
         self.pages = 0
-        self.factors = _factors(cpu)
+        self.factors = factors_of(cpu)
 
 
-def _factors(cpu: TimedCpu) -> Iterator[int]:
+def factors_of(cpu: TimedCpu) -> Iterator[int]:
+    """How much slower than usual each next piece of a CPU's work is, in fixed point."""
     import numpy as np
 
     while True:
@@ -94,7 +109,7 @@ def _factors(cpu: TimedCpu) -> Iterator[int]:
         yield from slowed(cpu.slowdown, cpu.jitter, drawn.astype("i8")).tolist()  # type: ignore[arg-type,attr-defined] # an array's worth at once
 
 
-def _histogram(took: list[float]) -> Histogram:
+def histogram_of(took: list[float]) -> Histogram:
     """The histogram of some times: their buckets, all at once."""
     import numpy as np
 
@@ -112,7 +127,7 @@ class PlainLog:
     operations: list[tuple[int, int, int, Path, int, int]] = field(default_factory=list)
     holds: list[tuple[LockKind, int, int, int, int, int]] = field(default_factory=list)
 
-    def add(self, cpu: int, start: float, end: float, path: Path, obj: PlainObject) -> None:
+    def add(self, cpu: int, start: float, end: float, path: Path, obj: LoggedObject) -> None:
         """Keep an operation."""
         self.operations.append((cpu, int(start), int(end), path, obj.slab.number, obj.index))
 
@@ -157,7 +172,7 @@ class PlainModel:
     def run(self) -> int:
         """Simulate; how many operations that were."""
         self.env.run()
-        self.latency = {path: _histogram(took) for path, took in self.took.items() if took}
+        self.latency = {path: histogram_of(took) for path, took in self.took.items() if took}
         return sum(histogram.count for histogram in self.latency.values())
 
     def live(self, cpu: PlainCpu) -> Steps:

@@ -49,7 +49,8 @@ _OTHERWISE: Final = {
 }
 """From reading: 7.3's, and those that only 6.12 has."""
 _PARTS: Final = (
-    "slub_alloc", "slub_alloc_node", "slub_free", "swap_sheaves", "replace_main", "barn_here", "barn_takes_full", "search_wanted",
+    "slub_alloc", "slub_alloc_node", "slub_free", "swap_sheaves", "replace_main", "barn_here", "has_barn", "barn_takes_full",
+    "search_wanted",
     "pop_private", "free_group", "free_one", "detach_rcu_sheaf", "is_local", "load_state", "cmpxchg", "let_in", "slab_pages",
     "free_slab_pages", "sheaf_memory",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import is_full, sheaf_push
+from slabdes.allocator.slub.versions import SheavesOf
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
@@ -35,7 +36,8 @@ def __kfree_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) 
     pcs = cache.cpu_sheaves[cpu.number]
     stats = cache.stats[cpu.number]
     if not cache.sheaf_capacity or (pcs.rcu == NO_SHEAF and not (yield from _rcu_sheaf(k, cpu, cache))):
-        stats.free_rcu_sheaf_fail += 1
+        if k.version.sheaves != SheavesOf.NONE:
+            stats.free_rcu_sheaf_fail += 1
         return False
     number = pcs.rcu
     sheaf = k.state.sheaves[number]

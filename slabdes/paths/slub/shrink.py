@@ -16,7 +16,7 @@ from slabdes.paths.slub.flush import sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.free import discard_slab
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.rcu import detach_rcu_sheaf
-from slabdes.paths.slub.sheaves import free_empty_sheaf
+from slabdes.paths.slub.sheaves import free_empty_sheaf, has_barn
 
 
 def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
@@ -29,7 +29,8 @@ def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[i
 def shrink_lists(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """The same once no CPU has anything of its own."""
     for barn in cache.barn:
-        yield from barn_shrink(k, cpu, cache, barn)
+        if has_barn(k, cpu, barn.node):
+            yield from barn_shrink(k, cpu, cache, barn)
     left = False
     for n in cache.node:
         if k.state.has_memory[n.node]:

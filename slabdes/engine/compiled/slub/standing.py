@@ -39,7 +39,7 @@ class CompiledSlubStanding:
         at, there = (slabs["cache"] * self._nodes + slabs["nodeid"])[is_there], slabs[is_there]
         private, in_barns, in_rcu = self._private(), self._in_sheaves(self._of_barns()), self._in_sheaves(self._waiting())
         own = memory["cpu_sheaves"]
-        mine = np.concatenate([own[name] for name in ("main", "spare", "rcu")])
+        mine, filling = np.concatenate([own[name] for name in ("main", "spare")]), own["rcu"]
         counts = {name: np.zeros(self._places, "i8") for name in COUNTED} | {
             "slabs_partial": self._sums(at, partial[is_there]),
             "slabs_full": self._sums(at, ~(partial | of_cpus)[is_there]),
@@ -48,7 +48,7 @@ class CompiledSlubStanding:
             "inuse": self._sums(at, there["inuse"]),
             "in_arrays": self._in_sheaves(mine[mine != NO_SHEAF]) + private,
             "in_shared": in_barns,
-            "in_rcu": in_rcu + self._under_way(),
+            "in_rcu": in_rcu + self._under_way() + self._in_sheaves(filling[filling != NO_SHEAF]),
         }
         return standings(self._nodes, {name: counts[name].tolist() for name in COUNTED})
 
