@@ -115,7 +115,7 @@ def test_a_changed_path_changes_digests(digests: dict[str, dict[str, str]]) -> N
 def test_a_new_cost_is_told_with_its_source(copy: Path) -> None:
     shown = json.loads(_python(copy, "-m", "slabdes", "machine", "show", "uma-2", "--json"))
     (cost,) = (cost for cost in shown["costs"] if cost["name"] == "half_look")
-    assert cost == {"name": "half_look", "value": 3.0, "source": "assumed; 12 cycles at 4 GHz"}
+    assert cost == {"name": "half_look", "value": 3.0, "source": "assumed; 12 cycles at 4 GHz", "allocator": None}
 
 
 def test_a_new_machine_is_listed(copy: Path) -> None:

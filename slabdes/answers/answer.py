@@ -86,7 +86,9 @@ def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
     begin = f"{called}{_rate(first)} on {first['cpus']} CPU{'s' * (first['cpus'] != 1)}"
     end = f"{count(last, 'operations_per_s')} on {last['cpus']}"
     if best is last and len(ordered) > 2:
-        return f"{begin}, {end}, the most: no peak within these"
+        alike = [str(row["cpus"]) for row in ordered[:-1] if not _apart(best, row)]
+        peak = f"the most, but not told from that on {listed(alike)}: where its peak is, is not known" if alike else ""
+        return f"{begin}, {end}, {peak or 'the most: no peak within these'}"
     if best in (first, last):
         return f"{begin}, {end}"
     alike = [str(row["cpus"]) for row in (first, last) if not _apart(best, row)]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from slabdes.answers.best import LEADING_TIMES, thinking_tells
 from slabdes.answers.causes import WHY, edges, opposed, why
-from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
+from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, times_text
 from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
@@ -194,7 +194,7 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
     as_many = {RATE: "as many", WAITING: "as much", HELD: "as much", USED: "as much"}.get(measure, "as long")
-    ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
+    ratio = "" if row.ratio is None else f", {times_text(row.ratio, as_many)}"
     name = pair_name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:

@@ -6,7 +6,8 @@ Of one replication of one point. Leaves out runs that kept no log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ MOST_HOLDS: Final = 40
 MOST_CPUS: Final = 64
 """Of whom each has a row of its own: of more, nodes have."""
 WAITS, HOLDS = "waits", "holds"
+_NODE: Final = re.compile(r"\bnode (\d+)")
 
 
 class Log:
@@ -50,6 +52,20 @@ def log_of(frames: Frames, folder: Path, point: int) -> Log | None:
         return Log(frames, scan_log(folder, HOLDS, point).collect(), point)
     except InputError:
         return None
+
+
+def by_name(locks: Iterable[str]) -> list[str]:
+    """Locks in the order of their names and then of their nodes, as rows of a map are found.
+
+    >>> by_name(["a node 10 list_lock", "zone lock node 1", "a node 2 list_lock"])
+    ['a node 2 list_lock', 'a node 10 list_lock', 'zone lock node 1']
+    """
+
+    def key(lock: str) -> tuple[str, int]:
+        node = _NODE.search(lock)
+        return _NODE.sub("", lock), int(node[1]) if node else -1
+
+    return sorted(dict.fromkeys(locks), key=key)
 
 
 def queues(log: Log) -> Chart:
@@ -148,7 +164,9 @@ def transfers(log: Log) -> Chart:
             "Each square is how often a lock that a CPU of one node (a row) had held last was taken by a CPU of another, or of "
             "the same (a column), with its line. Squares off the diagonal are lines that cross nodes."
         )
-    title = f"Locks and their lines handed from {unit} to {unit}: {total_text(int(rows['count'].sum()))} ({log.about})"
+    handed = int(rows["count"].sum())
+    what = f": {total_text(handed)}" if handed else f"; no lock was taken by another {unit} than had held it last"
+    title = f"Locks handed over from {unit} to {unit}, with their lines{what} ({log.about})"
     return Chart("transfers", title, reading, rows.with_columns((pl.col("count") / total).alias("share")), unit)
 
 

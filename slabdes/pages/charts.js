@@ -74,6 +74,19 @@ window.slabdesCharts = function (told) {
     }
   }
 
+  // Moves what is shown by a quarter of it: `by` is how many times to the right and up.
+  function pan(drawn, by) {
+    // All ends before any is set: a scale follows the signals of both.
+    const moved = [["x", by[0]], ["y", by[1]]].filter(([axis]) => drawn.zooms[axis]).map(function ([axis, steps]) {
+      const scale = drawn.view.scale(axis);
+      const ends = scale.range();
+      const far = (steps * (ends[1] - ends[0])) / 4;
+      return [drawn.zooms[axis], ends.map((end) => scale.invert(end + far))];
+    });
+    for (const [field, ends] of moved) drawn.view.signal(field, ends);
+    drawn.view.runAsync();
+  }
+
   function zoom(drawn, factor) {
     for (const axis of ["x", "y"]) {
       const field = drawn.zooms[axis];
@@ -112,6 +125,9 @@ window.slabdesCharts = function (told) {
     }
     for (const button of figure.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => zoom(views.get(name), Number(button.dataset.zoom)));
+    }
+    for (const button of figure.querySelectorAll("[data-pan]")) {
+      button.addEventListener("click", () => pan(views.get(name), button.dataset.pan.split(" ").map(Number)));
     }
     figure.dataset.tied = "";
   }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from slabdes.answers.causes import LITTLE
 from slabdes.answers.comparison import pair_name
 from slabdes.charts.chart import Chart
 from slabdes.charts.history import history
@@ -23,6 +24,7 @@ from slabdes.charts.traffic import traffic_of
 from slabdes.charts.upkeep import upkeep
 from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
+from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.metrics import spread
 from slabdes.results.run import Run
@@ -80,6 +82,10 @@ def with_drawings(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
 
 def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
     frames = run.frames
+    # Of one setting the first picture shows what the answer says: where CPUs wait, that is where their time went.
+    waiting = metrics.rates(frames)["share_waiting"].to_numpy().max() if frames.points.height else 0.0
+    first = [time_shares(frames), waits(frames)] if frames.points.height == 1 and waiting >= LITTLE else []
+    yield from first
     several = frames.points.height > 1
     if several and frames.points["cpus"].n_unique() > 1:
         yield scaling(frames)
@@ -92,8 +98,7 @@ def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
     if frames.responses.height:
         yield response(frames)
         yield loads(frames)
-    yield time_shares(frames)
-    yield waits(frames)
+    yield from () if first else (time_shares(frames), waits(frames))
     yield nodes(frames)
     if folder is not None and (log := log_of(frames, folder, point)):
         yield from all_of(log)

@@ -6,6 +6,7 @@ It asks nobody for anything: Vega's script, the style and all data are in it. Le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 FILE: Final = "experiment.toml"
 """What a page calls the experiment that is on it."""
+
+_BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
+"""The folders of a file that a line begins with."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),
         answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
-        warnings=warnings(run),
+        warnings=_warnings(run),
         charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts_of(run, folder, view.most_waiting())],
         leading=1,
         tables=[*([_load_table(loads)] if loads else []), *sheets(view)],
@@ -86,7 +90,7 @@ def comparison_page(first: Run, second: Run, folders: tuple[Path, Path]) -> str:
         title=f"{shown(second.manifest.name, MAX_LINE)}: {names[1]} against {names[0]}",
         about=comparison_about(compared),
         answer=comparison_answer(compared),
-        warnings=[*warnings(first), *warnings(second)],
+        warnings=[*_warnings(first), *_warnings(second)],
         charts=charts_of_both(compared, first, second),
         leading=2,
         tables=comparison_sheets(compared),
@@ -116,13 +120,18 @@ def answered_page(
         title=f"{shown(run.manifest.name, MAX_LINE)}: {what}",
         about=about(run),
         answer=answer,
-        warnings=warnings(run),
+        warnings=_warnings(run),
         charts=[*with_drawings(charts), *sides, *beneath],
         leading=1,
         tables=tables,
         remarks=(),
         sources=[source(run, again=again)],
     )
+
+
+def _warnings(run: Run) -> list[str]:
+    """What a run warns of; a file by its name alone, since the page may be read elsewhere."""
+    return [_BEFORE_FILE.sub(r"\1", warning.removeprefix("warning: ")) for warning in warnings(run)]
 
 
 def _load_table(loads: KeptLoads) -> Sheet:

@@ -6,6 +6,7 @@ Leaves out the figures themselves (`charts`).
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import altair as alt
@@ -13,7 +14,7 @@ import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.looks import TIME
-from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
+from slabdes.charts.scaling import IDEAL, KEY, LAW, MEASURED, PEAK
 from slabdes.pages.curves import BANDS
 from slabdes.pages.drawing import (
     SHARE_TICK,
@@ -81,17 +82,36 @@ def scaling(chart: Chart) -> Drawing:
     ]
     toggles = [BANDS]
     if numeric and frame.filter(kind=IDEAL).height:
-        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
-        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
-        peak = told.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
-        layers += [
-            law.encode(x, y, detail="line:N", color=line_looks["color"]),
-            ideal.encode(x, y, detail="line:N", color=alt.value("var(--soft)")),
-            peak.encode(x, y, color=line_looks["color"], tooltip=[alt.Tooltip("word:N", title="the law peaks at"), tip[2]]),
-        ]
+        layers += _laws(told, x, y, line_looks["color"], tip[2])
         toggles.append(("laws", "ideal and law"))
     measure = Choice("measure", "what", _MEASURES, _RATE)
-    return drawing(alt.layer(*layers), [measure], toggles)
+    named_measures = f"({json.dumps(dict(_MEASURES))})[measure]"
+    title = alt.Title(text=alt.ExprRef(named_measures), anchor="start", fontSize=12, frame="bounds")
+    return drawing(alt.layer(*layers).properties(title=title), [measure], toggles)
+
+
+def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any) -> list[Any]:
+    """The law of each line, its ideal and its peak, with their keys."""
+    rows = told.transform_calculate(key=f"({json.dumps(KEY)})[datum.kind]")
+    law = rows.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
+    ideal = rows.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
+    peak = rows.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
+    lines, mark = _keys()
+    drawn = [line.encode(x, y, lines, detail="line:N", color=colour) for line in (law, ideal)]
+    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=[alt.Tooltip("word:N", title="the law peaks at"), value])]
+
+
+def _keys() -> tuple[Any, Any]:
+    """Keys of the ideal and the law, and of its peak, on channels that nothing else uses: colours are their lines'."""
+    lines = [KEY[IDEAL], KEY[LAW]]
+    dash = alt.ExprRef(f"datum.value == {json.dumps(KEY[IDEAL])} ? [1, 3] : [1, 0]")
+    look: dict[str, Any] = {"symbolStrokeColor": "var(--ink)", "symbolOpacity": 1, "title": None}
+    drawn = alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeWidth=1, symbolDash=dash, **look)
+    mark = alt.Legend(symbolType="diamond", **look)
+    return (
+        alt.Opacity("key:O", scale=alt.Scale(domain=lines, range=[1, 1]), sort=lines, legend=drawn),
+        alt.Shape("key:N", scale=alt.Scale(domain=[KEY[PEAK]], range=["diamond"]), legend=mark),
+    )
 
 
 def loads(chart: Chart) -> Drawing:

@@ -128,7 +128,7 @@ def test_what_fails_is_told_in_a_line_and_the_next_study_runs(source: Source, mo
         desk.ask(bad.study)
         desk.ask(good.study)
         good.ended.wait()
-        monkeypatch.setattr("slabdes.explore.study.sentences", lambda _runs: 1 / 0)
+        monkeypatch.setattr("slabdes.explore.study.sentences", lambda _runs, _changed: 1 / 0)
         broken = Heard(setting(source, machine__cpus="2"))
         desk.ask(broken.study)
         broken.ended.wait()

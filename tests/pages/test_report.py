@@ -20,6 +20,7 @@ from slabdes.answers.tables import view_of
 from slabdes.errors import InputError
 from slabdes.measures.loads import KeptLoads, LoadFigures
 from slabdes.pages import html, script
+from slabdes.pages.charts import charts_of
 from slabdes.pages.report import run_page
 from slabdes.results.run import Run
 from slabdes.stats.intervals import Interval
@@ -113,6 +114,21 @@ def test_a_replays_page_begins_with_its_answer_by_load_a_chart_of_it_and_its_tab
     assert table["columns"]["high"] == {"values": [0.03, 0.42]}
 
 
+def test_warnings_are_folded_beneath_the_answer_and_name_files_without_their_folders() -> None:
+    warned = replace(example_manifest(SWEEP), warnings=("here/there/t.txt.gz: no node; --cpus 0/1 says which",))
+    text = run_page(Run(warned, SWEEP), Path("runs/example"))
+    (told,) = re.findall(r'<details class="warnings">.*?</details>', text, re.DOTALL)
+    assert "<li>t.txt.gz: no node; --cpus 0/1 says which</li>" in told and "1 warning<" in told
+    assert "here/there" not in text
+
+
+def test_the_first_picture_of_one_setting_is_where_time_went_if_its_cpus_wait_and_times_if_they_do_not() -> None:
+    for frames, first in ((example_frames((32,), operations=60), "time"), (example_frames(contention=False), "latency")):
+        charts = [chart.name for chart, _drawing in charts_of(Run(example_manifest(frames), frames), None, 0)]
+        assert charts[0] == first
+        assert len(charts) == len(set(charts))
+
+
 def test_a_page_lets_nothing_in_but_its_own_scripts_and_style() -> None:
     page = page_of(Run(example_manifest(SWEEP), SWEEP))
     policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
@@ -134,7 +150,7 @@ def test_whatever_input_is_called_is_text_on_the_page() -> None:
     page, plain = page_of(hostile_run()), page_of(Run(example_manifest(SWEEP), SWEEP))
     assert "alert(1)" in page.text
     assert "{{ 7 * 7 }}" in page.text
-    assert {tag for tag, _attrs in page.tags} <= {tag for tag, _attrs in plain.tags} | {"strong"}
+    assert {tag for tag, _attrs in page.tags} <= {tag for tag, _attrs in plain.tags} | {"details"}
     assert len(page.raw["script"]) == len(plain.raw["script"]) == 4
     assert "<" not in page.raw["script"][0]
     assert any("alert(1)" in word for chart in json.loads(page.raw["script"][0])["charts"].values() for word in words(chart))

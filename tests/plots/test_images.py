@@ -45,6 +45,7 @@ TOLERANCE = 2.0
 RENEW = "SLABDES_RENEW_IMAGES"
 ONE = example_frames((4,), replications=3)
 SWEEP = example_frames((1, 2, 4, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
+BY_CPUS = example_frames((1, 2, 4, 6, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
 COLUMNS = ["lock", "cpu", "asked_ps", "granted_ps", "released_ps"]
 CONVOY = [(0, turn % 4, 500 * turn, 2_000 * turn, 2_000 * turn + 1_500) for turn in range(12)]
 LAYOUT = {"name": "two", "nodes": [{"node": 0, "x": 0.0, "y": 0.0}, {"node": 1, "x": 1.0, "y": 0.5}]}
@@ -58,7 +59,7 @@ def _beside() -> Figure:
 
 CHARTS: dict[str, Callable[[], Figure]] = {
     "latency": lambda: ccdf_figure(ONE, example_manifest(ONE)),
-    "scaling": lambda: scaling_figure(SWEEP, example_manifest(SWEEP)),
+    "scaling": lambda: scaling_figure(BY_CPUS, example_manifest(BY_CPUS)),
     "tails": lambda: tails_figure(SWEEP, example_manifest(SWEEP)),
     "nodes": lambda: nodes_figure(ONE, example_manifest(ONE)),
     "time": lambda: time_figure(SWEEP, example_manifest(SWEEP)),

@@ -149,7 +149,8 @@ class Limit:
         began = time.process_time()
         run = self._new(ctypes.addressof(inputs.given))
         if not run:
-            raise InputError("bench", "the C version has no room for this cache and machine", allowed="16 objects a slab")
+            allowed = "16 objects a slab of SLAB's, lines of up to 2 ms"
+            raise InputError("bench", "the C version has no room for this cache and machine", allowed)
         try:
             status = _Status.PAUSED
             while status is _Status.PAUSED:
