@@ -73,7 +73,8 @@ def other_charts(runs: Sequence[Run]) -> Iterator[Event]:
     """All others, of the present setting, and of both what can be compared."""
     made = charts_of(runs[-1], None, 0)
     if len(runs) == 1:
-        next(made)
+        first = {event["name"] for event in first_chart([runs[0].frames])}
+        made = (pair for pair in made if pair[0].name not in first)
     elif _are_alike(runs):
         yield from (_chart(*pair, leads=True) for pair in ratios_of(compare(runs[0], runs[1], "", SIDES)))
     yield from (_chart(*pair, leads=False) for pair in made)

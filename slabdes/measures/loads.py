@@ -43,12 +43,9 @@ class LoadFigures:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> LoadFigures:
         """The figures whose plain values these are. Raises KeyError or TypeError where they are none."""
-        kept = told["intervals"]
-        figures = {name: interval_of(kept[name]) if name in kept else None for name in _FIGURES}
-        return cls(told["load"], **figures)  # type: ignore[arg-type]
-
-
-_FIGURES: Final = ("operations_per_s", "alloc_mean_ns", "free_mean_ns", "waiting", "partner_wait")
+        kept = {name: interval_of(figure) for name, figure in told["intervals"].items()}
+        rate, waiting, partner = (kept[name] for name in ("operations_per_s", "waiting", "partner_wait"))
+        return cls(told["load"], rate, kept.get("alloc_mean_ns"), kept.get("free_mean_ns"), waiting, partner)
 
 
 @dataclass(frozen=True)

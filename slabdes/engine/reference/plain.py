@@ -142,25 +142,60 @@ class PlainLog:
         return digest_of(cpus, [held[lock] for lock in locks])
 
 
-class PlainModel:
-    """The model of one experiment. `latency` has a histogram for each path; `log` is filled if there is one."""
+class _Holder(Protocol):
+    """A CPU, as a lock's record names it."""
+
+    number: int
+
+
+class PlainBurst:
+    """What the model of any allocator has: `latency` has a histogram for each path; `log` is filled if there is one."""
+
+    def __init__(self, experiment: Experiment, log: PlainLog | None) -> None:
+        assert isinstance(experiment.workload, BurstWorkload)
+        self.burst = experiment.workload
+        self.log = log
+        self.took: dict[Path, list[float]] = {path: [] for path in Path}
+        self.latency: dict[Path, Histogram] = {}
+        self.env = simpy.Environment()
+
+    def run(self) -> int:
+        """Simulate; how many operations that were."""
+        self.env.run()
+        self.latency = {path: histogram_of(took) for path, took in self.took.items() if took}
+        return sum(histogram.count for histogram in self.latency.values())
+
+    def hold(self, cpu: _Holder, lock: PlainLock, spent: int) -> Steps:
+        """Take a lock and release it when the time `spent` is over."""
+        asked = self.env.now
+        with lock.request() as request:
+            if not request.triggered:
+                yield request
+            granted = self.env.now
+            yield self.env.timeout(spent)
+        self.held(cpu, lock, asked, granted)
+
+    def held(self, cpu: _Holder, lock: PlainLock, asked: float, granted: float) -> None:
+        """Record a hold that ends now."""
+        if self.log is not None:
+            self.log.holds.append((lock.kind, lock.node, cpu.number, int(asked), int(granted), int(self.env.now)))
+
+
+class PlainModel(PlainBurst):
+    """The model of one experiment on SLAB."""
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload, log: PlainLog | None = None) -> None:
-        assert isinstance(experiment.workload, BurstWorkload)
+        super().__init__(experiment, log)
         state = build_state(experiment, machine, workload.caches, 0)
         (self.cache,) = state.caches
         self.n_slabs = len(state.slabs)
         self.spare: list[int] = []
         """Numbers of destroyed slabs, to be used again."""
-        self.burst = experiment.workload
         self.costs = costs = machine.costs
         self.alloc_hit, self.alloc_miss = costs.alloc_hit, costs.alloc_hit + costs.slow_path
         self.free_hit, self.free_miss = costs.free_hit, costs.free_hit + costs.slow_path
         self.first_touch = costs.first_touch
-        self.log = log
-        self.took: dict[Path, list[float]] = {path: [] for path in Path}
-        self.latency: dict[Path, Histogram] = {}
-        self.env = env = simpy.Environment()
+        env = self.env
         self.page_batch = PagePool(machine.memory_pages, machine.n_cpus).batch
         nodes = [PlainNode(env, l3.node, l3.free_limit) for l3 in self.cache.nodelists]
         shared = self.cache.nodelists[0].shared
@@ -168,12 +203,6 @@ class PlainModel:
         for cpu in make_cpus(experiment, machine, workload, 0):
             if cpu.number in workload.programs:
                 env.process(self.live(PlainCpu(cpu, nodes[cpu.node])))
-
-    def run(self) -> int:
-        """Simulate; how many operations that were."""
-        self.env.run()
-        self.latency = {path: histogram_of(took) for path, took in self.took.items() if took}
-        return sum(histogram.count for histogram in self.latency.values())
 
     def live(self, cpu: PlainCpu) -> Steps:
         """A CPU's program. It does not think: an operation begins when the one before has ended."""
@@ -215,11 +244,6 @@ class PlainModel:
                 if log is not None:
                     log.add(cpu.number, start, end, path, obj)
                 start = end
-
-    def held(self, cpu: PlainCpu, lock: PlainLock, asked: float, granted: float) -> None:
-        """Record a hold that ends now."""
-        if self.log is not None:
-            self.log.holds.append((lock.kind, lock.node, cpu.number, int(asked), int(granted), int(self.env.now)))
 
     def refill(self, cpu: PlainCpu) -> Generator[simpy.Event, Any, Path]:
         """Fill an empty array from the node, which grows until it has something."""
@@ -284,16 +308,6 @@ class PlainModel:
         yield from self.hold(cpu, node.list_lock, costs.lock_op + costs.list_move)
         node.free.append(slab)
         node.free_objects += self.cache.num
-
-    def hold(self, cpu: PlainCpu, lock: PlainLock, spent: int) -> Steps:
-        """Take a lock and release it when the time `spent` is over."""
-        asked = self.env.now
-        with lock.request() as request:
-            if not request.triggered:
-                yield request
-            granted = self.env.now
-            yield self.env.timeout(spent)
-        self.held(cpu, lock, asked, granted)
 
     def flush(self, cpu: PlainCpu) -> Generator[simpy.Event, Any, Path]:
         """Make room in a full array: its oldest batch goes to the shared array, or to the slabs if that is full."""

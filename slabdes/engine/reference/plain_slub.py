@@ -14,10 +14,10 @@ import simpy
 
 from slabdes.allocator.slub.state import CYCLES_MASK
 from slabdes.allocator.slub.transitions import LOOKAHEAD
-from slabdes.config import BurstWorkload, Experiment
+from slabdes.config import Experiment
 from slabdes.engine.cpu import FIXED_BITS, TimedCpu
-from slabdes.engine.records import Histogram, LockKind
-from slabdes.engine.reference.plain import PlainLock, PlainLog, Steps, factors_of, histogram_of
+from slabdes.engine.records import LockKind
+from slabdes.engine.reference.plain import PlainBurst, PlainLock, PlainLog, Steps, factors_of
 from slabdes.engine.setup import slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, cycle_ps
 from slabdes.engine.timed import costs_of, make_cpus
@@ -76,11 +76,11 @@ class PlainSlubCpu:
         self.factors = factors_of(cpu)
 
 
-class PlainSlubModel:
-    """The model of one experiment. `latency` has a histogram for each path; `log` is filled if there is one."""
+class PlainSlubModel(PlainBurst):
+    """The model of one experiment on SLUB with sheaves."""
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload, log: PlainLog | None = None) -> None:
-        assert isinstance(experiment.workload, BurstWorkload)
+        super().__init__(experiment, log)
         assert not slub_version_of(experiment).cpu_slabs
         state = build_slub_state(experiment, machine, workload.caches)
         (self.cache,) = state.caches
@@ -88,24 +88,14 @@ class PlainSlubModel:
         self.n_slabs = len(state.slabs)
         self.spare: list[int] = []
         """Numbers of slabs given up, to be used again."""
-        self.burst = experiment.workload
         self.costs = costs_of(experiment, machine, workload.caches)
         self.cycle_ps = cycle_ps(machine)
-        self.log = log
-        self.took: dict[Path, list[float]] = {path: [] for path in Path}
-        self.latency: dict[Path, Histogram] = {}
-        self.env = env = simpy.Environment()
+        env = self.env
         nodes = [PlainSlubNode(env, number) for number in range(machine.n_nodes)]
         self.zonelists = [[nodes[zone] for zone in machine.zonelist(node)] for node in range(machine.n_nodes)]
         for cpu in make_cpus(experiment, machine, workload, 0):
             if cpu.number in workload.programs:
                 env.process(self.live(PlainSlubCpu(cpu, nodes[cpu.node])))
-
-    def run(self) -> int:
-        """Simulate; how many operations that were."""
-        self.env.run()
-        self.latency = {path: histogram_of(took) for path, took in self.took.items() if took}
-        return sum(histogram.count for histogram in self.latency.values())
 
     def live(self, cpu: PlainSlubCpu) -> Steps:
         """A CPU's program. It does not think: an operation begins when the one before has ended."""
@@ -198,7 +188,7 @@ class PlainSlubModel:
             cpu.main = empty
             return Path.FREE_BARN
         full, cpu.main = cpu.main, (yield from self.new_sheaf(cpu))
-        yield from self.hold(cpu, node.barn_lock, self.costs.list_move)
+        yield from self.locked(cpu, node.barn_lock, self.costs.list_move)
         node.full.append(full)
         return Path.FREE_NEW_SHEAF
 
@@ -271,14 +261,14 @@ class PlainSlubModel:
                 del slab.free[-nr:]
                 yield self.env.timeout(costs.cmpxchg_double + nr * costs.slab_object)
             if slab.free:
-                yield from self.hold(cpu, lock, costs.cmpxchg_double + costs.list_move // 2)
+                yield from self.locked(cpu, lock, costs.cmpxchg_double + costs.list_move // 2)
                 slab.listed = True
                 node.partial.append(slab)
 
     def grow(self, cpu: PlainSlubCpu, sheaf: Sheaf) -> Steps:
         """Make a slab and take what is wanted of it; the rest is listed first."""
         env, node, costs, cache = self.env, cpu.node, self.costs, self.cache
-        yield from self.hold(cpu, node.zone_lock, costs.page_alloc_higher + (cache.order - 1) * costs.page_per_order)
+        yield from self.locked(cpu, node.zone_lock, costs.page_alloc_higher + (cache.order - 1) * costs.page_per_order)
         if not self.spare:
             self.spare.append(self.n_slabs)
             self.n_slabs += 1
@@ -288,7 +278,7 @@ class PlainSlubModel:
         del slab.free[-nr:]
         yield env.timeout(costs.grow_base + cache.num * costs.init_object + nr * costs.move_object)
         if slab.free:
-            yield from self.hold(cpu, node.list_lock, costs.list_move // 2)
+            yield from self.locked(cpu, node.list_lock, costs.list_move // 2)
             slab.listed = True
             node.partial.insert(0, slab)
 
@@ -327,7 +317,7 @@ class PlainSlubModel:
         self.held(cpu, lock, asked, granted)
         if doomed:
             self.spare.append(slab.number)
-            yield from self.hold(cpu, node.zone_lock, costs.page_free_higher + (self.cache.order - 1) * costs.page_per_order)
+            yield from self.locked(cpu, node.zone_lock, costs.page_free_higher + (self.cache.order - 1) * costs.page_per_order)
         return Path.FREE_LIST
 
     def give_back(self, node: PlainSlubNode, slab: PlainSlubSlab, group: Sheaf) -> bool:
@@ -346,18 +336,7 @@ class PlainSlubModel:
             slab.listed = True
         return False
 
-    def hold(self, cpu: PlainSlubCpu, lock: PlainLock, spent: int) -> Steps:
-        """Take a lock and release it when the time `spent` is over."""
-        asked = self.env.now
-        with lock.request() as request:
-            if not request.triggered:
-                yield request
-            granted = self.env.now
-            own = 0 if lock.kind is LockKind.ZONE else self.costs.irq_save
-            yield self.env.timeout(own + self.costs.lock_op + spent)
-        self.held(cpu, lock, asked, granted)
-
-    def held(self, cpu: PlainSlubCpu, lock: PlainLock, asked: float, granted: float) -> None:
-        """Record a hold that ends now."""
-        if self.log is not None:
-            self.log.holds.append((lock.kind, lock.node, cpu.number, int(asked), int(granted), int(self.env.now)))
+    def locked(self, cpu: PlainSlubCpu, lock: PlainLock, spent: int) -> Steps:
+        """Hold a lock for that long, beside what taking it costs: SLUB's own are taken with interrupts off."""
+        own = 0 if lock.kind is LockKind.ZONE else self.costs.irq_save
+        return self.hold(cpu, lock, own + self.costs.lock_op + spent)

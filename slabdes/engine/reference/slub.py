@@ -74,14 +74,6 @@ class TimedSlubKernel(ClockedKernel[KmemCache], CallingKernel[TimedCpu]):
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
 
-    # Each CPU flushes in a turn of its own (paths.slub.upkeep), not within who shrinks.
-
-    def flush_each_cpu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("a shrink in one go, with a clock")
-
-    def flush_each_rcu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("a flush of RCU sheaves in one go, with a clock")
-
     def batch(self, cpu: TimedCpu) -> int:
         return self.batches + (cpu.number * BATCHES + cpu.batches) * PCS_BATCH_MAX
 

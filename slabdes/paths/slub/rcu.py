@@ -13,7 +13,7 @@ from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.slub.flush import free_array_hooked, sheaf_flush_unused
-from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.kernel import Cpu, FlushingSlubKernel, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
     barn_get_empty_sheaf,
@@ -127,6 +127,6 @@ def detach_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> None:
     k.call_rcu(cpu, cache, number, True)
 
 
-def flush_rcu_all_sheaves(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
+def flush_rcu_all_sheaves(k: FlushingSlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     """Every CPU hands its RCU sheaf over."""
     yield from k.flush_each_rcu(cpu, cache)

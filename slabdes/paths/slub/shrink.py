@@ -14,12 +14,12 @@ from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.cpu_slab import cpu_slab_used, flush_cpu_slab
 from slabdes.paths.slub.flush import sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.free import discard_slab
-from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.kernel import Cpu, FlushingSlubKernel, SlubKernel
 from slabdes.paths.slub.rcu import detach_rcu_sheaf
 from slabdes.paths.slub.sheaves import free_empty_sheaf, has_barn
 
 
-def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
+def kmem_cache_shrink(k: FlushingSlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """Empty all sheaves and give empty slabs back; 1 if slabs are left, else 0 (__kmem_cache_shrink)."""
     yield from k.flush_each_cpu(cpu, cache)
     left = yield from shrink_lists(k, cpu, cache)

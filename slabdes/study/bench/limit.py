@@ -11,8 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -28,7 +27,7 @@ from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import SUB_BUCKET_BITS, Histogram, LockKind
 from slabdes.engine.records import Path as Served
 from slabdes.engine.setup import build_state
-from slabdes.engine.timed import TimedSettings, jitter_key, make_cpus, make_locks, timed_settings
+from slabdes.engine.timed import TimedLock, TimedSettings, jitter_key, make_cpus, make_locks, timed_settings
 from slabdes.errors import CheckFailed, InputError
 from slabdes.folders import scratch_folder
 from slabdes.machine.topology import Machine
@@ -51,7 +50,7 @@ class _Status(IntEnum):
     FINISHED = 0
     PAUSED = 1
     NO_PAGES = 2
-    TOOLONG = 3
+    TOO_LONG = 3
     NO_EVENT = 4
 
 
@@ -69,7 +68,16 @@ _COSTS: Final = (
 _NUMBERS: Final = (
     "n_cpus", "n_nodes", "objects", "rounds", "limit", "batchcount", "shared_limit", "num", "colour", "hz", "handoff_milli",
 )  # fmt: skip
-_TABLES: Final = ("transfer", "dram", "node_of_cpu", "works", "slowdown", "jitter")
+OF_MACHINE: Final[tuple[tuple[str, Any], ...]] = (
+    *((name, LONGS) for name in ("transfer", "dram", "node_of_cpu", "works", "slowdown", "jitter")),
+    ("jitter_key", WORDS),
+)
+LEFT: Final[tuple[tuple[str, Any], ...]] = (
+    *((name, Histograms) for name in ("paths", "waits", "holds")),
+    *((name, WORDS) for name in ("cpu_digests", "lock_digests")),
+    *((name, LONG) for name in ("elapsed", "done")),
+)
+"""Fields of every Given in C: what the machine and its CPUs are, and what a run leaves."""
 _BY_NODE: Final = ("next_reap", "free_limit", "free_pages", "page_batch", "page_high")
 
 
@@ -78,12 +86,9 @@ class _Given(ctypes.Structure):
 
     _fields_ = (
         *((name, LONG) for name in (*_NUMBERS, *_COSTS)),
-        *((name, LONGS) for name in _TABLES),
-        ("jitter_key", WORDS),
+        *OF_MACHINE,
         *((name, LONGS) for name in _BY_NODE),
-        *((name, Histograms) for name in ("paths", "waits", "holds")),
-        *((name, WORDS) for name in ("cpu_digests", "lock_digests")),
-        *((name, LONG) for name in ("elapsed", "done")),
+        *LEFT,
     )
 
 
@@ -102,13 +107,19 @@ class LimitResult:
     seconds: float
 
 
-class Inputs(ABC):
-    """One run's numbers in C's memory (`given`). Keeps alive what its pointers point at."""
+class Inputs:
+    """One run's numbers in C's memory (`given`), and what it leaves there. Keeps alive what its pointers point at.
 
+    `kinds` of locks are modelled, in the order of C's histograms.
+    """
+
+    kinds: tuple[LockKind, ...]
     given: Any
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._kept: list[Any] = []
+        self._locks: Sequence[TimedLock] = ()
+        self._n_nodes = machine.n_nodes
 
     def _keep(self, array: Any) -> Any:
         self._kept.append(array)
@@ -122,9 +133,50 @@ class Inputs(ABC):
         listed = list(values)
         return self._keep((ctypes.c_uint64 * len(listed))(*listed))
 
-    @abstractmethod
+    def _of_machine(self, experiment: Experiment, machine: Machine, workload: Workload) -> dict[str, Any]:
+        """What the machine and its CPUs are."""
+        cpus = make_cpus(experiment, machine, workload, 0)
+        return {
+            "n_cpus": machine.n_cpus,
+            "n_nodes": machine.n_nodes,
+            "transfer": self._longs(transfer for row in machine.transfer_ps for transfer in row),
+            "dram": self._longs(dram for row in machine.dram_ps for dram in row),
+            "node_of_cpu": self._longs(machine.node_of_cpu),
+            "works": self._longs(cpu.number in workload.programs for cpu in cpus),
+            "slowdown": self._longs(cpu.slowdown for cpu in cpus),
+            "jitter": self._longs(cpu.jitter for cpu in cpus),
+            "jitter_key": self._words(jitter_key(experiment, 0, cpu.number) for cpu in cpus),
+        }
+
+    def _room(self, machine: Machine) -> dict[str, Any]:
+        """Where the run leaves its results."""
+        locks = len(self.kinds) * machine.n_nodes
+        return {
+            "paths": self._keep((HistogramInC * len(Served))()),
+            "waits": self._keep((HistogramInC * locks)()),
+            "holds": self._keep((HistogramInC * locks)()),
+            "cpu_digests": self._words([0] * machine.n_cpus),
+            "lock_digests": self._words([0] * locks),
+        }
+
     def result(self, seconds: float) -> LimitResult:
         """What the finished run has left."""
+        given = self.given
+        locks = dict[tuple[LockKind, int], tuple[Histogram, Histogram]]()
+        for lock in self._locks:
+            # No other lock is taken in this scenario: their hashes stay as they begin.
+            if lock.kind in self.kinds:
+                number = self.kinds.index(lock.kind) * self._n_nodes + lock.node
+                lock.digest = given.lock_digests[number]
+                locks[lock.kind, lock.node] = histogram(given.waits[number]), histogram(given.holds[number])
+        return LimitResult(
+            digest=digest_of(given.cpu_digests[: given.n_cpus], [lock.digest for lock in self._locks]),
+            elapsed=given.elapsed,
+            latency={(0, path): histogram(given.paths[path]) for path in Served if given.paths[path].count},
+            locks=locks,
+            operations=given.done,
+            seconds=seconds,
+        )
 
 
 class Limit:
@@ -170,19 +222,25 @@ def no_such_scenario() -> InputError:
     return InputError("bench", "the C version has no such scenario", allowed="a burst of the bench")
 
 
-def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabState) -> bool:
-    """Whether the C version has what an experiment asks for."""
+def known_burst(experiment: Experiment, settings: TimedSettings[Any], caches: Sequence[object]) -> bool:
+    """Whether an experiment asks for what every C version has: a burst on one cache, with qspinlocks."""
     config = experiment.workload
     return (
         isinstance(config, BurstWorkload)
         and not (config.think_ns or config.barrier or config.bulk)
-        and experiment.allocator is AllocatorVersion.V2_6_34
-        and not experiment.switches
         and experiment.lock.discipline is Discipline.QSPINLOCK
         and settings.rules.posted_neighbour_writes
         and settings.rules.array_lines
         and settings.interrupts is None
-        and len(state.caches) == 1
+        and len(caches) == 1
+    )
+
+
+def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabState) -> bool:
+    return (
+        known_burst(experiment, settings, state.caches)
+        and experiment.allocator is AllocatorVersion.V2_6_34
+        and not experiment.switches
         and not state.caches[0].gfporder
     )
 
@@ -190,23 +248,20 @@ def _known(experiment: Experiment, settings: TimedSettings[Any], state: SlabStat
 class SlabInputs(Inputs):
     """Those of limit.c."""
 
+    kinds = (LockKind.LIST, LockKind.ZONE)
+
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload) -> None:
-        super().__init__()
+        super().__init__(machine)
         config = experiment.workload
         settings = timed_settings(experiment, machine, workload.caches)
         state = build_state(experiment, machine, workload.caches, 0)
         if not _known(experiment, settings, state) or not isinstance(config, BurstWorkload):
             raise no_such_scenario()
         (cache,) = state.caches
-        cpus = make_cpus(experiment, machine, workload, 0)
         pool = PagePool(machine.memory_pages, machine.n_cpus)
         self._locks = make_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps), settings.version)
-        self._n_nodes = machine.n_nodes
-        locks = 2 * machine.n_nodes
         shared = cache.nodelists[0].shared
         self.given = _Given(
-            n_cpus=machine.n_cpus,
-            n_nodes=machine.n_nodes,
             objects=config.objects,
             rounds=config.rounds,
             limit=cache.limit,
@@ -217,43 +272,13 @@ class SlabInputs(Inputs):
             hz=settings.hz,
             handoff_milli=settings.locks.handoff_milli,
             **{name: getattr(settings.costs, name) for name in _COSTS},
-            transfer=self._longs(transfer for row in machine.transfer_ps for transfer in row),
-            dram=self._longs(dram for row in machine.dram_ps for dram in row),
-            node_of_cpu=self._longs(machine.node_of_cpu),
-            works=self._longs(cpu.number in workload.programs for cpu in cpus),
-            slowdown=self._longs(cpu.slowdown for cpu in cpus),
-            jitter=self._longs(cpu.jitter for cpu in cpus),
-            jitter_key=self._words(jitter_key(experiment, 0, cpu.number) for cpu in cpus),
+            **self._of_machine(experiment, machine, workload),
             next_reap=self._longs(l3.next_reap for l3 in cache.nodelists),
             free_limit=self._longs(l3.free_limit for l3 in cache.nodelists),
             free_pages=self._longs(pool.free),
             page_batch=self._longs(pool.batch),
             page_high=self._longs(pool.high),
-            paths=self._keep((HistogramInC * len(Served))()),
-            waits=self._keep((HistogramInC * locks)()),
-            holds=self._keep((HistogramInC * locks)()),
-            cpu_digests=self._words([0] * machine.n_cpus),
-            lock_digests=self._words([0] * locks),
-        )
-
-    def result(self, seconds: float) -> LimitResult:
-        """What the finished run has left."""
-        given = self.given
-        place = {LockKind.LIST: 0, LockKind.ZONE: self._n_nodes}
-        locks = {}
-        for lock in self._locks:
-            # No other lock is taken in this scenario: their hashes stay as they begin.
-            if lock.kind in place:
-                number = place[lock.kind] + lock.node
-                lock.digest = given.lock_digests[number]
-                locks[lock.kind, lock.node] = histogram(given.waits[number]), histogram(given.holds[number])
-        return LimitResult(
-            digest=digest_of(given.cpu_digests[: given.n_cpus], [lock.digest for lock in self._locks]),
-            elapsed=given.elapsed,
-            latency={(0, path): histogram(given.paths[path]) for path in Served if given.paths[path].count},
-            locks=locks,
-            operations=given.done,
-            seconds=seconds,
+            **self._room(machine),
         )
 
 

@@ -11,30 +11,26 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.slub.versions import LINUX_7_3, SlubVersion
-from slabdes.config import BurstWorkload, Discipline, Experiment
-from slabdes.engine.collect import digest_of
+from slabdes.config import BurstWorkload, Experiment
 from slabdes.engine.lines import CacheLines
-from slabdes.engine.records import Histogram, LockKind
-from slabdes.engine.records import Path as Served
+from slabdes.engine.records import LockKind
 from slabdes.engine.setup import slub_version_of
 from slabdes.engine.slub_setup import build_slub_state, cycle_ps, make_slub_locks
-from slabdes.engine.timed import TimedSettings, jitter_key, make_cpus, settings_of
+from slabdes.engine.timed import TimedSettings, settings_of
 from slabdes.machine.topology import Machine
 from slabdes.study.bench.limit import (
+    LEFT,
     LONG,
     LONGS,
-    WORDS,
-    HistogramInC,
-    Histograms,
+    OF_MACHINE,
     Inputs,
     Limit,
-    LimitResult,
     compiled_library,
-    histogram,
+    known_burst,
     no_such_scenario,
 )
 from slabdes.workload.programs import Workload
@@ -48,9 +44,6 @@ _NUMBERS: Final = (
     "n_cpus", "n_nodes", "objects", "rounds", "capacity", "num", "order", "min_partial", "full_limit", "ratio", "cycle_ps",
     "handoff_milli",
 )  # fmt: skip
-_TABLES: Final = ("transfer", "dram", "node_of_cpu", "works", "slowdown", "jitter")
-_KINDS: Final = (LockKind.LIST, LockKind.BARN, LockKind.ZONE)
-"""In the order of C's histograms."""
 
 
 class _Given(ctypes.Structure):
@@ -58,30 +51,19 @@ class _Given(ctypes.Structure):
 
     _fields_ = (
         *((name, LONG) for name in (*_NUMBERS, *_COSTS)),
-        *((name, LONGS) for name in _TABLES),
-        ("jitter_key", WORDS),
+        *OF_MACHINE,
         *((name, LONGS) for name in ("free_pages", "zonelists")),
-        *((name, Histograms) for name in ("paths", "waits", "holds")),
-        *((name, WORDS) for name in ("cpu_digests", "lock_digests")),
-        *((name, LONG) for name in ("elapsed", "done")),
+        *LEFT,
     )
 
 
 def _known(experiment: Experiment, settings: TimedSettings[SlubVersion], state: SlubState) -> bool:
-    """Whether the C version has what an experiment asks for."""
-    config = experiment.workload
     return (
-        isinstance(config, BurstWorkload)
-        and not (config.think_ns or config.barrier or config.bulk)
+        known_burst(experiment, settings, state.caches)
         and replace(settings.version, name=LINUX_7_3.name) == LINUX_7_3
-        and experiment.lock.discipline is Discipline.QSPINLOCK
-        and settings.rules.posted_neighbour_writes
-        and settings.rules.array_lines
         and settings.rules.spinners_slow_holder
-        and settings.interrupts is None
         and not (settings.grace or settings.upkeeps.shrink_first or settings.upkeeps.slabinfo_every)
         and all(state.has_memory)
-        and len(state.caches) == 1
         and state.caches[0].sheaf_capacity > 0
         and state.caches[0].order > 0
     )
@@ -90,8 +72,10 @@ def _known(experiment: Experiment, settings: TimedSettings[SlubVersion], state: 
 class SlubInputs(Inputs):
     """Those of limit_slub.c."""
 
+    kinds = (LockKind.LIST, LockKind.BARN, LockKind.ZONE)
+
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload) -> None:
-        super().__init__()
+        super().__init__(machine)
         config = experiment.workload
         if not experiment.allocator.is_slub or not isinstance(config, BurstWorkload):
             raise no_such_scenario()
@@ -101,10 +85,7 @@ class SlubInputs(Inputs):
             raise no_such_scenario()
         (cache,) = state.caches
         self._locks = make_slub_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps))
-        self._n_nodes = machine.n_nodes
         self.given = _Given(
-            n_cpus=machine.n_cpus,
-            n_nodes=machine.n_nodes,
             objects=config.objects,
             rounds=config.rounds,
             capacity=cache.sheaf_capacity,
@@ -117,50 +98,9 @@ class SlubInputs(Inputs):
             handoff_milli=settings.locks.handoff_milli,
             **{name: getattr(settings.costs, name) for name in _COSTS},
             **self._of_machine(experiment, machine, workload),
+            free_pages=self._longs(machine.memory_pages),
+            zonelists=self._longs(zone for node in range(machine.n_nodes) for zone in machine.zonelist(node)),
             **self._room(machine),
-        )
-
-    def _of_machine(self, experiment: Experiment, machine: Machine, workload: Workload) -> dict[str, Any]:
-        cpus = make_cpus(experiment, machine, workload, 0)
-        return {
-            "transfer": self._longs(transfer for row in machine.transfer_ps for transfer in row),
-            "dram": self._longs(dram for row in machine.dram_ps for dram in row),
-            "node_of_cpu": self._longs(machine.node_of_cpu),
-            "works": self._longs(cpu.number in workload.programs for cpu in cpus),
-            "slowdown": self._longs(cpu.slowdown for cpu in cpus),
-            "jitter": self._longs(cpu.jitter for cpu in cpus),
-            "jitter_key": self._words(jitter_key(experiment, 0, cpu.number) for cpu in cpus),
-            "free_pages": self._longs(machine.memory_pages),
-            "zonelists": self._longs(zone for node in range(machine.n_nodes) for zone in machine.zonelist(node)),
-        }
-
-    def _room(self, machine: Machine) -> dict[str, Any]:
-        locks = len(_KINDS) * machine.n_nodes
-        return {
-            "paths": self._keep((HistogramInC * len(Served))()),
-            "waits": self._keep((HistogramInC * locks)()),
-            "holds": self._keep((HistogramInC * locks)()),
-            "cpu_digests": self._words([0] * machine.n_cpus),
-            "lock_digests": self._words([0] * locks),
-        }
-
-    def result(self, seconds: float) -> LimitResult:
-        """What the finished run has left."""
-        given = self.given
-        locks = dict[tuple[LockKind, int], tuple[Histogram, Histogram]]()
-        for lock in self._locks:
-            # No other lock is taken in this scenario: their hashes stay as they begin.
-            if lock.kind in _KINDS:
-                number = _KINDS.index(lock.kind) * self._n_nodes + lock.node
-                lock.digest = given.lock_digests[number]
-                locks[lock.kind, lock.node] = histogram(given.waits[number]), histogram(given.holds[number])
-        return LimitResult(
-            digest=digest_of(given.cpu_digests[: given.n_cpus], [lock.digest for lock in self._locks]),
-            elapsed=given.elapsed,
-            latency={(0, path): histogram(given.paths[path]) for path in Served if given.paths[path].count},
-            locks=locks,
-            operations=given.done,
-            seconds=seconds,
         )
 
 

@@ -31,13 +31,14 @@ from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
 from slabdes.paths.slub import prices
 from slabdes.paths.slub.calls import CallingCpu, CallingKernel
+from slabdes.paths.slub.kernel import FlushingSlubKernel
 
 
 class _Cpu(CallingCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(CallingKernel[_Cpu]):
+class _Kernel(CallingKernel[_Cpu], FlushingSlubKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
@@ -71,7 +72,7 @@ SLUB: Final = Target(
     name="SLUB",
     modules=(
         *(f"slabdes.paths.slub.{name}" for name in _PATHS),
-        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts")),
+        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts", "upkeep")),
     ),
     kernel=_Kernel,
     cpu=_Cpu,
