@@ -380,8 +380,7 @@ class Experiment(Frozen):
         check_slub(self.allocator, asked.items())
         check_switches(self.allocator, self.slub, self.rcu)
         check_bulk(self.allocator, getattr(self.workload, "bulk", 0), getattr(self.workload, "bulk_of", ""), self.rcu)
-        shrinks = bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms)
-        check_change(self.allocator, self.change, shrinks=shrinks, rcu=self.rcu.frees)
+        check_change(self.allocator, self.change, shrinks=bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms))
 
     def _check_trace(self, trace: TraceWorkload) -> None:
         """What else an experiment may say is about synthetic workloads: refused, not ignored."""

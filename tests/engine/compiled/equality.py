@@ -323,10 +323,21 @@ def of_slub(draw: st.DrawFn, allocator: AllocatorVersion) -> dict[str, Any]:
     """What only experiments on SLUB may say: switches of the version, and frees by kfree_rcu."""
     keys = switches_of(allocator)
     turned = draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
+    changing = "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans())
     return {
         "slub": {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
         "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
-        **draw(shrinks()),
+        **draw(changes() if changing else shrinks()),
+    }
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> dict[str, Any]:
+    """A change of sheaves while the run goes on."""
+    capacity, limit = draw(st.sampled_from(((1, None), (3, None), (90, None), (None, 0), (None, 30), (20, 1))))
+    who = {"cpu": draw(st.integers(0, 3)), "cache": draw(st.sampled_from((None, None, "c0")))}
+    return {
+        "change": {"at_ms": draw(st.sampled_from((0.002, 0.02))), "sheaf_capacity": capacity, "max_full_sheaves": limit} | who
     }
 
 

@@ -46,6 +46,7 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     nodes: int
     barns: int
     rcu: int
+    in_hand: int
     has_memory: int
     batches: int
     call_arrays: int

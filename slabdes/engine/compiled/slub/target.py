@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from slabdes.allocator.slub.state import (
+    InHand,
     KfreeRcuCpu,
     KmemCache,
     KmemCacheCpu,
@@ -79,6 +80,7 @@ SLUB: Final = Target(
     tables=(
         _table(KmemCache, "caches", "slub_caches_at(run.caches)", SlubCache),
         _table(KfreeRcuCpu, "rcu", "rcu_cpus_at(run.rcu)"),
+        _table(InHand, "in_hand", "in_hand_at(run.in_hand)"),
         _table(KmemCacheCpu, "cpu_slabs", "cpu_slabs_at(run.own_slabs)"),
         _table(KmemCacheNode, "nodes", "nodes_at(run.nodes)"),
         _table(NodeBarn, "barns", "barns_at(run.barns)"),
