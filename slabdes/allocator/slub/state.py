@@ -88,8 +88,7 @@ class SlabSheaf:
 class KfreeRcuCpu:
     """struct kfree_rcu_cpu, with a clock: sheaves of all caches whose callbacks wait on a CPU, `first` to `last`, by their links.
 
-    `block` is the one that the general batching fills, with objects of all caches, or NO_SHEAF; `running` the one whose callback
-    runs, if any.
+    `block`: the one that the general batching fills, with objects of all caches, or NO_SHEAF; `running`: whose callback runs.
     """
 
     __slots__ = ("block", "first", "last", "running")
