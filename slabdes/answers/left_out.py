@@ -14,9 +14,9 @@ LEFT_OUT: Final = (
     "`none`.",
     "A page allocator beyond per-CPU lists, one zone lock and finite memory a node: no reclaim, no compaction.",
     "Kernels other than the versions of `slabdes keys allocator`.",
-    "Of SLUB with a clock, bulk calls, interrupts, prefilled sheaves, readings of /proc/slabinfo and `start`.",
+    "Of SLUB with a clock, interrupts, prefilled sheaves, readings of /proc/slabinfo and `start`.",
     "Per-CPU lists of pages of orders 1 to 3, as SLUB's slabs have: they take the zone lock here.",
     "How many lines move at once: those of a copy, a slab's two and a list's neighbours each come together, whatever their "
     "number. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
-    "What a bulk call itself costs but interrupts off and on; one that runs out of memory keeps what it got.",
+    "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
 )

@@ -120,8 +120,22 @@ class ChangeConfig(Frozen):
         return self
 
 
-def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool, rcu: bool) -> None:
-    """Raise ValueError for a change that the allocator of this version has not, or beside a shrink or frees by kfree_rcu."""
+MOST_IN_CALL: Final = 4096
+"""Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
+
+
+def check_bulk(version: AllocatorVersion, bulk: int, bulk_of: str, rcu: RcuConfig) -> None:
+    """Raise ValueError for bulk calls that SLUB has not, or that are larger than there is room for."""
+    if not version.is_slub or not bulk:
+        return
+    if bulk > MOST_IN_CALL:
+        raise ValueError(f"workload.bulk {bulk} on allocator {version.value}; allowed: 0 to {MOST_IN_CALL}")
+    if rcu.frees and bulk_of != "alloc":
+        raise ValueError('workload.bulk with rcu.frees, as kfree_rcu frees one by one; allowed: workload.bulk_of = "alloc"')
+
+
+def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
+    """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
     if not change.at_ms:
         return
     if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
@@ -129,8 +143,6 @@ def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bo
         raise ValueError(f"[change] is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if shrinks:
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
-    if rcu and change.sheaf_capacity:
-        raise ValueError("change.sheaf_capacity with rcu.frees, whose sheaves keep the old capacity; allowed: one of them")
 
 
 _OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting")

@@ -63,7 +63,7 @@ class BurstWorkload(Frozen):
     bulk: Bulk = 0
     """Objects of a bulk call (kmem_cache_alloc_bulk, kmem_cache_free_bulk), of one cache each; 0: a call an object.
 
-    A call that fails to allocate an object goes on with the next, where the kernel gives all back.
+    On SLAB a call that fails to allocate an object goes on with the next, where the kernel gives all back, as SLUB does.
     """
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""

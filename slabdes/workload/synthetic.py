@@ -6,7 +6,7 @@ A program knows which of its slots it has filled, not what the allocator made of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slabdes.allocator.gfp import MAY_WAIT
@@ -164,14 +164,14 @@ def _pair_calls(config: ProducerConsumerWorkload) -> int:
     return 3 * allocs + waits + 4 * frees
 
 
-def _in_one_call(op: Op, cache: int, slots: Iterable[int], flags: int, think: Callable[[], int], bulk: bool) -> Iterator[Step]:
+def _in_one_call(op: Op, cache: int, slots: Sequence[int], flags: int, think: Callable[[], int], bulk: bool) -> Iterator[Step]:
     """Objects of one cache on end, in one bulk call or in a call each."""
     if bulk:
-        yield begin_bulk(think())
+        yield begin_bulk(think(), cache, len(slots) if op is Op.ALLOC else 0, flags)
     for slot in slots:
         yield 0 if bulk else think(), op, cache, slot, ANY_NODE, flags
     if bulk:
-        yield end_bulk()
+        yield end_bulk(cache, len(slots) if op is Op.FREE else 0)
 
 
 def _caches_of(config: ProducerConsumerWorkload, pair: int, n_caches: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.allocator.slub.state import (
+    InHand,
     KfreeRcuCpu,
     KmemCache,
     KmemCacheCpu,
@@ -47,6 +48,7 @@ MODULES = (
 TABLES = {
     KmemCache: "caches",
     KfreeRcuCpu: "rcu",
+    InHand: "in_hand",
     KmemCacheCpu: "cpu_slabs",
     KmemCacheNode: "nodes",
     NodeBarn: "barns",

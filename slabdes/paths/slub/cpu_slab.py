@@ -237,6 +237,8 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
     number, head = c.slab, c.free
     c.slab = NOBODY
     c.free = BUFCTL_END
+    hand = k.state.in_hand[cpu.number]
+    hand.slab, hand.free = number, head
     slab = k.state.slabs[number]
     n = cache.node[slab.nodeid]
     nr = 0
@@ -258,6 +260,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         yield from k.load_state(cpu, number)
     if nr:
         put_group(k.state.words, slab, head, tail, nr)
+    hand.slab = NOBODY
     slab.which = ON_NO_LIST
     k.note_deactivated(cpu, number, nr)
     if not slab.inuse and n.nr_partial >= cache.min_partial:

@@ -71,12 +71,15 @@ def flush_cpu(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
 def barn_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, barn: NodeBarn) -> Waits[None]:
     """Empty a barn: under its lock both lists are detached, then full sheaves are flushed and all are freed."""
     sheaves = k.state.sheaves
+    hand = k.state.in_hand[cpu.number]
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_SHRINK)
     full, barn.full, barn.nr_full = barn.full, NO_SHEAF, 0
+    hand.sheaf = full
     empty, barn.empty, barn.nr_empty = barn.empty, NO_SHEAF, 0
     yield from k.spin_unlock(cpu, barn.lock)
     while full != NO_SHEAF:
         after = sheaves[full].link
+        hand.sheaf = after
         yield from sheaf_flush_unused(k, cpu, cache, full)
         free_empty_sheaf(k, cpu, cache, full)
         full = after

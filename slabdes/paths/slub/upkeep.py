@@ -48,7 +48,8 @@ class SlubUpkeepKernel(ClockedSlubKernel[Cpu], DrainingKernel[Cpu]):
 
 
 def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
-    """The turn that is due first; its next time is set."""
+    """The turn that is due first; its next time is set. It begins when it is due: until then others have yet to act."""
+    yield from k.look(cpu)
     if cpu.rcu_at <= cpu.drain_at:
         yield from take_callbacks(k, cpu)
         return
@@ -99,6 +100,7 @@ def _flush(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
         if concerns(k, cpu, cache.index):
             yield from flush_cpu(k, cpu, cache)
             if k.change.new_capacity and cache.sheaf_capacity:
+                yield from k.look(cpu)
                 cache.sheaf_capacity = k.change.new_capacity
                 yield from _exchange_main(k, cpu, cache)
 

@@ -90,4 +90,6 @@ def test_objects_of_callbacks_that_the_runs_end_cuts_off_still_wait(run: Any) ->
     assert sum(slabs.in_use for slabs in records.slabs) == 0
     begun = set_up_slub(one, machine, build_synthetic(one, machine, 0))
     begun.live()
-    assert [rcu.left for rcu in begun.kernel.state.rcu if rcu.running != NO_SHEAF] == [60, 60, 60]
+    state = begun.kernel.state
+    hands = zip(state.in_hand, state.rcu, strict=True)
+    assert [hand.left for hand, rcu in hands if rcu.running != NO_SHEAF] == [60, 60, 60]
