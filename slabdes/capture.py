@@ -90,8 +90,8 @@ class Capture:
         """Commands for where slabdes is, once the files are there."""
         return (
             "slabdes trace info kmem.txt.gz",
-            "slabdes machine import machine.xml",
-            "slabdes replay kmem.txt.gz --machine machine.xml",
+            "slabdes machine import machine.xml  # without lstopo there is machine.txt instead",
+            "slabdes replay kmem.txt.gz --machine machine.xml  # or machine.txt",
             "slabdes replay kmem.txt.gz --machine xeon-2s --copies 12",
         )
 
@@ -219,12 +219,16 @@ def _locks(version: tuple[int, int]) -> Step:
         command = "perf lock contention -a -b -- sleep 5 2> lock-contention.txt || true  # -b needs a perf with BPF"
     else:
         recorded = (
-            "{ echo 0 > /proc/lock_stat; echo 1 > /proc/sys/kernel/lock_stat; sleep 5; cat /proc/lock_stat > lock_stat.txt; }"
+            "( old=$(cat /proc/sys/kernel/lock_stat); trap 'echo $old > /proc/sys/kernel/lock_stat' EXIT; "
+            "trap 'exit 1' INT TERM; echo 0 > /proc/lock_stat; echo 1 > /proc/sys/kernel/lock_stat; sleep 5; "
+            "cat /proc/lock_stat > lock_stat.txt )"
         )
-        command = f"[ ! -e /proc/lock_stat ] || {recorded}  # needs CONFIG_LOCK_STAT"
+        command = f"[ ! -e /proc/lock_stat ] || {recorded}  # needs CONFIG_LOCK_STAT, which is then as it was"
     return Step("Lock contention", why, (command,))
 
 
 def _machine() -> Step:
     why = "CPUs, caches, nodes and their distances (of hwloc; what numactl prints is read, too, and has no caches)."
-    return Step("The machine", why, ("lstopo --of xml > machine.xml || numactl --hardware > machine.txt",))
+    return Step(
+        "The machine", why, ("lstopo --of xml > machine.xml || { rm -f machine.xml; numactl --hardware > machine.txt; }",)
+    )

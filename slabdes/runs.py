@@ -169,7 +169,7 @@ class Study(results_run.Study, Run):
     def laws(self, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...], Fitted]:
         """The Universal Scalability Law of each line of a sweep by CPUs, by what tells the lines apart; see `stats.laws`.
 
-        Raises InputError for a sweep with fewer than three numbers of CPUs.
+        Raises InputError for a sweep with fewer than five numbers of CPUs.
         """
         return laws(self.frames, confidence)
 

@@ -86,3 +86,17 @@ def test_what_cannot_be_recorded_is_one_line(asked: dict[str, object], told: str
     with pytest.raises(InputError) as error:
         capture(**{"kernel": "6.12", **asked})  # type: ignore[arg-type]
     assert str(error.value).startswith(told)
+
+
+@pytest.mark.parametrize("ends", ["0", "1"])
+def test_lock_stat_is_left_as_it_was_whether_it_was_read_or_not(ends: str, tmp_path: Path) -> None:
+    """The line for kernels without lock events, on files that stand for the kernel's."""
+    (line,) = (line for line in script("5.10.0", "perf").splitlines() if "lock_stat.txt" in line)
+    for name, text in (("lock_stat", "contentions\n"), ("switch", "0\n")):
+        (tmp_path / name).write_text(text)
+    line = line.replace("/proc/sys/kernel/lock_stat", "switch").replace("/proc/lock_stat", "lock_stat")
+    line = line.replace("sleep 5", f"cp switch while; sh -c 'exit {ends}' || exit 1")
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False)
+    assert (tmp_path / "while").read_text() == "1\n"
+    assert (tmp_path / "switch").read_text() == "0\n"
+    assert (tmp_path / "lock_stat.txt").exists() is (ends == "0")

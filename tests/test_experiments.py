@@ -224,3 +224,21 @@ def test_remote_refill_takes_from_other_nodes_only_where_it_may() -> None:
     remote = [paths.filter((pl.col("point") == point) & (pl.col("path") == "refill-remote"))["count"].sum() for point in range(3)]
     assert remote[0] == 0
     assert min(remote[1:]) > 0
+
+
+def test_who_changes_a_capacity_is_taken_longest_and_a_larger_one_pays() -> None:
+    study = quick("slub_change")
+    taken_for = study.upkeep_summary().group_by("upkeep").agg(pl.col("mean_ns").mean())
+    turns = dict(taken_for.iter_rows())
+    assert turns["shrink"] > 3 * turns["drain"]
+    small, same, large = rates(study)[:3]
+    assert small < same < large
+
+
+def test_slab_keeps_most_after_a_burst_and_per_cpu_slabs_least() -> None:
+    study = quick("memory_held")
+    slabs = pl.sum_horizontal("slabs_partial", "slabs_full", "slabs_free", "slabs_cpu").sum().alias("slabs")
+    pages = {row["point"]: 1 << row["gfporder"] for row in study.frames.caches.iter_rows(named=True)}
+    left = study.frames.slabs.group_by("point").agg(slabs)
+    slab, per_cpu, sheaves = (pages[point] * number for point, number in left.sort("point").iter_rows())
+    assert slab > sheaves > per_cpu

@@ -53,7 +53,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "stats": frozenset(),
     "measures": frozenset({"results", "stats"}),
     "study": STUDY | {"measures", "stats", "paths.interrupts"},
-    "study.bench": STUDY | {"allocator.state", "allocator.pages", "study.plan", "study.run"},
+    "study.bench": STUDY
+    | {"allocator.state", "allocator.pages", "allocator.slub.state", "allocator.slub.versions", "study.plan", "study.run"},
     # The two rooms of proof.
     "conformance": frozenset(
         {
@@ -75,7 +76,9 @@ ROOMS: dict[str, frozenset[str]] = {
     # What charts draw, apart from drawing it: for files and notebooks in one room, for browsers in the other.
     "charts": frozenset({"measures", "results", "stats"}),
     "plots": frozenset({"charts", "measures", "results", "stats"}),
-    "pages": frozenset({"answers", "charts", "config.written", "engine.story", "explain", "measures.compare", "results"}),
+    "pages": frozenset(
+        {"answers", "charts", "config.written", "engine.story", "explain", "measures.compare", "measures.loads", "results"}
+    ),
     "answers": frozenset({"measures", "results", "stats"}),
     "explain": frozenset({"engine.records", "engine.story", "paths", "results", "stats"}),
     "timeline": frozenset({"allocator.state", "answers", "engine.records", "engine.watch", "paths", "results"}),

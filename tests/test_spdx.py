@@ -11,7 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("slabdes", "tests", "experiments", ".ci", ".github")
 SAYS = "SPDX-License-Identifier: GPL-2.0-only"
-COMMENTS = {".py": f"# {SAYS}", ".toml": f"# {SAYS}", ".c": f"// {SAYS}", ".md": f"<!-- {SAYS} -->", "": f"# {SAYS}"}
+COMMENTS = {
+    ".py": f"# {SAYS}",
+    ".toml": f"# {SAYS}",
+    ".c": f"// {SAYS}",
+    ".h": f"// {SAYS}",
+    ".md": f"<!-- {SAYS} -->",
+    "": f"# {SAYS}",
+}
 """By a file's ending; those without one are scripts for a shell. Others hold data, or have no comments."""
 RECORDED = ("tests/golden", "tests/kernel61", "tests/campaigns/seeds")
 """What was recorded, and text that readers are tried with: data."""

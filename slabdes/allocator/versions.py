@@ -90,12 +90,14 @@ class Version(Switches, Kernel):
 
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
     `free_alien_function`, `slabinfo_function`: the functions that take a lock for a remote free and to read /proc/slabinfo.
+    `may_wait`: how its source asks whether an allocation may wait (4.4 renamed the flag that said so).
     """
 
     free_list: FreeList
     layout: L3Layout
     free_alien_function: str = "cache_free_alien"
     slabinfo_function: str = "s_show"
+    may_wait: str = "__GFP_WAIT"
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34, zone_lists_beside_lock=True)
@@ -106,6 +108,7 @@ LINUX_4_6: Final = Version(
     pages_after_unlock=True,
     free_alien_function="__cache_free_alien",
     slabinfo_function="get_slabinfo",
+    may_wait="gfpflags_allow_blocking",
 )
 LINUX_4_7: Final = replace(
     LINUX_4_6,

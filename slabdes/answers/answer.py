@@ -10,18 +10,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from slabdes.answers.best import asked_answer, best
-from slabdes.answers.causes import LITTLE, PARTS, bunched, edges
+from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.response import response_answer
 from slabdes.answers.slub import limits_told
 from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
+from slabdes.answers.tail import tail_answer
 from slabdes.errors import MAX_LINE, shown
-from slabdes.measures.estimates import Row, apart
+from slabdes.measures.estimates import Row
 from slabdes.measures.knee import load_lines
-from slabdes.measures.names import by_replication
-from slabdes.measures.percentiles import placed
 from slabdes.results import metrics
 from slabdes.results.text import share_text, time_text
 
@@ -50,7 +49,7 @@ def answer(view: View) -> list[str]:
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point), *limits_told(view), *_sides(view, point)]
     first = [*never_came(view), *asked, *told, *response_answer(view, point)]
-    sure = [*warm_up_told(view, point), _sure(view, point), *_edges(view, point)]
+    sure = [*warm_up_told(view, point), _sure(view, point), *tail_answer(view, point)]
     return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
 
@@ -86,7 +85,9 @@ def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
     begin = f"{called}{_rate(first)} on {first['cpus']} CPU{'s' * (first['cpus'] != 1)}"
     end = f"{count(last, 'operations_per_s')} on {last['cpus']}"
     if best is last and len(ordered) > 2:
-        return f"{begin}, {end}, the most: no peak within these"
+        alike = [str(row["cpus"]) for row in ordered[:-1] if not _apart(best, row)]
+        peak = f"the most, but not told from that on {listed(alike)}: where its peak is, is not known" if alike else ""
+        return f"{begin}, {end}, {peak or 'the most: no peak within these'}"
     if best in (first, last):
         return f"{begin}, {end}"
     alike = [str(row["cpus"]) for row in (first, last) if not _apart(best, row)]
@@ -222,16 +223,6 @@ def _sure(view: View, point: int) -> str:
     ]
     rest = f"; too uncertain to quote: {', '.join(wide)}" if wide else ""
     return f"From {repeated} replications, 95 % intervals (±): {', '.join(told)}{f' with {name}' if name else ''}{rest}."
-
-
-def _edges(view: View, point: int) -> Iterator[str]:
-    """Which operations' p99 stands on an edge between paths."""
-    if view.run.manifest.replications < 2:
-        return
-    frames = view.run.frames.of_points([point])
-    told = [f"{row['op']}_p99_ns" for row in view.figures.rows("summary") if row["point"] == point and row["p99_ns"] is not None]
-    each = by_replication(*apart(frames))[point] if told else {}
-    yield from edges(told, {point_name(view.run.frames, point): placed(frames, point, each)})
 
 
 def _is_wide(row: Row, column: str) -> bool:

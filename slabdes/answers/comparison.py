@@ -11,9 +11,9 @@ from math import inf
 from typing import Any, Final
 
 from slabdes.answers.best import LEADING_TIMES, thinking_tells
-from slabdes.answers.causes import edges, opposed, why
-from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short
-from slabdes.answers.missing import MOST_OF_THEM
+from slabdes.answers.causes import WHY, edges, opposed, why
+from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, times_text
+from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
@@ -28,6 +28,8 @@ from slabdes.stats.intervals import CONFIDENCE
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
+MOST_EACH: Final = 6
+"""Values of a key of which each is told (assumed)."""
 MOST_NAMED: Final = 4
 """Measures that a remark names."""
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
@@ -101,20 +103,51 @@ def comparison_answer(compared: Comparison) -> list[str]:
         *_memory(compared, pair),
     ]
     settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
-    return [*(_which(compared, measure, judged) for measure in measures), *told, *settled, _not_told(compared)]
+    each = list(_each(compared, measures[0], judged))
+    there = told[len(because) :] if each else told
+    return [*(_which(compared, measure, judged) for measure in measures), *each, *there, *settled, _not_told(compared)]
 
 
-def no_verdict(compared: Comparison, names: tuple[str, str], first: Pair) -> str:
-    """Why nothing is to be compared: frees by kfree_rcu that have not come back; nothing where they have."""
-    pairs = [pair for pair in (first, *compared.pairs) if max(pair.in_grace) >= MOST_OF_THEM]
-    if not pairs:
-        return ""
-    sides = [name for name, share in zip(names, pairs[0].in_grace, strict=True) if share >= MOST_OF_THEM]
-    share = share_text(max(pairs[0].in_grace))
-    more = "" if len(compared.pairs) == 1 else f" at {len({pair.points for pair in pairs})} of {len(compared.pairs)} points"
-    waiting = f"{share} of frees by kfree_rcu still wait for their grace period when runs end{more}"
-    missing = "what they cost, and what allocations get from them, is in no figure"
-    return f"No verdict: of {listed(sides)} {waiting}, so that {missing}; a longer run or a shorter rcu.grace_ms has it."
+def _each(compared: Comparison, measure: str, judged: Sequence[Compared]) -> Iterator[str]:
+    """Where each of several values of the key is better and worse, and what from where it differs most; nothing of one value."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in compared.pairs:
+        groups.setdefault(side_names(compared, pair)[1], []).append(pair)
+    if len(groups) < 2 or len(groups) > MOST_EACH:
+        return
+    better, worse = ("faster", "slower") if measure not in (WAITING, HELD, USED) else ("better", "worse")
+    for name, pairs in groups.items():
+        signs = [(pair, verdict(row) if row in judged else 0) for pair in pairs if (row := pair.row(measure)) is not None]
+        words = ((1, better), (-1, worse), (0, "not told apart"))
+        found = {word: [pair for pair, sign in signs if sign == wanted] for wanted, word in words}
+        told = f"{name} is {listed([f'{word}{_where(compared, mine, len(pairs))}' for word, mine in found.items() if mine])}"
+        apart = [*found[better], *found[worse]]
+        if not apart:
+            yield f"{told}."
+            continue
+        most = max(apart, key=lambda pair: _size(pair, measure))
+        row = most.row(measure)
+        assert row is not None
+        reasons = [reason.removeprefix(f"{WHY} ") for reason in why(most, [row])]
+        there = f", most{_where(compared, [most], len(pairs))}" if len(apart) > 1 else ""
+        yield f"{told}{there} ({ratio_text(row.ratio)} times): {reasons[0]}" if reasons else f"{told}."
+
+
+def _where(compared: Comparison, pairs: Sequence[Pair], count: int) -> str:
+    """Which points these are of `count`, by what tells them apart but for the key."""
+    if len(pairs) == count > 1:
+        return " everywhere"
+    if len(pairs) > MOST_NAMED:
+        return f" at {len(pairs)} of {count} points"
+    names = [name for pair in pairs if (name := pair_name(compared, pair, without=compared.key))]
+    return f" with {listed(names)}" if names else ""
+
+
+def _size(pair: Pair, measure: str) -> float:
+    """How much a pair differs in a measure, in proportion."""
+    row = pair.row(measure)
+    ratio = row.ratio.value if row is not None and row.ratio is not None else 1.0
+    return max(ratio, 1 / ratio) if ratio else inf
 
 
 def _memory(compared: Comparison, pair: Pair) -> Iterator[str]:
@@ -148,13 +181,7 @@ def lead(compared: Comparison) -> str:
 
 def focus(compared: Comparison, measure: str) -> Pair:
     """The pair that differs most in a measure, in proportion."""
-
-    def size(pair: Pair) -> float:
-        row = pair.row(measure)
-        ratio = row.ratio.value if row is not None and row.ratio is not None else 1.0
-        return max(ratio, 1 / ratio) if ratio else inf
-
-    return max(compared.pairs, key=size)
+    return max(compared.pairs, key=lambda pair: _size(pair, measure))
 
 
 def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> str:
@@ -167,7 +194,7 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
     as_many = {RATE: "as many", WAITING: "as much", HELD: "as much", USED: "as much"}.get(measure, "as long")
-    ratio = "" if row.ratio is None else f", {ratio_text(row.ratio)} times {as_many}"
+    ratio = "" if row.ratio is None else f", {times_text(row.ratio, as_many)}"
     name = pair_name(compared, pair)
     at = f" with {name}" if name else ""
     if len(compared.pairs) == 1:
@@ -340,9 +367,9 @@ def _keys(compared: Comparison) -> list[str]:
     return [key for key in varying if not any(key in of and first in varying for first, of in doubles.items())]
 
 
-def pair_name(compared: Comparison, pair: Pair) -> str:
-    """What tells a pair from the others: `48 CPUs`, `limit 60`."""
-    keys = _keys(compared)
+def pair_name(compared: Comparison, pair: Pair, without: str = "") -> str:
+    """What tells a pair from the others: `48 CPUs`, `limit 60`; without one key, if it is so said."""
+    keys = [key for key in _keys(compared) if key != without]
     words: list[str] = []
     for word, key in zip(short(keys), keys, strict=True):
         cell = _plain(pair.label[key])

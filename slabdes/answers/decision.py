@@ -11,8 +11,9 @@ from math import inf
 from typing import Final
 
 from slabdes.answers.causes import edges, why
-from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, no_verdict, spread_remark
+from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
 from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
+from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.measures.compare import Compared, Comparison, different

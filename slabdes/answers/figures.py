@@ -91,16 +91,41 @@ def share_interval(value: float | None, interval: Interval | None) -> str:
 
 
 def ratio_text(ratio: Interval | None) -> str:
-    """A ratio with three decimals, one that is large without, and half its interval.
+    """A ratio with three decimals, one of ten and more with one, one that is large without, and half its interval.
 
-    >>> ratio_text(Interval(1.0654, 0.02, 5, 0.95)), ratio_text(Interval(23628.3, None, 1, 0.95)), ratio_text(None)
-    ('1.065 ±2 %', '23,628', '-')
+    >>> ratio_text(Interval(1.0654, 0.02, 5, 0.95)), ratio_text(Interval(45.28, None, 1, 0.95)), ratio_text(None)
+    ('1.065 ±2 %', '45.3', '-')
+    >>> ratio_text(Interval(23628.3, None, 1, 0.95))
+    '23,628'
     """
     if ratio is None:
         return NOTHING
-    return value_text(ratio, lambda value: f"{value:.3f}" if value is None or value < _LARGE else f"{value:,.0f}")
+    return value_text(ratio, _few_digits)
 
 
+def _few_digits(value: float | None) -> str:
+    value = value or 0.0
+    return f"{value:,.{3 if value < _TEN else 1 if value < _LARGE else 0}f}"
+
+
+def times_text(ratio: Interval, as_many: str) -> str:
+    """How many times `as_many` (as many, as much, as long) it is; of less than half how many times fewer, less or shorter.
+
+    >>> times_text(Interval(1.0654, 0.02, 5, 0.95), "as many"), times_text(Interval(0.04, None, 1, 0.95), "as many")
+    ('1.065 ±2 % times as many', '25 times fewer')
+    """
+    if not 0 < ratio.value < _HALF:
+        return f"{ratio_text(ratio)} times {as_many}"
+    value, low = 1 / ratio.value, ratio.low
+    turned = Interval(value, 1 / low - value if low else None, ratio.n, ratio.confidence, least=0.0)
+    digits = value_text(turned, lambda times: f"{times:,.0f}" if times is not None and times >= _WHOLE else f"{times:.1f}")
+    return f"{digits} times {_FEWER[as_many]}"
+
+
+_HALF: Final = 0.5
+_WHOLE: Final = 10.0
+_FEWER: Final = {"as many": "fewer", "as much": "less", "as long": "shorter"}
+_TEN: Final = 10
 _LARGE: Final = 100.0
 _LEAST_SHARE: Final = 0.001
 

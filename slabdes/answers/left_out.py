@@ -13,9 +13,10 @@ LEFT_OUT: Final = (
     "emulator mean little: answers say so where the trace's header shows it; compare `--think recorded` with `0.1x` and "
     "`none`.",
     "A page allocator beyond per-CPU lists, one zone lock and finite memory a node: no reclaim, no compaction.",
-    "Kernels between the versions above; of SLUB, kfree_rcu and shrink with a clock, and pages of orders 1 to 3 in per-CPU "
-    "lists, which take the zone lock here.",
+    "Kernels other than the versions of `slabdes keys allocator`.",
+    "Of SLUB with a clock, interrupts, prefilled sheaves, readings of /proc/slabinfo and `start`.",
+    "Per-CPU lists of pages of orders 1 to 3, as SLUB's slabs have: they take the zone lock here.",
     "How many lines move at once: those of a copy, a slab's two and a list's neighbours each come together, whatever their "
     "number. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
-    "What a bulk call itself costs but interrupts off and on; one that runs out of memory keeps what it got.",
+    "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
 )

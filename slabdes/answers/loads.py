@@ -6,15 +6,15 @@ Leaves out how loads are chosen and run (`study.load`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from textwrap import fill
 from typing import Final
 
 from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, share_interval, value_text
-from slabdes.measures.loads import MARKS, ByLoad, Crossing
-from slabdes.results.text import NOTHING, WIDTH, Sheet, count_text, plain_text, rich_table, share_text, time_text
+from slabdes.measures.loads import MARKS, ByLoad, Crossing, LoadFigures
+from slabdes.results.text import NOTHING, WIDTH, Sheet, count_text, load_text, plain_text, rich_table, share_text, time_text
 from slabdes.stats.intervals import Interval
 
 LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
@@ -62,16 +62,7 @@ def _crossing(one: Crossing) -> str:
     return f"{load_text(one.load)} that load{ends}"
 
 
-def load_text(load: float) -> str:
-    """A multiple of the recorded load.
-
-    >>> load_text(3.26), load_text(1000.4)
-    ('3.3x', '1,000x')
-    """
-    return f"{load:,.0f}x" if load >= 9.5 else f"{load:.1f}x"
-
-
-def load_sheet(loads: ByLoad) -> Sheet:
+def load_sheet(points: Sequence[LoadFigures]) -> Sheet:
     """A row a load."""
     rows = tuple(
         (
@@ -81,7 +72,7 @@ def load_sheet(loads: ByLoad) -> Sheet:
             share_interval(point.waiting.value, point.waiting),
             share_interval(point.partner_wait.value, point.partner_wait),
         )
-        for point in loads.points
+        for point in points
     )
     return Sheet(LOAD_TITLE, ("load", "operations/s", "mean alloc", "mean free", "for locks", "other side"), 1, rows)
 
@@ -93,12 +84,12 @@ def load_text_page(loads: ByLoad) -> str:
     text = StringIO()
     console = Console(file=text, width=WIDTH, highlight=False, color_system=None)
     console.print(plain_text(fill(" ".join(load_answer(loads)), WIDTH)))
-    console.print(rich_table(load_sheet(loads)))
-    console.print(plain_text(fill(load_remark(loads), WIDTH)))
+    console.print(rich_table(load_sheet(loads.points)))
+    console.print(plain_text(fill(load_remark(loads.replications), WIDTH)))
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
-def load_remark(loads: ByLoad) -> str:
+def load_remark(replications: int) -> str:
     """What the table's figures are, beneath it."""
     between = "between two loads waiting is taken to rise evenly with the load's logarithm"
-    return f"±: half the 95 % interval over {loads.replications} replications; {between}." if loads.replications > 1 else ""
+    return f"±: half the 95 % interval over {replications} replications; {between}." if replications > 1 else ""

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run's event log shows of its locks: queues over time, the longest convoy, and hand-overs from CPU to CPU.
+"""What a run's event log shows of its locks: queues over time, the costliest convoy, and hand-overs from CPU to CPU.
 
 Of one replication of one point. Leaves out runs that kept no log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.errors import InputError
-from slabdes.measures.queues import convoy as longest
+from slabdes.measures.queues import convoy as dearest
 from slabdes.measures.queues import lengths
 from slabdes.measures.queues import transfers as taken
 from slabdes.results.event_log import scan_log
@@ -31,6 +32,7 @@ MOST_HOLDS: Final = 40
 MOST_CPUS: Final = 64
 """Of whom each has a row of its own: of more, nodes have."""
 WAITS, HOLDS = "waits", "holds"
+_NODE: Final = re.compile(r"\bnode (\d+)")
 
 
 class Log:
@@ -50,6 +52,20 @@ def log_of(frames: Frames, folder: Path, point: int) -> Log | None:
         return Log(frames, scan_log(folder, HOLDS, point).collect(), point)
     except InputError:
         return None
+
+
+def by_name(locks: Iterable[str]) -> list[str]:
+    """Locks in the order of their names and then of their nodes, as rows of a map are found.
+
+    >>> by_name(["a node 10 list_lock", "zone lock node 1", "a node 2 list_lock"])
+    ['a node 2 list_lock', 'a node 10 list_lock', 'zone lock node 1']
+    """
+
+    def key(lock: str) -> tuple[str, int]:
+        node = _NODE.search(lock)
+        return _NODE.sub("", lock), int(node[1]) if node else -1
+
+    return sorted(dict.fromkeys(locks), key=key)
 
 
 def queues(log: Log) -> Chart:
@@ -83,13 +99,13 @@ def queue(log: Log) -> Chart:
 
 
 def convoy(log: Log) -> Chart:
-    """A row a wait or hold (`what`) of the longest convoy: `cpu`, `node`, begin and end (ns, from the first asking on).
+    """A row a wait or hold (`what`) of the costliest convoy: `cpu`, `node`, begin and end (ns, from the first asking on).
 
     `place` counts the holds, the first MOST_HOLDS of them; `crossed` is whether a hold came from another node.
     """
     import polars as pl
 
-    every = longest(log.holds)
+    every = dearest(log.holds)
     held = every.head(MOST_HOLDS)
     origin = int(held["asked_ps"].to_numpy().min()) if held.height else 0
     rows: list[dict[str, Any]] = []
@@ -110,7 +126,7 @@ def convoy(log: Log) -> Chart:
         "hand-off from another node, which takes longer."
     )
     return Chart(
-        "convoy", f"The longest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)
+        "convoy", f"The costliest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)
     )
 
 
@@ -123,9 +139,10 @@ def _of_convoy(held: pl.DataFrame, every: pl.DataFrame) -> str:
         for ps in (held["asked_ps"].to_numpy().min(), held["released_ps"].to_numpy().max(), every["released_ps"].to_numpy().max())
     )
     part, whole = until - at, end - at
+    lost = time_text(int((every["granted_ps"] - every["asked_ps"]).sum()) / PS_PER_NS)
     count = f"its {every.height:,} holds" if every.height == held.height else f"the first {held.height} of {every.height:,} holds"
     took = time_text(whole) if every.height == held.height else f"{time_text(part)} of {time_text(whole)}"
-    return f"; {count}, {took} from {time_text(at)} on"
+    return f"; {count}, {took} from {time_text(at)} on, {lost} of CPU time lost"
 
 
 def transfers(log: Log) -> Chart:
@@ -147,7 +164,9 @@ def transfers(log: Log) -> Chart:
             "Each square is how often a lock that a CPU of one node (a row) had held last was taken by a CPU of another, or of "
             "the same (a column), with its line. Squares off the diagonal are lines that cross nodes."
         )
-    title = f"Locks and their lines handed from {unit} to {unit}: {total_text(int(rows['count'].sum()))} ({log.about})"
+    handed = int(rows["count"].sum())
+    what = f": {total_text(handed)}" if handed else f"; no lock was taken by another {unit} than had held it last"
+    title = f"Locks handed over from {unit} to {unit}, with their lines{what} ({log.about})"
     return Chart("transfers", title, reading, rows.with_columns((pl.col("count") / total).alias("share")), unit)
 
 

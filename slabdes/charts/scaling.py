@@ -15,7 +15,7 @@ from slabdes.charts.choice import OTHERS, named_along, point_label, some, word_a
 from slabdes.charts.tails import MOST_CURVES
 from slabdes.errors import InputError
 from slabdes.measures.names import RATES
-from slabdes.measures.scaling import laws
+from slabdes.measures.scaling import FEWEST, laws
 from slabdes.measures.scaling import scaling as rates
 from slabdes.results import metrics
 from slabdes.results.called import short
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 4 * MOST_CURVES
 MEASURED, IDEAL, LAW, PEAK = "measured", "ideal", "law", "peak"
 """A row is a point of the sweep; its line's fewest CPUs' throughput, times CPUs; the law fitted to the line; where that peaks."""
+KEY: Final = {
+    IDEAL: "ideal: the fewest CPUs' throughput, times CPUs",
+    LAW: "thin: Universal Scalability Law",
+    PEAK: "where the law peaks",
+}
+"""What a drawing's key says of them."""
 _FINE: Final = 50
 """Parts of a drawn law, evenly on a logarithmic axis."""
 _CPUS: Final = "cpus"
@@ -69,6 +75,8 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> Chart:
     )
     if fits:
         reading = f"{reading} The thin line is the Universal Scalability Law that fits best."
+    elif along == _CPUS:
+        reading = f"{reading} No law is fitted to fewer than {FEWEST} numbers of CPUs."
     names: dict[str, Any] = {"line": pl.String, "number": pl.Int64, "point": pl.Int64, "kind": pl.String, "measure": pl.String}
     values = {"x": pl.Float64, "word": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     return Chart("scaling", title, reading, pl.DataFrame(rows, names | values), named_along(frames)[0])

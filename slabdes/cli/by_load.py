@@ -17,7 +17,7 @@ from slabdes.folders import input_errors
 from slabdes.signals import grace, hint
 
 if TYPE_CHECKING:
-    from slabdes.measures.loads import ByLoad
+    from slabdes.measures.loads import ByLoad, KeptLoads
     from slabdes.runs import Run
     from slabdes.study.load import Loads
     from slabdes.study.spools import Spools
@@ -75,6 +75,19 @@ class ByLoadRun:
         self._take(loads)
         if found := self.loads:
             keep(found, self._folder)
+            self._draw(found)
+
+    def _draw(self, found: ByLoad) -> None:
+        """Beside the run's other figures, if it has any."""
+        from slabdes.api import FIGURES
+
+        if not (self._folder / FIGURES).is_dir():
+            return
+        from slabdes.plots.by_load import by_load_figure
+        from slabdes.plots.tuning import save_figure
+
+        figure = by_load_figure(found.points, self._result.frames, self._result.manifest)
+        save_figure(figure, self._folder / FIGURES / "by_load.png")
 
     def _take(self, loads: Loads) -> None:
         self._ended = loads
@@ -96,8 +109,8 @@ def tell(loads: ByLoad) -> None:
     from slabdes.answers.loads import load_answer, load_remark, load_sheet
 
     say_paragraph(" ".join(load_answer(loads)))
-    print_sheet(load_sheet(loads))
-    say_paragraph(load_remark(loads))
+    print_sheet(load_sheet(loads.points))
+    say_paragraph(load_remark(loads.replications))
     say("")
 
 
@@ -112,11 +125,38 @@ def tell_kept(folder: Path) -> None:
 
 def kept_plain(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
     """What a run tells programs, with the answer by load if its folder has one."""
+    kept = _kept(folder)
+    return told if kept is None else {**told, **kept, "answer": [*kept["answer"], *told["answer"]]}
+
+
+def kept_loads(folder: Path) -> KeptLoads | None:
+    """What a run's folder has of its loads; None if it has nothing."""
+    from slabdes.measures.loads import KeptLoads, LoadFigures
+
+    kept = _kept(folder)
+    if kept is None:
+        return None
+    try:
+        points = tuple(map(LoadFigures.of_plain, kept["by_load"]))
+        return KeptLoads(tuple(kept["answer"]), points, int(kept["by_load_of"]["replications"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _damaged(folder) from None
+
+
+def _kept(folder: Path) -> dict[str, Any] | None:
+    """The answer by load as plain values, with at least sentences and figures."""
     path = folder / TOLD
     if not path.is_file():
-        return told
+        return None
     try:
         kept = json.loads(read_text(path, MAX_TOLD, "what slabdes wrote, unchanged"))
-        return {**told, **kept, "answer": [*kept["answer"], *told["answer"]]}
+        texts = all(isinstance(sentence, str) for sentence in kept["answer"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(str(path), "damaged: not the answer of a replay by load", "what slabdes wrote, unchanged") from None
+        raise _damaged(folder) from None
+    if not isinstance(kept, dict) or not isinstance(kept["answer"], list) or not texts:
+        raise _damaged(folder)
+    return kept
+
+
+def _damaged(folder: Path) -> InputError:
+    return InputError(str(folder / TOLD), "damaged: not the answer of a replay by load", "what slabdes wrote, unchanged")

@@ -86,7 +86,10 @@ def geometry(
     no_bigmem: Annotated[bool, typer.Option("--no-bigmem", help="The same as --bigmem 0.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Slab geometry and default tunables of a size; of SLUB order, min_partial, sheaf capacity and per-CPU partial slabs."""
+    """Slab geometry and default tunables of an object size.
+
+    Of SLUB: order, min_partial, sheaf capacity and per-CPU partial slabs.
+    """
     from slabdes.conformance.geometry import geometry_rows
 
     rows = geometry_rows(

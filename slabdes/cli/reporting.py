@@ -36,6 +36,7 @@ def report(
     It opens offline: the answer, the picture that shows it, tables, charts to explore, and how to run it again; of two runs
     what differs. A run may be a folder of tune, of sensitivity, or of compare's experiment. Needs pip install "slabdes[report]".
     """
+    from slabdes.cli.by_load import kept_loads
     from slabdes.pages.report import comparison_page, run_page
     from slabdes.results.run import Run
 
@@ -43,7 +44,7 @@ def report(
     target = out or _free(folder.resolve())
     check_place(target, _ALLOWED)
     if other is None or second is None:
-        made = _answered(run, folder) or run_page(run, folder, _steps(run, folder))
+        made = _answered(run, folder) or run_page(run, folder, _steps(run, folder), kept_loads(folder))
     else:
         made = comparison_page(run, other, (folder, second))
     write_new(target, made)

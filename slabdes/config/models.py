@@ -27,7 +27,7 @@ from slabdes.config.fields import (
     sorted_set,
 )
 from slabdes.config.measures import Measures, Share
-from slabdes.config.slub import MOST_IN_SHEAF, ChangeConfig, RcuConfig, SlubConfig, check_change, check_switches
+from slabdes.config.slub import MOST_IN_SHEAF, ChangeConfig, RcuConfig, SlubConfig, check_bulk, check_change, check_switches
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.timing import TimingConfig
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
@@ -346,10 +346,10 @@ class Experiment(Frozen):
             "start" if self.start else "workload.from_dump": self.dump is not None,
             "interrupts": self.interrupts is not None,
             "upkeep.slabinfo_every_ms": upkeep.slabinfo_every_ms > 0,
-            "workload.bulk": bool(getattr(self.workload, "bulk", 0)),
         }
         check_slub(self.allocator, asked.items())
         check_switches(self.allocator, self.slub, self.rcu)
+        check_bulk(self.allocator, getattr(self.workload, "bulk", 0), getattr(self.workload, "bulk_of", ""), self.rcu)
         check_change(self.allocator, self.change, shrinks=bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms))
 
     def _check_trace(self, trace: TraceWorkload) -> None:

@@ -75,9 +75,10 @@ _CLOSE: Final = 0.8
 
 
 def _meant(word: str, known: list[str]) -> str:
-    """The key that an unknown one is near to: one of another table if it is called so, else one of its own, else any."""
+    """The key that an unknown one is near to: one of its own, but one of another table if only that is called so, or else any."""
     paths = {key.path.rpartition(".")[2]: key.path for key in experiment_keys()}
-    if word not in paths and (own := nearest(word, known)):
+    own = nearest(word, known)
+    if own and (word not in paths or nearest_of(word, known, _CLOSE)):
         return own
     close = nearest_of(word, paths, _CLOSE)
     return f" (did you mean {paths[close]}?)" if close else ""

@@ -14,7 +14,6 @@ from slabdes.config.fields import MAX_CPUS, Frozen, Name, Real, Truth
 
 MOST_IN_SHEAF: Final = 508
 """Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
-LEAST_AT_MS: Final = 0.001
 
 
 class RefillOrder(StrEnum):
@@ -102,8 +101,8 @@ class ChangeConfig(Frozen):
     With a new capacity every CPU flushes its sheaves, as for a shrink, and barns are emptied; a new limit is one write.
     """
 
-    at_ms: Annotated[Real, Field(ge=0, le=1e9)] = 0.0
-    """When; 0 for never."""
+    at_ms: Annotated[Real, Field(ge=0.001, le=1e9)] | None = None
+    """When; by default never."""
     sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
     """Objects that a CPU's sheaf holds from then on."""
     max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
@@ -116,11 +115,23 @@ class ChangeConfig(Frozen):
     @model_validator(mode="after")
     def _something(self) -> ChangeConfig:
         asked = self.sheaf_capacity is not None or self.max_full_sheaves is not None
-        if 0 < self.at_ms < LEAST_AT_MS:
-            raise ValueError(f"at_ms {self.at_ms:g}; allowed: 0, or {LEAST_AT_MS:g} and more")
         if bool(self.at_ms) != asked:
             raise ValueError("at_ms goes with sheaf_capacity or max_full_sheaves; allowed: when and what, or neither")
         return self
+
+
+MOST_IN_CALL: Final = 4096
+"""Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
+
+
+def check_bulk(version: AllocatorVersion, bulk: int, bulk_of: str, rcu: RcuConfig) -> None:
+    """Raise ValueError for bulk calls that SLUB has not, or that are larger than there is room for."""
+    if not version.is_slub or not bulk:
+        return
+    if bulk > MOST_IN_CALL:
+        raise ValueError(f"workload.bulk {bulk} on allocator {version.value}; allowed: 0 to {MOST_IN_CALL}")
+    if rcu.frees and bulk_of != "alloc":
+        raise ValueError('workload.bulk with rcu.frees, as kfree_rcu frees one by one; allowed: workload.bulk_of = "alloc"')
 
 
 def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:

@@ -6,6 +6,7 @@ Leaves out their steps (`workload.synthetic`, `workload.trace`).
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -63,7 +64,7 @@ class BurstWorkload(Frozen):
     bulk: Bulk = 0
     """Objects of a bulk call (kmem_cache_alloc_bulk, kmem_cache_free_bulk), of one cache each; 0: a call an object.
 
-    A call that fails to allocate an object goes on with the next, where the kernel gives all back.
+    On SLAB a call that fails to allocate an object goes on with the next, where the kernel gives all back, as SLUB does.
     """
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""
@@ -97,6 +98,9 @@ class MixWorkload(Frozen):
     """What is done with an object, as of a burst."""
 
 
+_PAIR: Final = r"\d{1,4}:\d{1,4}"
+
+
 class ProducerConsumerWorkload(Frozen):
     """CPUs in pairs across nodes: one allocates, the other frees, with at most `window` objects in flight a pair."""
 
@@ -105,6 +109,14 @@ class ProducerConsumerWorkload(Frozen):
     """Objects that each pair passes on."""
     opposite: Truth = False
     """Whether every other pair passes its objects the other way, and pairs take one cache after the other instead of all."""
+    pairs: str = Field(
+        "",
+        pattern=rf"^({_PAIR}(,{_PAIR})*)?$",
+        max_length=MAX_CPUS * 10,
+        json_schema_extra={"allowed": "a map such as 0:4,1:5, from CPUs that allocate to those that free"},
+    )
+    """Which CPU frees what another allocates: `0:4,1:5`, a producer and its consumer each, every CPU at most once; the others of
+    the workload's CPUs do nothing. By default all are paired across nodes."""
     window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
     """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0
@@ -116,6 +128,19 @@ class ProducerConsumerWorkload(Frozen):
     until the objects are there. 0: a call an object."""
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""
+
+    @model_validator(mode="after")
+    def _each_cpu_once(self) -> ProducerConsumerWorkload:
+        named = [cpu for pair in self.cpu_pairs for cpu in pair]
+        if twice := [cpu for cpu, times in Counter(named).items() if times > 1]:
+            raise ValueError(f"pairs: CPU {twice[0]} is there more than once; allowed: each CPU once")
+        return self
+
+    @property
+    def cpu_pairs(self) -> list[tuple[int, int]]:
+        """Producers and consumers by number, as `pairs` says."""
+        split = (pair.split(":") for pair in self.pairs.split(",") if pair)
+        return [(int(producer), int(consumer)) for producer, consumer in split]
 
 
 class CriticalSectionWorkload(Frozen):

@@ -16,7 +16,7 @@ from slabdes.allocator.slub.versions import SlubVersion
 from slabdes.allocator.state import NO_NODE
 from slabdes.engine.clockless import Clockless
 from slabdes.paths.kernel import Waits
-from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX, Point, SlubCpu, SlubKernel
+from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX, FlushingSlubKernel, Point, SlubCpu
 from slabdes.paths.slub.rcu import flush_rcu_sheaf, kvfree_rcu_bulk, rcu_free_sheaf, rcu_free_sheaf_nobarn
 from slabdes.paths.slub.shrink import flush_cpu
 
@@ -44,7 +44,7 @@ class ClocklessCpu(SlubCpu):
         self.batches = 0
 
 
-class ClocklessSlub(Clockless[SlubCpu], SlubKernel[SlubCpu]):
+class ClocklessSlub(Clockless[SlubCpu], FlushingSlubKernel[SlubCpu]):
     """A SlubKernel whose operations run one after the other. `zonelists[node]` is where a node falls back to.
 
     `callbacks` wait for the grace period's end, and by CPU the objects that kfree_rcu's general batching has queued (`batched`).

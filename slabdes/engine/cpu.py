@@ -14,7 +14,7 @@ from slabdes.engine.records import Histogram, Spent
 from slabdes.machine.costs import Costs
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.slab.upkeep import UpkeepCpu
-from slabdes.paths.slub.upkeep import SlubUpkeepCpu
+from slabdes.paths.slub.calls import CallingCpu
 from slabdes.streams import MASK64
 
 # The digest. Two runs are the same if each CPU did the same operations at the same times, and each lock was held by the same
@@ -73,14 +73,14 @@ def slowed(slowdown: int, jitter: int, drawn: int) -> int:
 _INTEGERS: Final = tuple(fields_of(Clock, Account, Interrupts, Timers, Program))
 
 
-class TimedCpu(UpkeepCpu, SlubUpkeepCpu, Clock, Account, Interrupts, Timers, Program):
+class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Program):
     """A CPU of either allocator's, with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "read_before", "response", "spent", "start", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
-        *fields_of(Timers), *fields_of(Program), "batches", "turns",
+        *fields_of(Timers), *fields_of(Program), "batches", "call_at", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -111,7 +111,7 @@ class TimedCpu(UpkeepCpu, SlubUpkeepCpu, Clock, Account, Interrupts, Timers, Pro
         self.in_bulk = False
         self.slab_read = self.slab_begun = self.slot_line = self.partner = -1
         self.cache_bytes = NEVER
-        self.batches = 0
+        self.batches = self.call_at = 0
         self.turns = [Histogram() for _upkeep in Upkeep]
 
     # The clock.

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Final
 
 from slabdes.allocator.lists import free_chain
-from slabdes.allocator.slub.state import NO_SHEAF, ON_PARTIAL, KmemCache, SlubState, SlubStats, waiting_sheaves
+from slabdes.allocator.slub.state import NO_SHEAF, ON_PARTIAL, InHand, KmemCache, SlubState, SlubStats, waiting_sheaves
 from slabdes.allocator.state import NO_NODE, NOBODY, object_number, virt_to_slab
 from slabdes.engine.records import CacheRecord, SlabRecord, SlubRecord
 
@@ -127,11 +127,17 @@ def _of_node(state: SlubState, objects: list[int], node: int) -> int:
 
 
 def in_stock(state: SlubState, cache: KmemCache) -> list[int]:
-    """Objects that CPUs have in stock."""
+    """Objects that CPUs have in stock, or in hand on their way from there, but for those of callbacks."""
     found: list[int] = []
+    for hand, rcu in zip(state.in_hand, state.rcu, strict=True):
+        if rcu.running == NO_SHEAF:
+            found += _left(state, cache, hand)
+        if hand.slab != NOBODY and state.slabs[hand.slab].cache == cache.index:
+            slab = state.slabs[hand.slab]
+            found += [object_number(hand.slab, objnr) for objnr in free_chain(state, cache.name, slab, hand.free)]
     if cache.sheaf_capacity:
         for pcs in cache.cpu_sheaves:
-            for number in (pcs.main, pcs.spare, pcs.rcu):
+            for number in (pcs.main, pcs.spare):
                 found += _in_sheaf(state, number)
     for c in cache.cpu_slab:
         if c.slab != NOBODY:
@@ -141,24 +147,33 @@ def in_stock(state: SlubState, cache: KmemCache) -> list[int]:
 
 
 def in_barns(state: SlubState, cache: KmemCache) -> list[int]:
-    """Objects in nodes' full sheaves."""
-    found: list[int] = []
-    for barn in cache.barn:
-        number = barn.full
-        while number != NO_SHEAF:
-            found += _in_sheaf(state, number)
-            number = state.sheaves[number].link
+    """Objects in nodes' full sheaves, also in those that a CPU has in hand."""
+    found = [obj for barn in cache.barn for obj in _in_chain(state, barn.full)]
+    for hand in state.in_hand:
+        found += [obj for obj in _in_chain(state, hand.sheaf) if state.slabs[virt_to_slab(obj)].cache == cache.index]
     return found
 
 
 def in_grace(state: SlubState, cache: KmemCache) -> list[int]:
-    """Objects that wait for a grace period, for their block to do, or for their callback to come to them: it may be cut off."""
+    """Objects that wait for a grace period, for their block or RCU sheaf to do, or for their callback, which may be cut off."""
     waiting = [obj for number in waiting_sheaves(state) for obj in _in_sheaf(state, number)]
-    for rcu in state.rcu:
+    if cache.sheaf_capacity:
+        waiting += [obj for pcs in cache.cpu_sheaves for obj in _in_sheaf(state, pcs.rcu)]
+    for hand, rcu in zip(state.in_hand, state.rcu, strict=True):
         if rcu.running != NO_SHEAF:
-            entry = state.sheaves[rcu.running].entry
-            waiting += state.words[entry : entry + rcu.left]
+            waiting += _left(state, cache, hand)
     return [obj for obj in waiting if state.slabs[virt_to_slab(obj)].cache == cache.index]
+
+
+def _left(state: SlubState, cache: KmemCache, hand: InHand) -> list[int]:
+    objects = state.words[hand.at : hand.at + max(0, hand.left)]
+    return [obj for obj in objects if state.slabs[virt_to_slab(obj)].cache == cache.index]
+
+
+def _in_chain(state: SlubState, number: int) -> Iterator[int]:
+    while number != NO_SHEAF:
+        yield from _in_sheaf(state, number)
+        number = state.sheaves[number].link
 
 
 def _in_sheaf(state: SlubState, number: int) -> list[int]:

@@ -44,7 +44,10 @@ AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 
 @dataclass(frozen=True)
 class TimedSettings(Generic[AnyKernel]):
-    """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0."""
+    """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0.
+
+    `call_room`: objects of a bulk call on SLUB at most.
+    """
 
     locks: LockRules
     costs: Costs
@@ -55,6 +58,7 @@ class TimedSettings(Generic[AnyKernel]):
     upkeeps: UpkeepSettings
     change: ChangeSettings
     grace: int
+    call_room: int
 
 
 class TimedLock(SpinLock):
@@ -245,6 +249,7 @@ def settings_of(
         upkeeps=upkeep_settings(experiment, machine, caches),
         change=change_settings(experiment),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
+        call_room=getattr(experiment.workload, "bulk", 0) if experiment.allocator.is_slub else 0,
     )
 
 

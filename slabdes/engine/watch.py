@@ -19,6 +19,10 @@ from slabdes.units import MAX_RUN_PS
 MOST: Final = 200_000
 """Rows that are kept of a window (a choice: a viewer in a browser opens a file of them in seconds)."""
 
+REFILL: Final = "refill"
+FLUSH: Final = "flush"
+GROW: Final = "grow"
+
 
 class SeenOperation(NamedTuple):
     """A row of the log's operations, its number among its CPU's, from 0, and the CPU that allocated its object, or NOBODY."""
@@ -68,6 +72,19 @@ class SeenInterrupt(NamedTuple):
     end: int
 
 
+class SeenStep(NamedTuple):
+    """A function of the allocator in which an operation's slow path was: from its first step that other CPUs can see to its last.
+
+    `kind` is one of REFILL, FLUSH and GROW.
+    """
+
+    cpu: int
+    start: int
+    end: int
+    function: str
+    kind: str
+
+
 class SeenGrow(NamedTuple):
     """A cache grows: from its new slab's colour on (where that takes no lock, from its pages), until the slab is on a list."""
 
@@ -76,7 +93,7 @@ class SeenGrow(NamedTuple):
     end: int
 
 
-Seen = SeenOperation | SeenHold | SeenTurn | SeenInterrupt | SeenGrow
+Seen = SeenOperation | SeenHold | SeenTurn | SeenInterrupt | SeenStep | SeenGrow
 """Whatever a CPU was seen at: its first three fields are the CPU, the begin and the end, picoseconds."""
 
 

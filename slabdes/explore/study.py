@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from slabdes.explore.setting import Setting
 from slabdes.explore.sizes import first_look, planned, resolved
-from slabdes.explore.telling import Event, Ready, first_chart, other_charts, sentences, setting_told
+from slabdes.explore.telling import Event, Ready, first_chart, followed, other_charts, sentences, setting_told
 from slabdes.results.rows import Replicated, replicated
 from slabdes.study.plan import PlannedPoint
 from slabdes.study.run import Task
@@ -124,4 +124,5 @@ class Study:
         for chart in first_chart([side.frames(count) for side in sides]):
             self.tell("chart", chart)
         if not self.stale:
-            self.tell("answer", sentences([side.run(count) for side in sides]))
+            changed = followed(sides[0].point, sides[-1].point)
+            self.tell("answer", sentences([side.run(count) for side in sides], changed))

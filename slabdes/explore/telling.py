@@ -16,7 +16,8 @@ from slabdes.answers.comparison import comparison_about, comparison_answer
 from slabdes.answers.screen import warnings
 from slabdes.answers.tables import view_of
 from slabdes.config import EngineName
-from slabdes.errors import InputError
+from slabdes.engine.laid_out import tunables_of
+from slabdes.errors import InputError, shown
 from slabdes.explore.setting import Setting
 from slabdes.measures.compare import compare
 from slabdes.pages.charts import charts_of, ratios_of, tails_of, tails_of_both
@@ -72,20 +73,44 @@ def other_charts(runs: Sequence[Run]) -> Iterator[Event]:
     """All others, of the present setting, and of both what can be compared."""
     made = charts_of(runs[-1], None, 0)
     if len(runs) == 1:
-        next(made)
+        first = {event["name"] for event in first_chart([runs[0].frames])}
+        made = (pair for pair in made if pair[0].name not in first)
     elif _are_alike(runs):
         yield from (_chart(*pair, leads=True) for pair in ratios_of(compare(runs[0], runs[1], "", SIDES)))
     yield from (_chart(*pair, leads=False) for pair in made)
 
 
-def sentences(runs: Sequence[Run]) -> Event:
-    """The answer: of two runs what changed and why, or why they cannot be compared; and what the present one warns of."""
+def followed(first: PlannedPoint, second: PlannedPoint) -> list[str]:
+    """What the kernel chooses otherwise of two settings' caches since something else was changed: a line or none."""
+    told = []
+    before = {cache.name: cache for cache in first.caches}
+    if first.experiment.allocator is not second.experiment.allocator:
+        return []
+    for now in second.caches:
+        was = before.get(now.name)
+        if was is None:
+            continue
+        old, new = (tunables_of(one.experiment, one.machine, cache) for one, cache in ((first, was), (second, now)))
+        free = [key for key in new if getattr(was, key) is None and getattr(now, key) is None and old[key] != new[key]]
+        told += [f"{shown(now.name)}'s {'; '.join(f'{key} {old[key]}, then {new[key]}' for key in free)}"] if free else []
+    more = f"; and so of {len(told) - MOST_CACHES} caches more" if len(told) > MOST_CACHES else ""
+    return [f"with it the kernel chooses otherwise: {'; '.join(told[:MOST_CACHES])}{more}"] if told else []
+
+
+MOST_CACHES: Final = 3
+
+
+def sentences(runs: Sequence[Run], changed: Sequence[str] = ()) -> Event:
+    """The answer: of two runs what changed and why, or why they cannot be compared; and what the present one warns of.
+
+    `changed` lines follow what the settings differ in.
+    """
     told: list[str] = []
     about: list[str] = []
     if len(runs) > 1:
         try:
             compared = compare(runs[0], runs[1], "", SIDES)
-            about = comparison_about(compared)[1:]
+            about = [*comparison_about(compared)[1:], *changed]
             told = comparison_answer(compared)
         except InputError as error:
             about = [f"not compared: {error}"]

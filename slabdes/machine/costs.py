@@ -50,15 +50,15 @@ def _cycles(cycles: float, source: str) -> int:
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
-COPY_LINE_SHARE: Final = 0.406
+COPY_LINE_SHARE: Final = 0.398
 COPY_LINE_SOURCE: Final = (
-    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; 95% "
-    "interval 0.296 to 0.557"
+    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; "
+    "95 % interval 0.212 to 0.747"
 )
 MISS_SOURCE: Final = (
     "assumed: a core of Intel's, Nehalem to Broadwell, has 10 line fill buffers (Intel 64 and IA-32 Architectures Optimization "
-    "Reference Manual), so many misses are under way at once; slab_paths_one_cpu.csv, seen before: frees at 4096 bytes and bursts "
-    "of 20000 take 0.09 of dram_local more"
+    "Reference Manual), so many misses are under way at once; seen before: frees at 4096 bytes and bursts of 20000 of "
+    "slab_paths_one_cpu.csv take 0.09 of dram_local more"
 )
 WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 
@@ -199,7 +199,7 @@ class Costs:
     )
     """Line transfers that handing over a queue lock costs; a ratio. An experiment's lock.handoff_transfers goes before it."""
     spinner_transfers: float = field(
-        default=0.81,
+        default=0.7997,
         metadata={
             "kind": CostKind.RATIO,
             "source": "calibrated by `slabdes fit uma-8` on conc8_alloc and conc8_free of order 0 of page_allocator_8cpu.csv",

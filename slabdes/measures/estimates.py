@@ -171,6 +171,15 @@ def plain(interval: Interval) -> dict[str, Any]:
     }
 
 
+def interval_of(told: Mapping[str, Any]) -> Interval:
+    """The interval whose plain values these are. Raises KeyError or TypeError where they are none."""
+    value, low, high = float(told["value"]), told["low"], told["high"]
+    least, most = (-inf, inf) if low is None or high is None else (float(low), float(high))
+    # An interval may end nearer on one side, where no value lies beyond.
+    half = None if low is None or high is None else max(value - least, most - value)
+    return Interval(value, half, int(told["replications"]), float(told["level"]), least, most)
+
+
 def _rows(frames: Frames, separate: Frames, points: Sequence[int], figures: Figures, confidence: float) -> Iterator[Row]:
     """Each row of a table of all replications, with the intervals that the rows of `separate`, one a replication, give it."""
     alone = {(row["point"], *_key(row, figures)): row for row in figures.sections(separate).iter_rows(named=True)}

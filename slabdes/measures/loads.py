@@ -6,13 +6,13 @@ Leaves out running the loads (`study.load`), and words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, inf, log
 from typing import Any, Final
 
 from slabdes.measures.causes import Split, accounts, splits
-from slabdes.measures.estimates import Estimated, plain
+from slabdes.measures.estimates import Estimated, interval_of, plain
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.stats.intervals import CONFIDENCE, Interval, section_interval
@@ -22,7 +22,7 @@ MARKS: Final = (0.1, 0.5)
 
 
 @dataclass(frozen=True)
-class LoadPoint:
+class LoadFigures:
     """A replay at one load, in multiples of the recorded one; None without think times. Shares are of CPUs' time at work."""
 
     load: float | None
@@ -31,10 +31,6 @@ class LoadPoint:
     free_mean_ns: Interval | None
     waiting: Interval
     partner_wait: Interval
-    alone: tuple[float, ...]
-    """The waiting of each replication."""
-    split: Split
-    """What the time of operations is spent on."""
 
     def plain(self) -> dict[str, Any]:
         """Plain values, and their intervals by name."""
@@ -43,6 +39,32 @@ class LoadPoint:
         values = {name: None if figure is None else figure.value for name, figure in figures.items()}
         intervals = {name: plain(figure) for name, figure in figures.items() if figure is not None}
         return {"load": self.load, **values, "intervals": intervals}
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> LoadFigures:
+        """The figures whose plain values these are. Raises KeyError or TypeError where they are none."""
+        kept = {name: interval_of(figure) for name, figure in told["intervals"].items()}
+        rate, waiting, partner = (kept[name] for name in ("operations_per_s", "waiting", "partner_wait"))
+        return cls(told["load"], rate, kept.get("alloc_mean_ns"), kept.get("free_mean_ns"), waiting, partner)
+
+
+@dataclass(frozen=True)
+class LoadPoint(LoadFigures):
+    """The same with what crossings and causes are made from."""
+
+    alone: tuple[float, ...]
+    """The waiting of each replication."""
+    split: Split
+    """What the time of operations is spent on."""
+
+
+@dataclass(frozen=True)
+class KeptLoads:
+    """What a replay's folder has of its loads: the `answer`, a sentence each, and the figures of `replications` of each load."""
+
+    answer: tuple[str, ...]
+    points: tuple[LoadFigures, ...]
+    replications: int
 
 
 @dataclass(frozen=True)

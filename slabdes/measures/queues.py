@@ -73,21 +73,18 @@ def convoy(holds: pl.DataFrame) -> pl.DataFrame:
     In the order in which it was granted; no rows where nobody ever waited.
     """
     import numpy as np
-    import polars as pl
 
-    waited = holds.filter(pl.col("granted_ps") > pl.col("asked_ps"))
-    longest = (0, -1, 0)
-    for (lock,), waits in waited.group_by("lock", maintain_order=True):
-        times, counts = _steps(waits)
-        at = int(counts.argmax())
-        longest = max(longest, (int(counts[at]), int(lock), int(times[at])), key=lambda one: one[0])
-    _length, lock, when = longest
-    mine = holds.filter(pl.col("lock") == lock).sort("granted_ps")
-    before = mine.filter(pl.col("granted_ps") <= when).tail(1)
-    after = pl.concat([before, mine.filter(pl.col("granted_ps") > when)])
-    asked = np.minimum.accumulate(after["asked_ps"].to_numpy()[::-1])[::-1]
-    dissolved = np.flatnonzero(asked[1:] >= np.maximum.accumulate(after["released_ps"].to_numpy())[:-1])
-    return after.head(int(dissolved[0]) + 1) if len(dissolved) else after
+    most, dearest = 0, holds.clear()
+    for mine in holds.sort("granted_ps").partition_by("lock", maintain_order=True):
+        asked, granted, released = (mine[name].to_numpy() for name in ("asked_ps", "granted_ps", "released_ps"))
+        coming = np.minimum.accumulate(asked[::-1])[::-1]
+        begins = np.flatnonzero(coming[1:] >= np.maximum.accumulate(released)[:-1]) + 1
+        edges = np.concatenate([[0], begins, [len(asked)]])
+        lost = np.add.reduceat(granted - asked, edges[:-1])
+        at = int(lost.argmax())
+        if lost[at] > most:
+            most, dearest = int(lost[at]), mine.slice(int(edges[at]), int(edges[at + 1] - edges[at]))
+    return dearest
 
 
 def transfers(holds: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ Laws are fitted to lines by CPUs. Leaves out what makes a curve bend.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError
 from slabdes.measures.estimates import Estimated
@@ -18,6 +18,9 @@ from slabdes.stats.laws import Fitted, fitted
 
 if TYPE_CHECKING:
     import polars as pl
+
+FEWEST: Final = 5
+"""Numbers of CPUs of a line that a law is fitted to: two more than the law has parts (a choice: with three any line fits)."""
 
 
 def scaling(frames: Frames, confidence: float = CONFIDENCE) -> pl.DataFrame:
@@ -32,7 +35,8 @@ def scaling(frames: Frames, confidence: float = CONFIDENCE) -> pl.DataFrame:
 def laws(frames: Frames, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...], Fitted]:
     """The Universal Scalability Law of throughput by CPUs, of each line of a sweep, by the values that tell lines apart.
 
-    Raises InputError for fewer than three numbers of CPUs, and for points of a line that have the same number.
+    Lines of fewer than FEWEST numbers of CPUs have none. Raises InputError where no line has more, and for points of a line that
+    have the same number.
     """
     keys = [key for key in metrics.series_keys(frames) if key != "cpus"]
     rates = metrics.rates(frames)
@@ -42,6 +46,10 @@ def laws(frames: Frames, confidence: float = CONFIDENCE) -> dict[tuple[Any, ...]
         if row["cpus"] in line:
             raise InputError("laws", f"several points of {row['cpus']} CPUs", allowed="a sweep by CPUs")
         line[row["cpus"]] = rates.filter(point=row["point"]).sort("replication")[RATES[0]].to_list()
+    long = {name: line for name, line in lines.items() if len(line) >= FEWEST}
+    if not long:
+        most = max(map(len, lines.values()), default=0)
+        raise InputError("laws", f"{most} numbers of CPUs tell no law, which has three parts", allowed=f"{FEWEST} or more")
     return {
-        name: fitted(list(line), list(zip(*line.values(), strict=True)), confidence=confidence) for name, line in lines.items()
+        name: fitted(list(line), list(zip(*line.values(), strict=True)), confidence=confidence) for name, line in long.items()
     }

@@ -32,6 +32,7 @@ from slabdes.pages.drawing import (
     zoomable,
 )
 from slabdes.results import metrics
+from slabdes.results.frames import Path
 
 PERCENTILE: Final = Choice(
     "percentile", "percentile", (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"), ("0.999", "p99.9")), "0.99"
@@ -44,6 +45,8 @@ _CHOSEN: Final = "datum.setting == setting && datum.operation == operation"
 """Likewise: rows of the setting and operation that are chosen."""
 _ROOM: Final = 0.5
 """The axis of shares ends at this much of the least one."""
+_PATH_DASHES: Final = ([1, 0], [8, 4], [10, 3, 2, 3], [2, 3], [8, 2, 2, 2, 2, 2], [14, 4])
+"""As many as there are colours in files, in their order there."""
 _LEAST_NS: Final = 0.001
 
 
@@ -140,7 +143,7 @@ def _curves(
     y = alt.Y(
         "at_least:Q", scale=y_scale, axis=share_axis(f"share that {'is' if chart.along == TIME else 'takes'} at least so long")
     )
-    named_by = looks(column, values, told, by)
+    named_by = looks(column, values, told, by, path_looks(values) if column == "path" else None)
     faint = {"opacity": stress(stressed, column)} if stressed else {}
     line = rows.mark_line(interpolate="step-before", strokeWidth=2, clip=True).encode(x, y, **named_by, **faint)
     band = (
@@ -155,6 +158,22 @@ def _curves(
     repeated = chart.frame["low"].is_not_null().any()
     layers: list[Any] = [*([band] if repeated else []), *_rule(y_scale), line, places.add_params(zoomable())]
     return drawing(alt.layer(*layers), [*choices, PERCENTILE], [BANDS] if repeated else [], {"x": "time", "y": "at_least"})
+
+
+def path_looks(paths: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Colour and dashes of each path, on every page the same, and of allocations those of files; all together are grey."""
+    places = {path: place for place, path in enumerate(dict.fromkeys(path.label for path in Path))}
+    many, others = len(_PATH_DASHES), len(COLOURS) - len(_PATH_DASHES)
+
+    def look(path: str) -> tuple[str, list[int]]:
+        if path not in places:
+            return "var(--soft)", [1, 0]
+        place = places[path]
+        # Where colours and dashes of files have all been together once, colours that only pages have go on.
+        number = place % many if place < many**2 else many + place % others
+        return COLOURS[number], _PATH_DASHES[(place + place // many) % many]
+
+    return list(map(look, paths))
 
 
 def _rule(scale: Any) -> list[Any]:

@@ -126,15 +126,24 @@ def is_chosen(param: str, column: str) -> str:
     return f"({param} == '{EVERY}' || datum.{column} == {param})"
 
 
-def looks(column: str, values: Sequence[Any], frame: pl.DataFrame | None = None, by: str = "") -> dict[str, Any]:
+def looks(
+    column: str,
+    values: Sequence[Any],
+    frame: pl.DataFrame | None = None,
+    by: str = "",
+    own: Sequence[tuple[str, list[int]]] | None = None,
+) -> dict[str, Any]:
     """Colour and dashes by a column's values in their order, so that lines are told apart in grey; few share a look.
 
     With `frame`, the legend has only the values that are in the rows which the control `by`, called as its column, takes.
+    `own` are the values' own looks, colours and dashes.
     """
     domain = [str(value) for value in values]
     numbers = range(max(len(domain), 1))
     colours = [COLOURS[number % len(COLOURS)] for number in numbers]
     dashes = [DASHES[(number + number // len(COLOURS)) % len(DASHES)] for number in numbers]
+    if own is not None:
+        colours, dashes = [colour for colour, _dash in own], [dash for _colour, dash in own]
     more: Any = {} if frame is None else {"values": alt.ExprRef(f"({_values_by(column, domain, frame, by)})[{by}]")}
     stroke = alt.Legend(title=None, symbolStrokeWidth=2, symbolSize=400, symbolType="stroke", symbolOpacity=1, **more)
     legend = None if domain == [""] else stroke

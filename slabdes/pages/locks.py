@@ -7,7 +7,7 @@ Leaves out the figures themselves (`charts`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -75,7 +75,7 @@ def nodes(chart: Chart) -> Drawing:
     tail = alt.Y("p99_ns:Q", scale=scale)
     tip = ["kind:N", "Node:N", alt.Tooltip("Mean:N", title="mean"), alt.Tooltip("P99:N", title="p99")]
     known = rows.transform_filter("isValid(datum.p99_ns)")
-    line = known.mark_rule(strokeDash=[1, 3]).encode(x, y, alt.Y2("p99_ns:Q"), at["p99"], by_kind["color"])
+    line = _joined(known, slots, scale).encode(x, color=by_kind["color"], detail=["kind:N", "node:N"])
     bars = [
         rows.transform_filter(f"bands && isValid(datum.{name}_low)")
         .transform_calculate(begin=f"max(datum.{name}_low, {least})")
@@ -89,6 +89,15 @@ def nodes(chart: Chart) -> Drawing:
     repeated = frame["mean_low"].is_not_null().any()
     drawn_bars = bars if repeated else []
     return drawing(alt.layer(line, *drawn_bars, open_marks, means), choices, [BANDS] if repeated else [])
+
+
+def _joined(rows: Any, slots: Sequence[str], scale: Any) -> Any:
+    """Dotted lines from means to their percentiles, which stand beside them."""
+    ends = rows.transform_fold(["mean_ns", "p99_ns"], as_=["figure", "end"]).transform_calculate(
+        end_at="datum.figure == 'mean_ns' ? datum.mean_at : datum.p99_at"
+    )
+    between = alt.XOffset("end_at:N", scale=alt.Scale(domain=list(slots), paddingOuter=0.5))
+    return ends.mark_line(strokeDash=[1, 3]).encode(alt.Y("end:Q", scale=scale), between)
 
 
 def _interval(figure: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draws for browsers what an event log shows of locks: queues over time, the longest convoy, hand-overs from CPU to CPU.
+"""Draws for browsers what an event log shows of locks: queues over time, the costliest convoy, hand-overs from CPU to CPU.
 
 Leaves out the figures themselves (`charts.queues`).
 """
@@ -11,7 +11,7 @@ from typing import Final
 import altair as alt
 
 from slabdes.charts.chart import Chart
-from slabdes.charts.queues import HOLDS, WAITS
+from slabdes.charts.queues import HOLDS, WAITS, by_name
 from slabdes.pages.drawing import COLOURS, Drawing, choice_of, drawing, named, plain_time_axis, time_of
 
 _ROW: Final = 22
@@ -36,7 +36,7 @@ def queues(chart: Chart) -> Drawing:
     marks = rows.mark_rect(color=_DARK, stroke=None).encode(
         alt.X("start_ns:Q", axis=plain_time_axis("simulated time"), scale=alt.Scale(nice=False)),
         alt.X2("end_ns:Q"),
-        alt.Y("lock:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+        alt.Y("lock:N", sort=by_name(frame["lock"].to_list()), title=None, axis=alt.Axis(labelLimit=260)),
         opacity=shade,
         tooltip=[
             "lock:N",

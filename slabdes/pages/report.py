@@ -6,43 +6,55 @@ It asks nobody for anything: Vega's script, the style and all data are in it. Le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers.answer import answer
 from slabdes.answers.comparison import comparison_about, comparison_answer, comparison_remarks, comparison_sheets
 from slabdes.answers.left_out import LEFT_OUT
+from slabdes.answers.loads import load_remark, load_sheet
 from slabdes.answers.screen import about, remarks, warnings
-from slabdes.answers.tables import View, sheets, view_of
+from slabdes.answers.tables import View, view_of
+from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
-from slabdes.config.written import toml_text
+from slabdes.config.written import toml_text, without_defaults
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison, compare
 from slabdes.pages.charts import charts_of, charts_of_both, with_drawings
 from slabdes.pages.html import drawn, figure_of, rendered, settings
 from slabdes.pages.script import check_installed
+from slabdes.pages.settings import names, tables_of
 from slabdes.pages.steps import Steps
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet
 
 if TYPE_CHECKING:
+    from slabdes.measures.loads import KeptLoads
     from slabdes.pages.drawing import Drawing
 
 FILE: Final = "experiment.toml"
 """What a page calls the experiment that is on it."""
 
+_BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
+"""The folders of a file that a line begins with."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`."""
+    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`.
+
+    `experiment` has what differs from the defaults, `whole` everything.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...]
     file: str
     command: str
     experiment: str
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -53,8 +65,8 @@ class Again:
     experiment: Mapping[str, Any]
 
 
-def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
-    """The page of one run, which lies in `folder`, with its first operations if they are told.
+def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoads | None = None) -> str:
+    """The page of one run, which lies in `folder`, with its first operations if they are told, and a replay's answer by load.
 
     Raises InputError where what it is made with is not installed.
     """
@@ -63,11 +75,15 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None) -> str:
     return page(
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),
-        answer=answer(view),
-        warnings=warnings(run),
-        charts=charts_of(run, folder, view.most_waiting()),
+        answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
+        warnings=_warnings(run),
+        charts=[
+            *with_drawings([by_load(loads.points)] if loads else []),
+            *charts_of(run, folder, view.most_waiting(), names(view)),
+        ],
         leading=1,
-        tables=sheets(view),
+        tables=[_load_table(loads)] if loads else [],
+        by_setting=tables_of(view),
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],
@@ -83,7 +99,7 @@ def comparison_page(first: Run, second: Run, folders: tuple[Path, Path]) -> str:
         title=f"{shown(second.manifest.name, MAX_LINE)}: {names[1]} against {names[0]}",
         about=comparison_about(compared),
         answer=comparison_answer(compared),
-        warnings=[*warnings(first), *warnings(second)],
+        warnings=[*_warnings(first), *_warnings(second)],
         charts=charts_of_both(compared, first, second),
         leading=2,
         tables=comparison_sheets(compared),
@@ -113,7 +129,7 @@ def answered_page(
         title=f"{shown(run.manifest.name, MAX_LINE)}: {what}",
         about=about(run),
         answer=answer,
-        warnings=warnings(run),
+        warnings=_warnings(run),
         charts=[*with_drawings(charts), *sides, *beneath],
         leading=1,
         tables=tables,
@@ -122,8 +138,18 @@ def answered_page(
     )
 
 
+def _warnings(run: Run) -> list[str]:
+    """What a run warns of; a file by its name alone, since the page may be read elsewhere."""
+    return [_BEFORE_FILE.sub(r"\1", warning.removeprefix("warning: ")) for warning in warnings(run)]
+
+
+def _load_table(loads: KeptLoads) -> Sheet:
+    remark = load_remark(loads.replications)
+    return replace(load_sheet(loads.points), remarks=(remark,) if remark else ())
+
+
 def _remarks(view: View, folder: Path) -> list[str]:
-    return list(remarks(view, shown(str(folder))))
+    return list(remarks(replace(view, chosen=view.most_waiting()), shown(str(folder))))
 
 
 def source(run: Run, title: str = "", file: str = FILE, again: Again | None = None) -> Source:
@@ -143,14 +169,18 @@ def source(run: Run, title: str = "", file: str = FILE, again: Again | None = No
     }
     read = told.get("read")
     inputs = read.get("inputs") if isinstance(read, Mapping) else None
+    if isinstance(read, Mapping) and (sources := read.get("sources")):
+        facts["SHA-256 of slabdes's sources"] = str(sources)
     if isinstance(inputs, Mapping):
         facts |= {f"SHA-256 of {shown(str(name))}": str(digest) for name, digest in inputs.items()}
+    experiment = manifest.experiment if again is None else again.experiment
     return Source(
         title=title or shown(manifest.name, MAX_LINE),
         facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
         file=file,
         command=f"slabdes run {file}" if again is None else again.command,
-        experiment=toml_text(manifest.experiment if again is None else again.experiment),
+        experiment=toml_text(without_defaults(experiment, file)),
+        whole=toml_text(experiment),
     )
 
 

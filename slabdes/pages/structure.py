@@ -45,6 +45,14 @@ _BAR: Final = 60
 """Height of a bar with its place, pixels."""
 _ALONE: Final = 200
 """Height of nodes that stand in one row."""
+_BESIDE: Final = 20
+"""How far beside a function its name is, pixels."""
+_WORDS: Final = {"expr": "width < 480 ? 8 : 12"}
+"""Height of a function's name: on a telephone there is little room."""
+_ROOM: Final = "(width < 480 ? 3.2 : 2.2)"
+"""An expression: how far the axis goes to both sides of a circle of radius 1, so that names have room."""
+_IN_LINES: Final = "width < 480 ? replace(replace(datum.words, ' behind it', '\\nbehind it'), ', ', ',\\n') : datum.words"
+"""Likewise: what is written beside a function."""
 _ABOVE, _BELOW = 48, 36
 """How far from a node its two lines of text are, pixels."""
 _EDGE: Final = "var(--wait)"
@@ -64,11 +72,11 @@ def waits(chart: Chart) -> Drawing:
             Share=_SHARE,
             Lost=time_of("lost_ns"),
             angle="atan2(datum.x2 - datum.x, datum.y2 - datum.y) * 180 / PI",
-            above="datum.y >= 0",
+            right="datum.x >= 0",
         )
     )
     x, y = (
-        alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-2.2, 2.2])),
+        alt.X("x:Q", axis=None, scale=alt.Scale(domainMin=alt.ExprRef(f"-{_ROOM}"), domainMax=alt.ExprRef(_ROOM), nice=False)),
         alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-1.5, 1.5])),
     )
     width = alt.Scale(domain=[0, 1], range=[1, _WIDEST])
@@ -89,17 +97,42 @@ def waits(chart: Chart) -> Drawing:
     loops = rows.transform_filter(f"datum.what == '{LOOP}'").mark_point(shape="circle", color=_EDGE, opacity=0.9, size=900)
     rings = loops.encode(x, y, strokeWidth=alt.StrokeWidth("share:Q", scale=width, legend=None), tooltip=tip)
     between = edges.transform_calculate(
-        at=f"datum.x + {_ALONG} * (datum.x2 - datum.x)", up=f"datum.y + {_ALONG} * (datum.y2 - datum.y)"
+        at=f"datum.x + {_ALONG} * (datum.x2 - datum.x)",
+        up=f"datum.y + {_ALONG} * (datum.y2 - datum.y)",
+        across=f"(datum.x2 - datum.x) * width / {_ROOM}",
+        down="(datum.y - datum.y2) * height / 1.5",
     )
+    # Beside the arrow, on the side to which it lies: to its right.
+    length = "sqrt(datum.across * datum.across + datum.down * datum.down)"
+    aside: dict[str, Any] = {
+        "dx": {"expr": f"-datum.down / {length} * (22 + {_WIDEST} / 2 * datum.share)"},
+        "dy": {"expr": f"datum.across / {length} * (12 + {_WIDEST} / 2 * datum.share)"},
+    }
     place = {"x": alt.X("at:Q", axis=None), "y": alt.Y("up:Q", axis=None), "text": "Share:N"}
-    halo = between.mark_text(fontSize=11, stroke="var(--paper)", strokeWidth=4, strokeJoin="round").encode(**place)
-    figures = [halo, between.mark_text(fontSize=11).encode(**place)]
-    texts = rows.transform_filter(f"datum.what == '{NODE}'").transform_calculate(words="split(datum.words, '\\n')")
+    halo = between.mark_text(fontSize=11, stroke="var(--paper)", strokeWidth=4, strokeJoin="round", **aside).encode(**place)
+    figures = [halo, between.mark_text(fontSize=11, **aside).encode(**place)]
+    texts = rows.transform_filter(f"datum.what == '{NODE}'").transform_calculate(told=_IN_LINES)
     dots = texts.mark_point(shape="circle", filled=True, size=60, color="var(--ink)", opacity=1).encode(x, y, tooltip=tip[:1])
-    above = texts.transform_filter("datum.above").mark_text(dy=-44, fontSize=12, lineHeight=15)
-    below = texts.transform_filter("!datum.above").mark_text(dy=32, fontSize=12, lineHeight=15)
-    words = [side.encode(x, y, text="words:N") for side in (above, below)]
-    return drawing(alt.layer(lines, heads, rings, dots, *figures, *words), choices)
+    # Away from the circle, so that neither arrows nor their figures cross them; the halo is for where there is no room.
+    return drawing(alt.layer(lines, heads, rings, dots, *_beside(texts, x, y), *figures), choices)
+
+
+def _beside(texts: Any, x: Any, y: Any) -> list[Any]:
+    """What is written beside functions, on the side that is away from the circle, each text on a halo."""
+    behind: dict[str, Any] = {"stroke": "var(--paper)", "strokeWidth": 4, "strokeJoin": "round"}
+    sides = [
+        texts.transform_filter(f"{'' if right else '!'}datum.right").mark_text(
+            dx=_BESIDE if right else -_BESIDE,
+            align="left" if right else "right",
+            fontSize=_WORDS,
+            lineHeight=15,
+            lineBreak="\n",
+            **ink,
+        )
+        for ink in (behind, {})
+        for right in (True, False)
+    ]
+    return [side.encode(x, y, text="told:N") for side in sides]
 
 
 def memory(chart: Chart) -> Drawing:

@@ -6,6 +6,7 @@ Leaves out the figures themselves (`charts`).
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import altair as alt
@@ -13,7 +14,7 @@ import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.looks import TIME
-from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK
+from slabdes.charts.scaling import IDEAL, KEY, LAW, MEASURED, PEAK
 from slabdes.pages.curves import BANDS
 from slabdes.pages.drawing import (
     SHARE_TICK,
@@ -81,17 +82,36 @@ def scaling(chart: Chart) -> Drawing:
     ]
     toggles = [BANDS]
     if numeric and frame.filter(kind=IDEAL).height:
-        law = told.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
-        ideal = told.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
-        peak = told.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
-        layers += [
-            law.encode(x, y, detail="line:N", color=line_looks["color"]),
-            ideal.encode(x, y, detail="line:N", color=alt.value("var(--soft)")),
-            peak.encode(x, y, color=line_looks["color"], tooltip=[alt.Tooltip("word:N", title="the law peaks at"), tip[2]]),
-        ]
+        layers += _laws(told, x, y, line_looks["color"], tip[2])
         toggles.append(("laws", "ideal and law"))
     measure = Choice("measure", "what", _MEASURES, _RATE)
-    return drawing(alt.layer(*layers), [measure], toggles)
+    named_measures = f"({json.dumps(dict(_MEASURES))})[measure]"
+    title = alt.Title(text=alt.ExprRef(named_measures), anchor="start", fontSize=12, frame="bounds")
+    return drawing(alt.layer(*layers).properties(title=title), [measure], toggles)
+
+
+def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any) -> list[Any]:
+    """The law of each line, its ideal and its peak, with their keys."""
+    rows = told.transform_calculate(key=f"({json.dumps(KEY)})[datum.kind]")
+    law = rows.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
+    ideal = rows.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
+    peak = rows.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
+    lines, mark = _keys()
+    drawn = [line.encode(x, y, lines, detail="line:N", color=colour) for line in (law, ideal)]
+    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=[alt.Tooltip("word:N", title="the law peaks at"), value])]
+
+
+def _keys() -> tuple[Any, Any]:
+    """Keys of the ideal and the law, and of its peak, on channels that nothing else uses: colours are their lines'."""
+    lines = [KEY[IDEAL], KEY[LAW]]
+    dash = alt.ExprRef(f"datum.value == {json.dumps(KEY[IDEAL])} ? [1, 3] : [1, 0]")
+    look: dict[str, Any] = {"symbolStrokeColor": "var(--ink)", "symbolOpacity": 1, "title": None}
+    drawn = alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeWidth=1, symbolDash=dash, **look)
+    mark = alt.Legend(symbolType="diamond", **look)
+    return (
+        alt.Opacity("key:O", scale=alt.Scale(domain=lines, range=[1, 1]), sort=lines, legend=drawn),
+        alt.Shape("key:N", scale=alt.Scale(domain=[KEY[PEAK]], range=["diamond"]), legend=mark),
+    )
 
 
 def loads(chart: Chart) -> Drawing:
@@ -122,6 +142,38 @@ def loads(chart: Chart) -> Drawing:
         .encode(x, y, color=line_looks["color"]),
     ]
     return drawing(alt.layer(*layers), [percentile], [BANDS], {"x": "answered", "y": "time"})
+
+
+def by_load(chart: Chart) -> Drawing:
+    """Shares of time spent waiting over the load, a line each."""
+    frame = chart.frame
+    rows = alt.Chart(named(chart.name)).transform_calculate(
+        Share="format(datum.share * 100, '.3~r') + ' %'",
+        Ends="isValid(datum.low) ? format(datum.low * 100, '.3~r') + ' to ' + format(datum.high * 100, '.3~r') + ' %' : '-'",
+    )
+    loads = frame.sort("place")["load"].unique(maintain_order=True).to_list()
+    x = alt.X(
+        "load:O", title=chart.along, sort=loads, axis=alt.Axis(labelAngle=0, labelOverlap=True), scale=alt.Scale(padding=0.3)
+    )
+    top = max(_LEAST_TOP, *(share for column in ("share", "high") for share in frame[column].drop_nulls().to_list()))
+    scale = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("share:Q", title="share of the CPUs' time", axis=alt.Axis(labelExpr=SHARE_TICK), scale=scale)
+    line_looks = looks("what", frame["what"].unique(maintain_order=True).to_list())
+    tip = [
+        "load:N",
+        alt.Tooltip("what:N", title="waits"),
+        alt.Tooltip("Share:N", title="share"),
+        alt.Tooltip("Ends:N", title="interval"),
+    ]
+    bars = rows.transform_filter("bands && isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.7)
+    layers = [
+        rows.mark_line(strokeWidth=2).encode(x, y, **line_looks),
+        rows.mark_point(filled=True, size=70, opacity=1).encode(x, y, color=line_looks["color"], tooltip=tip),
+    ]
+    if not frame["low"].is_not_null().any():
+        return drawing(alt.layer(*layers))
+    ends = bars.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q"), color=line_looks["color"])
+    return drawing(alt.layer(ends, *layers), (), [BANDS])
 
 
 def time(chart: Chart) -> Drawing:
@@ -165,5 +217,5 @@ def time(chart: Chart) -> Drawing:
     return drawing(alt.layer(bars, *shown), [choice_of(frame, "line")], [BANDS] if known else [])
 
 
-DRAWINGS: Final = {"scaling": scaling, "loads": loads, "time": time}
+DRAWINGS: Final = {"scaling": scaling, "loads": loads, "by_load": by_load, "time": time}
 """By the chart's name."""

@@ -19,7 +19,8 @@ class Path(IntEnum):
     FALLBACK_PARTIAL and GROW as SLAB's. A free: the spare sheaf had room, the barn gave an empty sheaf, one was allocated, one
     was flushed; or past the sheaves, into the slab without a lock or under list_lock. With per-CPU slabs the slab may become a
     partial slab of the CPU's, and those before it be drained. By kfree_rcu an object goes to the CPU's RCU sheaf (a hit), which
-    is got, or full and handed over (RCU_SHEAF), or to the general batching (RCU_BATCH).
+    is got, or full and handed over (RCU_SHEAF), or to the general batching (RCU_BATCH). An object of a bulk call is of no
+    other path (BULK, FREE_BULK).
     """
 
     HIT = 0
@@ -64,6 +65,8 @@ class Path(IntEnum):
     FREE_DRAIN = 39
     RCU_SHEAF = 40
     RCU_BATCH = 41
+    BULK = 42
+    FREE_BULK = 43
 
     @property
     def label(self) -> str:
@@ -75,7 +78,7 @@ class Path(IntEnum):
         """What kind of operation takes this path."""
         if self is Path.SECTION:
             return Operation.SECTION
-        allocates = self <= Path.FAIL or self is Path.GET_PAGES or Path.SPARE <= self <= Path.CPU_PARTIAL
+        allocates = self <= Path.FAIL or self in (Path.GET_PAGES, Path.BULK) or Path.SPARE <= self <= Path.CPU_PARTIAL
         return Operation.ALLOC if allocates else Operation.FREE
 
 
@@ -151,4 +154,6 @@ _LABELS: Final = {
     Path.FREE_DRAIN: "drain",
     Path.RCU_SHEAF: "rcu-sheaf",
     Path.RCU_BATCH: "rcu-batch",
+    Path.BULK: "bulk",
+    Path.FREE_BULK: "bulk",
 }

@@ -126,7 +126,7 @@ class RunPlots:
         return queues_figure(logged(self._run, Path(folder), point))
 
     def convoy(self, folder: Path | str, point: int | None = None) -> Figure:
-        """The longest convoy at a lock, hold by hold; `folder` and `point` as for `queues`."""
+        """The costliest convoy at a lock, hold by hold; `folder` and `point` as for `queues`."""
         from slabdes.plots.logs import convoy_figure, logged
 
         return convoy_figure(logged(self._run, Path(folder), point))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draws what an event log shows of locks (`charts.queues`): queues over time, the longest convoy, hand-overs from CPU to CPU.
+"""Draws what an event log shows of locks (`charts.queues`): queues over time, the costliest convoy, hand-overs from CPU to CPU.
 
 Leaves out runs that kept no log.
 """
@@ -99,7 +99,7 @@ def transfers_figure(log: Log) -> Figure:
     axes = figure.subplots()
     names = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
     if not names:
-        style.say(axes, "No lock went from one to another.")
+        style.say(axes, f"No lock was handed over from {chart.along} to {chart.along}.")
         return figure
     counts = [[0] * len(names) for _name in names]
     for giver, taker, count in chart.frame.select("giver", "taker", "count").iter_rows():

@@ -61,7 +61,7 @@ def save_figures(
     """Write a figure for all that the run has into `folder`: see `_figures`. Returns the paths.
 
     Of many machines some are drawn, of a sweep what `choice` says or `points`; with `log` throughput on logarithmic axes. Where
-    the run folder `logged` has an event log, what there is of its queues, longest convoy, hand-overs and traffic, of the first of
+    the run folder `logged` has an event log, what there is of its queues, a convoy, hand-overs and traffic, of the first of
     the points (the one whose CPUs wait most, where none is chosen). The folder is made if it is not there. Raises InputError if
     they cannot be written.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.charts.scaling import IDEAL, LAW, MEASURED, PEAK, scaling
+from slabdes.charts.scaling import IDEAL, KEY, LAW, MEASURED, PEAK, scaling
 from slabdes.plots import style
 from slabdes.results import metrics
 from slabdes.results.text import share_text
@@ -31,14 +31,10 @@ _PANELS: Final = (
 )
 _MOST_TICKS: Final = 20
 _BAND: Final = 0.22
-_IDEAL: Final[dict[str, Any]] = {"color": "#7A7A7A", "linewidth": 1.0, "linestyle": (0, (1, 2)), "zorder": 1}
+_IDEAL: Final[dict[str, Any]] = {"linewidth": 1.0, "linestyle": (0, (1, 2)), "zorder": 1}
 _LAW: Final[dict[str, Any]] = {"linewidth": 0.8, "linestyle": (0, (6, 3)), "zorder": 1}
 _PEAK: Final[dict[str, Any]] = {"linestyle": "none", "marker": "*", "markersize": 12, "markerfacecolor": "white"}
-_LABELS: Final = {
-    IDEAL: "ideal: the fewest CPUs' throughput, times CPUs",
-    LAW: "thin: Universal Scalability Law",
-    PEAK: "star: where the law peaks",
-}
+_LABELS: Final = KEY | {PEAK: f"star: {KEY[PEAK]}"}
 
 
 def scaling_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDENCE, *, log: bool = False) -> Figure:
@@ -109,7 +105,7 @@ def _laws(axes: Axes, lines: list[pl.DataFrame], looks: list[dict[str, Any]], sc
     told = dict(_LABELS)
     for line, look in zip(lines, looks, strict=True):
         own = {"color": look["color"]}
-        for kind, drawn in ((IDEAL, _IDEAL), (LAW, own | _LAW), (PEAK, own | _PEAK)):
+        for kind, drawn in ((IDEAL, own | _IDEAL), (LAW, own | _LAW), (PEAK, own | _PEAK)):
             rows = line.filter(line["kind"] == kind)
             if rows.height:
                 axes.plot(rows["x"].to_list(), (rows["value"] * scale).to_list(), label=told.pop(kind, None), **drawn)

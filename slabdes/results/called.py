@@ -25,9 +25,13 @@ def called(settings: Mapping[str, object]) -> str:
     'xeon-2s, 1 CPU, limit by default, rate 5 M/s'
     >>> called({"cache.0.limit": 60, "cache.1.limit": 30})
     'cache.0.limit 60, cache.1.limit 30'
+    >>> called({"machine": "uma-4 (memory_mib 64)", "machine.memory_mib": 64})
+    'uma-4 (memory_mib 64)'
     """
+    machine = value_text(settings.get("machine", ""))
     words = zip(settings.items(), short([*settings]), strict=True)
-    return ", ".join(dict.fromkeys(_named(key, word, value) for (key, value), word in words))
+    named = ((key, _named(key, word, value)) for (key, value), word in words)
+    return ", ".join(dict.fromkeys(name for key, name in named if not (key.startswith("machine.") and name in machine)))
 
 
 def _named(key: str, word: str, value: object) -> str:

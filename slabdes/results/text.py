@@ -7,7 +7,7 @@ Leaves out which tables there are (`answers`), and anything that a program shoul
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Final
 from slabdes.errors import MAX_LINE, shown
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, Group
+    from rich.table import Table
     from rich.text import Text
 
 WIDTH: Final = 100
 """Columns that the tables fit in."""
+MOST_FOLDED: Final = 24
+"""Columns that a word of a name may keep in a table that is too wide (a choice)."""
 
 NOTHING: Final = "-"
 BY_DEFAULT: Final = "by default"
@@ -98,6 +101,15 @@ def bytes_text(count: float | None) -> str:
     return f"{count:,.0f} B"
 
 
+def load_text(load: float) -> str:
+    """A multiple of the recorded load.
+
+    >>> load_text(3.26), load_text(1000.4)
+    ('3.3x', '1,000x')
+    """
+    return f"{load:,.0f}x" if load >= 9.5 else f"{load:.1f}x"
+
+
 def share_text(share: float | None) -> str:
     """A share in per cent; one that is not zero is never shown as if it were.
 
@@ -157,25 +169,91 @@ def _digits(value: float) -> str:
 
 
 def rich_table(sheet: Sheet) -> Group:
-    """One sheet for rich: its title, then its table. Names are never read as rich's markup."""
-    from rich import box
+    """One sheet for rich: its title, then its table. Names are never read as rich's markup.
+
+    A table wider than the terminal goes on beneath, under the same names.
+    """
     from rich.console import Group
+
+    return Group(plain_text(sheet.title), _Drawn(sheet), *(plain_text(f"{fill(remark, WIDTH)}\n") for remark in sheet.remarks))
+
+
+class _Drawn:
+    """A sheet's table, as wide as where it is drawn."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        """Rich's hook: the parts of the table."""
+        for columns in parts_of(self._sheet, options.max_width):
+            yield _table(self._sheet, columns)
+
+
+def parts_of(sheet: Sheet, width: int) -> list[list[int]]:
+    """The columns of a sheet, by number, in as many parts as it takes for each to fit `width`: the names are in all of them.
+
+    Names may be folded between words, figures may not.
+
+    >>> parts_of(Sheet("", ("name", "one", "two"), 1, (("a b", "1234", "5678"),)), 14)
+    [[0, 1], [0, 2]]
+    """
+    if _closed_up(sheet, range(len(sheet.heads))) <= width:
+        return [[*range(len(sheet.heads))]]
+    names = [*range(max(sheet.names, 1))]
+    room = width - sum(_least(sheet, column) + _APART for column in names)
+    parts: list[list[int]] = [[]]
+    left = room
+    for column in range(len(names), len(sheet.heads)):
+        needed = max(map(len, _column(sheet, column))) + _APART
+        if parts[-1] and needed > left:
+            parts.append([])
+            left = room
+        parts[-1].append(column)
+        left -= needed
+    return [[*names, *columns] for columns in parts]
+
+
+def _column(sheet: Sheet, number: int) -> list[str]:
+    return [sheet.heads[number], *(row[number] for row in sheet.rows)]
+
+
+_APART: Final = 2
+"""Columns between two columns, if they do not close up."""
+
+
+def _closed_up(sheet: Sheet, columns: Sequence[int]) -> int:
+    """The width of some columns that have closed up."""
+    return sum(max(map(len, _column(sheet, number))) for number in columns) + len(columns) + 1
+
+
+def _least(sheet: Sheet, number: int) -> int:
+    """The least width of a column of names: its longest word's, if that is not very long."""
+    return min(MOST_FOLDED, max(len(word) for cell in _column(sheet, number) for word in cell.split() or [""]))
+
+
+def _table(sheet: Sheet, columns: Sequence[int]) -> Table:
+    from rich import box
     from rich.table import Table
 
     # Rich has another box for terminals without lines; the command line's streams have a plain line for ours.
     kept = box.Box(str(box.SIMPLE_HEAD), ascii=True)
     # Columns close up where that keeps a name from being folded.
-    needed = sum(max(map(len, column)) for column in zip(sheet.heads, *sheet.rows, strict=True)) + len(sheet.heads) + 1
-    apart = 0 if needed <= WIDTH < needed + len(sheet.heads) - 1 else 1
+    needed = _closed_up(sheet, columns)
+    apart = 0 if needed <= WIDTH < needed + len(columns) - 1 else 1
     result = Table(box=kept, pad_edge=False, padding=(0, apart, 0, 0))
-    for number, head in enumerate(sheet.heads):
+    for number in columns:
         name = number < sheet.names
         result.add_column(
-            plain_text(head), justify="left" if name else "right", no_wrap=number >= max(sheet.names, 1), overflow="fold"
+            plain_text(sheet.heads[number]),
+            justify="left" if name else "right",
+            no_wrap=number >= max(sheet.names, 1),
+            overflow="fold",
+            min_width=_least(sheet, number) if name else None,
         )
     for row in sheet.rows:
-        result.add_row(*(plain_text(cell) for cell in row))
-    return Group(plain_text(sheet.title), result, *(plain_text(f"{fill(remark, WIDTH)}\n") for remark in sheet.remarks))
+        result.add_row(*(plain_text(row[number]) for number in columns))
+    return result
 
 
 def plain_text(text: str, style: str = "") -> Text:

@@ -23,6 +23,7 @@ class Interval:
     """An estimate from `n` replications and the half width of its confidence interval, None for one replication (not known).
 
     `mean` is the estimate, also where it is a percentile. The interval ends at `least` and `most`, beyond which no such value is.
+    `below` is how far it goes beneath the estimate where that is not as far as above, as of a quotient.
     """
 
     mean: float
@@ -31,6 +32,7 @@ class Interval:
     confidence: float
     least: float = -math.inf
     most: float = math.inf
+    below: float | None = None
 
     def __str__(self) -> str:
         """The estimate with the interval's ends, in the estimate's unit."""
@@ -47,7 +49,7 @@ class Interval:
     @property
     def low(self) -> float | None:
         """The interval's lower end, None if it is not known."""
-        return None if self.half_width is None else max(self.mean - self.half_width, self.least)
+        return None if self.half_width is None else max(self.mean - self._beneath(self.half_width), self.least)
 
     @property
     def high(self) -> float | None:
@@ -56,7 +58,12 @@ class Interval:
 
     def contains(self, value: float) -> bool:
         """Whether the interval is known and `value` lies within it."""
-        return self.half_width is not None and abs(value - self.mean) <= self.half_width
+        if self.half_width is None:
+            return False
+        return -self._beneath(self.half_width) <= value - self.mean <= self.half_width
+
+    def _beneath(self, above: float) -> float:
+        return above if self.below is None else self.below
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:

@@ -7,7 +7,7 @@ Paired where common random numbers cancel, else by Welch's method. Leaves out wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import fmean, variance
 from typing import Final
 
@@ -77,20 +77,51 @@ def ratio(
 ) -> Interval | None:
     """How many times the first side's statistic the second's is; None where the first's is 0.
 
-    Its interval is that of the logarithms' difference, taken to either side as it is upwards, where it is wider. `resolution` is
-    the part of themselves that statistics are known to. A replication with 0 has no logarithm: then the interval is not known.
+    Its interval holds every number of times that the first side may be taken without `difference` telling it from the second:
+    Fieller's (J. R. Statist. Soc. B 16, 1954), with the same statistic. So it holds 1 exactly where the difference's holds 0.
+    `resolution` is the part of themselves that statistics are known to. It is not known where it has no end above, or of nothing.
     """
     if not first:
         return None
     value = second / first
-    if not value or min(*ones.values(), *others.values(), second) <= 0:
-        return Interval(value, None, min(len(ones), len(others)), confidence, least=0.0)
-    logs = [{number: math.log(one) for number, one in each.items()} for each in (ones, others)]
-    change = difference(math.log(first), logs[0], math.log(second), logs[1], paired, confidence, resolution)
-    value = math.exp(change.value) if paired and dropped(ones, others) else value
-    half = None if change.half_width is None else value * math.expm1(min(change.half_width, MOST_LOG))
-    return Interval(value, half, change.n, confidence, least=0.0)
+    if paired and dropped(ones, others) and (both := ones.keys() & others.keys()) and (total := math.fsum(ones[n] for n in both)):
+        value = math.fsum(others[n] for n in both) / total
+
+    def apart(times: float) -> Interval:
+        scaled = {number: times * one for number, one in ones.items()}
+        known = resolution * max(abs(times * first), abs(second))
+        return difference(times * first, scaled, second, others, paired, confidence, known)
+
+    n = apart(1.0).n
+    if value <= 0 or apart(1.0).half_width is None:
+        return Interval(value, None, n, confidence, least=0.0)
+    high, low = (_end(lambda times: not apart(times).contains(0.0), value, way) for way in (1, -1))
+    if high is None:
+        return Interval(value, None, n, confidence, least=0.0)
+    return Interval(value, high - value, n, confidence, least=0.0, below=value - (low or 0.0))
 
 
-MOST_LOG: Final = 100.0
-"""Of a ratio's half interval: whatever is wider is not known at all."""
+def _end(told_apart: Callable[[float], bool], value: float, way: int) -> float | None:
+    """How far from `value`, up or down, sides are not told apart: to a thousandth of that; None if for ever."""
+    is_one_there = (1.0 - value) * way > 0
+    limit = 1.0 if is_one_there and told_apart(1.0) else math.inf * way
+    inner = 1.0 if is_one_there and limit != 1.0 else value
+    step = _FIRST_STEP
+    while (limit - (outer := inner * (1 + step) ** way)) * way > 0 and not told_apart(outer):
+        inner, step = outer, _STEPS_GROW * step
+        if step > _MOST_TIMES:
+            return None
+    outer = outer if (limit - outer) * way > 0 else limit
+    while abs(outer - inner) > _FINE * abs(inner - value) + _FINEST * value:
+        middle = math.sqrt(inner * outer)
+        inner, outer = (inner, middle) if told_apart(middle) else (middle, outer)
+    return inner
+
+
+_FIRST_STEP: Final = 0.01
+_STEPS_GROW: Final = 4
+_MOST_TIMES: Final = 1e4
+"""An end of a ratio's interval is looked for in steps that grow; whatever is this many times further is not known at all."""
+_FINE: Final = 1e-3
+_FINEST: Final = 1e-7
+"""How exactly an end is found, as a part of the interval, and of the ratio where that has next to none."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from slabdes.allocator.state import NO_OBJECT, obj_to_index, virt_to_slab
 from slabdes.answers.figures import lock_name
 from slabdes.engine.records import LockKind
-from slabdes.engine.watch import SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watched
+from slabdes.engine.watch import GROW, SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenStep, SeenTurn, Watched
 from slabdes.errors import CheckFailed
 from slabdes.paths.outcome import Operation
 from slabdes.paths.sites import function_at
@@ -147,7 +147,9 @@ def timeline_of(name: str, seen: Watched) -> Timeline:
         elif isinstance(row, SeenInterrupt):
             _add(spans, row.cpu, 1, Span(row.start, row.end, "interrupt", "interrupt", {}))
         elif isinstance(row, SeenGrow):
-            _add(spans, row.cpu, 3, Span(row.start, row.end, "cache_grow", "grow", {}))
+            _add(spans, row.cpu, 4, Span(row.start, row.end, "cache_grow", GROW, {}))
+        elif isinstance(row, SeenStep):
+            _add(spans, row.cpu, 4 if row.kind == GROW else 3, Span(row.start, row.end, row.function, row.kind, {}))
     tracks = [
         Track(cpu, f"CPU {cpu} (node {seen.node_of_cpu[cpu]})", [span for _rank, span in sorted(of_cpu, key=_outer_first)])
         for cpu, of_cpu in sorted(spans.items())
@@ -208,12 +210,12 @@ def _locks(seen: Watched, spans: dict[int, list[tuple[int, Span]]], ids: Iterato
         lock, function = names.lock(row.lock), names.function(row)
         before, span_before = last.get(row.lock, (None, None))
         hold = Span(row.granted, row.released, f"hold {lock}", "hold", {"in": function})
-        _add(spans, row.cpu, 5, hold)
+        _add(spans, row.cpu, 6, hold)
         if row.asked < row.granted:
             told = {"in": function} | ({"behind": names.whose(before)} if before else {})
-            _add(spans, row.cpu, 4, Span(row.asked, row.granted, f"wait {lock}", "wait", told))
+            _add(spans, row.cpu, 5, Span(row.asked, row.granted, f"wait {lock}", "wait", told))
             if row.handoff:
-                _add(spans, row.cpu, 5, Span(row.granted - row.handoff, row.granted, HAND_OFF, "wait", {}))
+                _add(spans, row.cpu, 6, Span(row.granted - row.handoff, row.granted, HAND_OFF, "wait", {}))
             if before is not None and span_before is not None and before.released == row.granted - row.handoff:
                 flows += 1
                 _connect(span_before, hold, ids)

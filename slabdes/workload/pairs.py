@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
+from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
+
+MOST_TOLD: Final = 16
+"""CPUs that an error names."""
 
 
 def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
@@ -27,6 +32,15 @@ def pair_up(cpus: Sequence[int], machine: Machine) -> list[tuple[int, int]]:
     row = sorted(cpus, key=lambda cpu: (-held[node_of[cpu]], node_of[cpu]))
     across = list(zip(row[: len(row) // 2], row[len(row) // 2 :], strict=True))
     return min(neighbours, across, key=lambda pairs: _on_one_node(pairs, machine))
+
+
+def mapped(pairs: Sequence[tuple[int, int]], cpus: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs that an experiment names. Raises InputError for a CPU that is not among those of the workload."""
+    for cpu in (cpu for pair in pairs for cpu in pair):
+        if cpu not in cpus:
+            allowed = f"{', '.join(map(str, sorted(cpus)[:MOST_TOLD]))}{', ...' if len(cpus) > MOST_TOLD else ''}"
+            raise InputError("workload.pairs", f"CPU {cpu} is not one of the workload's", allowed=allowed)
+    return list(pairs)
 
 
 def _on_one_node(pairs: Sequence[tuple[int, int]], machine: Machine) -> int:

@@ -31,9 +31,11 @@ class Op(IntEnum):
     GIVE_PAGES = 5
     """Give as many back; nothing to do if the CPU holds none."""
     BEGIN_BULK = 6
-    """Turn interrupts off for the allocations or frees of a bulk call, which follow. Bulk calls do not nest."""
+    """Begin a bulk call; its allocations or frees follow, all of one cache. They do not nest.
+
+    On SLAB interrupts go off for them; on SLUB all that it allocates is allocated now."""
     END_BULK = 7
-    """End the bulk call: interrupts go on."""
+    """End the bulk call: interrupts go on, or all that it frees is freed now."""
     SIGNAL = 8
     """Say that the CPU has come here: fill a slot, with no object."""
     AWAIT = 9
@@ -51,8 +53,8 @@ Step = tuple[int, int, int, int, int, int]
 `think_ps`: picoseconds between the end of the CPU's previous step and this one's begin; in a workload with `arrivals`, those
 from the run's begin on: it arrives then, and begins late if its CPU is not done with the one before. `op`: an Op. `cache`:
 index into `Workload.caches`, or NO_CACHE. `what`: the slot of an object or a signal, a SECTION's hold time in picoseconds, the
-order of pages, 0 for the others. `node`: the node asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of
-allocations only.
+order of pages, the objects that a bulk call allocates (at its begin) or frees (at its end), 0 for the others. `node`: the node
+asked for, or ANY_NODE. `flags`: MAY_WAIT and THISNODE (allocator.gfp), of allocations only.
 """
 
 
@@ -76,14 +78,14 @@ def give_pages(order: int) -> Step:
     return 0, Op.GIVE_PAGES, NO_CACHE, order, ANY_NODE, 0
 
 
-def begin_bulk(think: int) -> Step:
-    """Begin a bulk call."""
-    return think, Op.BEGIN_BULK, NO_CACHE, 0, ANY_NODE, 0
+def begin_bulk(think: int, cache: int, allocates: int, flags: int) -> Step:
+    """Begin a bulk call that allocates so many objects, or frees some."""
+    return think, Op.BEGIN_BULK, cache, allocates, ANY_NODE, flags
 
 
-def end_bulk() -> Step:
-    """End it."""
-    return 0, Op.END_BULK, NO_CACHE, 0, ANY_NODE, 0
+def end_bulk(cache: int, frees: int) -> Step:
+    """End it; so many objects are freed by it."""
+    return 0, Op.END_BULK, cache, frees, ANY_NODE, 0
 
 
 def signal(slot: int) -> Step:

@@ -6,7 +6,7 @@ A program knows which of its slots it has filled, not what the allocator made of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slabdes.allocator.gfp import MAY_WAIT
@@ -26,7 +26,7 @@ from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
 from slabdes.workload.arrivals import Arriving, arrivals_of, gap_ps
-from slabdes.workload.pairs import pair_up, pair_warnings
+from slabdes.workload.pairs import mapped, pair_up, pair_warnings
 from slabdes.workload.programs import (
     ANY_NODE,
     Op,
@@ -79,14 +79,14 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
         case ProducerConsumerWorkload():
             if config.bulk > config.window:
                 raise InputError("workload.bulk", f"{config.bulk} with window {config.window}", allowed=f"0 to {config.window}")
-            pairs = pair_up(cpus, machine)
+            pairs = mapped(config.cpu_pairs, cpus) if config.pairs else pair_up(cpus, machine)
             programs = {
                 cpu: PassObjects(config, *_caches_of(config, pair, len(caches)), op, pair, key(cpu))
                 for pair, both in enumerate(pairs)
                 for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
-            warnings = pair_warnings(pairs, machine)
-            steps = (2 * config.objects + _pair_calls(config)) * count // 2
+            warnings = () if config.pairs else pair_warnings(pairs, machine)
+            steps = (2 * config.objects + _pair_calls(config)) * len(pairs)
             return Workload(programs, caches, windowed=True, operations=steps, warnings=warnings)
         case CriticalSectionWorkload():
             programs = {cpu: CriticalSection(config, key(cpu)) for cpu in cpus}
@@ -164,14 +164,14 @@ def _pair_calls(config: ProducerConsumerWorkload) -> int:
     return 3 * allocs + waits + 4 * frees
 
 
-def _in_one_call(op: Op, cache: int, slots: Iterable[int], flags: int, think: Callable[[], int], bulk: bool) -> Iterator[Step]:
+def _in_one_call(op: Op, cache: int, slots: Sequence[int], flags: int, think: Callable[[], int], bulk: bool) -> Iterator[Step]:
     """Objects of one cache on end, in one bulk call or in a call each."""
     if bulk:
-        yield begin_bulk(think())
+        yield begin_bulk(think(), cache, len(slots) if op is Op.ALLOC else 0, flags)
     for slot in slots:
         yield 0 if bulk else think(), op, cache, slot, ANY_NODE, flags
     if bulk:
-        yield end_bulk()
+        yield end_bulk(cache, len(slots) if op is Op.FREE else 0)
 
 
 def _caches_of(config: ProducerConsumerWorkload, pair: int, n_caches: int) -> tuple[int, int]:

@@ -47,6 +47,8 @@ def along(rates: tuple[float, ...], spread: float = 0.001) -> str:
 
 def test_of_a_sweep_by_cpus_it_is_said_whether_there_is_a_peak_and_how_sure_that_is() -> None:
     assert along((1.0, 1.9, 5.0)).endswith("on 8, the most: no peak within these.")
+    told = along((1.0, 1.9, 2.0), spread=0.1)
+    assert told.endswith("on 8, the most, but not told from that on 2: where its peak is, is not known.")
     assert ", most on 2 (1.9" in along((1.0, 1.9, 1.5)) and "not told" not in along((1.0, 1.9, 1.5))
     assert ", not told from that on 8), " in along((0.5, 1.51, 1.5), spread=0.1)
     assert "most" not in along((3.0, 2.0, 1.0))

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
+
 from slabdes.answers.loads import load_answer, load_sheet
-from slabdes.measures.loads import ByLoad, LoadPoint
+from slabdes.measures.loads import ByLoad, LoadFigures, LoadPoint
 from slabdes.stats.intervals import Interval
 
 
@@ -36,6 +38,11 @@ def test_each_mark_has_its_interval_and_a_part_of_the_trace_is_told_with_how_to_
 
 
 def test_the_table_has_a_row_a_load_with_waiting_for_locks_and_for_the_other_side_apart() -> None:
-    sheet = load_sheet(TWICE)
+    sheet = load_sheet(TWICE.points)
     assert [row[0] for row in sheet.rows] == ["1.0x", "10x", "100x", "no think"]
     assert sheet.rows[1][1:] == ("1.00 M ±2 %", "10.0 ns ±5 %", "-", "20.0 ±1.2 %", "25.0 ±2.0 %")
+
+
+def test_what_is_kept_of_loads_gives_the_table_again() -> None:
+    kept = [LoadFigures.of_plain(json.loads(json.dumps(one.plain()))) for one in TWICE.points]
+    assert load_sheet(kept) == load_sheet(TWICE.points)

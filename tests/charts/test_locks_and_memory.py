@@ -21,7 +21,7 @@ from slabdes.results.frames import schema
 from slabdes.results.text import share_text
 
 FRAMES = example_frames((4,))
-SWEEP = example_frames((1, 2, 4, 8), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
+SWEEP = example_frames((1, 2, 4, 6, 8), ("xeon-2s", "opteron-8n"), replications=2, operations=60)
 NODES = 2
 
 
@@ -69,7 +69,9 @@ def test_a_convoy_of_many_holds_says_how_many_are_drawn_and_of_which_time() -> N
     every = [(0, turn, 0, 1_000 * turn, 1_000 * turn + 900) for turn in range(MOST_HOLDS + 5)]
     chart = convoy(log_with(every))
     assert chart.frame["place"].n_unique() == MOST_HOLDS
-    assert chart.title.endswith(f"; the first {MOST_HOLDS} of {MOST_HOLDS + 5} holds, 39.9 ns of 44.9 ns from 0 ns on")
+    assert chart.title.endswith(
+        f"; the first {MOST_HOLDS} of {MOST_HOLDS + 5} holds, 39.9 ns of 44.9 ns from 0 ns on, 990 ns of CPU time lost"
+    )
     assert "; its 3 holds, 2.00 ns from 0 ns on" in convoy(LOG).title
     assert "holds" not in convoy(Log(FRAMES, LOG.holds.clear(), 0)).title
 
@@ -139,8 +141,15 @@ def test_a_line_by_cpus_has_its_points_the_ideal_and_a_law_with_a_peak_within_it
     rows = scaling(SWEEP).frame
     for line in rows.partition_by("line"):
         kinds = line["kind"].to_list()
-        assert kinds.count(MEASURED) == 2 * 4
+        assert kinds.count(MEASURED) == 2 * 5
         assert kinds.count(IDEAL) == kinds.count(LAW) > 10
         assert kinds.count(PEAK) <= 1
         ideal = line.filter(pl.col("kind") == IDEAL)
         assert ideal["value"][-1] / ideal["value"][0] == pytest.approx(8.0)
+
+
+def test_few_numbers_of_cpus_have_no_law_and_it_is_said_why() -> None:
+    few = scaling(SWEEP.of_points([0, 1, 2, 3]))
+    assert {LAW, PEAK}.isdisjoint(few.frame["kind"].to_list()) and IDEAL in few.frame["kind"].to_list()
+    assert "No law is fitted to fewer than 5 numbers of CPUs." in few.reading
+    assert "No law" not in scaling(SWEEP).reading

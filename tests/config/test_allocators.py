@@ -82,7 +82,6 @@ def test_frees_by_rcu_are_refused_on_slab_and_in_traces() -> None:
         ("reap_drains_all_aliens", {"reap_drains_all_aliens": True}),
         ("interrupts", {"interrupts": {"mean_ns": 1000.0}}),
         ("upkeep.slabinfo_every_ms", {"upkeep": {"slabinfo_every_ms": 1.0}}),
-        ("workload.bulk", {"workload": {"kind": "burst", "objects": 4, "bulk": 2}}),
     ],
 )
 def test_what_is_simulated_on_slab_alone_is_refused_on_slub(key: str, more: dict[str, Any]) -> None:
@@ -91,6 +90,18 @@ def test_what_is_simulated_on_slab_alone_is_refused_on_slub(key: str, more: dict
     ):
         parse_experiment(given("6.12", **more), "file")
     assert parse_experiment(given("6.1", **more), "file").allocator is AllocatorVersion.V6_1
+
+
+@pytest.mark.parametrize("version", ["6.12", "7.3"])
+def test_bulk_calls_on_slub_are_bounded_and_free_nothing_by_kfree_rcu(version: str) -> None:
+    most = {"kind": "burst", "objects": 4, "bulk": 4096}
+    assert parse_experiment(given(version, workload=most), "file")
+    assert parse_experiment(given("6.1", workload=most | {"bulk": 4097}), "file")
+    with pytest.raises(InputError, match=rf"workload\.bulk 4097 on allocator {version}; allowed: 0 to 4096"):
+        parse_experiment(given(version, workload=most | {"bulk": 4097}), "file")
+    with pytest.raises(InputError, match=r'workload\.bulk with rcu\.frees, .*; allowed: workload\.bulk_of = "alloc"'):
+        parse_experiment(given(version, rcu={"frees": True}, workload=most), "file")
+    assert parse_experiment(given(version, rcu={"frees": True}, workload=most | {"bulk_of": "alloc"}), "file")
 
 
 def test_versions_are_slab_up_to_6_1_and_slub_from_6_12_on() -> None:

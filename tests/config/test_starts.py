@@ -57,7 +57,7 @@ def uncommented(kind: str) -> dict[str, Any]:
 def test_what_stands_in_comments_is_allowed(kind: str) -> None:
     raw = uncommented(kind)
     del raw["machine"]["file"]  # either a preset or a file
-    del raw["slub"]  # another allocator's switches
+    del raw["slub"], raw["change"]  # another allocator's switches and sheaves
     del raw["start"]  # a cache either has a size or is a dump's
     for key in (*LAYOUT, *dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys)):
         del raw["cache"][0][key]  # keys of another allocator's caches

@@ -58,6 +58,14 @@ def test_the_first_forty_operations_of_a_story_read_as_they_are_kept(story: list
     assert all(len(line) <= WIDTH for line in text_of(story).splitlines())
 
 
+@pytest.mark.parametrize(
+    ("allocator", "asks"), [("2.6.34", "__GFP_WAIT"), ("4.6", "gfpflags_allow_blocking"), ("6.1", "gfpflags_allow_blocking")]
+)
+def test_whether_an_allocation_may_wait_is_asked_as_its_kernel_asks(allocator: str, asks: str, tmp_path: Path) -> None:
+    told = text_of(stories(planned(REMOTE | {"allocator": allocator}, tmp_path), 1))
+    assert f"may wait ({asks}): interrupts are turned on" in told
+
+
 @pytest.mark.parametrize(("name", "first"), [("story_7.3", 34), ("story_6.12", 44)])
 def test_stories_of_sheaves_and_of_cpus_slabs_read_as_they_are_kept(name: str, first: int) -> None:
     (point,) = plan(load_experiment(HERE / f"{name}.toml"), HERE)

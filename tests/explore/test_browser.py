@@ -128,6 +128,10 @@ def test_every_control_changes_what_is_run_and_the_address_holds_it(seen: Seen) 
     seen.moved("workload", "mix")
     assert seen.control("live, exactly").count() == 1
     assert seen.control("rounds, exactly").count() == 0
+    seen.moved("Linux", "7.3")
+    seen.moved("sheaf capacity, exactly", "6")
+    assert seen.control("limit, exactly").count() == seen.control("2016 series").count() == 0
+    assert "sheaf_capacity" in seen.page.locator("#command").inner_text()
     assert seen.said == []
 
 

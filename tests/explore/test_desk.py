@@ -128,7 +128,7 @@ def test_what_fails_is_told_in_a_line_and_the_next_study_runs(source: Source, mo
         desk.ask(bad.study)
         desk.ask(good.study)
         good.ended.wait()
-        monkeypatch.setattr("slabdes.explore.study.sentences", lambda _runs: 1 / 0)
+        monkeypatch.setattr("slabdes.explore.study.sentences", lambda _runs, _changed: 1 / 0)
         broken = Heard(setting(source, machine__cpus="2"))
         desk.ask(broken.study)
         broken.ended.wait()
@@ -137,6 +137,25 @@ def test_what_fails_is_told_in_a_line_and_the_next_study_runs(source: Source, mo
     assert good.names[-1] == "done"
     assert broken.names[-1] == "refused"
     assert "ZeroDivisionError" in broken.told[-1][1]["line"]
+
+
+def test_whoever_waits_for_what_is_got_ready_is_told_what_it_is(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, int, int]] = []
+    seen: list[str] = []
+
+    def prepare(_points: object, _engines: object, phase: Any) -> None:
+        phase("compiling", 0, 1)
+        seen.append(desk.preparing)
+
+    monkeypatch.setattr("slabdes.explore.desk.prepare_engines", prepare)
+    desk = Desk(1, EngineName.REFERENCE, lambda _jobs: nullcontext(Hands()))
+    desk.open(lambda *told: said.append(told))
+    try:
+        warm(desk, setting(source))
+    finally:
+        desk.close()
+    assert said[0] == ("compiling", 0, 1) and seen[0] == "compiling"
+    assert desk.preparing == ""
 
 
 def test_several_studies_take_turns(source: Source) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slabdes.allocator.slub.state import (
+    InHand,
     KfreeRcuCpu,
     KmemCache,
     KmemCacheCpu,
@@ -28,7 +29,7 @@ from slabdes.machine.costs import COST_NAMES
 from slabdes.paths.charges import ClockRules, Tolls
 from slabdes.paths.slub import prices
 from slabdes.paths.slub.clocked import ClockedSlubCpu, ClockedSlubKernel
-from slabdes.paths.slub.kernel import SlubCpu, SlubKernel
+from slabdes.paths.slub.kernel import FlushingSlubKernel, SlubCpu
 
 MODULES = (
     "alloc",
@@ -47,6 +48,7 @@ MODULES = (
 TABLES = {
     KmemCache: "caches",
     KfreeRcuCpu: "rcu",
+    InHand: "in_hand",
     KmemCacheCpu: "cpu_slabs",
     KmemCacheNode: "nodes",
     NodeBarn: "barns",
@@ -80,7 +82,7 @@ class _Cpu(SlubCpu):
     """A CPU of some engine."""
 
 
-class _Kernel(SlubKernel[_Cpu]):
+class _Kernel(FlushingSlubKernel[_Cpu]):
     """And the engine."""
 
 
@@ -98,7 +100,7 @@ def services(kernel: type, lowered: frozenset[str] = frozenset()) -> str:
 
 
 def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slub_services.py").write_text(services(SlubKernel))
+    (tmp_path / "slub_services.py").write_text(services(FlushingSlubKernel))
     monkeypatch.syspath_prepend(tmp_path)
     target = Target(
         name="SLUB",
@@ -142,7 +144,7 @@ class _ClockedCpu(ClockedSlubCpu):
     """A CPU of some engine with a clock."""
 
 
-class _ClockedKernel(ClockedSlubKernel[_ClockedCpu]):
+class _ClockedKernel(ClockedSlubKernel[_ClockedCpu], FlushingSlubKernel[_ClockedCpu]):
     """And the engine."""
 
 

@@ -121,7 +121,7 @@ def test_the_last_level_is_the_highest_that_each_core_has_with_the_smallest_size
 
 @pytest.mark.parametrize("size", ["much", "-1", "9" * 16])
 def test_a_cache_of_no_size_is_one_line(size: str) -> None:
-    with pytest.raises(InputError, match="cache_size .* of an L3Cache; allowed: bytes"):
+    with pytest.raises(InputError, match=r"cache_size .* of an L3Cache; allowed: bytes"):
         read(xml(numa(0, 0) + cache("L3Cache", core(0), 0, cache_size=size)))
 
 

@@ -30,8 +30,20 @@ def test_who_is_granted_a_lock_leaves_before_who_asks_at_that_moment_comes() -> 
     assert lengths(pl.DataFrame(rows, schema=HOLDS.columns, orient="row"), 3)["most"].to_list() == [1, 1, 0]
 
 
-def test_a_convoy_begins_with_who_holds_the_lock_when_most_wait_for_it() -> None:
+def test_a_convoy_begins_with_who_takes_the_lock_when_it_is_free() -> None:
     assert convoy(HOLDS)["cpu"].to_list() == [0, 1, 2]
+    before = pl.DataFrame([(0, 7, -300, -300, -200), (0, 7, -150, -150, -50)], schema=HOLDS.schema, orient="row")
+    assert convoy(pl.concat([before, HOLDS]))["cpu"].to_list() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_convoy_is_that_through_which_most_time_is_lost_though_another_s_queue_is_as_long(order: tuple[int, int]) -> None:
+    of_locks = [
+        [(0, 0, 0, 0, 10), (0, 1, 1, 10, 20), (0, 2, 2, 20, 30)],
+        [(1, 3, 0, 0, 100), (1, 4, 1, 100, 200), (1, 5, 2, 200, 300)],
+    ]
+    rows = [row for lock in order for row in of_locks[lock]]
+    assert convoy(pl.DataFrame(rows, schema=HOLDS.columns, orient="row"))["cpu"].to_list() == [3, 4, 5]
 
 
 def test_a_convoy_ends_when_the_lock_is_free_and_nobody_waits_for_it() -> None:

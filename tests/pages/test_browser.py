@@ -101,11 +101,31 @@ def test_a_control_changes_its_chart_and_those_of_its_name_elsewhere(seen: Seen)
     figure.locator("input[data-param=bands]").uncheck()
     seen.page.wait_for_timeout(200)
     assert seen.drawing("latency").count("<path") < banded
-    for button in ("zoom in", "whole"):
+    for button in ("zoom in", "move left", "move right", "move up", "move down", "whole"):
         before_zoom = seen.drawing("latency")
         figure.get_by_role("button", name=button).click()
         seen.page.wait_for_timeout(200)
         assert seen.drawing("latency") != before_zoom, button
+    assert seen.said == []
+
+
+def test_a_setting_that_is_chosen_changes_the_tables_and_every_chart_that_has_it(seen: Seen) -> None:
+    control = seen.page.locator("#tables select[data-param=setting]")
+    first = control.input_value()
+    other = next(one for one in control.locator("option").evaluate_all("all => all.map((one) => one.value)") if one != first)
+    tables = seen.page.locator("#tables [data-setting]:visible")
+    before = tables.all_inner_texts(), {chart: seen.drawing(chart) for chart in ("latency", "memory", "scaling")}
+    assert len(before[0]) == 1
+    control.select_option(other)
+    seen.page.wait_for_timeout(200)
+    assert len(tables.all_inner_texts()) == 1 and tables.all_inner_texts() != before[0]
+    assert {chart: seen.drawing(chart) == before[1][chart] for chart in before[1]} == {
+        "latency": False,
+        "memory": False,
+        "scaling": True,
+    }
+    seen.page.locator("figure[data-chart=memory] select[data-param=setting]").select_option(first)
+    assert control.input_value() == first and tables.all_inner_texts() == before[0]
     assert seen.said == []
 
 
@@ -146,7 +166,11 @@ def test_one_operation_is_shown_and_buttons_and_arrow_keys_go_on_and_back(seen: 
     assert is_shown(11)
     assert next_one.get_attribute("aria-disabled") == "true"
     page.emulate_media(media="print")
-    assert steps.locator("article:visible").count() == 12
+    # Paper is not stepped through: the one that is shown, not a dozen over five pages.
+    assert steps.locator("article:visible").count() == 1
+    cut = "[...document.querySelectorAll('.scroll')].filter((one) => getComputedStyle(one).overflowX !== 'visible').length"
+    assert page.evaluate(cut) == 0
+    assert page.evaluate("getComputedStyle(document.querySelector('section#tables td')).whiteSpace") == "normal"
     page.emulate_media(media="screen")
     assert is_shown(11)
     assert seen.said == []

@@ -18,13 +18,17 @@ from slabdes.charts.curves import TIME as TIME_ALONG
 from slabdes.charts.looks import LAYERS, TIME, Look
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
+from slabdes.charts.scaling import KEY, scaling
 from slabdes.charts.tails import tails
 from slabdes.charts.time_shares import time_shares
 from slabdes.charts.upkeep import LOCK, TURN
 from slabdes.pages import html
+from slabdes.pages.curves import path_looks
 from slabdes.pages.drawings import DRAWINGS
 from slabdes.pages.patterns import fill, patterns
 from slabdes.pages.report import run_page
+from slabdes.results.frames import OPERATIONS
+from slabdes.results.frames import Path as PathOf
 from slabdes.results.run import Run
 
 SWEEP = example_frames((1, 8), ("xeon-2s", "opteron-8n"), replications=3, operations=100)
@@ -68,6 +72,34 @@ def test_where_objects_lie_is_named_within_the_bars_and_hatched() -> None:
     spec = json.dumps(DRAWINGS["memory"](memory(SWEEP)).spec)
     assert "hatch-" in spec
     assert '"text": {"field": "place"' in spec
+
+
+def test_a_mean_and_its_percentile_are_the_two_ends_of_the_dotted_line() -> None:
+    spec = DRAWINGS["nodes"](nodes(SWEEP)).spec
+    (line,) = [layer for layer in spec["layer"] if layer["mark"].get("strokeDash") == [1, 3]]
+    assert line["mark"]["type"] == "line"
+    assert line["encoding"]["xOffset"]["field"] == "end_at"
+    assert {"fold": ["mean_ns", "p99_ns"], "as": ["figure", "end"]} in line["transform"]
+
+
+def test_the_key_of_a_sweep_by_cpus_has_the_ideal_the_law_and_its_peak_and_the_axis_a_name() -> None:
+    frames = example_frames((1, 2, 4, 8), replications=2, operations=60)
+    spec = DRAWINGS["scaling"](scaling(frames)).spec
+    domains = [
+        layer["encoding"][name]["scale"]["domain"]
+        for layer in spec["layer"]
+        for name in ("opacity", "shape")
+        if name in layer["encoding"]
+    ]
+    assert {word for domain in domains for word in domain} == set(KEY.values())
+    assert "operations a second" in json.dumps(spec["title"])
+
+
+def test_a_path_looks_the_same_whichever_others_there_are_and_no_two_of_an_operation_look_alike() -> None:
+    assert path_looks(["grow", "hit"]) == path_looks(["hit", "all", "grow"])[::-2]
+    for operation in OPERATIONS:
+        drawn = [repr(look) for look in path_looks([path.label for path in PathOf if path.operation.label == operation])]
+        assert len(drawn) == len(set(drawn))
 
 
 def test_turns_and_locks_of_upkeep_have_an_axis_each() -> None:

@@ -133,12 +133,17 @@ def test_text_is_wrapped_at_words_and_within_a_word_only_where_it_must_be() -> N
     assert wrapped("one two three four five", 10, 0.8, 1).endswith("...")
 
 
+def is_ideal(line: Any) -> bool:
+    """Whether a line is an ideal: those are dotted, and thin."""
+    return bool(line.get_linewidth() == 1.0 and line.get_marker() == "None")
+
+
 @pytest.mark.parametrize("along", [{"cpus": (1, 2)}, {"settings": ALLOCATORS}])
 def test_no_mark_sits_on_an_edge(along: dict[str, Any]) -> None:
     figure = drawn(scaling_figure, sweep(along.get("settings", [{}]), along.get("cpus", (2,))))
     for axes in figure.axes:
         for line in axes.lines:
-            if line.get_color() != "#7A7A7A":
+            if not is_ideal(line):
                 for value, (low, high) in ((line.get_xdata(), axes.get_xlim()), (line.get_ydata(), axes.get_ylim())):
                     assert low < min(value) and max(value) < high
 
@@ -153,7 +158,7 @@ def test_an_ideal_line_begins_at_the_fewest_cpus_and_both_axes_may_be_logarithmi
     frames = sweep([{}], (1, 2))
     figure = drawn(scaling_figure, frames, log=True)
     axes = figure.axes[0]
-    ideal = next(line for line in axes.lines if line.get_color() == "#7A7A7A")
+    ideal = next(line for line in axes.lines if is_ideal(line))
     data = next(line for line in axes.lines if line is not ideal)
     assert ideal.get_ydata()[0] == pytest.approx(data.get_ydata()[0])
     assert ideal.get_ydata()[-1] == pytest.approx(2 * data.get_ydata()[0])

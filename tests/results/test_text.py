@@ -38,3 +38,15 @@ def test_columns_close_up_before_a_name_is_folded() -> None:
     sheet = Sheet("a title", ("op", *(f"part {number}" for number in range(8))), 1, (("alloc", *["60.0 ±3.7 %"] * 7, "<0.1 %"),))
     Console(width=WIDTH, file=(printed := StringIO())).print(rich_table(sheet))
     assert any(line.strip().startswith("alloc 60.0 ±3.7 % 60.0") for line in printed.getvalue().splitlines())
+
+
+def test_a_table_that_is_too_wide_goes_on_beneath_under_the_same_names() -> None:
+    heads = ("allocator", "sheaf_capacity", "lock", *(f"figure {number}" for number in range(9)))
+    rows = tuple((version, "12", "objects-256 list_lock node 0", *["12.3 ±1.2 %"] * 9) for version in ("2.6.34", "7.3"))
+    Console(width=100, file=(printed := StringIO()), color_system=None).print(rich_table(Sheet("locks", heads, 3, rows)))
+    lines = printed.getvalue().splitlines()
+    above = [line for line in lines if "figure" in line]
+    assert len(above) == 3 and all(line.split()[:3] == ["allocator", "sheaf_capacity", "lock"] for line in above)
+    assert sorted(number for line in above for number in line.split() if number.isdigit()) == [str(number) for number in range(9)]
+    assert sum(line.count("12.3 ±1.2 %") for line in lines) == 2 * 9, "no figure is cut"
+    assert all(len(line) <= 100 for line in lines)

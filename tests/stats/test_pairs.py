@@ -40,6 +40,40 @@ def test_where_none_is_dropped_the_difference_is_that_of_the_pooled_values() -> 
 
 
 @pytest.mark.parametrize("paired", [True, False])
+def test_a_ratio_is_told_from_1_exactly_where_the_difference_is_told_from_0(paired: bool) -> None:
+    random = np.random.default_rng(5)
+    seen = set()
+    for case in range(120):
+        times = np.round(random.exponential(2.0, (2, 8, 60)) * (1 + case % 4 * 0.2) ** np.array([0, 1])[:, None, None]) * 50 + 50
+        each = np.sort(times, axis=2)[:, :, 58]
+        pooled = np.sort(times.reshape(2, -1), axis=1)[:, 474]
+        sides = float(pooled[0]), dict(enumerate(each[0])), float(pooled[1]), dict(enumerate(each[1]))
+        found, quotient = difference(*sides, paired, resolution=0.01 * max(pooled)), ratio(*sides, paired, resolution=0.01)
+        assert quotient is not None
+        if quotient.half_width is not None:
+            assert quotient.contains(1.0) is found.contains(0.0)
+            seen.add(quotient.contains(1.0))
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("true", [1.0, 20.0])
+def test_a_ratio_s_interval_holds_the_true_one_in_95_of_100_cases(true: float, paired: bool) -> None:
+    random = np.random.default_rng(6)
+    held = 0
+    for _case in range(200):
+        common = random.normal(0.0, 0.2, 6)
+        ones, others = (np.exp(common + random.normal(0.0, 0.1, 6)) for _side in range(2))
+        others *= true
+        sides = float(ones.mean()), dict(enumerate(ones)), float(others.mean()), dict(enumerate(others))
+        quotient = ratio(*sides, paired)
+        assert quotient is not None
+        held += quotient.contains(true)
+    print(f"{true} {paired}: {held / 2:.1f} %")
+    assert held >= 200 * 0.95 - 3 * (200 * 0.95 * 0.05) ** 0.5
+
+
+@pytest.mark.parametrize("paired", [True, False])
 def test_equal_percentiles_of_lumpy_times_are_called_different_in_at_most_one_of_twenty_cases(paired: bool) -> None:
     random = np.random.default_rng(1)
     wrong = alone_wrong = 0

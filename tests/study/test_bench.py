@@ -57,6 +57,10 @@ def test_slub_is_measured_beside_slab() -> None:
     ]  # fmt: skip
     assert all(row["times_slab"] == row["slub_ns"] / row["slab_ns"] > 0 for row in rows)
     assert rows[0]["slab_ns"] == rows[1]["slab_ns"]
+    assert [row["plain_ns"] is not None for row in rows] == [False, True, False, True]
+    assert rows[1]["over_plain"] == rows[1]["plain_ns"] / rows[1]["slub_ns"] > 0
+    has_c = c_version.why_none() is None
+    assert [row["of_limit"] is not None for row in rows] == [False, has_c, False, has_c]
     assert told[-1] == ("allocators", 2, 2)
     (sheet,) = tables.sheets(json.loads(json.dumps(measured)))
     assert sheet.rows[1][:3] == ("hits", "2", "7.3")
@@ -74,8 +78,8 @@ def test_a_machine_without_a_c_compiler_is_told_so(monkeypatch: pytest.MonkeyPat
 
 def test_an_installed_package_without_the_source_in_c_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(c_version, "find_spec", lambda name: None)
-    with c_version.version_in_c() as version:
-        assert version is None
+    with c_version.version_in_c() as version, c_version.slub_in_c() as slub:
+        assert (version, slub) == (None, None)
     measured = {"c_compiler": c_version.compiler_line(), "no_c": c_version.why_none(), "timings": []}
     assert measured["c_compiler"] is None
     (remark,) = [told for told in tables.remarks(measured) if told.startswith("C: ")]

@@ -107,11 +107,26 @@ def test_what_is_read_back_is_the_event_log_to_the_picosecond(
     turns = within(log[Logged.TURNS], watch, 1, 2)
     assert [span[1:4] for span in read.of("upkeep")] == sorted(tuple(row[:3]) for row in turns)
     grown = [span[1:4] for span in read.of("grow")]
+    slub = raw in (SLUB, SLABS_ALONE)
     for cpu, start, end in grown:
         assert any(span[1] == cpu and span[2] <= start and end <= span[3] and "grow" in span[4] for span in read.of("operation"))
+        if slub:
+            continue
         inserted = (span for span in read.of("hold") if span[7]["in"].startswith("cache_grow"))
         assert end > watch.end or (cpu, end) in ((span[1], span[3]) for span in inserted)
     assert part is not WHOLE or raw is SLUB or len(grown) >= sum("grow" in span[4] for span in read.of("operation"))
+    slow = [span for kind in ("refill", "flush") for span in read.of(kind)]
+    for lock_taker in ("cache_alloc_refill", "cache_flusharray"):
+        held = [span for span in read.of("hold") if span[7]["in"] == lock_taker]
+        around = [span for span in slow if span[4] == lock_taker]
+        for _pid, cpu, start, end, *_what in held:
+            assert any(span[1] == cpu and span[2] <= start and end <= span[3] for span in around)
+    assert bool(slow) is (raw is not SECTIONS)
+    if slub:
+        assert ("refill_sheaf" if raw is SLUB else "___slab_alloc") in {span[4] for span in read.of("refill")}
+        assert "allocate_slab" in {span[4] for span in read.of("grow")} or part is PART
+    for _pid, cpu, start, end, *_what in slow:
+        assert any(span[1] == cpu and span[2] <= start and end <= span[3] for span in read.of("operation"))
     if waits:
         assert len(read.arrows) > len(waits) / 2
 

@@ -19,8 +19,8 @@ from slabdes.machine import describe_machine
 from slabdes.machine.costs import Costs
 from slabdes.workload.programs import Step
 from slabdes.workload.synthetic import build_synthetic
+from tests.verification.bench import ALONE, alloc, experiment, free, run, section
 from tests.verification.bench import PRICE as P
-from tests.verification.bench import alloc, experiment, free, run, section
 
 HOLD = 1_000_000
 """A microsecond in picoseconds, long beside every cost."""
@@ -107,10 +107,10 @@ def test_an_arrival_during_a_hand_off_waits_though_nobody_holds_the_lock_yet() -
 
 
 def test_a_tas_lock_goes_to_the_nearest_waiter_after_one_transfer() -> None:
-    tas = experiment(lock={"discipline": "tas"})
+    tas = experiment(lock={"discipline": "tas"}, timing=ALONE | {"arrival_races": False})
     records = run({0: [section(HOLD)], 2: [section(HOLD, think=10)], 1: [section(HOLD, think=20)]}, tas)
     # From 0 to 1 on its node, while 2 asks for the line, too; from there to 2.
-    both = P.same_node + int((P.same_node + P.remote) // 2 * Costs().spinner_transfers)
+    both = P.same_node + (P.same_node + P.remote) // 2 * round(Costs().spinner_transfers * 1000) // 1000
     assert records.elapsed == P.dram_local + 3 * (P.lock_op + HOLD) + both + P.remote
     handoffs = {record.cpu: record.handoff for record in records.cpus}
     assert handoffs == {0: 0, 1: both, 2: P.remote, 3: 0}

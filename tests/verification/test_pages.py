@@ -82,8 +82,8 @@ def test_the_list_of_single_pages_lay_on_the_line_that_waiters_spin_on_until_lin
 
 def test_of_several_cpus_that_spin_on_a_line_all_cost_its_writer_something() -> None:
     # CPU 1 has the lock while 2 and 3 spin; with a queue lock only 2 does.
-    each = FOUR.costs.spinner_transfers
-    for discipline, toll in (("ticket", int(each * 2 * TRANSFER)), ("qspinlock", TRANSFER)):
+    milli = round(FOUR.costs.spinner_transfers * 1000)
+    for discipline, toll in (("ticket", 2 * TRANSFER * milli // 1000), ("qspinlock", TRANSFER)):
         every, one = (elapsed_on_a_node_of_four(4, "2.6.34", discipline, all_spinners=rule) for rule in (True, False))
         assert every - one == BATCH * (toll - TRANSFER)
 

@@ -14,7 +14,7 @@ from slabdes.machine.toml_file import parse_toml
 from slabdes.machine.topology import Machine
 from slabdes.study.plan import machine_of
 from slabdes.workload.pairs import pair_up
-from slabdes.workload.programs import NO_CACHE, Op
+from slabdes.workload.programs import Op
 from slabdes.workload.synthetic import SLOT_BITS, build_synthetic, known_span_ps
 
 
@@ -96,13 +96,16 @@ def steps(caches: int, cpus: int = 1, **workload: Any) -> list[list[tuple[int, s
 
 def test_bulk_calls_are_of_one_cache_each_and_the_last_has_what_is_left() -> None:
     (program,) = steps(2, objects=5, bulk=2, think_ns=7)
-    begin, end = (7, "BEGIN_BULK", NO_CACHE, 0), (0, "END_BULK", NO_CACHE, 0)
     calls = [(0, (0, 1)), (1, (2, 3)), (0, (4,))]
     assert program == [
         step
         for op in ("ALLOC", "FREE")
         for cache, slots in calls
-        for step in (begin, *((0, op, cache, slot) for slot in slots), end)
+        for step in (
+            (7, "BEGIN_BULK", cache, len(slots) if op == "ALLOC" else 0),
+            *((0, op, cache, slot) for slot in slots),
+            (0, "END_BULK", cache, len(slots) if op == "FREE" else 0),
+        )
     ]
 
 

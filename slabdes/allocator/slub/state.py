@@ -88,24 +88,44 @@ class SlabSheaf:
 class KfreeRcuCpu:
     """struct kfree_rcu_cpu, with a clock: sheaves of all caches whose callbacks wait on a CPU, `first` to `last`, by their links.
 
-    `block` is the one that the general batching fills, with objects of all caches, or NO_SHEAF. Of the one whose callback runs
-    (`running`) the first `left` objects have yet to be given back.
+    `block`: the one that the general batching fills, with objects of all caches, or NO_SHEAF; `running`: whose callback runs.
     """
 
-    __slots__ = ("block", "first", "last", "left", "running")
+    __slots__ = ("block", "first", "last", "running")
 
     first: int
     last: int
     block: int
     running: int
-    left: int
 
     def __init__(self) -> None:
         self.first = NO_SHEAF
         self.last = NO_SHEAF
         self.block = NO_SHEAF
         self.running = NO_SHEAF
+
+
+class InHand:
+    """What a CPU has taken out of a stock and not given back yet, so that a run's end, or who counts meanwhile, finds it.
+
+    The first `left` objects of `words` from `at` on, if that is more than 0; full sheaves taken off a barn, `sheaf` the first, by
+    their links; the free chain, from `free` on, of the slab that it gives up (`slab`, or NOBODY).
+    """
+
+    __slots__ = ("at", "free", "left", "sheaf", "slab")
+
+    at: int
+    left: int
+    sheaf: int
+    slab: int
+    free: int
+
+    def __init__(self) -> None:
+        self.at = 0
         self.left = 0
+        self.sheaf = NO_SHEAF
+        self.slab = NOBODY
+        self.free = BUFCTL_END
 
 
 class PercpuSheaves:
@@ -247,30 +267,9 @@ class KmemCache:
     """
 
     __slots__ = (
-        "barn",
-        "cpu_partial_slabs",
-        "cpu_sheaves",
-        "cpu_slab",
-        "empty_limit",
-        "full_limit",
-        "grows_failed",
-        "index",
-        "min_objects",
-        "min_order",
-        "min_partial",
-        "name",
-        "node",
-        "num",
-        "object_size",
-        "order",
-        "ratio",
-        "sheaf_capacity",
-        "size",
-        "slabs_created",
-        "slabs_destroyed",
-        "spare",
-        "spare_sheaves",
-        "stats",
+        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index",
+        "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity",
+        "size", "slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "stats",
     )  # fmt: skip
 
     index: int
@@ -333,6 +332,7 @@ class SlubState(Memory):
     sheaves: list[SlabSheaf] = field(default_factory=list)
     caches: list[KmemCache] = field(default_factory=list)
     rcu: list[KfreeRcuCpu] = field(default_factory=list)
+    in_hand: list[InHand] = field(default_factory=list)
     promoted: int = field(init=False)
     """Where in `words` shrink keeps the first slab of each number of free objects."""
 
@@ -340,6 +340,7 @@ class SlubState(Memory):
         if not self.has_memory:
             self.has_memory = [True] * self.n_nodes
         self.rcu = [KfreeRcuCpu() for _cpu in range(self.n_cpus)]
+        self.in_hand = [InHand() for _cpu in range(self.n_cpus)]
         self.promoted = self.new_words(SHRINK_PROMOTE_MAX)
 
 

@@ -88,10 +88,15 @@ class SlubVersion(SlubSwitches, Kernel):
             return 0
         if asked is not None:
             return asked
-        return by_size if self.sheaves == SheavesOf.ALL else dict(self.asked).get(name, 0)
+        of_name = dict(self.asked).get(name, 0)
+        if self.sheaves == SheavesOf.ASKING:
+            return of_name
+        return max(by_size, of_name) if by_size and name not in OF_SLUB_ITSELF else 0
 
 
-LINUX_7_3: Final = SlubVersion("7.3", rmqueue_function="rmqueue_buddy")
+OF_SLUB_ITSELF: Final = ("kmem_cache", "kmem_cache_node")
+"""Caches that sheaves and caches are made with: they have none themselves."""
+LINUX_7_3: Final = SlubVersion("7.3", asked=(("maple_node", 32),), rmqueue_function="rmqueue_buddy")
 LINUX_7_2: Final = replace(LINUX_7_3, name="7.2")
 LINUX_7_1: Final = replace(LINUX_7_2, name="7.1", reverse_refill=True, leftovers=Leftovers.GROUP, unneeded_to_head=True)
 LINUX_7_0: Final = replace(LINUX_7_1, name="7.0", barns_with_memory=True)

@@ -159,9 +159,13 @@ class Program(fields.Program, Step, Wait):
 
 
 class Batches:
-    """What SLUB's paths see beside: how many batches are being freed (a SlubCpu). Last, where it moves no other field."""
+    """What SLUB's paths see beside: how many batches are being freed (a SlubCpu), the next object of a bulk call (a CallingCpu).
+
+    Last, where they move no other field.
+    """
 
     batches: int
+    call_at: int
 
 
 class Cpu(Context, Clock, Account, Interrupts, fields.Timers, AtLock, Stack, Program, Batches):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from slabdes.engine.compiled.clock import CALLED, GAMMA_WORD, GO, call, exponential_draw, set_timer
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import Status
-from slabdes.engine.compiled.numba_tools import function, inline, ints_at
+from slabdes.engine.compiled.numba_tools import by_run, function, inline, ints_at
 from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.streams import mix64
 
 _STORM = int(Status.STORM)
@@ -42,12 +43,29 @@ def interrupt_storm(run: Run, cpu: Cpu) -> int:
     return _STORM
 
 
+def _hits_nothing(run: SlubRun, cpu: Cpu) -> None:
+    cpu.alloc_hit = 0
+    cpu.free_hit = 0
+
+
+def _hits_cheaply(run: Run, cpu: Cpu) -> None:
+    cpu.alloc_hit = run.alloc_bulk
+    cpu.free_hit = run.free_bulk
+
+
+_hits_in_bulk = by_run(SlubRun, _hits_nothing, _hits_cheaply)
+"""What hits cost within a bulk call; on SLUB there are none, as its objects do not come or go one by one."""
+
+
 @inline
 def set_bulk(run: Run, cpu: Cpu, in_bulk: bool) -> None:
     """A bulk call begins or ends."""
     cpu.in_bulk = in_bulk
-    cpu.alloc_hit = run.alloc_bulk if in_bulk else run.alloc_hit
-    cpu.free_hit = run.free_bulk if in_bulk else run.free_hit
+    if in_bulk:
+        _hits_in_bulk(run, cpu)
+    else:
+        cpu.alloc_hit = run.alloc_hit
+        cpu.free_hit = run.free_hit
     set_timer(run, cpu)
 
 

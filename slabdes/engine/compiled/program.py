@@ -6,13 +6,12 @@ Hits run ahead in one loop; everything else goes stage by stage. Leaves out what
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from slabdes.allocator.state import NO_OBJECT
+from slabdes.engine.compiled.bulk import begin_bulk, end_bulk, gathered, handed_out
 from slabdes.engine.compiled.clock import GO, WAIT, call, schedule, set_timer, unschedule, upkeep_time
 from slabdes.engine.compiled.codes import REAP, STAGE
 from slabdes.engine.compiled.cpu_layout import Cpu, Micro, Why
-from slabdes.engine.compiled.families import helper, path, room_between_steps
+from slabdes.engine.compiled.families import path, room_between_steps
 from slabdes.engine.compiled.hits import hits_in_a_row
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
@@ -30,9 +29,7 @@ give_back, begin_give_back = path("give_back")
 hold_section, begin_hold_section = path("hold_section")
 take_block, begin_take_block = path("take_block")
 give_block, begin_give_block = path("give_block")
-end_bulk, begin_end_bulk = path("end_bulk")
 _, begin_take_interrupts = path("take_interrupts")
-begin_bulk: Callable[[Run, Cpu], None] = helper("begin_bulk")
 _STALLED, _PAUSE, _SLOTS, _SLABS = int(Status.STALLED), int(Status.PAUSE), int(Status.SLOTS), int(Status.SLABS)
 _FINISH = int(Micro.FINISH)
 _FILLED, _EMPTIED, _AT_BARRIER = int(Why.FILLED), int(Why.EMPTIED), int(Why.BARRIER)
@@ -121,6 +118,8 @@ def _run_ahead(run: Run, cpu: Cpu, frame: Frame) -> int:
 def _allocate(run: Run, cpu: Cpu, frame: Frame) -> int:
     """Allocate an object for a slot that is empty."""
     frame.pc = _ALLOCATED
+    if handed_out(run, cpu):
+        return GO
     return allocate(run, cpu, begin_allocate(run, cpu, cpu.cache, cpu.want, cpu.flags, cpu.alloc_hit))
 
 
@@ -150,6 +149,8 @@ def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
         emptied(run, cpu)
         return GO
     frame.pc = _FREED
+    if gathered(run, cpu, obj):
+        return GO
     return give_back(run, cpu, begin_give_back(run, cpu, cpu.cache, obj, cpu.free_hit))
 
 
@@ -181,10 +182,9 @@ def _begin(run: Run, cpu: Cpu, frame: Frame) -> int:
         frame.pc = _NEXT
         return give_block(run, cpu, begin_give_block(run, cpu, cpu.what))
     if cpu.op == _BEGIN_BULK:
-        begin_bulk(run, cpu)
-        return GO
+        return begin_bulk(run, cpu)
     if cpu.op == _END_BULK:
-        return end_bulk(run, cpu, begin_end_bulk(run, cpu))
+        return end_bulk(run, cpu)
     return _barrier(run, cpu, frame)
 
 

@@ -110,9 +110,11 @@ def _stream(run: Run, cpu: Cpu) -> int:
 def _burst(run: Run, cpu: Cpu) -> int:
     """Phases: 0 allocate, 1 barrier, 2 free, 3 barrier. Within a bulk call `call_end` is the object after its last, else 0."""
     if cpu.call_end and cpu.index == cpu.call_end:
+        frees = _in_call(cpu, run.bulk_free) if cpu.phase & 2 else 0
         cpu.call_end = 0
+        ended = cpu.cache0 + cpu.turn
         _next_cache(run, cpu)
-        return _set(cpu, 0, _END_BULK, NO_CACHE, 0, 0)
+        return _set(cpu, 0, _END_BULK, ended, frees, 0)
     if cpu.index == run.objects and not cpu.phase & 1 and run.has_barrier:
         cpu.phase += 1
         return _set(cpu, 0, _BARRIER, NO_CACHE, 0, 0)
@@ -127,7 +129,9 @@ def _burst(run: Run, cpu: Cpu) -> int:
     bulk = run.bulk_free if cpu.phase & 2 else run.bulk_alloc
     if bulk and not cpu.call_end:
         cpu.call_end = min(cpu.index + bulk, run.objects)
-        return _set(cpu, run.burst_think, _BEGIN_BULK, NO_CACHE, 0, 0)
+        allocs = 0 if cpu.phase & 2 else cpu.call_end - cpu.index
+        flags = MAY_WAIT if allocs else 0
+        return _set(cpu, run.burst_think, _BEGIN_BULK, cpu.cache0 + cpu.turn, allocs, flags)
     slot = cpu.index
     cache = cpu.cache0 + cpu.turn
     cpu.index += 1
@@ -143,6 +147,12 @@ def _burst(run: Run, cpu: Cpu) -> int:
     elif run.n_caches == 1:
         cpu.alike = run.objects - slot
     return HAVE
+
+
+@inline
+def _in_call(cpu: Cpu, bulk: int) -> int:
+    """Objects of the present bulk call: the last may have fewer than the others."""
+    return cpu.call_end - (cpu.call_end - 1) // bulk * bulk
 
 
 @inline

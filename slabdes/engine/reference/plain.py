@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
@@ -40,6 +40,20 @@ class PlainObject:
         self.slab = slab
         self.index = index
         self.owner: PlainCpu | None = None
+
+
+class _Numbered(Protocol):
+    number: int
+
+
+class LoggedObject(Protocol):
+    """An object of any plain model, as a log knows it."""
+
+    index: int
+
+    @property
+    def slab(self) -> _Numbered:
+        """Its slab."""
 
 
 class PlainSlab:
@@ -83,10 +97,11 @@ class PlainCpu:
         self.array: list[PlainObject] = []
         self.touched = False
         self.pages = 0
-        self.factors = _factors(cpu)
+        self.factors = factors_of(cpu)
 
 
-def _factors(cpu: TimedCpu) -> Iterator[int]:
+def factors_of(cpu: TimedCpu) -> Iterator[int]:
+    """How much slower than usual each next piece of a CPU's work is, in fixed point."""
     import numpy as np
 
     while True:
@@ -94,7 +109,7 @@ def _factors(cpu: TimedCpu) -> Iterator[int]:
         yield from slowed(cpu.slowdown, cpu.jitter, drawn.astype("i8")).tolist()  # type: ignore[arg-type,attr-defined] # an array's worth at once
 
 
-def _histogram(took: list[float]) -> Histogram:
+def histogram_of(took: list[float]) -> Histogram:
     """The histogram of some times: their buckets, all at once."""
     import numpy as np
 
@@ -112,7 +127,7 @@ class PlainLog:
     operations: list[tuple[int, int, int, Path, int, int]] = field(default_factory=list)
     holds: list[tuple[LockKind, int, int, int, int, int]] = field(default_factory=list)
 
-    def add(self, cpu: int, start: float, end: float, path: Path, obj: PlainObject) -> None:
+    def add(self, cpu: int, start: float, end: float, path: Path, obj: LoggedObject) -> None:
         """Keep an operation."""
         self.operations.append((cpu, int(start), int(end), path, obj.slab.number, obj.index))
 
@@ -127,25 +142,60 @@ class PlainLog:
         return digest_of(cpus, [held[lock] for lock in locks])
 
 
-class PlainModel:
-    """The model of one experiment. `latency` has a histogram for each path; `log` is filled if there is one."""
+class _Holder(Protocol):
+    """A CPU, as a lock's record names it."""
+
+    number: int
+
+
+class PlainBurst:
+    """What the model of any allocator has: `latency` has a histogram for each path; `log` is filled if there is one."""
+
+    def __init__(self, experiment: Experiment, log: PlainLog | None) -> None:
+        assert isinstance(experiment.workload, BurstWorkload)
+        self.burst = experiment.workload
+        self.log = log
+        self.took: dict[Path, list[float]] = {path: [] for path in Path}
+        self.latency: dict[Path, Histogram] = {}
+        self.env = simpy.Environment()
+
+    def run(self) -> int:
+        """Simulate; how many operations that were."""
+        self.env.run()
+        self.latency = {path: histogram_of(took) for path, took in self.took.items() if took}
+        return sum(histogram.count for histogram in self.latency.values())
+
+    def hold(self, cpu: _Holder, lock: PlainLock, spent: int) -> Steps:
+        """Take a lock and release it when the time `spent` is over."""
+        asked = self.env.now
+        with lock.request() as request:
+            if not request.triggered:
+                yield request
+            granted = self.env.now
+            yield self.env.timeout(spent)
+        self.held(cpu, lock, asked, granted)
+
+    def held(self, cpu: _Holder, lock: PlainLock, asked: float, granted: float) -> None:
+        """Record a hold that ends now."""
+        if self.log is not None:
+            self.log.holds.append((lock.kind, lock.node, cpu.number, int(asked), int(granted), int(self.env.now)))
+
+
+class PlainModel(PlainBurst):
+    """The model of one experiment on SLAB."""
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload, log: PlainLog | None = None) -> None:
-        assert isinstance(experiment.workload, BurstWorkload)
+        super().__init__(experiment, log)
         state = build_state(experiment, machine, workload.caches, 0)
         (self.cache,) = state.caches
         self.n_slabs = len(state.slabs)
         self.spare: list[int] = []
         """Numbers of destroyed slabs, to be used again."""
-        self.burst = experiment.workload
         self.costs = costs = machine.costs
         self.alloc_hit, self.alloc_miss = costs.alloc_hit, costs.alloc_hit + costs.slow_path
         self.free_hit, self.free_miss = costs.free_hit, costs.free_hit + costs.slow_path
         self.first_touch = costs.first_touch
-        self.log = log
-        self.took: dict[Path, list[float]] = {path: [] for path in Path}
-        self.latency: dict[Path, Histogram] = {}
-        self.env = env = simpy.Environment()
+        env = self.env
         self.page_batch = PagePool(machine.memory_pages, machine.n_cpus).batch
         nodes = [PlainNode(env, l3.node, l3.free_limit) for l3 in self.cache.nodelists]
         shared = self.cache.nodelists[0].shared
@@ -153,12 +203,6 @@ class PlainModel:
         for cpu in make_cpus(experiment, machine, workload, 0):
             if cpu.number in workload.programs:
                 env.process(self.live(PlainCpu(cpu, nodes[cpu.node])))
-
-    def run(self) -> int:
-        """Simulate; how many operations that were."""
-        self.env.run()
-        self.latency = {path: _histogram(took) for path, took in self.took.items() if took}
-        return sum(histogram.count for histogram in self.latency.values())
 
     def live(self, cpu: PlainCpu) -> Steps:
         """A CPU's program. It does not think: an operation begins when the one before has ended."""
@@ -200,11 +244,6 @@ class PlainModel:
                 if log is not None:
                     log.add(cpu.number, start, end, path, obj)
                 start = end
-
-    def held(self, cpu: PlainCpu, lock: PlainLock, asked: float, granted: float) -> None:
-        """Record a hold that ends now."""
-        if self.log is not None:
-            self.log.holds.append((lock.kind, lock.node, cpu.number, int(asked), int(granted), int(self.env.now)))
 
     def refill(self, cpu: PlainCpu) -> Generator[simpy.Event, Any, Path]:
         """Fill an empty array from the node, which grows until it has something."""
@@ -269,16 +308,6 @@ class PlainModel:
         yield from self.hold(cpu, node.list_lock, costs.lock_op + costs.list_move)
         node.free.append(slab)
         node.free_objects += self.cache.num
-
-    def hold(self, cpu: PlainCpu, lock: PlainLock, spent: int) -> Steps:
-        """Take a lock and release it when the time `spent` is over."""
-        asked = self.env.now
-        with lock.request() as request:
-            if not request.triggered:
-                yield request
-            granted = self.env.now
-            yield self.env.timeout(spent)
-        self.held(cpu, lock, asked, granted)
 
     def flush(self, cpu: PlainCpu) -> Generator[simpy.Event, Any, Path]:
         """Make room in a full array: its oldest batch goes to the shared array, or to the slabs if that is full."""

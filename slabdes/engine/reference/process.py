@@ -110,13 +110,13 @@ class Run(ABC):
             yield from self._take_turn(cpu)
 
     def _run_program(self, cpu: TimedCpu, program: Program) -> Waits[None]:
-        handlers = {
+        handlers: dict[Op, Callable[..., Waits[None]]] = {
             Op.ALLOC: self._alloc,
             Op.FREE: self._free,
             Op.SECTION: self._section,
             Op.BARRIER: self._barrier,
-            Op.GET_PAGES: self._get_pages,
-            Op.GIVE_PAGES: self._give_pages,
+            Op.GET_PAGES: lambda cpu, _cache, order, *_rest: take_block(self.kernel, cpu, order),
+            Op.GIVE_PAGES: lambda cpu, _cache, order, *_rest: give_block(self.kernel, cpu, order),
             Op.BEGIN_BULK: self._begin_bulk,
             Op.END_BULK: self._end_bulk,
             Op.SIGNAL: self._signal,
@@ -316,8 +316,14 @@ class Run(ABC):
     def _alloc(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:
         if self.workload.windowed:
             yield from self._until_empty(cpu, slot)
-        obj = yield from self._path(allocate(self.kernel, cpu, self.kernel.state.caches[number], node, flags, cpu.alloc_hit))
+        obj = yield from self._get(cpu, number, node, flags)
         self._fill(cpu, slot, obj)
+
+    def _get(self, cpu: TimedCpu, number: int, node: int, flags: int) -> Waits[int]:
+        return self._path(allocate(self.kernel, cpu, self.kernel.state.caches[number], node, flags, cpu.alloc_hit))
+
+    def _give(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
+        return self._path(give_back(self.kernel, cpu, self.kernel.state.caches[number], obj, cpu.free_hit))
 
     def _fill(self, cpu: TimedCpu, slot: int, obj: int) -> None:
         self.slots[slot] = (obj, cpu.clock)
@@ -350,7 +356,7 @@ class Run(ABC):
         if obj == NO_OBJECT:
             cpu.skipped += 1
         else:
-            yield from self._path(give_back(self.kernel, cpu, self.kernel.state.caches[number], obj, cpu.free_hit))
+            yield from self._give(cpu, number, obj)
         self._emptied(cpu, slot)
 
     def _emptied(self, cpu: TimedCpu, slot: int) -> None:
@@ -373,12 +379,6 @@ class Run(ABC):
 
     def _section(self, cpu: TimedCpu, number: int, hold: int, node: int, flags: int) -> Waits[None]:
         return hold_section(self.kernel, cpu, self.section_lock, hold)
-
-    def _get_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
-        return take_block(self.kernel, cpu, order)
-
-    def _give_pages(self, cpu: TimedCpu, number: int, order: int, node: int, flags: int) -> Waits[None]:
-        return give_block(self.kernel, cpu, order)
 
     def _begin_bulk(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
         begin_bulk(self.kernel, cpu)

@@ -24,18 +24,21 @@ from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
 from slabdes.paths.slub import clocked, grace, prices
+from slabdes.paths.slub.calls import CallingKernel, begin_call, end_call, join_call, next_of_call
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
 from slabdes.paths.slub.pcs_free import is_local
-from slabdes.paths.slub.upkeep import SlubUpkeepKernel, take_turn
+from slabdes.paths.slub.upkeep import take_turn
 
 
-class TimedSlubKernel(ClockedKernel[KmemCache], SlubUpkeepKernel[TimedCpu]):
+class TimedSlubKernel(ClockedKernel[KmemCache], CallingKernel[TimedCpu]):
     """A kernel with SLUB."""
 
     state: SlubState
 
     def __init__(self, env: simpy.Environment, state: SlubState, machine: Machine, settings: TimedSettings[SlubVersion]) -> None:
         self.batches = state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX)
+        self.call_room = settings.call_room
+        self.call_arrays = state.new_words(machine.n_cpus * self.call_room)
         super().__init__(env, state, machine, settings)
         self.version = settings.version
         self.grace = settings.grace
@@ -62,16 +65,14 @@ class TimedSlubKernel(ClockedKernel[KmemCache], SlubUpkeepKernel[TimedCpu]):
             cpu.work += self.costs.irq_save
         return super().spin_lock(cpu, lock, site)
 
+    def set_bulk(self, cpu: TimedCpu, in_bulk: bool) -> None:
+        """Within a call nothing is a hit, as its objects do not come or go one by one."""
+        super().set_bulk(cpu, in_bulk)
+        if in_bulk:
+            cpu.alloc_hit = cpu.free_hit = 0
+
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
-
-    # Each CPU flushes in a turn of its own (paths.slub.upkeep), not within who shrinks.
-
-    def flush_each_cpu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("a shrink in one go, with a clock")
-
-    def flush_each_rcu(self, cpu: TimedCpu, cache: KmemCache) -> Waits[None]:
-        raise NotImplementedError("a flush of RCU sheaves in one go, with a clock")
 
     def batch(self, cpu: TimedCpu) -> int:
         return self.batches + (cpu.number * BATCHES + cpu.batches) * PCS_BATCH_MAX
@@ -104,6 +105,23 @@ class SlubRun(Run):
     def _take_turn(self, cpu: TimedCpu) -> Waits[None]:
         cpu.clock = max(cpu.clock, self._upkeep_time(cpu))
         yield from self._path(take_turn(self.kernel, cpu))
+
+    def _begin_bulk(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
+        return self._path(begin_call(self.kernel, cpu, self.kernel.state.caches[number], what, flags))
+
+    def _end_bulk(self, cpu: TimedCpu, number: int, what: int, node: int, flags: int) -> Waits[None]:
+        return self._path(end_call(self.kernel, cpu, self.kernel.state.caches[number], what))
+
+    def _get(self, cpu: TimedCpu, number: int, node: int, flags: int) -> Waits[int]:
+        if cpu.in_bulk:
+            return next_of_call(self.kernel, cpu)
+        return (yield from super()._get(cpu, number, node, flags))
+
+    def _give(self, cpu: TimedCpu, number: int, obj: int) -> Waits[None]:
+        if cpu.in_bulk:
+            join_call(self.kernel, cpu, obj)
+        else:
+            yield from super()._give(cpu, number, obj)
 
     def _take(self, cpu: TimedCpu, number: int) -> int:
         state = self.kernel.state

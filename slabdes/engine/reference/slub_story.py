@@ -6,7 +6,8 @@ Leaves out what every told kernel does (`telling`), and words of notes (`paths.s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from slabdes.allocator.lists import free_chain
 from slabdes.allocator.slub.state import FROZEN, NO_SHEAF, KmemCache, KmemCacheCpu
@@ -71,6 +72,8 @@ class SlubStoryKernel(TellingKernel[KmemCache], TimedSlubKernel, TellingWaits[Km
 
     def hands_out(self, cpu: TimedCpu, cache: KmemCache, obj: int) -> tuple[str, str]:
         what = f"object {obj_to_index(obj)} of slab {virt_to_slab(obj)}"
+        if cpu.path is Path.BULK:
+            return "kmem_cache_alloc_bulk", f"hands out {what}"
         hit = cpu.path is Path.HIT
         if cpu.path in _PAST_SHEAVES:
             return "___slab_alloc", f"hands out {what}; no sheaf has changed"
@@ -85,6 +88,8 @@ class SlubStoryKernel(TellingKernel[KmemCache], TimedSlubKernel, TellingWaits[Km
         ), f"{why}hands out {what}, the first of the private chain; {left} left"
 
     def takes_back(self, cpu: TimedCpu, cache: KmemCache, path: Path) -> tuple[str, str]:
+        if path is Path.FREE_BULK:
+            return "kmem_cache_free_bulk", "an object of the call is free"
         if path is Path.RCU_BATCH:
             return "kvfree_call_rcu", "queues the object for the general batching"
         if path in _INTO_SLABS:
@@ -154,4 +159,15 @@ class SlubStoryKernel(TellingKernel[KmemCache], TimedSlubKernel, TellingWaits[Km
         return NodePicture(at, (listed(self.state.slabs, "partial", n.partial),), counters, tuple(arrays))
 
 
+def _beginning(note: Callable[..., None]) -> Callable[..., None]:
+    def begin(self: SlubStoryKernel, cpu: TimedCpu, cache: KmemCache, *what: Any) -> None:
+        self.begins(cpu, cache)
+        note(self, cpu, cache, *what)
+
+    return begin
+
+
 tell_all(SlubStoryKernel, TimedSlubKernel, WORDS)
+# A bulk call is one told operation.
+for _name in ("note_alloc_call", "note_free_call"):
+    setattr(SlubStoryKernel, _name, _beginning(getattr(SlubStoryKernel, _name)))

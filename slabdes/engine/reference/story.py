@@ -60,12 +60,12 @@ class StoryKernel(TellingKernel[KmemCache], TimedKernel):
     def irqs_on(self, cpu: TimedCpu) -> Waits[None]:
         where = self.kernel_name(self.where())
         yield from super().irqs_on(cpu)
-        self.step(cpu, where, "irqs", "may wait (__GFP_WAIT): interrupts go on")
+        self.step(cpu, where, "irqs", f"may wait ({self.version.may_wait}): interrupts are turned on")
 
     def irqs_off(self, cpu: TimedCpu) -> Waits[None]:
         where = self.kernel_name(self.where())
         yield from super().irqs_off(cpu)
-        self.step(cpu, where, "irqs", "interrupts go off again")
+        self.step(cpu, where, "irqs", "interrupts are turned off again")
 
     def picture(self, cpu: TimedCpu, cache: KmemCache) -> Picture:
         return Picture(_array(cache.array[cpu.number]), tuple(self._node(l3) for l3 in cache.nodelists))

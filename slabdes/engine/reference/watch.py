@@ -6,8 +6,11 @@ Operations, holds and turns are told by the event log's own calls, so that times
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from typing import Any, cast
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any, Final, cast
 
 import simpy
 
@@ -23,13 +26,57 @@ from slabdes.engine.reference.process import Progress, Run
 from slabdes.engine.reference.run import set_up, set_up_slub
 from slabdes.engine.reference.slub import TimedSlubKernel
 from slabdes.engine.timed import TimedLock, TimedSettings
-from slabdes.engine.watch import SeenGrow, SeenHold, SeenInterrupt, SeenLock, SeenOperation, SeenTurn, Watch, Watched
+from slabdes.engine.watch import (
+    FLUSH,
+    GROW,
+    REFILL,
+    SeenGrow,
+    SeenHold,
+    SeenInterrupt,
+    SeenLock,
+    SeenOperation,
+    SeenStep,
+    SeenTurn,
+    Watch,
+    Watched,
+)
 from slabdes.engine.working_set import FORGOTTEN, allocated_by
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.sites import LockSite
+from slabdes.paths.slab import alloc, free
+from slabdes.paths.slub import alloc as sheaf_alloc
+from slabdes.paths.slub import cpu_slab, cpu_slab_free, flush, slabs
+from slabdes.paths.slub.functions import kernel_function
 from slabdes.workload.programs import Workload
+
+_STEPS: Final[dict[CodeType, tuple[str, str]]] = {
+    function.__code__: (kernel_function(function.__name__), kind)
+    for kind, functions in {
+        REFILL: (alloc.cache_alloc_refill, sheaf_alloc.refill_sheaf, cpu_slab.___slab_alloc, slabs.slab_alloc_slow),
+        FLUSH: (
+            free.cache_flusharray,
+            free.__drain_alien_cache,
+            flush.sheaf_flush_unused,
+            flush.sheaf_flush_main,
+            cpu_slab.put_partials,
+            cpu_slab_free._put_cpu_partial,
+        ),
+        GROW: (slabs.allocate_slab,),
+    }.items()
+    for function in functions
+}
+"""What is shown of operations' slow paths, by the code of the functions: their names, and of which kind they are."""
+
+
+@dataclass
+class _Within:
+    """A function that has not returned: since when, and its latest step."""
+
+    frame: FrameType
+    start: int
+    latest: int
 
 
 class Watching(ClockedKernel[Any]):
@@ -41,6 +88,39 @@ class Watching(ClockedKernel[Any]):
         super().__init__(env, state, machine, settings)
         self.begun: list[list[int]] = [[] for _cpu in range(machine.n_cpus)]
         self.at_turns: set[int] | None = None
+        self._within: list[list[_Within]] = [[] for _cpu in range(machine.n_cpus)]
+
+    def look(self, cpu: TimedCpu) -> Waits[None]:
+        self._comes_to(cpu)
+        yield from super().look(cpu)
+        self._comes_to(cpu)
+
+    def spin_lock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[None]:
+        yield from super().spin_lock(cpu, lock, site)
+        self._comes_to(cpu)
+
+    def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
+        yield from super().spin_unlock(cpu, lock)
+        self._comes_to(cpu)
+
+    def _comes_to(self, cpu: TimedCpu) -> None:
+        """A CPU is at a step, the latest of the functions on the stack that call for it; others have returned."""
+        if not self.begun[cpu.number]:
+            return
+        frames: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code in _STEPS:
+                frames.append(frame)
+            frame = frame.f_back
+        within = self._within[cpu.number]
+        while within and not any(within[-1].frame is one for one in frames):
+            ended = within.pop()
+            if ended.latest > ended.start:
+                self.watch.see(SeenStep(cpu.number, ended.start, ended.latest, *_STEPS[ended.frame.f_code]))
+        for one in within:
+            one.latest = cpu.clock
+        within += [_Within(one, cpu.clock, cpu.clock) for one in frames[::-1][len(within) :]]
 
     def remember_accounts(self, cpu: TimedCpu) -> None:
         self.begun[cpu.number].append(cpu.clock)
@@ -57,6 +137,7 @@ class Watching(ClockedKernel[Any]):
 
     def ends(self, cpu: TimedCpu) -> None:
         """What a CPU began last has ended."""
+        self._comes_to(cpu)
         self.begun[cpu.number].pop()
 
     def was_held(self, _cpu: int, _site: LockSite, _asked: int, _released: int) -> None:

@@ -6,12 +6,10 @@ Leaves out waiting until one is due (the engines), and what is done then (`reap`
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TypeVar
 
 from slabdes.allocator.state import KmemCache
 from slabdes.allocator.timers import next_beat
-from slabdes.paths.charges import ClockedCpu
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import OperatingKernel
 from slabdes.paths.outcome import Upkeep
@@ -20,33 +18,23 @@ from slabdes.paths.slab.prices import SlabCharges
 from slabdes.paths.slab.reap import cache_reap
 from slabdes.paths.slab.shrink import do_drain, shrink_lists
 from slabdes.paths.slab.slabinfo import read_slabinfo
-from slabdes.paths.upkeep import MOST_SPINS, UpkeepSettings
+from slabdes.paths.upkeep import DrainingCpu, DrainingKernel, concerns, wait_for_all
 
 
-class UpkeepCpu(SlabCpu, ClockedCpu):
-    """A CPU with a clock and timers, picoseconds.
-
-    `slabinfo_at` is when it reads /proc/slabinfo next, `drain_at` when it shrinks, or is interrupted by who does.
-    """
+class UpkeepCpu(SlabCpu, DrainingCpu):
+    """A CPU with a clock and timers, picoseconds. `slabinfo_at` is when it reads /proc/slabinfo next."""
 
     __slots__ = ()
 
     slabinfo_at: int
-    drain_at: int
 
 
 Cpu = TypeVar("Cpu", bound=UpkeepCpu)
 """An engine's own kind of CPU."""
 
 
-class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlabKernel[Cpu]):
+class UpkeepKernel(SlabCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlabKernel[Cpu], DrainingKernel[Cpu]):
     """An engine with a clock and books."""
-
-    upkeeps: UpkeepSettings
-
-    @abstractmethod
-    def all_drained(self, cpu: Cpu, due: int) -> bool:
-        """Whether no other CPU has yet to drain its arrays for who shrinks since `due`."""
 
 
 def take_turn(k: UpkeepKernel[Cpu], cpu: Cpu, hz: int, reap_at: int) -> Waits[None]:
@@ -82,19 +70,14 @@ def take_turn(k: UpkeepKernel[Cpu], cpu: Cpu, hz: int, reap_at: int) -> Waits[No
 def _shrink(k: UpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     """kmem_cache_shrink of one cache, or of one after the other: once all CPUs have drained their arrays, which it waits for."""
     yield from _drain(k, cpu)
-    yield from k.look(cpu)
-    spins = 0
-    while spins < MOST_SPINS and not k.all_drained(cpu, cpu.drain_at):
-        k.note_spins(cpu)
-        yield from k.look(cpu)
-        spins += 1
+    yield from wait_for_all(k, cpu)
     for cache in reversed(k.state.caches):
-        if k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index:
+        if concerns(k, cpu, cache.index):
             yield from shrink_lists(k, cpu, cache)
 
 
 def _drain(k: UpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     """What an interrupt of who shrinks does: this CPU's arrays go home."""
     for cache in reversed(k.state.caches):
-        if k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index:
+        if concerns(k, cpu, cache.index):
             yield from do_drain(k, cpu, cache)

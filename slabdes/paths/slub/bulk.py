@@ -14,6 +14,7 @@ from slabdes.paths.slub.flush import free_array, free_array_hooked
 from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     barn_get_empty_sheaf,
+    barn_here,
     barn_replace_full_sheaf,
     barn_takes_full,
     replace_main,
@@ -103,6 +104,8 @@ def _make_room(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:
     pcs = cache.cpu_sheaves[cpu.number]
     stats = cache.stats[cpu.number]
     barn = cache.barn[cpu.node]
+    if not barn_here(k, cpu):
+        return False
     if not is_full(k.state.sheaves[pcs.main]):
         return True
     if pcs.spare == NO_SHEAF:

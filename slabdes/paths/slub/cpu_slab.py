@@ -128,7 +128,7 @@ def _one_round(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node:
     number = yield from _get_partial_node(k, cpu, cache, cache.node[wanted])
     if number == NOBODY and (node == NO_NODE or not flags & THISNODE):
         cpu.path = Path.FALLBACK_PARTIAL
-        number = yield from _get_any_partial(k, cpu, cache)
+        number = yield from _get_any_partial(k, cpu, cache, flags)
     if number != NOBODY:
         yield from _take_private(k, cpu, cache, number)
         k.note_frozen(cpu, number)
@@ -147,11 +147,13 @@ def _one_round(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, node:
     return True
 
 
-def _get_any_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
+def _get_any_partial(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:
     """A slab of another node that has more than it needs, or NOBODY (get_any_partial)."""
     if not search_wanted(k, cpu, cache):
         return NOBODY
     for node in k.zonelist(cpu.node):
+        if flags & THISNODE and node != cpu.node:
+            continue
         n = cache.node[node]
         yield from k.look(cpu)
         k.note_partial_read(cpu, n)
@@ -235,6 +237,8 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
     number, head = c.slab, c.free
     c.slab = NOBODY
     c.free = BUFCTL_END
+    hand = k.state.in_hand[cpu.number]
+    hand.slab, hand.free = number, head
     slab = k.state.slabs[number]
     n = cache.node[slab.nodeid]
     nr = 0
@@ -256,6 +260,7 @@ def deactivate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[Non
         yield from k.load_state(cpu, number)
     if nr:
         put_group(k.state.words, slab, head, tail, nr)
+    hand.slab = NOBODY
     slab.which = ON_NO_LIST
     k.note_deactivated(cpu, number, nr)
     if not slab.inuse and n.nr_partial >= cache.min_partial:

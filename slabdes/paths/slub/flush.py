@@ -54,6 +54,13 @@ def free_array_hooked(k: SlubKernel[Cpu], cpu: Cpu, at: int, size: int) -> Waits
         size = left
 
 
+def take_in_hand(k: SlubKernel[Cpu], cpu: Cpu, at: int, nr: int) -> None:
+    """The `nr` objects from `at` on in `words` are on their way to where they are put (`InHand`)."""
+    hand = k.state.in_hand[cpu.number]
+    hand.at = at
+    hand.left = nr
+
+
 def sheaf_flush_unused(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int) -> Waits[None]:
     """Empty a sheaf that nobody else sees into its objects' slabs."""
     sheaf = k.state.sheaves[number]
@@ -63,6 +70,7 @@ def sheaf_flush_unused(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: i
     cache.stats[cpu.number].sheaf_flush += nr
     k.note_flush(cpu, nr)
     sheaf.size = 0
+    take_in_hand(k, cpu, sheaf.entry, nr)
     yield from free_array(k, cpu, cache, sheaf.entry, nr)
 
 
@@ -75,6 +83,7 @@ def sheaf_flush_main(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, pcs: Percpu
         pop_block(k.state.words, sheaf, at, nr)
         cache.stats[cpu.number].sheaf_flush += nr
         k.note_flush_main(cpu, nr)
+        take_in_hand(k, cpu, at, nr)
         cpu.batches += 1
         yield from free_array(k, cpu, cache, at, nr)
         cpu.batches -= 1

@@ -38,13 +38,19 @@ _OTHERWISE: Final = {
     "_emptied": "__slab_free",
     "_relist": "__slab_free",
     "free_array": "__kmem_cache_free_bulk",
+    "alloc_directly": "__kmem_cache_alloc_bulk",
+    "begin_call": "kmem_cache_alloc_bulk",
+    "end_call": "kmem_cache_free_bulk",
+    "_allocate_all": "kmem_cache_alloc_bulk",
+    "_free_all": "kmem_cache_free_bulk",
     "free_array_hooked": "do_slab_free",
     "kfree_rcu": "kvfree_call_rcu",
     "_rcu_sheaf": "__kfree_rcu_sheaf",
 }
 """From reading: 7.3's, and those that only 6.12 has."""
 _PARTS: Final = (
-    "slub_alloc", "slub_alloc_node", "slub_free", "swap_sheaves", "replace_main", "barn_here", "barn_takes_full", "search_wanted",
+    "slub_alloc", "slub_alloc_node", "slub_free", "swap_sheaves", "replace_main", "barn_here", "has_barn", "barn_takes_full",
+    "search_wanted",
     "pop_private", "free_group", "free_one", "detach_rcu_sheaf", "is_local", "load_state", "cmpxchg", "let_in", "slab_pages",
     "free_slab_pages", "sheaf_memory",
 )  # fmt: skip

@@ -17,6 +17,7 @@ from slabdes.allocator.state import NO_NODE
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path, Upkeep
 from slabdes.paths.slub.clocked import ClockedSlubKernel, Cpu
+from slabdes.paths.slub.flush import take_in_hand
 from slabdes.paths.slub.rcu import kvfree_rcu_bulk, rcu_free_sheaf, rcu_free_sheaf_nobarn
 
 NO_CALLBACK: Final = (1 << 63) - 1
@@ -79,7 +80,7 @@ def take_callbacks(k: ClockedSlubKernel[Cpu], cpu: Cpu) -> Waits[None]:
         rcu.first = sheaf.link
         sheaf.link = NO_SHEAF
         rcu.running = number
-        rcu.left = sheaf.size
+        take_in_hand(k, cpu, sheaf.entry, sheaf.size)
         if sheaf.cache == ALL_CACHES:
             size = sheaf.size
             sheaf.size = 0

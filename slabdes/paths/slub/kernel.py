@@ -100,14 +100,6 @@ class SlubKernel(Locks[Cpu], Looks[Cpu], SlubNotes[Cpu]):
         """Queue an object for the general batching of kfree_rcu, whose arrays `kvfree_rcu_bulk` frees."""
 
     @abstractmethod
-    def flush_each_cpu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
-        """Have each CPU run `flush_cpu`, and wait until all have (flush_all)."""
-
-    @abstractmethod
-    def flush_each_rcu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
-        """Have each CPU run `flush_rcu_sheaf`, and wait until all have (flush_rcu_all_sheaves)."""
-
-    @abstractmethod
     def batch(self, cpu: Cpu) -> int:
         """Where in `words` the CPU has room for its next batch: `cpu.batches` are in use."""
 
@@ -118,3 +110,15 @@ class SlubKernel(Locks[Cpu], Looks[Cpu], SlubNotes[Cpu]):
     def new_sheaf(self, cpu: Cpu, cache: KmemCache, capacity: int) -> int:
         """An empty sheaf's number."""
         return new_sheaf(self.state, cache, capacity)
+
+
+class FlushingSlubKernel(SlubKernel[Cpu]):
+    """A SlubKernel that can also make every CPU run something at once. With a clock each has a turn of its own (`upkeep`)."""
+
+    @abstractmethod
+    def flush_each_cpu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
+        """Have each CPU run `flush_cpu`, and wait until all have (flush_all)."""
+
+    @abstractmethod
+    def flush_each_rcu(self, cpu: Cpu, cache: KmemCache) -> Waits[None]:
+        """Have each CPU run `flush_rcu_sheaf`, and wait until all have (flush_rcu_all_sheaves)."""

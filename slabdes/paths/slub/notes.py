@@ -144,6 +144,12 @@ class SlubNotes(Generic[Cpu]):
     def note_flush_main(self, cpu: Cpu, nr: int) -> None:
         """The top `nr` objects of the main sheaf are."""
 
+    def note_alloc_call(self, cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+        """A program asks for `size` objects in one call; `own_slab`: from the CPU's own slab, with no sheaves before it."""
+
+    def note_free_call(self, cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+        """It frees as many in one call."""
+
     def note_block(self, cpu: Cpu, nr: int) -> None:
         """A bulk call copied `nr` objects from or to the main sheaf."""
 

@@ -17,6 +17,7 @@ from slabdes.paths.slub.kernel import Cpu, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
     barn_get_full_or_empty_sheaf,
+    barn_here,
     barn_put_full_sheaf,
     barn_takes_full,
     free_empty_sheaf,
@@ -36,7 +37,8 @@ def kmem_cache_prefill_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, fla
         k.note_spare_used(cpu)
     else:
         stats.sheaf_prefill_slow += 1
-        number = yield from barn_get_full_or_empty_sheaf(k, cpu, cache.barn[cpu.node])
+        if barn_here(k, cpu):
+            number = yield from barn_get_full_or_empty_sheaf(k, cpu, cache.barn[cpu.node])
         if number != NO_SHEAF and k.state.sheaves[number].size:
             stats.barn_get += 1
         else:
@@ -114,7 +116,8 @@ def kmem_cache_return_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flag
         k.note_kept_as_spare(cpu)
         return
     stats.sheaf_return_slow += 1
-    if (yield from barn_takes_full(k, cpu, cache, barn)) and (yield from refill_sheaf(k, cpu, cache, flags, number)):
+    has_barn = barn_here(k, cpu)
+    if has_barn and (yield from barn_takes_full(k, cpu, cache, barn)) and (yield from refill_sheaf(k, cpu, cache, flags, number)):
         stats.barn_put += 1
         yield from barn_put_full_sheaf(k, cpu, barn, number)
         return

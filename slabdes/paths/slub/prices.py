@@ -84,7 +84,7 @@ def note_sheaf_opened(k: SlubCharges[Cpu], cpu: Cpu, sheaf: int) -> None:
 def note_sheaf_put(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
     """A sheaf is linked to the barn's list; the CPU has written it last, what was first there is written in passing."""
     record = k.state.sheaves[sheaf]
-    k.state.rcu[cpu.number].left -= record.size
+    k.state.in_hand[cpu.number].left -= record.size
     k.own_lines(cpu, record.line, sheaf_lines(record.capacity))
     k.spend_on_lines(cpu, k.lock(barn.lock).toll)
     cpu.work += k.costs.list_move // 2
@@ -115,6 +115,35 @@ def note_direct(k: SlubCharges[Cpu], cpu: Cpu, want: int) -> None:
 
 
 def note_slow(k: SlubCharges[Cpu], cpu: Cpu) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_alloc_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+    """What a hit costs beside its lock; for a slab of the CPU's own, interrupts go off once."""
+    cpu.work += k.costs.alloc_bulk
+    if own_slab:
+        cpu.work += k.costs.irq_save
+
+
+def note_free_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
+    """Likewise; of a slab of the CPU's own, the private chain's update, once."""
+    cpu.work += k.costs.free_bulk
+    if own_slab:
+        cpu.work += k.costs.cpu_cmpxchg
+
+
+def note_block(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """The lock of the CPU's sheaves, taken once a block, and a copy of the pointers."""
+    cpu.work += k.costs.local_trylock + nr * k.costs.move_object
+
+
+def note_rest(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
+    """A slow path begins."""
+    cpu.work += k.costs.slow_path
+
+
+def note_remote(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
     """A slow path begins."""
     cpu.work += k.costs.slow_path
 
@@ -207,13 +236,13 @@ def note_one(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode, slab: int) -> None
 
 def note_freed(k: SlubCharges[Cpu], cpu: Cpu, slab: int, nr: int) -> None:
     """The group was chained, object by object."""
-    k.state.rcu[cpu.number].left -= nr
+    k.state.in_hand[cpu.number].left -= nr
     cpu.work += nr * k.costs.slab_object
 
 
 def note_freed_privately(k: SlubCharges[Cpu], cpu: Cpu, nr: int) -> None:
     """Nothing but what a hit costs."""
-    k.state.rcu[cpu.number].left -= nr
+    k.state.in_hand[cpu.number].left -= nr
 
 
 def note_grown(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, slab: int) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import is_full, sheaf_push
+from slabdes.allocator.slub.versions import SheavesOf
 from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.slub.flush import free_array_hooked, sheaf_flush_unused
-from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.kernel import Cpu, FlushingSlubKernel, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
     barn_get_empty_sheaf,
@@ -35,7 +36,8 @@ def __kfree_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) 
     pcs = cache.cpu_sheaves[cpu.number]
     stats = cache.stats[cpu.number]
     if not cache.sheaf_capacity or (pcs.rcu == NO_SHEAF and not (yield from _rcu_sheaf(k, cpu, cache))):
-        stats.free_rcu_sheaf_fail += 1
+        if k.version.sheaves != SheavesOf.NONE:
+            stats.free_rcu_sheaf_fail += 1
         return False
     number = pcs.rcu
     sheaf = k.state.sheaves[number]
@@ -125,6 +127,6 @@ def detach_rcu_sheaf(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> None:
     k.call_rcu(cpu, cache, number, True)
 
 
-def flush_rcu_all_sheaves(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
+def flush_rcu_all_sheaves(k: FlushingSlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
     """Every CPU hands its RCU sheaf over."""
     yield from k.flush_each_rcu(cpu, cache)

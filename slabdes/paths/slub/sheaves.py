@@ -48,7 +48,12 @@ def replace_main(k: SlubKernel[Cpu], cpu: Cpu, pcs: PercpuSheaves, sheaf: int) -
 
 def barn_here(k: SlubKernel[Cpu], cpu: Cpu) -> bool:
     """Whether the CPU's node has a barn: without one sheaves are neither filled nor emptied there."""
-    return not k.version.barns_with_memory or k.state.has_memory[cpu.node]
+    return has_barn(k, cpu, cpu.node)
+
+
+def has_barn(k: SlubKernel[Cpu], cpu: Cpu, node: int) -> bool:
+    """Whether a node has a barn, which it may need memory for."""
+    return not k.version.barns_with_memory or k.state.has_memory[node]
 
 
 def barn_get_empty_sheaf(k: SlubKernel[Cpu], cpu: Cpu, barn: NodeBarn) -> Waits[int]:

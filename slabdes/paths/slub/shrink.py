@@ -14,12 +14,12 @@ from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.cpu_slab import cpu_slab_used, flush_cpu_slab
 from slabdes.paths.slub.flush import sheaf_flush_main, sheaf_flush_unused
 from slabdes.paths.slub.free import discard_slab
-from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.kernel import Cpu, FlushingSlubKernel, SlubKernel
 from slabdes.paths.slub.rcu import detach_rcu_sheaf
-from slabdes.paths.slub.sheaves import free_empty_sheaf
+from slabdes.paths.slub.sheaves import free_empty_sheaf, has_barn
 
 
-def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
+def kmem_cache_shrink(k: FlushingSlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """Empty all sheaves and give empty slabs back; 1 if slabs are left, else 0 (__kmem_cache_shrink)."""
     yield from k.flush_each_cpu(cpu, cache)
     left = yield from shrink_lists(k, cpu, cache)
@@ -29,7 +29,8 @@ def kmem_cache_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[i
 def shrink_lists(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[int]:
     """The same once no CPU has anything of its own."""
     for barn in cache.barn:
-        yield from barn_shrink(k, cpu, cache, barn)
+        if has_barn(k, cpu, barn.node):
+            yield from barn_shrink(k, cpu, cache, barn)
     left = False
     for n in cache.node:
         if k.state.has_memory[n.node]:
@@ -70,12 +71,15 @@ def flush_cpu(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[None]:
 def barn_shrink(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, barn: NodeBarn) -> Waits[None]:
     """Empty a barn: under its lock both lists are detached, then full sheaves are flushed and all are freed."""
     sheaves = k.state.sheaves
+    hand = k.state.in_hand[cpu.number]
     yield from k.spin_lock(cpu, barn.lock, LockSite.BARN_SHRINK)
     full, barn.full, barn.nr_full = barn.full, NO_SHEAF, 0
+    hand.sheaf = full
     empty, barn.empty, barn.nr_empty = barn.empty, NO_SHEAF, 0
     yield from k.spin_unlock(cpu, barn.lock)
     while full != NO_SHEAF:
         after = sheaves[full].link
+        hand.sheaf = after
         yield from sheaf_flush_unused(k, cpu, cache, full)
         free_empty_sheaf(k, cpu, cache, full)
         full = after

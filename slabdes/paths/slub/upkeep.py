@@ -9,7 +9,6 @@ Leaves out waiting until a turn is due (the engines).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,15 +20,13 @@ from slabdes.paths.slub.clocked import ClockedSlubCpu, ClockedSlubKernel
 from slabdes.paths.slub.grace import NO_CALLBACK, take_callbacks
 from slabdes.paths.slub.sheaves import alloc_empty_sheaf, free_empty_sheaf
 from slabdes.paths.slub.shrink import barn_shrink, flush_cpu, shrink_lists
-from slabdes.paths.upkeep import MOST_SPINS, ONCE, UpkeepSettings
+from slabdes.paths.upkeep import ONCE, DrainingCpu, DrainingKernel, concerns, wait_for_all
 
 
-class SlubUpkeepCpu(ClockedSlubCpu):
-    """A CPU with timers. `drain_at` is when it shrinks or changes caches, or has to flush for who does, picoseconds."""
+class SlubUpkeepCpu(ClockedSlubCpu, DrainingCpu):
+    """A CPU with timers."""
 
     __slots__ = ()
-
-    drain_at: int
 
 
 Cpu = TypeVar("Cpu", bound=SlubUpkeepCpu)
@@ -44,19 +41,15 @@ class ChangeSettings:
     new_full_limit: int
 
 
-class SlubUpkeepKernel(ClockedSlubKernel[Cpu]):
+class SlubUpkeepKernel(ClockedSlubKernel[Cpu], DrainingKernel[Cpu]):
     """An engine with a clock and books."""
 
-    upkeeps: UpkeepSettings
     change: ChangeSettings
-
-    @abstractmethod
-    def all_drained(self, cpu: Cpu, due: int) -> bool:
-        """Whether no other CPU has yet to flush for who shrinks since `due`."""
 
 
 def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
-    """The turn that is due first; its next time is set."""
+    """The turn that is due first; its next time is set. It begins when it is due: until then others have yet to act."""
+    yield from k.look(cpu)
     if cpu.rcu_at <= cpu.drain_at:
         yield from take_callbacks(k, cpu)
         return
@@ -80,28 +73,19 @@ def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     k.count_turn(cpu, what, start, True)
 
 
-def _concerns(k: SlubUpkeepKernel[Cpu], cpu: Cpu, cache: KmemCache) -> bool:
-    return k.upkeeps.shrink_cache < 0 or k.upkeeps.shrink_cache == cache.index
-
-
 def _shrink(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     """kmem_cache_shrink, or a change, of one cache or of one after the other, once all CPUs have flushed, which it waits for."""
     changes = k.change.new_capacity > 0 or k.change.new_full_limit >= 0
     if k.change.new_full_limit >= 0:
         for cache in k.state.caches:
-            if _concerns(k, cpu, cache):
+            if concerns(k, cpu, cache.index):
                 cache.full_limit = k.change.new_full_limit
     if changes and not k.change.new_capacity:
         return
     yield from _flush(k, cpu)
-    yield from k.look(cpu)
-    spins = 0
-    while spins < MOST_SPINS and not k.all_drained(cpu, cpu.drain_at):
-        k.note_spins(cpu)
-        yield from k.look(cpu)
-        spins += 1
+    yield from wait_for_all(k, cpu)
     for cache in reversed(k.state.caches):
-        if not _concerns(k, cpu, cache):
+        if not concerns(k, cpu, cache.index):
             continue
         if changes:
             for barn in cache.barn:
@@ -113,9 +97,10 @@ def _shrink(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
 def _flush(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     """What a CPU does for who shrinks or changes caches: it gives up what it has of its own."""
     for cache in reversed(k.state.caches):
-        if _concerns(k, cpu, cache):
+        if concerns(k, cpu, cache.index):
             yield from flush_cpu(k, cpu, cache)
             if k.change.new_capacity and cache.sheaf_capacity:
+                yield from k.look(cpu)
                 cache.sheaf_capacity = k.change.new_capacity
                 yield from _exchange_main(k, cpu, cache)
 

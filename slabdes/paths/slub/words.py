@@ -223,6 +223,14 @@ def note_flush_main(where: str, state: SlubState, cpu: SlubCpu, nr: int) -> str:
     return f"main is flushed: its top {count_words(nr)} go to their slabs, a group a slab"
 
 
+def note_alloc_call(where: str, state: SlubState, cpu: SlubCpu, cache: KmemCache, size: int, own_slab: bool) -> str:
+    return f"asks for {count_words(size)} in one call"
+
+
+def note_free_call(where: str, state: SlubState, cpu: SlubCpu, cache: KmemCache, size: int, own_slab: bool) -> str:
+    return f"frees {count_words(size)} in one call"
+
+
 def note_block(where: str, state: SlubState, cpu: SlubCpu, nr: int) -> str:
     return f"the bulk call copies {count_words(nr)} between its array and main"
 

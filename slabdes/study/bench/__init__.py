@@ -16,7 +16,7 @@ from typing import Any
 
 from slabdes.engine.compiled.run import prepare
 from slabdes.study.bench import growth as growths
-from slabdes.study.bench.c_version import compiler_line, version_in_c, why_none
+from slabdes.study.bench.c_version import compiler_line, slub_in_c, version_in_c, why_none
 from slabdes.study.bench.cells import CELLS, measure_cells
 from slabdes.study.bench.checks import check_engines, check_plain
 from slabdes.study.bench.families import measure_families
@@ -70,7 +70,8 @@ def bench(
         measured["timings"] = _speed(cpus, scenarios, rounds, amounts or Amounts(), tell)
     if Part.ALLOCATORS in parts:
         prepare(lambda _done: None, slub=True)
-        beside = measure_families(scenarios, cpus, bench_machine(), rounds, amounts or Amounts(), tell)
+        with slub_in_c() as limit:
+            beside = measure_families(scenarios, cpus, bench_machine(), rounds, amounts or Amounts(), limit, tell)
         measured["allocators"] = [one.row() for one in beside]
     if Part.GROWTH in parts:
         measured["growth"] = _growth(scenarios, growth_operations, tell)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The version in C beside which the compiled engine is measured, where there is one: an installed package has none.
+"""The versions in C beside which the compiled engine is measured, where there are any: an installed package has none.
 
-Leaves out the version itself (`limit`), and what it is good for (`rounds`, `long`, `checks`).
+Leaves out the versions themselves (`limit`, `limit_slub`), and what it is good for (`rounds`, `long`, `checks`).
 """
 
 from __future__ import annotations
@@ -44,3 +44,13 @@ def version_in_c() -> AbstractContextManager[Limit | None]:
     from slabdes.study.bench.limit import compiled_limit, compiler
 
     return compiled_limit(compiler())
+
+
+def slub_in_c() -> AbstractContextManager[Limit | None]:
+    """The same of SLUB's scenario."""
+    if why_none() is not None:
+        return nullcontext()
+    from slabdes.study.bench.limit import compiler
+    from slabdes.study.bench.limit_slub import compiled_slub_limit
+
+    return compiled_slub_limit(compiler())

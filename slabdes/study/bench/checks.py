@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from slabdes.config import AllocatorVersion
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.records import Records
 from slabdes.engine.reference.plain import PlainLog, PlainModel
+from slabdes.engine.reference.plain_slub import PlainSlubModel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import CheckFailed
 from slabdes.machine.topology import Machine
@@ -49,15 +51,17 @@ def check_limit(case: Case, records: Records, left: LimitResult) -> None:
         raise CheckFailed(f"bench: the C version differs on {_named(case)}: {', '.join(differ)}")
 
 
-def check_plain(scenario: Scenario, machine: Machine, operations: int) -> None:
-    """Raise CheckFailed unless the plain model does as the reference does where only hits take time: the whole digest."""
+def check_plain(
+    scenario: Scenario, machine: Machine, operations: int, allocator: AllocatorVersion = AllocatorVersion.V2_6_34
+) -> None:
+    """Raise CheckFailed unless an allocator's plain model has the reference's digest where only hits take time."""
     machine = only_hits_take_time(machine)
     for cpus in (1, PLAIN_CPUS):
-        case = Case(scenario, cpus, operations)
+        case = Case(scenario, cpus, operations, allocator)
         experiment, workload = case.experiment(), case.workload(machine)
         records = run_reference(experiment, machine, workload)
         log = PlainLog()
-        plain = PlainModel(experiment, machine, workload, log)
+        plain = (PlainSlubModel if allocator.is_slub else PlainModel)(experiment, machine, workload, log)
         plain.run()
         digest = log.digest(machine.n_cpus, [(lock.kind, lock.node) for lock in records.locks])
         if digest != records.digest or {(0, path): took for path, took in plain.latency.items()} != records.latency:

@@ -7,29 +7,14 @@
  * ends the run (NO_PAGES), since alien caches and fallback, which only that would bring about, are left out, as are
  * accounts that no histogram needs. Rules and names are DESIGN's and the engines'.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "limit.h"
 
-enum { SUB_BUCKET_BITS = 7, BUCKETS = (64 - SUB_BUCKET_BITS) << SUB_BUCKET_BITS };
-enum { FIXED_BITS = 16, DRAWN_SHIFT = 64 - FIXED_BITS, HALF = 1 << (FIXED_BITS - 1), HALF_BITS = FIXED_BITS - 1 };
-enum { OBJECT_BITS = 12, CPU_BITS = 10, SLOT_BITS = 4, MAX_NUM = 1 << SLOT_BITS };
+enum { SLOT_BITS = 4, MAX_NUM = 1 << SLOT_BITS };
 enum { BATCHREFILL_LIMIT = 16, DRAIN_SHARE = 5, REAP_SECONDS = 2, LIST_REAP_SECONDS = 4, SKEW_PER_CPU = 3 };
-enum { FREE = -1, NO_SLAB = -1, CHAIN_END = -1 };
 enum { HEADER_WORDS = 3, LINE_WORDS = 8 }; /* as the allocator's state has them */
 enum { PARTIAL_LIST, FULL_LIST, FREE_LIST, LISTS };
 enum { HIT = 0, SHARED = 1, PARTIAL = 2, FROM_FREE = 3, PARTIAL_FREE = 4, GROW = 5, FREE_HIT = 13, FLUSH_SHARED = 14, FLUSH_LISTS = 15,
        PATHS = 20 };
-enum { FINISHED, PAUSED, NO_PAGES, TOO_LONG, NO_EVENT, WAITING };
-
-#define GAMMA 0x9E3779B97F4A7C15u
-#define DIGEST_PRIME 0x9E3779B97F4A7C15u
-#define WHAT_PRIME 0xD1B54A32D192ED03u
-#define NEVER INT64_MAX
-#define MAX_RUN_PS (INT64_C(1) << 53)
-#define PS_PER_S INT64_C(1000000000000)
-
-typedef struct { int64_t count, total, least, greatest, buckets[BUCKETS]; } Histogram;
 
 /* All that a run is given, and where it leaves its results; `limit.py` has the same fields in the same order. */
 typedef struct {
@@ -95,37 +80,6 @@ typedef struct {
     int too_long;
 } Run;
 
-static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-
-static inline uint64_t mix64(uint64_t word) {
-    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9u;
-    word = (word ^ word >> 27) * 0x94D049BB133111EBu;
-    return word ^ word >> 31;
-}
-
-static inline uint64_t fold(uint64_t digest, uint64_t start, uint64_t end, uint64_t what_key) {
-    digest = (digest ^ start) * DIGEST_PRIME + (end ^ what_key);
-    return digest ^ digest >> 29;
-}
-
-static inline int bucket_of(int64_t value) {
-    int exponent = 64 - SUB_BUCKET_BITS - 1 - __builtin_clzll((uint64_t)value | ((2 << SUB_BUCKET_BITS) - 1));
-    return (exponent << SUB_BUCKET_BITS) + (int)(value >> exponent);
-}
-
-static inline void add(Histogram *h, int64_t value) {
-    h->buckets[bucket_of(value)]++;
-    h->least = h->count ? min64(h->least, value) : value;
-    h->greatest = max64(h->greatest, value);
-    h->count++;
-    h->total += value;
-}
-
-static inline int64_t drawn_factor(int64_t slowdown, int64_t jitter, uint64_t word) {
-    return slowdown + (jitter * ((int64_t)(word >> DRAWN_SHIFT) - HALF) >> HALF_BITS);
-}
-
 static inline void settle(Cpu *c) {
     if (!(c->work | c->page_work)) return;
     c->jitter_key += GAMMA;
@@ -134,19 +88,7 @@ static inline void settle(Cpu *c) {
     c->work = c->page_work = 0;
 }
 
-/* Events: a tournament tree over CPUs, each with at most one; keys are time << bits | CPU. */
-
-static inline void put(Run *r, int cpu, int64_t key) {
-    int64_t *tree = r->tree;
-    int place = r->leaves + cpu;
-    tree[place] = key;
-    while (place > 1) {
-        int64_t least = min64(tree[place], tree[place ^ 1]);
-        place >>= 1;
-        if (tree[place] == least) break;
-        tree[place] = least;
-    }
-}
+static inline void put(Run *r, int cpu, int64_t key) { put_key(r->tree, r->leaves + cpu, key); }
 
 static inline void schedule(Run *r, int cpu, int64_t when) {
     if (when >= MAX_RUN_PS) {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.engine.compiled.run import run_compiled
 from slabdes.engine.reference.plain import PlainModel, run_timeouts
+from slabdes.engine.reference.plain_slub import PlainSlubModel
 from slabdes.engine.reference.run import run_reference
 from slabdes.machine.topology import Machine
 from slabdes.study.bench.scenarios import OBJECTS, Case, Scenario
@@ -102,12 +103,12 @@ def measure(
     contestants: dict[str, Callable[[], float]] = {
         "loop": partial(_timed, partial(run_timeouts, amounts.slow)),
         "timeout": partial(_timed, partial(run_timeouts, max(amounts.slow, cpus), cpus)),
-        "plain": partial(_plain, slow, machine),
+        "plain": partial(plain_time, slow, machine),
         "reference": partial(engine_time, run_reference, slow, machine),
         "compiled": partial(engine_time, run_compiled, fast, machine),
     }
     if limit is not None:
-        contestants["limit"] = partial(_limit, limit, fast, machine)
+        contestants["limit"] = partial(limit_time, limit, fast, machine)
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for _round in range(rounds):
         for name, contestant in contestants.items():
@@ -137,8 +138,10 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _plain(case: Case, machine: Machine) -> float:
-    return _timed(PlainModel(case.experiment(), machine, case.workload(machine)).run)
+def plain_time(case: Case, machine: Machine) -> float:
+    """Nanoseconds an operation of the plain model of a case's allocator."""
+    model = PlainSlubModel if case.allocator.is_slub else PlainModel
+    return _timed(model(case.experiment(), machine, case.workload(machine)).run)
 
 
 def engine_time(engine: Callable[..., Any], case: Case, machine: Machine) -> float:
@@ -153,6 +156,7 @@ def engine_time(engine: Callable[..., Any], case: Case, machine: Machine) -> flo
     return _timed(run)
 
 
-def _limit(limit: Limit, case: Case, machine: Machine) -> float:
+def limit_time(limit: Limit, case: Case, machine: Machine) -> float:
+    """Nanoseconds an operation of a C version on a case."""
     left = limit.run(case.experiment(), machine, case.workload(machine))
     return left.seconds * 1e9 / left.operations

@@ -24,7 +24,8 @@ OBJECTS: Final = 50
 """Objects of a burst: fewer than a limit of 120, so that hits dominate there."""
 SIZE: Final = 256
 """Bytes of an object."""
-_HITS_TAKE: Final = ("alloc_hit", "free_hit", "first_touch", "smt_slowdown")
+_HITS_TAKE: Final = ("alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "local_trylock", "first_touch", "smt_slowdown")
+"""Of SLUB, a hit is what one is in a SLAB bulk call, and the lock of the CPU's sheaves."""
 
 
 class Scenario(StrEnum):

@@ -38,6 +38,10 @@ _ALLOCATORS: Final[tuple[_Column, ...]] = (
     ("SLUB", "slub_ns", _number(1)),
     ("SLAB", "slab_ns", _number(1)),
     ("times SLAB's", "times_slab", _number(2)),
+    ("plain", "plain_ns", _number(0)),
+    ("C", "limit_ns", _number(1)),
+    ("over plain", "over_plain", _number(0)),
+    ("of C", "of_limit", _number(2)),
 )
 _GROWTH: Final[tuple[_Column, ...]] = (
     ("scenario", "scenario", str),
@@ -131,7 +135,9 @@ def remarks(measured: Mapping[str, Any]) -> list[str]:
             "over plain, over reference: how many times as fast the compiled engine is; of C: its share of the C version's speed"
         )
         told += [_unfair(row) for row in measured["timings"] if row["plain_over_timeout"] > FAIR]
-    if measured["no_c"] is not None and not {"timings", "runs"}.isdisjoint(measured):
+    if "allocators" in measured:
+        told.append("plain, C: the same on SLUB as a plain SimPy model and in hand-written C, of 7.3 alone")
+    if measured["no_c"] is not None and not {"timings", "runs", "allocators"}.isdisjoint(measured):
         told.append(f"C: left out; {measured['no_c']}")
     return told
 

@@ -106,6 +106,11 @@ def per_section_ns(benchmark: Benchmark, threads: int, records: Records) -> floa
     return section_ns(records) + (LONG_NS / threads if benchmark.name == TORTURE else 0.0)
 
 
+def _times_one_thread(benchmark: Benchmark, threads: int, alone: float, records: Records) -> float:
+    """Throughput in multiples of one thread's, whose sections take `alone` ns."""
+    return alone / per_section_ns(benchmark, threads, records)
+
+
 def experiments() -> Mapping[str, Mapping[str, Any]]:
     """One a benchmark and number of threads."""
     machine = load_machine(MACHINE)
@@ -123,11 +128,10 @@ def compare(results: Results) -> Outcome:
         rates = published(DATA).numbers(benchmark.column)
         alone = per_section_ns(benchmark, 1, results[f"{benchmark.name}/1"][0])
         for threads, rate in rates.items():
-            took = partial(per_section_ns, benchmark, threads)
             rows.append(
                 row(
                     results[f"{benchmark.name}/{threads}"],
-                    lambda records, took=took, alone=alone: alone / took(records),  # type: ignore[misc]  # the lambda's defaults
+                    partial(_times_one_thread, benchmark, threads, alone),
                     series=benchmark.name,
                     x=threads,
                     measured=rate / rates[1],

@@ -156,7 +156,7 @@ def broken_barn(state: SlubState, cache: KmemCache, slab: int) -> None:
         (broken_loop, "slab 0: free chain leaves the slab or has a loop"),
         (broken_sheaf, "object 9 of slab 0 is in a sheaf and free in its slab"),
         (broken_spare, "is in two places"),
-        (broken_barn, "node 1's barn counts 2 sheaves of 0 objects, 0 or more are there"),
+        (broken_barn, "node 1's barn counts 2 empty sheaves, 0 or more are there"),
     ],
 )
 def test_the_check_tells_what_is_broken(state: SlubState, cache: KmemCache, damage: object, told: str) -> None:

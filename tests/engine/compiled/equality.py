@@ -329,10 +329,11 @@ def of_slub(draw: st.DrawFn, allocator: AllocatorVersion) -> dict[str, Any]:
     """What only experiments on SLUB may say: switches of the version, and frees by kfree_rcu."""
     keys = switches_of(allocator)
     turned = draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
+    changing = "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans())
     return {
         "slub": {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
         "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
-        **draw(changes() if "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans()) else shrinks()),
+        **draw(changes() if changing else shrinks()),
     }
 
 
@@ -391,8 +392,8 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
         },
         "workload": fitted(draw(WORKLOADS), machine),
     }
-    if allocator.is_slub:
-        raw["workload"].pop("bulk", None)
+    if allocator.is_slub and raw["rcu"]["frees"] and "bulk" in raw["workload"]:
+        raw["workload"]["bulk_of"] = "alloc"
     thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
     for every in ("slabinfo_every_ms", "shrink_every_ms"):
@@ -482,7 +483,8 @@ def random_workload(experiment: Experiment, machine: Machine, rng: random.Random
         for number, (first, second) in enumerate(((cpus[0], cpus[1]), (cpus[1], cpus[0]))):
             programs[first].insert(0, (0, Op.FREE, 0, 10**15 + number, ANY_NODE, 0))
             programs[second].append((0, Op.ALLOC, 0, 10**15 + number, ANY_NODE, MAY_WAIT))
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and not experiment.allocator.is_slub:
+        # On SLUB a call is of one cache and one side: a synthetic workload's.
         for cpu, steps in programs.items():
             programs[cpu] = in_bulk(steps, rng)
     windowed = rng.random() < 0.2

@@ -126,8 +126,8 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
 
 def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
     elsewhere = {
-        # A grace period is SLUB's alone, and has its place there.
-        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace"},
+        # A grace period and a change of sheaves are SLUB's alone, and have their places there.
+        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace", "change"},
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.
@@ -139,6 +139,7 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
             "slabinfo_function",
             "rmqueue_function",
             "free_pages_function",
+            "may_wait",
         },
     }
     for rules, known in elsewhere.items():

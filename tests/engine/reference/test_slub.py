@@ -14,10 +14,9 @@ from slabdes.config import AllocatorVersion, Experiment
 from slabdes.config.allocators import SLUB_KEYS
 from slabdes.config.slub import switches_of
 from slabdes.engine.records import LockKind, Path, Records
-from slabdes.engine.reference.run import run_reference, set_up, set_up_slub
+from slabdes.engine.reference.run import run_reference, set_up_slub
 from slabdes.engine.reference.slub import TimedSlubKernel
 from slabdes.engine.timed import costs_of
-from slabdes.errors import Impossible
 from slabdes.paths.slub import prices
 from slabdes.paths.slub.notes import SlubNotes
 from slabdes.results.accounting import check_accounting
@@ -191,14 +190,6 @@ def drawn(draw: st.DrawFn) -> Experiment:
 def test_invariants_hold_and_everything_adds_up_in_random_experiments(one: Experiment) -> None:
     # `debug` checks the invariants whenever no CPU is on a path.
     assert simulate(one).digest == simulate(one.model_copy(update={"debug": False})).digest
-
-
-def test_what_shows_slab_step_by_step_refuses_slub_in_one_line() -> None:
-    one = experiment(SHEAVES)
-    machine = machine_of(one)
-    workload = build_synthetic(one, machine, 0)
-    with pytest.raises(Impossible, match=r"7\.3 is SLUB.*allowed: 2\.6\.34, 4\.6, 4\.7, 6\.1"):
-        set_up(one, machine, workload)
 
 
 def test_all_sheaves_are_somewhere_when_a_run_ends() -> None:

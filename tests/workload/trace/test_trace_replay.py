@@ -133,7 +133,7 @@ def test_cpus_are_placed_by_the_rule(rule: str, copies: int, homes: list[dict[in
         ("3:0,5:1,4:2", 1, "traced CPU 4 has no step of the chosen caches"),
         ("3:0,5:0", 1, "two traced CPUs share one of the machine"),
         ("3:0,3:1", 1, "a traced CPU is there twice"),
-        ("everywhere", 1, "'everywhere'; allowed: nodes, compact, spread, 1:1, a map such as 0:0,1:24, or CPUs of"),
+        ("everywhere", 1, "'everywhere'; allowed: nodes, compact, spread, cores, 1:1, a map such as 0:0,1:24, or CPUs of"),
         ("3-0", 1, "'3-0'; allowed: nodes, compact"),
         ("", 1, "''; allowed: nodes, compact"),
     ],

@@ -64,6 +64,7 @@ SLAB: Final = Target(
         "slabdes.paths.operations",
         "slabdes.paths.interrupts",
         "slabdes.paths.accounts",
+        "slabdes.paths.upkeep",
     ),
     kernel=_Kernel,
     cpu=_Cpu,

@@ -15,6 +15,7 @@ from slabdes.engine.clockless_slub import ClocklessSlub
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.slub.script_layout import SlubEvent
 from slabdes.paths.sites import LockSite
+from slabdes.paths.slub.kernel import SlubCpu
 
 _LOCKED, _UNLOCKED = int(Event.LOCKED), int(Event.UNLOCKED)
 _FIRST: Final = int(min(SlubEvent))
@@ -51,7 +52,7 @@ class SlubEventReader:
             else:
                 self._note(kind, cpu, first, more)
 
-    def _note(self, kind: int, cpu: Any, first: int, more: list[int]) -> None:
+    def _note(self, kind: int, cpu: SlubCpu, first: int, more: list[int]) -> None:
         note = self._notes[kind - _FIRST]
         if kind in _OF_NOTHING:
             note(cpu)
@@ -65,7 +66,7 @@ class SlubEventReader:
         else:
             self._serve(kind, cpu, first, more)
 
-    def _note_slab(self, kind: int, cpu: Any, note: Any, number: int, more: list[int]) -> None:
+    def _note_slab(self, kind: int, cpu: SlubCpu, note: Any, number: int, more: list[int]) -> None:
         nr = more[0]
         slab = self._see_slab(number, more)
         cache = self._kernel.state.caches[slab.cache]
@@ -83,7 +84,7 @@ class SlubEventReader:
         else:
             self._kernel.finish(self._kernel.cmpxchg(cpu, number))
 
-    def _serve(self, kind: int, cpu: Any, first: int, more: list[int]) -> None:
+    def _serve(self, kind: int, cpu: SlubCpu, first: int, more: list[int]) -> None:
         """What is no note but was asked of the kernel."""
         kernel = self._kernel
         match SlubEvent(kind), more:

@@ -17,6 +17,7 @@ class SlubCosts:
     """Costs of the machine that SLUB alone is charged, picoseconds, under their own names."""
 
     irq_save: int
+    local_trylock: int
     cpu_cmpxchg: int
     cmpxchg_double: int
 
@@ -34,9 +35,9 @@ class SlubSizes:
 class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     """A run on SLUB: its version's switches.
 
-    Where its records lie; where in `words` CPUs' batches and shrink's chains begin; the picoseconds of a cycle of the counter,
-    and of a grace period, if all frees are by kfree_rcu. A record of this type makes numba compile the engine anew, with SLUB's
-    paths (`families`).
+    Where its records lie; where in `words` CPUs' batches, arrays of bulk calls (`call_room` objects each) and shrink's chains
+    begin; the picoseconds of a cycle of the counter, and of a grace period, if all frees are by kfree_rcu. A record of this type
+    makes numba compile the engine anew, with SLUB's paths (`families`).
     """
 
     all_sheaves: int
@@ -45,8 +46,11 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     nodes: int
     barns: int
     rcu: int
+    in_hand: int
     has_memory: int
     batches: int
+    call_arrays: int
+    call_room: int
     promoted: int
     cycle_ps: int
     grace: int

@@ -13,6 +13,7 @@ import numpy as np
 
 from slabdes.allocator.slub.state import (
     KVFREE_BULK_MAX_ENTR,
+    InHand,
     KfreeRcuCpu,
     KmemCacheCpu,
     KmemCacheNode,
@@ -67,6 +68,7 @@ def set_up(
     state = build_slub_state(experiment, machine, workload.caches)
     settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
     memory.set(batches=state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX))
+    memory.set(call_arrays=state.new_words(machine.n_cpus * settings.call_room), call_room=settings.call_room)
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)
@@ -102,6 +104,7 @@ def pack_caches(memory: Memory, state: SlubState) -> None:
     for name, of_cache, kind in _PARTS:
         memory.put(name, table(kind, _in_a_row(state, of_cache)))
     memory.put("rcu", table(KfreeRcuCpu, state.rcu))
+    memory.put("in_hand", table(InHand, state.in_hand))
     memory.set(all_caches=len(state.caches))
 
 
@@ -194,6 +197,7 @@ def unpack_state(memory: Memory, state: SlubState) -> None:
             part = getattr(cache, of_cache)
             _fill(part, memory[name][place * len(part) :])
     _fill(state.rcu, memory["rcu"])
+    _fill(state.in_hand, memory["in_hand"])
     for cache, record in zip(state.caches, memory["caches"], strict=False):
         for name in _COUNTED:
             setattr(cache, name, int(record[name]))

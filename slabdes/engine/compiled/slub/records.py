@@ -4,11 +4,21 @@
 from __future__ import annotations
 
 from slabdes.allocator.slub import state, transitions
-from slabdes.allocator.slub.state import KfreeRcuCpu, KmemCacheCpu, KmemCacheNode, NodeBarn, PercpuSheaves, SlabSheaf, SlubStats
+from slabdes.allocator.slub.state import (
+    InHand,
+    KfreeRcuCpu,
+    KmemCacheCpu,
+    KmemCacheNode,
+    NodeBarn,
+    PercpuSheaves,
+    SlabSheaf,
+    SlubStats,
+)
 from slabdes.engine.compiled.numba_tools import records_at, share
 from slabdes.engine.compiled.slub.layout import RcuSheaf, SlubCache
 
 rcu_sheaves_at = records_at(RcuSheaf)
+in_hand_at = records_at(InHand)
 rcu_cpus_at = records_at(KfreeRcuCpu)
 slub_caches_at = records_at(SlubCache)
 cpu_slabs_at = records_at(KmemCacheCpu)

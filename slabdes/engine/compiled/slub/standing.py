@@ -39,16 +39,16 @@ class CompiledSlubStanding:
         at, there = (slabs["cache"] * self._nodes + slabs["nodeid"])[is_there], slabs[is_there]
         private, in_barns, in_rcu = self._private(), self._in_sheaves(self._of_barns()), self._in_sheaves(self._waiting())
         own = memory["cpu_sheaves"]
-        mine = np.concatenate([own[name] for name in ("main", "spare", "rcu")])
+        mine, filling = np.concatenate([own[name] for name in ("main", "spare")]), own["rcu"]
         counts = {name: np.zeros(self._places, "i8") for name in COUNTED} | {
             "slabs_partial": self._sums(at, partial[is_there]),
             "slabs_full": self._sums(at, ~(partial | of_cpus)[is_there]),
             "slabs_cpu": self._sums(at, of_cpus[is_there]),
             "free_objects": self._sums(at, there["num"] - there["inuse"]),
             "inuse": self._sums(at, there["inuse"]),
-            "in_arrays": self._in_sheaves(mine[mine != NO_SHEAF]) + private,
+            "in_arrays": self._in_sheaves(mine[mine != NO_SHEAF]) + private + self._in_hand(callbacks=False),
             "in_shared": in_barns,
-            "in_rcu": in_rcu + self._under_way(),
+            "in_rcu": in_rcu + self._in_hand(callbacks=True) + self._in_sheaves(filling[filling != NO_SHEAF]),
         }
         return standings(self._nodes, {name: counts[name].tolist() for name in COUNTED})
 
@@ -69,10 +69,10 @@ class CompiledSlubStanding:
         return own if self._memory.get("cpu_slabs") else own[:0]
 
     def _private(self) -> Array:
-        """Objects of private free chains, which lie on their slab's node."""
-        slabs, words, own = self._memory["slabs"], self._memory["words"], self._own_slabs()
-        own = own[own["slab"] != NOBODY]
-        slab, objnr = slabs[own["slab"]], own["free"]
+        """Objects of private free chains, or of those given up, which lie on their slab's node."""
+        slabs, words, hands = self._memory["slabs"], self._memory["words"], self._memory["in_hand"]
+        number, objnr = (np.concatenate([self._own_slabs()[name], hands[name]]) for name in ("slab", "free"))
+        objnr, slab = objnr[number != NOBODY], slabs[number[number != NOBODY]]
         counted = np.zeros(self._places, "i8")
         while (left := objnr != BUFCTL_END).any():
             slab, objnr = slab[left], objnr[left]
@@ -82,7 +82,8 @@ class CompiledSlubStanding:
 
     def _of_barns(self) -> Array:
         barns = self._memory["barns"]["full"] if self._has_barns else np.zeros(0, "i8")
-        return np.concatenate([np.zeros(0, "i8"), *self._chains("all_sheaves", barns)])
+        first = np.concatenate([barns, self._memory["in_hand"]["sheaf"]])
+        return np.concatenate([np.zeros(0, "i8"), *self._chains("all_sheaves", first)])
 
     def _waiting(self) -> Array:
         """Sheaves and blocks that wait for a grace period, or for their block to be full."""
@@ -90,11 +91,10 @@ class CompiledSlubStanding:
         blocks = rcu["block"][rcu["block"] != NO_SHEAF]
         return np.concatenate([blocks, *self._chains("all_sheaves", rcu["first"])])
 
-    def _under_way(self) -> Array:
-        """Objects to which a callback has yet to come."""
-        rcu = self._memory["rcu"]
-        running = rcu[rcu["running"] != NO_SHEAF]
-        return self._lying(self._memory["all_sheaves"]["entry"][running["running"]], np.maximum(running["left"], 0))
+    def _in_hand(self, callbacks: bool) -> Array:
+        """Objects on their way, those of callbacks or the others."""
+        hands = self._memory["in_hand"][(self._memory["rcu"]["running"] != NO_SHEAF) == callbacks]
+        return self._lying(hands["at"], np.maximum(hands["left"], 0))
 
     def _in_sheaves(self, numbers: Array) -> Array:
         sheaves = self._memory["all_sheaves"][numbers]

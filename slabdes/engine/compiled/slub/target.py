@@ -11,6 +11,7 @@ from typing import Final
 
 from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.slub.state import (
+    InHand,
     KfreeRcuCpu,
     KmemCache,
     KmemCacheCpu,
@@ -30,16 +31,16 @@ from slabdes.engine.compiled.slub.layout import SlubCache, SlubRun
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
 from slabdes.paths.charges import Tolls
-from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.slub import prices
-from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
+from slabdes.paths.slub.calls import CallingCpu, CallingKernel
+from slabdes.paths.slub.kernel import FlushingSlubKernel
 
 
-class _Cpu(SlubUpkeepCpu):
+class _Cpu(CallingCpu):
     """What paths and prices see of a CPU."""
 
 
-class _Kernel(InterruptedKernel[_Cpu, KmemCache], SlubUpkeepKernel[_Cpu]):
+class _Kernel(CallingKernel[_Cpu], FlushingSlubKernel[_Cpu]):
     """All that paths and prices ask for."""
 
     state: SlubState
@@ -57,6 +58,7 @@ _PATHS: Final = (
     "free",
     "pcs_free",
     "bulk",
+    "calls",
     "prefill",
     "sheaves",
     "slabs",
@@ -72,13 +74,14 @@ SLUB: Final = Target(
     name="SLUB",
     modules=(
         *(f"slabdes.paths.slub.{name}" for name in _PATHS),
-        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts")),
+        *(f"slabdes.paths.{name}" for name in ("pages", "operations", "interrupts", "accounts", "upkeep")),
     ),
     kernel=_Kernel,
     cpu=_Cpu,
     tables=(
         _table(KmemCache, "caches", "slub_caches_at(run.caches)", SlubCache),
         _table(KfreeRcuCpu, "rcu", "rcu_cpus_at(run.rcu)"),
+        _table(InHand, "in_hand", "in_hand_at(run.in_hand)"),
         _table(KmemCacheCpu, "cpu_slabs", "cpu_slabs_at(run.own_slabs)"),
         _table(KmemCacheNode, "nodes", "nodes_at(run.nodes)"),
         _table(NodeBarn, "barns", "barns_at(run.barns)"),
@@ -99,7 +102,8 @@ SLUB: Final = Target(
         "hold_section",
         "take_block",
         "give_block",
-        "end_bulk",
+        "begin_call",
+        "end_call",
         "take_interrupts",
         "take_turn",
     ),
@@ -118,7 +122,7 @@ SLUB: Final = Target(
         "flush_cpu",
         "flush_rcu_all_sheaves",
     ),
-    helpers=("begin_bulk", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
+    helpers=("next_of_call", "join_call", "flush_rcu_sheaf", "kmem_cache_alloc_from_sheaf"),
     run_fields=frozenset(names_of(SlubRun)),
     cpu_fields=frozenset(names_of(Cpu)),
     at_once=frozenset(
