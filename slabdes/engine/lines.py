@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.working_set import LINE_BYTES, WHOLE, touch_again
+from slabdes.engine.working_set import LINE_BYTES, WHOLE, is_near, touch_again
 from slabdes.paths.charges import copy_cost
 
 
@@ -35,6 +35,8 @@ def touch(
         return 0
     before, number = owner[line], int(cpu.number)
     if before == number:
+        if is_near(cpu, seen[line]):
+            return 0
         lost = touch_again(cpu, seen[line], LINE_BYTES)
         seen[line] = cpu.touched_bytes
         return dram[home[line]] * milli // WHOLE if lost else 0

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whether what a CPU touches is still in its last-level cache: by how much it has touched since it touched that last.
 
-A CPU counts bytes: what it touches again adds its size, but no more than was touched since (what stays near the top pushes
-nothing out). Each object and each line carries what its toucher's count was then. Only a CPU's own stamps are compared with its
-count, so that a hit depends on nothing but its own CPU. Objects count with their size even where one line of them is touched:
-they lie at multiples of it, so that their first lines use as many of a cache's sets as they would whole. The cache forgets
-what was touched longest ago, and CPUs that share one have equal parts of it. Leaves out what a miss costs (`paths.charges`),
-levels before the last, the processor's own prefetching, and what hot descriptors and slots add to the count.
+A CPU counts bytes: what it touches again adds its size, but no more than was touched since, and nothing if that was little
+(NEAR_BITS): what stays near the top pushes nothing out. Each object and each line carries what its toucher's count was then.
+Only a CPU's own stamps are compared with its count, so that a hit depends on nothing but its own CPU. Objects count with their
+size even where one line of them is touched: they lie at multiples of it, so that their first lines use as many of a cache's
+sets as they would whole. The cache forgets what was touched longest ago, and CPUs that share one have equal parts of it. Leaves
+out what a miss costs (`paths.charges`), levels before the last, the processor's own prefetching, and what hot descriptors and
+slots add to the count.
 """
 
 from __future__ import annotations
@@ -22,6 +23,25 @@ CODE_BITS: Final = 12
 CODE: Final = (1 << CODE_BITS) - 1
 FORGOTTEN: Final = 1 << (CODE_BITS - 1)
 """Added to the code where the object is a new one, in the place of one that the CPU touched. NOBODY has all bits."""
+
+
+NEAR_BITS: Final = 4
+"""What was touched within a sixteenth of the cache keeps its stamp and adds nothing: when it is lost is known to that."""
+
+
+def near(cpu: Any) -> int:
+    """Bytes within which touching something again need not be noted."""
+    return int(cpu.cache_bytes) >> NEAR_BITS
+
+
+def is_near(cpu: Any, since: int) -> bool:
+    """Whether what a CPU touched last when its count was `since` is that young."""
+    return bool(cpu.touched_bytes - since <= near(cpu))
+
+
+def own_and_near(cpu: Any, stamp: int) -> bool:
+    """Whether a CPU allocated an object with that stamp last, and touched it so lately: then touching it costs nothing."""
+    return bool(stamp & CODE == cpu.number) and is_near(cpu, stamp >> CODE_BITS)
 
 
 def touch_again(cpu: Any, since: int, nr: int) -> bool:
@@ -40,6 +60,8 @@ def touch_object(
     a new one beside another of its slab, as these come in a row.
     """
     stamp = touched[link]
+    if own_and_near(cpu, stamp):
+        return 0
     code = stamp & CODE
     cost = 0 if code == cpu.number else first
     if code & ~FORGOTTEN != cpu.number:
@@ -74,7 +96,7 @@ def touch_freed(
         cpu.slab_read = slab
         cpu.touched_bytes += LINE_BYTES
         cost = memory
-    if writes:
+    if writes and age > near(cpu):
         cost += memory if lost else 0
         cpu.touched_bytes += min(nr, age)
         touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number

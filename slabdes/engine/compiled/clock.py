@@ -27,7 +27,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, is_near, own_and_near, touch_freed, touch_object
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -174,7 +174,7 @@ def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
         return
     owner = ints_at(run.owner)[line]
     # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
-    if owner != cpu.number or cpu.cache_bytes != NEVER:
+    if owner != cpu.number or not is_near(cpu, ints_at(run.seen)[line]):
         _fetch_from(run, cpu, line, owner, WHOLE)
 
 
@@ -182,7 +182,7 @@ def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
 def fetch_one_of_several(run: Run, cpu: Cpu, line: int) -> None:
     """The same of a line that is one of several: misses of the CPU's own overlap (ChargingKernel.fetch_one_of)."""
     owner = ints_at(run.owner)[line]
-    if owner != cpu.number or cpu.cache_bytes != NEVER:
+    if owner != cpu.number or not is_near(cpu, ints_at(run.seen)[line]):
         _fetch_from(run, cpu, line, owner, run.miss_milli)
 
 
@@ -223,7 +223,10 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
 @inline
 def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
     """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
-    cost = object_touch(run, cpu, obj, link_of(run, obj))
+    link = link_of(run, obj)
+    if own_and_near(cpu, ints_at(run.touched)[link]):
+        return
+    cost = object_touch(run, cpu, obj, link)
     cpu.first_touch_time += cost
     cpu.clock += cost
     cpu.beyond_work |= cost
@@ -248,7 +251,10 @@ def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
 @inline
 def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object, or none lately."""
-    cost = freed_touch(run, cpu, obj, link_of(run, obj))
+    link = link_of(run, obj)
+    if own_and_near(cpu, ints_at(run.touched)[link]):
+        return
+    cost = freed_touch(run, cpu, obj, link)
     cpu.descriptor_read_time += cost
     cpu.clock += cost
     cpu.beyond_work |= cost

@@ -32,7 +32,7 @@ from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, what_word
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import CODE, CODE_BITS
+from slabdes.engine.working_set import CODE, CODE_BITS, near
 from slabdes.paths.outcome import Path
 from slabdes.workload.programs import ANY_NODE, Op
 
@@ -63,8 +63,7 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _HIT))
-    cost, think, me, timer_at = cpu.alloc_hit, cpu.think, cpu.number, cpu.timer_at
-    size, counted, cache_bytes = ints_at(run.sizes)[cache], cpu.touched_bytes, cpu.cache_bytes
+    cost, think, me, timer_at, young = cpu.alloc_hit, cpu.think, cpu.number, cpu.timer_at, near(cpu)
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     slots = slots_at(run.slots + SLOT_BYTES * make_slot(run, cpu.what))
     greatest, touches, done, least = 0, 0, 0, NEVER
@@ -78,14 +77,8 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         slab = slabs[obj >> OBJECT_BITS]
         link = slab.bufctl + (obj & OBJECT_MASK)
         stamp = touched[link]
-        age = counted - (stamp >> CODE_BITS)
-        if stamp & CODE == me and age <= cache_bytes:
-            counted += min(size, age)
-            touched[link] = counted << CODE_BITS | me
-        else:
-            cpu.touched_bytes = counted
+        if stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > young:
             cold = object_touch(run, cpu, obj, link)
-            counted = cpu.touched_bytes
             touches += cold
             took += cold
         clock = start + took
@@ -100,7 +93,6 @@ def _allocs(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         # Nobody else waits for a slot of steps that are alike: their CPU empties it itself.
         wake(run, slots[0])
     cpu.allocs += done
-    cpu.touched_bytes = counted
     cpu.first_touch_time += touches
     if jitter:
         cpu.jitter_key = key
@@ -144,7 +136,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
     cost, think, me, timer_at = cpu.free_hit, cpu.think, cpu.number, cpu.timer_at
-    writes, cache_bytes = run.writes_objects, cpu.cache_bytes
+    young = near(cpu) if run.writes_objects else cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
@@ -165,7 +157,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
         link = slab.bufctl + (obj & OBJECT_MASK)
         stamp = touched[link]
-        if writes or stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > cache_bytes:
+        if stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > young:
             cold = freed_touch(run, cpu, obj, link)
             touches += cold
             took += cold
