@@ -27,7 +27,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, is_near, own_and_near, touch_freed, touch_object
+from slabdes.engine.working_set import WHOLE, is_near
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -162,12 +162,6 @@ def own_line(run: Run, cpu: Cpu, line: int) -> None:
 
 
 @inline
-def from_memory(run: Run, cpu: Cpu, node: int) -> int:
-    """What a line of a node's memory costs a CPU."""
-    return ints_at(run.dram)[cpu.node * run.n_nodes + node]
-
-
-@inline
 def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
     """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
     if line == NO_LINE:
@@ -218,56 +212,6 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
         if cost > dearest:
             dearest, line_of_dearest, was_owned = cost, line, owned
     _wait_for(run, cpu, line_of_dearest, was_owned, copy_cost(dearest, total - dearest, run.copy_line_milli))
-
-
-@inline
-def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
-    """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
-    link = link_of(run, obj)
-    if own_and_near(cpu, ints_at(run.touched)[link]):
-        return
-    cost = object_touch(run, cpu, obj, link)
-    cpu.first_touch_time += cost
-    cpu.clock += cost
-    cpu.beyond_work |= cost
-
-
-@inline
-def object_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
-    """What an allocation of the object with that chain link pays for touching it (working_set.touch_object)."""
-    number = obj >> OBJECT_BITS
-    slab = slabs_at(run.slabs)[number]
-    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid)
-    return touch_object(cpu, ints_at(run.touched), link, number, size, run.first_touch, memory, run.miss_milli)
-
-
-@inline
-def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
-    """Whether another CPU was the last to allocate the object."""
-    by = allocated_by(ints_at(run.touched)[link_of(run, obj)])
-    return by != cpu.number and by < FORGOTTEN
-
-
-@inline
-def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
-    """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object, or none lately."""
-    link = link_of(run, obj)
-    if own_and_near(cpu, ints_at(run.touched)[link]):
-        return
-    cost = freed_touch(run, cpu, obj, link)
-    cpu.descriptor_read_time += cost
-    cpu.clock += cost
-    cpu.beyond_work |= cost
-
-
-@inline
-def freed_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
-    """What a free of the object with that chain link pays for the object and its descriptor (working_set.touch_freed)."""
-    number = obj >> OBJECT_BITS
-    slab = slabs_at(run.slabs)[number]
-    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid) * run.miss_milli // WHOLE
-    once, writes = run.descriptor_once, run.writes_objects
-    return touch_freed(cpu, ints_at(run.touched), link, number, size, once, writes, run.descriptor_read, memory)
 
 
 @inline

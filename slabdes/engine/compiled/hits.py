@@ -12,9 +12,7 @@ from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
     count_response,
     drawn_factor,
-    freed_touch,
     histogram_at,
-    object_touch,
     wrap_up,
 )
 from slabdes.engine.compiled.cpu_layout import Cpu
@@ -30,6 +28,7 @@ from slabdes.engine.compiled.numba_tools import (
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
+from slabdes.engine.compiled.touches import freed_touch, object_touch
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.engine.working_set import CODE, CODE_BITS, near

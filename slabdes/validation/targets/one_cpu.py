@@ -129,7 +129,7 @@ TARGET: Final = Target(
     "and 4096 bytes and bursts of 20000 are predicted",
     assumed=(
         "objects are freed in the order of allocation",
-        "a last-level cache of 33 MiB; an object is touched when it is allocated, as the kernel prefetches it, not when it is freed",
+        "a last-level cache of 33 MiB; an object is touched when it is allocated (the kernel prefetches it), not when freed",
         "locks and interrupts off cost nothing there (UP, User Mode Linux)",
     ),
     unit="ns",

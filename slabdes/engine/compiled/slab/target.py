@@ -49,7 +49,7 @@ _STAND_FOR: Final = (
     "kmem_cache_alloc", "kmem_cache_alloc_node", "kmem_cache_free",
 )  # fmt: skip
 """Services that are paths or price lists themselves."""
-_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "variants", "zones", "charges")
+_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "variants", "zones", "charges", "touches")
 SLAB: Final = Target(
     name="SLAB",
     modules=(

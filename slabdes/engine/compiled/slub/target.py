@@ -50,7 +50,7 @@ def _table(record: type, name: str, text: str, held: type | None = None) -> Tabl
     return Table(record, name, text, frozenset(names_of(held or record)))
 
 
-_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "zones", "charges")
+_BOTHS: Final = ("numba_tools", "clock", "account", "interrupts", "locks", "zones", "charges", "touches")
 _PATHS: Final = (
     "alloc",
     "cpu_slab",
