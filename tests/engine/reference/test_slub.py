@@ -110,7 +110,7 @@ def test_costs_of_paths_are_sums_of_costs_by_name() -> None:
     # The other node's CPU has read the descriptor, and brought the state word from the CPU that made the slab.
     free = costs.free_hit + costs.cmpxchg_double + costs.slab_object
     assert records.latency[0, Path.FREE_SLAB].least == free
-    # The first free alone reads the descriptor, and brings the lines of the state word and of the node, whose partial list is empty.
+    # The first free alone reads the descriptor, and brings the lines of the state word and of the node, whose list is empty.
     listed = records.latency[0, Path.FREE_LIST]
     far = machine.transfer_ps[0][4]
     lock = costs.irq_save + costs.lock_op + costs.list_move // 2
