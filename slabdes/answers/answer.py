@@ -38,6 +38,8 @@ UPKEEP_TURNS: Final = {
     "shrink": "Shrinks",
     "drain": "Calls of do_drain for a shrink",
     "rcu": "Turns of RCU callbacks",
+    "change": "Changes of sheaves",
+    "flush": "CPUs' flushes for a shrink or a change",
 }
 
 

@@ -49,7 +49,9 @@ def note_miss(where: str, state: SlabState, cpu: SlabCpu) -> str:
 
 
 def note_looked_up(where: str, state: SlabState, cpu: SlabCpu, entry: int, nr: int) -> str:
-    return f"the slab{'s' if nr > 1 else ''} of {nr} object{'s' if nr > 1 else ''} had to be looked up, without a lock"
+    if nr == 1:
+        return "the descriptor of 1 object has been read by now"
+    return f"the descriptors of {nr} objects have been read by now"
 
 
 def note_counted(where: str, state: SlabState, cpu: SlabCpu, l3: KmemList3) -> str:

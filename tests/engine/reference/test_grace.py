@@ -68,6 +68,16 @@ def test_a_barn_that_has_enough_takes_no_more_and_the_sheaf_is_flushed() -> None
     assert sum(at.holds for lock in records.locks for at in lock.upkeep if at.upkeep is Upkeep.RCU) > 0
 
 
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (1, 1), (10, 2)])
+def test_so_many_of_the_sheaves_that_were_flushed_so_the_barn_keeps(most: int, kept: int) -> None:
+    one = experiment({"allocator": "7.3", "cache": {"sheaf_capacity": CAPACITY, "max_empty_sheaves": most}}, max_full_sheaves=0)
+    slots = range(2 * CAPACITY)
+    before, after = (
+        follow(one, {0: [*allocs(slots), *frees(slots), *later(rest)]}).slub[0].stats.sheaf_free for rest in (0, 3 * GRACE_PS)
+    )
+    assert (before, after) == (0, 2 - kept)
+
+
 @pytest.mark.parametrize("one", [experiment(SHEAVES), experiment(CPU_SLABS)], ids=["objects of another node", "no sheaves"])
 def test_the_general_batching_frees_a_full_block_to_the_slabs(one: Experiment) -> None:
     blocks = 2
