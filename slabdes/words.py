@@ -19,7 +19,7 @@ SHARES: Final = ("share_waiting", "share_used")
 RESPONSE: Final = "-response"
 """After an operation's name: its times count from its arrival."""
 OPERATIONS: Final = ("alloc", "free", "section")
-UPKEEP: Final = ("reap", "slabinfo", "shrink", "drain", "rcu")
+UPKEEP: Final = ("reap", "slabinfo", "shrink", "drain", "rcu", "change", "flush")
 INTERRUPTS: Final = ("off", "wait")
 TIMES: Final[Mapping[str, str]] = {"mean": "mean_ns", "p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
 """Of all of these, in frames by the names behind."""

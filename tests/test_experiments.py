@@ -230,7 +230,7 @@ def test_who_changes_a_capacity_is_taken_longest_and_a_larger_one_pays() -> None
     study = quick("slub_change")
     taken_for = study.upkeep_summary().group_by("upkeep").agg(pl.col("mean_ns").mean())
     turns = dict(taken_for.iter_rows())
-    assert turns["shrink"] > 3 * turns["drain"]
+    assert turns["change"] > 3 * turns["flush"]
     small, same, large = rates(study)[:3]
     assert small < same < large
 

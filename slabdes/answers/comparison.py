@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any, Final
 
-from slabdes.answers.best import LEADING_TIMES, thinking_tells
+from slabdes.answers.best import LEADING_TIMES, best_at, thinking_tells
 from slabdes.answers.causes import WHY, edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, times_text
 from slabdes.answers.missing import no_verdict
@@ -23,7 +23,7 @@ from slabdes.measures.differences import Setting
 from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
 from slabdes.results.text import NOTHING, Sheet, setting_text, share_text, time_text
-from slabdes.stats.intervals import CONFIDENCE
+from slabdes.stats.intervals import CONFIDENCE, Interval
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
@@ -105,7 +105,18 @@ def comparison_answer(compared: Comparison) -> list[str]:
     settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
     each = list(_each(compared, measures[0], judged))
     there = told[len(because) :] if each else told
-    return [*(_which(compared, measure, judged) for measure in measures), *each, *there, *settled, _not_told(compared)]
+    best = [_best_where(compared, measures[0])] if each else []
+    return [*(_which(compared, measure, judged) for measure in measures), *best, *each, *there, *settled, _not_told(compared)]
+
+
+def _best_where(compared: Comparison, measure: str) -> str:
+    """Which of several values of the key is the best at each point."""
+    places: dict[str, dict[str, Interval]] = {}
+    for pair in compared.pairs:
+        if (row := pair.row(measure)) is not None:
+            there = places.setdefault(pair_name(compared, pair, without=compared.key), {})
+            there.update(zip(side_names(compared, pair), (row.first, row.second), strict=True))
+    return best_at(places, measure in HIGHER_IS_BETTER, "best" if measure in (WAITING, HELD, USED) else "fastest")
 
 
 def _each(compared: Comparison, measure: str, judged: Sequence[Compared]) -> Iterator[str]:

@@ -19,7 +19,7 @@ _NS_PER_MS: Final = 1e6
 _ASKED: Final = {
     "/proc/slabinfo was never read": ("slabinfo", ("upkeep.slabinfo_every_ms",)),
     "No cache was shrunk": ("shrink", ("upkeep.shrink_at_ms", "upkeep.shrink_every_ms")),
-    "No sheaf was changed": ("shrink", ("change.at_ms",)),
+    "No sheaf was changed": ("change", ("change.at_ms",)),
 }
 """What to say of a kind of upkeep, and an experiment's keys: the first that is not 0 says when it comes first."""
 

@@ -36,7 +36,7 @@ SLAB_KEYS: Final = ("limit", "batchcount", "shared")
 _OF_SLUB: Final = ("min_partial", "remote_node_defrag_ratio")
 LAYOUT: Final = ("order",)
 """Keys of how a cache is laid out that every SLUB has, and SLAB has not; they are no tunables."""
-_OF_SHEAVES: Final = ("sheaf_capacity", "max_full_sheaves")
+_OF_SHEAVES: Final = ("sheaf_capacity", "max_full_sheaves", "max_empty_sheaves")
 SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: ("cpu_partial", *_OF_SLUB),
     AllocatorVersion.V6_18: (*_OF_SHEAVES, "cpu_partial", *_OF_SLUB),

@@ -135,6 +135,8 @@ class CacheConfig(Frozen):
     """SLUB with sheaves: objects that a CPU's sheaf holds; by default as the kernel chooses by size."""
     max_full_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
     """Likewise: full sheaves that a node's barn takes from frees; by default 10."""
+    max_empty_sheaves: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
+    """Likewise: empty sheaves up to which it takes those that callbacks of kfree_rcu have emptied; by default 10."""
     cpu_partial: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
     """SLUB with per-CPU slabs: free objects that a CPU's partial slabs are to have, as in sysfs; by default by size."""
     min_partial: Annotated[int, Strict(), Field(ge=0, le=1 << 20)] | None = None
@@ -349,7 +351,8 @@ class Experiment(Frozen):
         }
         check_slub(self.allocator, asked.items())
         check_switches(self.allocator, self.slub, self.rcu)
-        check_bulk(self.allocator, getattr(self.workload, "bulk", 0), getattr(self.workload, "bulk_of", ""), self.rcu)
+        bulk, prefill = (getattr(self.workload, key, 0) for key in ("bulk", "prefill"))
+        check_bulk(self.allocator, bulk, prefill, getattr(self.workload, "bulk_of", ""), self.rcu)
         check_change(self.allocator, self.change, shrinks=bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms))
 
     def _check_trace(self, trace: TraceWorkload) -> None:

@@ -79,6 +79,20 @@ class SlubConfig(Frozen):
     """Which nodes have a barn: all that are online (7.1), or those with memory (7.0), without which nothing passes sheaves."""
     refill_needs_waiting: Truth | None = None
     """Whether only allocations that may wait refill a sheaf (6.18)."""
+    capacity_per_cpu: Annotated[Real, Field(ge=0, le=64)] | None = None
+    """Objects that each CPU of the machine adds to the capacity of every sheaf: a rule that no kernel has (assumed). It is of
+    caches that have sheaves and say no sheaf_capacity of their own."""
+    capacity_base: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
+    """To which they are added: by default the capacity that the kernel chooses by size."""
+    capacity_most: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None
+    """More than which no rule gives; by default what fits a page."""
+
+    @model_validator(mode="after")
+    def _least_within_most(self) -> SlubConfig:
+        base, most = self.capacity_base, self.capacity_most
+        if base is not None and most is not None and base > most:
+            raise ValueError(f"capacity_base {base} is greater than capacity_most {most}; allowed: 1 to capacity_most")
+        return self
 
     @property
     def given(self) -> Mapping[str, object]:
@@ -124,14 +138,25 @@ MOST_IN_CALL: Final = 4096
 """Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
 
 
-def check_bulk(version: AllocatorVersion, bulk: int, bulk_of: str, rcu: RcuConfig) -> None:
-    """Raise ValueError for bulk calls that SLUB has not, or that are larger than there is room for."""
+def check_bulk(version: AllocatorVersion, bulk: int, prefill: int, bulk_of: str, rcu: RcuConfig) -> None:
+    """Raise ValueError for bulk calls that the allocator has not, or that are larger than there is room for."""
+    if prefill:
+        _check_prefill(version, bulk, prefill, bulk_of)
     if not version.is_slub or not bulk:
         return
     if bulk > MOST_IN_CALL:
         raise ValueError(f"workload.bulk {bulk} on allocator {version.value}; allowed: 0 to {MOST_IN_CALL}")
     if rcu.frees and bulk_of != "alloc":
         raise ValueError('workload.bulk with rcu.frees, as kfree_rcu frees one by one; allowed: workload.bulk_of = "alloc"')
+
+
+def _check_prefill(version: AllocatorVersion, bulk: int, prefill: int, bulk_of: str) -> None:
+    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
+        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+        raise ValueError(f"workload.prefill is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
+    if bulk_of == "free" or not 1 <= bulk <= prefill <= MOST_IN_CALL:
+        taken = f'workload.prefill {prefill} with bulk {bulk} of "{bulk_of}", which takes its objects from that sheaf'
+        raise ValueError(f'{taken}; allowed: bulk 1 to prefill, prefill at most {MOST_IN_CALL}, bulk_of "alloc" or "both"')
 
 
 def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
@@ -145,7 +170,10 @@ def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bo
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
 
 
-_OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting")
+_OF_SHEAVES: Final = (
+    *("empty_main", "barns", "refill_needs_waiting"),
+    *("capacity_per_cpu", "capacity_base", "capacity_most"),
+)
 _HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: (),
     AllocatorVersion.V6_18: _OF_SHEAVES,

@@ -68,6 +68,9 @@ class BurstWorkload(Frozen):
     """
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""
+    prefill: Bulk = 0
+    """SLUB with sheaves: an allocating bulk call takes its objects from a sheaf that is prefilled with at least so many, and then
+    gives it back with the rest, as the maple tree does (kmem_cache_prefill_sheaf and what goes with it). 0: it does not."""
     barrier: Truth = False
     """Whether all CPUs finish allocating before any frees, as when slab_test is timed phase by phase."""
     own_caches: Truth = False
@@ -94,6 +97,8 @@ class MixWorkload(Frozen):
     choice between the two. 0: a call an object."""
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object, as many on end."""
+    prefill: Bulk = 0
+    """Objects of the sheaf from which an allocating bulk call takes its own, as of a burst."""
     touch: Touch = "none"
     """What is done with an object, as of a burst."""
 
@@ -128,6 +133,8 @@ class ProducerConsumerWorkload(Frozen):
     until the objects are there. 0: a call an object."""
     bulk_of: BulkOf = "both"
     """Which side is in bulk calls; the other is a call an object."""
+    prefill: Bulk = 0
+    """Objects of the sheaf from which an allocating bulk call takes its own, as of a burst."""
 
     @model_validator(mode="after")
     def _each_cpu_once(self) -> ProducerConsumerWorkload:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slabdes.allocator.slub.geometry import cpu_partial_by_size
-from slabdes.allocator.slub.state import MAX_FULL_SHEAVES, sheaf_lines
+from slabdes.allocator.slub.state import MAX_EMPTY_SHEAVES, MAX_FULL_SHEAVES, sheaf_lines
 from slabdes.allocator.state import CacheSpec, array_lines
 from slabdes.allocator.tunables import alien_limit
 from slabdes.config import CacheConfig, Experiment
@@ -54,6 +54,7 @@ def tunables_of(experiment: Experiment, machine: Machine, cache: CacheConfig) ->
     known = {
         "sheaf_capacity": geometry.sheaf_capacity,
         "max_full_sheaves": MAX_FULL_SHEAVES,
+        "max_empty_sheaves": MAX_EMPTY_SHEAVES,
         "cpu_partial": cpu_partial_by_size(geometry.size),
         "min_partial": geometry.min_partial,
         "remote_node_defrag_ratio": _ALWAYS,

@@ -278,6 +278,7 @@ class SlubRecord:
     cache: int
     sheaf_capacity: int
     max_full_sheaves: int
+    max_empty_sheaves: int
     cpu_partial_slabs: int
     min_partial: int
     remote_node_defrag_ratio: int

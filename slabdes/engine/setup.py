@@ -15,7 +15,7 @@ from typing import Any, Final
 from slabdes.allocator.create import kmem_cache_create
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
-from slabdes.allocator.slub.versions import SLUB_VERSIONS, Leftovers, RemoteRefill, SlubVersion
+from slabdes.allocator.slub.versions import MILLI_OBJECTS, SLUB_VERSIONS, Leftovers, RemoteRefill, SlubVersion
 from slabdes.allocator.state import CacheSpec, KmemCache, SlabState
 from slabdes.allocator.timers import REAPTIMEOUT_LIST3_SECONDS, first_next_reap
 from slabdes.allocator.tunables import Tunables, default_tunables
@@ -60,6 +60,9 @@ def slub_version_of(experiment: Experiment) -> SlubVersion:
         turned["barns_with_memory"] = given.barns is Barns.MEMORY
     if given.refill_needs_waiting is not None:
         turned["refill_needs_waiting"] = given.refill_needs_waiting
+    if given.capacity_per_cpu is not None:
+        turned["capacity_per_cpu_milli"] = round(given.capacity_per_cpu * MILLI_OBJECTS)
+    turned |= {key: value for key in ("capacity_base", "capacity_most") if (value := getattr(given, key)) is not None}
     return replace(version, **turned)
 
 

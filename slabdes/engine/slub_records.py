@@ -26,6 +26,7 @@ def slub_record(state: SlubState, cache: KmemCache) -> SlubRecord:
         cache=cache.index,
         sheaf_capacity=cache.sheaf_capacity,
         max_full_sheaves=cache.full_limit,
+        max_empty_sheaves=cache.empty_limit,
         cpu_partial_slabs=cache.cpu_partial_slabs,
         min_partial=cache.min_partial,
         remote_node_defrag_ratio=cache.ratio,

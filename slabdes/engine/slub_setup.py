@@ -34,7 +34,7 @@ def slub_geometry_of(config: CacheConfig, n_cpus: int, version: SlubVersion) -> 
         pointer_behind=config.ctor or CacheFlag.TYPESAFE_BY_RCU in config.flags,
         noleaktrace=CacheFlag.NOLEAKTRACE in config.flags,
     )
-    capacity = version.sheaf_capacity(config.name, config.sheaf_capacity, geometry.sheaf_capacity)
+    capacity = version.sheaf_capacity(config.name, config.sheaf_capacity, geometry.sheaf_capacity, n_cpus)
     min_partial = geometry.min_partial if config.min_partial is None else config.min_partial
     order = geometry.order if config.order is None else config.order
     objects = order_objects(order, geometry.size)
@@ -71,6 +71,8 @@ def build_slub_state(experiment: Experiment, machine: Machine, caches: Sequence[
             cache = kmem_cache_create(state, config.name, geometry)
         if config.max_full_sheaves is not None:
             cache.full_limit = config.max_full_sheaves
+        if config.max_empty_sheaves is not None:
+            cache.empty_limit = config.max_empty_sheaves
         if config.remote_node_defrag_ratio is not None:
             cache.ratio = config.remote_node_defrag_ratio * REMOTE_NODE_DEFRAG_RATIO // 100
     return state

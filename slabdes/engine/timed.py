@@ -46,7 +46,7 @@ AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 class TimedSettings(Generic[AnyKernel]):
     """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0.
 
-    `call_room`: objects of a bulk call on SLUB at most.
+    `call_room`: objects of a bulk call on SLUB at most; `prefill`: of the sheaf that one takes its own from, or 0.
     """
 
     locks: LockRules
@@ -59,6 +59,7 @@ class TimedSettings(Generic[AnyKernel]):
     change: ChangeSettings
     grace: int
     call_room: int
+    prefill: int
 
 
 class TimedLock(SpinLock):
@@ -250,6 +251,7 @@ def settings_of(
         change=change_settings(experiment),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
         call_room=getattr(experiment.workload, "bulk", 0) if experiment.allocator.is_slub else 0,
+        prefill=getattr(experiment.workload, "prefill", 0),
     )
 
 

@@ -42,8 +42,8 @@ _NUMBERS: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
 """Ends of sliders by kind of workload, wide enough to see something at both (a choice); the experiment's own value is within."""
 _OF_CACHE: Final[Mapping[str, tuple[float, float]]] = {
     "size": (8, 8192), "limit": (1, 2048), "batchcount": (1, 1024), "shared": (0, 64),
-    "sheaf_capacity": (1, MOST_IN_SHEAF), "max_full_sheaves": (0, 1000), "cpu_partial": (0, 1000), "min_partial": (0, 1000),
-    "remote_node_defrag_ratio": (0, 100),
+    "sheaf_capacity": (1, MOST_IN_SHEAF), "max_full_sheaves": (0, 1000), "max_empty_sheaves": (0, 1000),
+    "cpu_partial": (0, 1000), "min_partial": (0, 1000), "remote_node_defrag_ratio": (0, 100),
 }  # fmt: skip
 """Of these a page has the size, and those that are keys of the experiment's allocator."""
 _THINKS: Final = ("recorded", "0.3x", "0.1x", "0.03x", "0.01x", "none")

@@ -104,6 +104,10 @@ class Upkeep(IntEnum):
     SHRINK = 3
     DRAIN = 4
     RCU = 5
+    CHANGE = 6
+    """Of SLUB's sheaves, while it runs."""
+    FLUSH = 7
+    """On SLUB, what DRAIN is on SLAB: a CPU gives up what it has for who shrinks or changes."""
 
     @property
     def label(self) -> str:

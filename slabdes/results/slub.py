@@ -83,6 +83,7 @@ _BUILT: Final = {
     "sheaf_capacity": ".sheaf_capacity of the struct kmem_cache_args that kmem_cache_create() takes; no smaller than by size, "
     "and of kmalloc caches by size alone (calculate_sheaf_capacity)",
     "max_full_sheaves": "MAX_FULL_SHEAVES in mm/slub.c, a constant of all caches",
+    "max_empty_sheaves": "MAX_EMPTY_SHEAVES in mm/slub.c, a constant of all caches",
     "order": "slab_min_order= and slab_max_order= on the kernel's command line, for all caches",
 }
 """Where else what an experiment sets stands in a kernel."""

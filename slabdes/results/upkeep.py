@@ -22,6 +22,8 @@ NAMES: Final = {
     "shrink": "shrink",
     "drain": "do_drain",
     "rcu": "RCU callbacks",
+    "change": "change of sheaves",
+    "flush": "flush_all",
 }
 """What turns of upkeep are called in tables, figures and sentences, by their labels in frames."""
 KEY: Final = ("upkeep", *LOCK)

@@ -46,6 +46,8 @@ MOST: Final[Mapping[str, int]] = {
 }
 """Files that are read, each with the greatest number that it may hold."""
 NEEDED: Final = ("object_size", "slab_size", "objs_per_slab", "order")
+ASKING: Final = ("vm_area_struct", "maple_node")
+"""Caches that have sheaves in 6.18, where the others have none (from reading)."""
 CTOR: Final = "ctor"
 """Empty, or the name of a function."""
 _FLAGS: Final = {
@@ -74,12 +76,20 @@ class SysfsCache:
         given = config.model_fields_set
         numbers = self.numbers
         known: dict[str, object] = {"size": numbers["object_size"], "ctor": self.ctor}
-        known["flags"] = tuple(sorted(flag for file, flag in _FLAGS.items() if numbers.get(file)))
+        flags = {flag for file, flag in _FLAGS.items() if numbers.get(file)}
+        if version.is_slub and numbers.get("sheaf_capacity") == 0 and "sheaf_capacity" not in given:
+            # Its kernel gave it none, though to others: sysfs does not tell which flag forbade them.
+            flags.add(CacheFlag.NOLEAKTRACE)
+        known["flags"] = tuple(sorted(flags))
         align = numbers.get("align", 0)
         known["align"] = align if not align & (align - 1) else 0
         if version.is_slub:
             known["order"] = numbers["order"]
-            known |= {key: numbers[key] for key in SLUB_KEYS[version] if key in numbers}
+            known |= {
+                key: numbers[key]
+                for key in SLUB_KEYS[version]
+                if numbers.get(key) or (key in numbers and key != "sheaf_capacity")
+            }
         return config.model_copy(update={key: value for key, value in known.items() if key not in given})
 
 
@@ -210,7 +220,7 @@ class _Copied:
         notes = [f"{odd[0].where}: left out: {odd[0].problem}{_more(len(odd))}"] if odd else []
         if self.outside:
             notes.append(f"{self.path}: {self.outside} links that lead elsewhere are not followed")
-        return SlabSysfs(self.path, _believed(caches), self.links, tuple(notes))
+        return SlabSysfs(self.path, _believed(caches, self.links), self.links, tuple(notes))
 
     def _check(self, cache: str, numbers: Mapping[str, int]) -> None:
         for file in NEEDED:
@@ -231,9 +241,14 @@ def _more(count: int) -> str:
     return f" ({count - 1} caches more likewise)" if count > 1 else ""
 
 
-def _believed(caches: Mapping[str, SysfsCache]) -> Mapping[str, SysfsCache]:
-    """The same without settings that the kernel prints as 0 where it has none: no sheaves, no partial slabs of a CPU's in any."""
-    none = {"sheaf_capacity": [name for name, cache in caches.items() if not cache.numbers.get("sheaf_capacity")]}
+def _believed(caches: Mapping[str, SysfsCache], links: Mapping[str, str]) -> Mapping[str, SysfsCache]:
+    """The same without settings that the kernel prints as 0 where it has none: no sheaves, no partial slabs of a CPU's in any.
+
+    Where all caches have sheaves but those that may not (7.0), a capacity of 0 is one of these, and says so.
+    """
+    asking = {links.get(name, name) for name in ASKING} | set(ASKING)
+    all_have = any(cache.numbers.get("sheaf_capacity") for name, cache in caches.items() if name not in asking)
+    none = {"sheaf_capacity": [name for name, cache in caches.items() if not (all_have or cache.numbers.get("sheaf_capacity"))]}
     none["cpu_partial"] = [] if any(cache.numbers.get("cpu_partial") for cache in caches.values()) else list(caches)
     made = {}
     for name, cache in caches.items():

@@ -19,7 +19,11 @@ def given(allocator: str, cache: dict[str, Any] | None = None, **more: Any) -> d
 @pytest.mark.parametrize(
     ("allocator", "cache", "told"),
     [
-        ("7.3", {"limit": 12}, "limit is no tunable of allocator 7.3; allowed: sheaf_capacity, max_full_sheaves, min_partial"),
+        (
+            "7.3",
+            {"limit": 12},
+            "limit is no tunable of allocator 7.3; allowed: sheaf_capacity, max_full_sheaves, max_empty_sheaves",
+        ),
         ("7.3", {"cpu_partial": 12}, "cpu_partial is no tunable of allocator 7.3; allowed: sheaf_capacity"),
         ("6.12", {"sheaf_capacity": 12}, "sheaf_capacity is no tunable of allocator 6.12; allowed: cpu_partial, min_partial"),
         ("6.1", {"min_partial": 5}, "min_partial is no tunable of allocator 6.1; allowed: limit, batchcount, shared"),

@@ -101,7 +101,7 @@ def test_a_machine_that_is_no_preset_is_the_experiments(tmp_path: Path) -> None:
 
 KEYS = {
     "2.6.34": ["size", "limit", "batchcount", "shared"],
-    "7.3": ["size", "sheaf_capacity", "max_full_sheaves", "min_partial", "remote_node_defrag_ratio"],
+    "7.3": ["size", "sheaf_capacity", "max_full_sheaves", "max_empty_sheaves", "min_partial", "remote_node_defrag_ratio"],
     "6.12": ["size", "cpu_partial", "min_partial", "remote_node_defrag_ratio"],
 }
 

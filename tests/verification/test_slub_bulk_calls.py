@@ -102,3 +102,36 @@ def test_a_slab_of_the_cpus_own_is_emptied_with_interrupts_off_once_and_refilled
 def test_after_a_call_hits_cost_what_they_did_before() -> None:
     records = ran(*FIRST, *allocs(1, 2), later(alloc(3)))
     assert of(records, Path.HIT).total == P.alloc_bulk + TRYLOCK + P.first_touch
+
+
+PREFILL: Final = 4
+OVERSIZE: Final = 3 * CAPACITY
+
+
+def prefilled(calls: int, size: int, prefill: int) -> Records:
+    """A run of so many calls, each of which takes `size` objects from a sheaf prefilled with `prefill`."""
+    workload = {"kind": "burst", "bulk": size, "prefill": prefill, "bulk_of": "alloc"}
+    one = experiment({"sheaf_capacity": CAPACITY}, allocator="7.3", workload=workload)
+    return run({0: [step for call in range(calls) for step in allocs(call * size, size)]}, one)
+
+
+def test_a_call_from_a_prefilled_sheaf_that_was_the_spare_takes_two_locks_and_pops_each_object() -> None:
+    # The first call fills a sheaf and leaves 5 objects in it, of which the second, that finds it as the spare, takes 3.
+    first, second = (prefilled(calls, 3, PREFILL) for calls in (1, 2))
+    paid = of(second, Path.BULK).total - of(first, Path.BULK).total
+    assert paid == 2 * TRYLOCK + 3 * (P.alloc_bulk + P.first_touch)
+    (cache,) = second.slub
+    assert (cache.stats.sheaf_prefill_slow, cache.stats.sheaf_prefill_fast, cache.stats.sheaf_return_fast) == (1, 1, 2)
+    assert cache.stats.sheaf_refill == CAPACITY
+
+
+def test_a_prefilled_sheaf_that_holds_too_few_is_filled_again() -> None:
+    (cache,) = prefilled(3, 3, PREFILL).slub
+    # The third call finds 2 of 8.
+    assert cache.stats.sheaf_refill == CAPACITY + (CAPACITY - 2)
+
+
+def test_a_call_that_asks_for_more_than_a_sheaf_has_one_made_of_that_size_and_flushes_what_it_leaves() -> None:
+    (cache,) = prefilled(2, 3, OVERSIZE).slub
+    assert (cache.stats.sheaf_prefill_oversize, cache.stats.alloc_slowpath) == (2, 2 * OVERSIZE)
+    assert (cache.stats.sheaf_flush, cache.sheaves) == (2 * (OVERSIZE - 3), machine().n_cpus)

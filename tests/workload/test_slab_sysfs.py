@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from slabdes.config import AllocatorVersion, CacheConfig, parse_experiment
+from slabdes.engine.setup import slub_version_of
+from slabdes.engine.slub_setup import slub_geometry_of
 from slabdes.errors import InputError
 from slabdes.study.plan import plan
 from slabdes.workload import slab_sysfs
@@ -89,6 +91,23 @@ def test_a_tree_and_a_tar_of_it_tell_the_same(tmp_path: Path, name: str) -> None
     slab = sysfs.cache("kmalloc-256").tuned(CacheConfig(name="kmalloc-256"), AllocatorVersion.V6_1)
     assert (slab.size, slab.order, slab.min_partial) == (256, None, None)
     assert sysfs.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "capacity", "of_b"),
+    [("a", "40", [40, 0]), ("maple_node", "32", [32, 28])],
+    ids=["of a kernel whose caches all have sheaves", "of 6.18, where few do"],
+)
+def test_a_capacity_of_0_is_believed_where_other_caches_have_sheaves_without_asking(
+    tmp_path: Path, other: str, capacity: str, of_b: list[int]
+) -> None:
+    path = tree(tmp_path / "slab", {other: FILES | {"sheaf_capacity": capacity}, "b": FILES | {"sheaf_capacity": "0"}})
+    raw = {"allocator": "7.3", "machine": {"preset": "numa-2x4"}, "cache": [{"name": other}, {"name": "b"}], "sysfs": str(path)}
+    (point,) = plan(parse_experiment(raw | {"workload": {"kind": "burst", "objects": 40}}, "test"), tmp_path)
+    version = slub_version_of(point.experiment)
+    assert [slub_geometry_of(cache, 8, version).sheaf_capacity for cache in point.caches] == of_b
+    asked = read_slab_sysfs(path).cache("b").tuned(CacheConfig(name="b", sheaf_capacity=60), AllocatorVersion.V7_3)
+    assert slub_geometry_of(asked, 8, version).sheaf_capacity == 60
 
 
 def test_a_run_has_the_slabs_and_settings_of_the_copied_kernel_and_differences_are_told(tmp_path: Path) -> None:

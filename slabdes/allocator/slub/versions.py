@@ -2,7 +2,7 @@
 """What differs between the kernels whose SLUB can be simulated: a few switches, each looked at in one place.
 
 6.12 and 7.3 are recorded, and 7.2 does the same as 7.3; 6.18, 7.0 and 7.1 are from reading alone. Leaves out versions that
-differ in nothing that is modelled (6.19 is as 6.18), and how bulk calls of 6.18 to 7.1 set objects of other nodes aside.
+differ in nothing that is modelled (6.19 is as 6.18).
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from enum import IntEnum
 from typing import Final
 
 from slabdes.allocator.versions import Kernel
+
+MOST_IN_PAGE: Final = 508
+"""Objects of a sheaf that is a page large: 512 words, 4 of them its header."""
+MILLI_OBJECTS: Final = 1000
+"""Thousandths of an object in one."""
 
 
 class Leftovers(IntEnum):
@@ -63,6 +68,7 @@ class SlubSwitches:
     `barns_with_memory`: only nodes with memory have barns, and a CPU's sheaves take objects of its own node alone; otherwise all
     nodes have, and a CPU on a node without memory takes any object.
     `refill_needs_waiting`: only allocations that may wait refill a sheaf.
+    `remote_by_batches`: a bulk free sets objects of other nodes aside and frees them as soon as they are a batch; otherwise last.
     """
 
     cpu_slabs: bool = False
@@ -74,31 +80,47 @@ class SlubSwitches:
     empty_main_to_barn: bool = False
     barns_with_memory: bool = False
     refill_needs_waiting: bool = False
+    remote_by_batches: bool = False
 
 
 @dataclass(frozen=True)
 class SlubVersion(SlubSwitches, Kernel):
-    """One kernel's SLUB. `asked` are the capacities that caches of the kernel's own ask for, by their names."""
+    """One kernel's SLUB. `asked` are the capacities that caches of the kernel's own ask for, by their names.
+
+    No kernel has a rule of capacities by CPUs (assumed): to the kernel's choice, or `capacity_base`, each CPU adds
+    `capacity_per_cpu_milli` thousandths of an object, up to `capacity_most`.
+    """
 
     asked: tuple[tuple[str, int], ...] = field(default=(), kw_only=True)
+    capacity_base: int = field(default=0, kw_only=True)
+    capacity_per_cpu_milli: int = field(default=0, kw_only=True)
+    capacity_most: int = field(default=MOST_IN_PAGE, kw_only=True)
 
-    def sheaf_capacity(self, name: str, asked: int | None, by_size: int) -> int:
-        """Of a cache's sheaves (0: it has none): what it is `asked` to be, else what the kernel makes of its name and size."""
+    def sheaf_capacity(self, name: str, asked: int | None, by_size: int, cpus: int = 0) -> int:
+        """Of a cache's sheaves (0: it has none): what it is `asked` to be, else what the kernel makes of its name and size.
+
+        `cpus` are those of the machine, which only a rule looks at.
+        """
         if self.sheaves == SheavesOf.NONE:
             return 0
         if asked is not None:
             return asked
         of_name = dict(self.asked).get(name, 0)
-        if self.sheaves == SheavesOf.ASKING:
-            return of_name
-        return max(by_size, of_name) if by_size and name not in OF_SLUB_ITSELF else 0
+        if self.sheaves == SheavesOf.ALL:
+            of_name = max(by_size, of_name) if by_size and name not in OF_SLUB_ITSELF else 0
+        if not of_name:
+            return 0
+        of_cpus = self.capacity_per_cpu_milli * cpus // MILLI_OBJECTS
+        return min(self.capacity_most, (self.capacity_base or of_name) + of_cpus)
 
 
 OF_SLUB_ITSELF: Final = ("kmem_cache", "kmem_cache_node")
 """Caches that sheaves and caches are made with: they have none themselves."""
 LINUX_7_3: Final = SlubVersion("7.3", asked=(("maple_node", 32),), rmqueue_function="rmqueue_buddy")
 LINUX_7_2: Final = replace(LINUX_7_3, name="7.2")
-LINUX_7_1: Final = replace(LINUX_7_2, name="7.1", reverse_refill=True, leftovers=Leftovers.GROUP, unneeded_to_head=True)
+LINUX_7_1: Final = replace(
+    LINUX_7_2, name="7.1", reverse_refill=True, leftovers=Leftovers.GROUP, unneeded_to_head=True, remote_by_batches=True
+)
 LINUX_7_0: Final = replace(LINUX_7_1, name="7.0", barns_with_memory=True)
 LINUX_6_18: Final = SlubVersion(
     "6.18",
@@ -107,6 +129,7 @@ LINUX_6_18: Final = SlubVersion(
     empty_main_to_barn=True,
     barns_with_memory=True,
     refill_needs_waiting=True,
+    remote_by_batches=True,
     asked=(("vm_area_struct", 32), ("maple_node", 32)),
     rmqueue_function="rmqueue_buddy",
 )

@@ -96,6 +96,7 @@ def spin_trylock(run: Run, cpu: Cpu, lock: int, site: int) -> bool:
     """Take a lock if it is free, after a look; whether it was."""
     held = locks_at(run.locks)[lock]
     if held.holder != FREE or _comes_late(run, cpu, held):
+        fetch_line(run, cpu, held.line)
         return False
     irqs_go_off(cpu)
     write(run, cpu, _LOCKED, lock, site, 0, 0, 0, 0)

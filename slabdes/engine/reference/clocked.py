@@ -203,6 +203,8 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         yield from self.look(cpu)
         record = self.locks[lock]
         if self._comes_late(cpu, record) or not record.try_acquire(cpu.number, cpu.clock):
+            # That it is taken is read in its line.
+            self.fetch(cpu, record.line)
             return False
         disable_irqs(self, cpu)
         record.acquisitions += 1

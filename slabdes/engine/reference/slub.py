@@ -38,6 +38,7 @@ class TimedSlubKernel(ClockedKernel[KmemCache], CallingKernel[TimedCpu]):
     def __init__(self, env: simpy.Environment, state: SlubState, machine: Machine, settings: TimedSettings[SlubVersion]) -> None:
         self.batches = state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX)
         self.call_room = settings.call_room
+        self.prefill = settings.prefill
         self.call_arrays = state.new_words(machine.n_cpus * self.call_room)
         super().__init__(env, state, machine, settings)
         self.version = settings.version

@@ -169,5 +169,5 @@ def _beginning(note: Callable[..., None]) -> Callable[..., None]:
 
 tell_all(SlubStoryKernel, TimedSlubKernel, WORDS)
 # A bulk call is one told operation.
-for _name in ("note_alloc_call", "note_free_call"):
+for _name in ("note_alloc_call", "note_prefill_call", "note_free_call"):
     setattr(SlubStoryKernel, _name, _beginning(getattr(SlubStoryKernel, _name)))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from slabdes.allocator.slub.state import NO_SHEAF, KmemCache
 from slabdes.allocator.slub.transitions import is_full, partition_remote, pop_block, push_block
+from slabdes.allocator.state import virt_to_slab
 from slabdes.paths.kernel import Waits
 from slabdes.paths.slub.alloc import refill_one_by_one, replace_from_stock
 from slabdes.paths.slub.flush import free_array, free_array_hooked
-from slabdes.paths.slub.kernel import Cpu, SlubKernel
+from slabdes.paths.slub.kernel import PCS_BATCH_MAX, Cpu, SlubKernel
+from slabdes.paths.slub.pcs_free import is_local
 from slabdes.paths.slub.sheaves import (
     barn_get_empty_sheaf,
     barn_here,
@@ -79,9 +81,15 @@ def free_to_pcs_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, si
     pcs = cache.cpu_sheaves[cpu.number]
     stats = cache.stats[cpu.number]
     remote = 0
-    if k.state.has_memory[cpu.node]:
+    remote_at = at
+    done = 0
+    if k.version.remote_by_batches:
+        remote_at = k.batch(cpu)
+        cpu.batches += 1
+        size, remote = yield from _set_remote_aside(k, cpu, cache, at, size, remote_at)
+    elif k.state.has_memory[cpu.node]:
         remote = partition_remote(k.state.words, k.state.slabs, at, size, cpu.node)
-    done = remote
+        done = remote
     while done < size and (yield from _make_room(k, cpu, cache)):
         main = k.state.sheaves[pcs.main]
         nr = min(size - done, main.capacity - main.size)
@@ -94,9 +102,40 @@ def free_to_pcs_bulk(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, si
         k.note_rest(cpu, size - done)
         yield from free_array(k, cpu, cache, at + done, size - done)
     if remote:
-        stats.free_slowpath += remote
-        k.note_remote(cpu, remote)
-        yield from free_array(k, cpu, cache, at, remote)
+        yield from _free_remote(k, cpu, cache, remote_at, remote)
+    if k.version.remote_by_batches:
+        cpu.batches -= 1
+
+
+def _free_remote(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, nr: int) -> Waits[None]:
+    cache.stats[cpu.number].free_slowpath += nr
+    k.note_remote(cpu, nr)
+    yield from free_array(k, cpu, cache, at, nr)
+
+
+def _set_remote_aside(
+    k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, at: int, size: int, aside_at: int
+) -> Waits[tuple[int, int]]:
+    """Set objects aside that the CPU's sheaves do not take, and free them as soon as they are a batch (6.18 to 7.1).
+
+    How many objects are left at the array's begin, the last in the place of one set aside each time; and how many aside.
+    """
+    aside = 0
+    i = 0
+    while i < size:
+        obj = k.state.words[at + i]
+        if is_local(k, cpu, k.state.slabs[virt_to_slab(obj)].nodeid):
+            i += 1
+        else:
+            size -= 1
+            k.state.words[aside_at + aside] = obj
+            k.state.words[at + i] = k.state.words[at + size]
+            k.state.words[at + size] = obj
+            aside += 1
+            if aside == PCS_BATCH_MAX:
+                yield from _free_remote(k, cpu, cache, aside_at, aside)
+                aside = 0
+    return size, aside
 
 
 def _make_room(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[bool]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from slabdes.allocator.slub.state import KmemCache, SlubState
+from slabdes.allocator.slub.state import NO_SHEAF, KmemCache, SlubState
 from slabdes.allocator.state import NO_OBJECT
 from slabdes.paths.accounts import begin_account, end_account
 from slabdes.paths.interrupts import InterruptedKernel
 from slabdes.paths.kernel import Waits
 from slabdes.paths.outcome import Path
 from slabdes.paths.slub.bulk import kmem_cache_alloc_bulk, kmem_cache_free_bulk
+from slabdes.paths.slub.prefill import kmem_cache_alloc_from_sheaf, kmem_cache_prefill_sheaf, kmem_cache_return_sheaf
 from slabdes.paths.slub.upkeep import SlubUpkeepCpu, SlubUpkeepKernel
 
 
@@ -33,11 +34,15 @@ Cpu = TypeVar("Cpu", bound=CallingCpu)
 
 
 class CallingKernel(InterruptedKernel[Cpu, KmemCache], SlubUpkeepKernel[Cpu]):
-    """An engine whose CPUs make bulk calls: their arrays lie in `words` from `call_arrays` on, `call_room` objects each."""
+    """An engine whose CPUs make bulk calls: their arrays lie in `words` from `call_arrays` on, `call_room` objects each.
+
+    Where `prefill` is not 0, what they allocate comes from a sheaf prefilled with so many.
+    """
 
     state: SlubState
     call_arrays: int
     call_room: int
+    prefill: int
 
 
 def _array_of(k: CallingKernel[Cpu], cpu: Cpu) -> int:
@@ -80,8 +85,11 @@ def _allocate_all(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, size: int, 
     start = cpu.clock
     at = _array_of(k, cpu)
     begin_account(k, cpu)
-    k.note_alloc_call(cpu, cache, size, _own_slab(k, cpu, cache))
-    got = yield from kmem_cache_alloc_bulk(k, cpu, cache, flags, at, size)
+    if k.prefill:
+        got = yield from _from_prefilled(k, cpu, cache, flags, at, size)
+    else:
+        k.note_alloc_call(cpu, cache, size, _own_slab(k, cpu, cache))
+        got = yield from kmem_cache_alloc_bulk(k, cpu, cache, flags, at, size)
     k.settle(cpu)
     cpu.allocs += size
     if got:
@@ -95,6 +103,18 @@ def _allocate_all(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, size: int, 
             k.state.words[place] = NO_OBJECT
     _count_each(k, cpu, cache, start, at, size)
     end_account(k, cpu, cpu.path)
+
+
+def _from_prefilled(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, at: int, size: int) -> Waits[bool]:
+    """Take them one by one from a sheaf prefilled for the call, and give it back with the rest; whether there was one."""
+    k.note_prefill_call(cpu, cache, size, k.prefill)
+    sheaf = yield from kmem_cache_prefill_sheaf(k, cpu, cache, flags, k.prefill)
+    if sheaf == NO_SHEAF:
+        return False
+    for place in range(at, at + size):
+        k.state.words[place] = kmem_cache_alloc_from_sheaf(k, cpu, sheaf)
+    yield from kmem_cache_return_sheaf(k, cpu, cache, flags, sheaf)
+    return True
 
 
 def _free_all(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, size: int) -> Waits[None]:

@@ -147,6 +147,9 @@ class SlubNotes(Generic[Cpu]):
     def note_alloc_call(self, cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
         """A program asks for `size` objects in one call; `own_slab`: from the CPU's own slab, with no sheaves before it."""
 
+    def note_prefill_call(self, cpu: Cpu, cache: KmemCache, size: int, prefill: int) -> None:
+        """It asks for a sheaf that holds at least `prefill` objects, takes `size` of them and gives the sheaf back."""
+
     def note_free_call(self, cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
         """It frees as many in one call."""
 

@@ -126,6 +126,11 @@ def note_alloc_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, 
         cpu.work += k.costs.irq_save
 
 
+def note_prefill_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, prefill: int) -> None:
+    """The lock of the CPU's sheaves, to have a sheaf and to give it back; each object is a hit without it (assumed)."""
+    cpu.work += 2 * k.costs.local_trylock + size * k.costs.alloc_bulk
+
+
 def note_free_call(k: SlubCharges[Cpu], cpu: Cpu, cache: KmemCache, size: int, own_slab: bool) -> None:
     """Likewise; of a slab of the CPU's own, the private chain's update, once."""
     cpu.work += k.costs.free_bulk

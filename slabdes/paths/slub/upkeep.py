@@ -55,10 +55,13 @@ def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
         return
     start = cpu.clock
     if cpu.number == k.upkeeps.shrink_cpu:
-        cpu.upkeep = Upkeep.SHRINK
+        if k.change.new_capacity or k.change.new_full_limit >= 0:
+            cpu.upkeep = Upkeep.CHANGE
+        else:
+            cpu.upkeep = Upkeep.SHRINK
         yield from _shrink(k, cpu)
     else:
-        cpu.upkeep = Upkeep.DRAIN
+        cpu.upkeep = Upkeep.FLUSH
         k.note_made_to_flush(cpu)
         yield from _flush(k, cpu)
     yield from k.look(cpu)
@@ -75,19 +78,18 @@ def take_turn(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
 
 def _shrink(k: SlubUpkeepKernel[Cpu], cpu: Cpu) -> Waits[None]:
     """kmem_cache_shrink, or a change, of one cache or of one after the other, once all CPUs have flushed, which it waits for."""
-    changes = k.change.new_capacity > 0 or k.change.new_full_limit >= 0
     if k.change.new_full_limit >= 0:
         for cache in k.state.caches:
             if concerns(k, cpu, cache.index):
                 cache.full_limit = k.change.new_full_limit
-    if changes and not k.change.new_capacity:
+    if k.change.new_full_limit >= 0 and not k.change.new_capacity:
         return
     yield from _flush(k, cpu)
     yield from wait_for_all(k, cpu)
     for cache in reversed(k.state.caches):
         if not concerns(k, cpu, cache.index):
             continue
-        if changes:
+        if k.change.new_capacity:
             for barn in cache.barn:
                 yield from barn_shrink(k, cpu, cache, barn)
         else:

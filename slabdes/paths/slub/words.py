@@ -227,6 +227,10 @@ def note_alloc_call(where: str, state: SlubState, cpu: SlubCpu, cache: KmemCache
     return f"asks for {count_words(size)} in one call"
 
 
+def note_prefill_call(where: str, state: SlubState, cpu: SlubCpu, cache: KmemCache, size: int, prefill: int) -> str:
+    return f"asks for a sheaf prefilled with {count_words(prefill)}, to take {count_words(size)} from it"
+
+
 def note_free_call(where: str, state: SlubState, cpu: SlubCpu, cache: KmemCache, size: int, own_slab: bool) -> str:
     return f"frees {count_words(size)} in one call"
 

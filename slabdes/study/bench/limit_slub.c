@@ -637,7 +637,10 @@ node_read:
     if (c->spins) LOCK(&c->from->list_lock, node_locked);
     LOOK(try_lock_node);
 try_lock_node:
-    if (!try_lock(r, c, &c->from->list_lock)) GO_TO(c->after_refill);
+    if (!try_lock(r, c, &c->from->list_lock)) {
+        c->clock += touch(c, &c->from->list_lock.owner); /* That it is taken is read in its line. */
+        GO_TO(c->after_refill);
+    }
 node_locked: {
     int64_t free = 0;
     int last = NO_SLAB;

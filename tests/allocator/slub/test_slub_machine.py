@@ -46,6 +46,7 @@ SWITCHES = st.fixed_dictionaries(
         "remote_refill": st.sampled_from(RemoteRefill),
         "empty_main_to_barn": st.booleans(),
         "barns_with_memory": st.booleans(),
+        "remote_by_batches": st.booleans(),
     },
 )
 NUMBERS = st.integers(0, 1 << 16)

@@ -32,6 +32,7 @@ from slabdes.allocator.slub.versions import (
 from slabdes.allocator.state import NO_NODE, obj_to_index, virt_to_slab
 from slabdes.conformance.slub_log.kernel import LogKernel
 from slabdes.paths.slub.alloc import kmem_cache_alloc_node
+from slabdes.paths.slub.bulk import kmem_cache_free_bulk
 from slabdes.paths.slub.kernel import Point
 from slabdes.paths.slub.pcs_free import kmem_cache_free
 
@@ -103,6 +104,40 @@ def test_a_refill_of_7_0_uses_the_slabs_it_has_unlinked_in_reverse() -> None:
     assert locks(in_order)["bulk"] == locks(reverse)["bulk"] == 1
     assert re.findall(r"isolate\((S\d+)", in_order) == re.findall(r"isolate\((S\d+)", reverse) == used(in_order)
     assert used(reverse) == used(in_order)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("version", "freed"),
+    [
+        (LINUX_7_3, ["pcs(8)", "remote(40)"]),
+        (LINUX_7_2, ["pcs(8)", "remote(40)"]),
+        (LINUX_7_1, ["remote(32)", "pcs(8)", "remote(8)"]),
+        (LINUX_6_18, ["remote(32)", "pcs(8)", "remote(8)"]),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_bulk_free_up_to_7_1_frees_objects_of_other_nodes_by_32_as_it_finds_them(
+    version: SlubVersion, freed: list[str]
+) -> None:
+    system = System(version, 48)
+    system.alloc(2, 40)
+    system.alloc(0, 8)
+    kernel, objects = system.kernel, [system.held[number] for number in (*range(20), *range(40, 48), *range(20, 40))]
+    at = kernel.state.new_words(len(objects))
+    kernel.state.words[at : at + len(objects)] = objects
+    kernel.finish(kmem_cache_free_bulk(kernel, kernel.cpus[0], system.cache, at, len(objects)))
+    assert sorted(kernel.state.words[at : at + len(objects)]) == sorted(objects)
+    system.held.clear()
+    assert re.findall(r"(?:pcs|remote)\(\d+\)", system.told()) == freed
+
+
+def test_a_rule_by_cpus_adds_to_what_the_kernel_chooses_and_a_caches_own_capacity_goes_before_it() -> None:
+    rule = replace(LINUX_7_3, capacity_per_cpu_milli=1500, capacity_most=100)
+    assert [rule.sheaf_capacity("dentry", None, 28, cpus) for cpus in (1, 8, 64)] == [29, 40, 100]
+    assert replace(rule, capacity_base=4).sheaf_capacity("dentry", None, 28, 8) == 16
+    assert rule.sheaf_capacity("dentry", 7, 28, 8) == 7
+    assert rule.sheaf_capacity("kmem_cache", None, 28, 8) == 0
+    assert replace(LINUX_6_18, capacity_per_cpu_milli=1000).sheaf_capacity("dentry", None, 28, 8) == 0
 
 
 @pytest.mark.parametrize(

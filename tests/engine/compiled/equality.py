@@ -74,6 +74,7 @@ ROWS_A_PART = 100
 SLUB_VALUES = {
     "sheaf_capacity": (1, 2, 7, 40),
     "max_full_sheaves": (0, 1, 3),
+    "max_empty_sheaves": (0, 1, 3),
     "cpu_partial": (0, 5, 300),
     "min_partial": (0, 1, 20),
     "remote_node_defrag_ratio": (0, 50, 100),
@@ -320,6 +321,9 @@ SLUB_SWITCHES: dict[str, Sequence[Any]] = {
     "empty_main": tuple(EmptyMain),
     "barns": tuple(Barns),
     "refill_needs_waiting": (False, True),
+    "capacity_base": (1, 5, 40),
+    "capacity_per_cpu": (0, 0.3, 4),
+    "capacity_most": (40, 60),
 }
 """What [slub] may say."""
 
@@ -394,6 +398,9 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
     }
     if allocator.is_slub and raw["rcu"]["frees"] and "bulk" in raw["workload"]:
         raw["workload"]["bulk_of"] = "alloc"
+    if "sheaf_capacity" in SLUB_KEYS.get(allocator, ()) and raw["workload"].get("bulk") and raw["workload"]["bulk_of"] != "free":
+        more = draw(st.sampled_from((None, None, 0, 5, 300)))
+        raw["workload"] |= {} if more is None else {"prefill": raw["workload"]["bulk"] + more}
     thought = thought_ns(raw["workload"], machine)
     # A turn every few operations of a CPU or fewer: a run's length is mostly think time.
     for every in ("slabinfo_every_ms", "shrink_every_ms"):

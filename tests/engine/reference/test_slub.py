@@ -17,6 +17,7 @@ from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference, set_up_slub
 from slabdes.engine.reference.slub import TimedSlubKernel
 from slabdes.engine.timed import costs_of
+from slabdes.paths.sites import LockSite
 from slabdes.paths.slub import prices
 from slabdes.paths.slub.notes import SlubNotes
 from slabdes.results.accounting import check_accounting
@@ -106,14 +107,14 @@ def test_costs_of_paths_are_sums_of_costs_by_name() -> None:
     assert costs.alloc_hit == machine.costs.alloc_bulk + machine.costs.local_trylock
     slots = range(CAPACITY)
     records = follow(one, {0: [*allocs(slots), signal(GO)], 4: [wait_for(GO), *frees(slots)]})
-    # The other node's CPU reads the descriptor, brings the state word from the CPU that made the slab, or has it already.
-    free = costs.free_hit + costs.descriptor_read + costs.cmpxchg_double + costs.slab_object
+    # The other node's CPU has read the descriptor, and brought the state word from the CPU that made the slab.
+    free = costs.free_hit + costs.cmpxchg_double + costs.slab_object
     assert records.latency[0, Path.FREE_SLAB].least == free
-    # The first free alone brings the lines of the state word and of the node, whose partial list is empty.
+    # The first free alone reads the descriptor, and brings the lines of the state word and of the node, whose list is empty.
     listed = records.latency[0, Path.FREE_LIST]
     far = machine.transfer_ps[0][4]
     lock = costs.irq_save + costs.lock_op + costs.list_move // 2
-    assert listed.greatest == free + far + far + lock
+    assert listed.greatest == free + costs.descriptor_read + far + far + lock
 
 
 def test_who_finds_a_state_word_changed_pays_the_line_and_the_atomic_again() -> None:
@@ -146,6 +147,7 @@ CACHE_KEYS: dict[str, tuple[int, ...]] = {
     "remote_node_defrag_ratio": (0, 50, 100),
     "sheaf_capacity": (1, 2, 7, 40),
     "max_full_sheaves": (0, 1, 3),
+    "max_empty_sheaves": (0, 1, 3),
     "cpu_partial": (0, 5, 300),
 }
 SWITCHES: dict[str, tuple[Any, ...]] = {
@@ -156,6 +158,9 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "empty_main": ("spare", "barn"),
     "barns": ("online", "memory"),
     "refill_needs_waiting": (False, True),
+    "capacity_base": (1, 5, 40),
+    "capacity_per_cpu": (0, 0.3, 4),
+    "capacity_most": (40, 60),
 }
 
 
@@ -199,3 +204,24 @@ def test_all_sheaves_are_somewhere_when_a_run_ends() -> None:
     run.live()
     run.check()
     assert run.kernel.now > 0
+
+
+def test_a_lock_that_is_tried_and_taken_costs_its_lines_transfer() -> None:
+    one = experiment(SHEAVES)
+    kernel = set_up_slub(one, machine_of(one), build_synthetic(one, machine_of(one), 0)).kernel
+    holder, tries = kernel.cpus[4], kernel.cpus[0]
+    lock = kernel.state.caches[0].node[0].list_lock
+    line = kernel.locks[lock].line
+    assert finished(kernel.spin_trylock(holder, lock, LockSite.SLUB_TRYBULK))
+    before = tries.clock
+    assert not finished(kernel.spin_trylock(tries, lock, LockSite.SLUB_TRYBULK))
+    tries.settle()
+    assert tries.clock - before == kernel.machine.transfer_ps[holder.number][tries.number] > 0
+    assert kernel.lines.owner[line] == tries.number
+
+
+def finished(path: Any) -> bool:
+    """What a path says that has no need to wait."""
+    with pytest.raises(StopIteration) as ended:
+        next(path)
+    return bool(ended.value.value)

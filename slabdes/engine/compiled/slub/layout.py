@@ -36,8 +36,9 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     """A run on SLUB: its version's switches.
 
     Where its records lie; where in `words` CPUs' batches, arrays of bulk calls (`call_room` objects each) and shrink's chains
-    begin; the picoseconds of a cycle of the counter, and of a grace period, if all frees are by kfree_rcu. A record of this type
-    makes numba compile the engine anew, with SLUB's paths (`families`).
+    begin; `prefill`, objects of the sheaf that a call takes its own from; the picoseconds of a cycle of the counter, and of a
+    grace period, if all frees are by kfree_rcu. A record of this type makes numba compile the engine anew, with SLUB's paths
+    (`families`).
     """
 
     all_sheaves: int
@@ -51,6 +52,7 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     batches: int
     call_arrays: int
     call_room: int
+    prefill: int
     promoted: int
     cycle_ps: int
     grace: int

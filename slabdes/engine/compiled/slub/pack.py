@@ -69,6 +69,7 @@ def set_up(
     settings = settings_of(experiment, machine, workload.caches, slub_version_of(experiment))
     memory.set(batches=state.new_words(machine.n_cpus * BATCHES * PCS_BATCH_MAX))
     memory.set(call_arrays=state.new_words(machine.n_cpus * settings.call_room), call_room=settings.call_room)
+    memory.set(prefill=settings.prefill)
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)
@@ -122,7 +123,7 @@ def pack_objects(
 
     `block` is the capacity of blocks that kfree_rcu's general batching needs; there is room for so many more sheaves.
     """
-    capacities = [block, memory.get("new_capacity"), *(cache.sheaf_capacity for cache in state.caches)]
+    capacities = [block, memory.get("new_capacity"), memory.get("prefill"), *(cache.sheaf_capacity for cache in state.caches)]
     memory.set(
         promoted=state.promoted,
         n_slabs=len(state.slabs),
