@@ -27,6 +27,8 @@ BASE: Final[dict[str, Any]] = {
     "cache": CACHE,
     "workload": {"kind": "burst", "objects": 60, "rounds": 3},
 }
+GIVEN_UP: Final = BASE | {"workload": {"kind": "burst", "objects": 300, "rounds": 3}}
+"""Here flushes find more free slabs than the limit, so that the order in which they go matters."""
 ENGINES: Final = ("reference", "compiled")
 EXPERIMENTS: Final[dict[str, dict[str, Any]]] = {
     "as it was": BASE,
@@ -36,8 +38,8 @@ EXPERIMENTS: Final[dict[str, dict[str, Any]]] = {
     "sleep, spinning": BASE | {"lock": {"discipline": "sleep"}},
     "sleep, queued": BASE | {"lock": {"discipline": "sleep"}},
     "half a batch": BASE | {"flush_half_batch": True},
-    "6.1": BASE | {"allocator": "6.1"},
-    "6.4": BASE | {"allocator": "6.4"},
+    "6.1": GIVEN_UP | {"allocator": "6.1"},
+    "6.4": GIVEN_UP | {"allocator": "6.4"},
     "dear": BASE | {"machine": {"preset": "numa-2x4", "costs": {"half_look": 1000}}},
     "alternate": BASE | {"workload": {"kind": "alternate", "rounds": 50}},
     "uma-2": BASE | {"machine": {"preset": "uma-2"}},

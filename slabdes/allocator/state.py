@@ -205,9 +205,9 @@ class KmemCache:
     """struct kmem_cache: geometry, tunables, an array for each CPU and a kmem_list3 for each node."""
 
     __slots__ = (
-        "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "index", "limit", "mem_spread", "name",
-        "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created", "slabs_destroyed",
-        "spare", "stats",
+        "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "grows_failed", "index", "limit",
+        "mem_spread", "name", "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created",
+        "slabs_destroyed", "spare", "stats",
     )  # fmt: skip
 
     index: int
@@ -228,6 +228,7 @@ class KmemCache:
     shared: int
     slabs_created: int
     slabs_destroyed: int
+    grows_failed: int
     spare: int
     array: list[ArrayCache]
     nodelists: list[KmemList3]
@@ -256,6 +257,7 @@ class KmemCache:
         self.stats = CacheStats()
         self.slabs_created = 0
         self.slabs_destroyed = 0
+        self.grows_failed = 0
         self.spare = NOBODY
 
 

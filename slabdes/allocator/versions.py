@@ -74,10 +74,12 @@ class Kernel:
     """One kernel, by its name in experiments.
 
     `rmqueue_function`, `free_pages_function`: the functions that take a lock for pages of an order above 0, and for those given
-    back.
+    back. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line; commit a368ab67aa55 (Linux 4.1) parted
+    them.
     """
 
     name: str
+    zone_lists_beside_lock: bool = field(default=False, kw_only=True)
     rmqueue_function: str = field(default="buffered_rmqueue", kw_only=True)
     free_pages_function: str = field(default="free_one_page", kw_only=True)
 
@@ -98,7 +100,7 @@ class Version(Switches, Kernel):
     may_wait: str = "__GFP_WAIT"
 
 
-LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34)
+LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34, zone_lists_beside_lock=True)
 LINUX_4_6: Final = Version(
     "4.6",
     FreeList.INDEXES,

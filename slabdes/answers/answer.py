@@ -10,18 +10,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from slabdes.answers.best import asked_answer, best
-from slabdes.answers.causes import LITTLE, PARTS, bunched, edges
+from slabdes.answers.causes import LITTLE, PARTS, bunched
 from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.response import response_answer
 from slabdes.answers.slub import limits_told
 from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
+from slabdes.answers.tail import tail_answer
 from slabdes.errors import MAX_LINE, shown
-from slabdes.measures.estimates import Row, apart
+from slabdes.measures.estimates import Row
 from slabdes.measures.knee import load_lines
-from slabdes.measures.names import by_replication
-from slabdes.measures.percentiles import placed
 from slabdes.results import metrics
 from slabdes.results.text import share_text, time_text
 
@@ -52,7 +51,7 @@ def answer(view: View) -> list[str]:
     times = [f"{shown(sentence, MAX_LINE)}." for sentence in view.run.manifest.times]
     behind = [*_behind(view, point), *_bunched(view, point), *_upkeep(view, point), *limits_told(view), *_sides(view, point)]
     first = [*never_came(view), *asked, *told, *response_answer(view, point)]
-    sure = [*warm_up_told(view, point), _sure(view, point), *_edges(view, point)]
+    sure = [*warm_up_told(view, point), _sure(view, point), *tail_answer(view, point)]
     return [*first, _limits(view, point), *behind, *sure, *times, _not_told(view)]
 
 
@@ -228,16 +227,6 @@ def _sure(view: View, point: int) -> str:
     return f"From {repeated} replications, 95 % intervals (±): {', '.join(told)}{f' with {name}' if name else ''}{rest}."
 
 
-def _edges(view: View, point: int) -> Iterator[str]:
-    """Which operations' p99 stands on an edge between paths."""
-    if view.run.manifest.replications < 2:
-        return
-    frames = view.run.frames.of_points([point])
-    told = [f"{row['op']}_p99_ns" for row in view.figures.rows("summary") if row["point"] == point and row["p99_ns"] is not None]
-    each = by_replication(*apart(frames))[point] if told else {}
-    yield from edges(told, {point_name(view.run.frames, point): placed(frames, point, each)})
-
-
 def _is_wide(row: Row, column: str) -> bool:
     interval = row.intervals.get(column)
     return interval is not None and interval.half_width is not None and interval.half_width > WIDE * interval.value
@@ -279,9 +268,9 @@ def _assumed(view: View) -> Iterator[str]:
 
 
 def _passed(view: View) -> Iterator[str]:
-    """What the target `two_cpus` of `slabdes validate` finds too little of: a producer and a consumer on real cores."""
+    """What the target `two_cpus` of `slabdes validate` finds too fast: a producer and a consumer on real cores."""
     if view.run.manifest.workload in ("trace", "producer_consumer"):
-        yield "that locks are as rarely contended as here where objects pass between CPUs (validate finds too little of it)"
+        yield "that objects pass between CPUs as fast as here (validate finds a producer and a consumer up to half too fast)"
 
 
 def _zone(view: View) -> Iterator[str]:

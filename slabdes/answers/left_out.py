@@ -12,11 +12,12 @@ LEFT_OUT: Final = (
     "The kernel around the allocator: think times stand for it. Think times of a trace taken under tracing or in an "
     "emulator mean little: answers say so where the trace's header shows it; compare `--think recorded` with `0.1x` and "
     "`none`.",
-    "A page allocator beyond per-CPU lists, one zone lock and finite memory a node: no reclaim, no compaction.",
+    "A page allocator beyond per-CPU lists, one zone lock, free blocks counted by order and finite memory a node: no reclaim, "
+    "no compaction.",
     "Kernels other than the versions of `slabdes keys allocator`.",
     "Of SLUB with a clock, interrupts, prefilled sheaves, readings of /proc/slabinfo and `start`.",
     "Per-CPU lists of pages of orders 1 to 3, as SLUB's slabs have: they take the zone lock here.",
-    "How many lines move at once: those of a copy, a slab's two and a list's neighbours each come together, whatever their "
-    "number. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
+    "How many lines move at once: those of a copy and a list's neighbours come together, each beside the dearest for one share "
+    "of its transfer. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
     "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
 )

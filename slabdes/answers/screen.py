@@ -87,7 +87,7 @@ def remarks(view: View, folder: str = "RUN") -> Iterator[str]:
         yield SPREAD
     if view.everything:
         return
-    if len(view.points) > 1:
+    if len(view.points) > 1 and view.chosen is None:
         keys = label_keys(view.run.frames)
         example = f", --where {short(keys[:1])[0]}={quote(setting_text(view.run.points[keys[0]][0]))}" if keys else ""
         shown_one = f"Point {view.most_waiting()} is shown where room is for one"

@@ -133,6 +133,10 @@ TIME_HEADS: Final = {part: head for part, head in SPENT_HEADS.items() if part in
 """Those of a CPU's time."""
 
 
+GROWS_FAILED: Final = {"grows_failed": "grows failed"}
+"""Slabs that were wanted and not made, beside those that were."""
+
+
 def counts_sheet(view: View) -> Sheet:
     """What the allocator did, a row a point; no rows without an allocator."""
     by_op = {(row["point"], row["op"]): row for row in view.figures.rows("summary") if row["op"] != "section"}
@@ -143,7 +147,8 @@ def counts_sheet(view: View) -> Sheet:
     ]
 
     slub = bool(view.run.frames.slub.height)
-    names = ("refills", "grows", "failed") if slub else ("refills", "grows", "retries", "failed")
+    tried = ("grows_failed",) if any(row["grows_failed"] for row in rows) else ()
+    names = ("refills", "grows", *tried, *(() if slub else ("retries",)), "failed")
 
     def cells(row: Row) -> Iterator[str]:
         alloc, free = (by_op.get((row["point"], op)) for op in ("alloc", "free"))
@@ -158,7 +163,7 @@ def counts_sheet(view: View) -> Sheet:
     other = "other node: frees of another node's objects"
     told = means.removesuffix("; ") if slub else means + other
     title = f"what the allocator does ({told})" if told else "what the allocator does"
-    heads = ("allocs", "frees", *(() if slub else ("other node",)), *names)
+    heads = ("allocs", "frees", *(() if slub else ("other node",)), *(GROWS_FAILED.get(name, name) for name in names))
     return make_sheet(view, title, rows, heads, 0, lambda row: tuple(cells(row)), some_points(view))
 
 

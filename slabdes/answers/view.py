@@ -17,17 +17,23 @@ MOST_POINTS: Final = 12
 """Settings of which a table shows all (assumed: a screen)."""
 MOST_SOME: Final = 8
 """Settings that such a table shows of more, each series' first and last among them (assumed)."""
+MOST_CHOICES: Final = 24
+"""Settings among which the reader of a page chooses (assumed: each is some kilobytes)."""
 MOST_ROWS: Final = 6
 """Rows of paths, caches, locks and waits (assumed: what is read)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens."""
+    """A run, its figures with intervals, and how much of it tables show: everything, or what fits two screens.
+
+    `chosen` is the point that tables with many rows a point show: none where that is the one that waits most.
+    """
 
     run: Run
     figures: Estimated
     everything: bool = False
+    chosen: int | None = None
 
     @property
     def points(self) -> list[int]:
@@ -44,6 +50,13 @@ def view_of(run: Run, everything: bool = False) -> View:
     return View(run, Estimated(run.frames), everything)
 
 
+def choices(view: View) -> list[int]:
+    """The points of which a page has everything: all, or a spread of MOST_CHOICES, with the one that waits most."""
+    if len(view.points) <= MOST_CHOICES:
+        return view.points
+    return sorted({*metrics.spread(view.points, MOST_CHOICES - 1), view.most_waiting()})
+
+
 Cells = Callable[[Row], Sequence[str]]
 
 
@@ -57,7 +70,8 @@ def make_sheet(
     shown = [row for row in rows if not points or row["point"] in points]
     title = what
     if one:
-        title += f": {point_name(view.run.frames, points[0])} (point {points[0]}; --point N shows others)"
+        others = "; --point N shows others" if view.chosen is None else ""
+        title += f": {point_name(view.run.frames, points[0])} (point {points[0]}{others})"
     elif points and len(points) < len(view.points):
         title += f": {len(points)} of {len(view.points)} settings, points {numbers_text(sorted(points))} (--point N shows others)"
     body = tuple((*labels[row["point"]], *cells(row)) for row in shown)
@@ -66,6 +80,8 @@ def make_sheet(
 
 def some_points(view: View) -> list[int]:
     """The points of tables with a few rows a point: all of them, or a spread."""
+    if view.chosen is not None:
+        return choices(view)
     if view.everything or len(view.points) <= MOST_POINTS:
         return view.points
     keys = [key for key in metrics.series_keys(view.run.frames) if key in view.run.points.columns]
@@ -79,7 +95,9 @@ def some_points(view: View) -> list[int]:
 
 def one_point(view: View) -> list[int]:
     """The points of tables with many rows a point: all of them, or the one that waits most."""
-    return view.points if view.everything or len(view.points) == 1 else [view.most_waiting()]
+    if view.everything or len(view.points) == 1:
+        return view.points
+    return [view.most_waiting() if view.chosen is None else view.chosen]
 
 
 def first_rows(view: View, rows: Sequence[Row], points: Sequence[int]) -> tuple[list[Row], str]:

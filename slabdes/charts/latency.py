@@ -13,6 +13,7 @@ from slabdes.charts.chart import Chart
 from slabdes.charts.choice import choose, point_label, told_apart
 from slabdes.charts.curves import READING, banded, curves
 from slabdes.results import metrics
+from slabdes.results.frames import Path
 from slabdes.stats.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -55,9 +56,15 @@ MEANINGS: Final = {
     "slab-list": "straight to the slab, under list_lock",
     "drain": "the CPU's partial slabs go to their nodes",
     "rcu-sheaf": "by kfree_rcu, a sheaf got or handed over",
+    "bulk": "one of a call's objects",
     "rcu-batch": "by kfree_rcu, the general batching",
 }
 """What each path is, in a few words: the glossary has the rest."""
+
+
+def place_of(path: str) -> int:
+    """The place of a path among all, by which it has its look, in files as on pages."""
+    return [*dict.fromkeys(one.label for one in Path)].index(path)
 
 
 def latency(frames: Frames, points: Sequence[int] | None = None, confidence: float = CONFIDENCE) -> Chart:

@@ -121,9 +121,11 @@ def convoy(log: Log) -> Chart:
     numbers = dict.fromkeys(("place", "cpu", "node"), pl.Int64)
     schema: Any = {**numbers, "crossed": pl.Boolean, "what": pl.String, "start": pl.Float64, "end": pl.Float64}
     name = f": {log.locks[int(held['lock'][0])]}" if held.height else ""
+    crossed = sum(row["crossed"] for row in rows if row["what"] == HOLDS)
+    marked = "A mark at the begin of a hold is a hand-off from another node, which takes longer."
     reading = (
-        "A line is a CPU that asks for the lock: it waits (grey), then holds (coloured). A mark at the begin of a hold is a "
-        "hand-off from another node, which takes longer."
+        "A line is a CPU that asks for the lock: it waits (grey), then holds (coloured). "
+        f"{marked if crossed else 'No hold here came from another node: that would be marked.'}"
     )
     return Chart(
         "convoy", f"The costliest convoy{name} ({log.about}){_of_convoy(held, every)}", reading, pl.DataFrame(rows, schema)

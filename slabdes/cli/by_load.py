@@ -75,6 +75,19 @@ class ByLoadRun:
         self._take(loads)
         if found := self.loads:
             keep(found, self._folder)
+            self._draw(found)
+
+    def _draw(self, found: ByLoad) -> None:
+        """Beside the run's other figures, if it has any."""
+        from slabdes.api import FIGURES
+
+        if not (self._folder / FIGURES).is_dir():
+            return
+        from slabdes.plots.by_load import by_load_figure
+        from slabdes.plots.tuning import save_figure
+
+        figure = by_load_figure(found.points, self._result.frames, self._result.manifest)
+        save_figure(figure, self._folder / FIGURES / "by_load.png")
 
     def _take(self, loads: Loads) -> None:
         self._ended = loads

@@ -53,6 +53,7 @@ def explore(
     from slabdes.explore.desk import Desk, warm
     from slabdes.explore.serve import bound, serve
     from slabdes.explore.setting import setting_of
+    from slabdes.explore.sizes import planned
     from slabdes.explore.source import source_of
     from slabdes.folders import scratch_folder
     from slabdes.study.spools import Spools
@@ -63,16 +64,21 @@ def explore(
         try:
             with progress_bar() as progress:
                 source = source_of(what, settings, Spools(scratch), progress)
-                controls = controls_of(source)
-                desk.open(progress)
-                warm(desk, setting_of(source, controls, {}))
+            controls = controls_of(source)
+            begin = setting_of(source, controls, {})
+            desk.engine_for(planned(begin))
 
             def tell(address: str) -> None:
                 say(address)
                 say_error("open it in a browser; Ctrl-C ends it")
                 sys.stdout.flush()
 
+            def get_ready() -> None:
+                with progress_bar() as progress:
+                    desk.open(progress)
+                    warm(desk, begin)
+
             explorer = Explorer(source, controls, desk)
-            serve(made, explorer.app, tell, explorer.end)
+            serve(made, explorer.app, tell, explorer.end, get_ready)
         finally:
             desk.close()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from slabdes.cli.output import print_json, print_rows, print_told, say
 from slabdes.units import ps_to_ns
 
 if TYPE_CHECKING:
+    from slabdes.machine import Machine
     from slabdes.machine.costs import Costs
 
 
@@ -34,8 +35,17 @@ def machine_list(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        sizes = [f"{row['CPUs']} CPUs, {row['nodes']} node{'s' if row['nodes'] != 1 else ''}" for row in rows]
+        sizes = [f"{_counted(row['CPUs'], 'CPU')}, {_counted(row['nodes'], 'node')}" for row in rows]
         print_told("machines", [(str(row["machine"]), size, str(row["source"])) for row, size in zip(rows, sizes, strict=True)])
+
+
+def _counted(count: Any, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _size(machine: Machine) -> str:
+    sizes = ((machine.n_cpus, "CPU"), (machine.n_cores, "core"), (machine.n_nodes, "node"))
+    return f"{machine.name}: {', '.join(_counted(*size) for size in sizes)}"
 
 
 def machine_show(
@@ -65,7 +75,7 @@ def machine_show(
         return
     from slabdes.plots.machine import cpu_ranges
 
-    say(f"{shown.name}: {shown.n_cpus} CPUs, {shown.n_cores} cores, {shown.n_nodes} nodes ({shown.source})")
+    say(f"{_size(shown)} ({shown.source})")
     for node, identity in enumerate(shown.node_ids):
         members = cpu_ranges(sorted(shown.cpus_of_node(node))) or "none"
         distances = " ".join(str(distance) for distance in shown.distances[node])
@@ -121,4 +131,4 @@ def machine_import(
     if as_json:
         print_json({"file": str(out), **describe(imported)})
         return
-    say(f"{imported.name}: {imported.n_cpus} CPUs, {imported.n_cores} cores, {imported.n_nodes} nodes: {out}")
+    say(f"{_size(imported)}: {out}")

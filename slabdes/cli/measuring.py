@@ -94,6 +94,7 @@ def validate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="New or empty folder for report.json and a chart a target.")
     ] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Only what each target allows and what was found.")] = False,
     jobs: Jobs = ALL_PROCESSORS,
     as_json: Json = False,
 ) -> None:
@@ -103,14 +104,16 @@ def validate(
     Figures that nobody here has seen measured are marked blind. Exits 1 if a target misses a tolerance that was stated.
     """
     from slabdes.api import validate as run_targets
-    from slabdes.validation.report import lines, sheets, verdict
+    from slabdes.validation.report import brief_sheet, lines, sheets, verdict
 
     with progress_bar() as progress:
         report = run_targets(*targets, without=without, out=out, jobs=jobs, progress=progress)
     if as_json:
         print_json(report.plain() | {"verdict": verdict(report)})
     else:
-        for one in report.targets:
+        if brief:
+            print_sheet(brief_sheet(report))
+        for one in () if brief else report.targets:
             say("\n".join(lines(one)))
             for sheet in sheets(one):
                 print_sheet(sheet)

@@ -26,9 +26,8 @@ from slabdes.config.models import (
     MachineConfig,
     Placement,
     Switch,
-    TimingConfig,
-    TimingRule,
 )
+from slabdes.config.timing import TimingConfig, TimingRule
 from slabdes.config.workloads import (
     ArrivalKind,
     ArrivalsWorkload,

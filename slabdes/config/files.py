@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from slabdes.config.arrays import plain
 from slabdes.config.fields import SHOWN
-from slabdes.config.models import Experiment, TimingRule
+from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
 from slabdes.config.sweeps import QUICK, SWEEPS, combinations, count
+from slabdes.config.timing import TimingRule
 from slabdes.errors import InputError, shown
 from slabdes.files import MAX_DEPTH, NotToml, check_plain, read_text, toml_of
 

@@ -29,6 +29,7 @@ from slabdes.config.fields import (
 from slabdes.config.measures import Measures, Share
 from slabdes.config.slub import MOST_IN_SHEAF, ChangeConfig, RcuConfig, SlubConfig, check_bulk, check_change, check_switches
 from slabdes.config.sweeps import Lists, check_sweeps
+from slabdes.config.timing import TimingConfig
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
 
 
@@ -160,39 +161,6 @@ class LockConfig(Frozen):
     numa_spinlock_threshold_ns: Annotated[Real, Field(ge=0, le=1e12), COUNTED] = 1e6
     """How long cna may pass waiters of other nodes over: 1 ms by default in version 15 of the patches (10 ms from version 10 on,
     65,536 hand-offs before)."""
-
-
-class TimingConfig(Frozen):
-    """Rules of the clock that an experiment may change."""
-
-    jitter: Annotated[float, Strict(), Field(ge=0, le=0.9)] = 0.15
-    """Local work varies uniformly by up to this share (assumed; without it a closed system falls into step)."""
-    hz: Annotated[int, Strict(), Field(ge=100, le=10_000)] = 1000
-    """Jiffies a second, for the reap timers."""
-    spinners_slow_holder: Truth = True
-    """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
-    posted_neighbour_writes: Truth = True
-    """Whether a hold pays only the dearest of its writes to neighbours on lists, not each of them."""
-    array_lines: Truth = True
-    """Whether pointers of an array beyond the header's cache line lie on lines of their own."""
-    lock_races: Truth = True
-    """Whether any of those whose requests for a free lock are on their way together may be first (tas), not just the newcomer."""
-    smt_siblings: Truth = True
-    """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
-    first_touch: Truth = True
-    """Whether an object or a descriptor costs extra where another CPU, or nobody, touched it last."""
-
-
-class TimingRule(StrEnum):
-    """Rules of the clock that can be left out, by their keys in [timing]."""
-
-    SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
-    POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
-    ARRAY_LINES = "array_lines"
-    LOCK_RACES = "lock_races"
-    SMT_SIBLINGS = "smt_siblings"
-    FIRST_TOUCH = "first_touch"
-    JITTER = "jitter"
 
 
 LEAST_EVERY_MS: Final = 0.001

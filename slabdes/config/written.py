@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from slabdes.config.files import parse_experiment
+from slabdes.errors import InputError
+
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -23,6 +26,16 @@ def toml_text(experiment: Mapping[str, Any]) -> str:
     size = 64
     """
     return "\n".join(_lines(experiment, ())) + "\n"
+
+
+def without_defaults(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The experiment with what differs from the defaults alone, or `raw` itself where this version does not know it."""
+    try:
+        experiment = parse_experiment(raw, where)
+        short = experiment.model_dump(mode="json", exclude_defaults=True)
+        return short if parse_experiment(short, where) == experiment else raw
+    except InputError:
+        return raw
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:

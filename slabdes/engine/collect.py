@@ -269,6 +269,7 @@ def _cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
         node_overflow=stats.node_overflow,
         slabs_created=cache.slabs_created,
         slabs_destroyed=cache.slabs_destroyed,
+        grows_failed=cache.grows_failed,
         in_use_before=in_use_before,
     )
 

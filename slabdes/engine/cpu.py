@@ -109,6 +109,7 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
         self.irqs_off, self.irq_wait = Histogram(), Histogram()
         # The program, and turns of upkeep by Upkeep.
         self.in_bulk = False
+        self.slab_read = self.slot_line = self.partner = -1
         self.batches = self.call_at = 0
         self.turns = [Histogram() for _upkeep in Upkeep]
 

@@ -89,7 +89,8 @@ class Timers:
 class Program:
     """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep.
 
-    `arrival`: when its present step was to begin, in a workload with arrivals.
+    `arrival`: when its present step was to begin, in a workload with arrivals. `slab_read`: whose cold descriptor a free read
+    last; `slot_line`: the line of a ring fetched last, which came at `slot_read_at`; `partner`: the CPU on the ring's other end.
     """
 
     __slots__ = ()
@@ -99,6 +100,10 @@ class Program:
     in_bulk: bool
     blocks: int
     upkeep: int
+    slab_read: int
+    slot_line: int
+    slot_read_at: int
+    partner: int
 
 
 def fields_of(*records: type) -> dict[str, Any]:

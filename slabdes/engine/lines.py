@@ -8,8 +8,10 @@ Leaves out sharing (a line read by two CPUs moves to and fro), capacity and band
 from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
+from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
+from slabdes.paths.charges import copy_cost
 
 
 def touch(
@@ -30,6 +32,26 @@ def touch(
     if before == NOBODY:
         return dram[home[line]]
     return transfer[before][cpu]
+
+
+SLOT_LINE_BITS: Final = 3
+"""Eight slots of a ring, a pointer each, share a line."""
+
+
+def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int:
+    """What reading a slot costs who takes an object from it, or looks whether it is empty: `way` from who wrote it, `written_at`.
+
+    Nothing if it was written already when its line came last; otherwise the line comes, and writing to it costs a share more.
+    Who has waited for it has looked again and again: so the line had to come to who wrote it first. Decided from the slot and
+    what the CPU fetched last, so that it depends on no other CPU's progress.
+    """
+    line = slot >> SLOT_LINE_BITS
+    if cpu.slot_line == line and written_at <= cpu.slot_read_at:
+        return 0
+    cost = copy_cost(way, way, milli) if cpu.clock > written_at else 2 * way
+    cpu.slot_line = line
+    cpu.slot_read_at = cpu.clock + cost
+    return cost
 
 
 class CacheLines:

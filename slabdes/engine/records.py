@@ -231,7 +231,8 @@ class CacheRecord:
     Of SLUB, which has no arrays, `limit`, `batchcount` and `shared` are 0, as are SLAB's own statistics: see SlubRecord.
 
     `refills` counts cache_alloc_refill calls, `retries` refills that went back to the lists because another CPU
-    emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs, those of a warm-up too; when that ended,
+    emptied the slab this one had grown, `slabs_created` and `slabs_destroyed` all slabs, and `grows_failed` slabs that were
+    wanted and not made, for want of pages or of a descriptor, those of a warm-up too; when that ended,
     `in_use_before` objects were allocated.
     """
 
@@ -261,6 +262,7 @@ class CacheRecord:
     slabs_created: int
     slabs_destroyed: int
     in_use_before: int = 0
+    grows_failed: int = 0
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def slub_cache_record(cache: KmemCache, in_use_before: int) -> CacheRecord:
         node_overflow=0,
         slabs_created=cache.slabs_created,
         slabs_destroyed=cache.slabs_destroyed,
+        grows_failed=cache.grows_failed,
         in_use_before=in_use_before,
     )
 

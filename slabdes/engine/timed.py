@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabState, array_lines
@@ -36,6 +36,7 @@ from slabdes.paths.upkeep import ONCE, UpkeepSettings
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
+from slabdes.workload.synthetic import partners
 
 AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 """A kernel version of one allocator."""
@@ -65,9 +66,9 @@ class TimedLock(SpinLock):
     """A SpinLock with its identity and its account.
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
-    `posted`: the dearest write to a neighbour on a list. `points`: waits begun, by the site of who waits and of who has acquired
-    the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of upkeep, and waits that began
-    behind them, by Upkeep.
+    `posted`: the dearest write to a neighbour on a list, `posted_total` all of them. `points`: waits begun, by the site of who
+    waits and of who has acquired the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of
+    upkeep, and waits that began behind them, by Upkeep.
     """
 
     __slots__ = (
@@ -84,6 +85,7 @@ class TimedLock(SpinLock):
         "other",
         "points",
         "posted",
+        "posted_total",
         "relinked",
         "retry",
         "since",
@@ -107,7 +109,7 @@ class TimedLock(SpinLock):
         self.since = 0
         self.toll = 0
         self.relinked = NO_SLAB
-        self.posted = 0
+        self.posted = self.posted_total = 0
         self.retry: object | None = None
         """The coming attempt of a waiter, where a lock is not queued."""
 
@@ -157,6 +159,10 @@ def interrupt_storm(cpu: int) -> Impossible:
     )
 
 
+ZONE_LINES: Final = 2
+"""A zone's lock, and its free lists (paths.pages)."""
+
+
 def upkeep_settings(experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig]) -> UpkeepSettings:
     """What the experiment has CPUs do for the caches. Raises Impossible for a CPU or a cache that there is none of."""
     config, change = experiment.upkeep, experiment.change
@@ -204,8 +210,10 @@ def lock_rules(experiment: Experiment, machine: Machine) -> LockRules:
         transfer=machine.transfer_ps,
         node_of_cpu=machine.node_of_cpu,
         handoff_milli=round((machine.costs.handoff_transfers if given is None else given) * MILLI),
+        spinner_milli=round(machine.costs.spinner_transfers * MILLI) if experiment.timing.all_spinners else 0,
         cna_threshold=ns_to_ps(config.numa_spinlock_threshold_ns),
         lock_races=experiment.timing.lock_races and discipline.spins,
+        arrival_races=experiment.timing.arrival_races and experiment.timing.lock_races and discipline.spins,
     )
 
 
@@ -230,7 +238,12 @@ def settings_of(
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
+            zone_lists_beside_lock=version.zone_lists_beside_lock,
             section_lines=section_lines(experiment.workload),
+            copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
+            descriptor_once=experiment.timing.descriptor_once,
+            slot_lines=experiment.timing.slot_lines,
+            early_lookups=experiment.timing.early_lookups,
         ),
         upkeeps=upkeep_settings(experiment, machine, caches),
         change=change_settings(experiment),
@@ -284,9 +297,11 @@ def make_locks(state: SlabState, lines: CacheLines, version: Version) -> list[Ti
 def add_other_locks(state: Memory, lines: CacheLines, locks: Mapping[int, TimedLock]) -> list[TimedLock]:
     """The caches' locks in the order of their numbers, then each node's zone lock and the workload's own."""
     made = [locks[number] for number in range(state.n_locks)]
-    for kind, node in (*((LockKind.ZONE, node) for node in range(state.n_nodes)), (LockKind.SECTION, 0)):
+    for kind, node, nr in (
+        *((LockKind.ZONE, node, ZONE_LINES) for node in range(state.n_nodes)),
+        (LockKind.SECTION, 0, 1 + MOST_SECTION_LINES),
+    ):
         state.new_lock()
-        nr = 1 + (MOST_SECTION_LINES if kind is LockKind.SECTION else 0)
         line = state.new_lines(nr)
         lines.place(line, nr, node)
         made.append(TimedLock(line, kind, -1, node, node))
@@ -304,6 +319,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
     for worker in workload.programs:
         core = machine.core_of_cpu[worker]
         busy[core] = busy.get(core, 0) + 1
+    passes_to = partners(workload.programs)
     cpus = []
     for number, node in enumerate(machine.node_of_cpu):
         shares = number in workload.programs and busy[machine.core_of_cpu[number]] > 1
@@ -311,6 +327,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         slowdown = costs.smt_slowdown if shares else 1.0
         cpu = TimedCpu(number, node, MemPolicy(machine.n_nodes), slowdown, experiment.timing.jitter, jitter_words)
         cpu.set_hits(costs)
+        cpu.partner = passes_to.get(number, -1)
         cpu.response = {} if workload.arrivals else None
         cpu.race_words = words(race_key(experiment, replication, number))
         if interrupts is not None and number in workload.programs:

@@ -107,7 +107,7 @@ class Explorer:
                 except TimeoutError:
                     if study.stale or await request.is_disconnected():
                         return
-                    yield ":\n\n"
+                    yield _event("preparing", {"what": self.desk.preparing}) if self.desk.preparing else ":\n\n"
                     continue
                 yield _event(name, event)
         finally:

@@ -47,6 +47,8 @@ class Desk:
         self._closing = False
         self._hands: Hands | None = None
         self._phase: Phase | None = None
+        self.preparing = ""
+        """What is being got ready, for which all studies wait; empty where nothing is."""
         self._thread = threading.Thread(target=self._work, name="explore", daemon=True)
 
     def open(self, phase: Phase | None = None) -> None:
@@ -77,14 +79,27 @@ class Desk:
         """See `study.Crew`."""
         key = point.experiment.model_dump_json(exclude={"name", "replications", "measures"})
         if key not in self._kept:
-            engine = that_can_run([point], {point.index: self._engine})[point.index]
-            check_bounds([point], {point.index: engine}, self.jobs)
-            prepare_engines([point], {point.index: engine}, self._phase)
+            engine = self.engine_for(point)
+            try:
+                prepare_engines([point], {point.index: engine}, self._prepares)
+            finally:
+                self.preparing = ""
             self._kept[key] = Ready(point, engine)
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def engine_for(self, point: PlannedPoint) -> EngineName:
+        """Which engine runs it. Raises InputError where this computer cannot."""
+        engine = that_can_run([point], {point.index: self._engine})[point.index]
+        check_bounds([point], {point.index: engine}, self.jobs)
+        return engine
+
+    def _prepares(self, what: str, done: int, of: int) -> None:
+        self.preparing = what
+        if self._phase is not None:
+            self._phase(what, done, of)
 
     def run(self, tasks: Sequence[Rows], wanted: Callable[[], bool]) -> Iterator[tuple[int, Replicated]]:
         """See `study.Crew`."""

@@ -57,11 +57,13 @@ def serve(
     app_of: Callable[[int, str], object],
     say: Callable[[str], None],
     end: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[], None] = lambda: None,
     ending: threading.Event | None = None,
 ) -> None:
     """Serve on a bound socket until this thread is told to end, or `ending` is set; `say` is told the address to open.
 
-    At the end `end` is called, which is to have what is open end by itself.
+    `meanwhile` is done by this thread first; what it raises ends the server. At the end `end` is called, which is to have what
+    is open end by itself.
     """
     from uvicorn import Config, Server
 
@@ -93,6 +95,7 @@ def serve(
     thread.start()
     say(f"http://{LOOPBACK}:{port}/?{TOKEN}={token}")
     try:
+        meanwhile()
         wait_for(over)
     finally:
         end()

@@ -33,16 +33,20 @@ FREE: Final = -1
 
 
 class SpinLock:
-    """One lock. `granted_at` is when the present holder got it; `queue_area` integrates the number of waiters over time.
+    """One lock. `granted_at` is when the present holder got it, `headed_at` since when it was next.
 
-    `next` is the winner of the last release until it is granted the lock, or FREE; `handoff` how long its hand-off takes.
+    `queue_area` integrates the number of waiters over time.
+
+    `next` is the winner of the last release, at `released_at`, until it is granted the lock, or FREE; `handoff` how long its
+    hand-off takes.
     `acquired_by` is the CPU that acquired it last and `acquired_from` the site it did so from: the kernel's
     lock_stat keeps both with each lock. FREE before the first. `acquired_in` is what upkeep that CPU was at, 0 for none.
     """
 
     __slots__ = (
         "acq_bounces", "acquired_by", "acquired_from", "acquired_in", "changed_at", "con_bounces", "drawn", "granted_at",
-        "handoff", "holder", "joined", "line", "next", "passed", "passed_since", "queue_area", "waiters",
+        "handoff", "headed_at", "holder", "joined", "line", "next", "passed", "passed_since", "preferred", "queue_area",
+        "released_at", "waiters",
     )  # fmt: skip
 
     def __init__(self, line: int) -> None:
@@ -51,12 +55,14 @@ class SpinLock:
         self.acquired_by = self.acquired_from = FREE
         self.acquired_in = 0
         self.con_bounces = self.acq_bounces = 0
-        self.granted_at = 0
+        self.granted_at = self.headed_at = 0
         self.waiters: list[int] = []
         self.passed = 0
         self.passed_since = 0
+        self.preferred = 0
         self.next = FREE
         self.handoff = 0
+        self.released_at = 0
         self.drawn = 0
         self.joined: dict[int, int] = {}
         self.queue_area = 0
@@ -67,7 +73,7 @@ class SpinLock:
         if self.holder != FREE:
             return False
         self.holder = cpu
-        self.granted_at = now
+        self.granted_at = self.headed_at = now
         self.next = FREE
         return True
 
@@ -87,6 +93,7 @@ class SpinLock:
             self.holder = FREE
             return FREE, now
         place, self.handoff = rules.discipline.handoff(self, now, rules)
+        self.released_at = now
         self.next = self.waiters[place]
         self.holder = self.next if rules.discipline.queued else FREE
         return self.next, now + self.handoff
@@ -97,7 +104,7 @@ class SpinLock:
         self.holder = self.next
         self.next = FREE
         self.waiters.remove(self.holder)
-        del self.joined[self.holder]
+        self.headed_at = max(self.granted_at, self.joined.pop(self.holder))
         self.granted_at = now
 
     def spinner(self) -> int:

@@ -19,7 +19,12 @@ REFERENCE_GHZ: Final = 4.0
 """GHz at which figures published in cycles were turned into ns: the clock of slab_brouer2015_bulk.csv (i7-4790K)."""
 MAX_COST_NS: Final = 1e9
 """Largest cost a file may give, ns: a second (assumed; it only keeps the clock from overflowing)."""
-RATIOS: Final = {"smt_slowdown": (1.0, 10.0), "handoff_transfers": (0.0, 16.0)}
+RATIOS: Final = {
+    "smt_slowdown": (1.0, 10.0),
+    "handoff_transfers": (0.0, 16.0),
+    "spinner_transfers": (0.0, 16.0),
+    "copy_line_share": (0.0, 1.0),
+}
 """Smallest and largest that a file may give of each ratio (assumed)."""
 
 
@@ -44,12 +49,17 @@ def _cycles(cycles: float, source: str) -> int:
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
+COPY_LINE_SHARE: Final = 0.398
+COPY_LINE_SOURCE: Final = (
+    "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; "
+    "95 % interval 0.212 to 0.747"
+)
 WITHOUT_IRQ: Final = "derived: {} less local_irq_save_restore of primitives_brouer2017.csv, 38 cycles at 4 GHz, 9.665 ns"
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Every cost of a machine in integer picoseconds, and two ratios (see RATIOS). In files the same names are in ns.
+    """Every cost of a machine in integer picoseconds, and ratios (see RATIOS). In files the same names are in ns.
 
     `sources` has a (name, text) pair for each entry, in field order; the text is "assumed" or begins so for a guess.
     """
@@ -100,19 +110,36 @@ class Costs:
     init_object: int = _cycles(4, "assumed: one link of the free chain; constructors that do nothing")
     """Free chain and constructor, each object of a fresh slab."""
     page_alloc_order0: int = _cycles(200, "page_allocator_8cpu.csv: order 0 pair is 349 cycles; split 200 and 149 assumed")
-    """A page from the CPU's own page list."""
+    """An allocation of pages, beside what is done under the zone lock: of a page on the CPU's own list, all of it."""
     page_free_order0: int = _cycles(149, "page_allocator_8cpu.csv: order 0 pair is 349 cycles; split 200 and 149 assumed")
-    """A page back to the CPU's own page list."""
-    page_alloc_higher: int = _cycles(543, "page_allocator_8cpu.csv: order 1 single_alloc 576 cycles less a lock pair (33)")
-    """Pages of order 1 or more, under the zone lock, a call."""
-    page_free_higher: int = _cycles(308, "page_allocator_8cpu.csv: order 1 single_free 341 cycles less a lock pair (33)")
-    """The same pages given back, a call."""
-    page_per_order: int = _cycles(129, "page_allocator_8cpu.csv: orders 1 to 3, mean growth of alloc (195) and free (63)")
-    """Each order beyond the first, for an allocation or a free under the zone lock."""
-    pcp_refill_page: int = _cycles(
-        281, "page_allocator_8cpu.csv: order 0 single_alloc 616 + single_free 295 less the pair 349, half of it each way"
+    """Pages given back, likewise."""
+    page_take: int = _cycles(
+        82,
+        "page_allocator_8cpu.csv: pairs of orders 1 to 3 are 487 cycles and 22 a page; less page_alloc_order0, "
+        "page_free_order0 and two lock pairs (66) that leaves 72; single_alloc of order 1 leaves 84 beside all else",
     )
-    """One page moved between a CPU's page list and the zone."""
+    """A block of order 1 or more taken off its free list, under the zone lock."""
+    page_split: int = _cycles(
+        127,
+        "page_allocator_8cpu.csv: single_alloc and single_free of order 1 less their pair, 386 cycles, less two pages' lines "
+        "(130); half of it, as a block is split about once and merged about once",
+    )
+    """A block split in two, or two merged, under the zone lock."""
+    page_check: int = _cycles(21, "page_allocator_8cpu.csv: growth of single_free from order 1 to 3, 126 cycles for 6 pages")
+    """Each page looked at when a block of order 1 or more is given back."""
+    page_cold: int = _cycles(65, "page_allocator_8cpu.csv: growth of single_alloc from order 1 to 3, 390 cycles for 6 pages")
+    """Each page of a block of order 1 or more that the CPU did not itself give back last: its struct page is in no cache."""
+    pcp_refill_page: int = _cycles(
+        406,
+        "page_allocator_8cpu.csv: order 0 single_alloc 616 less page_alloc_order0 and a share of a lock pair, over 1.02, as 33 "
+        "batches of 31 are taken for 1000",
+    )
+    """One page moved from the zone to a CPU's page list, its splits and its struct page included."""
+    pcp_trim_page: int = _cycles(
+        167,
+        "page_allocator_8cpu.csv: order 0 single_free 295 less page_free_order0, over 0.87, as 28 batches of 31 go back of 1000",
+    )
+    """One page moved from a CPU's page list to the zone, its merges included."""
     first_touch: int = _cycles(
         70,
         "DESIGN, First touch: about 70; alloc_seq of slab_garnier2016_single_thread_cycles.csv at 64 to 1024 bytes, less a hit "
@@ -165,6 +192,16 @@ class Costs:
         },
     )
     """Line transfers that handing over a queue lock costs; a ratio. An experiment's lock.handoff_transfers goes before it."""
+    spinner_transfers: float = field(
+        default=0.7997,
+        metadata={
+            "kind": CostKind.RATIO,
+            "source": "calibrated by `slabdes fit uma-8` on conc8_alloc and conc8_free of order 0 of page_allocator_8cpu.csv",
+        },
+    )
+    """Line transfers that each of several CPUs that spin on a line costs whoever writes it: their requests overlap; a ratio."""
+    copy_line_share: float = field(default=COPY_LINE_SHARE, metadata={"kind": CostKind.RATIO, "source": COPY_LINE_SOURCE})
+    """What each line of a copy beside the dearest one costs, as a share of its transfer; a ratio."""
     sources: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:

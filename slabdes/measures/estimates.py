@@ -56,7 +56,7 @@ TABLES: Final = (
     Figures("rates", metrics.scaling, ("point",), shares=("share_waiting",), counts=("operations_per_s",)),
     Figures(
         "summary", metrics.summary, ("point", "op"), ("mean_ns", *metrics.QUANTILES),
-        counts=("operations", "refills", "grows", "retries", "failed", "remote_frees"),
+        counts=("operations", "refills", "grows", "grows_failed", "retries", "failed", "remote_frees"),
     ),
     Figures(
         "response", response.response, ("point", "op"),

@@ -15,7 +15,11 @@ window.slabdesCharts = function (told) {
     const names = Object.keys(table.columns);
     const columns = names.map(function (name) {
       const column = table.columns[name];
-      return column.words ? column.codes.map((code) => (code < 0 ? null : column.words[code])) : column.values;
+      const values = column.values || [];
+      for (let at = 0; column.runs && at < column.runs.length; at += 2) {
+        for (let left = column.runs[at + 1]; left > 0; left--) values.push(column.runs[at]);
+      }
+      return column.words ? values.map((code) => (code < 0 ? null : column.words[code])) : values;
     });
     return Array.from({ length: table.rows }, (_, at) => Object.fromEntries(names.map((name, which) => [name, columns[which][at]])));
   }
@@ -63,15 +67,25 @@ window.slabdesCharts = function (told) {
     }
   }
 
+  // A chart that has nothing of a value, such as a setting that it leaves out, stays as it is.
   function setParam(name, value) {
-    for (const drawn of views.values()) {
-      if (drawn.params.has(name)) drawn.view.signal(name, value).runAsync();
-    }
     for (const control of document.querySelectorAll("[data-param]")) {
       if (control.dataset.param !== name) continue;
       if (control.type === "checkbox") control.checked = value;
       else if (Array.from(control.options).some((option) => option.value === value)) control.value = value;
+      else continue;
+      const figure = control.closest("figure");
+      const drawn = figure && views.get(figure.dataset.chart);
+      if (drawn) drawn.view.signal(name, value).runAsync();
     }
+    showTables();
+  }
+
+  // Of tables of a setting each, those of the one that is chosen.
+  function showTables() {
+    const chosen = document.querySelector("#tables [data-param=setting]");
+    if (!chosen) return;
+    for (const one of document.querySelectorAll("[data-setting]")) one.hidden = one.dataset.setting !== chosen.value;
   }
 
   // Moves what is shown by a quarter of it: `by` is how many times to the right and up.
@@ -115,14 +129,18 @@ window.slabdesCharts = function (told) {
     return Object.assign({}, spec, { params: params });
   }
 
+  function listen(part) {
+    for (const control of part.querySelectorAll("[data-param]")) {
+      control.addEventListener("change", () =>
+        setParam(control.dataset.param, control.type === "checkbox" ? control.checked : control.value));
+    }
+  }
+
   function tie(figure) {
     const name = figure.dataset.chart;
     const rows = figure.querySelector("details.rows");
     rows.addEventListener("toggle", () => rows.open && fillTable(figure, views.get(name).rows));
-    for (const control of figure.querySelectorAll("[data-param]")) {
-      control.addEventListener("change", () =>
-        setParam(control.dataset.param, control.type === "checkbox" ? control.checked : control.value));
-    }
+    listen(figure);
     for (const button of figure.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => zoom(views.get(name), Number(button.dataset.zoom)));
     }
@@ -180,5 +198,8 @@ window.slabdesCharts = function (told) {
     console.error(error);
   }
 
+  const tables = document.getElementById("tables");
+  if (tables) listen(tables);
+  showTables();
   return { draw: draw, failed: failed, keepPlace: keepPlace, views: views };
 };

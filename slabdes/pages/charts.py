@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from slabdes.charts.traffic import traffic_of
 from slabdes.charts.upkeep import upkeep
 from slabdes.charts.waits import waits
 from slabdes.measures.compare import Comparison
+from slabdes.pages.settings import begun_with
 from slabdes.results import metrics
 from slabdes.results.frames import Frames
 from slabdes.results.metrics import spread
@@ -36,12 +37,16 @@ MOST_PAIRS: Final = 12
 """Pairs of points whose curves are on the page of two runs (assumed: a megabyte)."""
 
 
-def charts_of(run: Run, folder: Path | None, point: int) -> Iterator[tuple[Chart, Drawing]]:
+def charts_of(
+    run: Run, folder: Path | None, point: int, settings: Mapping[int, str] | None = None
+) -> Iterator[tuple[Chart, Drawing]]:
     """Every chart of a run that has anything to draw, with its drawing.
 
-    `folder` is where the run lies, with its log, if it does anywhere; `point` is the one of which a log is looked at.
+    `folder` is where the run lies, with its log, if it does anywhere; `point` is the one of which a log is looked at, and which
+    is shown first. `settings` are the points, by what they are called, among which charts with much about each let one choose.
     """
-    yield from with_drawings(_made(run, folder, point))
+    drawn = with_drawings(_made(run, folder, point, settings))
+    yield from drawn if settings is None else (begun_with(*pair, settings[point]) for pair in drawn)
 
 
 def charts_of_both(compared: Comparison, first: Run, second: Run) -> Iterator[tuple[Chart, Drawing]]:
@@ -80,32 +85,33 @@ def with_drawings(charts: Iterable[Chart]) -> Iterator[tuple[Chart, Drawing]]:
             yield chart, DRAWINGS[chart.name](chart)
 
 
-def _made(run: Run, folder: Path | None, point: int) -> Iterator[Chart]:
+def _made(run: Run, folder: Path | None, point: int, settings: Mapping[int, str] | None) -> Iterator[Chart]:
     frames = run.frames
+    points = None if settings is None else list(settings)
     # Of one setting the first picture shows what the answer says: where CPUs wait, that is where their time went.
     waiting = metrics.rates(frames)["share_waiting"].to_numpy().max() if frames.points.height else 0.0
-    first = [time_shares(frames), waits(frames)] if frames.points.height == 1 and waiting >= LITTLE else []
+    first = [time_shares(frames), waits(frames, points)] if frames.points.height == 1 and waiting >= LITTLE else []
     yield from first
     several = frames.points.height > 1
     if several and frames.points["cpus"].n_unique() > 1:
         yield scaling(frames)
-        yield latency(frames)
+        yield latency(frames, points)
     else:
-        yield latency(frames)
+        yield latency(frames, points)
         yield from (scaling(frames),) if several else ()
     if several:
         yield tails(frames)
     if frames.responses.height:
-        yield response(frames)
+        yield response(frames, points)
         yield loads(frames)
-    yield from () if first else (time_shares(frames), waits(frames))
-    yield nodes(frames)
+    yield from () if first else (time_shares(frames), waits(frames, points))
+    yield nodes(frames, points)
     if folder is not None and (log := log_of(frames, folder, point)):
         yield from all_of(log)
         if (machine := traffic_of(frames, run.manifest.machines, log, point)) is not None:
             yield machine
-    yield memory(frames)
-    yield history(frames)
+    yield memory(frames, points)
+    yield history(frames, points)
     if frames.interrupts_came():
         yield interrupts(frames)
-    yield upkeep(frames)
+    yield upkeep(frames, points)

@@ -14,6 +14,7 @@ import polars as pl
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.curves import LATENCY, NAMES, TIME
+from slabdes.charts.latency import place_of
 from slabdes.charts.overlay import PERCENTILES
 from slabdes.pages.drawing import (
     COLOURS,
@@ -32,7 +33,6 @@ from slabdes.pages.drawing import (
     zoomable,
 )
 from slabdes.results import metrics
-from slabdes.results.frames import Path
 
 PERCENTILE: Final = Choice(
     "percentile", "percentile", (("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99"), ("0.999", "p99.9")), "0.99"
@@ -161,14 +161,13 @@ def _curves(
 
 
 def path_looks(paths: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Colour and dashes of each path, on every page the same, and of allocations those of files; all together are grey."""
-    places = {path: place for place, path in enumerate(dict.fromkeys(path.label for path in Path))}
+    """Colour and dashes of each path, on every page the same, and those of files; all together are grey."""
     many, others = len(_PATH_DASHES), len(COLOURS) - len(_PATH_DASHES)
 
     def look(path: str) -> tuple[str, list[int]]:
-        if path not in places:
+        if path == metrics.ALL_PATHS:
             return "var(--soft)", [1, 0]
-        place = places[path]
+        place = place_of(path)
         # Where colours and dashes of files have all been together once, colours that only pages have go on.
         number = place % many if place < many**2 else many + place % others
         return COLOURS[number], _PATH_DASHES[(place + place // many) % many]

@@ -150,6 +150,9 @@
         if (mine === stream) act(JSON.parse(event.data));
       });
     };
+    hear("preparing", function (event) {
+      one("status").textContent = "Getting ready, once: " + event.what + ". The first answer follows; later ones come at once.";
+    });
     hear("setting", setting);
     hear("progress", progress);
     hear("answer", answer);

@@ -17,15 +17,16 @@ from slabdes.answers.comparison import comparison_about, comparison_answer, comp
 from slabdes.answers.left_out import LEFT_OUT
 from slabdes.answers.loads import load_remark, load_sheet
 from slabdes.answers.screen import about, remarks, warnings
-from slabdes.answers.tables import View, sheets, view_of
+from slabdes.answers.tables import View, view_of
 from slabdes.charts.by_load import by_load
 from slabdes.charts.chart import Chart
-from slabdes.config.written import toml_text
+from slabdes.config.written import toml_text, without_defaults
 from slabdes.errors import MAX_LINE, shown
 from slabdes.measures.compare import Comparison, compare
 from slabdes.pages.charts import charts_of, charts_of_both, with_drawings
 from slabdes.pages.html import drawn, figure_of, rendered, settings
 from slabdes.pages.script import check_installed
+from slabdes.pages.settings import names, tables_of
 from slabdes.pages.steps import Steps
 from slabdes.results.run import Run
 from slabdes.results.text import Sheet
@@ -43,13 +44,17 @@ _BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`."""
+    """Where a run comes from, and what runs it again: `command`, with `experiment` in the file `file`.
+
+    `experiment` has what differs from the defaults, `whole` everything.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...]
     file: str
     command: str
     experiment: str
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,13 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
         about=about(run),
         answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
         warnings=_warnings(run),
-        charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts_of(run, folder, view.most_waiting())],
+        charts=[
+            *with_drawings([by_load(loads.points)] if loads else []),
+            *charts_of(run, folder, view.most_waiting(), names(view)),
+        ],
         leading=1,
-        tables=[*([_load_table(loads)] if loads else []), *sheets(view)],
+        tables=[_load_table(loads)] if loads else [],
+        by_setting=tables_of(view),
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],
@@ -140,7 +149,7 @@ def _load_table(loads: KeptLoads) -> Sheet:
 
 
 def _remarks(view: View, folder: Path) -> list[str]:
-    return list(remarks(view, shown(str(folder))))
+    return list(remarks(replace(view, chosen=view.most_waiting()), shown(str(folder))))
 
 
 def source(run: Run, title: str = "", file: str = FILE, again: Again | None = None) -> Source:
@@ -160,14 +169,18 @@ def source(run: Run, title: str = "", file: str = FILE, again: Again | None = No
     }
     read = told.get("read")
     inputs = read.get("inputs") if isinstance(read, Mapping) else None
+    if isinstance(read, Mapping) and (sources := read.get("sources")):
+        facts["SHA-256 of slabdes's sources"] = str(sources)
     if isinstance(inputs, Mapping):
         facts |= {f"SHA-256 of {shown(str(name))}": str(digest) for name, digest in inputs.items()}
+    experiment = manifest.experiment if again is None else again.experiment
     return Source(
         title=title or shown(manifest.name, MAX_LINE),
         facts=tuple((name, shown(value, MAX_LINE)) for name, value in facts.items() if value),
         file=file,
         command=f"slabdes run {file}" if again is None else again.command,
-        experiment=toml_text(manifest.experiment if again is None else again.experiment),
+        experiment=toml_text(without_defaults(experiment, file)),
+        whole=toml_text(experiment),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from slabdes.engine.story import Told
-from slabdes.errors import MAX_LINE, Impossible, SlabdesError, shown
+from slabdes.errors import MAX_LINE, Impossible, InputError, SlabdesError, shown
 from slabdes.explain import text
 
 MOST_STEPS: Final = 200
@@ -60,8 +60,9 @@ def steps_of(told: Sequence[Told], command: str) -> Steps:
 
 def untold(error: SlabdesError, command: str) -> Steps:
     """That nothing can be told, and why."""
+    why = error.problem if isinstance(error, InputError) else str(error)
     return Steps(
-        "" if isinstance(error, Impossible) else command, why=f"The first operations are not told here. {shown(error, MAX_LINE)}."
+        "" if isinstance(error, Impossible) else command, why=f"The first operations are not told here: {shown(why, MAX_LINE)}."
     )
 
 

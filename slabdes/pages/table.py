@@ -6,6 +6,7 @@ Leaves out rows and columns that no drawing needs: charts have none.
 
 from __future__ import annotations
 
+from itertools import groupby
 from math import isfinite
 from typing import Any, Final
 
@@ -16,17 +17,24 @@ DIGITS: Final = 5
 
 
 def columns(frame: pl.DataFrame) -> dict[str, Any]:
-    """The frame as plain JSON: how many `rows`, and `columns` by name, of `values`, or of `words` and the `codes` of them."""
+    """The frame as plain JSON: how many `rows`, and `columns` by name.
+
+    A column has its `values`, or `runs` where that is shorter: a value and how often it stands, in turns. Of one with `words`
+    they are places among these, -1 where there is none.
+    """
     return {"rows": frame.height, "columns": {name: _column(frame[name]) for name in frame.columns}}
 
 
 def _column(column: pl.Series) -> dict[str, Any]:
     if column.dtype == pl.String:
         words = {word: code for code, word in enumerate(column.unique(maintain_order=True).drop_nulls())}
-        return {"words": list(words), "codes": [-1 if word is None else words[word] for word in column]}
-    if column.dtype.is_float():
-        return {"values": [_rounded(value) for value in column]}
-    return {"values": column.to_list()}
+        return {"words": list(words)} | _values([-1 if word is None else words[word] for word in column])
+    return _values([_rounded(value) for value in column] if column.dtype.is_float() else column.to_list())
+
+
+def _values(values: list[Any]) -> dict[str, Any]:
+    runs = [part for value, same in groupby(values) for part in (value, sum(1 for _one in same))]
+    return {"runs": runs} if len(runs) < len(values) else {"values": values}
 
 
 def _rounded(value: float | None) -> float | int | None:

@@ -53,28 +53,43 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 
 @dataclass(frozen=True)
 class ClockRules:
-    """Rules of the clock: those that an experiment may turn off (config's `timing`), and one that is its allocator's.
+    """Rules of the clock: those that an experiment may turn off (config's `timing`), and two that are its kernel's.
 
     `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
     pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
-    do; otherwise spinlocks alone. `section_lines`: lines of data that the workload's own lock guards.
+    do; otherwise spinlocks alone. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line.
+    `section_lines`: lines of data that the workload's own lock guards. `copy_line_milli`: thousandths of its transfer that a line
+    of a copy costs beside the dearest. `descriptor_once`: of frees in a row of one slab's objects the first alone reads its
+    descriptor. `slot_lines`: rings of objects lie on lines, too. `early_lookups`: descriptors that a flush needs were read
+    before its lock was asked for.
     """
 
     spinners_slow_holder: bool
     posted_neighbour_writes: bool
     array_lines: bool
     irqs_off: bool
+    zone_lists_beside_lock: bool
     section_lines: int
+    copy_line_milli: int
+    descriptor_once: bool
+    slot_lines: bool
+    early_lookups: bool
 
 
 class Tolls(Protocol):
-    """What a write to a lock's line costs its holder; the slab whose move has paid that last; the dearest write to be paid."""
+    """A lock's line, what a write to it costs the holder, whose move has paid that last; writes yet to be paid."""
 
     line: int
     toll: int
     relinked: int
     posted: int
+    posted_total: int
+
+
+def copy_cost(dearest: int, others: int, milli: int) -> int:
+    """What lines asked for together cost, from the dearest's transfer and all others' sum."""
+    return dearest + others * milli // 1000
 
 
 class Charges(ABC, Generic[Cpu]):
@@ -93,7 +108,10 @@ class Charges(ABC, Generic[Cpu]):
 
     @abstractmethod
     def fetch_together(self, cpu: Cpu, first: int, last: int) -> None:
-        """Make the CPU the owner of the lines from `first` to `last`, asked for at the same time, and wait for the dearest."""
+        """Make the CPU the owner of the lines from `first` to `last`, asked for at the same time, and wait for them.
+
+        That takes as long as the dearest, and a share of each other (`copy_cost`).
+        """
 
     @abstractmethod
     def touch(self, cpu: Cpu, line: int) -> int:
@@ -122,6 +140,10 @@ class Charges(ABC, Generic[Cpu]):
     @abstractmethod
     def descriptor_read(self, cpu: Cpu, obj: int) -> None:
         """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
+
+    @abstractmethod
+    def allocated_elsewhere(self, cpu: Cpu, obj: int) -> bool:
+        """Whether another CPU was the last to allocate the object."""
 
     @abstractmethod
     def lock(self, number: int) -> Tolls:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from slabdes.allocator.pages import PagePool, give_to_list, refill_list, take_from_list, take_pages, trim_list
+from slabdes.allocator.pages import (
+    NO_BLOCK,
+    PagePool,
+    give_to_list,
+    give_to_zone,
+    note_given,
+    refill_list,
+    take_from_list,
+    take_from_zone,
+    take_given,
+    trim_list,
+)
 from slabdes.allocator.state import NO_NODE, KmemCache
 from slabdes.paths.charges import Charges, Cpu
 from slabdes.paths.kernel import Locks, Looks, Waits
@@ -60,33 +71,57 @@ def _order0_page(k: PageKernel[Cpu], cpu: Cpu, zone: int) -> Waits[bool]:
         return False
     yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.PAGELISTREFILL)
     moved = refill_list(k.pages.free, k.pages.pcp, k.pages.batch[zone], cpu.number, zone)
+    _lists_written(k, cpu, zone, moved)
     cpu.page_work += moved * k.costs.pcp_refill_page
     yield from k.spin_unlock(cpu, k.zone_lock(zone))
     return take_from_list(k.pages.pcp, cpu.number, zone)
 
 
+def _lists_written(k: PageKernel[Cpu], cpu: Cpu, zone: int, pages: int) -> None:
+    """So many single pages go between the zone and a list: each writes the head of the zone's list of them.
+
+    That lay on the lock's line, on which waiters may spin, until Linux 4.1 moved the lock away from it (commit a368ab67aa55).
+    """
+    lock = k.lock(k.zone_lock(zone))
+    if k.rules.zone_lists_beside_lock:
+        k.spend_on_lines(cpu, pages * lock.toll)
+    else:
+        k.fetch(cpu, lock.line + 1)
+
+
 def _higher_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool]:
+    cpu.page_work += k.costs.page_alloc_order0
     yield from k.look(cpu)
     if k.pages.free[zone] < 1 << order:
         return False
     yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.HIGHERPAGES)
-    got = take_pages(k.pages.free, zone, 1 << order)
-    cpu.page_work += k.costs.page_alloc_higher + (order - 1) * k.costs.page_per_order
+    splits = take_from_zone(k.pages.free, k.pages.blocks, zone, order)
+    warm = take_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
+    k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
+    cpu.page_work += k.costs.page_take
+    if splits > 0:
+        cpu.page_work += splits * k.costs.page_split
     yield from k.spin_unlock(cpu, k.zone_lock(zone))
-    return got
+    if not warm:
+        cpu.page_work += k.costs.page_cold << order
+    return splits != NO_BLOCK
 
 
 def give_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[None]:
     """Give 2**order pages back to their zone (free_hot_cold_page, free_one_page)."""
     if order:
+        cpu.page_work += k.costs.page_free_order0 + (k.costs.page_check << order)
         yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.FREEPAGES)
-        k.pages.free[zone] += 1 << order
-        cpu.page_work += k.costs.page_free_higher + (order - 1) * k.costs.page_per_order
+        merges = give_to_zone(k.pages.free, k.pages.blocks, k.pages.lone[zone], zone, order)
+        note_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
+        k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
+        cpu.page_work += merges * k.costs.page_split
         yield from k.spin_unlock(cpu, k.zone_lock(zone))
         return
     cpu.page_work += k.costs.page_free_order0
     if give_to_list(k.pages.pcp, k.pages.high[zone], cpu.number, zone):
         yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.PAGELISTTRIM)
         moved = trim_list(k.pages.free, k.pages.pcp, k.pages.batch[zone], cpu.number, zone)
-        cpu.page_work += moved * k.costs.pcp_refill_page
+        _lists_written(k, cpu, zone, moved)
+        cpu.page_work += moved * k.costs.pcp_trim_page
         yield from k.spin_unlock(cpu, k.zone_lock(zone))

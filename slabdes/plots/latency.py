@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.charts.choice import choose, told_apart
 from slabdes.charts.curves import NAMES
-from slabdes.charts.latency import MEANINGS, latency
+from slabdes.charts.latency import MEANINGS, latency, place_of
 from slabdes.plots import style
 from slabdes.plots.curves import Scale, curve
 from slabdes.results import metrics
-from slabdes.results.frames import OPERATIONS, Path
+from slabdes.results.frames import OPERATIONS
 from slabdes.results.text import share_text
 from slabdes.stats.intervals import CONFIDENCE
 
@@ -69,7 +69,7 @@ def _columns(curves: pl.DataFrame) -> list[_Column]:
     found = []
     for op in OPERATIONS:
         had = set(curves.filter(_of(op))["path"].to_list())
-        paths = tuple(path for path in _order(op) if path in had)
+        paths = tuple(sorted(had - {metrics.ALL_PATHS}, key=place_of))
         here = tuple(path for path in paths if not path.startswith(_ELSEWHERE) and not path.endswith(_REMOTE))
         if len(paths) < style.MOST_LINES:
             found += [(NAMES[op], op, paths)] if paths else []
@@ -77,10 +77,6 @@ def _columns(curves: pl.DataFrame) -> list[_Column]:
         there = tuple(path for path in paths if path not in here)
         found += [(f"{NAMES[op]}, local paths", op, here), (f"{NAMES[op]}, other nodes and failures", op, there)]
     return found
-
-
-def _order(op: str) -> list[str]:
-    return [path.label for path in Path if path.operation.label == op]
 
 
 def _of(op: str) -> pl.Expr:
@@ -104,7 +100,6 @@ def _panel(axes: Axes, curves: pl.DataFrame, wanted: tuple[str, ...], scale: Sca
     if not paths:
         style.say(axes, "None at this point.")
         return
-    order = _order(curves["op"][0])
     # One path is all there is: a second, equal curve would only hide it.
     if had != {metrics.ALL_PATHS, paths[0]}:
         curve(axes, curves.filter(path=metrics.ALL_PATHS), "all paths", _ALL, scale.floor)
@@ -112,5 +107,5 @@ def _panel(axes: Axes, curves: pl.DataFrame, wanted: tuple[str, ...], scale: Sca
         rows = curves.filter(pl.col("path") == path)
         share = share_text(rows["at_least"].to_numpy().max()).replace(" ", _KEPT)
         label = f"{path} ({share}): {MEANINGS[path]}"
-        curve(axes, rows, label, style.line_style(order.index(path)), scale.floor)
+        curve(axes, rows, label, style.line_style(place_of(path)), scale.floor)
     style.legend_beside(axes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.charts.queues import HOLDS, Log, convoy, log_of, queues, transfers
+from slabdes.charts.queues import HOLDS, Log, by_name, convoy, log_of, queues, transfers
 from slabdes.errors import InputError
 from slabdes.plots import style
 
@@ -37,14 +37,14 @@ def logged(run: Run, folder: Path, point: int | None) -> Log:
 def queues_figure(log: Log) -> Figure:
     """A row a lock and time along x, the darker the more CPUs wait; beneath, the queue that is longest over all, and its most."""
     chart = queues(log)
-    locks = chart.frame["lock"].unique(maintain_order=True).to_list()
+    locks = by_name(chart.frame["lock"].to_list())
     figure = style.new_figure(10.0, 4.0 + _ROW_IN * max(len(locks), 1))
     style.title(figure, chart.title)
     if not locks:
         style.say(figure.add_subplot(), "Nobody waited for a lock.")
         return figure
     above, beneath = figure.subplots(2, 1, sharex=True, height_ratios=[_ROW_IN * len(locks) + 0.4, 2.4])
-    each = chart.frame.partition_by("lock", maintain_order=True)
+    each = [chart.frame.filter(chart.frame["lock"] == lock) for lock in locks]
     edges = [*each[0]["start_ns"].to_list(), each[0]["end_ns"][-1]]
     shades = above.pcolormesh(edges, range(len(each) + 1), [rows["mean"].to_list() for rows in each], cmap=_MAP, vmin=0.0)
     above.set_yticks([place + 0.5 for place in range(len(each))], [style.plain(rows["lock"][0]) for rows in each], fontsize=8)

@@ -104,7 +104,8 @@ def summary(frames: Frames, every: bool = False) -> pl.DataFrame:
 
     operations_per_s and share_waiting are the point's, all operations together, means over replications. operations and the
     counts are means over replications too. Times (mean_ns exact, p50_ns, p99_ns, p999_ns within 0.4 %, max_ns exact) are over
-    all replications. refills, grows, retries and failed belong to `alloc`, remote_frees to `free`; elsewhere they are null.
+    all replications. refills, grows, grows_failed, retries and failed belong to `alloc`, remote_frees to `free`; elsewhere they
+    are null.
     not_told: see QUANTILES, as of `every`.
     """
     import polars as pl
@@ -127,7 +128,7 @@ def summary(frames: Frames, every: bool = False) -> pl.DataFrame:
         pl.col("op").replace_strict(list(OPERATIONS), list(range(len(OPERATIONS))), return_dtype=pl.Int32).alias("order"),
     ).sort("point", "order")
     named = ["operations", "operations_per_s", "mean_ns", *QUANTILES, "max_ns", "share_waiting"]
-    counts = ["refills", "grows", "retries", "failed", "remote_frees"]
+    counts = ["refills", "grows", "grows_failed", "retries", "failed", "remote_frees"]
     return ordered.select(*labels(frames).columns, "op", *named, *counts, "not_told")
 
 
@@ -138,13 +139,15 @@ def _counts(frames: Frames) -> pl.DataFrame:
     key = ["point", "op"]
     replications = frames.points.select("point", "replications")
     caches = frames.caches.group_by("point", maintain_order=True).agg(
-        pl.col("refills", "retries").sum(), pl.col("grown").sum().alias("grows"), pl.col("node_frees").sum().alias("remote_frees")
+        pl.col("refills", "retries", "grows_failed").sum(),
+        pl.col("grown").sum().alias("grows"),
+        pl.col("node_frees").sum().alias("remote_frees"),
     )
     failed = frames.cpus.group_by("point", maintain_order=True).agg(pl.col("failed").sum())
     table = frames.operations.select(key).unique().join(replications, on="point")
     table = table.join(caches, on="point", how="left").join(failed, on="point", how="left")
     columns = []
-    for op, names in (("alloc", ("refills", "grows", "retries", "failed")), ("free", ("remote_frees",))):
+    for op, names in (("alloc", ("refills", "grows", "grows_failed", "retries", "failed")), ("free", ("remote_frees",))):
         mean = [pl.col(name).fill_null(0) / pl.col("replications") for name in names]
         columns += [pl.when(pl.col("op") == op).then(one).alias(name) for one, name in zip(mean, names, strict=True)]
     return table.select(*key, *columns)

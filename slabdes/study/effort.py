@@ -93,7 +93,7 @@ def _hold_ps(experiment: Experiment, costs: Costs, specs: list[LaidOut], far: in
         case CriticalSectionWorkload(hold_ns=hold_ns) | ArrivalsWorkload(of="critical_section", hold_ns=hold_ns):
             held = ns_to_ps(hold_ns)
         case PagesWorkload(order=order):
-            held = costs.page_alloc_higher + order * costs.page_per_order + costs.pcp_refill_page
+            held = costs.page_take + order * costs.page_split + costs.pcp_refill_page
         case ProducerConsumerWorkload() | BurstWorkload():
             pass
     return work + lines + handover + held
@@ -101,5 +101,5 @@ def _hold_ps(experiment: Experiment, costs: Costs, specs: list[LaidOut], far: in
 
 def _grow_ps(costs: Costs, spec: LaidOut) -> float:
     """A new slab."""
-    pages = costs.page_alloc_higher + spec.order * costs.page_per_order if spec.order else 0
+    pages = costs.page_take + spec.order * costs.page_split + (costs.page_cold << spec.order) if spec.order else 0
     return costs.grow_base + spec.num * costs.init_object + pages + costs.page_alloc_order0 + costs.pcp_refill_page

@@ -198,6 +198,12 @@ def sheets(report: TargetReport) -> tuple[Sheet, ...]:
     )
 
 
+def brief_sheet(report: Report) -> Sheet:
+    """Every tolerance of every target, and what was found: how large the errors are, in one table."""
+    rows = tuple((one.target.name, *_check_cells(check)) for one in report.targets for check in one.outcome.checks)
+    return Sheet("errors", ("target", "", "allowed", "found", "holds"), 2, rows)
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     error = NOTHING if row.error is None or math.isnan(row.error) else percent(row.error, 1, signed=True)
     spread = f"+-{share_text(row.spread)}" if row.spread else NOTHING

@@ -6,7 +6,7 @@ A program knows which of its slots it has filled, not what the allocator made of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slabdes.allocator.gfp import MAY_WAIT
@@ -318,6 +318,15 @@ class PassObjects:
         for number in range(config.objects):
             slot = number % config.window
             yield think(), self.op, self.first + slot % self.n_caches, base + slot, ANY_NODE, flags
+
+
+def partners(programs: Mapping[int, Program]) -> dict[int, int]:
+    """Of CPUs that pass objects on, who is on the other end of each one's window."""
+    pairs: dict[int, list[int]] = {}
+    for cpu, program in programs.items():
+        if isinstance(program, PassObjects):
+            pairs.setdefault(program.pair, []).append(cpu)
+    return {cpu: other for both in pairs.values() for cpu, other in zip(both, reversed(both), strict=True)}
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def test_its_page_has_the_answer_the_charts_and_the_command_that_gives_the_same_
         assert sentence in unescape(page)
     assert [chart for chart in CHARTS[name] if f'data-chart="{chart}"' not in page] == []
     assert "<b>" not in page
-    command, experiment = map(unescape, re.findall(r'<pre tabindex="0">(.*?)</pre>', page, re.DOTALL))
+    experiment, command, whole = map(unescape, re.findall(r'<pre tabindex="0">(.*?)</pre>', page, re.DOTALL))
+    assert len(experiment) < len(whole)
     Path("experiment.toml").write_text(experiment, encoding="utf-8")
     _slabdes, *arguments = split(command)
     done = slabdes(*arguments, "--jobs", 1, "--cells", "off", "--out", "again")

@@ -155,7 +155,15 @@ def test_a_new_slab_cannot_be_taken_by_others_once_objects_leave_it_before_inser
 
 
 def test_writes_to_the_lists_cost_the_holder_more_where_waiters_spin_on_their_line() -> None:
-    programs = {cpu: [allocation(cpu * 1000 + slot) for slot in range(300)] for cpu in range(4)}
+    # Each CPU fills its list of pages alone, then all come together: what waiting for the zone's lock costs is another rule.
+    turn = 1_000_000_000
+    programs = {
+        cpu: [
+            allocation(cpu * 1000, cpu * turn),
+            *(allocation(cpu * 1000 + slot, (4 - cpu) * turn if slot == 60 else 0) for slot in range(1, 300)),
+        ]
+        for cpu in range(4)
+    }
 
     def mean_hold(allocator: str, spinners: bool) -> float:
         records = timed(allocator, (), programs, spinners_slow_holder=spinners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,30 @@ def test_a_setting_is_told_chart_first_then_in_sentences_until_all_replications_
     assert charts["latency"]["table"]["rows"] > 10
     assert heard[0][1]["resolved"]["cache.0.limit"] == "120"
     assert heard[0][1]["notes"]["cache.0.size"] == "15 objects a slab of 1 page"
+
+
+def test_a_page_that_waits_for_compiled_code_is_told_so(live: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    told_of = threading.Event()
+
+    def prepare(_points: object, _engines: object, phase: Any) -> None:
+        phase("compiling", 0, 1)
+        told_of.wait()
+
+    def waited(self: Explorer, request: Any) -> Any:
+        async def stream() -> Any:
+            async for line in streamed(self, request):
+                if line.startswith("event: preparing"):
+                    told_of.set()
+                yield line
+
+        return stream()
+
+    streamed = Explorer._stream
+    monkeypatch.setattr(Explorer, "_stream", waited)
+    monkeypatch.setattr("slabdes.explore.desk.prepare_engines", prepare)
+    names = [name for name, _event in told(live, machine__cpus="2", replications="2")]
+    # Its turn came, and the setting was told, before anything had to be got ready.
+    assert names[:2] == ["setting", "preparing"] and names[-1] == "done"
 
 
 def test_a_setting_on_slub_is_told_with_the_tunables_that_its_kernel_chooses(tmp_path: Path) -> None:

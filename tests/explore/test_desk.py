@@ -139,6 +139,25 @@ def test_what_fails_is_told_in_a_line_and_the_next_study_runs(source: Source, mo
     assert "ZeroDivisionError" in broken.told[-1][1]["line"]
 
 
+def test_whoever_waits_for_what_is_got_ready_is_told_what_it_is(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, int, int]] = []
+    seen: list[str] = []
+
+    def prepare(_points: object, _engines: object, phase: Any) -> None:
+        phase("compiling", 0, 1)
+        seen.append(desk.preparing)
+
+    monkeypatch.setattr("slabdes.explore.desk.prepare_engines", prepare)
+    desk = Desk(1, EngineName.REFERENCE, lambda _jobs: nullcontext(Hands()))
+    desk.open(lambda *told: said.append(told))
+    try:
+        warm(desk, setting(source))
+    finally:
+        desk.close()
+    assert said[0] == ("compiling", 0, 1) and seen[0] == "compiling"
+    assert desk.preparing == ""
+
+
 def test_several_studies_take_turns(source: Source) -> None:
     first, second = (Heard(setting(source, replications="9", machine__cpus=cpus)) for cpus in ("1", "2"))
     hands = Hands()

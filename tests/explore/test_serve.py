@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The server's end: nothing is told of what is cut off, and what is open has been asked to end."""
+"""The server's begin and end: its address comes first; nothing is told of what is cut off, and what is open is asked to end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="no uvicorn here: pip install 'slabdes[test]'")
 
-from slabdes.explore import serve as serving
+from slabdes.errors import InputError
+from slabdes.explore.serve import bound, serve
 
 
 def held_up(asked: threading.Event, goes_on: threading.Event) -> Callable[..., Any]:
@@ -28,15 +29,27 @@ def held_up(asked: threading.Event, goes_on: threading.Event) -> Callable[..., A
     return app
 
 
+def test_the_address_is_told_before_what_takes_long_and_a_fault_of_that_ends_the_server() -> None:
+    told: list[str] = []
+
+    def takes_long() -> None:
+        told.append("ready")
+        raise InputError("setting", "it cannot run here", allowed="another")
+
+    with bound(0) as made, pytest.raises(InputError, match="cannot run here"):
+        serve(made, lambda _port, _token: None, told.append, lambda: told.append("end"), takes_long)
+    assert told[0].startswith("http://127.0.0.1:") and told[1:] == ["ready", "end"]
+
+
 def test_a_server_that_is_held_up_beyond_its_end_says_nothing_when_its_socket_is_closed(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(serving, "_ENDING_S", 0.05)
+    monkeypatch.setattr("slabdes.explore.serve._ENDING_S", 0.05)
     failed: list[object] = []
     monkeypatch.setattr(threading, "excepthook", failed.append)
     asked, goes_on, ending, told = (threading.Event() for _event in range(4))
     addresses: list[str] = []
-    with serving.bound(None) as made:
+    with bound(None) as made:
 
         def ask() -> None:
             with suppress(OSError):  # its answer may be cut off
@@ -48,7 +61,7 @@ def test_a_server_that_is_held_up_beyond_its_end_says_nothing_when_its_socket_is
             asked.wait()
             ending.set()
 
-        serving.serve(made, lambda _port, _token: held_up(asked, goes_on), open_it, told.set, ending)
+        serve(made, lambda _port, _token: held_up(asked, goes_on), open_it, told.set, ending=ending)
     assert told.is_set()
     goes_on.set()
     for thread in threading.enumerate():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ TRANSFER = [[0 if a == b else NEAR if NODES[a] == NODES[b] else FAR for b in ran
 THRESHOLD = 1_000_000
 
 
-def rules(discipline: str, milli: int = 3000, threshold: int = THRESHOLD) -> LockRules:
-    return small_rules(DISCIPLINES[discipline], TRANSFER, NODES, handoff_milli=milli, cna_threshold=threshold)
+def rules(discipline: str, milli: int = 3000, threshold: int = THRESHOLD, spinner_milli: int = 0) -> LockRules:
+    given = {"handoff_milli": milli, "cna_threshold": threshold, "spinner_milli": spinner_milli}
+    return small_rules(DISCIPLINES[discipline], TRANSFER, NODES, **given)
 
 
 ROOT = Path(__file__).parents[2]
@@ -112,8 +114,31 @@ def test_ticket_ignores_the_calibration_of_qspinlock() -> None:
 )
 def test_tas_is_taken_by_the_waiter_that_sees_the_release_first(waiters: list[int], winner: int, picoseconds: int) -> None:
     lock = held(0, waiters)
-    assert lock.release(500, rules("tas")) == (winner, 500 + picoseconds)
+    # The release takes the line from who looks at it, who reads it, then writes it; without arrivals one transfer is all.
+    assert lock.release(500, rules("tas")) == (winner, 500 + 3 * picoseconds)
     assert lock.holder == FREE
+    alike = replace(rules("tas"), arrival_races=False)
+    assert held(0, waiters).release(500, alike) == (winner, 500 + picoseconds)
+
+
+@pytest.mark.parametrize(
+    ("waiters", "picoseconds"),
+    [
+        ([2], FAR),  # one waiter is in nobody's way
+        ([1, 4], NEAR + 2 * NEAR // 2),
+        ([1, 4, 6], NEAR + 2 * 3 * NEAR // 2),
+        ([2, 1, 4, 6], NEAR + 3 * (FAR + 3 * NEAR) // 2),
+    ],
+)
+def test_a_tas_locks_release_takes_transfers_that_are_quadratic_in_its_waiters(waiters: list[int], picoseconds: int) -> None:
+    def took(spinner_milli: int, arrivals: bool = False) -> int:
+        return held(0, waiters).release(0, replace(rules("tas", spinner_milli=spinner_milli), arrival_races=arrivals))[1]
+
+    assert took(1000) == picoseconds
+    nearest = took(0)
+    assert took(500) == nearest + (picoseconds - nearest) // 2
+    # By arrival the nearest waiter takes longer; what the others cost is the same.
+    assert took(1000, arrivals=True) - took(0, arrivals=True) == picoseconds - nearest
 
 
 def test_any_of_the_nearest_waiters_may_have_a_tas_lock_and_no_other() -> None:
@@ -135,34 +160,75 @@ def test_tas_may_be_taken_by_anyone_before_a_waiter_has_come_again(cpu: int) -> 
     assert lock.release(600_000, rules("tas"))[0] == (2 if cpu == 5 else 1)
 
 
+LONG = 100 * FAR
+"""For which a CPU is next: time to look at any number of waiters here."""
+
+
+def headed(holder: int, waiters: list[int], time: int = LONG) -> SpinLock:
+    """A lock that `holder` has had since `time`, and was next for before; `waiters` came at 0, in this order."""
+    lock = held(holder, waiters)
+    lock.granted_at = time
+    return lock
+
+
 def test_cna_serves_the_holders_node_first_and_then_those_passed_over_in_their_order() -> None:
-    # 2 and 3 are passed over for 1, then 5 as well for 4; then node 0 has no more, and 2 is next, which keeps the lock on node 1.
-    assert served(held(0, [2, 3, 1, 5, 4]), rules("cna")) == [1, 4, 2, 3, 5]
+    # 2 and 3 are passed over for 1, then 5 as well for 4; then nobody else is left, and 2 is next, which keeps node 1 the lock.
+    assert served(headed(0, [2, 3, 1, 5, 4]), rules("cna", threshold=10**12), gap=LONG, start=LONG) == [1, 4, 2, 3, 5]
 
 
-def test_cna_hands_over_at_the_price_of_qspinlock() -> None:
-    assert held(0, [2, 1]).release(0, rules("cna", 2500)) == (1, 50_000)
-    assert held(0, [2, 3]).release(0, rules("cna", 1500)) == (2, 150_001)
+def test_cna_hands_over_at_the_price_of_qspinlock_and_one_transfer_more_where_the_secondary_queue_is_spliced() -> None:
+    assert headed(0, [2, 1]).release(LONG, rules("cna", 2500)) == (1, LONG + 50_000)
+    assert headed(0, [2, 3]).release(LONG, rules("cna", 1500)) == (3, LONG + 150_001), "the last waiter is never passed over"
+    lock = headed(0, [2, 1])
+    lock.release(LONG, rules("cna"))
+    lock.grant(LONG + 3 * NEAR)
+    # Nobody else waits: 2, the last one passed over, goes first again, and its line is written.
+    assert lock.release(2 * LONG, rules("cna")) == (2, 2 * LONG + 3 * FAR + FAR)
+
+
+def test_cna_passes_over_no_more_waiters_than_its_head_has_time_for() -> None:
+    # Reading and writing the line of one takes two transfers; whoever is behind those is next, of whatever node.
+    step = 2 * FAR
+    for time, winner in ((0, 2), (step - 1, 2), (step, 3), (2 * step, 5), (3 * step, 1)):
+        assert headed(0, [2, 3, 5, 1, 4], time).release(LONG, rules("cna"))[0] == winner
+
+
+def test_cna_looks_only_at_waiters_that_were_there_when_the_holder_was_granted_the_lock() -> None:
+    lock = headed(0, [2])
+    lock.join(1, LONG + 1)
+    assert lock.release(2 * LONG, rules("cna"))[0] == 2
+
+
+def test_cna_prefers_a_node_while_anybody_is_passed_over_for_it_whoever_has_the_lock() -> None:
+    # 2 is passed over for 1; there is no time to pass 3 over, which has the lock next; its head of node 0 is still preferred.
+    lock = headed(0, [2, 1, 3, 5, 4, 6])
+    assert lock.release(LONG, rules("cna", 0))[0] == 1
+    lock.grant(LONG)
+    lock.headed_at = lock.granted_at
+    assert lock.release(LONG, rules("cna", 0))[0] == 3
+    lock.grant(LONG)
+    lock.granted_at, lock.headed_at = LONG, 0
+    assert lock.release(LONG, rules("cna", 0))[0] == 4, "5 is on the holder's node, and passed over"
 
 
 def test_cna_gives_the_lock_to_the_first_passed_over_once_the_threshold_is_exceeded() -> None:
-    # Waiters are passed over at 0; the threshold is exceeded at the first release later than it, not at it.
+    # Waiters are passed over from LONG on; the threshold is exceeded at the first release later than it, not at it.
     for late, winner in ((0, 4), (1, 2)):
-        lock = held(0, [2, 1, 4])
-        assert lock.release(0, rules("cna"))[0] == 1
-        lock.grant(3 * NEAR)
-        assert lock.release(THRESHOLD + late, rules("cna"))[0] == winner
+        lock = headed(0, [2, 1, 4, 6])
+        assert lock.release(LONG, rules("cna"))[0] == 1
+        lock.grant(LONG + 3 * NEAR)
+        assert lock.release(LONG + THRESHOLD + late, rules("cna"))[0] == winner
 
 
 def test_cna_counts_the_time_anew_when_those_passed_over_have_had_their_turn() -> None:
-    lock = held(0, [2, 1, 5, 4, 6])
+    lock = headed(0, [2, 1, 5, 4, 6])
     asked = rules("cna", milli=0)
-    lock.release(0, asked)
-    lock.grant(0)
-    assert lock.release(THRESHOLD + 1, asked)[0] == 2, "the threshold is exceeded"
-    lock.grant(THRESHOLD + 1)
-    assert lock.release(THRESHOLD + 2, asked)[0] == 5, "node 1 has it now, and nobody is passed over before 5"
-    lock.grant(THRESHOLD + 2)
+    lock.release(LONG, asked)
+    lock.grant(LONG)
+    assert lock.release(LONG + THRESHOLD + 1, asked)[0] == 2, "the threshold is exceeded"
+    lock.grant(LONG + THRESHOLD + 1)
+    assert lock.release(LONG + THRESHOLD + 2, asked)[0] == 5, "node 1 has it now, and nobody is passed over before 5"
+    lock.grant(LONG + THRESHOLD + 2)
     assert lock.passed == 0
 
 
@@ -172,11 +238,11 @@ def test_on_one_node_cna_is_qspinlock() -> None:
 
 
 def test_the_spinner_is_the_head_of_those_not_passed_over() -> None:
-    lock = held(0, [2, 3, 1, 4])
+    lock = headed(0, [2, 3, 1, 4])
     assert lock.spinner() == 2
-    lock.release(0, rules("cna"))
-    lock.grant(0)
+    lock.release(LONG, rules("cna"))
+    lock.grant(LONG)
     assert (lock.waiters, lock.passed, lock.spinner()) == ([2, 3, 4], 2, 4)
-    lock.release(0, rules("cna"))
-    lock.grant(0)
+    lock.release(LONG, rules("cna"))
+    lock.grant(LONG)
     assert lock.spinner() == 2, "nobody else waits: the first of those passed over"

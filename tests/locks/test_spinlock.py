@@ -207,20 +207,21 @@ def test_nobody_starves_at_a_cna_lock_however_the_others_come_and_go(steps: list
 
 
 def test_without_a_threshold_to_stop_it_cna_would_let_a_node_starve() -> None:
-    """The bound above comes from the threshold: two CPUs of node 0 that take turns pass CPU 2 over for as long as it lasts."""
-    for threshold, bound in ((THRESHOLD, THRESHOLD + 200), (10**9, 10**4)):
+    """The bound above comes from the threshold: CPUs of node 0 that take turns pass CPU 2 over for as long as it lasts."""
+    turns, other = (0, 1, 3), 2
+    for threshold, bound in ((THRESHOLD, THRESHOLD + 400), (10**9, 10**4)):
         lock = SpinLock(0)
-        asked = rules(DISCIPLINES["cna"], 0, threshold)
-        lock.try_acquire(0, 0)
-        lock.join(2, 1)
-        lock.join(1, 2)
-        now, other = 100, 0
+        asked = small_rules(DISCIPLINES["cna"], TRANSFER, (0, 0, 1, 0, 0), handoff_milli=0, cna_threshold=threshold)
+        lock.try_acquire(turns[0], 0)
+        for cpu in (turns[1], other, turns[2]):
+            lock.join(cpu, 1)
+        now, before = 200, turns[0]
         while now < 10**4:
             winner, _when = lock.release(now, asked)
             lock.grant(now)
-            if winner == 2:
+            if winner == other:
                 break
-            lock.join(other, now + 50)
-            other = winner
-            now += 100
-        assert now == pytest.approx(bound, abs=100)
+            lock.join(before, now + 1)
+            before = winner
+            now += 200
+        assert now == pytest.approx(bound, abs=400)

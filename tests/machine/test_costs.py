@@ -28,8 +28,23 @@ def test_the_page_costs_add_up_to_the_published_cycles() -> None:
     costs = Costs()
     ps_per_cycle = 250  # at 4 GHz
     assert costs.page_alloc_order0 + costs.page_free_order0 == 349 * ps_per_cycle  # page_allocator_8cpu.csv, order 0 pair
-    sequence = costs.page_alloc_order0 + costs.page_free_order0 + 2 * costs.pcp_refill_page
-    assert sequence == (616 + 295) * ps_per_cycle  # order 0, single_alloc + single_free
+    # 33 batches of 31 pages are taken for 1000, and 28 given back: a page's share of them, and of a lock pair for each.
+    taken, given = 33 / 1000, 28 / 1000
+    alloc = costs.page_alloc_order0 + taken * (31 * costs.pcp_refill_page + costs.lock_op)
+    free = costs.page_free_order0 + given * (31 * costs.pcp_trim_page + costs.lock_op)
+    assert alloc == pytest.approx(616 * ps_per_cycle, rel=0.005) and free == pytest.approx(295 * ps_per_cycle, rel=0.005)
+
+
+@pytest.mark.parametrize(("order", "alloc", "free", "pair"), [(1, 576, 341, 531), (2, 712, 380, 571), (3, 966, 467, 663)])
+def test_blocks_cost_what_was_published_for_one_cpu(order: int, alloc: int, free: int, pair: int) -> None:
+    costs = Costs()
+    ps_per_cycle = 250  # at 4 GHz
+    taken = costs.page_alloc_order0 + costs.lock_op + costs.page_take
+    given = costs.page_free_order0 + costs.lock_op + (costs.page_check << order)
+    cold = costs.page_split + (costs.page_cold << order)
+    assert taken + cold == pytest.approx(alloc * ps_per_cycle, rel=0.025)
+    assert given + costs.page_split == pytest.approx(free * ps_per_cycle, rel=0.04)
+    assert taken + given == pytest.approx(pair * ps_per_cycle, rel=0.04)
 
 
 def test_a_slower_clock_stretches_local_work_and_nothing_else() -> None:

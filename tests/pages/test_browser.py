@@ -109,6 +109,26 @@ def test_a_control_changes_its_chart_and_those_of_its_name_elsewhere(seen: Seen)
     assert seen.said == []
 
 
+def test_a_setting_that_is_chosen_changes_the_tables_and_every_chart_that_has_it(seen: Seen) -> None:
+    control = seen.page.locator("#tables select[data-param=setting]")
+    first = control.input_value()
+    other = next(one for one in control.locator("option").evaluate_all("all => all.map((one) => one.value)") if one != first)
+    tables = seen.page.locator("#tables [data-setting]:visible")
+    before = tables.all_inner_texts(), {chart: seen.drawing(chart) for chart in ("latency", "memory", "scaling")}
+    assert len(before[0]) == 1
+    control.select_option(other)
+    seen.page.wait_for_timeout(200)
+    assert len(tables.all_inner_texts()) == 1 and tables.all_inner_texts() != before[0]
+    assert {chart: seen.drawing(chart) == before[1][chart] for chart in before[1]} == {
+        "latency": False,
+        "memory": False,
+        "scaling": True,
+    }
+    seen.page.locator("figure[data-chart=memory] select[data-param=setting]").select_option(first)
+    assert control.input_value() == first and tables.all_inner_texts() == before[0]
+    assert seen.said == []
+
+
 def test_the_keyboard_alone_reaches_every_control_and_opens_the_table_of_a_chart(seen: Seen) -> None:
     wanted = seen.page.locator(REACHABLE).count()
     seen.page.evaluate("document.body.focus(); window.scrollTo(0, 0)")

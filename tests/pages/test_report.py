@@ -17,11 +17,14 @@ from example import example_frames, example_manifest
 
 from slabdes.answers.answer import answer
 from slabdes.answers.tables import view_of
+from slabdes.answers.view import MOST_CHOICES
 from slabdes.errors import InputError
 from slabdes.measures.loads import KeptLoads, LoadFigures
 from slabdes.pages import html, script
 from slabdes.pages.charts import charts_of
 from slabdes.pages.report import run_page
+from slabdes.pages.settings import names
+from slabdes.pages.table import columns
 from slabdes.results.run import Run
 from slabdes.stats.intervals import Interval
 
@@ -164,9 +167,42 @@ def words(chart: object) -> list[str]:
     return [word for one in inside for word in words(one)]
 
 
+def test_a_frame_is_told_in_runs_where_that_is_shorter_and_no_value_is_lost() -> None:
+    frame = pl.DataFrame({"what": ["a", "a", "a", None], "x": [1.0, 2.0, 3.0, 3.0], "told": [True, True, True, True]})
+    told = columns(frame)["columns"]
+    assert told["what"] == {"words": ["a"], "values": [0, 0, 0, -1]}
+    assert told["x"] == {"values": [1, 2, 3, 3]}
+    assert told["told"] == {"runs": [True, 4]}
+
+
 def test_a_page_with_all_of_a_sweep_is_small() -> None:
     frames = example_frames((1, 2, 4, 8, 16, 32), ("xeon-2s", "opteron-8n"), replications=2, operations=300)
     assert len(run_page(Run(example_manifest(frames), frames), Path("runs/example"))) < 1_500_000
+
+
+def test_a_reader_chooses_among_all_settings_of_a_sweep_and_begins_with_the_one_that_waits_most() -> None:
+    run = Run(example_manifest(SWEEP), SWEEP)
+    page = page_of(run)
+    settings = [attrs["data-setting"] for tag, attrs in page.tags if "data-setting" in attrs]
+    assert settings == ["xeon-2s, 1 CPU", "xeon-2s, 8 CPUs", "opteron-8n, 1 CPU", "opteron-8n, 8 CPUs"]
+    most = names(view_of(run))[view_of(run).most_waiting()]
+    selected = [
+        attrs["value"] for tag, attrs in page.tags if tag == "option" and "selected" in attrs and attrs["value"] in settings
+    ]
+    assert len(selected) >= 4, "above the tables, and at latencies, waits and memory"
+    assert set(selected) == {most}
+    assert page.text.count("operations by path") == len(settings)
+    assert page.text.count("rates, and shares of the CPUs' time") == 1, "what is of all settings stands once"
+    assert "--point N" not in page.text
+
+
+def test_of_a_great_sweep_a_page_lets_one_choose_some_and_says_that_there_are_more() -> None:
+    frames = example_frames(tuple(range(1, MOST_CHOICES + 7)), ("xeon-2s",), operations=4)
+    view = view_of(Run(example_manifest(frames), frames))
+    assert len(names(view)) in (MOST_CHOICES - 1, MOST_CHOICES)
+    assert {0, view.most_waiting(), view.points[-1]} <= set(names(view))
+    page = page_of(view.run)
+    assert f"{len(names(view))} of {len(view.points)} settings" in page.text
 
 
 def test_what_is_not_installed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

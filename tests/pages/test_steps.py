@@ -66,8 +66,8 @@ def test_steps_that_a_page_does_not_take_are_counted(monkeypatch: pytest.MonkeyP
 
 
 def test_why_nothing_is_told_is_a_sentence_and_a_page_without_a_story_has_no_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = section(monkeypatch, untold(InputError("<b>", "is SLUB"), "slabdes explain RUN"))
-    assert "The first operations are not told here. &lt;b&gt;: is SLUB." in shown
+    shown = section(monkeypatch, untold(InputError("runs/one", "<b> is SLUB"), "slabdes explain RUN"))
+    assert "The first operations are not told here: &lt;b&gt; is SLUB." in shown
     assert "<article>" not in shown
     assert "<button" not in shown
     assert section(monkeypatch, None) == ""

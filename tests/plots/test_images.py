@@ -25,7 +25,9 @@ from matplotlib.ticker import NullFormatter
 
 from slabdes.charts.queues import Log
 from slabdes.charts.traffic import traffic
+from slabdes.measures.loads import LoadFigures
 from slabdes.plots.beside import beside_figure
+from slabdes.plots.by_load import by_load_figure
 from slabdes.plots.history import history_figure
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
@@ -36,6 +38,7 @@ from slabdes.plots.tails import tails_figure
 from slabdes.plots.time_shares import time_figure
 from slabdes.plots.traffic import traffic_figure
 from slabdes.results.run import Run
+from slabdes.stats.intervals import Interval
 
 FOLDER = Path(__file__).with_name("images")
 DPI = 60
@@ -57,6 +60,16 @@ def _beside() -> Figure:
     return beside_figure([Run(example_manifest(frames), frames) for frames in (ONE, slower)], ["first", "second"])
 
 
+def _by_load() -> Figure:
+    def share(value: float, half: float) -> Interval:
+        return Interval(value, half, 3, 0.95, 0.0, 1.0)
+
+    rate = Interval(1e6, 1e4, 3, 0.95)
+    loads = [(1, 0.01, 0.0), (10, 0.04, 0.02), (100, 0.3, 0.06), (None, 0.55, 0.1)]
+    points = [LoadFigures(load, rate, None, None, share(waits, 0.02), share(other, 0.01)) for load, waits, other in loads]
+    return by_load_figure(points, ONE, example_manifest(ONE))
+
+
 CHARTS: dict[str, Callable[[], Figure]] = {
     "latency": lambda: ccdf_figure(ONE, example_manifest(ONE)),
     "scaling": lambda: scaling_figure(BY_CPUS, example_manifest(BY_CPUS)),
@@ -70,6 +83,7 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "transfers": lambda: transfers_figure(LOG),
     "history": lambda: history_figure(ONE, example_manifest(ONE)),
     "traffic": lambda: traffic_figure(traffic(LOG, LAYOUT)),
+    "by_load": _by_load,
     "beside": _beside,
 }
 

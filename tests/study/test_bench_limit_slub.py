@@ -41,6 +41,7 @@ def burst(*, objects: int = 50, cpus: int = 6, cache: dict[str, Any] | None = No
         "machine": {"preset": "numa-2x4", "cpus": cpus, "placement": "spread"},
         "cache": [{"name": "bench", "size": 256, "sheaf_capacity": 12} | (cache or {})],
         "workload": {"kind": "burst", "objects": objects, "rounds": 4, **more.pop("workload", {})},
+        "timing": {"copy_lines": False, "early_lookups": False, **more.pop("timing", {})},
         **more,
     }
     return parse_experiment(raw, "bench")
@@ -131,6 +132,7 @@ def test_c_refuses_what_it_does_not_model(limit: Limit, more: dict[str, Any]) ->
     [
         (b"add_partial(r, n, c->slab, 0)", b"add_partial(r, n, c->slab, 1)", "digest"),
         (b"c->nr * g->slab_object", b"c->nr * g->move_object", "digest"),
+        (b"n->blocks[lower]++", b"(void)n", "digest"),
         (b"lock->waiters ? c->line[lock->first] : 0", b"0", "digest"),
         (b"add(lock->hold, ", b"add(lock->wait, ", "list_lock of node 0"),
     ],

@@ -61,6 +61,9 @@ def test_tables_of_fits_hold_what_was_published() -> None:
     assert sorted(value for case in table.cases for value in case.measured.values()) == pytest.approx(sorted(expected))
     two = two_cpus.measured_ns()
     table = parse_fit_table((TABLES / "xeon-vm-2cpu.toml").read_text(encoding="utf-8"), "xeon-vm-2cpu.toml")
+    lines = parse_fit_table((TABLES / "copy-lines.toml").read_text(encoding="utf-8"), "copy-lines.toml")
+    both = [value for case, value in two.items() if (case.threads, case.mode, case.think) == (2, "same", 0) and case.burst > 100]
+    assert sorted(case.measured["elapsed"] for case in lines.cases) == pytest.approx(sorted(both))
     alone = sorted(value for case, value in two.items() if case.threads == 1 and not case.think)
     assert sorted(case.measured["elapsed"] for case in table.cases) == pytest.approx(alone)
 
@@ -154,6 +157,11 @@ def test_a_wrong_direction_counts_beyond_the_measurements_own_noise_only() -> No
     assert wrong(1.3, 0.9) and wrong(0.7, 1.2)
     assert not wrong(1.3, 1.1) and not wrong(1.3, 0.9, noise=0.2)
     assert not wrong(1.3, 0.97), "hardly a direction"
+
+
+def test_a_factors_error_counts_beyond_what_the_measurements_runs_differ_by() -> None:
+    for simulated, left in ((1.5, 0.2), (1.2, 0.0), (0.5, -0.2)):
+        assert ratios.beyond_noise(Row("line", 1, simulated, 1.0, noise=0.3)).error == pytest.approx(left)
 
 
 def test_what_two_targets_compare_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:

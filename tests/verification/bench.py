@@ -35,10 +35,12 @@ COSTS_NS: Final = {
     "init_object": 1.009,
     "page_alloc_order0": 50.021,
     "page_free_order0": 37.201,
-    "page_alloc_higher": 135.701,
-    "page_free_higher": 77.003,
-    "page_per_order": 32.203,
+    "page_take": 20.707,
+    "page_split": 32.203,
+    "page_check": 5.303,
+    "page_cold": 16.403,
     "pcp_refill_page": 70.201,
+    "pcp_trim_page": 41.809,
     "first_touch": 17.509,
     "descriptor_read": 19.211,
     "same_core": 7.607,
@@ -51,6 +53,15 @@ COSTS_NS: Final = {
 }
 REMOTE_DISTANCE: Final = 21
 BEYOND_LOCAL: Final = REMOTE_DISTANCE - 10
+ALONE: Final = {
+    "jitter": 0.0,
+    "lock_races": False,
+    "copy_lines": False,
+    "descriptor_once": False,
+    "slot_lines": False,
+    "early_lookups": False,
+}
+"""Rules of the clock under which each line, race and descriptor is paid for by itself."""
 LATER: Final = 1_000_000 * PS_PER_NS
 """A think time by which everything before is over, picoseconds: a millisecond, far from the first reap."""
 
@@ -73,10 +84,12 @@ class Price:
     init_object: int
     page_alloc_order0: int
     page_free_order0: int
-    page_alloc_higher: int
-    page_free_higher: int
-    page_per_order: int
+    page_take: int
+    page_split: int
+    page_check: int
+    page_cold: int
     pcp_refill_page: int
+    pcp_trim_page: int
     first_touch: int
     descriptor_read: int
     same_core: int
@@ -135,11 +148,14 @@ def later(step: Step) -> Step:
 
 
 def experiment_of(caches: Sequence[Mapping[str, Any]], **parts: Any) -> Experiment:
-    """An experiment without jitter or races, and with invariants checked; unless given, its machine and workload are not used."""
+    """An experiment without jitter, races or rules of how lines come together, and with invariants checked.
+
+    Unless given, its machine and workload are not used. Rules that are left out have tests of their own (`test_lines`).
+    """
     raw: dict[str, Any] = {
         "machine": {"preset": "numa-2x4"},
         "cache": caches,
-        "timing": {"jitter": 0.0, "lock_races": False},
+        "timing": ALONE,
         "workload": {"kind": "burst"},
         "debug": True,
     }

@@ -6,10 +6,14 @@ Leaves out slabs, which get their pages the same way (`test_uncontended_costs`).
 
 from __future__ import annotations
 
+import pytest
+
+from slabdes.allocator.pages import LONE_BLOCKS, zone_batchsize
 from slabdes.engine.records import LockKind, Path
+from slabdes.machine import load_machine
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from tests.verification.bench import PRICE as P
-from tests.verification.bench import machine, run
+from tests.verification.bench import experiment, machine, run
 
 NO_CACHE = -1
 PCP_BATCH = 31
@@ -33,12 +37,55 @@ def test_a_page_comes_from_the_cpus_list_which_the_first_one_fills_under_the_zon
     assert sum(lock.acquisitions for lock in records.locks if lock.kind is LockKind.ZONE) == 1
 
 
-def test_larger_blocks_take_the_zone_lock_each_time() -> None:
-    records = run({0: [get(3), give(3)]})
+WARM = P.page_alloc_order0 + P.lock_op + P.page_take
+"""A block that is on its free list, and was the CPU's own before; the zone's lines apart."""
+GIVEN = P.page_free_order0 + P.lock_op
+
+
+def test_larger_blocks_take_the_zone_lock_each_time_and_one_that_was_just_given_back_is_neither_split_nor_cold() -> None:
+    records = run({0: [get(3), give(3), get(3)]})
     got, given = records.latency[NO_CACHE, Path.GET_PAGES], records.latency[NO_CACHE, Path.GIVE_PAGES]
-    assert got.total == P.dram_local + P.lock_op + P.page_alloc_higher + 2 * P.page_per_order
-    assert given.total == P.lock_op + P.page_free_higher + 2 * P.page_per_order
-    assert sum(lock.acquisitions for lock in records.locks if lock.kind is LockKind.ZONE) == 2
+    # The zone's lock and its free lists are a line each.
+    assert (got.greatest, got.least) == (2 * P.dram_local + WARM + 8 * P.page_cold, WARM)
+    assert given.total == GIVEN + 8 * P.page_check
+    assert sum(lock.acquisitions for lock in records.locks if lock.kind is LockKind.ZONE) == 3
+
+
+def test_a_block_is_split_when_no_other_is_left_and_merged_again_when_the_second_half_comes_back() -> None:
+    lone = LONE_BLOCKS
+    records = run({0: [*[get(9)] * (lone + 2), *[give(9)] * (lone + 2)]})
+    got, given = records.latency[NO_CACHE, Path.GET_PAGES], records.latency[NO_CACHE, Path.GIVE_PAGES]
+    cold = WARM + 512 * P.page_cold
+    # Eight lone blocks, then one of order 10 is split, and its other half is there for the last.
+    assert (got.greatest, got.least) == (max(2 * P.dram_local, P.page_split) + cold, cold)
+    assert got.total == (lone + 2) * cold + P.page_split + 2 * P.dram_local
+    assert given.total == (lone + 2) * (GIVEN + 512 * P.page_check) + P.page_split
+
+
+def elapsed_on_a_node_of_four(cpus: int, allocator: str, discipline: str = "qspinlock", **rules: bool) -> int:
+    timing = {"jitter": 0.0, "lock_races": False, **rules}
+    settings = experiment(allocator=allocator, lock={"discipline": discipline}, timing=timing)
+    return run({cpu: [get()] for cpu in range(cpus)}, settings, FOUR).elapsed
+
+
+FOUR = load_machine("numa-2x4")
+TRANSFER = FOUR.transfer_ps[0][1]
+BATCH = zone_batchsize(FOUR.memory_pages[0])
+
+
+@pytest.mark.parametrize(("allocator", "written"), [("2.6.34", BATCH), ("4.6", 0)])
+def test_the_list_of_single_pages_lay_on_the_line_that_waiters_spin_on_until_linux_4_1(allocator: str, written: int) -> None:
+    # CPU 1 has the lock while CPU 2 spins on it.
+    slowed, not_slowed = (elapsed_on_a_node_of_four(3, allocator, spinners_slow_holder=slows) for slows in (True, False))
+    assert slowed - not_slowed == written * TRANSFER
+
+
+def test_of_several_cpus_that_spin_on_a_line_all_cost_its_writer_something() -> None:
+    # CPU 1 has the lock while 2 and 3 spin; with a queue lock only 2 does.
+    milli = round(FOUR.costs.spinner_transfers * 1000)
+    for discipline, toll in (("ticket", 2 * TRANSFER * milli // 1000), ("qspinlock", TRANSFER)):
+        every, one = (elapsed_on_a_node_of_four(4, "2.6.34", discipline, all_spinners=rule) for rule in (True, False))
+        assert every - one == BATCH * (toll - TRANSFER)
 
 
 def test_cpus_of_a_node_wait_for_its_zone_lock_and_those_of_another_do_not() -> None:

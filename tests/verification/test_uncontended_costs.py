@@ -108,16 +108,16 @@ def test_an_atomic_allocation_grows_without_turning_interrupts_on() -> None:
 def test_a_slab_of_two_pages_comes_from_under_the_zone_lock() -> None:
     size = 3000  # two objects in 8 KiB; a descriptor is asked to lie inside
     two_pages = experiment({"size": size, "flags": ["NOLEAKTRACE"], "limit": 4, "batchcount": 2, "shared": 0})
-    pages = P.page_alloc_higher + P.lock_op + P.dram_local
+    pages = P.page_alloc_order0 + P.page_take + 2 * P.page_cold + P.lock_op + 2 * P.dram_local
     order0 = FROM_ZONE + P.dram_local
     expected = ENTER + grow(2 * PAGE_SIZE // size, 2, P.dram_local) - order0 + pages + P.first_touch
     costs(Path.GROW, expected, last_operation(0, {0: [alloc(0)]}, two_pages))
 
 
-def test_a_slab_of_four_pages_costs_one_order_more() -> None:
+def test_a_slab_of_four_pages_costs_two_cold_pages_more() -> None:
     size = 12_000
     four_pages = experiment({"size": size, "flags": ["NOLEAKTRACE"], "limit": 4, "batchcount": 2, "shared": 0})
-    pages = P.page_alloc_higher + P.page_per_order + P.lock_op + P.dram_local
+    pages = P.page_alloc_order0 + P.page_take + 4 * P.page_cold + P.lock_op + 2 * P.dram_local
     expected = ENTER + grow(1, 1, P.dram_local) - FROM_ZONE - P.dram_local + pages + P.first_touch
     costs(Path.GROW, expected, last_operation(0, {0: [alloc(0)]}, four_pages))
 
@@ -291,13 +291,13 @@ def test_a_flush_that_empties_a_slab_beyond_free_limit_gives_its_page_to_the_cpu
 
 def test_a_slab_of_two_pages_is_given_back_under_the_zone_lock() -> None:
     two_pages = experiment({**PAIRS, "size": 3000})
-    expected = LEAVE + P.lock_op + P.slab_object + P.list_move + P.lock_op + P.page_free_higher
+    expected = LEAVE + P.lock_op + P.slab_object + P.list_move + P.page_free_order0 + 2 * P.page_check + P.lock_op
     costs(Path.FLUSH_LISTS, expected, last_operation(0, {0: beyond_free_limit(7)}, two_pages))
 
 
 def test_on_a_small_zone_a_page_goes_straight_through_the_cpus_list() -> None:
     # A zone under 32 MiB has page lists that hold nothing (zone_batchsize is 0): each page costs a zone lock.
-    expected = LEAVE + P.lock_op + P.slab_object + P.list_move + P.page_free_order0 + P.lock_op + P.pcp_refill_page
+    expected = LEAVE + P.lock_op + P.slab_object + P.list_move + P.page_free_order0 + P.lock_op + P.pcp_trim_page
     small_zones = machine(memory_mib=(16.0, 16.0))
     costs(Path.FLUSH_LISTS, expected, last_operation(0, {0: beyond_free_limit(7)}, experiment(PAIRS), small_zones))
 

@@ -267,9 +267,9 @@ class KmemCache:
     """
 
     __slots__ = (
-        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "index", "min_objects", "min_order",
-        "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity", "size", "slabs_created",
-        "slabs_destroyed", "spare", "spare_sheaves", "stats",
+        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index",
+        "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity",
+        "size", "slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "stats",
     )  # fmt: skip
 
     index: int
@@ -287,6 +287,7 @@ class KmemCache:
     empty_limit: int
     slabs_created: int
     slabs_destroyed: int
+    grows_failed: int
     spare: int
     spare_sheaves: int
     cpu_partial_slabs: int
@@ -312,6 +313,7 @@ class KmemCache:
         self.empty_limit = MAX_EMPTY_SHEAVES
         self.slabs_created = 0
         self.slabs_destroyed = 0
+        self.grows_failed = 0
         self.spare = NOBODY
         self.spare_sheaves = NO_SHEAF
         self.cpu_partial_slabs = 0

@@ -27,6 +27,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
+from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
 
@@ -183,15 +184,16 @@ def _wait_for(run: Run, cpu: Cpu, line: int, owned: bool, cost: int) -> None:
 
 @function
 def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
-    """Make the CPU the owner of the lines from `first` to `last` and wait for the dearest (TimedKernel.fetch_together)."""
+    """Make the CPU the owner of the lines from `first` to `last` and wait for them (ChargingKernel.fetch_together)."""
     owner = ints_at(run.owner)
-    dearest, line_of_dearest, was_owned = 0, first, False
+    dearest, line_of_dearest, was_owned, total = 0, first, False, 0
     for line in range(first, last + 1):
         owned = owner[line] != NOBODY
         cost = touch_line(run, cpu, line)
+        total += cost
         if cost > dearest:
             dearest, line_of_dearest, was_owned = cost, line, owned
-    _wait_for(run, cpu, line_of_dearest, was_owned, dearest)
+    _wait_for(run, cpu, line_of_dearest, was_owned, copy_cost(dearest, total - dearest, run.copy_line_milli))
 
 
 @inline
@@ -207,9 +209,18 @@ def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
 
 
 @inline
+def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
+    """Whether another CPU was the last to allocate the object."""
+    touched = ints_at(run.touched)[link_of(run, obj)]
+    return touched != cpu.number and touched != NOBODY
+
+
+@inline
 def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object."""
-    if ints_at(run.touched)[link_of(run, obj)] != cpu.number:
+    slab = obj >> OBJECT_BITS
+    if allocated_elsewhere(run, cpu, obj) and not (run.descriptor_once and cpu.slab_read == slab):
+        cpu.slab_read = slab
         cpu.descriptor_read_time += run.descriptor_read
         cpu.clock += run.descriptor_read
         cpu.beyond_work = 1

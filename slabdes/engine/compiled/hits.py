@@ -119,17 +119,17 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     cache = cpu.cache
     most = min(most, room(own))
     place = find_slot(run, cpu.what)
-    if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, cpu.free_hit):
+    if most <= 0 or place == NO_SLOT or not _can_run(run, cpu, cpu.free_hit) or (run.slot_lines and cpu.partner >= 0):
         return 0
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
     cost, think, cold, me, timer_at = cpu.free_hit, cpu.think, run.descriptor_read, cpu.number, cpu.timer_at
+    read = cpu.slab_read
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
     slots = slots_at(run.slots + SLOT_BYTES * place)
-    greatest, touches = 0, 0
+    greatest, touches, done = 0, 0, 0
     least = (1 << 63) - 1
-    done = 0
     while done < most:
         start = clock + think
         if start >= timer_at:
@@ -144,7 +144,8 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         slot.full = 0
         key += GAMMA_WORD
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
-        if touched[slab.bufctl + (obj & OBJECT_MASK)] != me:
+        if touched[slab.bufctl + (obj & OBJECT_MASK)] != me and (not run.descriptor_once or read != obj >> OBJECT_BITS):
+            read = obj >> OBJECT_BITS
             touches += cold
             took += cold
         put(own, words, slabs, stats, obj)
@@ -158,6 +159,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     if done:
         _slots_emptied(run, slots[0], place, clock)
     cpu.frees += done
+    cpu.slab_read = read
     cpu.descriptor_read_time += touches
     if jitter:
         cpu.jitter_key = key

@@ -60,9 +60,12 @@ class Queue:
     waiters: int
     next: int
     handoff: int
+    released_at: int
     before: int
     passed: int
     passed_since: int
+    preferred: int
+    headed_at: int
 
 
 class LockAccount:
@@ -91,6 +94,7 @@ class Lock(Queue, LockAccount):
     toll: int
     relinked: int
     posted: int
+    posted_total: int
 
 
 class Counts:

@@ -29,13 +29,25 @@ from slabdes.engine.compiled.families import lock_work
 from slabdes.engine.compiled.interrupts import interrupted
 from slabdes.engine.compiled.layout import Lock, Status
 from slabdes.engine.compiled.logged import log_hold
-from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, uint64, word
+from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, table_at, uint64, word
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import after_look, write
 from slabdes.engine.cpu import fold, hold_word
-from slabdes.locks.disciplines import RACE_BITS, cna_threshold_reached, first_of, qspinlock_delay, ticket_delay
+from slabdes.locks.disciplines import (
+    CNA_SPLICE,
+    RACE_BITS,
+    all_spinners_delay,
+    arrives_late,
+    cna_threshold_reached,
+    crowd_delay,
+    first_of,
+    qspinlock_delay,
+    tas_delay,
+    ticket_delay,
+)
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
@@ -100,8 +112,9 @@ def spin_unlock(run: Run, cpu: Cpu, lock: int) -> int:
     cpu.lock = lock
     held = locks_at(run.locks)[lock]
     if held.posted:
-        spend_on_lines(run, cpu, held.posted)
+        spend_on_lines(run, cpu, copy_cost(held.posted, held.posted_total - held.posted, run.copy_line_milli))
         held.posted = 0
+        held.posted_total = 0
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
         _release(run, cpu)
@@ -156,7 +169,15 @@ def _take(run: Run, cpu: Cpu) -> int:
 @inline
 def _comes_late(run: Run, cpu: Cpu, held: Lock) -> bool:
     """Whether a waiter that is about to try again for this free lock is quicker (TimedKernel._comes_late)."""
-    return bool(held.waiters) and first_of(_draw(run, cpu), 1 + held.waiters) != 0
+    if not held.waiters:
+        return False
+    drawn = _draw(run, cpu)
+    if not run.arrival_races:
+        return first_of(drawn, 1 + held.waiters) != 0
+    transfer = table_at(run.transfer, run.n_cpus)
+    way = transfer[ints_at(run.owner)[held.line]][cpu.number]
+    waiters = transfer[held.acquired_by][held.next]
+    return arrives_late(drawn, cpu.clock, held.released_at, way, tas_delay(waiters, run) - waiters)
 
 
 @function
@@ -174,7 +195,7 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
         # A lock that is not queued: who was about to try again will find it taken.
         unschedule(run, held.next)
     held.holder = cpu.number
-    held.granted_at = cpu.clock
+    held.granted_at = held.headed_at = cpu.clock
     held.since = cpu.clock
     _set_toll(run, cpu, held)
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
@@ -195,6 +216,8 @@ def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
         if held.passed != FREE and held.passed != held.last:
             spinner = cpus_at(run.cpus)[held.passed].next_waiter
         held.toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
+        if run.all_spin:
+            held.toll = max(held.toll, all_spinners_delay(_from_all(run, cpu, held), run.spinner_milli))
 
 
 @inline
@@ -216,6 +239,7 @@ def _granted(run: Run, cpu: Cpu) -> None:
         held.last = held.before
     held.waiters -= 1
     held.holder = cpu.number
+    held.headed_at = max(held.granted_at, cpu.asked)
     held.granted_at = now
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
     held.contended += 1
@@ -253,6 +277,7 @@ def _release(run: Run, cpu: Cpu) -> None:
     _choose(run, cpu, held, now, _draw(run, cpu))
     winner = _winner(run, held)
     held.next = winner
+    held.released_at = now
     held.holder = FREE if run.unqueued else winner
     schedule(run, winner, now + held.handoff)
 
@@ -267,9 +292,8 @@ def _choose(run: Run, cpu: Cpu, held: Lock, now: int, drawn: int) -> None:
     elif run.ticket:
         held.handoff = ticket_delay(row[held.first], _to_all(run, row, held))
     else:
-        if run.cna:
-            _find_on_node(run, cpu.node, held, now)
-        held.handoff = qspinlock_delay(row[_winner(run, held)], run.handoff_milli)
+        splice = _find_preferred(run, cpu, row, held, now) if run.cna else 0
+        held.handoff = qspinlock_delay(row[_winner(run, held)], run.handoff_milli) + splice
 
 
 @inline
@@ -294,27 +318,51 @@ def _find_nearest(run: Run, row: Sequence[int], held: Lock, drawn: int) -> None:
         ahead -= row[waiter] == nearest
         before, waiter = waiter, cpus[waiter].next_waiter
     held.before = before
-    held.handoff = nearest
+    held.handoff = tas_delay(nearest, run) + crowd_delay(_to_all(run, row, held), held.waiters, run.spinner_milli)
 
 
 @function
-def _find_on_node(run: Run, node: int, held: Lock, now: int) -> None:
-    """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`."""
+def _find_preferred(run: Run, cpu: Cpu, row: Sequence[int], held: Lock, now: int) -> int:
+    """disciplines.cna: the last of the waiters that are passed over, or FREE, goes into `held.before` and `held.passed`.
+
+    Returns what handing over takes beside the lock itself.
+    """
     cpus = cpus_at(run.cpus)
-    place = held.passed
-    if place != FREE and cna_threshold_reached(held.passed_since, now, run.cna_threshold):
-        place = held.last
-    while place != held.last:
-        waiter = held.first if place == FREE else cpus[place].next_waiter
-        if cpus[waiter].node == node:
-            break
-        place = waiter
-    if place == held.last:
+    place, splice = held.passed, 0
+    waiter = held.first
+    if place != FREE:
+        waiter = FREE if place == held.last else cpus[place].next_waiter
+    followed = waiter != FREE and cpus[waiter].asked <= held.granted_at
+    if place != FREE and (not followed or cna_threshold_reached(held.passed_since, now, run.cna_threshold)):
+        splice = row[place]
         place = FREE
-    elif place != FREE and held.passed == FREE:
-        held.passed_since = now
+    elif followed:
+        if place == FREE:
+            held.passed_since = now
+            held.preferred = cpu.node
+        left = held.granted_at - held.headed_at
+        while waiter != held.last:
+            following = cpus[waiter].next_waiter
+            if cpus[following].asked > held.granted_at:
+                break
+            left -= CNA_SPLICE * row[waiter]
+            if left < 0 or cpus[waiter].node == held.preferred:
+                break
+            place, waiter = waiter, following
     held.passed = place
     held.before = place
+    return splice
+
+
+@function
+def _from_all(run: Run, cpu: Cpu, held: Lock) -> int:
+    cpus, transfer = cpus_at(run.cpus), ints_at(run.transfer)
+    total = 0
+    waiter = held.first
+    for _place in range(held.waiters):
+        total += transfer[waiter * run.n_cpus + cpu.number]
+        waiter = cpus[waiter].next_waiter
+    return total
 
 
 @inline

@@ -32,6 +32,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import EventRow
 from slabdes.errors import InputError
 from slabdes.locks import disciplines, spinlock
+from slabdes.paths import charges
 
 # Parts of numba without types.
 arrayobj: Any = numba_arrayobj
@@ -222,7 +223,12 @@ share(mempolicy)
 share(streams, "mix64")
 share(cpu, "fold", "hold_word", "what_word", "slowed")
 share(records, "bucket_of")
-share(pages, "take_from_list", "refill_list", "give_to_list", "trim_list", "take_pages")
-share(lines, "touch")
+share(
+    pages,
+    "take_from_list", "refill_list", "give_to_list", "trim_list", "take_from_zone", "_gather", "give_to_zone",
+    "take_given", "note_given",
+)  # fmt: skip
+share(lines, "touch", "slot_cost")
+share(charges, "copy_cost")
 share(disciplines)
 share(spinlock, "count_contention", "count_acquisition")

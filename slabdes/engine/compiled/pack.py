@@ -122,7 +122,12 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
         spinners_slow_holder=settings.rules.spinners_slow_holder,
         array_lines=settings.rules.array_lines,
         irqs_off=settings.rules.irqs_off,
+        zone_lists_beside_lock=settings.rules.zone_lists_beside_lock,
         section_lines=settings.rules.section_lines,
+        copy_line_milli=settings.rules.copy_line_milli,
+        descriptor_once=settings.rules.descriptor_once,
+        slot_lines=settings.rules.slot_lines,
+        early_lookups=settings.rules.early_lookups,
         posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
@@ -141,13 +146,17 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
     memory.put("pcp", pool.pcp)
     memory.put("page_batch", pool.batch)
     memory.put("page_high", pool.high)
+    memory.put("page_blocks", pool.blocks)
+    memory.put("page_lone", pool.lone)
+    memory.put("page_giver", pool.giver)
+    memory.put("page_given", pool.given)
 
 
 def pack_discipline(memory: Memory, discipline: Discipline) -> None:
     """How contended locks are handed over. `run.why_not` has refused a discipline that compiled code does not know."""
     flags = {name: DISCIPLINES[name] is discipline for name in fields_of(Disciplines)}
     assert sum(flags.values()) == 1, discipline
-    memory.set(unqueued=not discipline.queued, **flags)
+    memory.set(unqueued=not discipline.queued, all_spin=discipline.all_spin, **flags)
 
 
 def table(record: type, objects: Sequence[Any]) -> Array:
@@ -162,7 +171,19 @@ def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[in
     """What CPUs, whose stacks are there, start from; their streams of jitter and of races begin at the keys."""
     packed = memory["cpus"]
     timers = ("irq_at", *fields_of(Timers))
-    for name in ("number", "node", "slowdown", "jitter", "reap_node", *timers, "alloc_hit", "free_hit"):
+    for name in (
+        "number",
+        "node",
+        "slowdown",
+        "jitter",
+        "reap_node",
+        *timers,
+        "alloc_hit",
+        "free_hit",
+        "slab_read",
+        "slot_line",
+        "partner",
+    ):
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["race_key"] = np.array(race_keys, "u8")

@@ -15,12 +15,13 @@ from slabdes.engine.compiled.families import path, room_between_steps
 from slabdes.engine.compiled.hits import hits_in_a_row
 from slabdes.engine.compiled.layout import Frame, Status
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import function, inline, slots_at
+from slabdes.engine.compiled.numba_tools import function, inline, ints_at, slots_at
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, emptied, fill, find_slot, forget_slot, is_ready, make_slot, open_barrier
 from slabdes.engine.compiled.steps import END, HAVE, next_step, skip_steps
 from slabdes.engine.compiled.turns import timer_after_free
 from slabdes.engine.cpu import NEVER
+from slabdes.engine.lines import slot_cost
 from slabdes.workload.programs import Op
 
 allocate, begin_allocate = path("allocate")
@@ -122,11 +123,20 @@ def _allocate(run: Run, cpu: Cpu, frame: Frame) -> int:
     return allocate(run, cpu, begin_allocate(run, cpu, cpu.cache, cpu.want, cpu.flags, cpu.alloc_hit))
 
 
+@inline
+def _read_slot(run: Run, cpu: Cpu, written_at: int) -> None:
+    """Wait for the line of the present step's slot, which the partner wrote at that time."""
+    if written_at and run.slot_lines and cpu.partner >= 0:
+        way = ints_at(run.transfer)[cpu.partner * run.n_cpus + cpu.number]
+        _pass_waiting(cpu, cpu.clock + slot_cost(cpu, cpu.what, written_at, way, run.copy_line_milli))
+
+
 @function
 def _release(run: Run, cpu: Cpu, frame: Frame, place: int) -> int:
     """Take what is in a slot that is full; an object is freed."""
     slot = slots_at(run.slots)[place]
     obj = slot.obj
+    _read_slot(run, cpu, slot.full_at)
     if not run.windowed or cpu.op == _AWAIT:
         slot.full = 0
         forget_slot(run, place)
@@ -316,6 +326,7 @@ def _operate(run: Run, cpu: Cpu, frame: Frame, stage: int) -> int:
         frame.pc = _WAIT_UNTIL
         return GO
     if stage == _ALLOCATE:
+        _read_slot(run, cpu, cpu.when)
         return _allocate(run, cpu, frame)
     return _give_back(run, cpu, frame, stage)
 

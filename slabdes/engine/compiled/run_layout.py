@@ -37,6 +37,10 @@ class Addresses:
     pcp: int
     page_batch: int
     page_high: int
+    page_blocks: int
+    page_lone: int
+    page_giver: int
+    page_given: int
     lock_buckets: int
     lock_counts: int
     lock_points: int
@@ -75,10 +79,12 @@ class Costs:
     init_object: int
     page_alloc_order0: int
     page_free_order0: int
-    page_alloc_higher: int
-    page_free_higher: int
-    page_per_order: int
+    page_take: int
+    page_split: int
+    page_check: int
+    page_cold: int
     pcp_refill_page: int
+    pcp_trim_page: int
     first_touch: int
     descriptor_read: int
     ipi: int
@@ -106,15 +112,22 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     """The kernel version, and what an experiment says of locks and of time (LockParameters, ClockRules).
 
     `unqueued`: the discipline is not queued (locks.disciplines.Discipline): a contended lock is free once it is released.
+    `all_spin`: as the discipline's.
     """
 
     unqueued: int
+    all_spin: int
     hz: int
     spinners_slow_holder: int
     posted_neighbour_writes: int
     array_lines: int
     section_lines: int
+    copy_line_milli: int
+    descriptor_once: int
+    slot_lines: int
+    early_lookups: int
     irqs_off: int
+    zone_lists_beside_lock: int
 
 
 class Interrupts:

@@ -15,6 +15,7 @@ from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
 from slabdes.machine.topology import Machine
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
@@ -53,20 +54,22 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
             self.fetch_together(cpu, line, line)
 
     def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
-        """The dearest is another CPU's to write back, or memory's if nobody owned it; of lines equally dear, the first."""
-        dearest, line_of_dearest, was_owned = 0, first, False
+        """All of it counts as the dearest: another CPU's to write back, or memory's if nobody owned it; of equals, the first."""
+        dearest, line_of_dearest, was_owned, total = 0, first, False, 0
         for line in range(first, last + 1):
             owned = self.lines.owner[line] != NOBODY
             cost = self.lines.touch(cpu.number, line)
+            total += cost
             if cost > dearest:
                 dearest, line_of_dearest, was_owned = cost, line, owned
+        cost = copy_cost(dearest, total - dearest, self.rules.copy_line_milli)
         if was_owned:
-            cpu.line_time += dearest
+            cpu.line_time += cost
         elif self.lines.home[line_of_dearest] == cpu.node:
-            cpu.local_memory_time += dearest
+            cpu.local_memory_time += cost
         else:
-            cpu.remote_memory_time += dearest
-        cpu.clock += dearest
+            cpu.remote_memory_time += cost
+        cpu.clock += cost
 
     def touch(self, cpu: TimedCpu, line: int) -> int:
         return self.lines.touch(cpu.number, line)
@@ -95,9 +98,15 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
             cpu.clock += self.costs.first_touch
 
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
-        if self.touched_by[self._link(obj)] != cpu.number:
-            cpu.descriptor_read_time += self.costs.descriptor_read
-            cpu.clock += self.costs.descriptor_read
+        slab = obj >> OBJECT_BITS
+        if not self.allocated_elsewhere(cpu, obj) or (self.rules.descriptor_once and cpu.slab_read == slab):
+            return
+        cpu.slab_read = slab
+        cpu.descriptor_read_time += self.costs.descriptor_read
+        cpu.clock += self.costs.descriptor_read
+
+    def allocated_elsewhere(self, cpu: TimedCpu, obj: int) -> bool:
+        return self.touched_by[self._link(obj)] not in (cpu.number, NOBODY)
 
     def _link(self, obj: int) -> int:
         return self.state.slabs[obj >> OBJECT_BITS].bufctl + (obj & OBJECT_MASK)

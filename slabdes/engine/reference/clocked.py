@@ -17,15 +17,17 @@ from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.cpu import NEVER, TimedCpu, fold, hold_word
+from slabdes.engine.lines import slot_cost
 from slabdes.engine.marks import Marks
 from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel, State
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, ran_too_long
-from slabdes.locks.disciplines import RACE_BITS, first_of
+from slabdes.locks.disciplines import RACE_BITS, all_spinners_delay, arrives_late, first_of, tas_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths import interrupts
 from slabdes.paths.accounts import disable_irqs, enable_irqs
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
 from slabdes.paths.sites import LockSite
@@ -156,7 +158,16 @@ class ClockedKernel(ChargingKernel[KmemCache]):
 
     def _comes_late(self, cpu: TimedCpu, record: TimedLock) -> bool:
         """Whether a CPU finds a free lock, and a waiter that is about to try again is quicker (disciplines.tas)."""
-        return record.holder == FREE and first_of(self._draw(cpu, record), 1 + len(record.waiters)) != 0
+        if record.holder != FREE or not record.waiters:
+            return False
+        drawn = self._draw(cpu, record)
+        rules = self.settings.locks
+        if not rules.arrival_races:
+            return first_of(drawn, 1 + len(record.waiters)) != 0
+        transfer = self.machine.transfer_ps
+        way = transfer[self.lines.owner[record.line]][cpu.number]
+        waiters = transfer[record.acquired_by][record.next]
+        return arrives_late(drawn, cpu.clock, record.released_at, way, tas_delay(waiters, rules) - waiters)
 
     def _draw(self, cpu: TimedCpu, record: TimedLock) -> int:
         """A random number for a race with those who wait for a lock that is not queued; 0 if there is none."""
@@ -166,10 +177,16 @@ class ClockedKernel(ChargingKernel[KmemCache]):
 
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
-        spinner = record.spinner()
-        slows = spinner != FREE and self.rules.spinners_slow_holder
         record.relinked = NO_SLAB
-        record.toll = self.machine.transfer_ps[spinner][cpu.number] if slows else 0
+        record.toll = 0
+        spinner = record.spinner()
+        if spinner == FREE or not self.rules.spinners_slow_holder:
+            return
+        transfer, locks = self.machine.transfer_ps, self.settings.locks
+        record.toll = transfer[spinner][cpu.number]
+        if locks.discipline.all_spin:
+            from_all = sum(transfer[waiter][cpu.number] for waiter in record.waiters)
+            record.toll = max(record.toll, all_spinners_delay(from_all, locks.spinner_milli))
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock
@@ -197,8 +214,8 @@ class ClockedKernel(ChargingKernel[KmemCache]):
     def spin_unlock(self, cpu: TimedCpu, lock: int) -> Waits[None]:
         record = self.locks[lock]
         if record.posted:
-            cpu.spend_on_lines(record.posted)
-            record.posted = 0
+            cpu.spend_on_lines(copy_cost(record.posted, record.posted_total - record.posted, self.rules.copy_line_milli))
+            record.posted = record.posted_total = 0
         yield from self.look(cpu)
         now = cpu.clock
         held = now - record.granted_at
@@ -229,6 +246,19 @@ class ClockedKernel(ChargingKernel[KmemCache]):
             record.retry = None
             record.holder = cpu
             self.open_gate(cpu, self.now)
+
+    # Rings.
+
+    def reads_slots(self, cpu: TimedCpu) -> bool:
+        """Whether a CPU's slots lie on lines that it shares with a partner."""
+        return self.rules.slot_lines and cpu.partner >= 0
+
+    def slot_line(self, cpu: TimedCpu, slot: int, written_at: int) -> int:
+        """How long a CPU waits for the line of a slot that its partner wrote at that time; 0 is never."""
+        if not written_at or not self.reads_slots(cpu):
+            return 0
+        way = self.machine.transfer_ps[cpu.partner][cpu.number]
+        return slot_cost(cpu, slot, written_at, way, self.rules.copy_line_milli)
 
     # Pages.
 

@@ -2,7 +2,8 @@
 """SLUB as a plain SimPy model: the same burst on Linux 7.3, an event a hit, a Resource for a lock, sheaves as Python lists.
 
 Models main and spare sheaves, barns, refills from partial lists of all nodes and from new slabs, flushes by groups, jitter, first
-touch. Leaves out cache lines, what waiting costs others, the race for a slab's state word, and slabs of order 0.
+touch. Leaves out cache lines, what waiting costs others, the race for a slab's state word, blocks of pages that are split, merged
+or still warm, and slabs of order 0.
 """
 
 from __future__ import annotations
@@ -268,7 +269,9 @@ class PlainSlubModel(PlainBurst):
     def grow(self, cpu: PlainSlubCpu, sheaf: Sheaf) -> Steps:
         """Make a slab and take what is wanted of it; the rest is listed first."""
         env, node, costs, cache = self.env, cpu.node, self.costs, self.cache
-        yield from self.locked(cpu, node.zone_lock, costs.page_alloc_higher + (cache.order - 1) * costs.page_per_order)
+        yield env.timeout(costs.page_alloc_order0)
+        yield from self.locked(cpu, node.zone_lock, costs.page_take)
+        yield env.timeout(costs.page_cold << cache.order)
         if not self.spare:
             self.spare.append(self.n_slabs)
             self.n_slabs += 1
@@ -317,7 +320,8 @@ class PlainSlubModel(PlainBurst):
         self.held(cpu, lock, asked, granted)
         if doomed:
             self.spare.append(slab.number)
-            yield from self.locked(cpu, node.zone_lock, costs.page_free_higher + (self.cache.order - 1) * costs.page_per_order)
+            yield env.timeout(costs.page_free_order0 + (costs.page_check << self.cache.order))
+            yield from self.locked(cpu, node.zone_lock, 0)
         return Path.FREE_LIST
 
     def give_back(self, node: PlainSlubNode, slab: PlainSlubSlab, group: Sheaf) -> bool:

@@ -175,8 +175,6 @@ class Run(ABC):
     def check(self) -> None:
         """Raise CheckFailed if an invariant of any cache does not hold."""
 
-    # Time and timers.
-
     @abstractmethod
     def _upkeep_time(self, cpu: TimedCpu) -> int:
         """When a turn of the CPU's is due; NEVER if none is."""
@@ -230,8 +228,6 @@ class Run(ABC):
                 cpu.slot_wait += when - cpu.clock
             cpu.clock = when
 
-    # Objects on their way between CPUs.
-
     def _block(self, cpu: TimedCpu, why: str, ready: Callable[[], bool]) -> Waits[None]:
         """Wait until another CPU has made `ready` true, with reaps and interrupts meanwhile."""
         while not ready():
@@ -274,8 +270,6 @@ class Run(ABC):
         if self.unfinished and len(self.blocked) == self.unfinished:
             raise stalled(self.blocked)
 
-    # Operations.
-
     @abstractmethod
     def _take(self, cpu: TimedCpu, number: int) -> int:
         """An object from what is the CPU's own; NO_OBJECT if there is none."""
@@ -304,7 +298,9 @@ class Run(ABC):
     def _free_hits(self, cpu: TimedCpu, number: int, slot: int) -> bool:
         """Free into what is the CPU's own, without an event, if nothing else is needed; whether that was so."""
         obj, full_at = self.slots.get(slot, (NO_OBJECT, 0))
-        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or not self._has_room(cpu, number, obj):
+        if full_at > cpu.clock or obj == NO_OBJECT or not cpu.can_run(cpu.free_hit) or self.kernel.reads_slots(cpu):
+            return False
+        if not self._has_room(cpu, number, obj):
             return False
         del self.slots[slot]
         start = cpu.clock
@@ -338,7 +334,11 @@ class Run(ABC):
         if slot in self.slots:
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "emptied"), lambda: slot not in self.slots)
-        yield from self._wait_until(cpu, self.emptied.pop(slot, 0))
+        yield from self._wait_for_slot(cpu, slot, self.emptied.pop(slot, 0))
+
+    def _wait_for_slot(self, cpu: TimedCpu, slot: int, written_at: int) -> Waits[None]:
+        yield from self._wait_until(cpu, written_at)
+        self._pass_waiting(cpu, cpu.clock + self.kernel.slot_line(cpu, slot, written_at))
 
     def _until_full(self, cpu: TimedCpu, slot: int) -> Waits[int]:
         """Wait until a slot is full; what is in it."""
@@ -346,7 +346,7 @@ class Run(ABC):
             self.waiting[slot] = cpu.number
             yield from self._block(cpu, for_slot(slot, "filled"), lambda: slot in self.slots)
         obj, full_at = self.slots[slot]
-        yield from self._wait_until(cpu, full_at)
+        yield from self._wait_for_slot(cpu, slot, full_at)
         return obj
 
     def _free(self, cpu: TimedCpu, number: int, slot: int, node: int, flags: int) -> Waits[None]:

@@ -222,6 +222,8 @@ def fallback_alloc(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -
             yield from k.irqs_off(cpu)
         if slab != NO_SLAB:
             slab = yield from cache_grow_begin(k, cpu, cache, flags, node, slab)
+        else:
+            cache.grows_failed += 1
         if slab == NO_SLAB:
             cpu.path = Path.FAIL
             return NO_OBJECT
@@ -256,6 +258,8 @@ def cache_grow_begin(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int,
             k.note_coloured(cpu, cache.nodelists[home])
             colouroff = advanced_colour(cache, cache.nodelists[home])
         slab = yield from _make_slab(k, cpu, cache, slab, flags, home, colouroff)
+    if slab == NO_SLAB:
+        cache.grows_failed += 1
     if flags & MAY_WAIT:
         yield from k.irqs_off(cpu)
     return slab

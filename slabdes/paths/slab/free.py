@@ -66,8 +66,11 @@ def cache_free_alien(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, obj: int) -
     else:
         cpu.path = Path.ALIEN_DIRECT
         remote = cache.nodelists[node]
+        entry = k.on_stack(cpu, obj)
+        yield from k.look(cpu)
+        k.note_looked_up(cpu, entry, 1)
         yield from k.spin_lock(cpu, remote.list_lock, LockSite.REMOTEFREE)
-        doomed = yield from free_block(k, cpu, cache, k.on_stack(cpu, obj), 1, node)
+        doomed = yield from free_block(k, cpu, cache, entry, 1, node)
         yield from k.spin_unlock(cpu, remote.list_lock)
         yield from slabs_destroy(k, cpu, cache, doomed)
     return True
@@ -98,6 +101,8 @@ def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCa
     l3 = cache.nodelists[cpu.node]
     doomed = NO_SLAB
     k.note_miss(cpu)
+    yield from k.look(cpu)
+    k.note_looked_up(cpu, ac.entry, batchcount)
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.FLUSH)
     nr = 0
     if l3.shared:

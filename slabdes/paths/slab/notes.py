@@ -18,6 +18,9 @@ class SlabNotes(Generic[Cpu]):
     def note_miss(self, cpu: Cpu) -> None:
         """The CPU's array cannot serve the operation: its slow path begins."""
 
+    def note_looked_up(self, cpu: Cpu, entry: int, nr: int) -> None:
+        """The slabs of `nr` objects, from `entry` on, have been looked up by their own frees; no lock is held."""
+
     def note_counted(self, cpu: Cpu, l3: KmemList3) -> None:
         """Under list_lock, the lists are looked at and free_objects is brought up to date."""
 

@@ -3,6 +3,15 @@
 
 Lines are those of DESIGN's "Lines"; figures are the machine's (machine.costs has their sources). Leaves out locks, pages,
 interrupts and hits, which engines charge for themselves.
+
+What is touched before a lock, under it, and behind it (neighbours' descriptors are posted until its release):
+
+| path | before | under the lock | behind |
+|---|---|---|---|
+| refill | unlocked_look: free_objects, shared header | shared header and its pointers, or lists and slabs | the object |
+| flush | descriptors, by the objects' own frees | shared header and its pointers, or counts and free chains | pages |
+| remote free | its descriptor | alien header and its pointer; if full, list_lock of its home, as a flush | pages |
+| grow | pages, the new slab | counts and list heads | |
 """
 
 from __future__ import annotations
@@ -19,7 +28,7 @@ from slabdes.allocator.state import (
     virt_to_slab,
 )
 from slabdes.allocator.versions import LISTS_LINE, L3Layout
-from slabdes.paths.charges import Charges, Cpu
+from slabdes.paths.charges import Charges, Cpu, copy_cost
 
 
 class SlabCharges(Charges[Cpu]):
@@ -32,6 +41,20 @@ class SlabCharges(Charges[Cpu]):
 def note_miss(k: SlabCharges[Cpu], cpu: Cpu) -> None:
     """A slow path begins: what it costs before it looks at anything shared."""
     cpu.work += k.costs.slow_path
+
+
+def note_looked_up(k: SlabCharges[Cpu], cpu: Cpu, entry: int, nr: int) -> None:
+    """The descriptors' lines, asked for together; those of objects that another CPU allocated were paid at their own frees."""
+    if not k.rules.early_lookups:
+        return
+    dearest = total = 0
+    for place in range(entry, entry + nr):
+        obj = k.state.words[place]
+        cost = k.touch(cpu, k.state.slabs[virt_to_slab(obj)].line)
+        if not k.allocated_elsewhere(cpu, obj):
+            total += cost
+            dearest = max(dearest, cost)
+    k.spend_on_lines(cpu, copy_cost(dearest, total - dearest, k.rules.copy_line_milli))
 
 
 def note_counted(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
@@ -95,6 +118,7 @@ def note_unlinking(k: SlabCharges[Cpu], cpu: Cpu, slab: int) -> None:
     elif before or after:
         lock = k.lock(k.state.caches[record.cache].nodelists[record.nodeid].list_lock)
         lock.posted = max(lock.posted, before, after)
+        lock.posted_total += before + after
 
 
 def _linked(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3, slab: int) -> None:

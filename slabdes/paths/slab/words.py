@@ -48,6 +48,12 @@ def note_miss(where: str, state: SlabState, cpu: SlabCpu) -> str:
     return _WHY_SLOW.get(where, "the slow path begins")
 
 
+def note_looked_up(where: str, state: SlabState, cpu: SlabCpu, entry: int, nr: int) -> str:
+    if nr == 1:
+        return "the descriptor of 1 object has been read by now"
+    return f"the descriptors of {nr} objects have been read by now"
+
+
 def note_counted(where: str, state: SlabState, cpu: SlabCpu, l3: KmemList3) -> str:
     return _WHY_COUNTED.get(where, "the node's slabs are looked at, of whose objects {free_objects} are free").format(
         free_objects=l3.free_objects, free_limit=l3.free_limit

@@ -181,6 +181,7 @@ def _moved(k: SlubCharges[Cpu], cpu: Cpu, lock: int, slab: int) -> None:
         k.spend_on_lines(cpu, before + after)
     elif before or after:
         held.posted = max(held.posted, before, after)
+        held.posted_total += before + after
     k.spend_on_lines(cpu, held.toll)
     cpu.work += k.costs.list_move // 2
 

@@ -273,6 +273,7 @@ def allocate_slab(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int, no
         objects = cache.min_objects
         home = yield from k.slab_pages(cpu, cache, cache.min_order, True, node, thisnode)
         if home == NO_NODE:
+            cache.grows_failed += 1
             return NOBODY
         stats.order_fallback += 1
     slab = k.new_slab(cpu, cache, objects)

@@ -20,7 +20,7 @@ enum { HIT = 0, SHARED = 1, PARTIAL = 2, FROM_FREE = 3, PARTIAL_FREE = 4, GROW =
 typedef struct {
     int64_t n_cpus, n_nodes, objects, rounds, limit, batchcount, shared_limit, num, colour, hz, handoff_milli;
     int64_t alloc_hit, free_hit, lock_op, irq_pair, slow_path, move_object, slab_object, list_move, grow_base, init_object;
-    int64_t page_alloc_order0, page_free_order0, pcp_refill_page, first_touch, reap_base;
+    int64_t page_alloc_order0, page_free_order0, pcp_refill_page, pcp_trim_page, first_touch, reap_base;
     const int64_t *transfer, *dram;                                 /* [owner][CPU], [node][node] */
     const int64_t *node_of_cpu, *works, *slowdown, *jitter;         /* by CPU */
     const uint64_t *jitter_key;
@@ -41,7 +41,7 @@ typedef struct { uint64_t key; int32_t touched; } Object; /* `key`: what a hash 
 
 typedef struct {
     int32_t holder, owner, first, last, waiters;
-    int64_t granted_at, since, posted;
+    int64_t granted_at, since, posted, toll;
     uint64_t digest;
     Histogram *wait, *hold;
 } Lock;
@@ -384,6 +384,7 @@ static inline void granted(Run *r, Cpu *c) {
     lock->granted_at = r->now;
     lock->since = c->asked;
     lock->owner = c->number;
+    lock->toll = lock->waiters ? c->line[lock->first] : 0;
     add(lock->wait, r->now - c->asked);
     c->clock = r->now;
     c->work += r->given->lock_op;
@@ -395,6 +396,7 @@ static inline int take(Run *r, Cpu *c) {
     if (lock->holder == FREE) {
         lock->holder = c->number;
         lock->granted_at = lock->since = c->clock;
+        lock->toll = 0;
         c->clock += touch(c, &lock->owner);
         c->work += r->given->lock_op;
         return 1;
@@ -527,6 +529,7 @@ grow_zone:
 grow_zone_locked:
     c->pages = min64(n->page_batch, n->free_pages);
     n->free_pages -= c->pages;
+    c->clock += c->pages * n->zone_lock.toll;
     c->page_work += c->pages * g->pcp_refill_page;
     UNLOCK(&n->zone_lock, grow_page);
 grow_page:
@@ -600,7 +603,8 @@ trim_pages: {
     int64_t moved = min64(n->page_batch, c->pages);
     c->pages -= moved;
     n->free_pages += moved;
-    c->page_work += moved * g->pcp_refill_page;
+    c->clock += moved * n->zone_lock.toll;
+    c->page_work += moved * g->pcp_trim_page;
     UNLOCK(&n->zone_lock, destroyed);
 }
 destroyed:

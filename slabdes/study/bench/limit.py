@@ -63,7 +63,7 @@ class HistogramInC(ctypes.Structure):
 Histograms = ctypes.POINTER(HistogramInC)
 _COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_pair", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
-    "init_object", "page_alloc_order0", "page_free_order0", "pcp_refill_page", "first_touch", "reap_base",
+    "init_object", "page_alloc_order0", "page_free_order0", "pcp_refill_page", "pcp_trim_page", "first_touch", "reap_base",
 )  # fmt: skip
 _NUMBERS: Final = (
     "n_cpus", "n_nodes", "objects", "rounds", "limit", "batchcount", "shared_limit", "num", "colour", "hz", "handoff_milli",
@@ -230,7 +230,10 @@ def known_burst(experiment: Experiment, settings: TimedSettings[Any], caches: Se
         and not (config.think_ns or config.barrier or config.bulk)
         and experiment.lock.discipline is Discipline.QSPINLOCK
         and settings.rules.posted_neighbour_writes
+        and settings.rules.spinners_slow_holder
         and settings.rules.array_lines
+        and not settings.rules.copy_line_milli
+        and not settings.rules.early_lookups
         and settings.interrupts is None
         and len(caches) == 1
     )

@@ -3,14 +3,15 @@
  *
  * Models what the engines model for it, to the picosecond, and leaves the same histograms and running hashes: the CPUs' main
  * and spare sheaves, barns, refills from this node's partial list, from others' by trylock and from new slabs, flushes by
- * groups, the state word's race, cache lines with owners, posted writes, spinners that slow a holder, jitter, first touch.
+ * groups, the state word's race, pages in blocks by order, cache lines with owners, posted writes, spinners that slow a holder,
+ * jitter, first touch.
  * Holds slabs of order 1 or more, memory on each node, no think time and no barrier; a node that runs out of pages ends the run
  * (NO_PAGES), since smaller slabs, other nodes' pages and the slow path, which only that would bring about, are left out, as are
  * accounts that no histogram needs. Rules and names are DESIGN's and the engines'.
  */
 #include "limit.h"
 
-enum { HEADER_WORDS = 4, LINE_WORDS = 8, LOOKAHEAD = 3, CYCLES_MASK = 1023 };
+enum { HEADER_WORDS = 4, LINE_WORDS = 8, LOOKAHEAD = 3, CYCLES_MASK = 1023, TOP_ORDER = 10 };
 enum { HIT = 0, FREE_HIT = 13, SPARE = 22, BARN = 23, REFILL = 24, REFILL_REMOTE = 25, REFILL_GROW = 26, FREE_SPARE = 32, FREE_BARN = 33,
        FREE_NEW_SHEAF = 34, FREE_FLUSH = 35, FREE_SLAB = 36, FREE_LIST = 37 };
 
@@ -18,11 +19,12 @@ enum { HIT = 0, FREE_HIT = 13, SPARE = 22, BARN = 23, REFILL = 24, REFILL_REMOTE
 typedef struct {
     int64_t n_cpus, n_nodes, objects, rounds, capacity, num, order, min_partial, full_limit, ratio, cycle_ps, handoff_milli;
     int64_t alloc_hit, free_hit, lock_op, irq_save, slow_path, move_object, slab_object, list_move, grow_base, init_object;
-    int64_t cmpxchg_double, page_alloc_higher, page_free_higher, page_per_order, first_touch;
+    int64_t cmpxchg_double, page_alloc_order0, page_free_order0, page_take, page_split, page_check, page_cold, first_touch;
     const int64_t *transfer, *dram;                                      /* [owner][CPU], [node][node] */
     const int64_t *node_of_cpu, *works, *slowdown, *jitter;              /* by CPU */
     const uint64_t *jitter_key;
-    const int64_t *free_pages;                                           /* by node */
+    const int64_t *free_pages, *lone;                                    /* by node */
+    const int64_t *blocks;                                               /* [node][order] */
     const int64_t *zonelists;                                            /* [node][place] */
     Histogram *paths, *waits, *holds; /* by path; of the list locks, then the barns', then the zone locks */
     uint64_t *cpu_digests, *lock_digests;
@@ -56,8 +58,9 @@ typedef struct {
 typedef struct {
     Lock list_lock, barn_lock, zone_lock;
     Sheaf *full, *empty;
-    int64_t nr_partial, nr_full, free_pages;
+    int64_t nr_partial, nr_full, free_pages, lone, given, blocks[TOP_ORDER + 1];
     int32_t number; /* and its list's head among slabs */
+    int32_t lists_owner, giver;
 } Node;
 
 typedef struct {
@@ -70,7 +73,7 @@ typedef struct {
     Sheaf *main, *spare, *sheaf;
     int64_t index, round, got, want, size, searched;
     int32_t number, next_waiter, at, then, after_refill, after_empty, after_free;
-    int32_t freeing, path, slab, after_slab, head, tail, nr, prior, inuse, locked, spins, of_others;
+    int32_t freeing, path, slab, after_slab, head, tail, nr, prior, inuse, locked, spins, of_others, warm;
 } Cpu;
 
 typedef struct {
@@ -131,6 +134,38 @@ static inline void note_moved(Run *r, Cpu *c, Node *n, int slab) {
     lock->posted = max64(lock->posted, max64(before, after));
     c->clock += lock->toll;
     c->work += r->given->list_move / 2;
+}
+
+/* Pages: free blocks by order. */
+
+/* How many splits a block took, or merges where it is made of smaller ones. */
+static int64_t take_block(Node *n, int64_t order) {
+    int64_t found = order;
+    while (found <= TOP_ORDER && !n->blocks[found]) found++;
+    if (found <= TOP_ORDER) {
+        n->blocks[found]--;
+        for (int64_t lower = order; lower < found; lower++) n->blocks[lower]++;
+        return found - order;
+    }
+    int64_t missing = INT64_C(1) << order, parts = 0;
+    for (int64_t lower = order - 1; lower >= 0; lower--) {
+        int64_t used = min64(n->blocks[lower], missing >> lower);
+        n->blocks[lower] -= used;
+        missing -= used << lower;
+        parts += used;
+    }
+    return parts - 1;
+}
+
+/* How many merges that was. */
+static int64_t give_block(Node *n, int64_t order) {
+    for (int64_t merged = 0;; merged++, order++) {
+        if (order >= TOP_ORDER || n->blocks[order] != n->lone + 1) {
+            n->blocks[order]++;
+            return merged;
+        }
+        n->blocks[order]--;
+    }
 }
 
 /* Partial lists. */
@@ -582,7 +617,10 @@ search_read:
     if (c->from->nr_partial <= g->min_partial) goto search_next;
     LOOK(node_read);
 searched:
-    if (c->got < c->want) LOOK(grow_zone);
+    if (c->got < c->want) {
+        c->page_work += g->page_alloc_order0;
+        LOOK(grow_zone);
+    }
     c->sheaf->size = c->got;
     replace_main(r, c, c->sheaf);
 filled: {
@@ -697,10 +735,14 @@ grow_zone:
 grow_locked:
     if (n->free_pages < INT64_C(1) << g->order) return NO_PAGES;
     n->free_pages -= INT64_C(1) << g->order;
-    c->page_work += g->page_alloc_higher + (g->order - 1) * g->page_per_order;
+    c->page_work += g->page_take + take_block(n, g->order) * g->page_split;
+    c->warm = n->giver == c->number && n->given;
+    n->given -= c->warm;
+    c->clock += touch(c, &n->lists_owner);
     UNLOCK(&n->zone_lock, grow_unlocked);
 grow_unlocked: {
     int taken = (int)min64(g->num, c->want - c->got);
+    if (!c->warm) c->page_work += g->page_cold << g->order;
     c->slab = new_slab(r);
     make_slab(r, c, c->slab, taken);
     c->clock += touch(c, &n->list_lock.owner);
@@ -859,10 +901,17 @@ discard:
     c->clock += touch(c, &c->of->list_lock.owner);
     r->slabs[c->slab].link = r->spare;
     r->spare = c->slab;
+    c->page_work += g->page_free_order0 + (g->page_check << g->order);
     LOCK(&c->of->zone_lock, discard_locked);
 discard_locked:
     c->of->free_pages += INT64_C(1) << g->order;
-    c->page_work += g->page_free_higher + (g->order - 1) * g->page_per_order;
+    c->page_work += give_block(c->of, g->order) * g->page_split;
+    if (c->of->giver != c->number) {
+        c->of->giver = c->number;
+        c->of->given = 0;
+    }
+    c->of->given++;
+    c->clock += touch(c, &c->of->lists_owner);
     UNLOCK(&c->of->zone_lock, freed);
 freed:
     GO_TO(c->after_free);
@@ -898,8 +947,10 @@ static void make_nodes(Run *r) {
     for (int node = 0; node < g->n_nodes; node++) {
         r->nodes[node] = (Node){
             .list_lock = new_lock(g, node, 0, g->irq_save), .barn_lock = new_lock(g, node, 1, g->irq_save),
-            .zone_lock = new_lock(g, node, 2, 0), .free_pages = g->free_pages[node], .number = node,
+            .zone_lock = new_lock(g, node, 2, 0), .free_pages = g->free_pages[node], .lone = g->lone[node], .number = node,
+            .lists_owner = (int32_t)(g->n_cpus + node), .giver = FREE,
         };
+        memcpy(r->nodes[node].blocks, g->blocks + node * (TOP_ORDER + 1), sizeof r->nodes[node].blocks);
         r->slabs[node].next = r->slabs[node].prev = node;
     }
     r->n_slabs = (int32_t)g->n_nodes;

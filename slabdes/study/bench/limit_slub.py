@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.slub.versions import LINUX_7_3, SlubVersion
 from slabdes.config import BurstWorkload, Experiment
@@ -38,7 +39,8 @@ from slabdes.workload.programs import Workload
 SLUB_SOURCE: Final = "limit_slub.c"
 _COSTS: Final = (
     "alloc_hit", "free_hit", "lock_op", "irq_save", "slow_path", "move_object", "slab_object", "list_move", "grow_base",
-    "init_object", "cmpxchg_double", "page_alloc_higher", "page_free_higher", "page_per_order", "first_touch",
+    "init_object", "cmpxchg_double", "page_alloc_order0", "page_free_order0", "page_take", "page_split", "page_check",
+    "page_cold", "first_touch",
 )  # fmt: skip
 _NUMBERS: Final = (
     "n_cpus", "n_nodes", "objects", "rounds", "capacity", "num", "order", "min_partial", "full_limit", "ratio", "cycle_ps",
@@ -52,7 +54,7 @@ class _Given(ctypes.Structure):
     _fields_ = (
         *((name, LONG) for name in (*_NUMBERS, *_COSTS)),
         *OF_MACHINE,
-        *((name, LONGS) for name in ("free_pages", "zonelists")),
+        *((name, LONGS) for name in ("free_pages", "lone", "blocks", "zonelists")),
         *LEFT,
     )
 
@@ -61,7 +63,6 @@ def _known(experiment: Experiment, settings: TimedSettings[SlubVersion], state: 
     return (
         known_burst(experiment, settings, state.caches)
         and replace(settings.version, name=LINUX_7_3.name) == LINUX_7_3
-        and settings.rules.spinners_slow_holder
         and not (settings.grace or settings.upkeeps.shrink_first or settings.upkeeps.slabinfo_every)
         and all(state.has_memory)
         and state.caches[0].sheaf_capacity > 0
@@ -84,6 +85,7 @@ class SlubInputs(Inputs):
         if not _known(experiment, settings, state):
             raise no_such_scenario()
         (cache,) = state.caches
+        pool = PagePool(machine.memory_pages, machine.n_cpus)
         self._locks = make_slub_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps))
         self.given = _Given(
             objects=config.objects,
@@ -98,7 +100,9 @@ class SlubInputs(Inputs):
             handoff_milli=settings.locks.handoff_milli,
             **{name: getattr(settings.costs, name) for name in _COSTS},
             **self._of_machine(experiment, machine, workload),
-            free_pages=self._longs(machine.memory_pages),
+            free_pages=self._longs(pool.free),
+            lone=self._longs(pool.lone),
+            blocks=self._longs(blocks for node in pool.blocks for blocks in node),
             zonelists=self._longs(zone for node in range(machine.n_nodes) for zone in machine.zonelist(node)),
             **self._room(machine),
         )

@@ -50,7 +50,7 @@ class Case:
     allocator: AllocatorVersion = AllocatorVersion.V2_6_34
 
     def experiment(self) -> Experiment:
-        """The experiment file's equal. SLUB's sheaves are as large as SLAB's arrays, where it has any."""
+        """The experiment file's equal, without rules that the C version has not. SLUB's sheaves are as large as SLAB's arrays."""
         limit, batchcount = self.scenario.tunables
         cache: dict[str, int] = {"limit": limit, "batchcount": batchcount}
         if self.allocator.is_slub:
@@ -59,6 +59,7 @@ class Case:
             "allocator": self.allocator,
             "machine": {"preset": MACHINE, "cpus": self.cpus},
             "cache": [{"name": "bench", "size": SIZE} | cache],
+            "timing": {"copy_lines": False, "early_lookups": False},
             "workload": {
                 "kind": "burst",
                 "objects": OBJECTS,

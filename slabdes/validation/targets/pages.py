@@ -18,6 +18,8 @@ from slabdes.validation.target import Outcome, Row, Target, row
 MACHINE: Final = "uma-8"
 BLOCKS: Final = 1000
 """What was measured."""
+PAIRS: Final = 10 * BLOCKS
+"""More than were measured: lists are warm then, as they were there."""
 ORDERS: Final = (0, 1, 2, 3)
 ALL: Final = 8
 REPLICATIONS: Final = 3
@@ -26,7 +28,7 @@ COLUMNS: Final[Mapping[str, str]] = {"alloc": "alloc", "free": "free", "pair": "
 
 def experiment(order: int, cpus: int, *, pairs: bool) -> dict[str, Any]:
     """Blocks of an order on so many CPUs: all taken before any is given back, or one at a time."""
-    workload = {"blocks": 1, "rounds": BLOCKS} if pairs else {"blocks": BLOCKS, "rounds": 1, "barrier": True}
+    workload = {"blocks": 1, "rounds": PAIRS} if pairs else {"blocks": BLOCKS, "rounds": 1, "barrier": True}
     return {
         "seed": 1,
         "replications": REPLICATIONS,

@@ -161,13 +161,17 @@ PLANTED = (
     (CacheLines, "touch", _one_picosecond_more),
     (prices, "entry_line", lambda place: place // 8),
     (reference_clocked, "first_of", lambda drawn, racers: racers - 1),
+    (reference_clocked, "arrives_late", lambda *_asked: False),
 )
+RACES = {"first_of": False, "arrives_late": True}
+"""Whether races go by arrival, where a bug in a race is to be seen."""
 
 
 @pytest.mark.parametrize(("module", "name", "bug"), PLANTED)
 def test_a_bug_in_one_engine_only_is_seen(module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    discipline = "tas" if name == "first_of" else "ticket"
-    experiment = burst(allocator="4.7", lock={"discipline": discipline}, workload={"kind": "burst", "objects": 600, "rounds": 3})
+    lock = {"discipline": "tas" if name in RACES else "ticket"}
+    timing = {"arrival_races": RACES.get(name, True)}
+    experiment = burst(allocator="4.7", lock=lock, timing=timing, workload={"kind": "burst", "objects": 600, "rounds": 3})
     assert not equality.synthetic_differences(experiment)
     _plant(monkeypatch, module, name, bug)
     assert "digest" in equality.synthetic_differences(experiment)
@@ -177,11 +181,11 @@ def _never_raced(slab: Slab, prior: int, inuse: int) -> bool:
     return True
 
 
-def streaming(allocator: str, cache: dict[str, object], memory: dict[str, object]) -> Experiment:
+def streaming(allocator: str, cache: dict[str, object], memory: dict[str, object], **more: object) -> Experiment:
     """Objects allocated on one node and freed on the other, on SLUB."""
     workload = {"kind": "producer_consumer", "objects": 600, "window": 64, "think_ns": 20}
     machine = {"preset": "numa-2x4", "placement": "spread"} | memory
-    return burst(allocator=allocator, machine=machine, cache=[{"name": "a", "size": 256} | cache], workload=workload)
+    return burst(allocator=allocator, machine=machine, cache=[{"name": "a", "size": 256} | cache], workload=workload, **more)
 
 
 SHEAVES = {"sheaf_capacity": 8, "max_full_sheaves": 3, "min_partial": 1}
@@ -194,8 +198,10 @@ THROUGH_BARNS = burst(
     ("experiment", "module", "name", "bug"),
     [
         (THROUGH_BARNS, slub_prices, "sheaf_lines", lambda capacity: 1),
-        (streaming("7.3", SHEAVES, {}), slub_free, "is_unchanged", _never_raced),
-        (streaming("7.3", SHEAVES, {}), reference_slub, "is_local", lambda k, cpu, node: True),
+        # A lost update can close a list into a ring, and then nothing ends: with one pair of CPUs it does not.
+        (streaming("7.3", SHEAVES, {"cpus": 2}), slub_free, "is_unchanged", _never_raced),
+        # Where slots lie on lines no free of a ring's object is a hit in a row, where the reference asks for itself.
+        (streaming("7.3", SHEAVES, {}, timing={"slot_lines": False}), reference_slub, "is_local", lambda k, cpu, node: True),
         (streaming("6.12", {}, {"memory_mib": [0, 40]}), slub_prices, "_moved", lambda k, cpu, lock, slab: None),
         (streaming("6.12", {}, {"memory_mib": [0, 40]}), cpu_slab_free, "is_unchanged", _never_raced),
     ],

@@ -37,6 +37,7 @@ class Cache:
     slabp_cache: int
     slabs_created: int
     slabs_destroyed: int
+    grows_failed: int
     spare: int
     array: int
     ctor: bool

@@ -85,6 +85,7 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
         record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls
         record["slabs_created"], record["slabs_destroyed"] = cache.slabs_created, cache.slabs_destroyed
+        record["grows_failed"] = cache.grows_failed
         record["array"] = place(cache.array)
         for l3 in cache.nodelists:
             packed = l3s[cache.index * state.n_nodes + l3.node]
@@ -172,6 +173,7 @@ def unpack_state(memory: Memory, state: SlabState) -> None:
     # Without a cache there is still one entry (see `put`).
     for cache, packed, stats in zip(state.caches, memory["caches"], memory["stats"], strict=False):
         cache.slabs_created, cache.slabs_destroyed = int(packed["slabs_created"]), int(packed["slabs_destroyed"])
+        cache.grows_failed = int(packed["grows_failed"])
         for name in names_of(CacheStats):
             setattr(cache.stats, name, int(stats[name]))
         for array, number in zip(cache.array, range(int(packed["array"]), len(avail)), strict=False):

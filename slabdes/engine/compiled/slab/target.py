@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
 from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
@@ -80,7 +81,7 @@ SLAB: Final = Target(
         *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
         *(f"slabdes.engine.compiled.slab.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
-    shared=("slabdes.allocator",),
+    shared=("slabdes.allocator", "slabdes.paths.charges"),
     entries=(
         "allocate",
         "give_back",
@@ -109,6 +110,10 @@ SLAB: Final = Target(
         "PagePool.free": "ints_at(run.free_pages)",
         "PagePool.batch": "ints_at(run.page_batch)",
         "PagePool.high": "ints_at(run.page_high)",
+        "PagePool.blocks": f"table_at(run.page_blocks, {TOP_ORDER + 1})",
+        "PagePool.lone": "ints_at(run.page_lone)",
+        "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
+        "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
         "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
     },
     stand_for={name: name for name in _STAND_FOR},

@@ -84,6 +84,7 @@ class SlubCache:
     empty_limit: int
     slabs_created: int
     slabs_destroyed: int
+    grows_failed: int
     spare: int
     spare_sheaves: int
     cpu_partial_slabs: int

@@ -57,7 +57,7 @@ _PARTS: Final[tuple[tuple[str, str, type], ...]] = (
     ("barns", "barn", NodeBarn),
 )
 """Where those records of caches lie of which each CPU or node has one, and what a cache calls them."""
-_COUNTED: Final = ("slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "sheaf_capacity", "full_limit")
+_COUNTED: Final = ("slabs_created", "slabs_destroyed", "grows_failed", "spare", "spare_sheaves", "sheaf_capacity", "full_limit")
 """What a run changes of a cache itself."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.slub.state import (
     InHand,
     KfreeRcuCpu,
@@ -94,7 +95,7 @@ SLUB: Final = Target(
         *(f"slabdes.engine.compiled.{name}" for name in _BOTHS),
         *(f"slabdes.engine.compiled.slub.{name}" for name in ("records", "services", "notes", "each_cpu")),
     ),
-    shared=("slabdes.allocator",),
+    shared=("slabdes.allocator", "slabdes.paths.charges"),
     entries=(
         "allocate",
         "give_back",
@@ -137,6 +138,10 @@ SLUB: Final = Target(
         "PagePool.free": "ints_at(run.free_pages)",
         "PagePool.batch": "ints_at(run.page_batch)",
         "PagePool.high": "ints_at(run.page_high)",
+        "PagePool.blocks": f"table_at(run.page_blocks, {TOP_ORDER + 1})",
+        "PagePool.lone": "ints_at(run.page_lone)",
+        "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
+        "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
         "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
     },
     stand_for={
