@@ -147,7 +147,7 @@ def test_a_control_offers_what_there_is_and_no_option_that_it_offers_leaves_a_ch
     assert tried > 30
     paths = seen.page.locator("figure[data-chart=latency] select[data-param=path] option")
     offered = paths.evaluate_all("all => all.filter((one) => !one.disabled).map((one) => one.value)")
-    assert "grow" in offered and len(offered) < paths.count(), "frees go other ways than allocations"
+    assert 1 < len(offered) < paths.count(), "frees go other ways than allocations"
     assert seen.said == []
 
 
