@@ -18,11 +18,15 @@ def touch(
     owner: MutableSequence[int],
     home: Sequence[int],
     transfer: Sequence[Sequence[int]],
+    moves: Sequence[MutableSequence[int]],
     dram: Sequence[int],
     cpu: int,
     line: int,
 ) -> int:
-    """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs."""
+    """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs.
+
+    `moves` counts lines by the CPU that had one and the CPU that takes it.
+    """
     if line == NO_LINE:
         return 0
     before = owner[line]
@@ -31,6 +35,7 @@ def touch(
     owner[line] = cpu
     if before == NOBODY:
         return dram[home[line]]
+    moves[before][cpu] += 1
     return transfer[before][cpu]
 
 
@@ -55,15 +60,16 @@ def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int
 
 
 class CacheLines:
-    """All lines of a run: `owner` and `home` by line number; costs in picoseconds."""
+    """All lines of a run: `owner` and `home` by line number, and `moves` from CPU to CPU; costs in picoseconds."""
 
-    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "owner")
+    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "moves", "owner")
 
     def __init__(self, node_of_cpu: Sequence[int], transfer: Sequence[Sequence[int]], dram: Sequence[Sequence[int]]) -> None:
         self._node_of_cpu = node_of_cpu
         self._transfer = transfer
         self._dram = dram
         self.owner: list[int] = []
+        self.moves = [[0] * len(node_of_cpu) for _cpu in node_of_cpu]
         self.home: list[int] = []
 
     def place(self, line: int, count: int, node: int) -> None:
@@ -83,4 +89,4 @@ class CacheLines:
 
     def touch(self, cpu: int, line: int) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs."""
-        return touch(self.owner, self.home, self._transfer, self._dram[self._node_of_cpu[cpu]], cpu, line)
+        return touch(self.owner, self.home, self._transfer, self.moves, self._dram[self._node_of_cpu[cpu]], cpu, line)

@@ -150,7 +150,8 @@ def spend_on_lines(run: Run, cpu: Cpu, cost: int) -> None:
 def touch_line(run: Run, cpu: Cpu, line: int) -> int:
     """Make the CPU the owner of a line; what fetching it costs."""
     dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
-    return touch(ints_at(run.owner), ints_at(run.home), table_at(run.transfer, run.n_cpus), dram, cpu.number, line)
+    transfer, moves = table_at(run.transfer, run.n_cpus), table_at(run.moves, run.n_cpus)
+    return touch(ints_at(run.owner), ints_at(run.home), transfer, moves, dram, cpu.number, line)
 
 
 @inline

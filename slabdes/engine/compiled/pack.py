@@ -139,6 +139,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
     )
     memory.put("tree", np.full(2 * leaves, np.iinfo(np.int64).max))
     memory.put("transfer", machine.transfer_ps)
+    memory.put("moves", np.zeros((machine.n_cpus, machine.n_cpus)))
     memory.put("dram", machine.dram_ps)
     memory.put("exponential", exponential_table())
     pool = PagePool(machine.memory_pages, n_cpus)

@@ -28,6 +28,7 @@ class Addresses:
     owner: int
     home: int
     transfer: int
+    moves: int
     dram: int
     cpus: int
     frames: int

@@ -53,7 +53,12 @@ class SerialMemory(Memory):
         packed["node"] = node_of_cpu
         packed["sp"] = NOBODY
         pack_locks(self, [0] * (n_locks + n_nodes + 1), n_nodes)
-        for name, shape in (("transfer", n_cpus * n_cpus), ("dram", n_nodes * n_nodes), ("pcp", n_cpus * n_nodes)):
+        for name, shape in (
+            ("transfer", n_cpus * n_cpus),
+            ("moves", n_cpus * n_cpus),
+            ("dram", n_nodes * n_nodes),
+            ("pcp", n_cpus * n_nodes),
+        ):
             self.put(name, np.zeros(shape))
         self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))
         self.put("free_pages", np.zeros(n_nodes))
