@@ -58,7 +58,7 @@ def latency(chart: Chart) -> Drawing:
     choices = [
         choice_of(frame, "setting"),
         _operations(frame),
-        choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True),
+        choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True, column="path"),
     ]
     return _curves(chart, "path", paths, _CHOSEN, choices, "operation", "path")
 
@@ -117,7 +117,7 @@ def ratios(chart: Chart) -> Drawing:
 
 def _operations(frame: pl.DataFrame, param: str = "operation", label: str = "operation") -> Choice:
     had = set(frame["operation"].to_list())
-    return choice(param, label, [name for name in NAMES.values() if name in had])
+    return choice(param, label, [name for name in NAMES.values() if name in had], column="operation")
 
 
 def _curves(

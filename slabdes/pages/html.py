@@ -70,9 +70,9 @@ def drawn(chart: Chart, drawing: Drawing) -> dict[str, Any]:
 
 def settings() -> Mapping[str, Any]:
     """What all drawings of a page share, likewise."""
-    from slabdes.pages.drawing import CONFIG
+    from slabdes.pages.drawing import CONFIG, EVERY
 
-    return {"config": dict(CONFIG), "most_rows": MOST_ROWS}
+    return {"config": dict(CONFIG), "most_rows": MOST_ROWS, "every": EVERY}
 
 
 def own(name: str) -> str:

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 FILE: Final = "experiment.toml"
 """What a page calls the experiment that is on it."""
 
+NO_LOG: Final = (
+    "Queues, the costliest convoy and hand-overs from CPU to CPU are drawn from an event log, which this run has not kept: "
+    f"slabdes run {FILE} --set log=true does (the file is at the end of this page), and slabdes timeline {FILE} shows every "
+    "wait on a time axis."
+)
+"""Of a run whose CPUs wait for locks."""
 _BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
 """The folders of a file that a line begins with."""
 
@@ -72,16 +78,16 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
     """
     check_installed()
     view = view_of(run)
+    charts = [*charts_of(run, folder, view.most_waiting(), names(view))]
+    logged = any(chart.name == "queues" for chart, _drawing in charts) or not run.frames.contention_points.height
     return page(
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),
         answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
         warnings=_warnings(run),
-        charts=[
-            *with_drawings([by_load(loads.points)] if loads else []),
-            *charts_of(run, folder, view.most_waiting(), names(view)),
-        ],
+        charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts],
         leading=1,
+        lacks="" if logged else NO_LOG,
         tables=[_load_table(loads)] if loads else [],
         by_setting=tables_of(view),
         remarks=_remarks(view, folder),

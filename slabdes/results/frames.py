@@ -36,9 +36,10 @@ _NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d.,]*(?: (?:ns|µs|ms|s)\b)?")
 """What replications say otherwise by chance, with its unit; not the number in a name."""
 ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns")),
-    "caches": frozenset(("in_use_before",)),
+    "caches": frozenset(("in_use_before", "grows_failed")),
     "runs": frozenset(WARM_UP_COLUMNS),
     "slabs": frozenset(("in_rcu", "slabs_cpu", "listed_free")),
+    "slub": frozenset(("max_empty_sheaves",)),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
 FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples"))
