@@ -64,6 +64,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """What `commands` do, in words that begin small, and the commands: to be copied."""
+
+    words: str
+    commands: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Again:
     """The command that makes a study once more, of the `experiment` in the file FILE."""
 
@@ -123,10 +131,12 @@ def answered_page(
     tables: Sequence[Sheet],
     again: Again,
     compared: Comparison | None = None,
+    apply: Apply | None = None,
 ) -> str:
     """The page of a run in `folder` that was made to answer something: `what`, such as a search for the best setting.
 
-    `charts` come first, and the two sides of `compared`, if any are, after them. Raises InputError likewise.
+    `apply` stands beneath the answer; `charts` come first, and the two sides of `compared`, if any are, after them. Raises
+    InputError likewise.
     """
     check_installed()
     sides = () if compared is None else charts_of_both(compared, run, run)
@@ -135,6 +145,7 @@ def answered_page(
         title=f"{shown(run.manifest.name, MAX_LINE)}: {what}",
         about=about(run),
         answer=answer,
+        apply=apply,
         warnings=_warnings(run),
         charts=[*with_drawings(charts), *sides, *beneath],
         leading=1,
