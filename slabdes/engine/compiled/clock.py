@@ -263,8 +263,20 @@ def count_response(run: Run, cpu: Cpu, cache: int, path: int) -> None:
 @inline
 def count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
+    log_operation(run, cpu.number, start, cpu.clock, cache, path, what)
+    _count(run, cpu, cache, path, start, what)
+
+
+@inline
+def count_part(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int, since: int, until: int) -> None:
+    """The same of a part of a call (TimedKernel.count_part)."""
+    log_operation(run, cpu.number, since, until, cache, path, what)
+    _count(run, cpu, cache, path, start, what)
+
+
+@inline
+def _count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     end = cpu.clock
-    log_operation(run, cpu.number, start, end, cache, path, what)
     add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
     # An account within another is a handler's.
     if run.arrivals and cpu.level == 1:
