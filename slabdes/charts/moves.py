@@ -33,7 +33,7 @@ def moves(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     keys = told_apart(frames)
     names = {point: point_label(frames, point, keys) for point in chosen}
     table = (
-        rows.group_by("point", "giver", "taker")
+        rows.group_by("point", "giver", "taker", maintain_order=True)
         .agg(pl.col("count").sum())
         .sort("point", "giver", "taker")
         .with_columns((pl.col("count") / pl.col("count").sum().over("point")).alias("share"))
