@@ -126,7 +126,7 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         drawn["memory"] = lambda: memory_figure(frames, manifest, points)
     if frames.samples.height:
         drawn["history"] = lambda: history_figure(frames, manifest, points)
-    if frames.moves.height:
+    if frames.of_points(points or frames.point_numbers()).moves.height:
         drawn["moves"] = lambda: moves_figure(frames, manifest, points)
     if has_upkeep(frames):
         drawn["upkeep"] = lambda: upkeep_figure(frames, manifest, points)
