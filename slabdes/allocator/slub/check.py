@@ -32,8 +32,10 @@ def check(
             used |= _objects_in_use(state, cache, number, slab, held=number in held)
     for node in range(state.n_nodes):
         _check_node(state, cache, node)
+        if not cache.barn or not barns_with_memory or state.has_memory[node]:
+            continue
         barn = cache.barn[node]
-        if barns_with_memory and not state.has_memory[node] and barn.nr_full + barn.nr_empty:
+        if barn.nr_full + barn.nr_empty:
             raise _broken(cache, f"node {node} has no barn, and {barn.nr_full} full sheaves and {barn.nr_empty} empty ones in it")
     stocked = _check_sheaves(state, cache, out) | _private_objects(state, cache)
     for obj in stocked:
