@@ -101,7 +101,7 @@ def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
 def _apart(one: Row, other: Row) -> bool:
     """Whether the intervals of two rates have nothing in common; without intervals nobody asks."""
     high, low = one.intervals["operations_per_s"], other.intervals["operations_per_s"]
-    return high.low is None or low.high is None or high.low > low.high
+    return high.low is None or low.high is None or low.is_beneath(high)
 
 
 def _limits(view: View, point: int) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import choose, point_label, told_apart
-from slabdes.charts.queues import MOST_CPUS
+from slabdes.charts.queues import MOST_CPUS, by_node
 
 if TYPE_CHECKING:
     from slabdes.results.frames import Frames
@@ -25,21 +25,16 @@ def moves(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     rows = frames.moves.filter(pl.col("point").is_in(chosen))
     cpus = pl.concat([rows["giver"], rows["taker"]]).unique()
     unit = "CPU" if len(cpus) <= MOST_CPUS else "node"
-    if unit == "node":
-        where = frames.cpus.filter(replication=0).select("point", pl.col("cpu"), "node").unique()
-        for end in ("giver", "taker"):
-            nodes = where.rename({"cpu": end, "node": f"{end}_node"})
-            rows = rows.join(nodes, on=["point", end], how="left").drop(end).rename({f"{end}_node": end})
     keys = told_apart(frames)
-    names = {point: point_label(frames, point, keys) for point in chosen}
-    table = (
-        rows.group_by("point", "giver", "taker", maintain_order=True)
-        .agg(pl.col("count").sum())
-        .sort("point", "giver", "taker")
-        .with_columns((pl.col("count") / pl.col("count").sum().over("point")).alias("share"))
-        .with_columns(pl.col("point").replace_strict(names, default="", return_dtype=pl.String).alias("setting"))
-        .select("point", "setting", "giver", "taker", "count", "share")
-    )
+    parts = []
+    for point in chosen:
+        pairs = rows.filter(point=point).group_by("giver", "taker", maintain_order=True)
+        mine = pairs.agg(pl.col("count").sum()).sort("giver", "taker")
+        if unit == "node":
+            mine = by_node(mine, dict(frames.cpus.filter(point=point, replication=0).select("cpu", "node").iter_rows()))
+        share = pl.col("count") / pl.col("count").sum()
+        named = [pl.lit(point).alias("point"), pl.lit(point_label(frames, point, keys)).alias("setting")]
+        parts.append(mine.select(*named, "giver", "taker", "count", share.alias("share")))
     within = "; the diagonal is lines that stay on a node" if unit == "node" else ""
     reading = (
         f"Each square is how many lines a {unit} (a column) took from another (a row), by reading or writing what that one had "
@@ -48,4 +43,4 @@ def moves(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     )
     kinds = "of arrays, slabs, lists and nodes"
     title = f"Cache lines that go from {unit} to {unit}: {kinds} (replication 0, from its begin){limited}"
-    return Chart("moves", title, reading, table, unit)
+    return Chart("moves", title, reading, pl.concat(parts), unit)

@@ -171,10 +171,7 @@ def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bo
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
 
 
-_OF_SHEAVES: Final = (
-    *("empty_main", "barns", "refill_needs_waiting"),
-    *("capacity_per_cpu", "capacity_base", "capacity_most"),
-)
+_OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting", "capacity_per_cpu", "capacity_base", "capacity_most")
 _HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: (),
     AllocatorVersion.V6_18: _OF_SHEAVES,

@@ -205,7 +205,7 @@ window.slabdesCharts = function (told) {
       place.classList.remove("coming");
     }
     if (views.has(name)) views.get(name).view.finalize();
-    views.set(name, { view: result.view, params: new Set(chart.params), zooms: chart.zooms, rows: rows });
+    views.set(name, { view: result.view, zooms: chart.zooms, rows: rows });
     if (figure.dataset.tied === undefined) tie(figure);
     offer(figure, views.get(name), null);
     if (figure.querySelector("details.rows").open) fillTable(figure, rows);

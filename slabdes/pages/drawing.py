@@ -79,11 +79,6 @@ class Drawing:
     toggles: tuple[tuple[str, str], ...] = ()
     zooms: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def params(self) -> list[str]:
-        """Of every control."""
-        return [*(choice.param for choice in self.choices), *(name for name, _label in self.toggles)]
-
 
 def choice(
     param: str, label: str, values: Iterable[Any], *, first: str | None = None, every: bool = False, column: str = ""

@@ -64,7 +64,7 @@ def drawn(chart: Chart, drawing: Drawing) -> dict[str, Any]:
     """What the page's script draws a chart from, as JSON."""
     from slabdes.pages.table import columns
 
-    told = {"title": chart.title, "spec": drawing.spec, "params": drawing.params, "zooms": drawing.zooms}
+    told = {"title": chart.title, "spec": drawing.spec, "zooms": drawing.zooms}
     return told | {"table": columns(chart.frame)}
 
 

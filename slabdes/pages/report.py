@@ -86,7 +86,8 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
     """
     check_installed()
     view = view_of(run)
-    charts = [*charts_of(run, folder, view.most_waiting(), names(view))]
+    named = names(view)
+    charts = [*charts_of(run, folder, view.most_waiting(), named)]
     logged = any(chart.name == "queues" for chart, _drawing in charts) or not run.frames.contention_points.height
     return page(
         title=shown(run.manifest.name, MAX_LINE),
@@ -97,7 +98,7 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
         leading=1,
         lacks="" if logged else NO_LOG,
         tables=[_load_table(loads)] if loads else [],
-        by_setting=tables_of(view),
+        by_setting=tables_of(view, named),
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],

@@ -99,11 +99,10 @@ def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any, kinds: Collection[
     peak = rows.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
     lines, mark = _keys(kinds)
     drawn = [line.encode(x, y, lines, detail="line:N", color=colour) for line in (law, ideal)]
-    return (
-        drawn
-        if PEAK not in kinds
-        else [*drawn, peak.encode(x, y, mark, color=colour, tooltip=[alt.Tooltip("word:N", title="the law peaks at"), value])]
-    )
+    if PEAK not in kinds:
+        return drawn
+    tip = [alt.Tooltip("word:N", title="the law peaks at"), value]
+    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=tip)]
 
 
 def _keys(kinds: Collection[str]) -> tuple[Any, Any]:

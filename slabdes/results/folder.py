@@ -227,7 +227,7 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if dict(frame.schema) != wanted:
         here, there = set(frame.columns), set(wanted)
         other = sorted(here ^ there) or [name for name in wanted if frame.schema[name] != wanted[name]]
-        how = "no" if other[0] in there - here else "a" if other[0] in here else "another kind of"
+        how = "no" if other[0] in there - here else "a" if other[0] in here - there else "another kind of"
         allowed = "a run of this version, or run it again from its manifest.json"
         raise InputError(str(path), f"of another version of slabdes, or damaged: {how} column {shown(other[0])}", allowed=allowed)
     return frame
