@@ -40,10 +40,6 @@ class Tuned(tuning.Tuned, Shows):
         """The answer, and what sets the best setting."""
         return "\n".join((*tuning_answer(self), *self.commands()))
 
-    def to_apply(self) -> list[str]:
-        """`commands`, with what they do in front of them."""
-        return [f"{self.applied[0].upper()}{self.applied[1:]}: {command}" for command in self.commands()]
-
     def display(self) -> Display:
         """The same, the figure, and the table."""
         table = html_table(tuning_sheet(self.measure, self.choices))

@@ -96,6 +96,7 @@ def test_a_run_prints_its_tables_and_writes_its_folder(slabdes: Slabdes) -> None
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "history.png",
         "latency.png",
+        "moves.png",
         "nodes.png",
         "time.png",
         "waits.png",
@@ -250,7 +251,7 @@ def test_plot_draws_the_figures_of_a_run_again_with_other_points_and_axes_if_ask
     of_points = {"history.png", "latency.png", "nodes.png", "time.png", "memory.png"}
     assert set(drawn) == of_points | {"scaling.png", "tails.png", "machine-numa-2x4.png"}  # one CPU waits for nobody
     before = {path.name: path.read_bytes() for path in Path("out/figures").iterdir()}
-    assert set(before) == {*drawn, "waits.png"}
+    assert set(before) == {*drawn, "waits.png", "moves.png"}
     assert {name for name in drawn if drawn[name] != before[name]} == of_points | {"scaling.png"}
     assert len(done.out.splitlines()) == len(drawn)
 
@@ -522,7 +523,7 @@ def test_machine_import_writes_what_show_reads_and_says_what_was_assumed(slabdes
     table = "\n".join(",".join("" if b >= a else "8" if a - b == 2 else "130" for b in range(4)) for a in range(4))
     Path("table").write_text(table, encoding="utf-8")
     done = slabdes("machine", "import", "table", "-o", "mine.toml")
-    assert (done.code, done.out) == (0, "table: 4 CPUs, 2 cores, 1 nodes: mine.toml\n")
+    assert (done.code, done.out) == (0, "table: 4 CPUs, 2 cores, 1 node: mine.toml\n")
     shown = slabdes("machine", "show", "mine.toml", "--out", "mine.png")
     (line,) = [line for line in shown.out.splitlines() if line.startswith("memory_mib ")]
     assert "4096 MiB a node assumed" in line

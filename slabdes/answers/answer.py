@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from slabdes.answers.best import asked_answer, best
 from slabdes.answers.causes import LITTLE, PARTS, bunched
-from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, spread_text, time
+from slabdes.answers.figures import count, label_keys, listed, lock_name, point_name, share, some_assumed, spread_text, time
 from slabdes.answers.missing import never_came
 from slabdes.answers.response import response_answer
 from slabdes.answers.slub import limits_told
@@ -19,6 +19,7 @@ from slabdes.answers.steady import warm_up_kept, warm_up_told
 from slabdes.answers.tables import View
 from slabdes.answers.tail import tail_answer
 from slabdes.errors import MAX_LINE, shown
+from slabdes.measures.assumed import assumed_costs
 from slabdes.measures.estimates import Row
 from slabdes.measures.knee import load_lines
 from slabdes.results import metrics
@@ -100,7 +101,7 @@ def _along(name: Sequence[Any], rows: Sequence[Row]) -> str:
 def _apart(one: Row, other: Row) -> bool:
     """Whether the intervals of two rates have nothing in common; without intervals nobody asks."""
     high, low = one.intervals["operations_per_s"], other.intervals["operations_per_s"]
-    return high.low is None or low.high is None or high.low > low.high
+    return high.low is None or low.high is None or low.is_beneath(high)
 
 
 def _limits(view: View, point: int) -> str:
@@ -250,21 +251,9 @@ def _few(view: View) -> Iterator[str]:
 
 
 def _assumed(view: View) -> Iterator[str]:
-    """Machines whose costs are partly assumed, of those that what ran pays: what depends on them is no measurement."""
-    told: dict[str, None] = {}
-    on_slub = set(view.run.frames.slub["point"].to_list())
-    unused = {name for name, ran in (("SLUB", bool(on_slub)), ("SLAB", set(view.points) > on_slub)) if not ran}
-    for name, machine in view.run.manifest.machines.items():
-        costs = machine.get("costs")
-        if not isinstance(costs, list):
-            continue
-        charged = [cost for cost in costs if isinstance(cost, dict) and cost.get("allocator") not in unused]
-        sources = [str(cost.get("source", "")) for cost in charged]
-        guessed = sum(source.startswith("assumed") for source in sources)
-        if guessed:
-            told[f"{guessed} of {len(sources)} on {name.partition(' (')[0]}"] = None
-    if told:
-        yield f"exact times, as costs are assumed ({', '.join([*told][:2])}{' ...' if len(told) > 2 else ''})"
+    """Machines whose costs are partly assumed."""
+    if told := assumed_costs(view.run):
+        yield f"exact times, as costs are assumed ({some_assumed(told)})"
 
 
 def _passed(view: View) -> Iterator[str]:

@@ -126,9 +126,9 @@ def best_at(places: Mapping[str, Mapping[str, Interval]], more: bool, better: st
 
 def _overlap(one: Interval, other: Interval) -> bool:
     """Whether the intervals of two figures have anything in common; without intervals, whether the figures are equal."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    if one.half_width is None or other.half_width is None:
         return one.value == other.value
-    return one.low <= other.high and other.low <= one.high
+    return not one.is_beneath(other) and not other.is_beneath(one)
 
 
 def left_out(count: int) -> str:

@@ -156,12 +156,16 @@ def _mean(pair: Pair, row: Compared, who: str, begin: str) -> Iterator[str]:
     if not mean.change:
         return
     name = _OPERATIONS.get(op, "an operation")
-    judged = pair.row(f"{who}_mean_ns") if op else row
-    if judged is not None and judged.difference.contains(0.0):
+    each = [causes(*sides, op or None, arrived) for sides in pair.each_spent]
+    if op:
+        judged = pair.row(f"{who}_mean_ns")
+        change = None if judged is None else judged.difference
+    else:
+        change = _interval(mean, [one.mean for one in each], row.first.confidence)
+    if change is not None and change.contains(0.0):
         both = f"{time_text(mean.first)}, then {time_text(mean.second)}"
         yield f"{name[0].upper()}{name[1:]} takes {both} on average: not told apart."
         return
-    each = [causes(*sides, op or None, arrived) for sides in pair.each_spent]
     level = row.first.confidence
     total = _change(mean, [one.mean for one in each], level)
     told = f"{name} takes {total}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from slabdes.answers.best import LEADING_TIMES, best_at, thinking_tells
 from slabdes.answers.causes import WHY, edges, opposed, why
-from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, times_text
+from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, some_assumed, times_text
 from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
@@ -279,6 +279,8 @@ def _not_told(compared: Comparison) -> str:
     if compared.left_out:
         told.append(f"anything of {compared.left_out} points that have no like on the other side")
     told.append("a difference whose interval holds 0")
+    if compared.assumed:
+        told.append(f"by how much to the last digit, as costs are assumed ({some_assumed(compared.assumed)})")
     return f"Not to be concluded: {'; '.join(told)}."
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from slabdes.answers.causes import edges, why
 from slabdes.answers.comparison import dropped_remarks, few_cells, lock_sentence, spread_remark
-from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text
+from slabdes.answers.figures import few_remarks, listed, point_name, ratio_text, where_off
 from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import change_text, measure_name, side_text
 from slabdes.answers.steady import sides_settled
@@ -84,7 +84,9 @@ def _not_told(compared: Comparison, still_open: Sequence[str], measures: int) ->
         more = f"--most {2 * compared.replications[0]} looks once more, --by 5% asks for no smaller difference"
         of = f" in {listed([measure_name(measure) for measure in still_open])}" if measures > 1 else ""
         return f"Not to be concluded: that the sides are alike{of}; {more}."
-    return "Not to be concluded: the same of other settings, machines or loads, or of a real machine where validate finds us off."
+    return (
+        f"Not to be concluded: the same of other settings, machines or loads, or of a real machine{where_off(compared.assumed)}."
+    )
 
 
 def decision_sheet(compared: Comparison, outcomes: Mapping[str, Outcome]) -> Sheet:

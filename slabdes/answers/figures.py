@@ -149,6 +149,17 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def some_assumed(told: Sequence[str]) -> str:
+    """The first machines of `assumed_costs`, and that there are more."""
+    return f"{', '.join(told[:2])}{' ...' if len(told) > 2 else ''}"
+
+
+def where_off(assumed: Sequence[str]) -> str:
+    """Where what is told need not hold of a real machine, with how many costs are assumed."""
+    told = f", or where it hangs on costs that are assumed ({some_assumed(assumed)})" if assumed else ""
+    return f" where validate finds us off{told}"
+
+
 def lock_name(row: Row | Mapping[str, Any], node: bool = True) -> str:
     """What kernel people call it: the cache, the lock, the node.
 

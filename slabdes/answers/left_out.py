@@ -15,7 +15,8 @@ LEFT_OUT: Final = (
     "A page allocator beyond per-CPU lists, one zone lock, free blocks counted by order and finite memory a node: no reclaim, "
     "no compaction.",
     "Kernels other than the versions of `slabdes keys allocator`.",
-    "Of SLUB with a clock, interrupts, prefilled sheaves, readings of /proc/slabinfo and `start`.",
+    "Of SLUB with a clock, interrupts, readings of /proc/slabinfo and `start`; a sheaf's own memory is always there, at a hit's "
+    "cost.",
     "Per-CPU lists of pages of orders 1 to 3, as SLUB's slabs have: they take the zone lock here.",
     "How many lines move at once: those of a copy and a list's neighbours come together, each beside the dearest for one share "
     "of its transfer. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",

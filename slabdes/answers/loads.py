@@ -15,7 +15,6 @@ from slabdes.answers.causes import opposed
 from slabdes.answers.figures import listed, share_interval, value_text
 from slabdes.measures.loads import MARKS, ByLoad, Crossing, LoadFigures
 from slabdes.results.text import NOTHING, WIDTH, Sheet, count_text, load_text, plain_text, rich_table, share_text, time_text
-from slabdes.stats.intervals import Interval
 
 LOAD_TITLE: Final = "the answer by load (waiting for locks, and for the other side: shares of CPU time)"
 
@@ -45,13 +44,9 @@ def _opposed(loads: ByLoad) -> Iterator[str]:
     first, most = loads.points[0], max(loads.points, key=lambda point: point.waiting.value)
     for op in ("alloc", "free"):
         before, after = getattr(first, f"{op}_mean_ns"), getattr(most, f"{op}_mean_ns")
-        if before and after and _less(after, before) and _less(first.waiting, most.waiting):
+        if before and after and after.is_beneath(before) and first.waiting.is_beneath(most.waiting):
             yield opposed(op, first.split, most.split, most.waiting.value - first.waiting.value)
             return
-
-
-def _less(one: Interval, other: Interval) -> bool:
-    return one.high is not None and other.low is not None and one.high < other.low
 
 
 def _crossing(one: Crossing) -> str:

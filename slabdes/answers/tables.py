@@ -26,11 +26,17 @@ from slabdes.results.frames import IRQ_WAIT, IRQS_OFF
 from slabdes.results.text import Sheet, count_text, share_text, time_text
 from slabdes.results.upkeep import NAMES
 
+Make = Callable[[View], Sheet]
+
 
 def sheets(view: View) -> list[Sheet]:
     """The run's tables; none without rows, and those of figures only where everything is to be seen."""
-    shown = (make(view) for name, make in TABLES.items() if view.everything or name not in OF_FIGURES)
-    return [sheet for sheet in shown if sheet.rows]
+    return [sheet for make in shown_tables(view) if (sheet := make(view)).rows]
+
+
+def shown_tables(view: View) -> list[Make]:
+    """What makes each of them, in their order."""
+    return [make for name, make in TABLES.items() if view.everything or name not in OF_FIGURES]
 
 
 def rates_sheet(view: View) -> Sheet:
@@ -310,7 +316,7 @@ def upkeep_locks_sheet(view: View) -> Sheet:
     return make_sheet(view, f"locks held for upkeep, and waits of others behind that{rest}", rows, heads, 2, cells, points)
 
 
-TABLES: Final[dict[str, Callable[[View], Sheet]]] = {
+TABLES: Final[dict[str, Make]] = {
     "rates": rates_sheet,
     "times": times_sheet,
     "response": response_sheet,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_PARTS: Final = 3
 MOST_PATHS: Final = 4
+_NS: Final = [f"{part}_ns" for part in SPENT_PARTS]
 
 
 def tail_answer(view: View, point: int) -> Iterator[str]:
@@ -49,19 +50,17 @@ def tail_answer(view: View, point: int) -> Iterator[str]:
         yield from edges([f"{one}_p99_ns" for one in known], {name: places})
 
 
-_NS: Final = [f"{part}_ns" for part in SPENT_PARTS]
-
-
 def _parts(spent: pl.DataFrame, op: str, near: Mapping[str, float]) -> str:
     """What the time on these paths goes to, each with its part of the operations: the greatest shares, with intervals."""
     pooled = _shares(spent, op, near)
     sections = [_shares(one, op, near) for _number, one in spent.group_by("replication", maintain_order=True)]
-    told: list[str] = []
-    for part in sorted(pooled, key=lambda part: -pooled[part])[:MOST_PARTS]:
-        if pooled[part] >= LITTLE or not told:
-            interval = section_interval(pooled[part], [one[part] for one in sections], least=0.0, most=1.0)
-            told.append(f"{share_interval(pooled[part], interval)} of the time {'is ' * (not told)}{PART_WORDS[part]}")
-    return listed([told[0], *(words.replace(" of the time ", " ") for words in told[1:])])
+    greatest, *others = sorted(pooled, key=lambda part: -pooled[part])[:MOST_PARTS]
+
+    def told(part: str, of: str = "") -> str:
+        interval = section_interval(pooled[part], [one[part] for one in sections], least=0.0, most=1.0)
+        return f"{share_interval(pooled[part], interval)} {of}{PART_WORDS[part]}"
+
+    return listed([told(greatest, "of the time is "), *(told(part) for part in others if pooled[part] >= LITTLE)])
 
 
 def _shares(spent: pl.DataFrame, op: str, near: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from slabdes.answers.decision import looks_text, relative_text
-from slabdes.answers.figures import value_text
+from slabdes.answers.figures import value_text, where_off
 from slabdes.answers.named import measure_name, side_text
 from slabdes.answers.steady import sides_settled
 from slabdes.errors import shown
@@ -133,7 +133,7 @@ def _not_told(told: Searched) -> str:
     else:
         best = ""
     alike = "that both are alike; " if told.outcome is Outcome.OPEN else ""
-    same = "the same of other machines or loads, or of a real machine where validate finds us off"
+    same = f"the same of other machines or loads, or of a real machine{where_off(told.compared.assumed)}"
     return f"Not to be concluded: {alike}{best}{same}."
 
 

@@ -51,7 +51,9 @@ def decided(compared: Comparison, outcomes: Mapping[str, Outcome], beside: Colle
     title = f"{second}: how many times as much as {first}, by measure{level}{more}"
     reading = (
         "Right of the line at 1 the second side has more: of time or waiting that is worse, of operations/s better. Diamonds and "
-        "squares were to be decided, round marks come along; a bar that crosses the line tells neither side from the other."
+        "squares were to be decided, round marks come along; a bar that crosses the line tells neither side from the other. "
+        "Hollow marks are not told apart, also where a bar just clears the line: of many measures one in twenty does by chance "
+        "(Holm's correction)."
     )
     kinds: dict[str, Any] = {"measure": pl.String, "kind": pl.String}
     return Chart("decided", title, reading, pl.DataFrame(rows, kinds | dict.fromkeys(("ratio", "low", "high"), pl.Float64)))

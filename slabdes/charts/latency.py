@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.choice import choose, point_label, told_apart
-from slabdes.charts.curves import READING, banded, curves
+from slabdes.charts.curves import banded, curves
 from slabdes.results import metrics
 from slabdes.results.frames import Path
 from slabdes.stats.intervals import CONFIDENCE
@@ -81,5 +81,9 @@ def latency(frames: Frames, points: Sequence[int] | None = None, confidence: flo
     meanings = MEANINGS | {metrics.ALL_PATHS: "all paths together"}
     frame = rows.with_columns(pl.col("path").replace_strict(meanings, default="").alias("meaning"))
     title = f"Latency by path: share of all operations that take at least so long{limited}{banded(shown, confidence)}"
-    reading = f"{READING} A path's curve begins at the left with the share of operations that go this way."
+    reading = (
+        "A point of a curve says which share of all the operations (up) takes at least how long (to the right) and goes this "
+        "way: a path's curve begins at the left with the share that does. Where the curve of all together crosses 1 %, there is "
+        "the p99; a path's own is in the table of paths."
+    )
     return Chart("latency", title, reading, frame)

@@ -79,6 +79,6 @@ def explore(
                     warm(desk, begin)
 
             explorer = Explorer(source, controls, desk)
-            serve(made, explorer.app, tell, explorer.end, get_ready)
+            serve(made, explorer.app, tell, explorer.end, meanwhile=get_ready)
         finally:
             desk.close()

@@ -60,7 +60,7 @@ def _answered(run: Run, folder: Path) -> str:
     from slabdes.answers.sensitivity import sensitivity_answer, sensitivity_sheet
     from slabdes.answers.tuning import tuning_answer, tuning_sheet
     from slabdes.cli.again import compare_command, sensitivity_command, tune_command, without_sweep
-    from slabdes.pages.report import FILE, Again, answered_page
+    from slabdes.pages.report import FILE, Again, Apply, answered_page
     from slabdes.runs import Decided
     from slabdes.study import decide, sensitivity, tune
     from slabdes.study.kept import asked_of, search_asked
@@ -71,8 +71,9 @@ def _answered(run: Run, folder: Path) -> str:
             tuned = Tuned(**vars(found))
             tables = [tuning_sheet(tuned.measure, tuned.choices), decision_sheet(tuned.compared, {tuned.measure: tuned.outcome})]
             again = Again(tune_command(FILE, tuned.knobs, search_asked(folder)), without_sweep(run))
-            answer = [*tuning_answer(tuned), *tuned.to_apply()]
-            return answered_page(run, folder, "the best setting", answer, [tuned.chart()], tables, again, tuned.compared)
+            answer, apply = tuning_answer(tuned), Apply(tuned.applied, tuned.commands())
+            chart = [tuned.chart()]
+            return answered_page(run, folder, "the best setting", answer, chart, tables, again, tuned.compared, apply)
         case decide.Decided() as found:
             decided = Decided(**vars(found))
             answer = decision_answer(decided.compared, decided.outcomes, decided.looks)

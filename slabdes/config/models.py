@@ -351,8 +351,7 @@ class Experiment(Frozen):
         }
         check_slub(self.allocator, asked.items())
         check_switches(self.allocator, self.slub, self.rcu)
-        bulk, prefill = (getattr(self.workload, key, 0) for key in ("bulk", "prefill"))
-        check_bulk(self.allocator, bulk, prefill, getattr(self.workload, "bulk_of", ""), self.rcu)
+        check_bulk(self.allocator, self.workload, self.rcu)
         check_change(self.allocator, self.change, shrinks=bool(upkeep.shrink_at_ms or upkeep.shrink_every_ms))
 
     def _check_trace(self, trace: TraceWorkload) -> None:

@@ -138,10 +138,11 @@ MOST_IN_CALL: Final = 4096
 """Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
 
 
-def check_bulk(version: AllocatorVersion, bulk: int, prefill: int, bulk_of: str, rcu: RcuConfig) -> None:
-    """Raise ValueError for bulk calls that the allocator has not, or that are larger than there is room for."""
+def check_bulk(version: AllocatorVersion, workload: object, rcu: RcuConfig) -> None:
+    """Raise ValueError for a workload's bulk calls that the allocator has not, or that are larger than there is room for."""
+    bulk, prefill, bulk_of = (getattr(workload, key, 0) for key in ("bulk", "prefill", "bulk_of"))
     if prefill:
-        _check_prefill(version, bulk, prefill, bulk_of)
+        _check_prefill(version, bulk, prefill, str(bulk_of))
     if not version.is_slub or not bulk:
         return
     if bulk > MOST_IN_CALL:
@@ -170,10 +171,7 @@ def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bo
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
 
 
-_OF_SHEAVES: Final = (
-    *("empty_main", "barns", "refill_needs_waiting"),
-    *("capacity_per_cpu", "capacity_base", "capacity_most"),
-)
+_OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting", "capacity_per_cpu", "capacity_base", "capacity_most")
 _HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V6_12: (),
     AllocatorVersion.V6_18: _OF_SHEAVES,

@@ -48,6 +48,7 @@ def make_records(
     workload: Workload,
     cut: Cut | None = None,
     samples: Sequence[Sample] = (),
+    moves: Sequence[Sequence[int]] = (),
 ) -> Records:
     """The records of a run that took `elapsed` picoseconds. `node_ids` (the OS's) name locks, the version functions.
 
@@ -78,6 +79,7 @@ def make_records(
         warnings=(*workload.warnings, *told),
         warm_up=None if cut is None else cut.warm_up,
         samples=tuple(samples),
+        moves=tuple((giver, taker, int(count)) for giver, row in enumerate(moves) for taker, count in enumerate(row) if count),
     )
 
 

@@ -78,7 +78,7 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
 
     __slots__ = (
         *fields_of(Clock), "jitter_words", "race_words",
-        *fields_of(Account), "latency", "log", "read_before", "response", "spent", "start", "was",
+        *fields_of(Account), "latency", "log", "logged", "read_before", "response", "spent", "start", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
         *fields_of(Timers), *fields_of(Program), "batches", "call_at", "turns",
     )  # fmt: skip
@@ -103,6 +103,8 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
         self.start = self.read_before = 0
         """Of a run whose warm-up was cut: where its account stood then, and reads of descriptors in the operation it was in."""
         self.log: EventLog | None = None
+        self.logged: tuple[int, int] | None = None
+        """From when to when the log has the operation that is recorded, if not for as long as it takes."""
         # Interrupts.
         self.irq_at = self.slabinfo_at = self.drain_at = self.rcu_at = NEVER
         self.irq_words: Iterator[int] = iter(())
@@ -169,7 +171,8 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
             self.response.setdefault(key, Histogram()).add(end - self.arrival)
         self.digest = fold(self.digest, start, end, what_word(what, cache, path))
         if self.log is not None:
-            self.log.operation(self.number, start, end, cache, path, what)
+            since, until = self.logged or (start, end)
+            self.log.operation(self.number, since, until, cache, path, what)
 
     @property
     def touch_time(self) -> int:

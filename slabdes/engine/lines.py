@@ -22,6 +22,7 @@ def touch(
     seen: MutableSequence[int],
     home: Sequence[int],
     transfer: Sequence[Sequence[int]],
+    moves: Sequence[MutableSequence[int]],
     dram: Sequence[int],
     cpu: Any,
     line: int,
@@ -29,7 +30,8 @@ def touch(
 ) -> int:
     """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs.
 
-    Of a line that it owned and its cache has lost, `milli` thousandths of memory's latency. `seen` are stamps by line.
+    Of a line that it owned and its cache has lost, `milli` thousandths of memory's latency. `seen` are stamps by line; `moves`
+    counts lines by the CPU that had one and the CPU that takes it.
     """
     if line == NO_LINE:
         return 0
@@ -45,6 +47,7 @@ def touch(
     seen[line] = cpu.touched_bytes
     if before == NOBODY:
         return dram[home[line]]
+    moves[before][number] += 1
     return transfer[before][number]
 
 
@@ -69,9 +72,9 @@ def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int
 
 
 class CacheLines:
-    """All lines of a run: `owner`, its stamp `seen`, and `home` by line number; costs in picoseconds."""
+    """All lines of a run: `owner`, its stamp `seen` and `home` by line number; `moves` from CPU to CPU; costs in picoseconds."""
 
-    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "owner", "seen")
+    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "moves", "owner", "seen")
 
     def __init__(self, node_of_cpu: Sequence[int], transfer: Sequence[Sequence[int]], dram: Sequence[Sequence[int]]) -> None:
         self._node_of_cpu = node_of_cpu
@@ -79,6 +82,7 @@ class CacheLines:
         self._dram = dram
         self.owner: list[int] = []
         self.seen: list[int] = []
+        self.moves = [[0] * len(node_of_cpu) for _cpu in node_of_cpu]
         self.home: list[int] = []
 
     def place(self, line: int, count: int, node: int) -> None:
@@ -101,4 +105,4 @@ class CacheLines:
     def touch(self, cpu: TimedCpu, line: int, milli: int = WHOLE) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
         dram = self._dram[self._node_of_cpu[cpu.number]]
-        return touch(self.owner, self.seen, self.home, self._transfer, dram, cpu, line, milli)
+        return touch(self.owner, self.seen, self.home, self._transfer, self.moves, dram, cpu, line, milli)

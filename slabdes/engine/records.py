@@ -369,7 +369,8 @@ class Records:
     were off at a time, all CPUs together (hits, as long as they last, are not in it), `irq_wait` how long each interrupt
     that was handled had waited for them to be on. `turns`: how long each turn of a kind of upkeep took that was not given up,
     all CPUs together, waiting for locks and interrupts included.
-    `samples` are how memory stood now and then, where that was asked for.
+    `samples` are how memory stood now and then, where that was asked for, and `moves` then tells how many cache lines went from
+    which CPU to which (giver, taker, count), the warm-up's too: those of arrays, slabs, lists and nodes, not locks' nor objects'.
     `digest` is a hex SHA-256 over one running 64-bit hash of each CPU's operations and of each lock's holds, in index order.
     """
 
@@ -389,3 +390,4 @@ class Records:
     slub: tuple[SlubRecord, ...] = ()
     warm_up: WarmUp | None = None
     samples: tuple[Sample, ...] = ()
+    moves: tuple[tuple[int, int, int], ...] = ()

@@ -142,9 +142,9 @@ def _ask_interval(seen: Seen) -> Iterator[Question]:
     )
     yield Question(
         f"All {len(many)} together have the mean {_interval_text(whole)}. Is that within the interval of the first {SAMPLE}?",
-        "Yes, as it is in 95 % of such cases."
+        "Yes. An interval of 95 % holds the true mean in 95 % of cases; this mean has the first 5 in it, and so more often."
         if interval.contains(whole.mean)
-        else "No: in one case of twenty it is not, and this is one.",
+        else "No: of the true mean that is so in one case of twenty, and of this one, which has the first 5 in it, more rarely.",
     )
     wider = [mean_interval(many[place : place + SAMPLE]) for place in range(0, len(many), SAMPLE)]
     hold = sum(one.contains(whole.mean) for one in wider)

@@ -57,8 +57,8 @@ def serve(
     app_of: Callable[[int, str], object],
     say: Callable[[str], None],
     end: Callable[[], None] = lambda: None,
-    meanwhile: Callable[[], None] = lambda: None,
     ending: threading.Event | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on a bound socket until this thread is told to end, or `ending` is set; `say` is told the address to open.
 

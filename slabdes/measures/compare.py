@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.errors import InputError, nearest, shown
+from slabdes.measures.assumed import assumed_costs
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import Row, apart
@@ -85,7 +86,7 @@ class Comparison:
 
     `differing` are other settings that differ between two runs; `left_out` points have no like on the other side; `paired`
     says whether common random numbers cancel, `replications` how many there are on each side. `asked` are the measures that
-    matter, as the experiment says.
+    matter, as the experiment says; `assumed` is how many costs of which machines are assumed (`assumed.assumed_costs`).
     """
 
     sides: tuple[str, str]
@@ -96,6 +97,7 @@ class Comparison:
     paired: bool
     replications: tuple[int, int]
     asked: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     def frame(self) -> pl.DataFrame:
         """Every measure of every pair as a tidy frame; see `comparison_frame`."""
@@ -194,7 +196,7 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str 
     left = len(first) * (len(values) - 1) - len(pairs)
     repeated = run.manifest.replications
     asked = tuple(asked_of(run.manifest.experiment))
-    return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated), asked)
+    return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated), asked, assumed_costs(run))
 
 
 def _from(values: list[Any], key: str, against: str) -> list[Any]:
@@ -235,7 +237,7 @@ def compare_runs(
     left = len(found[0]) + len(found[1]) - 2 * len(pairs)
     repeated = (first.manifest.replications, second.manifest.replications)
     asked = tuple(asked_of(first.manifest.experiment) or asked_of(second.manifest.experiment))
-    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated, asked)
+    return Comparison(sides, "", tuple(pairs), tuple(differing), left, seeds, repeated, asked, assumed_costs(first, second))
 
 
 def compare_points(frames: Frames, points: tuple[int, int], confidence: float = CONFIDENCE, why: bool = True) -> Pair:

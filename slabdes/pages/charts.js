@@ -77,8 +77,25 @@ window.slabdesCharts = function (told) {
       const figure = control.closest("figure");
       const drawn = figure && views.get(figure.dataset.chart);
       if (drawn) drawn.view.signal(name, value).runAsync();
+      if (drawn) offer(figure, drawn, control);
     }
     showTables();
+  }
+
+  // Offers what there are rows of, given the other controls; what is chosen and is not there any more becomes the first that is.
+  function offer(figure, drawn, moved) {
+    const controls = [...figure.querySelectorAll("select[data-column]")];
+    for (const control of controls) {
+      const others = controls.filter((other) => other !== control && other.value !== told.every);
+      const left = drawn.rows.filter((row) => others.every((other) => String(row[other.dataset.column]) === other.value));
+      const there = new Set(left.map((row) => String(row[control.dataset.column])));
+      for (const option of control.options) option.disabled = option.value !== told.every && !there.has(option.value);
+      if (control === moved || !control.selectedOptions.length || !control.selectedOptions[0].disabled) continue;
+      const first = [...control.options].find((option) => !option.disabled);
+      if (!first) continue;
+      control.value = first.value;
+      drawn.view.signal(control.dataset.param, first.value).runAsync();
+    }
   }
 
   // Of tables of a setting each, those of the one that is chosen.
@@ -188,8 +205,9 @@ window.slabdesCharts = function (told) {
       place.classList.remove("coming");
     }
     if (views.has(name)) views.get(name).view.finalize();
-    views.set(name, { view: result.view, params: new Set(chart.params), zooms: chart.zooms, rows: rows });
+    views.set(name, { view: result.view, zooms: chart.zooms, rows: rows });
     if (figure.dataset.tied === undefined) tie(figure);
+    offer(figure, views.get(name), null);
     if (figure.querySelector("details.rows").open) fillTable(figure, rows);
   }
 

@@ -13,6 +13,7 @@ from slabdes.charts.chart import Chart
 from slabdes.charts.history import history
 from slabdes.charts.latency import latency
 from slabdes.charts.memory import memory
+from slabdes.charts.moves import moves
 from slabdes.charts.nodes import nodes
 from slabdes.charts.overlay import overlay, ratios
 from slabdes.charts.queues import all_of, log_of
@@ -110,6 +111,7 @@ def _made(run: Run, folder: Path | None, point: int, settings: Mapping[int, str]
         yield from all_of(log)
         if (machine := traffic_of(frames, run.manifest.machines, log, point)) is not None:
             yield machine
+    yield moves(frames, points)
     yield memory(frames, points)
     yield history(frames, points)
     if frames.interrupts_came():

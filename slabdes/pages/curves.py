@@ -58,7 +58,7 @@ def latency(chart: Chart) -> Drawing:
     choices = [
         choice_of(frame, "setting"),
         _operations(frame),
-        choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True),
+        choice("path", "path", [path for path in paths if path != metrics.ALL_PATHS], every=True, column="path"),
     ]
     return _curves(chart, "path", paths, _CHOSEN, choices, "operation", "path")
 
@@ -110,14 +110,15 @@ def ratios(chart: Chart) -> Drawing:
     one = alt.Chart(alt.InlineData(values=[{"ratio": 1.0}])).mark_rule(strokeDash=[2, 2]).encode(y)
     bars = rows.transform_filter("bands && isValid(datum.low)").mark_rule(strokeWidth=2, color=COLOURS[1])
     marks = rows.mark_point(filled=True, size=90, opacity=1, color=COLOURS[1]).encode(x, y, tooltip=tip)
-    return drawing(
-        alt.layer(one, bars.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q")), marks), choices, [BANDS], height=200
-    )
+    # An axis looks at `y` alone: the upper ends, too, must be seen.
+    ends = rows.transform_filter("bands && isValid(datum.high)").mark_point(opacity=0).encode(x, alt.Y("high:Q", scale=scale))
+    ranged = bars.encode(x, alt.Y("low:Q", scale=scale), alt.Y2("high:Q"))
+    return drawing(alt.layer(one, ends, ranged, marks), choices, [BANDS], height=200)
 
 
 def _operations(frame: pl.DataFrame, param: str = "operation", label: str = "operation") -> Choice:
     had = set(frame["operation"].to_list())
-    return choice(param, label, [name for name in NAMES.values() if name in had])
+    return choice(param, label, [name for name in NAMES.values() if name in had], column="operation")
 
 
 def _curves(

@@ -58,12 +58,16 @@ CONFIG: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A control that chooses one of `options` (value and what it is called) for the drawing's parameter `param`."""
+    """A control that chooses one of `options` (value and what it is called) for the drawing's parameter `param`.
+
+    Options that no row has in `column`, with what the chart's other controls have chosen in theirs, are not offered.
+    """
 
     param: str
     label: str
     options: tuple[tuple[str, str], ...]
     value: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,22 +79,19 @@ class Drawing:
     toggles: tuple[tuple[str, str], ...] = ()
     zooms: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def params(self) -> list[str]:
-        """Of every control."""
-        return [*(choice.param for choice in self.choices), *(name for name, _label in self.toggles)]
 
-
-def choice(param: str, label: str, values: Iterable[Any], *, first: str | None = None, every: bool = False) -> Choice:
+def choice(
+    param: str, label: str, values: Iterable[Any], *, first: str | None = None, every: bool = False, column: str = ""
+) -> Choice:
     """A control over these values in their order; with `every` one that takes all of them comes first."""
     options = [(str(value), str(value) or "the only one") for value in dict.fromkeys(values)]
     known = [(EVERY, "all"), *options] if every else options
-    return Choice(param, label, tuple(known), known[0][0] if first is None else first)
+    return Choice(param, label, tuple(known), known[0][0] if first is None else first, column)
 
 
 def choice_of(frame: pl.DataFrame, column: str, param: str = "", label: str = "", *, every: bool = False) -> Choice:
     """The same over a column's values, in the order of the rows; it is called as the column where nothing else is said."""
-    return choice(param or column, label or column, frame[column].unique(maintain_order=True), every=every)
+    return choice(param or column, label or column, frame[column].unique(maintain_order=True), every=every, column=column)
 
 
 def drawing(

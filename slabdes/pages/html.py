@@ -64,15 +64,15 @@ def drawn(chart: Chart, drawing: Drawing) -> dict[str, Any]:
     """What the page's script draws a chart from, as JSON."""
     from slabdes.pages.table import columns
 
-    told = {"title": chart.title, "spec": drawing.spec, "params": drawing.params, "zooms": drawing.zooms}
+    told = {"title": chart.title, "spec": drawing.spec, "zooms": drawing.zooms}
     return told | {"table": columns(chart.frame)}
 
 
 def settings() -> Mapping[str, Any]:
     """What all drawings of a page share, likewise."""
-    from slabdes.pages.drawing import CONFIG
+    from slabdes.pages.drawing import CONFIG, EVERY
 
-    return {"config": dict(CONFIG), "most_rows": MOST_ROWS}
+    return {"config": dict(CONFIG), "most_rows": MOST_ROWS, "every": EVERY}
 
 
 def own(name: str) -> str:

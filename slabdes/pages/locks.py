@@ -43,13 +43,14 @@ _ROW, _ROWS = 44, 110
 def nodes(chart: Chart) -> Drawing:
     """Waits or holds, as is chosen, of a setting and a node or all: means filled, 99th percentiles open."""
     frame = chart.frame
-    drawn = [kind.label for kind in kinds(frame)]
+    there = kinds(frame)
+    drawn = [kind.label for kind in there]
     timed = set(frame.filter(pl.col("mean_ns") > 0)["what"].to_list())
     told = {what: title for what, title in TITLES.items() if what in timed} or TITLES
     choices = [
         choice_of(frame, "setting"),
         Choice("what", "what", tuple(told.items()), next(iter(told))),
-        choice("node", "node", frame["node"].unique().sort(), every=True),
+        choice("node", "node", frame["node"].unique().sort(), every=True, column="node"),
     ]
     rows = (
         alt.Chart(named(chart.name))
@@ -68,8 +69,8 @@ def nodes(chart: Chart) -> Drawing:
     slots = [f"{kind}, {figure}" for kind in drawn for figure in ("mean", "p99")]
     at = {name: alt.XOffset(f"{name}_at:N", scale=alt.Scale(domain=slots, paddingOuter=0.5)) for name in ("mean", "p99")}
     by_kind: dict[str, Any] = {
-        "color": alt.Color("kind:N", scale=alt.Scale(domain=drawn, range=list(COLOURS[: len(drawn)])), legend=legend),
-        "shape": alt.Shape("kind:N", scale=alt.Scale(domain=drawn, range=list(SHAPES[: len(drawn)])), legend=legend),
+        "color": alt.Color("kind:N", scale=alt.Scale(domain=drawn, range=[COLOURS[kind] for kind in there]), legend=legend),
+        "shape": alt.Shape("kind:N", scale=alt.Scale(domain=drawn, range=[SHAPES[kind] for kind in there]), legend=legend),
     }
     y = alt.Y("mean_ns:Q", scale=scale, axis=time_axis("simulated time"))
     tail = alt.Y("p99_ns:Q", scale=scale)

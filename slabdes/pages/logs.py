@@ -6,13 +6,13 @@ Leaves out the figures themselves (`charts.queues`).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import altair as alt
 
 from slabdes.charts.chart import Chart
 from slabdes.charts.queues import HOLDS, WAITS, by_name
-from slabdes.pages.drawing import COLOURS, Drawing, choice_of, drawing, named, plain_time_axis, time_of
+from slabdes.pages.drawing import COLOURS, Choice, Drawing, choice_of, drawing, named, plain_time_axis, time_of
 
 _ROW: Final = 22
 """Height of a row of a heat map, pixels."""
@@ -97,15 +97,25 @@ def convoy(chart: Chart) -> Drawing:
 
 
 def transfers(chart: Chart) -> Drawing:
-    """A heat map: from the CPU (or node) of a row to that of a column."""
-    rows = alt.Chart(named(chart.name)).transform_calculate(Share="format(datum.share * 100, '.3~r') + ' %'")
+    """A heat map of hand-overs of locks: from the CPU (or node) of a row to that of a column."""
+    return _pairs(chart, "hand-overs", alt.Chart(named(chart.name)), [])
+
+
+def moves(chart: Chart) -> Drawing:
+    """The same of lines, of the setting that is chosen."""
+    rows = alt.Chart(named(chart.name)).transform_filter("datum.setting == setting")
+    return _pairs(chart, "lines", rows, [choice_of(chart.frame, "setting")])
+
+
+def _pairs(chart: Chart, what: str, rows: Any, choices: list[Choice]) -> Drawing:
+    rows = rows.transform_calculate(Share="format(datum.share * 100, '.3~r') + ' %'")
     most = max(chart.frame["count"].to_list(), default=1)
-    size = max(160, min(480, 14 * chart.frame["giver"].n_unique()))
     unit = chart.along
     order = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
+    size = max(160, min(480, 14 * len(order)))
     x = alt.X("taker:O", title=f"to {unit}", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=4))
     y = alt.Y("giver:O", title=f"from {unit}", sort=order, axis=alt.Axis(labelOverlap=True))
-    legend = alt.Legend(title="hand-overs", symbolType="square", symbolSize=160, format=",d", tickMinStep=1)
+    legend = alt.Legend(title=what, symbolType="square", symbolSize=160, format=",d", tickMinStep=1)
     marks = rows.mark_rect(color=_DARK).encode(
         x,
         y,
@@ -113,17 +123,16 @@ def transfers(chart: Chart) -> Drawing:
         tooltip=[
             alt.Tooltip("giver:O", title=f"from {unit}"),
             alt.Tooltip("taker:O", title=f"to {unit}"),
-            alt.Tooltip("count:Q", title="hand-overs", format=",d"),
+            alt.Tooltip("count:Q", title=what, format=",d"),
             alt.Tooltip("Share:N", title="of all"),
         ],
     )
     if len(order) > _WRITTEN:
-        return drawing(marks, height=size)
+        return drawing(marks, choices, height=size)
     ink = alt.condition(f"datum.count > {most / 2}", alt.value("var(--paper)"), alt.value("var(--ink)"))
-    return drawing(
-        alt.layer(marks, rows.mark_text(fontSize=11).encode(x, y, text=alt.Text("count:Q", format=",d"), color=ink)), height=size
-    )
+    words = rows.mark_text(fontSize=11).encode(x, y, text=alt.Text("count:Q", format=",d"), color=ink)
+    return drawing(alt.layer(marks, words), choices, height=size)
 
 
-DRAWINGS: Final = {"queues": queues, "queue": queue, "convoy": convoy, "transfers": transfers}
+DRAWINGS: Final = {"queues": queues, "queue": queue, "convoy": convoy, "transfers": transfers, "moves": moves}
 """By the chart's name."""

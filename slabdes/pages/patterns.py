@@ -28,6 +28,10 @@ _STROKES: Final = {
 """What a tile of a hatch has drawn on it, by the hatch's character."""
 
 
+_PALE: Final = {"#F2F2F2": "var(--pale)"}
+"""Nearly the paper's colour: on a dark page it is dark."""
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A tile: its name in the page, its colour, and the paths drawn on it."""
@@ -45,7 +49,7 @@ def patterns() -> list[Pattern]:
 
 def fill(look: Look) -> str:
     """What a mark is filled with that looks so."""
-    return f"url(#{_name(look)})" if look[1] else look[0]
+    return f"url(#{_name(look)})" if look[1] else _PALE.get(look[0], look[0])
 
 
 def _name(look: Look) -> str:

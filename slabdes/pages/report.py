@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 FILE: Final = "experiment.toml"
 """What a page calls the experiment that is on it."""
 
+NO_LOG: Final = (
+    "Queues, the costliest convoy and hand-overs from CPU to CPU are drawn from an event log, which this run has not kept: "
+    f"slabdes run {FILE} --set log=true does (the file is at the end of this page), and slabdes timeline {FILE} shows every "
+    "wait on a time axis."
+)
+"""Of a run whose CPUs wait for locks."""
 _BEFORE_FILE: Final = re.compile(r"^\S*/([^/\s:]+: )")
 """The folders of a file that a line begins with."""
 
@@ -58,6 +64,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """What `commands` do, in words that begin small, and the commands: to be copied."""
+
+    words: str
+    commands: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Again:
     """The command that makes a study once more, of the `experiment` in the file FILE."""
 
@@ -72,18 +86,19 @@ def run_page(run: Run, folder: Path, steps: Steps | None = None, loads: KeptLoad
     """
     check_installed()
     view = view_of(run)
+    named = names(view)
+    charts = [*charts_of(run, folder, view.most_waiting(), named)]
+    logged = any(chart.name == "queues" for chart, _drawing in charts) or not run.frames.contention_points.height
     return page(
         title=shown(run.manifest.name, MAX_LINE),
         about=about(run),
         answer=[*(shown(sentence, 4 * MAX_LINE) for sentence in (loads.answer if loads else ())), *answer(view)],
         warnings=_warnings(run),
-        charts=[
-            *with_drawings([by_load(loads.points)] if loads else []),
-            *charts_of(run, folder, view.most_waiting(), names(view)),
-        ],
+        charts=[*with_drawings([by_load(loads.points)] if loads else []), *charts],
         leading=1,
+        lacks="" if logged else NO_LOG,
         tables=[_load_table(loads)] if loads else [],
-        by_setting=tables_of(view),
+        by_setting=tables_of(view, named),
         remarks=_remarks(view, folder),
         steps=steps,
         sources=[source(run)],
@@ -117,10 +132,12 @@ def answered_page(
     tables: Sequence[Sheet],
     again: Again,
     compared: Comparison | None = None,
+    apply: Apply | None = None,
 ) -> str:
     """The page of a run in `folder` that was made to answer something: `what`, such as a search for the best setting.
 
-    `charts` come first, and the two sides of `compared`, if any are, after them. Raises InputError likewise.
+    `apply` stands beneath the answer; `charts` come first, and the two sides of `compared`, if any are, after them. Raises
+    InputError likewise.
     """
     check_installed()
     sides = () if compared is None else charts_of_both(compared, run, run)
@@ -129,6 +146,7 @@ def answered_page(
         title=f"{shown(run.manifest.name, MAX_LINE)}: {what}",
         about=about(run),
         answer=answer,
+        apply=apply,
         warnings=_warnings(run),
         charts=[*with_drawings(charts), *sides, *beneath],
         leading=1,

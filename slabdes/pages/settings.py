@@ -6,11 +6,11 @@ Leaves out what is in tables and charts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from slabdes.answers.tables import View, sheets
+from slabdes.answers.tables import View, sheets, shown_tables
 from slabdes.answers.view import choices
 from slabdes.charts.choice import point_label, told_apart
 from slabdes.results.text import Sheet
@@ -32,14 +32,20 @@ class Tables:
     first: str = ""
 
 
-def tables_of(view: View) -> Tables:
-    """A run's tables; what is the same whichever setting is looked at stands once."""
+def tables_of(view: View, named: Mapping[int, str]) -> Tables:
+    """A run's tables, of the points in `named`; what is the same whichever of two is looked at is of all, and stands once."""
     if len(view.points) == 1:
         return Tables(sheets(view))
-    made = {name: sheets(replace(view, chosen=point)) for point, name in names(view).items()}
-    every = [sheet for sheet in next(iter(made.values())) if all(sheet in others for others in made.values())]
-    of = [(name, [sheet for sheet in mine if sheet not in every]) for name, mine in made.items()]
-    return Tables(every, of if any(mine for _name, mine in of) else (), names(view)[view.most_waiting()])
+    views = [replace(view, chosen=point) for point in named]
+    every: list[Sheet] = []
+    of: list[tuple[str, list[Sheet]]] = [(name, []) for name in named.values()]
+    for make in shown_tables(view):
+        first, second = make(views[0]), make(views[1])
+        made = [first] if first == second else [first, second, *map(make, views[2:])]
+        for sheet, place in zip(made, [every] if first == second else [mine for _name, mine in of], strict=True):
+            if sheet.rows:
+                place.append(sheet)
+    return Tables(every, of if any(mine for _name, mine in of) else (), named[view.most_waiting()])
 
 
 def names(view: View) -> dict[int, str]:

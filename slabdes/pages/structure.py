@@ -51,7 +51,7 @@ _WORDS: Final = {"expr": "width < 480 ? 8 : 12"}
 """Height of a function's name: on a telephone there is little room."""
 _ROOM: Final = "(width < 480 ? 3.2 : 2.2)"
 """An expression: how far the axis goes to both sides of a circle of radius 1, so that names have room."""
-_IN_LINES: Final = "width < 480 ? replace(replace(datum.words, ' behind it', '\\nbehind it'), ', ', ',\\n') : datum.words"
+_IN_LINES: Final = "width < 900 ? replace(replace(datum.words, ' behind it', '\\nbehind it'), ', ', ',\\n') : datum.words"
 """Likewise: what is written beside a function."""
 _ABOVE, _BELOW = 48, 36
 """How far from a node its two lines of text are, pixels."""
@@ -142,7 +142,7 @@ def memory(chart: Chart) -> Drawing:
         choice_of(frame, "setting"),
         Choice("unit", "what", ((OBJECTS, "objects"), (LISTS, "slabs by list")), OBJECTS),
         choice_of(frame, "cache", every=True),
-        choice("node", "node", frame["node"].unique().sort(), every=True),
+        choice("node", "node", frame["node"].unique().sort(), every=True, column="node"),
     ]
     wanted = f"datum.setting == setting && datum.unit == unit && {is_chosen('cache', 'cache')} && {is_chosen('node', 'node')}"
     rows = (

@@ -7,6 +7,7 @@ Leaves out the figures themselves (`charts`).
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 import altair as alt
@@ -82,7 +83,7 @@ def scaling(chart: Chart) -> Drawing:
     ]
     toggles = [BANDS]
     if numeric and frame.filter(kind=IDEAL).height:
-        layers += _laws(told, x, y, line_looks["color"], tip[2])
+        layers += _laws(told, x, y, line_looks["color"], tip[2], set(frame["kind"].to_list()))
         toggles.append(("laws", "ideal and law"))
     measure = Choice("measure", "what", _MEASURES, _RATE)
     named_measures = f"({json.dumps(dict(_MEASURES))})[measure]"
@@ -90,26 +91,29 @@ def scaling(chart: Chart) -> Drawing:
     return drawing(alt.layer(*layers).properties(title=title), [measure], toggles)
 
 
-def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any) -> list[Any]:
-    """The law of each line, its ideal and its peak, with their keys."""
+def _laws(told: Any, x: Any, y: Any, colour: Any, value: Any, kinds: Collection[str]) -> list[Any]:
+    """The law of each line, its ideal and its peak, with the keys of those `kinds` that there are."""
     rows = told.transform_calculate(key=f"({json.dumps(KEY)})[datum.kind]")
     law = rows.transform_filter(f"laws && datum.kind == '{LAW}'").mark_line(strokeWidth=1, clip=True)
     ideal = rows.transform_filter(f"laws && datum.kind == '{IDEAL}'").mark_line(strokeWidth=1, strokeDash=[1, 3], clip=True)
     peak = rows.transform_filter(f"laws && datum.kind == '{PEAK}'").mark_point(shape="diamond", size=160, strokeWidth=2)
-    lines, mark = _keys()
+    lines, mark = _keys(kinds)
     drawn = [line.encode(x, y, lines, detail="line:N", color=colour) for line in (law, ideal)]
-    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=[alt.Tooltip("word:N", title="the law peaks at"), value])]
+    if PEAK not in kinds:
+        return drawn
+    tip = [alt.Tooltip("word:N", title="the law peaks at"), value]
+    return [*drawn, peak.encode(x, y, mark, color=colour, tooltip=tip)]
 
 
-def _keys() -> tuple[Any, Any]:
+def _keys(kinds: Collection[str]) -> tuple[Any, Any]:
     """Keys of the ideal and the law, and of its peak, on channels that nothing else uses: colours are their lines'."""
-    lines = [KEY[IDEAL], KEY[LAW]]
+    lines = [KEY[kind] for kind in (IDEAL, LAW) if kind in kinds]
     dash = alt.ExprRef(f"datum.value == {json.dumps(KEY[IDEAL])} ? [1, 3] : [1, 0]")
     look: dict[str, Any] = {"symbolStrokeColor": "var(--ink)", "symbolOpacity": 1, "title": None}
     drawn = alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeWidth=1, symbolDash=dash, **look)
     mark = alt.Legend(symbolType="diamond", **look)
     return (
-        alt.Opacity("key:O", scale=alt.Scale(domain=lines, range=[1, 1]), sort=lines, legend=drawn),
+        alt.Opacity("key:O", scale=alt.Scale(domain=lines, range=[1] * len(lines)), sort=lines, legend=drawn),
         alt.Shape("key:N", scale=alt.Scale(domain=[KEY[PEAK]], range=["diamond"]), legend=mark),
     )
 
@@ -197,7 +201,8 @@ def time(chart: Chart) -> Drawing:
     )
     y = alt.Y("word:N", sort=None, title=chart.along, axis=alt.Axis(labelLimit=160))
     scale = alt.Scale(domain=[0, top], nice=False)
-    x = alt.X("low:Q", title="share of the CPUs' time", axis=alt.Axis(labelExpr=SHARE_TICK), scale=scale)
+    axis = alt.Axis(labelExpr=SHARE_TICK, tickCount=5, labelFlush=True, labelSeparation=6)
+    x = alt.X("low:Q", title="share of the CPUs' time", axis=axis, scale=scale)
     legend = alt.Legend(title=None, symbolType="square", symbolStrokeColor="var(--ink)", symbolSize=160)
     looks = [fill(TIME[part]) for part in present]
     colour = alt.Color("meaning:N", scale=alt.Scale(domain=named_parts, range=looks), legend=legend)

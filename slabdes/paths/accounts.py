@@ -35,6 +35,10 @@ class Accounts(ABC, Generic[Cpu]):
         """Record an operation that began at `start` and ends now; `what` is the object, or what else tells it from others."""
 
     @abstractmethod
+    def count_part(self, cpu: Cpu, cache: int, path: Path, start: int, what: int, since: int, until: int) -> None:
+        """The same of a part of a call, which an event log has from `since` to `until`."""
+
+    @abstractmethod
     def count_turn(self, cpu: Cpu, what: int, start: int, taken: bool) -> None:
         """Record a turn of an Upkeep that began at `start` and ends now, unless it was given up at once."""
 

@@ -82,11 +82,15 @@ def _lists_written(k: PageKernel[Cpu], cpu: Cpu, zone: int, pages: int) -> None:
 
     That lay on the lock's line, on which waiters may spin, until Linux 4.1 moved the lock away from it (commit a368ab67aa55).
     """
-    lock = k.lock(k.zone_lock(zone))
     if k.rules.zone_lists_beside_lock:
-        k.spend_on_lines(cpu, pages * lock.toll)
+        k.spend_on_lines(cpu, pages * k.lock(k.zone_lock(zone)).toll)
     else:
-        k.fetch(cpu, lock.line + 1)
+        _fetch_lists(k, cpu, zone)
+
+
+def _fetch_lists(k: PageKernel[Cpu], cpu: Cpu, zone: int) -> None:
+    """The line of a zone's free lists, which lies behind its lock's."""
+    k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
 
 
 def _higher_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool]:
@@ -97,7 +101,7 @@ def _higher_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[
     yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.HIGHERPAGES)
     splits = take_from_zone(k.pages.free, k.pages.blocks, zone, order)
     warm = take_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
-    k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
+    _fetch_lists(k, cpu, zone)
     cpu.page_work += k.costs.page_take
     if splits > 0:
         cpu.page_work += splits * k.costs.page_split
@@ -114,7 +118,7 @@ def give_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[Non
         yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.FREEPAGES)
         merges = give_to_zone(k.pages.free, k.pages.blocks, k.pages.lone[zone], zone, order)
         note_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
-        k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
+        _fetch_lists(k, cpu, zone)
         cpu.page_work += merges * k.costs.page_split
         yield from k.spin_unlock(cpu, k.zone_lock(zone))
         return

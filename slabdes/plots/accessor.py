@@ -119,6 +119,12 @@ class RunPlots:
 
         return history_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
 
+    def moves(self, points: Sequence[int] | None = None) -> Figure:
+        """Cache lines that went from CPU to CPU, in the first replication; `points` as for `ccdf`."""
+        from slabdes.plots.moves import moves_figure
+
+        return moves_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
     def queues(self, folder: Path | str, point: int | None = None) -> Figure:
         """How many CPUs wait for locks over time, of the log in the run's folder. Raises InputError where there is none."""
         from slabdes.plots.logs import logged, queues_figure

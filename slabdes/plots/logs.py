@@ -14,6 +14,8 @@ from slabdes.errors import InputError
 from slabdes.plots import style
 
 if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from slabdes.results.run import Run
@@ -96,18 +98,23 @@ def transfers_figure(log: Log) -> Figure:
     chart = transfers(log)
     figure = style.new_figure(7.0, 6.2)
     style.title(figure, chart.title)
-    axes = figure.subplots()
-    names = sorted({*chart.frame["giver"].to_list(), *chart.frame["taker"].to_list()})
+    nothing = f"No lock was handed over from {chart.along} to {chart.along}."
+    heat_map(figure, figure.subplots(), chart.frame, chart.along, "hand-overs", nothing)
+    return figure
+
+
+def heat_map(figure: Figure, axes: Axes, rows: pl.DataFrame, unit: str, what: str, nothing: str) -> None:
+    """`count` from the `giver` of a row to the `taker` of a column; `nothing` is said where there are no rows."""
+    names = sorted({*rows["giver"].to_list(), *rows["taker"].to_list()})
     if not names:
-        style.say(axes, f"No lock was handed over from {chart.along} to {chart.along}.")
-        return figure
+        style.say(axes, nothing)
+        return
     counts = [[0] * len(names) for _name in names]
-    for giver, taker, count in chart.frame.select("giver", "taker", "count").iter_rows():
+    for giver, taker, count in rows.select("giver", "taker", "count").iter_rows():
         counts[names.index(giver)][names.index(taker)] = count
-    figure.colorbar(axes.imshow(counts, cmap=_MAP, vmin=0), ax=axes, label="hand-overs")
+    figure.colorbar(axes.imshow(counts, cmap=_MAP, vmin=0), ax=axes, label=what)
     step = -(-len(names) // 16)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(range(0, len(names), step), [str(name) for name in names[::step]])
-    axes.set_xlabel(f"to {chart.along}")
-    axes.set_ylabel(f"from {chart.along}")
-    return figure
+    axes.set_xlabel(f"to {unit}")
+    axes.set_ylabel(f"from {unit}")

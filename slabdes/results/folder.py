@@ -14,7 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from slabdes.errors import InputError
+from slabdes.errors import InputError, shown
 from slabdes.files import check_place, like_there, read_text
 from slabdes.folders import input_errors, whole_folder, working_path
 from slabdes.results.frames import ADDED_LATER, FRAMES_ADDED_LATER, POINT_COLUMNS, Frames, schema
@@ -225,5 +225,9 @@ def _read_frame(path: Path, name: str, sums: Mapping[str, Any]) -> pl.DataFrame:
     if missing and missing <= ADDED_LATER.get(name, frozenset()):
         frame = frame.with_columns(pl.lit(0, wanted[column]).alias(column) for column in missing).select(list(wanted))
     if dict(frame.schema) != wanted:
-        raise InputError(str(path), f"damaged: columns {', '.join(frame.columns)}", allowed=", ".join(wanted))
+        here, there = set(frame.columns), set(wanted)
+        other = sorted(here ^ there) or [name for name in wanted if frame.schema[name] != wanted[name]]
+        how = "no" if other[0] in there - here else "a" if other[0] in here - there else "another kind of"
+        allowed = "a run of this version, or run it again from its manifest.json"
+        raise InputError(str(path), f"of another version of slabdes, or damaged: {how} column {shown(other[0])}", allowed=allowed)
     return frame

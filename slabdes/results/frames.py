@@ -36,12 +36,13 @@ _NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d.,]*(?: (?:ns|µs|ms|s)\b)?")
 """What replications say otherwise by chance, with its unit; not the number in a name."""
 ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "cpus": frozenset(("partner_wait_ns", "late_total_ns", "late_most_ns", "late_last_ns")),
-    "caches": frozenset(("in_use_before",)),
+    "caches": frozenset(("in_use_before", "grows_failed")),
     "runs": frozenset(WARM_UP_COLUMNS),
     "slabs": frozenset(("in_rcu", "slabs_cpu", "listed_free")),
+    "slub": frozenset(("max_empty_sheaves",)),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples"))
+FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples", "moves"))
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 
@@ -68,9 +69,10 @@ class Frames:
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
     `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `slub_cpus` (a row a CPU of such a cache that
     counted anything: its SLUB_STATS); `samples` (a row a moment, cache and node of each
-    point's first replication: how memory stood then, from the run's begin); `runs` (a row a replication); `points` (a row a
-    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but `samples` are
-    of what came after the warm-up, which `runs` tells.
+    point's first replication: how memory stood then, from the run's begin); `moves` (of the same replications a
+    row a pair of CPUs: how many cache lines went from `giver` to `taker`); `runs` (a row a replication); `points` (a row a
+    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but those of
+    `samples` and `moves` are of what came after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -91,6 +93,7 @@ class Frames:
     slub: pl.DataFrame
     slub_cpus: pl.DataFrame
     samples: pl.DataFrame
+    moves: pl.DataFrame
     runs: pl.DataFrame
     points: pl.DataFrame
 

@@ -103,6 +103,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "slub": {"cache": "text"} | dict.fromkeys((*_SLUB_COUNTS, *SLUB_STATS), "count"),
     "slub_cpus": {"cache": "text", "cpu": "id"} | dict.fromkeys(SLUB_STATS, "count"),
     "samples": {"time_ns": "ns", "cache": "text", "node": "id"} | dict.fromkeys(_SAMPLED, "count"),
+    "moves": {"giver": "id", "taker": "id", "count": "count"},
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
 """The columns of every frame but `points`, after `point` and `replication`: text, texts, id and count (integers), or ns."""
@@ -155,6 +156,7 @@ def replicated(records: Records) -> Replicated:
             for sample in records.samples
             for one in sample.standings
         ),
+        "moves": records.moves,
         "runs": [(records.digest, ps_to_ns(records.elapsed), warnings, *warm_up_row(records.warm_up))],
     }
     columns |= {name: _turned(name, some) for name, some in rows.items()}

@@ -127,6 +127,11 @@ class Run:
         return self.frames.samples
 
     @property
+    def moves(self) -> pl.DataFrame:
+        """A row a pair of CPUs of each point's first replication: how many cache lines went from `giver` to `taker`."""
+        return self.frames.moves
+
+    @property
     def runs(self) -> pl.DataFrame:
         """A row a replication: digest, simulated time, warnings."""
         return self.frames.runs

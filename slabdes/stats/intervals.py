@@ -62,6 +62,10 @@ class Interval:
             return False
         return -self._beneath(self.half_width) <= value - self.mean <= self.half_width
 
+    def is_beneath(self, other: Interval) -> bool:
+        """Whether both are known, and all of this one lies beneath all of the other."""
+        return self.high is not None and other.low is not None and self.high < other.low
+
     def _beneath(self, above: float) -> float:
         return above if self.below is None else self.below
 

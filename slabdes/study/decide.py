@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.config import Experiment, apply_values, parse_experiment
 from slabdes.errors import InputError, Unmeasured, nearest, shown
+from slabdes.measures.assumed import assumed_costs
 from slabdes.measures.compare import Compared, Comparison, Pair, compare_points
 from slabdes.measures.differences import Setting, setting_of
 from slabdes.measures.names import resolution_of
@@ -155,7 +156,7 @@ def compared_sides(
         if row is None:
             few = f"{name_of(measure)} with {n} replications: {pair.few[measure]}"
             raise InputError(where, few, allowed="more replications (--most), or longer ones")
-    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (n, n))
+    compared = Comparison(names_of(settings), "", (pair,), settings, 0, True, (n, n), assumed=assumed_costs(run))
     return compared, [row for row in rows if row is not None]
 
 

@@ -52,7 +52,7 @@ def test_json_has_the_sentences_the_outcome_and_every_measure(slabdes: Slabdes) 
 def test_the_small_size_of_a_file_is_compared_with_quick(slabdes: Slabdes) -> None:
     Path("q.toml").write_text(f'{TOML}\n[quick]\n"workload.operations" = 7\n', encoding="utf-8")
     told = json.loads(slabdes("compare", "q.toml", *SIDES, "--quick", "--most", "5", "--out", "small", "--json").out)
-    assert told["outcome"] in ("open", "alike")
+    assert told["outcome"] in ("open", "alike", "higher", "lower")
     run = json.loads(Path("small/manifest.json").read_text(encoding="utf-8"))
     assert run["experiment"]["workload"]["operations"] == 7
 

@@ -65,7 +65,7 @@ def test_names_that_are_not_utf_8_are_used_and_shown_escaped(tmp_path: Path) -> 
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text(MACHINE, encoding="utf-8")
     done = command(b"machine", b"import", name, b"-o", b"n\xfe.toml", folder=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.startswith(b"m: 1 CPUs")
+    assert done.stdout.startswith(b"m: 1 CPU,")
     assert done.stdout.endswith(b"n\\udcfe.toml\n")
     assert b"m\xff" not in done.stdout
 

@@ -108,6 +108,38 @@ def test_bulk_calls_on_slub_are_bounded_and_free_nothing_by_kfree_rcu(version: s
     assert parse_experiment(given(version, rcu={"frees": True}, workload=most | {"bulk_of": "alloc"}), "file")
 
 
+@pytest.mark.parametrize(
+    ("version", "more", "told"),
+    [
+        ("6.12", {}, r"workload\.prefill is of sheaves, which allocator 6\.12 has not; allowed: allocator 6\.18, 7\.0"),
+        ("6.1", {}, r"workload\.prefill is of sheaves, which allocator 6\.1 has not"),
+        ("7.3", {"bulk": 0}, r'workload\.prefill 10 with bulk 0 of "both", .*; allowed: bulk 1 to prefill'),
+        ("7.3", {"bulk": 11}, r"workload\.prefill 10 with bulk 11"),
+        ("7.3", {"bulk_of": "free"}, r'workload\.prefill 10 with bulk 3 of "free", .*; allowed: .* bulk_of "alloc" or "both"'),
+        ("7.3", {"prefill": 4097}, r"prefill at most 4096"),
+    ],
+)
+def test_a_prefilled_sheaf_that_no_call_empties_is_refused(version: str, more: dict[str, Any], told: str) -> None:
+    asked = {"kind": "burst", "objects": 4, "bulk": 3, "prefill": 10}
+    with pytest.raises(InputError, match=told):
+        parse_experiment(given(version, workload=asked | more), "file")
+    assert parse_experiment(given("7.3", workload=asked), "file")
+
+
+@pytest.mark.parametrize(
+    ("version", "slub", "told"),
+    [
+        ("7.3", {"capacity_base": 300, "capacity_most": 240}, "capacity_base 300 is greater than capacity_most 240"),
+        ("7.3", {"capacity_most": 509}, "capacity_most"),
+        ("7.3", {"capacity_per_cpu": -1}, "capacity_per_cpu"),
+        ("6.12", {"capacity_per_cpu": 1}, r"slub\.capacity_per_cpu is no switch of allocator 6\.12; .* allocator 6\.18, 7\.0"),
+    ],
+)
+def test_a_rule_of_capacities_that_cannot_be_is_refused(version: str, slub: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        parse_experiment(given(version, slub=slub), "file")
+
+
 def test_versions_are_slab_up_to_6_1_and_slub_from_6_12_on() -> None:
     assert [version.value for version in AllocatorVersion if version.is_slub] == ["6.12", "6.18", "7.0", "7.1", "7.2", "7.3"]
     assert parse_experiment(given("7.3") | {"allocator": 7.3}, "file").allocator is AllocatorVersion.V7_3

@@ -37,7 +37,7 @@ def test_the_address_is_told_before_what_takes_long_and_a_fault_of_that_ends_the
         raise InputError("setting", "it cannot run here", allowed="another")
 
     with bound(0) as made, pytest.raises(InputError, match="cannot run here"):
-        serve(made, lambda _port, _token: None, told.append, lambda: told.append("end"), takes_long)
+        serve(made, lambda _port, _token: None, told.append, lambda: told.append("end"), meanwhile=takes_long)
     assert told[0].startswith("http://127.0.0.1:") and told[1:] == ["ready", "end"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.slub.state import (
     InHand,
     KfreeRcuCpu,
@@ -168,7 +169,8 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
         cpu_fields=frozenset(field for field, _kind, _known in annotated(_ClockedCpu)) | {"number", "node", "path"},
         own_numbers=frozenset({("KmemCache", "index")}),
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")}
-        | {f"PagePool.{name}": f"ints_at(run.{name})" for name in ("free", "batch", "high")}
+        | {f"PagePool.{name}": f"ints_at(run.{name})" for name in ("free", "batch", "high", "lone")}
+        | {f"PagePool.{name}": f"table_at(run.{name}, {TOP_ORDER + 1})" for name in ("blocks", "giver", "given")}
         | {"PagePool.pcp": "table_at(run.pcp, run.n_nodes)"},
         stand_for=STAND_FOR,
     )

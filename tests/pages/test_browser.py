@@ -129,6 +129,28 @@ def test_a_setting_that_is_chosen_changes_the_tables_and_every_chart_that_has_it
     assert seen.said == []
 
 
+def test_a_control_offers_what_there_is_and_no_option_that_it_offers_leaves_a_chart_empty(seen: Seen) -> None:
+    """Every option of every chart's controls, one after the other."""
+    controls = seen.page.locator("figure[data-chart] select")
+    tried = 0
+    for number in range(controls.count()):
+        control = controls.nth(number)
+        figure = control.locator("xpath=ancestor::figure")
+        first = control.input_value()
+        for value in control.locator("option:not([disabled])").evaluate_all("all => all.map((one) => one.value)"):
+            control.select_option(value)
+            seen.page.wait_for_timeout(100)
+            marks = figure.locator(".drawing svg .role-mark path, .drawing svg .role-mark text, .drawing svg .role-mark line")
+            assert marks.count(), f"{figure.get_attribute('data-chart')}: {control.get_attribute('data-param')} {value}"
+            tried += 1
+        control.select_option(first)
+    assert tried > 30
+    paths = seen.page.locator("figure[data-chart=latency] select[data-param=path] option")
+    offered = paths.evaluate_all("all => all.filter((one) => !one.disabled).map((one) => one.value)")
+    assert 1 < len(offered) < paths.count(), "frees go other ways than allocations"
+    assert seen.said == []
+
+
 def test_the_keyboard_alone_reaches_every_control_and_opens_the_table_of_a_chart(seen: Seen) -> None:
     wanted = seen.page.locator(REACHABLE).count()
     seen.page.evaluate("document.body.focus(); window.scrollTo(0, 0)")

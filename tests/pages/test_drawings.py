@@ -18,7 +18,7 @@ from slabdes.charts.curves import TIME as TIME_ALONG
 from slabdes.charts.looks import LAYERS, TIME, Look
 from slabdes.charts.memory import memory
 from slabdes.charts.nodes import nodes
-from slabdes.charts.scaling import KEY, scaling
+from slabdes.charts.scaling import IDEAL, KEY, scaling
 from slabdes.charts.tails import tails
 from slabdes.charts.time_shares import time_shares
 from slabdes.charts.upkeep import LOCK, TURN
@@ -82,16 +82,19 @@ def test_a_mean_and_its_percentile_are_the_two_ends_of_the_dotted_line() -> None
     assert {"fold": ["mean_ns", "p99_ns"], "as": ["figure", "end"]} in line["transform"]
 
 
-def test_the_key_of_a_sweep_by_cpus_has_the_ideal_the_law_and_its_peak_and_the_axis_a_name() -> None:
-    frames = example_frames((1, 2, 4, 8), replications=2, operations=60)
-    spec = DRAWINGS["scaling"](scaling(frames)).spec
+@pytest.mark.parametrize(("cpus", "kinds"), [((1, 2, 4, 6, 8), set(KEY)), ((1, 2, 4, 8), {IDEAL})], ids=["law", "no law"])
+def test_the_key_of_a_sweep_by_cpus_has_what_is_drawn_and_the_axis_a_name(cpus: tuple[int, ...], kinds: set[str]) -> None:
+    chart = scaling(example_frames(cpus, replications=2, operations=60))
+    kinds = kinds & set(chart.frame["kind"].to_list())
+    spec = DRAWINGS["scaling"](chart).spec
     domains = [
         layer["encoding"][name]["scale"]["domain"]
         for layer in spec["layer"]
         for name in ("opacity", "shape")
         if name in layer["encoding"]
     ]
-    assert {word for domain in domains for word in domain} == set(KEY.values())
+    assert {word for domain in domains for word in domain} == {KEY[kind] for kind in kinds}
+    assert IDEAL in kinds
     assert "operations a second" in json.dumps(spec["title"])
 
 

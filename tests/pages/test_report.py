@@ -205,6 +205,12 @@ def test_of_a_great_sweep_a_page_lets_one_choose_some_and_says_that_there_are_mo
     assert f"{len(names(view))} of {len(view.points)} settings" in page.text
 
 
+def test_what_a_log_would_show_is_said_where_cpus_wait_and_none_was_kept() -> None:
+    assert "--set log=true does" in page_of(Run(example_manifest(SWEEP), SWEEP)).text
+    quiet = example_frames(contention=False)
+    assert "--set log=true does" not in page_of(Run(example_manifest(quiet), quiet)).text
+
+
 def test_what_is_not_installed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "NEEDED", ("jinja2", "no_such_module"))
     with pytest.raises(InputError, match=r'no_such_module not installed; allowed: pip install "slabdes\[report\]"'):

@@ -222,7 +222,16 @@ def test_save_writes_the_figures_that_a_run_has_and_none_else(tmp_path: Path) ->
     single = example_frames(operations=60)
     manifest = example_manifest(single, {"xeon-2s": layout(2)})
     names = [path.name for path in save_figures(single, manifest, tmp_path / "one")]
-    assert names == ["latency.png", "nodes.png", "time.png", "waits.png", "memory.png", "history.png", "machine-xeon-2s.png"]
+    assert names == [
+        "latency.png",
+        "nodes.png",
+        "time.png",
+        "waits.png",
+        "memory.png",
+        "history.png",
+        "moves.png",
+        "machine-xeon-2s.png",
+    ]
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
 

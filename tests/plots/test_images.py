@@ -31,6 +31,7 @@ from slabdes.plots.by_load import by_load_figure
 from slabdes.plots.history import history_figure
 from slabdes.plots.latency import ccdf_figure
 from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
+from slabdes.plots.moves import moves_figure
 from slabdes.plots.nodes import nodes_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.structure import memory_figure, waits_figure
@@ -84,6 +85,7 @@ CHARTS: dict[str, Callable[[], Figure]] = {
     "history": lambda: history_figure(ONE, example_manifest(ONE)),
     "traffic": lambda: traffic_figure(traffic(LOG, LAYOUT)),
     "by_load": _by_load,
+    "moves": lambda: moves_figure(ONE, example_manifest(ONE)),
     "beside": _beside,
 }
 

@@ -80,6 +80,7 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
         irq_wait=Histogram(),
         warnings=("one page allocation failed",) if seed == 2 else (),
         samples=tuple(_sample(elapsed * part // PARTS, nodes, in_use * part // PARTS) for part in range(PARTS + 1)),
+        moves=tuple((giver, taker, 1 + giver + 3 * taker) for giver in range(cpus) for taker in range(cpus) if giver != taker),
     )
 
 

@@ -89,7 +89,7 @@ def test_what_is_told_of_the_best_is_on_random_numbers_that_the_search_has_not_s
 def test_replications_are_added_only_while_a_setting_may_be_the_best(found: Tuned) -> None:
     counts = [len(trial.values) for trial in found.trials]
     assert counts[0] == 8
-    assert min(counts) == 2
+    assert min(counts) < 8
     assert set(counts) <= {2, 4, 8}
 
 

@@ -11,11 +11,19 @@ from slabdes.allocator.state import BUFCTL_END, NOBODY, Slab, obj_to_index, obje
 from slabdes.errors import CheckFailed
 
 
-def check(state: SlubState, cache: KmemCache, live: Collection[int] | None = None, out: Collection[int] = ()) -> None:
+def check(
+    state: SlubState,
+    cache: KmemCache,
+    live: Collection[int] | None = None,
+    out: Collection[int] = (),
+    *,
+    barns_with_memory: bool = False,
+) -> None:
     """Raise CheckFailed at the first invariant of `cache` that does not hold.
 
     `live` are the objects that callers hold or the general kfree_rcu batching does, if they are known, `out` the sheaves that
-    callers hold or that wait for RCU. To be called while no operation is under way.
+    callers hold or that wait for RCU; with `barns_with_memory` nodes without have no barn. To be called while no operation is
+    under way.
     """
     used: set[int] = set()
     held = _slabs_of_cpus(state, cache)
@@ -24,6 +32,11 @@ def check(state: SlubState, cache: KmemCache, live: Collection[int] | None = Non
             used |= _objects_in_use(state, cache, number, slab, held=number in held)
     for node in range(state.n_nodes):
         _check_node(state, cache, node)
+        if not cache.barn or not barns_with_memory or state.has_memory[node]:
+            continue
+        barn = cache.barn[node]
+        if barn.nr_full + barn.nr_empty:
+            raise _broken(cache, f"node {node} has no barn, and {barn.nr_full} full sheaves and {barn.nr_empty} empty ones in it")
     stocked = _check_sheaves(state, cache, out) | _private_objects(state, cache)
     for obj in stocked:
         if obj not in used:

@@ -187,10 +187,7 @@ class NodeBarn:
 
 
 class KmemCacheNode:
-    """struct kmem_cache_node: a node's partial list, by its head's number in `slabs`, and its counts.
-
-    A node without memory has one here, too, and never a slab.
-    """
+    """struct kmem_cache_node: a node's partial list, by its head in `slabs`, and counts. Without memory it never has a slab."""
 
     __slots__ = ("line", "list_lock", "node", "nr_partial", "nr_slabs", "partial", "total_objects")
 

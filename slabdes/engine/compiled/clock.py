@@ -150,8 +150,9 @@ def spend_on_lines(run: Run, cpu: Cpu, cost: int) -> None:
 @inline
 def touch_line(run: Run, cpu: Cpu, line: int, milli: int) -> int:
     """Make the CPU the owner of a line; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
-    transfer, dram = table_at(run.transfer, run.n_cpus), ints_at(run.dram + 8 * cpu.node * run.n_nodes)
-    return touch(ints_at(run.owner), ints_at(run.seen), ints_at(run.home), transfer, dram, cpu, line, milli)
+    dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
+    transfer, moves = table_at(run.transfer, run.n_cpus), table_at(run.moves, run.n_cpus)
+    return touch(ints_at(run.owner), ints_at(run.seen), ints_at(run.home), transfer, moves, dram, cpu, line, milli)
 
 
 @inline
@@ -250,8 +251,20 @@ def count_response(run: Run, cpu: Cpu, cache: int, path: int) -> None:
 @inline
 def count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     """Record an operation that began at `start` and ends now (TimedCpu.count)."""
+    log_operation(run, cpu.number, start, cpu.clock, cache, path, what)
+    _count(run, cpu, cache, path, start, what)
+
+
+@inline
+def count_part(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int, since: int, until: int) -> None:
+    """The same of a part of a call (TimedKernel.count_part)."""
+    log_operation(run, cpu.number, since, until, cache, path, what)
+    _count(run, cpu, cache, path, start, what)
+
+
+@inline
+def _count(run: Run, cpu: Cpu, cache: int, path: int, start: int, what: int) -> None:
     end = cpu.clock
-    log_operation(run, cpu.number, start, end, cache, path, what)
     add(run.buckets, run.counts, (cache + 1) * N_PATHS + path, end - start)
     # An account within another is a handler's.
     if run.arrivals and cpu.level == 1:

@@ -42,6 +42,7 @@ from slabdes.locks.disciplines import DISCIPLINES, Discipline, LockParameters
 from slabdes.locks.spinlock import FREE
 from slabdes.lowering.lower import Lowered
 from slabdes.machine.topology import Machine
+from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import InterruptSettings
 from slabdes.paths.outcome import Path
 from slabdes.paths.sites import N_SITES, LockSite
@@ -117,20 +118,9 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
     memory.set(**{name: getattr(settings.upkeeps, name) for name in fields_of(UpkeepSettings)})
     pack_discipline(memory, settings.locks.discipline)
     memory.set(**{name: getattr(settings.locks, name) for name in fields_of(LockParameters)})
+    memory.set(**{name: getattr(settings.rules, name) for name in fields_of(ClockRules)})
     memory.set(
         hz=settings.hz,
-        spinners_slow_holder=settings.rules.spinners_slow_holder,
-        array_lines=settings.rules.array_lines,
-        irqs_off=settings.rules.irqs_off,
-        zone_lists_beside_lock=settings.rules.zone_lists_beside_lock,
-        section_lines=settings.rules.section_lines,
-        copy_line_milli=settings.rules.copy_line_milli,
-        descriptor_once=settings.rules.descriptor_once,
-        slot_lines=settings.rules.slot_lines,
-        early_lookups=settings.rules.early_lookups,
-        miss_milli=settings.rules.miss_milli,
-        writes_objects=settings.rules.writes_objects,
-        posted_neighbour_writes=settings.rules.posted_neighbour_writes,
         n_cpus=n_cpus,
         n_nodes=machine.n_nodes,
         bits=bits,
@@ -141,6 +131,7 @@ def _pack_rules(memory: Memory, machine: Machine, settings: TimedSettings[AnyKer
     )
     memory.put("tree", np.full(2 * leaves, np.iinfo(np.int64).max))
     memory.put("transfer", machine.transfer_ps)
+    memory.put("moves", np.zeros((machine.n_cpus, machine.n_cpus)))
     memory.put("dram", machine.dram_ps)
     memory.put("exponential", exponential_table())
     pool = PagePool(machine.memory_pages, n_cpus)

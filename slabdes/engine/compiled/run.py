@@ -110,7 +110,9 @@ def run_compiled(
     family.unpack_state(memory, state)
     unpack(memory, locks, cpus)
     samples = () if marks is None else marks.samples
-    return make_records(state, locks, cpus, settings, machine.node_ids, now, workload, cut, samples)
+    return make_records(
+        state, locks, cpus, settings, machine.node_ids, now, workload, cut, samples, memory["moves"].tolist() if samples else ()
+    )
 
 
 class _Family(Protocol):

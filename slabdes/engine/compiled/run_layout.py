@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
 from slabdes.locks.disciplines import LockParameters
+from slabdes.paths.charges import ClockRules
 from slabdes.paths.upkeep import UpkeepSettings
 
 
@@ -30,6 +32,7 @@ class Addresses:
     seen: int
     home: int
     transfer: int
+    moves: int
     dram: int
     cpus: int
     frames: int
@@ -62,6 +65,19 @@ class Addresses:
     steps: int
     exponential: int
     policies: int
+
+
+PAGE_POOL: Final = {
+    "PagePool.free": "ints_at(run.free_pages)",
+    "PagePool.batch": "ints_at(run.page_batch)",
+    "PagePool.high": "ints_at(run.page_high)",
+    "PagePool.blocks": f"table_at(run.page_blocks, {TOP_ORDER + 1})",
+    "PagePool.lone": "ints_at(run.page_lone)",
+    "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
+    "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
+    "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+}
+"""How lowered paths of either allocator reach a page pool's tables (lowering.target.Target.flat)."""
 
 
 class Costs:
@@ -110,7 +126,7 @@ class Disciplines:
     cna: int
 
 
-class Rules(Switches, Layout, Disciplines, LockParameters):
+class Rules(Switches, Layout, Disciplines, LockParameters, ClockRules):
     """The kernel version, and what an experiment says of locks and of time (LockParameters, ClockRules).
 
     `unqueued`: the discipline is not queued (locks.disciplines.Discipline): a contended lock is free once it is released.
@@ -120,18 +136,6 @@ class Rules(Switches, Layout, Disciplines, LockParameters):
     unqueued: int
     all_spin: int
     hz: int
-    spinners_slow_holder: int
-    posted_neighbour_writes: int
-    array_lines: int
-    section_lines: int
-    copy_line_milli: int
-    descriptor_once: int
-    slot_lines: int
-    early_lookups: int
-    miss_milli: int
-    writes_objects: int
-    irqs_off: int
-    zone_lists_beside_lock: int
 
 
 class Interrupts:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, SlabState
 from slabdes.allocator.versions import Version
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, blank, names_of
@@ -26,6 +27,7 @@ from slabdes.units import MAX_RUN_PS
 
 NO_LIST = 1
 """Pages that a CPU keeps at most, and moves at a time: a list of one goes straight back to its zone."""
+PLENTY_OF_BLOCKS = 1 << 40
 _SOME_EVENTS = 1024
 """More room for events than a step needs, so that they are not read after each."""
 
@@ -51,12 +53,23 @@ class SerialMemory(Memory):
         packed["node"] = node_of_cpu
         packed["sp"] = NOBODY
         pack_locks(self, [0] * (n_locks + n_nodes + 1), n_nodes)
-        for name, shape in (("transfer", n_cpus * n_cpus), ("dram", n_nodes * n_nodes), ("pcp", n_cpus * n_nodes)):
+        for name, shape in (
+            ("transfer", n_cpus * n_cpus),
+            ("moves", n_cpus * n_cpus),
+            ("dram", n_nodes * n_nodes),
+            ("pcp", n_cpus * n_nodes),
+        ):
             self.put(name, np.zeros(shape))
         self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))
         self.put("free_pages", np.zeros(n_nodes))
         self.put("page_batch", np.full(n_nodes, NO_LIST))
         self.put("page_high", np.full(n_nodes, NO_LIST))
+        # Blocks of every order, so that none is split, and none merged: how many pages there are is each operation's.
+        blocks = n_nodes * (TOP_ORDER + 1)
+        self.put("page_blocks", np.full(blocks, PLENTY_OF_BLOCKS))
+        self.put("page_lone", np.zeros(n_nodes))
+        self.put("page_giver", np.full(blocks, NOBODY))
+        self.put("page_given", np.zeros(blocks))
         histograms = (n_caches + 1) * N_PATHS
         self.put("buckets", np.zeros((histograms, BUCKETS)))
         self.put("counts", no_counts(histograms))

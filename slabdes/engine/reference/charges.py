@@ -141,6 +141,11 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
     def count(self, cpu: TimedCpu, cache: int, path: Path, start: int, what: int) -> None:
         cpu.count(cache, path, start, what)
 
+    def count_part(self, cpu: TimedCpu, cache: int, path: Path, start: int, what: int, since: int, until: int) -> None:
+        cpu.logged = (since, until)
+        self.count(cpu, cache, path, start, what)
+        cpu.logged = None
+
     def count_turn(self, cpu: TimedCpu, what: int, start: int, taken: bool) -> None:
         if taken:
             cpu.turns[what].add(cpu.clock - start)

@@ -103,4 +103,4 @@ def run_reference(
     cut = None if kernel.marks is None else kernel.marks.end(kernel.now)
     samples = () if kernel.marks is None else kernel.marks.samples
     run_of = (kernel.state, kernel.locks, kernel.cpus, kernel.settings, machine.node_ids, kernel.now, workload)
-    return make_records(*run_of, cut, samples)
+    return make_records(*run_of, cut, samples, kernel.lines.moves if samples else ())

@@ -98,7 +98,8 @@ class SlubRun(Run):
     def check(self) -> None:
         state = self.kernel.state
         for cache in state.caches:
-            check(state, cache, out=[sheaf for sheaf in waiting_sheaves(state) if state.sheaves[sheaf].cache == cache.index])
+            out = [sheaf for sheaf in waiting_sheaves(state) if state.sheaves[sheaf].cache == cache.index]
+            check(state, cache, out=out, barns_with_memory=self.kernel.version.barns_with_memory)
 
     def _upkeep_time(self, cpu: TimedCpu) -> int:
         return min(cpu.rcu_at, cpu.drain_at)

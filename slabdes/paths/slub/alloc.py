@@ -103,6 +103,8 @@ def replace_from_stock(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache) -> Waits[
         swap_sheaves(k, cpu, pcs)
         cpu.path = Path.SPARE
         return True
+    if not barn_here(k, cpu):
+        return False
     full = yield from barn_replace_empty_sheaf(k, cpu, cache.barn[cpu.node], pcs.main)
     if full != NO_SHEAF:
         pcs.main = full

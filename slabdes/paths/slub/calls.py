@@ -133,11 +133,15 @@ def _free_all(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, size: int) -> W
 
 
 def _count_each(k: CallingKernel[Cpu], cpu: Cpu, cache: KmemCache, start: int, at: int, size: int) -> None:
-    """Record the call's objects, one after the other in equal shares of its time; the first get the picoseconds left over."""
+    """Record the call's objects, one after the other in equal shares of its time; the first get the picoseconds left over.
+
+    An event log has the whole call with its first object: what the call holds and waits for is within that.
+    """
     end = cpu.clock
     share = (end - start) // size
     left = (end - start) % size
     for number in range(size):
         began = start + share * number + min(number, left)
         cpu.clock = start + share * (number + 1) + min(number + 1, left)
-        k.count(cpu, cache.index, cpu.path, began, k.state.words[at + number])
+        since = end if number else start
+        k.count_part(cpu, cache.index, cpu.path, began, k.state.words[at + number], since, end)

@@ -30,6 +30,7 @@ from slabdes.paths.slub.kernel import Cpu, Point, SlubKernel
 from slabdes.paths.slub.sheaves import (
     alloc_empty_sheaf,
     barn_get_empty_sheaf,
+    barn_here,
     barn_put_empty_sheaf,
     barn_put_full_sheaf,
     barn_takes_full,
@@ -180,9 +181,12 @@ def _take_from_slab(
 
 
 def _spill(k: SlubKernel[Cpu], cpu: Cpu, cache: KmemCache, number: int, head: int, nr: int) -> Waits[tuple[int, int]]:
-    """Put objects of a chain on the main sheaf, then fill sheaves for the barn while it takes any; the rest of the chain."""
+    """Put objects of a chain on the main sheaf, then fill sheaves for the barn while it takes any; the rest of the chain.
+
+    Where there is no barn, sheaves stay empty: all of it is the rest.
+    """
     slab = k.state.slabs[number]
-    if cache.sheaf_capacity:
+    if cache.sheaf_capacity and barn_here(k, cpu):
         main = k.state.sheaves[cache.cpu_sheaves[cpu.number].main]
         some = min(nr, main.capacity - main.size)
         head = copy_chain(k.state.words, slab, number, head, main.entry + main.size, some)

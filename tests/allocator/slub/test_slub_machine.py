@@ -252,7 +252,9 @@ class SlubMachine(RuleBasedStateMachine):
     def every_invariant_holds(self) -> None:
         kernel = self.kernel
         queued = [obj for objects in kernel.batched for obj in objects]
-        check(kernel.state, self.cache, self.held + queued, self.sheaves + [callback.sheaf for callback in kernel.callbacks])
+        out = self.sheaves + [callback.sheaf for callback in kernel.callbacks]
+        barns_with_memory = kernel.version.barns_with_memory
+        check(kernel.state, self.cache, self.held + queued, out, barns_with_memory=barns_with_memory)
         assert not kernel.locked
         pages = [0] * kernel.state.n_nodes
         for slab in kernel.state.slabs:

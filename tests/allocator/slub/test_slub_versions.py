@@ -65,7 +65,7 @@ class System:
         return self.told()
 
     def told(self) -> str:
-        check(self.kernel.state, self.cache, self.held)
+        check(self.kernel.state, self.cache, self.held, barns_with_memory=self.kernel.version.barns_with_memory)
         return self.kernel.take_tokens()
 
 

@@ -297,6 +297,13 @@ RARE = {
         workload={"objects": 200, "rounds": 3, "bulk": 64, "think_ns": 100},
         interrupts={"mean_ns": 3000, "objects": 3, "keep": 3, "work_ns": 300},
     ),
+    "room is made again after many sheaves have taken less of it than a block of kfree_rcu would": {
+        "allocator": "6.18",
+        "machine": {"preset": "epyc-2s", "cpus": 256},
+        "cache": [{"name": "c", "size": 4096, "sheaf_capacity": 40, "max_full_sheaves": 1}],
+        "rcu": {"frees": True, "grace_ms": 0.02},
+        "workload": {"kind": "burst", "objects": 15, "rounds": 2, "think_ns": 100.0},
+    },
 }
 """Experiments for what is next to never drawn."""
 

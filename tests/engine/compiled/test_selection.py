@@ -126,8 +126,8 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
 
 def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
     elsewhere = {
-        # A grace period and a change of sheaves are SLUB's alone, and have their places there.
-        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace", "change"},
+        # A grace period, a change of sheaves and bulk calls are SLUB's alone, and have their places there.
+        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace", "change", "prefill", "call_room"},
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.
@@ -145,7 +145,7 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
     for rules, known in elsewhere.items():
         names = {field.name for field in fields(rules)} - known
         assert names <= set(fields_of(run_layout.Rules)), rules.__name__
-    assert "grace" in fields_of(SlubRun)
+    assert {"grace", "prefill", "call_room"} <= set(fields_of(SlubRun))
     assert set(run_layout.DISCIPLINES) == set(Discipline) == set(DISCIPLINES)
 
 

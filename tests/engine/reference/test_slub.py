@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import slabdes
 from slabdes.config import AllocatorVersion, Experiment
 from slabdes.config.allocators import SLUB_KEYS
 from slabdes.config.slub import switches_of
@@ -204,6 +205,14 @@ def test_all_sheaves_are_somewhere_when_a_run_ends() -> None:
     run.live()
     run.check()
     assert run.kernel.now > 0
+
+
+def test_a_rule_by_cpus_is_of_all_that_the_machine_has_and_can_be_swept() -> None:
+    raw = {"allocator": "7.3", "machine": {"preset": "numa-2x4", "cpus": 2}, "cache": [{"name": "a", "size": 256}]}
+    raw |= {"engine": "reference", "workload": {"kind": "burst", "objects": 4}}
+    run = slabdes.simulate(raw | {"sweep": {"slub.capacity_per_cpu": [0, 0.5, 4, 64]}}, progress=False)
+    # By size 28; the machine has 8 CPUs.
+    assert run.slub["sheaf_capacity"].to_list() == [28, 32, 60, 508]
 
 
 def test_a_lock_that_is_tried_and_taken_costs_its_lines_transfer() -> None:

@@ -10,14 +10,13 @@ from functools import cache
 from typing import Final
 
 from slabdes.allocator.mempolicy import MemPolicy
-from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.state import ArrayCache, CacheStats, KmemCache, KmemList3, Slab, SlabState
 from slabdes.allocator.versions import L3Layout
 from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import names_of
-from slabdes.engine.compiled.run_layout import Run
+from slabdes.engine.compiled.run_layout import PAGE_POOL, Run
 from slabdes.engine.compiled.slab.layout import L3, Cache
 from slabdes.engine.fields import fields_of
 from slabdes.lowering.lower import Lowered, lower
@@ -107,14 +106,7 @@ SLAB: Final = Target(
     flat={
         "SlabState.words": "ints_at(run.words)",
         "SlabState.node_of_cpu": "ints_at(run.node_of_cpu)",
-        "PagePool.free": "ints_at(run.free_pages)",
-        "PagePool.batch": "ints_at(run.page_batch)",
-        "PagePool.high": "ints_at(run.page_high)",
-        "PagePool.blocks": f"table_at(run.page_blocks, {TOP_ORDER + 1})",
-        "PagePool.lone": "ints_at(run.page_lone)",
-        "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
-        "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
-        "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+        **PAGE_POOL,
     },
     stand_for={name: name for name in _STAND_FOR},
     renamed={f"L3Layout.{name}": f"line_of_{name}" for name in fields_of(L3Layout)}

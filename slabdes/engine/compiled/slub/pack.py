@@ -167,8 +167,10 @@ def grow_room(memory: Memory, slabs: int, sheaves: int) -> None:
     run = memory.run[0]
     slab_room = int(run["n_slabs"]) + slabs
     sheaf_room = int(run["n_sheaves"]) + sheaves
-    word_room = int(run["n_words"]) + slabs * int(run["most_objects"]) + sheaves * int(run["most_capacity"])
-    line_room = int(run["n_lines"]) + slabs + sheaves * int(run["most_sheaf_lines"])
+    # Sheaves that are smaller than the largest have taken less than there was room for: what is there is kept.
+    wanted = int(run["n_words"]) + slabs * int(run["most_objects"]) + sheaves * int(run["most_capacity"])
+    word_room = max(int(run["word_room"]), wanted)
+    line_room = max(int(run["line_room"]), int(run["n_lines"]) + slabs + sheaves * int(run["most_sheaf_lines"]))
     memory.grow("slabs", slab_room, 0)
     memory.grow("all_sheaves", sheaf_room, 0)
     memory.grow("words", word_room, 0)

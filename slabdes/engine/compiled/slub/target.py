@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.slub.state import (
     InHand,
     KfreeRcuCpu,
@@ -27,6 +26,7 @@ from slabdes.engine.compiled import codes, layout
 from slabdes.engine.compiled.cache import kept_text
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import names_of
+from slabdes.engine.compiled.run_layout import PAGE_POOL
 from slabdes.engine.compiled.slub.layout import SlubCache, SlubRun
 from slabdes.lowering.lower import Lowered, lower
 from slabdes.lowering.target import Table, Target
@@ -135,14 +135,7 @@ SLUB: Final = Target(
     flat={
         "SlubState.words": "ints_at(run.words)",
         "SlubState.has_memory": "ints_at(run.has_memory)",
-        "PagePool.free": "ints_at(run.free_pages)",
-        "PagePool.batch": "ints_at(run.page_batch)",
-        "PagePool.high": "ints_at(run.page_high)",
-        "PagePool.blocks": f"table_at(run.page_blocks, {TOP_ORDER + 1})",
-        "PagePool.lone": "ints_at(run.page_lone)",
-        "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
-        "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
-        "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+        **PAGE_POOL,
     },
     stand_for={
         "kmem_cache_alloc": "slub_alloc",
