@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.working_set import LINE_BYTES, WHOLE, is_near, touch_again
+from slabdes.engine.working_set import CODE, CODE_BITS, LINE_BYTES, WHOLE, own_and_near, stamp_of, touch_again
 from slabdes.paths.charges import copy_cost
 
 
 def touch(
-    owner: MutableSequence[int],
-    seen: MutableSequence[int],
+    stamps: MutableSequence[int],
     home: Sequence[int],
     transfer: Sequence[Sequence[int]],
     moves: Sequence[MutableSequence[int]],
@@ -30,22 +29,22 @@ def touch(
 ) -> int:
     """Make `cpu`, from whose node memory costs `dram` by node, the owner of `line`; what fetching it costs.
 
-    Of a line that it owned and its cache has lost, `milli` thousandths of memory's latency. `seen` are stamps by line; `moves`
-    counts lines by the CPU that had one and the CPU that takes it.
+    Of a line that it owned and its cache has lost, `milli` thousandths of memory's latency. `stamps` say by line who touched it
+    last and when (`working_set`); `moves` counts lines by the CPU that had one and the CPU that takes it.
     """
     if line == NO_LINE:
         return 0
-    before, number = owner[line], int(cpu.number)
+    stamp, number = stamps[line], int(cpu.number)
+    if own_and_near(cpu, stamp):
+        return 0
+    before = stamp & CODE
     if before == number:
-        if is_near(cpu, seen[line]):
-            return 0
-        lost = touch_again(cpu, seen[line], LINE_BYTES)
-        seen[line] = cpu.touched_bytes
+        lost = touch_again(cpu, stamp >> CODE_BITS, LINE_BYTES)
+        stamps[line] = stamp_of(cpu)
         return dram[home[line]] * milli // WHOLE if lost else 0
-    owner[line] = number
     cpu.touched_bytes += LINE_BYTES
-    seen[line] = cpu.touched_bytes
-    if before == NOBODY:
+    stamps[line] = stamp_of(cpu)
+    if stamp == NOBODY:
         return dram[home[line]]
     moves[before][number] += 1
     return transfer[before][number]
@@ -72,37 +71,38 @@ def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int
 
 
 class CacheLines:
-    """All lines of a run: `owner`, its stamp `seen` and `home` by line number; `moves` from CPU to CPU; costs in picoseconds."""
+    """All lines of a run: `stamps` and `home` by line number, and `moves` from CPU to CPU; costs in picoseconds."""
 
-    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "moves", "owner", "seen")
+    __slots__ = ("_dram", "_node_of_cpu", "_transfer", "home", "moves", "stamps")
 
     def __init__(self, node_of_cpu: Sequence[int], transfer: Sequence[Sequence[int]], dram: Sequence[Sequence[int]]) -> None:
         self._node_of_cpu = node_of_cpu
         self._transfer = transfer
         self._dram = dram
-        self.owner: list[int] = []
-        self.seen: list[int] = []
+        self.stamps: list[int] = []
         self.moves = [[0] * len(node_of_cpu) for _cpu in node_of_cpu]
         self.home: list[int] = []
 
     def place(self, line: int, count: int, node: int) -> None:
         """Say that `count` lines from `line` on lie in `node`'s memory and that nobody owns them (any more)."""
-        missing = line + count - len(self.owner)
+        missing = line + count - len(self.stamps)
         if missing > 0:
-            self.owner.extend([NOBODY] * missing)
-            self.seen.extend([0] * missing)
+            self.stamps.extend([NOBODY] * missing)
             self.home.extend([0] * missing)
         for number in range(line, line + count):
-            self.owner[number] = NOBODY
+            self.stamps[number] = NOBODY
             self.home[number] = node
 
     def own(self, cpu: TimedCpu, line: int, count: int) -> None:
         """Make `cpu` the owner of `count` lines from `line` on, for nothing: it writes them without having read them."""
         for number in range(line, line + count):
-            self.owner[number] = cpu.number
-            self.seen[number] = cpu.touched_bytes
+            self.stamps[number] = stamp_of(cpu)
+
+    def owner(self, line: int) -> int:
+        """The CPU that touched a line last, which somebody has."""
+        return self.stamps[line] & CODE
 
     def touch(self, cpu: TimedCpu, line: int, milli: int = WHOLE) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
         dram = self._dram[self._node_of_cpu[cpu.number]]
-        return touch(self.owner, self.seen, self.home, self._transfer, self.moves, dram, cpu, line, milli)
+        return touch(self.stamps, self.home, self._transfer, self.moves, dram, cpu, line, milli)

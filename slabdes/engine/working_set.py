@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import MutableSequence
 from typing import Any, Final
 
+from slabdes.allocator.state import NOBODY
+
 LINE_BYTES: Final = 64
 WHOLE: Final = 1000
 """A latency is waited for in whole, in thousandths."""
@@ -40,8 +42,18 @@ def is_near(cpu: Any, since: int) -> bool:
 
 
 def own_and_near(cpu: Any, stamp: int) -> bool:
-    """Whether a CPU allocated an object with that stamp last, and touched it so lately: then touching it costs nothing."""
+    """Whether a CPU was the last to touch what has that stamp, and so lately: then touching it costs nothing."""
     return bool(stamp & CODE == cpu.number) and is_near(cpu, stamp >> CODE_BITS)
+
+
+def stamp_of(cpu: Any) -> int:
+    """The stamp of what a CPU touches now."""
+    return int(cpu.touched_bytes << CODE_BITS | cpu.number)
+
+
+def is_anothers(cpu: Any, stamp: int) -> bool:
+    """Whether another CPU was the last to touch what has that stamp."""
+    return bool(stamp != NOBODY and stamp & CODE != cpu.number)
 
 
 def touch_again(cpu: Any, since: int, nr: int) -> bool:
@@ -71,7 +83,7 @@ def touch_object(
         cost += memory * milli // WHOLE if beside else memory
         if code & FORGOTTEN:
             cpu.slab_begun = slab
-    touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number
+    touched[link] = stamp_of(cpu)
     return cost
 
 
@@ -99,7 +111,7 @@ def touch_freed(
     if writes and age > near(cpu):
         cost += memory if lost else 0
         cpu.touched_bytes += min(nr, age)
-        touched[link] = cpu.touched_bytes << CODE_BITS | cpu.number
+        touched[link] = stamp_of(cpu)
     return cost
 
 

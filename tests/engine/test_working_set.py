@@ -101,13 +101,15 @@ def test_a_free_of_another_cpus_object_reads_its_descriptor_cold_whatever_its_ag
 
 def test_a_line_of_ones_own_that_was_lost_comes_from_memory_whole_or_beside_others_for_a_share() -> None:
     walker = cpu(10 * LINE_BYTES)
-    owner, seen, home = [NOBODY, 1, NOBODY], [0, 0, 0], [0, 0, 1]
-    transfer, dram = [[40] * 5] * 5, [80, 130]
+    stamps, home = [NOBODY, 1, NOBODY], [0, 0, 1]
+    transfer, moves, dram = [[40] * 5] * 5, [[0] * 5 for _cpu in range(5)], [80, 130]
 
     def cost(line: int, milli: int = 1000) -> int:
-        return touch(owner, seen, home, transfer, dram, walker, line, milli)
+        return touch(stamps, home, transfer, moves, dram, walker, line, milli)
 
     assert [cost(line) for line in range(3)] == [80, 40, 130]
     assert [cost(line) for line in range(3)] == [0, 0, 0]
     walker.touched_bytes += 20 * LINE_BYTES
     assert (cost(0), cost(2), cost(1, 250)) == (80, 130, 20)
+    # What comes from memory comes from no CPU.
+    assert [sum(row) for row in moves] == [0, 1, 0, 0, 0]

@@ -11,7 +11,7 @@ from slabdes.engine.compiled.clock import fetch_line, fetch_one_of_several, own_
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, ints_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.working_set import forgotten
+from slabdes.engine.working_set import CODE, forgotten
 
 fetch = fetch_line
 fetch_one_of = fetch_one_of_several
@@ -26,15 +26,15 @@ def touch(run: Run, cpu: Cpu, line: int) -> int:
 @inline
 def owns(run: Run, cpu: Cpu, line: int) -> bool:
     """Whether the CPU is the owner of a line."""
-    return ints_at(run.owner)[line] == cpu.number
+    return ints_at(run.stamps)[line] & CODE == cpu.number
 
 
 @inline
 def place_lines(run: Run, cpu: Cpu, first: int, nr: int, node: int) -> None:
     """`nr` lines lie in a node's memory from now on, and nobody owns them."""
-    owner, home = ints_at(run.owner), ints_at(run.home)
+    stamps, home = ints_at(run.stamps), ints_at(run.home)
     for line in range(first, first + nr):
-        owner[line] = NOBODY
+        stamps[line] = NOBODY
         home[line] = node
 
 

@@ -6,7 +6,7 @@ The counterpart of TimedCpu and of what SimPy does for the reference. Leaves out
 
 from __future__ import annotations
 
-from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK
+from slabdes.allocator.state import NO_LINE, OBJECT_BITS, OBJECT_MASK
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.families import frame_at
 from slabdes.engine.compiled.layout import BUCKETS, N_PATHS, Frame, Status
@@ -27,7 +27,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import WHOLE, is_near
+from slabdes.engine.working_set import WHOLE, is_anothers, own_and_near, stamp_of
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
 from slabdes.units import PS_PER_S
@@ -152,14 +152,13 @@ def touch_line(run: Run, cpu: Cpu, line: int, milli: int) -> int:
     """Make the CPU the owner of a line; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
     dram = ints_at(run.dram + 8 * cpu.node * run.n_nodes)
     transfer, moves = table_at(run.transfer, run.n_cpus), table_at(run.moves, run.n_cpus)
-    return touch(ints_at(run.owner), ints_at(run.seen), ints_at(run.home), transfer, moves, dram, cpu, line, milli)
+    return touch(ints_at(run.stamps), ints_at(run.home), transfer, moves, dram, cpu, line, milli)
 
 
 @inline
 def own_line(run: Run, cpu: Cpu, line: int) -> None:
     """Make the CPU the owner of a line for nothing (CacheLines.own)."""
-    ints_at(run.owner)[line] = cpu.number
-    ints_at(run.seen)[line] = cpu.touched_bytes
+    ints_at(run.stamps)[line] = stamp_of(cpu)
 
 
 @inline
@@ -167,25 +166,24 @@ def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
     """Make the CPU the owner of a line and wait for it (TimedKernel.fetch)."""
     if line == NO_LINE:
         return
-    owner = ints_at(run.owner)[line]
     # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
-    if owner != cpu.number or not is_near(cpu, ints_at(run.seen)[line]):
-        _fetch_from(run, cpu, line, owner, WHOLE)
+    if not own_and_near(cpu, ints_at(run.stamps)[line]):
+        _fetch(run, cpu, line, WHOLE)
 
 
 @inline
 def fetch_one_of_several(run: Run, cpu: Cpu, line: int) -> None:
     """The same of a line that is one of several: misses of the CPU's own overlap (ChargingKernel.fetch_one_of)."""
-    owner = ints_at(run.owner)[line]
-    if owner != cpu.number or not is_near(cpu, ints_at(run.seen)[line]):
-        _fetch_from(run, cpu, line, owner, run.miss_milli)
+    if not own_and_near(cpu, ints_at(run.stamps)[line]):
+        _fetch(run, cpu, line, run.miss_milli)
 
 
 @function
-def _fetch_from(run: Run, cpu: Cpu, line: int, owner: int, milli: int) -> None:
+def _fetch(run: Run, cpu: Cpu, line: int, milli: int) -> None:
+    owned = is_anothers(cpu, ints_at(run.stamps)[line])
     cost = touch_line(run, cpu, line, milli)
     if cost:
-        _wait_for(run, cpu, line, owner not in (cpu.number, NOBODY), cost)
+        _wait_for(run, cpu, line, owned, cost)
 
 
 @inline
@@ -204,10 +202,10 @@ def _wait_for(run: Run, cpu: Cpu, line: int, owned: bool, cost: int) -> None:
 @function
 def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
     """Make the CPU the owner of the lines from `first` to `last` and wait for them (ChargingKernel.fetch_together)."""
-    owner = ints_at(run.owner)
+    stamps = ints_at(run.stamps)
     dearest, line_of_dearest, was_owned, total = 0, first, False, 0
     for line in range(first, last + 1):
-        owned = owner[line] not in (cpu.number, NOBODY)
+        owned = is_anothers(cpu, stamps[line])
         cost = touch_line(run, cpu, line, WHOLE)
         total += cost
         if cost > dearest:

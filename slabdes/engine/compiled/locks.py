@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slabdes.allocator.state import NOBODY
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import BEHIND, HELD_IN, count_upkeep, irqs_go_off, irqs_go_on
 from slabdes.engine.compiled.clock import (
@@ -35,6 +34,7 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
 from slabdes.engine.compiled.variants import after_look, write
 from slabdes.engine.cpu import fold, hold_word
+from slabdes.engine.working_set import CODE, is_anothers
 from slabdes.locks.disciplines import (
     CNA_SPLICE,
     RACE_BITS,
@@ -176,7 +176,7 @@ def _comes_late(run: Run, cpu: Cpu, held: Lock) -> bool:
     if not run.arrival_races:
         return first_of(drawn, 1 + held.waiters) != 0
     transfer = table_at(run.transfer, run.n_cpus)
-    way = transfer[ints_at(run.owner)[held.line]][cpu.number]
+    way = transfer[ints_at(run.stamps)[held.line] & CODE][cpu.number]
     waiters = transfer[held.acquired_by][held.next]
     return arrives_late(drawn, cpu.clock, held.released_at, way, tas_delay(waiters, run) - waiters)
 
@@ -200,10 +200,8 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
     held.since = cpu.clock
     _set_toll(run, cpu, held)
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
-    owner = ints_at(run.owner)[held.line]
+    held.bounces += is_anothers(cpu, ints_at(run.stamps)[held.line])
     fetch_line(run, cpu, held.line)
-    if owner != cpu.number and owner != NOBODY:
-        held.bounces += 1
     cpu.work += run.lock_op
 
 
@@ -253,7 +251,7 @@ def _granted(run: Run, cpu: Cpu) -> None:
     cpu.lock_wait += waited - held.handoff
     cpu.handoff_time += held.handoff
     cpu.beyond_work = 1
-    if ints_at(run.owner)[held.line] != cpu.number:
+    if ints_at(run.stamps)[held.line] & CODE != cpu.number:
         held.bounces += 1
         own_line(run, cpu, held.line)
     cpu.work += run.lock_op

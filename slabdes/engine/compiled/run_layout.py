@@ -28,8 +28,7 @@ class Addresses:
     stats: int
     caches: int
     locks: int
-    owner: int
-    seen: int
+    stamps: int
     home: int
     transfer: int
     moves: int

@@ -14,7 +14,7 @@ from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, S
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
-from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, forgotten, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, forgotten, is_anothers, touch_freed, touch_object
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import copy_cost
 from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
@@ -56,14 +56,14 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
             self.fetch_together(cpu, line, line)
 
     def fetch_one_of(self, cpu: TimedCpu, line: int) -> None:
-        owner = self.lines.owner[line]
-        self._wait_for(cpu, line, owner not in (cpu.number, NOBODY), self.touch(cpu, line))
+        owned = is_anothers(cpu, self.lines.stamps[line])
+        self._wait_for(cpu, line, owned, self.touch(cpu, line))
 
     def fetch_together(self, cpu: TimedCpu, first: int, last: int) -> None:
         """All of it counts as the dearest: another CPU's to write back, or memory's if nobody owned it; of equals, the first."""
         dearest, line_of_dearest, was_owned, total = 0, first, False, 0
         for line in range(first, last + 1):
-            owned = self.lines.owner[line] not in (cpu.number, NOBODY)
+            owned = is_anothers(cpu, self.lines.stamps[line])
             cost = self.lines.touch(cpu, line)
             total += cost
             if cost > dearest:
@@ -84,7 +84,7 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
         return self.lines.touch(cpu, line, self.rules.miss_milli)
 
     def owns(self, cpu: TimedCpu, line: int) -> bool:
-        return self.lines.owner[line] == cpu.number
+        return self.lines.owner(line) == cpu.number
 
     def spend_on_lines(self, cpu: TimedCpu, cost: int) -> None:
         cpu.spend_on_lines(cost)

@@ -22,6 +22,7 @@ from slabdes.engine.marks import Marks
 from slabdes.engine.reference.books import ClosedBook
 from slabdes.engine.reference.charges import ChargingKernel, State
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, ran_too_long
+from slabdes.engine.working_set import is_anothers
 from slabdes.locks.disciplines import RACE_BITS, all_spinners_delay, arrives_late, first_of, tas_delay
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
@@ -150,7 +151,7 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         cpu.clock = now
         cpu.lock_wait += now - asked - record.handoff
         cpu.handoff_time += record.handoff
-        if self.lines.owner[record.line] != cpu.number:
+        if self.lines.owner(record.line) != cpu.number:
             record.bounces += 1
             self.lines.own(cpu, record.line, 1)
         cpu.work += self.costs.lock_op
@@ -165,7 +166,7 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         if not rules.arrival_races:
             return first_of(drawn, 1 + len(record.waiters)) != 0
         transfer = self.machine.transfer_ps
-        way = transfer[self.lines.owner[record.line]][cpu.number]
+        way = transfer[self.lines.owner(record.line)][cpu.number]
         waiters = transfer[record.acquired_by][record.next]
         return arrives_late(drawn, cpu.clock, record.released_at, way, tas_delay(waiters, rules) - waiters)
 
@@ -193,10 +194,8 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         record.retry = None
         self._set_toll(cpu, record)
         count_acquisition(record, cpu.number, site, cpu.upkeep)
-        owner = self.lines.owner[record.line]
+        record.bounces += is_anothers(cpu, self.lines.stamps[record.line])
         self.fetch(cpu, record.line)
-        if owner not in (cpu.number, NOBODY):
-            record.bounces += 1
         cpu.work += self.costs.lock_op
 
     def spin_trylock(self, cpu: TimedCpu, lock: int, site: LockSite) -> Waits[bool]:

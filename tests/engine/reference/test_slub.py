@@ -226,7 +226,7 @@ def test_a_lock_that_is_tried_and_taken_costs_its_lines_transfer() -> None:
     assert not finished(kernel.spin_trylock(tries, lock, LockSite.SLUB_TRYBULK))
     tries.settle()
     assert tries.clock - before == kernel.machine.transfer_ps[holder.number][tries.number] > 0
-    assert kernel.lines.owner[line] == tries.number
+    assert kernel.lines.owner(line) == tries.number
 
 
 def finished(path: Any) -> bool:

@@ -47,7 +47,7 @@ def set_up(
     locks = make_locks(state, lines, settings.version)
     pack_version(memory, settings.version)
     pack_caches(memory, state)
-    pack_objects(memory, state, lines.owner, lines.home)
+    pack_objects(memory, state, lines.stamps, lines.home)
     memory.put("zonelists", [machine.zonelist(node) for node in range(machine.n_nodes)])
     cpus = put_slab_cpus(memory, state)
     cpus["reap_due"] = [first_reap(number, 0, settings.hz) for number in range(len(cpus))]
@@ -103,8 +103,8 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
     return arrays, first_more
 
 
-def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: Sequence[int]) -> None:
-    """Slabs, objects and cache lines; `owner` and `home` by line."""
+def pack_objects(memory: Memory, state: SlabState, stamps: Sequence[int], home: Sequence[int]) -> None:
+    """Slabs, objects and cache lines; `stamps` and `home` by line."""
     memory.set(
         n_slabs=len(state.slabs),
         scratch=state.stack,
@@ -116,8 +116,7 @@ def pack_objects(memory: Memory, state: SlabState, owner: Sequence[int], home: S
     memory.put("touched", np.full(memory.get("n_words"), NOBODY))
     memory.put("sizes", [cache.size for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
-    memory.put("owner", owner)
-    memory.put("seen", np.zeros(len(owner)))
+    memory.put("stamps", stamps)
     memory.put("home", home)
     _make_room(memory, SPARE_SLABS)
 
@@ -135,8 +134,7 @@ def _make_room(memory: Memory, slabs: int) -> None:
     memory.grow("slabs", slab_room, 0)
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
-    memory.grow("owner", line_room, NOBODY)
-    memory.grow("seen", line_room, 0)
+    memory.grow("stamps", line_room, NOBODY)
     memory.grow("home", line_room, 0)
     memory.set(slab_room=slab_room, word_room=word_room, line_room=line_room)
 

@@ -78,7 +78,7 @@ def set_up(
     memory.set(**{name: getattr(settings.change, name) for name in fields_of(ChangeSettings)})
     pack_version(memory, settings.version)
     pack_caches(memory, state)
-    pack_objects(memory, state, lines.owner, lines.home, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
+    pack_objects(memory, state, lines.stamps, lines.home, KVFREE_BULK_MAX_ENTR if settings.grace else 0)
     pack_nodes(memory, state, [machine.zonelist(node) for node in range(machine.n_nodes)])
     put_slub_cpus(memory, machine.n_cpus)
     return state, settings, locks
@@ -117,9 +117,9 @@ def _in_a_row(state: SlubState, of_cache: str) -> list[Any]:
 
 
 def pack_objects(
-    memory: Memory, state: SlubState, owner: Sequence[int], home: Sequence[int], block: int, sheaves: int = SPARE
+    memory: Memory, state: SlubState, stamps: Sequence[int], home: Sequence[int], block: int, sheaves: int = SPARE
 ) -> None:
-    """Slabs, sheaves, objects and cache lines; `owner` and `home` by line.
+    """Slabs, sheaves, objects and cache lines; `stamps` and `home` by line.
 
     `block` is the capacity of blocks that kfree_rcu's general batching needs; there is room for so many more sheaves.
     """
@@ -139,8 +139,7 @@ def pack_objects(
     memory.put("sizes", [cache.size for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
-    memory.put("owner", owner)
-    memory.put("seen", np.zeros(len(owner)))
+    memory.put("stamps", stamps)
     memory.put("home", home)
     grow_room(memory, SPARE, sheaves)
 
@@ -175,8 +174,7 @@ def grow_room(memory: Memory, slabs: int, sheaves: int) -> None:
     memory.grow("all_sheaves", sheaf_room, 0)
     memory.grow("words", word_room, 0)
     memory.grow("touched", word_room, NOBODY)
-    memory.grow("owner", line_room, NOBODY)
-    memory.grow("seen", line_room, 0)
+    memory.grow("stamps", line_room, NOBODY)
     memory.grow("home", line_room, 0)
     memory.set(slab_room=slab_room, sheaf_room=sheaf_room, word_room=word_room, line_room=line_room)
 
