@@ -47,7 +47,9 @@ def test_the_hold_in_which_one_engine_is_first_later_is_told(
 ) -> None:
     """Lines come later to CPU 3 in the reference: the first row that tells is one of that CPU, and its end is late."""
     touch = CacheLines.touch
-    monkeypatch.setattr(CacheLines, "touch", lambda lines, cpu, line, *share: touch(lines, cpu, line, *share) + 1000 * (cpu == 3))
+    monkeypatch.setattr(
+        CacheLines, "touch", lambda lines, cpu, line, *share: touch(lines, cpu, line, *share) + 1000 * (cpu.number == 3)
+    )
     assert main() == 1
     head, columns, reference, compiled, *_path = capsys.readouterr().out.removeprefix(SAID).splitlines()
     kind = Logged(head.partition(":")[0])
