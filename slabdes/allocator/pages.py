@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The page allocator that cache_grow calls: finite memory a node, per-CPU page lists before a zone lock.
+"""The page allocator that cache_grow calls: finite memory a node, per-CPU page lists (`page_lists`) before a zone lock.
 
 One zone a node and pages counted, not placed: watermarks and reclaim are left out, and an order-n request succeeds whenever
 2**n pages are free. Costs and locks are the engine's.
@@ -14,27 +14,11 @@ order 1 takes 531 cycles, 386 less than an allocation and a free in long rows).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import MutableSequence, Sequence
 from typing import Final
 
-from slabdes.units import PAGE_SIZE
-
-MAX_BATCH_BYTES: Final = 512 * 1024
-"""A batch is a quarter of at most this much (zone_batchsize)."""
-PAGES_PER_BATCH: Final = 1024
-HIGH_BATCHES: Final = 6
-"""A CPU's list may hold so many batches (setup_pageset)."""
-
-
-def zone_batchsize(pages: int) -> int:
-    """Pages that a CPU's list and a zone of `pages` pages exchange at a time; 0 for a zone under 32 MiB (zone_batchsize).
-
-    >>> zone_batchsize(1 << 20), zone_batchsize(4096)
-    (31, 0)
-    """
-    batch = max(min(pages // PAGES_PER_BATCH, MAX_BATCH_BYTES // PAGE_SIZE) // 4, 1)
-    return (1 << (batch + batch // 2).bit_length() - 1) - 1
-
+from slabdes.allocator.page_lists import LIST_ORDERS, NO_BLOCK, Lists, PageLists
 
 TOP_ORDER: Final = 10
 """The largest block is of 2**10 pages (MAX_ORDER - 1)."""
@@ -42,40 +26,6 @@ LONE_BLOCKS: Final = 8
 """Blocks of each order whose buddies stay in use (assumed: as many as CPUs in the measurement, so that all can have one)."""
 LONE_SHARE: Final = 8
 """Those are at most this part of a zone (assumed; it only matters to zones under 256 MiB)."""
-NO_BLOCK: Final = -1
-
-Lists = Sequence[MutableSequence[int]]
-"""Pages on each CPU's list for each zone, [CPU][node]."""
-
-
-def take_from_list(pcp: Lists, cpu: int, node: int) -> bool:
-    """Take one page from the CPU's own list; whether there was one."""
-    if not pcp[cpu][node]:
-        return False
-    pcp[cpu][node] -= 1
-    return True
-
-
-def refill_list(free: MutableSequence[int], pcp: Lists, batch: int, cpu: int, node: int) -> int:
-    """Move up to a batch from the zone to the CPU's list; how many. Under the zone lock (rmqueue_bulk)."""
-    moved = min(batch, free[node])
-    free[node] -= moved
-    pcp[cpu][node] += moved
-    return moved
-
-
-def give_to_list(pcp: Lists, high: int, cpu: int, node: int) -> bool:
-    """Put one page on the CPU's own list; whether the list is now longer than it may be."""
-    pcp[cpu][node] += 1
-    return pcp[cpu][node] >= high
-
-
-def trim_list(free: MutableSequence[int], pcp: Lists, batch: int, cpu: int, node: int) -> int:
-    """Move a batch from the CPU's list to the zone; how many. Under the zone lock (free_pcppages_bulk)."""
-    moved = min(batch, pcp[cpu][node])
-    pcp[cpu][node] -= moved
-    free[node] += moved
-    return moved
 
 
 def take_from_zone(free: MutableSequence[int], blocks: Lists, node: int, order: int) -> int:
@@ -137,33 +87,39 @@ def note_given(giver: Lists, given: Lists, cpu: int, node: int, order: int) -> N
 
 
 class PagePool:
-    """Free pages of every node's zone, as blocks by order, and of each CPU's list for each zone.
+    """Free pages of every node's zone, as blocks by order, and of each CPU's lists for each zone.
 
-    `batch` and `high` by node: pages moved at a time, and the length at which a list is trimmed (setup_pageset): 0 on
-    small zones, where every page goes straight back. `blocks` by node and order; a zone has `lone` of each order for good.
-    `giver` and `given`: who gave a block of an order back last, and how many in a row that nobody has taken.
+    `pcp` by CPU and node: pages on its lists; `lists` by CPU and `list_of` node and order: blocks on each, of which it has put
+    `warm` there itself. `batch` and `high` by node: pages moved at a time, and those at which lists are trimmed. `blocks` by node
+    and order; a zone has `lone` of each order for good. `giver` and `given`: who gave a block of an order back to the zone last,
+    and how many in a row that nobody has taken.
     """
 
-    __slots__ = ("batch", "blocks", "free", "given", "giver", "high", "lone", "pcp")
+    __slots__ = ("batch", "blocks", "free", "given", "giver", "high", "lists", "lone", "pcp", "warm")
     free: list[int]
     blocks: list[list[int]]
     lone: list[int]
     giver: list[list[int]]
     given: list[list[int]]
     pcp: list[list[int]]
+    lists: list[list[int]]
+    warm: list[list[int]]
     batch: list[int]
     high: list[int]
 
-    def __init__(self, memory_pages: Sequence[int], n_cpus: int) -> None:
+    def __init__(self, memory_pages: Sequence[int], node_of_cpu: Sequence[int], page_lists: PageLists) -> None:
+        nodes, n_cpus = range(len(memory_pages)), len(node_of_cpu)
         self.free = list(memory_pages)
         self.lone = [min(LONE_BLOCKS, pages // LONE_SHARE >> TOP_ORDER) for pages in memory_pages]
         self.blocks = [_blocks_of(pages, lone) for pages, lone in zip(memory_pages, self.lone, strict=True)]
-        self.giver = [[-1] * (TOP_ORDER + 1) for _pages in memory_pages]
-        self.given = [[0] * (TOP_ORDER + 1) for _pages in memory_pages]
-        self.pcp = [[0] * len(memory_pages) for _cpu in range(n_cpus)]
-        batches = [zone_batchsize(pages) for pages in memory_pages]
-        self.high = [HIGH_BATCHES * batch for batch in batches]
-        self.batch = [max(1, batch) for batch in batches]
+        self.giver = [[-1] * (TOP_ORDER + 1) for _node in nodes]
+        self.given = [[0] * (TOP_ORDER + 1) for _node in nodes]
+        self.pcp = [[0] * len(nodes) for _cpu in node_of_cpu]
+        self.lists = [[0] * (len(nodes) * LIST_ORDERS) for _cpu in node_of_cpu]
+        self.warm = [[0] * (len(nodes) * LIST_ORDERS) for _cpu in node_of_cpu]
+        self.batch = [max(1, page_lists.batch(pages)) for pages in memory_pages]
+        cpus_of = Counter(node_of_cpu)
+        self.high = [page_lists.high(memory_pages[node], sum(memory_pages), cpus_of[node] or n_cpus) for node in nodes]
 
 
 def _blocks_of(pages: int, lone: int) -> list[int]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
+from slabdes.allocator.page_lists import LISTS_OF_2_6_34, LISTS_OF_5_14, PageLists
+
 
 class FreeList(IntEnum):
     """How a slab keeps its free objects: it decides the geometry. Which object is handed out next is the same in both."""
@@ -75,11 +77,12 @@ class Kernel:
 
     `rmqueue_function`, `free_pages_function`: the functions that take a lock for pages of an order above 0, and for those given
     back. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line; commit a368ab67aa55 (Linux 4.1) parted
-    them.
+    them. `page_lists`: CPUs' own lists of pages.
     """
 
     name: str
     zone_lists_beside_lock: bool = field(default=False, kw_only=True)
+    page_lists: PageLists = field(default=LISTS_OF_2_6_34, kw_only=True)
     rmqueue_function: str = field(default="buffered_rmqueue", kw_only=True)
     free_pages_function: str = field(default="free_one_page", kw_only=True)
 
@@ -125,6 +128,7 @@ LINUX_6_1: Final = replace(
     name="6.1",
     layout=LAYOUT_6_1,
     slabinfo_counters=True,
+    page_lists=LISTS_OF_5_14,
     rmqueue_function="rmqueue_buddy",
     free_pages_function="__free_pages_ok",
 )

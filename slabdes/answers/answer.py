@@ -29,8 +29,6 @@ MOST_LOCKS: Final = 3
 MOST_SERIES: Final = 3
 WIDE: Final = 0.2
 """An interval of more than this part of its figure to either side is told as wide (assumed)."""
-_OF_PER_CPU_LISTS: Final = (1, 2, 3)
-"""Orders beyond 0 whose pages lie on per-CPU lists in kernels with SLUB, and not in this model."""
 FEW: Final = 10
 """A percentile that fewer operations exceed is hardly known, whatever its interval (assumed)."""
 UPKEEP_TURNS: Final = {
@@ -235,7 +233,7 @@ def _is_wide(row: Row, column: str) -> bool:
 
 def _not_told(view: View) -> str:
     """What not to conclude from this."""
-    told = [*_few(view), *warm_up_kept(view), *_assumed(view), *_passed(view), *_zone(view), *_one_node(view), *_settings(view)]
+    told = [*_few(view), *warm_up_kept(view), *_assumed(view), *_passed(view), *_one_node(view), *_settings(view)]
     return f"Not to be concluded: {'; '.join(told)}."
 
 
@@ -260,14 +258,6 @@ def _passed(view: View) -> Iterator[str]:
     """What the target `two_cpus` of `slabdes validate` finds too fast: a producer and a consumer on real cores."""
     if view.run.manifest.workload in ("trace", "producer_consumer"):
         yield "that objects pass between CPUs as fast as here (validate finds a producer and a consumer up to half too fast)"
-
-
-def _zone(view: View) -> Iterator[str]:
-    """SLUB's slabs of orders 1 to 3 take the zone lock here, where kernels have them on per-CPU lists of pages."""
-    if view.run.frames.slub.height:
-        orders = {int(order) for order in view.run.frames.caches["gfporder"].to_list()}
-        if orders & set(_OF_PER_CPU_LISTS):
-            yield "how often zone locks are waited for: slabs of several pages take them here, and not a list of the CPU's own"
 
 
 def _one_node(view: View) -> Iterator[str]:

@@ -41,6 +41,8 @@ class TimingConfig(Frozen):
     """Whether a consumer waits for the lines of the ring through which objects pass (producer_consumer), eight slots a line."""
     early_lookups: Truth = True
     """Whether descriptors that a flush needs have been read by the frees before it, so that their lines lengthen no hold."""
+    higher_page_lists: Truth = True
+    """Whether CPUs have lists of blocks of 2 to 8 pages, as kernels since 5.14 (6.1 and SLUB); else each takes the zone lock."""
     smt_siblings: Truth = True
     """Whether local work takes longer (smt_slowdown) while the workload uses both threads of a core."""
     first_touch: Truth = True
@@ -63,6 +65,7 @@ class TimingRule(StrEnum):
     DESCRIPTOR_ONCE = "descriptor_once"
     SLOT_LINES = "slot_lines"
     EARLY_LOOKUPS = "early_lookups"
+    HIGHER_PAGE_LISTS = "higher_page_lists"
     SMT_SIBLINGS = "smt_siblings"
     FIRST_TOUCH = "first_touch"
     WORKING_SETS = "working_sets"

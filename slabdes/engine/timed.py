@@ -239,6 +239,7 @@ def settings_of(
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
             zone_lists_beside_lock=version.zone_lists_beside_lock,
+            page_lists_to_order=version.page_lists.top_order if experiment.timing.higher_page_lists else 0,
             section_lines=section_lines(experiment.workload),
             copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
             descriptor_once=experiment.timing.descriptor_once,

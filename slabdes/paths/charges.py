@@ -53,12 +53,13 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 
 @dataclass(frozen=True)
 class ClockRules:
-    """Rules of the clock: those that an experiment may turn off (config's `timing`), and two that are its kernel's.
+    """Rules of the clock: those that an experiment may turn off (config's `timing`), and those that are its kernel's.
 
     `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
     pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
     do; otherwise spinlocks alone. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line.
+    `page_lists_to_order`: CPUs have lists of their own of blocks of pages up to this order.
     `section_lines`: lines of data that the workload's own lock guards. `copy_line_milli`: thousandths of its transfer that a line
     of a copy costs beside the dearest. `descriptor_once`: of frees in a row of one slab's objects the first alone reads its
     descriptor. `slot_lines`: rings of objects lie on lines, too. `early_lookups`: descriptors that a flush needs were read
@@ -71,6 +72,7 @@ class ClockRules:
     array_lines: bool
     irqs_off: bool
     zone_lists_beside_lock: bool
+    page_lists_to_order: int
     section_lines: int
     copy_line_milli: int
     descriptor_once: bool

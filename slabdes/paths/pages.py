@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How the page allocator runs, every allocator's: a CPU's own list of single pages, a zone under its lock for the rest.
+"""How the page allocator runs, every allocator's: a CPU's own lists of pages, a zone under its lock for the rest.
 
-What it costs stands where it happens. Leaves out what is not modelled of it (allocator.pages), and where slabs come in.
+What it costs stands where it happens. Leaves out what is not modelled of it (allocator.pages and .page_lists), and where slabs
+come in.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 
-from slabdes.allocator.pages import (
+from slabdes.allocator.page_lists import (
+    COLD,
+    LIST_ORDERS,
     NO_BLOCK,
-    PagePool,
     give_to_list,
-    give_to_zone,
-    note_given,
-    refill_list,
+    put_refill,
+    refill_blocks,
     take_from_list,
-    take_from_zone,
-    take_given,
     trim_list,
 )
+from slabdes.allocator.pages import PagePool, give_to_zone, note_given, take_from_zone, take_given
 from slabdes.allocator.state import NO_NODE, KmemCache
 from slabdes.paths.charges import Charges, Cpu
 from slabdes.paths.kernel import Locks, Looks, Waits
@@ -56,34 +56,45 @@ def kmem_freepages(k: PageKernel[Cpu], cpu: Cpu, cache: KmemCache, node: int) ->
 
 
 def get_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool]:
-    """2**order pages of a zone; whether there were so many (buffered_rmqueue)."""
-    if order:
-        return (yield from _higher_pages(k, cpu, zone, order))
-    return (yield from _order0_page(k, cpu, zone))
-
-
-def _order0_page(k: PageKernel[Cpu], cpu: Cpu, zone: int) -> Waits[bool]:
+    """2**order pages of a zone; whether there were so many (buffered_rmqueue, rmqueue)."""
     cpu.page_work += k.costs.page_alloc_order0
-    if take_from_list(k.pages.pcp, cpu.number, zone):
-        return True
-    yield from k.look(cpu)
-    if not k.pages.free[zone]:
-        return False
-    yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.PAGELISTREFILL)
-    moved = refill_list(k.pages.free, k.pages.pcp, k.pages.batch[zone], cpu.number, zone)
-    _lists_written(k, cpu, zone, moved)
-    cpu.page_work += moved * k.costs.pcp_refill_page
-    yield from k.spin_unlock(cpu, k.zone_lock(zone))
-    return take_from_list(k.pages.pcp, cpu.number, zone)
+    if order > k.rules.page_lists_to_order:
+        return (yield from _block_of_zone(k, cpu, zone, order))
+    found = take_from_list(k.pages.pcp, k.pages.lists, k.pages.warm, cpu.number, zone, order)
+    if found == NO_BLOCK:
+        yield from k.look(cpu)
+        if k.pages.free[zone] < 1 << order:
+            return False
+        yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.PAGELISTREFILL)
+        _refill(k, cpu, zone, order)
+        yield from k.spin_unlock(cpu, k.zone_lock(zone))
+        found = take_from_list(k.pages.pcp, k.pages.lists, k.pages.warm, cpu.number, zone, order)
+    if order and found == COLD:
+        cpu.page_work += k.costs.page_cold << order
+    return found != NO_BLOCK
 
 
-def _lists_written(k: PageKernel[Cpu], cpu: Cpu, zone: int, pages: int) -> None:
-    """So many single pages go between the zone and a list: each writes the head of the zone's list of them.
+def _refill(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> None:
+    """Move blocks from the zone to the CPU's list (rmqueue_bulk). What a single page's split costs is in pcp_refill_page."""
+    blocks = refill_blocks(k.pages.free, k.pages.batch[zone], zone, order)
+    put_refill(k.pages.pcp, k.pages.lists, blocks, cpu.number, zone, order)
+    _lists_written(k, cpu, zone, blocks)
+    if order:
+        for _block in range(blocks):
+            splits = take_from_zone(k.pages.free, k.pages.blocks, zone, order)
+            cpu.page_work += k.costs.page_take + splits * k.costs.page_split
+    else:
+        k.pages.free[zone] -= blocks
+        cpu.page_work += blocks * k.costs.pcp_refill_page
+
+
+def _lists_written(k: PageKernel[Cpu], cpu: Cpu, zone: int, blocks: int) -> None:
+    """So many blocks go between the zone and a CPU's lists: each writes the head of a list of the zone's.
 
     That lay on the lock's line, on which waiters may spin, until Linux 4.1 moved the lock away from it (commit a368ab67aa55).
     """
     if k.rules.zone_lists_beside_lock:
-        k.spend_on_lines(cpu, pages * k.lock(k.zone_lock(zone)).toll)
+        k.spend_on_lines(cpu, blocks * k.lock(k.zone_lock(zone)).toll)
     else:
         _fetch_lists(k, cpu, zone)
 
@@ -93,8 +104,8 @@ def _fetch_lists(k: PageKernel[Cpu], cpu: Cpu, zone: int) -> None:
     k.fetch(cpu, k.lock(k.zone_lock(zone)).line + 1)
 
 
-def _higher_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool]:
-    cpu.page_work += k.costs.page_alloc_order0
+def _block_of_zone(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool]:
+    """A block of an order that has no lists (rmqueue_buddy)."""
     yield from k.look(cpu)
     if k.pages.free[zone] < 1 << order:
         return False
@@ -112,20 +123,40 @@ def _higher_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[
 
 
 def give_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[None]:
-    """Give 2**order pages back to their zone (free_hot_cold_page, free_one_page)."""
+    """Give 2**order pages back (free_hot_cold_page, free_unref_page; free_one_page)."""
+    cpu.page_work += k.costs.page_free_order0
     if order:
-        cpu.page_work += k.costs.page_free_order0 + (k.costs.page_check << order)
+        cpu.page_work += k.costs.page_check << order
+    if order > k.rules.page_lists_to_order:
         yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.FREEPAGES)
         merges = give_to_zone(k.pages.free, k.pages.blocks, k.pages.lone[zone], zone, order)
         note_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
         _fetch_lists(k, cpu, zone)
         cpu.page_work += merges * k.costs.page_split
         yield from k.spin_unlock(cpu, k.zone_lock(zone))
-        return
-    cpu.page_work += k.costs.page_free_order0
-    if give_to_list(k.pages.pcp, k.pages.high[zone], cpu.number, zone):
+    elif give_to_list(k.pages.pcp, k.pages.lists, k.pages.warm, k.pages.high[zone], cpu.number, zone, order):
         yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.PAGELISTTRIM)
-        moved = trim_list(k.pages.free, k.pages.pcp, k.pages.batch[zone], cpu.number, zone)
-        _lists_written(k, cpu, zone, moved)
-        cpu.page_work += moved * k.costs.pcp_trim_page
+        _trim(k, cpu, zone, order)
         yield from k.spin_unlock(cpu, k.zone_lock(zone))
+
+
+def _trim(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> None:
+    """Move a batch from the CPU's lists to the zone, from that of `order` first (free_pcppages_bulk).
+
+    What a single page's merges cost is in pcp_trim_page.
+    """
+    pages = k.pages.batch[zone]
+    blocks, singles, merges = 0, 0, 0
+    while pages > 0 and k.pages.pcp[cpu.number][zone]:
+        moved = trim_list(k.pages.pcp, k.pages.lists, k.pages.warm, pages, cpu.number, zone, order)
+        pages -= moved << order
+        blocks += moved
+        if order:
+            for _block in range(moved):
+                merges += give_to_zone(k.pages.free, k.pages.blocks, k.pages.lone[zone], zone, order)
+        else:
+            k.pages.free[zone] += moved
+            singles += moved
+        order = (order + 1) % LIST_ORDERS
+    _lists_written(k, cpu, zone, blocks)
+    cpu.page_work += singles * k.costs.pcp_trim_page + merges * k.costs.page_split

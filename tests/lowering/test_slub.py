@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slabdes.allocator.page_lists import LIST_ORDERS
 from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.slub.state import (
     InHand,
@@ -171,7 +172,8 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
         flat={f"SlubState.{name}": f"ints_at(run.{name})" for name in ("words", "has_memory")}
         | {f"PagePool.{name}": f"ints_at(run.{name})" for name in ("free", "batch", "high", "lone")}
         | {f"PagePool.{name}": f"table_at(run.{name}, {TOP_ORDER + 1})" for name in ("blocks", "giver", "given")}
-        | {"PagePool.pcp": "table_at(run.pcp, run.n_nodes)"},
+        | {"PagePool.pcp": "table_at(run.pcp, run.n_nodes)"}
+        | {f"PagePool.{name}": f"table_at(run.{name}, run.n_nodes * {LIST_ORDERS})" for name in ("lists", "warm")},
         stand_for=STAND_FOR,
     )
     text = lower(target).text

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from slabdes.allocator.pages import LONE_BLOCKS, zone_batchsize
-from slabdes.engine.records import LockKind, Path
+from slabdes.allocator.page_lists import LISTS_OF_2_6_34, LISTS_OF_5_14
+from slabdes.allocator.pages import LONE_BLOCKS, PagePool
+from slabdes.engine.records import LockKind, Path, Records
 from slabdes.machine import load_machine
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from tests.verification.bench import PRICE as P
-from tests.verification.bench import experiment, machine, run
+from tests.verification.bench import alloc, experiment, later, machine, run
 
 NO_CACHE = -1
 PCP_BATCH = 31
@@ -70,7 +71,7 @@ def elapsed_on_a_node_of_four(cpus: int, allocator: str, discipline: str = "qspi
 
 FOUR = load_machine("numa-2x4")
 TRANSFER = FOUR.transfer_ps[0][1]
-BATCH = zone_batchsize(FOUR.memory_pages[0])
+BATCH = LISTS_OF_2_6_34.batch(FOUR.memory_pages[0])
 
 
 @pytest.mark.parametrize(("allocator", "written"), [("2.6.34", BATCH), ("4.6", 0)])
@@ -101,3 +102,70 @@ def test_what_is_not_there_is_not_got_and_gives_nothing_back() -> None:
     assert records.cpus[0].skipped == 1
     assert records.cpus[0].frees == 0
     assert records.latency[NO_CACHE, Path.FAIL].count == 1
+
+
+ORDER = 3
+LISTED = experiment(allocator="6.1")
+BLOCKS = max(LISTS_OF_5_14.batch(machine().memory_pages[0]) >> ORDER, 2)
+"""Blocks that a refill moves: 3, a batch of 31 pages."""
+OWN = P.page_alloc_order0
+"""A block from the CPU's own list that it put there itself."""
+
+
+def zone_locks(records: Records) -> int:
+    return sum(lock.acquisitions for lock in records.locks if lock.kind is LockKind.ZONE)
+
+
+def test_blocks_up_to_order_3_come_from_the_cpus_list_since_5_14_refilled_a_batch_of_pages_at_a_time() -> None:
+    records = run({0: [get(ORDER)] * (BLOCKS + 1)}, LISTED)
+    got = records.latency[NO_CACHE, Path.GET_PAGES]
+    assert zone_locks(records) == 2
+    cold = OWN + 8 * P.page_cold
+    # The first 8 blocks of each order are whole; the zone's lock and its free lists are a line each, the CPU's own afterwards.
+    refill = P.lock_op + BLOCKS * P.page_take
+    assert (got.greatest, got.least) == (2 * P.dram_local + refill + cold, cold)
+    assert got.total == (BLOCKS + 1) * cold + 2 * refill + 2 * P.dram_local
+
+
+def test_a_block_that_was_put_on_the_own_list_is_warm_and_takes_no_lock() -> None:
+    records = run({0: [get(ORDER), give(ORDER), get(ORDER), give(ORDER)]}, LISTED)
+    assert zone_locks(records) == 1
+    given = records.latency[NO_CACHE, Path.GIVE_PAGES]
+    assert (given.greatest, given.least) == (P.page_free_order0 + 8 * P.page_check,) * 2
+    assert records.latency[NO_CACHE, Path.GET_PAGES].least == OWN
+
+
+def test_lists_that_reach_their_mark_give_a_batch_of_pages_back_and_a_split_block_is_merged() -> None:
+    small = machine(memory_mib=(64.0, 64.0))
+    lists = PagePool(small.memory_pages, small.node_of_cpu, LISTS_OF_5_14)
+    batch, high = lists.batch[0], lists.high[0]
+    # 4 * sqrt(128 Ki KiB) KiB are 362 pages, half of them this zone's; a quarter more, and two CPUs.
+    assert (batch, high) == (3, 113)
+    blocks = 2 * high
+    program = {0: [*[get(1)] * blocks, *[give(1)] * blocks]}
+    records = run(program, LISTED, small)
+    refills = blocks // 2
+    # After the 57th block 114 pages are there, of which 2 blocks go, more than 3 pages: so every second one from then on.
+    trims = (blocks - (high + 1) // 2) // 2 + 1
+    assert zone_locks(records) == refills + trims
+    assert zone_locks(run(program, experiment(allocator="6.1", timing={"higher_page_lists": False}), small)) == 2 * blocks
+
+
+@pytest.mark.parametrize("allocator", ["6.12", "7.3"])
+def test_a_slab_takes_the_zone_lock_once_a_batch_with_the_rule_and_each_time_without(allocator: str) -> None:
+    # Slabs of order 1: a refill moves 15 of them where a batch has 31 pages.
+    taken = {}
+    for rule in (True, False):
+        settings = experiment({"order": 1}, allocator=allocator, timing={"higher_page_lists": rule})
+        records = run({0: [alloc(slot) for slot in range(1000)]}, settings)
+        taken[rule] = records.caches[0].slabs_created, zone_locks(records)
+    (slabs, with_lists), (as_many, without) = taken[True], taken[False]
+    assert slabs == as_many == without > 30
+    assert with_lists == -(-slabs // 15)
+
+
+def test_blocks_of_other_cpus_lists_are_out_of_reach() -> None:
+    # Of 3 pages the first CPU keeps two, as its lists may hold 4; to the other one is left.
+    scarce = machine(memory_mib=(3 * 4 / 1024, 512.0))
+    records = run({0: [get(1), give(1)], 1: [later(get(1))]}, LISTED, scarce)
+    assert records.cpus[1].failed == 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
+from slabdes.allocator.page_lists import LISTS_OF_5_14
 from slabdes.allocator.versions import Kernel
 
 MOST_IN_PAGE: Final = 508
@@ -116,7 +117,7 @@ class SlubVersion(SlubSwitches, Kernel):
 
 OF_SLUB_ITSELF: Final = ("kmem_cache", "kmem_cache_node")
 """Caches that sheaves and caches are made with: they have none themselves."""
-LINUX_7_3: Final = SlubVersion("7.3", asked=(("maple_node", 32),), rmqueue_function="rmqueue_buddy")
+LINUX_7_3: Final = SlubVersion("7.3", asked=(("maple_node", 32),), page_lists=LISTS_OF_5_14, rmqueue_function="rmqueue_buddy")
 LINUX_7_2: Final = replace(LINUX_7_3, name="7.2")
 LINUX_7_1: Final = replace(
     LINUX_7_2, name="7.1", reverse_refill=True, leftovers=Leftovers.GROUP, unneeded_to_head=True, remote_by_batches=True
@@ -131,9 +132,12 @@ LINUX_6_18: Final = SlubVersion(
     refill_needs_waiting=True,
     remote_by_batches=True,
     asked=(("vm_area_struct", 32), ("maple_node", 32)),
+    page_lists=LISTS_OF_5_14,
     rmqueue_function="rmqueue_buddy",
 )
-LINUX_6_12: Final = SlubVersion("6.12", cpu_slabs=True, sheaves=SheavesOf.NONE, rmqueue_function="rmqueue_buddy")
+LINUX_6_12: Final = SlubVersion(
+    "6.12", cpu_slabs=True, sheaves=SheavesOf.NONE, page_lists=LISTS_OF_5_14, rmqueue_function="rmqueue_buddy"
+)
 
 SLUB_VERSIONS: Final = {version.name: version for version in (LINUX_6_12, LINUX_6_18, LINUX_7_0, LINUX_7_1, LINUX_7_2, LINUX_7_3)}
 """Every version by the name that an experiment gives."""

@@ -22,7 +22,7 @@ from numba.np import arrayobj as numba_arrayobj
 from numba.np import numpy_support
 
 from slabdes import streams
-from slabdes.allocator import lists, mempolicy, pages, state
+from slabdes.allocator import lists, mempolicy, page_lists, pages, state
 from slabdes.allocator.mempolicy import MemPolicy
 from slabdes.allocator.state import Slab
 from slabdes.engine import cpu, lines, records, working_set
@@ -223,11 +223,8 @@ share(mempolicy)
 share(streams, "mix64")
 share(cpu, "fold", "hold_word", "what_word", "slowed")
 share(records, "bucket_of")
-share(
-    pages,
-    "take_from_list", "refill_list", "give_to_list", "trim_list", "take_from_zone", "_gather", "give_to_zone",
-    "take_given", "note_given",
-)  # fmt: skip
+share(pages, "take_from_zone", "_gather", "give_to_zone", "take_given", "note_given")
+share(page_lists, "list_of", "take_from_list", "give_to_list", "refill_blocks", "put_refill", "trim_list")
 share(lines, "touch", "slot_cost")
 share(working_set)
 share(charges, "copy_cost")

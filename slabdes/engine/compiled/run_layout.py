@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from slabdes.allocator.page_lists import LIST_ORDERS
 from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.versions import Switches
 from slabdes.engine.fields import fields_of
@@ -39,6 +40,8 @@ class Addresses:
     zonelists: int
     free_pages: int
     pcp: int
+    pcp_lists: int
+    pcp_warm: int
     page_batch: int
     page_high: int
     page_blocks: int
@@ -75,6 +78,8 @@ PAGE_POOL: Final = {
     "PagePool.giver": f"table_at(run.page_giver, {TOP_ORDER + 1})",
     "PagePool.given": f"table_at(run.page_given, {TOP_ORDER + 1})",
     "PagePool.pcp": "table_at(run.pcp, run.n_nodes)",
+    "PagePool.lists": f"table_at(run.pcp_lists, run.n_nodes * {LIST_ORDERS})",
+    "PagePool.warm": f"table_at(run.pcp_warm, run.n_nodes * {LIST_ORDERS})",
 }
 """How lowered paths of either allocator reach a page pool's tables (lowering.target.Target.flat)."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from slabdes.allocator.page_lists import LIST_ORDERS
 from slabdes.allocator.pages import TOP_ORDER
 from slabdes.allocator.state import NOBODY, ArrayCache, CacheStats, KmemCache, SlabState
 from slabdes.allocator.versions import Version
@@ -58,6 +59,8 @@ class SerialMemory(Memory):
             ("moves", n_cpus * n_cpus),
             ("dram", n_nodes * n_nodes),
             ("pcp", n_cpus * n_nodes),
+            ("pcp_lists", n_cpus * n_nodes * LIST_ORDERS),
+            ("pcp_warm", n_cpus * n_nodes * LIST_ORDERS),
         ):
             self.put(name, np.zeros(shape))
         self.put("tree", np.full(2 * self.get("leaves"), np.iinfo(np.int64).max))

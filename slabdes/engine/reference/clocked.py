@@ -60,7 +60,7 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         self.env = env
         self.machine = machine
         self.settings = settings
-        self.pages = PagePool(machine.memory_pages, machine.n_cpus)
+        self.pages = PagePool(machine.memory_pages, machine.node_of_cpu, settings.version.page_lists)
         self.zonelists = tuple(machine.zonelist(node) for node in range(machine.n_nodes))
         self.zone_locks: list[int] = []
         self.cpus: list[TimedCpu] = []

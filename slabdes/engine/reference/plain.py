@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import simpy
 
+from slabdes.allocator.page_lists import LISTS_OF_2_6_34
 from slabdes.allocator.pages import PagePool
 from slabdes.allocator.state import OBJECT_BITS
 from slabdes.allocator.tunables import BATCHREFILL_LIMIT
@@ -196,7 +197,7 @@ class PlainModel(PlainBurst):
         self.free_hit, self.free_miss = costs.free_hit, costs.free_hit + costs.slow_path
         self.first_touch = costs.first_touch
         env = self.env
-        self.page_batch = PagePool(machine.memory_pages, machine.n_cpus).batch
+        self.page_batch = PagePool(machine.memory_pages, machine.node_of_cpu, LISTS_OF_2_6_34).batch
         nodes = [PlainNode(env, l3.node, l3.free_limit) for l3 in self.cache.nodelists]
         shared = self.cache.nodelists[0].shared
         self.shared_limit = shared.limit if shared else 0

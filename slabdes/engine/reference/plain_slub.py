@@ -3,7 +3,7 @@
 
 Models main and spare sheaves, barns, refills from partial lists of all nodes and from new slabs, flushes by groups, jitter, first
 touch. Leaves out cache lines, what waiting costs others, the race for a slab's state word, blocks of pages that are split, merged
-or still warm, and slabs of order 0.
+or still warm, nodes that run out of them, and slabs of orders without per-CPU lists.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import simpy
 
+from slabdes.allocator.pages import PagePool
 from slabdes.allocator.slub.state import CYCLES_MASK
 from slabdes.allocator.slub.transitions import LOOKAHEAD
 from slabdes.config import Experiment
@@ -67,13 +68,14 @@ class PlainSlubNode:
 
 
 class PlainSlubCpu:
-    """A CPU: its main sheaf and its spare, and how much slower than usual each next piece of work is."""
+    """A CPU: its main sheaf and its spare, blocks of each node's pages, how much slower than usual each next piece of work is."""
 
-    def __init__(self, cpu: TimedCpu, node: PlainSlubNode) -> None:
+    def __init__(self, cpu: TimedCpu, node: PlainSlubNode, n_nodes: int) -> None:
         self.number = cpu.number
         self.node = node
         self.main: Sheaf = []
         self.spare: Sheaf | None = None
+        self.blocks = [0] * n_nodes
         self.factors = factors_of(cpu)
 
 
@@ -82,7 +84,8 @@ class PlainSlubModel(PlainBurst):
 
     def __init__(self, experiment: Experiment, machine: Machine, workload: Workload, log: PlainLog | None = None) -> None:
         super().__init__(experiment, log)
-        assert not slub_version_of(experiment).cpu_slabs
+        version = slub_version_of(experiment)
+        assert not version.cpu_slabs
         state = build_slub_state(experiment, machine, workload.caches)
         (self.cache,) = state.caches
         self.capacity = self.cache.sheaf_capacity
@@ -91,12 +94,13 @@ class PlainSlubModel(PlainBurst):
         """Numbers of slabs given up, to be used again."""
         self.costs = costs_of(experiment, machine, workload.caches)
         self.cycle_ps = cycle_ps(machine)
+        self.pages = PagePool(machine.memory_pages, machine.node_of_cpu, version.page_lists)
         env = self.env
         nodes = [PlainSlubNode(env, number) for number in range(machine.n_nodes)]
         self.zonelists = [[nodes[zone] for zone in machine.zonelist(node)] for node in range(machine.n_nodes)]
         for cpu in make_cpus(experiment, machine, workload, 0):
             if cpu.number in workload.programs:
-                env.process(self.live(PlainSlubCpu(cpu, nodes[cpu.node])))
+                env.process(self.live(PlainSlubCpu(cpu, nodes[cpu.node], machine.n_nodes)))
 
     def live(self, cpu: PlainSlubCpu) -> Steps:
         """A CPU's program. It does not think: an operation begins when the one before has ended."""
@@ -270,7 +274,11 @@ class PlainSlubModel(PlainBurst):
         """Make a slab and take what is wanted of it; the rest is listed first."""
         env, node, costs, cache = self.env, cpu.node, self.costs, self.cache
         yield env.timeout(costs.page_alloc_order0)
-        yield from self.locked(cpu, node.zone_lock, costs.page_take)
+        if not cpu.blocks[node.number]:
+            batch = self.pages.batch[node.number]
+            cpu.blocks[node.number] = blocks = max(batch >> cache.order, 2) if batch > 1 else batch
+            yield from self.locked(cpu, node.zone_lock, blocks * costs.page_take)
+        cpu.blocks[node.number] -= 1
         yield env.timeout(costs.page_cold << cache.order)
         if not self.spare:
             self.spare.append(self.n_slabs)
@@ -321,7 +329,11 @@ class PlainSlubModel(PlainBurst):
         if doomed:
             self.spare.append(slab.number)
             yield env.timeout(costs.page_free_order0 + (costs.page_check << self.cache.order))
-            yield from self.locked(cpu, node.zone_lock, 0)
+            cpu.blocks[node.number] += 1
+            if cpu.blocks[node.number] << self.cache.order >= self.pages.high[node.number]:
+                batch = self.pages.batch[node.number] + (1 << self.cache.order) - 1 >> self.cache.order
+                cpu.blocks[node.number] -= min(cpu.blocks[node.number], batch)
+                yield from self.locked(cpu, node.zone_lock, 0)
         return Path.FREE_LIST
 
     def give_back(self, node: PlainSlubNode, slab: PlainSlubSlab, group: Sheaf) -> bool:

@@ -261,7 +261,7 @@ class SlabInputs(Inputs):
         if not _known(experiment, settings, state) or not isinstance(config, BurstWorkload):
             raise no_such_scenario()
         (cache,) = state.caches
-        pool = PagePool(machine.memory_pages, machine.n_cpus)
+        pool = PagePool(machine.memory_pages, machine.node_of_cpu, settings.version.page_lists)
         self._locks = make_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps), settings.version)
         shared = cache.nodelists[0].shared
         self.given = _Given(

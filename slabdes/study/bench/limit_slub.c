@@ -3,9 +3,9 @@
  *
  * Models what the engines model for it, to the picosecond, and leaves the same histograms and running hashes: the CPUs' main
  * and spare sheaves, barns, refills from this node's partial list, from others' by trylock and from new slabs, flushes by
- * groups, the state word's race, pages in blocks by order, cache lines with owners, posted writes, spinners that slow a holder,
+ * groups, the state word's race, CPUs' lists of pages and zones of blocks by order, cache lines with owners, posted writes, spinners that slow a holder,
  * jitter, first touch.
- * Holds slabs of order 1 or more, memory on each node, no think time and no barrier; a node that runs out of pages ends the run
+ * Holds slabs of orders 1 to 3, memory on each node, no think time and no barrier; a node that runs out of pages ends the run
  * (NO_PAGES), since smaller slabs, other nodes' pages and the slow path, which only that would bring about, are left out, as are
  * accounts that no histogram needs. Rules and names are DESIGN's and the engines'.
  */
@@ -23,7 +23,7 @@ typedef struct {
     const int64_t *transfer, *dram;                                      /* [owner][CPU], [node][node] */
     const int64_t *node_of_cpu, *works, *slowdown, *jitter;              /* by CPU */
     const uint64_t *jitter_key;
-    const int64_t *free_pages, *lone;                                    /* by node */
+    const int64_t *free_pages, *page_batch, *page_high, *lone;           /* by node */
     const int64_t *blocks;                                               /* [node][order] */
     const int64_t *zonelists;                                            /* [node][place] */
     Histogram *paths, *waits, *holds; /* by path; of the list locks, then the barns', then the zone locks */
@@ -58,9 +58,9 @@ typedef struct {
 typedef struct {
     Lock list_lock, barn_lock, zone_lock;
     Sheaf *full, *empty;
-    int64_t nr_partial, nr_full, free_pages, lone, given, blocks[TOP_ORDER + 1];
+    int64_t nr_partial, nr_full, free_pages, page_batch, page_high, lone, blocks[TOP_ORDER + 1];
     int32_t number; /* and its list's head among slabs */
-    int32_t lists_owner, giver;
+    int32_t lists_owner;
 } Node;
 
 typedef struct {
@@ -70,10 +70,11 @@ typedef struct {
     Lock *lock;
     const int32_t *line; /* what a line costs by its last owner; from [n_cpus] on by the node where a line lies that nobody owns */
     int32_t *slots;
+    int64_t *listed, *warm; /* by node: blocks of pages on its list, and those that it has put there itself */
     Sheaf *main, *spare, *sheaf;
     int64_t index, round, got, want, size, searched;
     int32_t number, next_waiter, at, then, after_refill, after_empty, after_free;
-    int32_t freeing, path, slab, after_slab, head, tail, nr, prior, inuse, locked, spins, of_others, warm;
+    int32_t freeing, path, slab, after_slab, head, tail, nr, prior, inuse, locked, spins, of_others;
 } Cpu;
 
 typedef struct {
@@ -83,7 +84,7 @@ typedef struct {
     Slab *slabs;
     Object *objects;
     Sheaf *sheaves;
-    int64_t *tree;
+    int64_t *tree, *page_lists;
     int32_t *lines, *store;
     int64_t now, pause_at, done;
     int32_t n_slabs, slab_room, spare, unfinished, starting, bits, leaves, slot_bits;
@@ -451,7 +452,7 @@ static inline int take(Run *r, Cpu *c) {
     X(fill) X(new_sheaf_memory) X(refill_own_done) X(search_next) X(search_read) \
     X(node_read) X(try_lock_node) X(node_locked) X(isolated) X(take_next) X(chain_ask) X(chain_read) X(chain_ask_update) X(chain_update) \
     X(chain_taken) X(rest_ask) X(rest_read) X(rest_locked) X(rest_ask_update) X(rest_update) X(rest_free) X(put_back) X(node_done) \
-    X(grow_zone) X(grow_locked) X(grow_unlocked) X(grow_insert) X(grown) \
+    X(grow_zone) X(grow_locked) X(grow_pages) X(grow_insert) X(grown) \
     X(full_swap_ask) X(full_locked) X(full_unlocked) X(no_room) X(put_full_locked) X(room) X(pushed) \
     X(flush) X(flush_group) X(freed_others) \
     X(free_ask) X(free_read) X(free_locked) X(free_ask_update) X(free_update) X(free_again) X(freed) \
@@ -619,6 +620,7 @@ search_read:
 searched:
     if (c->got < c->want) {
         c->page_work += g->page_alloc_order0;
+        if (c->listed[n->number]) goto grow_pages;
         LOOK(grow_zone);
     }
     c->sheaf->size = c->got;
@@ -733,16 +735,18 @@ grow_zone:
     if (n->free_pages < INT64_C(1) << g->order) return NO_PAGES;
     LOCK(&n->zone_lock, grow_locked);
 grow_locked:
-    if (n->free_pages < INT64_C(1) << g->order) return NO_PAGES;
-    n->free_pages -= INT64_C(1) << g->order;
-    c->page_work += g->page_take + take_block(n, g->order) * g->page_split;
-    c->warm = n->giver == c->number && n->given;
-    n->given -= c->warm;
+    c->listed[n->number] = min64(n->page_batch > 1 ? max64(n->page_batch >> g->order, 2) : 1, n->free_pages >> g->order);
+    n->free_pages -= c->listed[n->number] << g->order;
+    for (int64_t block = 0; block < c->listed[n->number]; block++)
+        c->page_work += g->page_take + take_block(n, g->order) * g->page_split;
     c->clock += touch(c, &n->lists_owner);
-    UNLOCK(&n->zone_lock, grow_unlocked);
-grow_unlocked: {
+    UNLOCK(&n->zone_lock, grow_pages);
+grow_pages: {
     int taken = (int)min64(g->num, c->want - c->got);
-    if (!c->warm) c->page_work += g->page_cold << g->order;
+    if (!c->listed[n->number]) return NO_PAGES;
+    c->listed[n->number]--;
+    if (c->warm[n->number]) c->warm[n->number]--;
+    else c->page_work += g->page_cold << g->order;
     c->slab = new_slab(r);
     make_slab(r, c, c->slab, taken);
     c->clock += touch(c, &n->list_lock.owner);
@@ -902,17 +906,19 @@ discard:
     r->slabs[c->slab].link = r->spare;
     r->spare = c->slab;
     c->page_work += g->page_free_order0 + (g->page_check << g->order);
+    c->warm[c->of->number]++;
+    if (++c->listed[c->of->number] << g->order < c->of->page_high) goto freed;
     LOCK(&c->of->zone_lock, discard_locked);
-discard_locked:
-    c->of->free_pages += INT64_C(1) << g->order;
-    c->page_work += give_block(c->of, g->order) * g->page_split;
-    if (c->of->giver != c->number) {
-        c->of->giver = c->number;
-        c->of->given = 0;
-    }
-    c->of->given++;
+discard_locked: {
+    int64_t *listed = &c->listed[c->of->number], *warm = &c->warm[c->of->number];
+    int64_t moved = min64(*listed, (c->of->page_batch + (INT64_C(1) << g->order) - 1) >> g->order);
+    *listed -= moved;
+    *warm = min64(*warm, *listed);
+    c->of->free_pages += moved << g->order;
+    for (int64_t block = 0; block < moved; block++) c->page_work += give_block(c->of, g->order) * g->page_split;
     c->clock += touch(c, &c->of->lists_owner);
     UNLOCK(&c->of->zone_lock, freed);
+}
 freed:
     GO_TO(c->after_free);
 }
@@ -931,6 +937,7 @@ void limit_free(Run *r) {
     free(r->slabs);
     free(r->objects);
     free(r->tree);
+    free(r->page_lists);
     free(r->lines);
     free(r->store);
     free(r);
@@ -947,8 +954,8 @@ static void make_nodes(Run *r) {
     for (int node = 0; node < g->n_nodes; node++) {
         r->nodes[node] = (Node){
             .list_lock = new_lock(g, node, 0, g->irq_save), .barn_lock = new_lock(g, node, 1, g->irq_save),
-            .zone_lock = new_lock(g, node, 2, 0), .free_pages = g->free_pages[node], .lone = g->lone[node], .number = node,
-            .lists_owner = (int32_t)(g->n_cpus + node), .giver = FREE,
+            .zone_lock = new_lock(g, node, 2, 0), .free_pages = g->free_pages[node], .page_batch = g->page_batch[node],
+            .page_high = g->page_high[node], .lone = g->lone[node], .number = node, .lists_owner = (int32_t)(g->n_cpus + node),
         };
         memcpy(r->nodes[node].blocks, g->blocks + node * (TOP_ORDER + 1), sizeof r->nodes[node].blocks);
         r->slabs[node].next = r->slabs[node].prev = node;
@@ -966,6 +973,7 @@ static void make_cpus(Run *r) {
         for (int home = 0; home < g->n_nodes; home++) line[g->n_cpus + home] = (int32_t)g->dram[node * g->n_nodes + home];
         r->cpus[cpu] = (Cpu){
             .number = cpu, .node = &r->nodes[node], .line = line, .slots = r->store + cpu * g->objects, .main = new_sheaf(r),
+            .listed = r->page_lists + 2 * cpu * g->n_nodes, .warm = r->page_lists + (2 * cpu + 1) * g->n_nodes,
             .slowdown = g->slowdown[cpu], .jitter = g->jitter[cpu], .jitter_key = g->jitter_key[cpu],
             .at = g->works[cpu] ? AT_program : AT_idle,
         };
@@ -994,7 +1002,8 @@ Run *limit_new(Given *g) {
     r->tree = malloc(2 * r->leaves * sizeof *r->tree);
     r->lines = malloc(g->n_cpus * (g->n_cpus + g->n_nodes) * sizeof *r->lines);
     r->store = calloc(g->n_cpus * g->objects, sizeof *r->store);
-    if (!r->cpus || !r->nodes || !r->slabs || !r->objects || !r->tree || !r->lines || !r->store) {
+    r->page_lists = calloc(2 * g->n_cpus * g->n_nodes, sizeof *r->page_lists);
+    if (!r->cpus || !r->nodes || !r->slabs || !r->objects || !r->tree || !r->lines || !r->store || !r->page_lists) {
         limit_free(r);
         return NULL;
     }

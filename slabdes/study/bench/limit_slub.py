@@ -54,7 +54,7 @@ class _Given(ctypes.Structure):
     _fields_ = (
         *((name, LONG) for name in (*_NUMBERS, *_COSTS)),
         *OF_MACHINE,
-        *((name, LONGS) for name in ("free_pages", "lone", "blocks", "zonelists")),
+        *((name, LONGS) for name in ("free_pages", "page_batch", "page_high", "lone", "blocks", "zonelists")),
         *LEFT,
     )
 
@@ -66,7 +66,7 @@ def _known(experiment: Experiment, settings: TimedSettings[SlubVersion], state: 
         and not (settings.grace or settings.upkeeps.shrink_first or settings.upkeeps.slabinfo_every)
         and all(state.has_memory)
         and state.caches[0].sheaf_capacity > 0
-        and state.caches[0].order > 0
+        and 0 < state.caches[0].order <= settings.rules.page_lists_to_order
     )
 
 
@@ -85,7 +85,7 @@ class SlubInputs(Inputs):
         if not _known(experiment, settings, state):
             raise no_such_scenario()
         (cache,) = state.caches
-        pool = PagePool(machine.memory_pages, machine.n_cpus)
+        pool = PagePool(machine.memory_pages, machine.node_of_cpu, settings.version.page_lists)
         self._locks = make_slub_locks(state, CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps))
         self.given = _Given(
             objects=config.objects,
@@ -101,6 +101,8 @@ class SlubInputs(Inputs):
             **{name: getattr(settings.costs, name) for name in _COSTS},
             **self._of_machine(experiment, machine, workload),
             free_pages=self._longs(pool.free),
+            page_batch=self._longs(pool.batch),
+            page_high=self._longs(pool.high),
             lone=self._longs(pool.lone),
             blocks=self._longs(blocks for node in pool.blocks for blocks in node),
             zonelists=self._longs(zone for node in range(machine.n_nodes) for zone in machine.zonelist(node)),

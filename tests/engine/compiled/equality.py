@@ -304,6 +304,14 @@ RARE = {
         "rcu": {"frees": True, "grace_ms": 0.02},
         "workload": {"kind": "burst", "objects": 15, "rounds": 2, "think_ns": 100.0},
     },
+    "a batch of pages comes from the lists of two orders": {
+        "allocator": "6.1",
+        "machine": {"preset": "uma-4", "memory_mib": 1024},
+        "cache": [
+            {"name": f"c{size}", "size": size, "limit": 1, "batchcount": 1, "shared": 0} for size in (3000, 12_000, 20_000)
+        ],
+        "workload": {"kind": "burst", "objects": 100, "rounds": 2},
+    },
 }
 """Experiments for what is next to never drawn."""
 
@@ -397,6 +405,7 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
             "descriptor_once": draw(st.booleans()),
             "slot_lines": draw(st.booleans()),
             "early_lookups": draw(st.booleans()),
+            "higher_page_lists": draw(st.booleans()),
             "smt_siblings": draw(st.booleans()),
             "first_touch": draw(st.booleans()),
             "working_sets": draw(st.sampled_from((True, True, False))),
