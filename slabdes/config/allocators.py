@@ -50,12 +50,21 @@ _ALL_SLUB_KEYS: Final = (*dict.fromkeys(key for keys in SLUB_KEYS.values() for k
 _SLAB_FLAGS: Final = ("MEM_SPREAD",)
 
 
+def _own(version: AllocatorVersion) -> tuple[str, ...]:
+    return (*SLUB_KEYS[version], *LAYOUT) if version.is_slub else SLAB_KEYS
+
+
+def cache_keys_beside(version: AllocatorVersion) -> tuple[str, ...]:
+    """Keys of a cache that another allocator has, and this version has not."""
+    return tuple(key for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS) if key not in _own(version))
+
+
 def check_cache_keys(version: AllocatorVersion, cache: str, given: Iterable[str], flags: Iterable[str]) -> None:
     """Raise ValueError for the first key `given` of a cache, or flag, that the allocator of this version has not."""
-    own = (*SLUB_KEYS[version], *LAYOUT) if version.is_slub else SLAB_KEYS
-    for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS):
-        if key in given and key not in own:
-            raise ValueError(f"cache {cache!r}: {key} is no tunable of allocator {version.value}; allowed: {', '.join(own)}")
+    for key in cache_keys_beside(version):
+        if key in given:
+            own = ", ".join(_own(version))
+            raise ValueError(f"cache {cache!r}: {key} is no tunable of allocator {version.value}; allowed: {own}")
     if not version.is_slub:
         return
     for flag in flags:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
+from slabdes.config.families import ALLOCATOR, Taken, means_nothing, remove, take_out, version_named, written
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
@@ -88,10 +90,28 @@ def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     return experiment
 
 
+@dataclass(frozen=True)
+class Point:
+    """A point of a sweep: what it sets, the experiment that results, and the keys that mean nothing to its allocator."""
+
+    settings: dict[str, Any]
+    experiment: Experiment
+    left: tuple[str, ...] = ()
+
+
 def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
     """The points of an experiment's sweep, in file order, the last key fastest: what was set, and the experiment.
 
     Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
+    """
+    return ((point.settings, point.experiment) for point in points_of(experiment, where))
+
+
+def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
+    """The same with what each point leaves out.
+
+    A sweep of `allocator` may have keys of one allocator that others lack: each point takes those of its own, and of points that
+    differ in others alone there is one. Raises InputError likewise for a key that no point takes.
     """
     base = experiment.model_dump(mode="json", exclude={"sweep", "zip"}, exclude_unset=True)
     swept = (experiment.sweep, experiment.zip)
@@ -100,27 +120,41 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
     if points > 1 and points * size > MAX_VALUES:
         allowed = f"at most {MAX_VALUES:,} values, all points together: fewer points or caches, or several experiments"
         raise InputError(f"{where}: sweep", f"{points:,} points of {size:,} values", allowed=allowed)
+    taken, seen = Taken(), set[str]()
     for settings in combinations(*swept):
-        raw = _deep_copy(base)
-        for key, value in settings.items():
-            _put(raw, key, _deep_copy(value), f"{where}: sweep")
-        try:
-            point = validate(raw, where)
-        except InputError:
-            # Once more, to say at which point.
-            point = _at_point(raw, settings, where)
-        yield settings, point
+        raw, own = _deep_copy(base), settings
+        left: list[str] = []
+        if version := version_named(settings.get(ALLOCATOR)):
+            left = take_out(raw, version)
+            own = {key: value for key, value in settings.items() if not means_nothing(version, key)}
+            taken.note({*written(raw), *own}, (*left, *(key for key in settings if key not in own)))
+            if len(own) < len(settings):
+                if (same := json.dumps(own)) in seen:
+                    continue
+                seen.add(same)
+        yield Point(own, _point(raw, own, where), tuple(left))
+    if taken.by_none:
+        _refuse_left(base, next(combinations(*swept)), taken, where)
 
 
-def _at_point(raw: Mapping[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
-    """A point that is refused, with what it sets; where it pairs an allocator with a key that this lacks, how to pair them."""
+def _refuse_left(base: Mapping[str, Any], settings: Mapping[str, Any], taken: Taken, where: str) -> None:
+    """Raise the InputError of a key that no point takes, as the first point's allocator refuses it."""
+    raw = _deep_copy(dict(base))
+    version = version_named(settings[ALLOCATOR])
+    assert version is not None
+    remove(raw, [key for key in written(raw) if key in taken.by_some and means_nothing(version, key)])
+    _point(raw, {key: value for key, value in settings.items() if key == ALLOCATOR or key in taken.by_none}, where)
+
+
+def _point(raw: dict[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
+    """The experiment of a point. Raises InputError, which says at which point."""
+    for key, value in settings.items():
+        _put(raw, key, _deep_copy(value), f"{where}: sweep")
     try:
+        return validate(raw, where)
+    except InputError:
+        # Once more, to say at which point.
         return validate(raw, f"{where}: sweep {_told(settings)}" if settings else where)
-    except InputError as error:
-        if "allocator" not in settings or not any(key.startswith("cache.") for key in settings):
-            raise
-        how = '[zip] of allocator and "cache.0" = [{ ... }, { ... }], a table each, pairs allocators with keys that they have'
-        raise InputError(error.where, f"{error.problem}; {how}", error.allowed) from None
 
 
 def _told(settings: Mapping[str, Any]) -> str:

@@ -306,7 +306,8 @@ class Experiment(Frozen):
     def _consistent(self) -> Experiment:
         if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
             raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
-        self._check_allocator()
+        if "allocator" not in (*self.sweep, *self.zip):
+            self._check_allocator()
         names = Counter(cache.name for cache in self.cache)
         for name, times in names.items():
             if times > 1:
@@ -314,9 +315,6 @@ class Experiment(Frozen):
         check_sweeps(self.sweep, self.zip)
         if self.workload.kind == "trace":
             self._check_trace(self.workload)
-        if self.dump and self.allocator is AllocatorVersion.V2_6_34:
-            key = "start" if self.start else "workload.from_dump"
-            raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         for cache in self.cache if self.start else ():
             if said := sorted(cache.model_fields_set - {"name"}):
                 raise ValueError(f"[[cache]] {cache.name!r} has {said[0]} with start; allowed: its name, the rest is the dump's")
@@ -334,7 +332,10 @@ class Experiment(Frozen):
         return self.workload.from_dump if self.workload.kind == "trace" else self.start
 
     def _check_allocator(self) -> None:
-        """What only another allocator than the experiment's has is refused, not ignored."""
+        """What only another allocator than the experiment's has is refused; a sweep of several: `families`."""
+        if self.dump and self.allocator is AllocatorVersion.V2_6_34:
+            key = "start" if self.start else "workload.from_dump"
+            raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         for cache in self.cache:
             given = [key for key, value in cache if value is not None]
             check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags])

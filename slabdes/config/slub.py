@@ -152,20 +152,25 @@ def check_bulk(version: AllocatorVersion, workload: object, rcu: RcuConfig) -> N
 
 
 def _check_prefill(version: AllocatorVersion, bulk: int, prefill: int, bulk_of: str) -> None:
-    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
-        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+    if version not in versions_with_sheaves():
+        having = ", ".join(versions_with_sheaves())
         raise ValueError(f"workload.prefill is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if bulk_of == "free" or not 1 <= bulk <= prefill <= MOST_IN_CALL:
         taken = f'workload.prefill {prefill} with bulk {bulk} of "{bulk_of}", which takes its objects from that sheaf'
         raise ValueError(f'{taken}; allowed: bulk 1 to prefill, prefill at most {MOST_IN_CALL}, bulk_of "alloc" or "both"')
 
 
+def versions_with_sheaves() -> tuple[AllocatorVersion, ...]:
+    """Those whose caches can have sheaves."""
+    return tuple(version for version, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+
+
 def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
     """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
     if not change.at_ms:
         return
-    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
-        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+    if version not in versions_with_sheaves():
+        having = ", ".join(versions_with_sheaves())
         raise ValueError(f"[change] is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if shrinks:
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")

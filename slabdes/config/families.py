@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Keys that one allocator has and another has not, where an experiment sweeps `allocator`: each point takes those of its own.
+
+Leaves out experiments of one allocator, where the same keys are refused (`allocators`, `slub`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from slabdes.config.allocators import AllocatorVersion, cache_keys_beside
+from slabdes.config.slub import ChangeConfig, RcuConfig, SlubConfig, switches_of, versions_with_sheaves
+
+ALLOCATOR: Final = "allocator"
+_ONLY_SLAB: Final = ("switches", "noaliencache", "reap_drains_all_aliens")
+"""Top keys that do nothing on SLUB."""
+_TABLES: Final = ((SlubConfig, "slub", ""), (RcuConfig, "rcu", "frees"), (ChangeConfig, "change", "at_ms"))
+"""Tables of SLUB's, and the key without which they say nothing."""
+
+
+def version_named(said: object) -> AllocatorVersion | None:
+    """The version that a raw value names; None for what is none, which the experiment's own check refuses."""
+    name = repr(said) if isinstance(said, float) else said
+    return next((version for version in AllocatorVersion if version.value == name), None)
+
+
+def means_nothing(version: AllocatorVersion, key: str) -> bool:
+    """Whether a dotted key is another allocator's than this version's.
+
+    >>> means_nothing(AllocatorVersion.V6_1, "cache.0.sheaf_capacity"), means_nothing(AllocatorVersion.V7_3, "slub.barns")
+    (True, False)
+    """
+    table, _dot, rest = key.partition(".")
+    name = rest.rpartition(".")[2] or rest
+    match table:
+        case "cache":
+            return name in cache_keys_beside(version)
+        case "slub":
+            return bool(name) and name not in switches_of(version)
+        case "rcu":
+            return bool(name) and not version.is_slub
+        case "change":
+            return bool(name) and version not in versions_with_sheaves()
+    return key in _ONLY_SLAB and version.is_slub
+
+
+def take_out(raw: dict[str, Any], version: AllocatorVersion) -> list[str]:
+    """Take what means nothing to this version out of an experiment's plain values; returns the dotted keys."""
+    found = [key for key in written(raw) if means_nothing(version, key)]
+    remove(raw, found)
+    return found
+
+
+def remove(raw: dict[str, Any], keys: Iterable[str]) -> None:
+    """Take keys out that `written` has told."""
+    for key in keys:
+        place: Any = raw
+        *parents, last = key.split(".")
+        for part in parents:
+            place = place[int(part) if isinstance(place, list) else part]
+        del place[last]
+
+
+def written(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted keys, of those that may mean nothing to an allocator, which say something: not one that turns a thing off."""
+    for number, cache in enumerate(raw.get("cache", ())):
+        yield from (f"cache.{number}.{key}" for key, value in cache.items() if value is not None)
+    for model, table, first in _TABLES:
+        given = raw.get(table, {})
+        if not first or given.get(first):
+            yield from (f"{table}.{key}" for key, value in given.items() if value != model.model_fields[key].default)
+    yield from (key for key in _ONLY_SLAB if raw.get(key))
+
+
+@dataclass
+class Taken:
+    """Which of an experiment's keys some point takes, and which none does so far."""
+
+    by_some: set[str] = field(default_factory=set)
+    by_none: dict[str, None] = field(default_factory=dict)
+
+    def note(self, taken: Iterable[str], left: Iterable[str]) -> None:
+        """Take down what a point takes, and what it leaves."""
+        self.by_some.update(taken)
+        self.by_none = {key: None for key in (*self.by_none, *left) if key not in self.by_some}
+
+
+def meaningless(version: AllocatorVersion, keys: Sequence[str]) -> str:
+    """What is said of the points of an allocator to which keys mean nothing."""
+    at_once = "; frees are at once there, not by kfree_rcu" if "rcu.frees" in keys else ""
+    return f"without meaning to allocator {version.value}, and not in force there: {', '.join(keys)}{at_once}"
