@@ -65,13 +65,28 @@ def remove(raw: dict[str, Any], keys: Iterable[str]) -> None:
 
 def written(raw: Mapping[str, Any]) -> Iterator[str]:
     """Dotted keys, of those that may mean nothing to an allocator, which say something: not one that turns a thing off."""
-    for number, cache in enumerate(raw.get("cache", ())):
-        yield from (f"cache.{number}.{key}" for key, value in cache.items() if value is not None)
+    caches = raw.get("cache")
+    for number, cache in enumerate(caches if isinstance(caches, list) else ()):
+        yield from (f"cache.{number}.{key}" for key, value in _table(cache).items() if value is not None)
     for model, table, first in _TABLES:
-        given = raw.get(table, {})
+        given = _table(raw.get(table))
         if not first or given.get(first):
-            yield from (f"{table}.{key}" for key, value in given.items() if value != model.model_fields[key].default)
+            known = model.model_fields
+            yield from (f"{table}.{key}" for key, value in given.items() if key in known and value != known[key].default)
     yield from (key for key in _ONLY_SLAB if raw.get(key))
+
+
+def _table(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else {}
+
+
+def settle(raw: dict[str, Any], swept: Sequence[object], chosen: object) -> None:
+    """Take out of an experiment whose `swept` allocators become one what means something to another of them alone."""
+    version = version_named(chosen)
+    others = [other for said in swept if (other := version_named(said))]
+    if version is not None:
+        found = (key for key in written(raw) if means_nothing(version, key))
+        remove(raw, [key for key in found if not all(means_nothing(other, key) for other in others)])
 
 
 @dataclass

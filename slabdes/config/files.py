@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
-from slabdes.config.families import ALLOCATOR, Taken, means_nothing, remove, take_out, version_named, written
+from slabdes.config.families import ALLOCATOR, Taken, means_nothing, remove, settle, take_out, version_named, written
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
@@ -58,16 +58,18 @@ def load_experiment(
 def _make_quick(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> None:
     if not values:
         raise InputError(where, "the file has no such table", allowed=f'[{QUICK}], then lines such as "machine.cpus" = 4')
-    for key in values:
-        _unsweep(raw, key)
+    for key, value in values.items():
+        _unsweep(raw, key, value)
     apply_values(raw, values, where)
 
 
-def _unsweep(raw: dict[str, Any], key: str) -> None:
+def _unsweep(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Sweep a key no more, as it is to have one value."""
     for name in SWEEPS:
         swept = raw.get(name)
-        if isinstance(swept, dict):
-            swept.pop(key, None)
+        values = swept.pop(key, None) if isinstance(swept, dict) else None
+        if key == ALLOCATOR and isinstance(values, list):
+            settle(raw, values, value)
 
 
 def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
@@ -181,8 +183,8 @@ def apply_values(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> 
 def with_settings(experiment: Experiment, values: Mapping[str, Any], where: str) -> Experiment:
     """The experiment with `values` by dotted keys, which are no longer swept. Raises InputError, beginning with `where`."""
     raw = experiment.model_dump(mode="json", exclude_unset=True)
-    for key in values:
-        _unsweep(raw, key)
+    for key, value in values.items():
+        _unsweep(raw, key, value)
     apply_values(raw, values, where)
     return parse_experiment(raw, where)
 
@@ -195,9 +197,10 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         table = toml_of(f"value = {text}", f"--set {key}")
     except NotToml:
         table = {}
-    _unsweep(raw, key)
     # Text that goes on behind its value with lines of its own is not one.
-    _put(raw, key, table["value"] if set(table) == {"value"} else text, f"--set {setting}")
+    value = table["value"] if set(table) == {"value"} else text
+    _unsweep(raw, key, value)
+    _put(raw, key, value, f"--set {setting}")
 
 
 def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:

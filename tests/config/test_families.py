@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slabdes.config import Experiment, parse_experiment, points_of
+from slabdes.config import Experiment, load_experiment, parse_experiment, points_of
 from slabdes.config.families import meaningless, means_nothing
 from slabdes.config.keys import experiment_keys
 from slabdes.errors import InputError
@@ -75,6 +75,21 @@ def test_a_key_that_no_point_takes_is_refused_as_by_the_first(cache: dict[str, A
         swept(cache, **{"allocators": ("4.7", "6.1"), **more})
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_who_settles_on_one_of_the_swept_allocators_has_its_keys(tmp_path: Path) -> None:
+    file = tmp_path / "both.toml"
+    file.write_text(
+        '[machine]\npreset = "uma-4"\n[[cache]]\nname = "a"\nsize = 64\nlimit = 120\nsheaf_capacity = 32\n'
+        '[workload]\nkind = "burst"\nobjects = 1\n[slub]\nbarns = "memory"\n[sweep]\nallocator = ["6.1", "7.3"]\n'
+    )
+    old, new = (load_experiment(file, [f"allocator={version}"]) for version in ("6.1", "7.3"))
+    assert (old.cache[0].limit, old.cache[0].sheaf_capacity, old.slub.given) == (120, None, {})
+    assert (new.cache[0].limit, new.cache[0].sheaf_capacity, new.slub.given) == (None, 32, {"barns": "memory"})
+    with pytest.raises(InputError, match="sheaf_capacity: 0 is out of range"):
+        load_experiment(file, ["allocator=6.1", "cache.0.sheaf_capacity=0"])
+    with pytest.raises(InputError, match=r"cpu_partial is no tunable of allocator 7\.3"):
+        load_experiment(file, ["cache.0.cpu_partial=3", "allocator=7.3"])
 
 
 @pytest.mark.parametrize("value", ["9", 6.1, True, None, {"a": 1}, ["7.3"]])
