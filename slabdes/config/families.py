@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from slabdes.config.allocators import AllocatorVersion, cache_keys_beside
+from slabdes.config.allocators import AllocatorVersion, cache_keys_beside, named
 from slabdes.config.slub import ChangeConfig, RcuConfig, SlubConfig, switches_of, versions_with_sheaves
 
 ALLOCATOR: Final = "allocator"
+CPU_SLABS: Final = "slub.cpu_slabs"
+CHOOSING: Final = (ALLOCATOR, CPU_SLABS)
+"""Keys on which it depends which others mean anything."""
 _ONLY_SLAB: Final = ("switches", "noaliencache", "reap_drains_all_aliens")
 """Top keys that do nothing on SLUB."""
 _TABLES: Final = ((SlubConfig, "slub", ""), (RcuConfig, "rcu", "frees"), (ChangeConfig, "change", "at_ms"))
@@ -26,19 +29,40 @@ def version_named(said: object) -> AllocatorVersion | None:
     return next((version for version in AllocatorVersion if version.value == name), None)
 
 
-def means_nothing(version: AllocatorVersion, key: str) -> bool:
-    """Whether a dotted key is another allocator's than this version's.
+@dataclass(frozen=True)
+class Kind:
+    """The allocator of a point: its version, and what slub.cpu_slabs says."""
 
-    >>> means_nothing(AllocatorVersion.V6_1, "cache.0.sheaf_capacity"), means_nothing(AllocatorVersion.V7_3, "slub.barns")
-    (True, False)
+    version: AllocatorVersion
+    cpu_slabs: bool | None = None
+
+    @staticmethod
+    def of(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> Kind | None:
+        """As an experiment's plain values have it, and a sweep; None for what is no version, which is refused elsewhere."""
+        version = version_named(settings.get(ALLOCATOR, raw.get(ALLOCATOR, AllocatorVersion.V2_6_34.value)))
+        said = settings.get(CPU_SLABS, _table(raw.get("slub")).get("cpu_slabs"))
+        having = version is not None and "cpu_slabs" in switches_of(version)
+        return None if version is None else Kind(version, said if having and isinstance(said, bool) else None)
+
+    def __str__(self) -> str:
+        """As sentences call it."""
+        return named(self.version, self.cpu_slabs)
+
+
+def means_nothing(kind: Kind, key: str) -> bool:
+    """Whether a dotted key is another allocator's than this one's.
+
+    >>> means_nothing(Kind(AllocatorVersion.V6_1), "cache.0.limit"), means_nothing(Kind(AllocatorVersion.V7_3), "cache.0.limit")
+    (False, True)
     """
+    version = kind.version
     table, _dot, rest = key.partition(".")
     name = rest.rpartition(".")[2] or rest
     match table:
         case "cache":
-            return name in cache_keys_beside(version)
+            return name in cache_keys_beside(version, kind.cpu_slabs)
         case "slub":
-            return bool(name) and name not in switches_of(version)
+            return bool(name) and name not in switches_of(version, kind.cpu_slabs)
         case "rcu":
             return bool(name) and not version.is_slub
         case "change":
@@ -46,9 +70,9 @@ def means_nothing(version: AllocatorVersion, key: str) -> bool:
     return key in _ONLY_SLAB and version.is_slub
 
 
-def take_out(raw: dict[str, Any], version: AllocatorVersion) -> list[str]:
-    """Take what means nothing to this version out of an experiment's plain values; returns the dotted keys."""
-    found = [key for key in written(raw) if means_nothing(version, key)]
+def take_out(raw: dict[str, Any], kind: Kind) -> list[str]:
+    """Take what means nothing to this allocator out of an experiment's plain values; returns the dotted keys."""
+    found = [key for key in written(raw) if means_nothing(kind, key)]
     remove(raw, found)
     return found
 
@@ -80,13 +104,13 @@ def _table(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
-def settle(raw: dict[str, Any], swept: Sequence[object], chosen: object) -> None:
-    """Take out of an experiment whose `swept` allocators become one what means something to another of them alone."""
-    version = version_named(chosen)
-    others = [other for said in swept if (other := version_named(said))]
-    if version is not None:
-        found = (key for key in written(raw) if means_nothing(version, key))
-        remove(raw, [key for key in found if not all(means_nothing(other, key) for other in others)])
+def settle(raw: dict[str, Any], key: str, swept: Sequence[object], chosen: object) -> None:
+    """Take out of an experiment whose `swept` allocators (or slub.cpu_slabs) become one what means something to others alone."""
+    kind = Kind.of(raw, {key: chosen})
+    others = [other for said in swept if (other := Kind.of(raw, {key: said}))]
+    if kind is not None:
+        found = (name for name in written(raw) if name != key and means_nothing(kind, name))
+        remove(raw, [name for name in found if not all(means_nothing(other, name) for other in others)])
 
 
 @dataclass
@@ -102,7 +126,7 @@ class Taken:
         self.by_none = {key: None for key in (*self.by_none, *left) if key not in self.by_some}
 
 
-def meaningless(version: AllocatorVersion, keys: Sequence[str]) -> str:
+def meaningless(kind: Kind, keys: Sequence[str]) -> str:
     """What is said of the points of an allocator to which keys mean nothing."""
     at_once = "; frees are at once there, not by kfree_rcu" if "rcu.frees" in keys else ""
-    return f"without meaning to allocator {version.value}, and not in force there: {', '.join(keys)}{at_once}"
+    return f"without meaning to {kind}, and not in force there: {', '.join(keys)}{at_once}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
-from slabdes.config.families import ALLOCATOR, Taken, means_nothing, remove, settle, take_out, version_named, written
+from slabdes.config.families import CHOOSING, Kind, Taken, meaningless, means_nothing, remove, settle, take_out, written
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
@@ -68,8 +68,8 @@ def _unsweep(raw: dict[str, Any], key: str, value: Any) -> None:
     for name in SWEEPS:
         swept = raw.get(name)
         values = swept.pop(key, None) if isinstance(swept, dict) else None
-        if key == ALLOCATOR and isinstance(values, list):
-            settle(raw, values, value)
+        if key in CHOOSING and isinstance(values, list):
+            settle(raw, key, values, value)
 
 
 def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
@@ -94,11 +94,11 @@ def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a sweep: what it sets, the experiment that results, and the keys that mean nothing to its allocator."""
+    """A point of a sweep: what it sets, the experiment that results, and what is said of keys that mean nothing there."""
 
     settings: dict[str, Any]
     experiment: Experiment
-    left: tuple[str, ...] = ()
+    left: str = ""
 
 
 def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
@@ -126,15 +126,16 @@ def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
     for settings in combinations(*swept):
         raw, own = _deep_copy(base), settings
         left: list[str] = []
-        if version := version_named(settings.get(ALLOCATOR)):
-            left = take_out(raw, version)
-            own = {key: value for key, value in settings.items() if not means_nothing(version, key)}
+        kind = Kind.of(base, settings)
+        if kind is not None and any(key in settings for key in CHOOSING):
+            left = take_out(raw, kind)
+            own = {key: value for key, value in settings.items() if not means_nothing(kind, key)}
             taken.note({*written(raw), *own}, (*left, *(key for key in settings if key not in own)))
             if len(own) < len(settings):
                 if (same := json.dumps(own)) in seen:
                     continue
                 seen.add(same)
-        yield Point(own, _point(raw, own, where), tuple(left))
+        yield Point(own, _point(raw, own, where), meaningless(kind, left) if kind is not None and left else "")
     if taken.by_none:
         _refuse_left(base, next(combinations(*swept)), taken, where)
 
@@ -142,10 +143,10 @@ def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
 def _refuse_left(base: Mapping[str, Any], settings: Mapping[str, Any], taken: Taken, where: str) -> None:
     """Raise the InputError of a key that no point takes, as the first point's allocator refuses it."""
     raw = _deep_copy(dict(base))
-    version = version_named(settings[ALLOCATOR])
-    assert version is not None
-    remove(raw, [key for key in written(raw) if key in taken.by_some and means_nothing(version, key)])
-    _point(raw, {key: value for key, value in settings.items() if key == ALLOCATOR or key in taken.by_none}, where)
+    kind = Kind.of(base, settings)
+    assert kind is not None
+    remove(raw, [key for key in written(raw) if key in taken.by_some and means_nothing(kind, key)])
+    _point(raw, {key: value for key, value in settings.items() if key in CHOOSING or key in taken.by_none}, where)
 
 
 def _point(raw: dict[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:

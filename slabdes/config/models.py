@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from slabdes.config.allocators import AllocatorVersion, check_cache_keys, check_slub
+from slabdes.config.families import CHOOSING
 from slabdes.config.fields import (
     COUNTED,
     MAX_CACHES,
@@ -306,7 +307,7 @@ class Experiment(Frozen):
     def _consistent(self) -> Experiment:
         if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
             raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
-        if "allocator" not in (*self.sweep, *self.zip):
+        if not any(key in (*self.sweep, *self.zip) for key in CHOOSING):
             self._check_allocator()
         names = Counter(cache.name for cache in self.cache)
         for name, times in names.items():
@@ -338,7 +339,7 @@ class Experiment(Frozen):
             raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         for cache in self.cache:
             given = [key for key, value in cache if value is not None]
-            check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags])
+            check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags], self.slub.cpu_slabs)
         upkeep = self.upkeep
         asked = {
             "switches": bool(self.switches),

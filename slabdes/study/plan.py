@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, points_of
-from slabdes.config.families import meaningless
 from slabdes.engine.laid_out import laid_out
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, slub_version_of, version_of
 from slabdes.engine.slub_setup import below_size, slub_geometry_of
@@ -98,7 +97,7 @@ def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[P
         with refusing():
             planned = _planned(index, settings, point, machine, spool, read)
         if one.left:
-            planned = replace(planned, warnings=(*planned.warnings, meaningless(point.allocator, one.left)))
+            planned = replace(planned, warnings=(*planned.warnings, one.left))
         points.append(planned)
     return points
 
@@ -275,7 +274,7 @@ def _with_sysfs(workload: Workload, sysfs: SlabSysfs, experiment: Experiment, ma
     for cache in workload.caches:
         needed = cache.size is None and experiment.slabinfo is None
         found = sysfs.cache(cache.name) if needed else sysfs.find(cache.name)
-        tuned = cache if found is None else found.tuned(cache, experiment.allocator)
+        tuned = cache if found is None else found.tuned(cache, experiment.allocator, experiment.slub.cpu_slabs)
         caches.append(tuned)
         if found is not None:
             numbers = found.numbers

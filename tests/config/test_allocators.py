@@ -52,7 +52,7 @@ def test_a_cache_key_of_another_allocator_is_refused(allocator: str, cache: dict
         (
             "6.18",
             {"refill_order": "list"},
-            "slub.refill_order is no switch of allocator 6.18; allowed: empty_main, barns, refill",
+            "slub.refill_order is no switch of allocator 6.18; allowed: cpu_slabs, empty_main, barns, refill",
         ),
         (
             "7.3",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slabdes.config import Experiment, load_experiment, parse_experiment, points_of
-from slabdes.config.families import meaningless, means_nothing
+from slabdes.config.families import Kind, meaningless, means_nothing
 from slabdes.config.keys import experiment_keys
 from slabdes.errors import InputError
 from slabdes.study.plan import plan
@@ -29,15 +29,51 @@ def test_each_point_takes_the_keys_of_its_own_allocator() -> None:
     tuned = {"limit": 120, "sheaf_capacity": 32, "min_partial": 7, "order": 1, "cpu_partial": 9}
     old, middle, new = points_of(swept(tuned, slub={"barns": "memory"}, rcu={"frees": True}, noaliencache=True))
     assert old.left == (
-        *(f"cache.0.{key}" for key in ("order", "sheaf_capacity", "cpu_partial", "min_partial")),
-        "slub.barns",
-        "rcu.frees",
+        "without meaning to allocator 6.1, and not in force there: cache.0.order, cache.0.sheaf_capacity, cache.0.cpu_partial, "
+        "cache.0.min_partial, slub.barns, rcu.frees; frees are at once there, not by kfree_rcu"
     )
-    assert middle.left == ("cache.0.limit", "cache.0.sheaf_capacity", "slub.barns", "noaliencache")
-    assert new.left == ("cache.0.limit", "cache.0.cpu_partial", "noaliencache")
+    assert middle.left.endswith("there: cache.0.limit, cache.0.sheaf_capacity, slub.barns, noaliencache")
+    assert new.left.endswith("there: cache.0.limit, cache.0.cpu_partial, noaliencache")
     assert (old.experiment.cache[0].limit, old.experiment.cache[0].sheaf_capacity, old.experiment.rcu.frees) == (120, None, False)
     assert (middle.experiment.cache[0].cpu_partial, middle.experiment.slub.given, middle.experiment.rcu.frees) == (9, {}, True)
     assert (new.experiment.cache[0].sheaf_capacity, new.experiment.slub.given) == (32, {"barns": "memory"})
+
+
+def test_what_is_beneath_sheaves_is_a_choice_and_decides_which_keys_mean_anything() -> None:
+    raw = {"cpu_partial": 9}, {"slub.cpu_slabs": [False, True], "slub.refill_order": ["list", "reverse"]}
+    points = list(points_of(swept(*raw, ("6.18", "6.12"))))
+    assert [point.settings for point in points] == [
+        {"allocator": "6.18", "slub.cpu_slabs": False, "slub.refill_order": "list"},
+        {"allocator": "6.18", "slub.cpu_slabs": False, "slub.refill_order": "reverse"},
+        {"allocator": "6.18", "slub.cpu_slabs": True},
+        {"allocator": "6.12"},
+    ]
+    assert [point.experiment.cache[0].cpu_partial for point in points] == [None, None, 9, 9]
+    assert points[0].left.startswith("without meaning to allocator 6.18 without per-CPU slabs, ")
+
+
+@pytest.mark.parametrize(
+    ("allocator", "cache", "slub", "told"),
+    [
+        ("7.3", {}, {"cpu_slabs": True, "leftovers": "head"}, "slub.leftovers is no switch of allocator 7.3 with per-CPU slabs"),
+        ("6.18", {"cpu_partial": 9}, {"cpu_slabs": False}, "cpu_partial is no tunable of allocator 6.18 without per-CPU slabs"),
+        (
+            "6.12",
+            {},
+            {"cpu_slabs": False},
+            "slub.cpu_slabs is no switch of allocator 6.12 without per-CPU slabs; allowed: none of",
+        ),
+        ("6.1", {}, {"remote_by_batches": True}, "slub.remote_by_batches is no switch of allocator 6.1; allowed: none of [slub]"),
+    ],
+)
+def test_switches_that_make_no_sense_together_are_refused(
+    allocator: str, cache: dict[str, Any], slub: dict[str, Any], told: str
+) -> None:
+    raw = swept().model_dump(mode="json", exclude_unset=True) | {"sweep": {}, "allocator": allocator, "slub": slub}
+    with pytest.raises(InputError) as error:
+        parse_experiment(raw | {"cache": [{"name": "a", "size": 64} | cache]}, "file")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_of_points_that_differ_in_what_their_allocator_lacks_there_is_one() -> None:
@@ -108,10 +144,10 @@ def test_what_a_point_leaves_is_among_its_warnings(tmp_path: Path) -> None:
     assert old.warnings[-1] == (
         "without meaning to allocator 6.1, and not in force there: rcu.frees; frees are at once there, not by kfree_rcu"
     )
-    assert new.warnings[-1] == meaningless(new.experiment.allocator, ["cache.0.limit"])
+    assert new.warnings[-1] == meaningless(Kind(new.experiment.allocator), ["cache.0.limit"])
 
 
 def test_every_key_of_a_table_is_some_allocators() -> None:
     everyone = list(parse_experiment({**swept().model_dump(mode="json"), "sweep": {}}, "file").allocator.__class__)
     for key in experiment_keys():
-        assert not all(means_nothing(version, key.path) for version in everyone), key.path
+        assert not all(means_nothing(Kind(version), key.path) for version in everyone), key.path
