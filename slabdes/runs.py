@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slabdes.answers import screen
 from slabdes.answers.answer import answer
-from slabdes.answers.comparison import comparison_answer, pair_name
+from slabdes.answers.comparison import comparison_answer
 from slabdes.answers.decision import decision_answer, decision_sheet, differing_beside
 from slabdes.answers.named import measure_name
+from slabdes.answers.sides import pair_name
 from slabdes.answers.tables import view_of
 from slabdes.charts.chart import Chart
 from slabdes.charts.decided import decided

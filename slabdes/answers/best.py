@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
-from slabdes.answers.figures import listed, point_name, points_digits, ratio_text, spread_text
+from slabdes.answers.figures import point_name, points_digits, ratio_text, spread_text
 from slabdes.answers.named import RATE, measure_name, side_text
 from slabdes.answers.tables import View
 from slabdes.measures.names import HIGHER_IS_BETTER, SHARES, alone, asked_of, intervals_of, text_of
@@ -24,8 +24,6 @@ MOSTLY: Final = 0.5
 """The share of CPUs' time from which on thinking, or when operations arrive, tells how many there are a second (assumed)."""
 LOADS: Final = frozenset({"cpus", "machine.cpus", "workload.rate", "workload.think_ns"})
 """How much is asked of the allocator: nobody chooses it, so none of these is the best."""
-MOST_NAMED: Final = 4
-"""Points that are named where a side is the best (assumed)."""
 LEADING_TIMES: Final = ("alloc", "section", "free")
 """Operations whose mean time is told in place of a rate: the first that there is."""
 
@@ -109,26 +107,6 @@ def _distinct(view: View, measure: str, last: dict[int, float], each: dict[int, 
         much = f"{points_digits(far)} points" if measure in SHARES else text_of(measure)(far)
         return f"that is {f'{much} {spread_text(gap)}'.strip()} {'more' if more else 'less'} than {name}{left}"
     return f"it is not told from {name}: their difference lies within its interval{left}"
-
-
-def best_at(places: Mapping[str, Mapping[str, Interval]], more: bool, better: str) -> str:
-    """Which side is the best at each of these places, `more` being better, and those whose intervals have figures of its own."""
-    found: dict[str, list[str]] = {}
-    for place, sides in places.items():
-        first = (max if more else min)(sides, key=lambda name: sides[name].value)
-        alike = [name for name, interval in sides.items() if name != first and _overlap(sides[first], interval)]
-        found.setdefault(f"{first}{f' (not told from {listed(alike)})' if alike else ''}", []).append(place)
-    if len(found) == 1:
-        return f"The {better} is {next(iter(found))}{' everywhere' if len(places) > 1 else ''}."
-    where = {told: listed(at) if len(at) <= MOST_NAMED else f"{len(at)} of {len(places)} points" for told, at in found.items()}
-    return f"The {better}: {'; '.join(f'{told} with {at}' for told, at in where.items())}."
-
-
-def _overlap(one: Interval, other: Interval) -> bool:
-    """Whether the intervals of two figures have anything in common; without intervals, whether the figures are equal."""
-    if one.half_width is None or other.half_width is None:
-        return one.value == other.value
-    return not one.is_beneath(other) and not other.is_beneath(one)
 
 
 def left_out(count: int) -> str:

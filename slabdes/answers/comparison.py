@@ -7,29 +7,26 @@ Differences of shares are in percentage points. Leaves out how they are computed
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf
-from typing import Any, Final
+from typing import Final
 
-from slabdes.answers.best import LEADING_TIMES, best_at, thinking_tells
-from slabdes.answers.causes import WHY, edges, opposed, why
+from slabdes.answers.best import LEADING_TIMES, thinking_tells
+from slabdes.answers.causes import edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, some_assumed, times_text
 from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
+from slabdes.answers.sides import label_keys, pair_name, plain, rows_of, side_names, size_of, verdict
+from slabdes.answers.standings import best_where, better_words, each_value, judge, values_of, would_tell
 from slabdes.answers.steady import sides_settled
-from slabdes.errors import shown
 from slabdes.measures.causes import splits
 from slabdes.measures.compare import Compared, Comparison, Pair, different
 from slabdes.measures.differences import Setting
-from slabdes.measures.names import HIGHER_IS_BETTER
 from slabdes.results.contention import LOCK
-from slabdes.results.text import NOTHING, Sheet, setting_text, share_text, time_text
-from slabdes.stats.intervals import CONFIDENCE, Interval
+from slabdes.results.text import NOTHING, Sheet, share_text, time_text
+from slabdes.stats.intervals import CONFIDENCE
 
 MOST_PAIRS: Final = 2
 """Pairs of points of which every measure is shown (assumed: a screen)."""
 MOST_SETTINGS: Final = 4
-MOST_EACH: Final = 6
-"""Values of a key of which each is told (assumed)."""
 MOST_NAMED: Final = 4
 """Measures that a remark names."""
 SINGLE: Final = "1 replication: no interval, so nothing is concluded from these differences; --set replications=5 gives them."
@@ -74,14 +71,6 @@ def dropped_remarks(rows: Sequence[Compared]) -> Iterator[str]:
         yield f"{count} replication{'s' * (count != 1)}{whose} that one side lacks: in no pair, left out of the difference."
 
 
-def verdict(row: Compared) -> int:
-    """1 where the second side is better by more than chance, -1 where it is worse, 0 where that is not told."""
-    change = row.difference
-    if change.low is None or change.high is None or change.low <= 0 <= change.high:
-        return 0
-    return 1 if (change.low > 0) == (row.measure in HIGHER_IS_BETTER) else -1
-
-
 def comparison_answer(compared: Comparison) -> list[str]:
     """Three to seven sentences, made from the figures."""
     measures = leads(compared)
@@ -91,7 +80,7 @@ def comparison_answer(compared: Comparison) -> list[str]:
         return [none, _not_told(compared)]
     if all(not one.difference.value for one in compared.rows):
         return [f"{second} and {first} do not differ in any figure."]
-    judged = different(_of(compared, *measures))
+    judged = different(rows_of(compared, *measures))
     known = pair.row(measures[0])
     because = [*why(pair, [known])] if known is not None and known in judged else []
     because += edges(measures, dict(zip((first, second), pair.placed, strict=True)))
@@ -103,62 +92,12 @@ def comparison_answer(compared: Comparison) -> list[str]:
         *_memory(compared, pair),
     ]
     settled = sides_settled(compared.pairs, (first, second) if len(compared.pairs) == 1 else compared.sides)
-    each = list(_each(compared, measures[0], judged))
+    each: list[str] = []
+    if len(values_of(compared)) > 1:
+        each = [*best_where(compared, measures[0], judged), *each_value(compared, measures[0], judged)]
     there = told[len(because) :] if each else told
-    best = [_best_where(compared, measures[0])] if each else []
-    return [*(_which(compared, measure, judged) for measure in measures), *best, *each, *there, *settled, _not_told(compared)]
-
-
-def _best_where(compared: Comparison, measure: str) -> str:
-    """Which of several values of the key is the best at each point."""
-    places: dict[str, dict[str, Interval]] = {}
-    for pair in compared.pairs:
-        if (row := pair.row(measure)) is not None:
-            there = places.setdefault(pair_name(compared, pair, without=compared.key), {})
-            there.update(zip(side_names(compared, pair), (row.first, row.second), strict=True))
-    return best_at(places, measure in HIGHER_IS_BETTER, "best" if measure in (WAITING, HELD, USED) else "fastest")
-
-
-def _each(compared: Comparison, measure: str, judged: Sequence[Compared]) -> Iterator[str]:
-    """Where each of several values of the key is better and worse, and what from where it differs most; nothing of one value."""
-    groups: dict[str, list[Pair]] = {}
-    for pair in compared.pairs:
-        groups.setdefault(side_names(compared, pair)[1], []).append(pair)
-    if len(groups) < 2 or len(groups) > MOST_EACH:
-        return
-    better, worse = ("faster", "slower") if measure not in (WAITING, HELD, USED) else ("better", "worse")
-    for name, pairs in groups.items():
-        signs = [(pair, verdict(row) if row in judged else 0) for pair in pairs if (row := pair.row(measure)) is not None]
-        words = ((1, better), (-1, worse), (0, "not told apart"))
-        found = {word: [pair for pair, sign in signs if sign == wanted] for wanted, word in words}
-        told = f"{name} is {listed([f'{word}{_where(compared, mine, len(pairs))}' for word, mine in found.items() if mine])}"
-        apart = [*found[better], *found[worse]]
-        if not apart:
-            yield f"{told}."
-            continue
-        most = max(apart, key=lambda pair: _size(pair, measure))
-        row = most.row(measure)
-        assert row is not None
-        reasons = [reason.removeprefix(f"{WHY} ") for reason in why(most, [row])]
-        there = f", most{_where(compared, [most], len(pairs))}" if len(apart) > 1 else ""
-        yield f"{told}{there} ({ratio_text(row.ratio)} times): {reasons[0]}" if reasons else f"{told}."
-
-
-def _where(compared: Comparison, pairs: Sequence[Pair], count: int) -> str:
-    """Which points these are of `count`, by what tells them apart but for the key."""
-    if len(pairs) == count > 1:
-        return " everywhere"
-    if len(pairs) > MOST_NAMED:
-        return f" at {len(pairs)} of {count} points"
-    names = [name for pair in pairs if (name := pair_name(compared, pair, without=compared.key))]
-    return f" with {listed(names)}" if names else ""
-
-
-def _size(pair: Pair, measure: str) -> float:
-    """How much a pair differs in a measure, in proportion."""
-    row = pair.row(measure)
-    ratio = row.ratio.value if row is not None and row.ratio is not None else 1.0
-    return max(ratio, 1 / ratio) if ratio else inf
+    which = [told for measure in measures for told in (_which(compared, measure, judged), *would_tell(compared, measure, judged))]
+    return [*which, *each, *there, *settled, _not_told(compared)]
 
 
 def _memory(compared: Comparison, pair: Pair) -> Iterator[str]:
@@ -169,11 +108,6 @@ def _memory(compared: Comparison, pair: Pair) -> Iterator[str]:
     sides = [side_text(HELD, side) for side in (held.first, held.second)]
     parts = [share_text(side.value) for side in (used.first, used.second)]
     yield f"When runs end caches hold {sides[0]}, then {sides[1]}; {parts[0]}, then {parts[1]} of it is used."
-
-
-def _of(compared: Comparison, *measures: str) -> list[Compared]:
-    """These measures at every point that has them."""
-    return [row for row in compared.rows if row.measure in measures]
 
 
 def leads(compared: Comparison) -> list[str]:
@@ -192,7 +126,7 @@ def lead(compared: Comparison) -> str:
 
 def focus(compared: Comparison, measure: str) -> Pair:
     """The pair that differs most in a measure, in proportion."""
-    return max(compared.pairs, key=lambda pair: _size(pair, measure))
+    return max(compared.pairs, key=lambda pair: size_of(pair, measure))
 
 
 def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> str:
@@ -201,7 +135,7 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
     row = pair.row(measure)
     assert row is not None
     first, second = side_names(compared, pair)
-    faster, slower = ("better", "worse") if measure in (WAITING, HELD, USED) else ("faster", "slower")
+    _best, faster, slower = better_words(measure)
     what = "operations/s" if measure == RATE else f"in {measure_name(measure)}"
     rates = f"{side_text(row.measure, row.second)} {what} against {side_text(row.measure, row.first)}"
     as_many = {RATE: "as many", WAITING: "as much", HELD: "as much", USED: "as much"}.get(measure, "as long")
@@ -214,10 +148,13 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
         if row not in judged:
             return f"{second} is not told from {first}{at}: {rates}, a difference of {change_text(row)}."
         return f"{second} is {faster if verdict(row) > 0 else slower} than {first}{at}: {rates}{ratio} ({change_text(row)})."
-    found = [verdict(one) if one in judged else 0 for one in _of(compared, measure)]
+    several = len(values_of(compared)) > 1
+    found = [judge(one, judged) for one in rows_of(compared, measure)]
+    if not any(found):
+        told = f"{'None of the others is' if several else f'{second} is not'} told from {first} at any of {len(found)} points"
+        return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
     words = ((1, faster), (-1, slower), (0, "not told apart"))
     counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
-    several = len({side_names(compared, mine)[1] for mine in compared.pairs}) > 1
     told = f"{'The others are' if several else f'{second} is'} {listed(counted)} of {len(found)} points, against {first}"
     return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
 
@@ -304,12 +241,7 @@ def comparison_about(compared: Comparison, run: str = "") -> list[str]:
 
 
 def _setting(setting: Setting) -> str:
-    return f"{setting.key} ({_plain(setting.first)}, then {_plain(setting.second)})"
-
-
-def _plain(value: Any) -> str:
-    """A setting's value as people read it."""
-    return shown(setting_text(value))
+    return f"{setting.key} ({plain(setting.first)}, then {plain(setting.second)})"
 
 
 def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sheet]:
@@ -328,16 +260,16 @@ def comparison_sheets(compared: Comparison, everything: bool = False) -> list[Sh
 
 
 def _sheet(compared: Comparison, pairs: Sequence[Pair], title: str, measures: Sequence[str] | None) -> Sheet:
-    keys = _keys(compared) if len(pairs) > 1 else []
+    keys = label_keys(compared) if len(pairs) > 1 else []
     several = measures is None or len(measures) > 1
     rows = [
-        (*(_plain(row.label[key]) for key in keys), *([measure_name(row.measure)] if several else []), *_cells(row))
+        (*(plain(row.label[key]) for key in keys), *([measure_name(row.measure)] if several else []), *_cells(row))
         for pair in pairs
         for row in sorted(pair.rows, key=lambda row: _turn(compared, row))
         if measures is None or row.measure in measures
     ]
     for pair in pairs if several else ():
-        rows += [(*(_plain(pair.label[key]) for key in keys), *few_cells(measure)) for measure in pair.few]
+        rows += [(*(plain(pair.label[key]) for key in keys), *few_cells(measure)) for measure in pair.few]
     heads = (*short(keys), *(["measure"] if several else []), *_heads(compared), "ratio", "difference")
     return Sheet(title, heads, len(keys) + several, tuple(rows), few_remarks(rows))
 
@@ -362,31 +294,3 @@ def _heads(compared: Comparison) -> tuple[str, str]:
         return ("first", "second")
     word = short([compared.key])[0]
     return f"{word} {compared.sides[0]}", f"{word} {compared.sides[1]}" if compared.sides[1] != "others" else "this one"
-
-
-def side_names(compared: Comparison, pair: Pair) -> tuple[str, str]:
-    """What sentences call the sides of a pair."""
-    if not compared.key:
-        return compared.sides
-    word = short([compared.key])[0]
-    return f"{word} {compared.sides[0]}", f"{word} {_plain(pair.label.get(compared.key, compared.sides[1]))}"
-
-
-def _keys(compared: Comparison) -> list[str]:
-    """The label columns that tell pairs apart."""
-    labels = [pair.label for pair in compared.pairs]
-    varying = [key for key in labels[0] if len({str(label[key]) for label in labels}) > 1]
-    doubles = {"machine": ("machine.preset", "machine.file"), "cpus": ("machine.cpus",)}
-    return [key for key in varying if not any(key in of and first in varying for first, of in doubles.items())]
-
-
-def pair_name(compared: Comparison, pair: Pair, without: str = "") -> str:
-    """What tells a pair from the others: `48 CPUs`, `limit 60`; without one key, if it is so said."""
-    keys = [key for key in _keys(compared) if key != without]
-    words: list[str] = []
-    for word, key in zip(short(keys), keys, strict=True):
-        cell = _plain(pair.label[key])
-        if word == "CPUs":
-            cell += f" CPU{'s' * (cell != '1')}"
-        words.append(cell if key in ("machine", "cpus") else f"{word} {cell}")
-    return ", ".join(words)

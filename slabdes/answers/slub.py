@@ -90,7 +90,8 @@ def limits_told(view: View) -> Iterator[str]:
     """Where an experiment sets max_full_sheaves and no barn came to it: that more changes nothing, and why."""
     if not _sets(view, "max_full_sheaves"):
         return
-    sums = _sums(view)
+    with_sheaves = {row["point"] for row in view.run.frames.slub.iter_rows(named=True) if row["sheaf_capacity"]}
+    sums = {point: mine for point, mine in _sums(view).items() if point in with_sheaves}
     never = [point for point in sums if not sums[point]["barn_put_fail"]]
     if not never:
         return

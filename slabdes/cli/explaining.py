@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slabdes.cli.options import Json, PointNumber, Replication, SetKeys
+from slabdes.cli.options import Json, PointOrFirst, Replication, SetKeys
 from slabdes.cli.output import print_json, progress_bar, say
+from slabdes.errors import shown, tell
 
 if TYPE_CHECKING:
     from slabdes.engine.story import Told
@@ -33,12 +34,12 @@ def explain(
     step: Annotated[
         bool, typer.Option("--step", help="One at a time: on and back, and on beyond the last by running again.")
     ] = False,
-    point: PointNumber = None,
+    point: PointOrFirst = None,
     replication: Replication = 0,
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     as_json: Json = False,
 ) -> None:
-    """A run's first operations in plain words.
+    """A run's first operations in plain words; of a sweep the first point's, unless --point says another.
 
     Each step with its kernel function, what it took and why.
 
@@ -52,6 +53,8 @@ def explain(
     with scratch_folder() as scratch:
         with progress_bar() as progress:
             one = _again(what, settings, point, replication, Spools(scratch), progress, as_json)
+        if point is None and one.points > 1:
+            tell(_taken(one)) if as_json else say(f"{_taken(one)}\n")
 
         def run(count: int) -> list[Told]:
             with progress_bar() as progress:
@@ -74,7 +77,7 @@ def _again(
     from slabdes.study.load import assumed_allocator, assumed_machine
 
     if what.suffix == ".toml" or not what.is_file():
-        return again(what, settings, point, replication, spools, progress)
+        return again(what, settings, point, replication, spools, progress, or_first=True)
     (machine, why), (allocator, why_too) = assumed_machine(what, spools), assumed_allocator(what)
     if not quiet:
         say(f"{why}\n{why_too}\n".replace("--machine", "--set machine.preset=").replace("--allocator", "--set allocator="))
@@ -86,6 +89,15 @@ def _again(
     }
     apply_settings(raw, settings)
     return again_of(parse_experiment(raw, str(what)), what, point, replication, spools, progress)
+
+
+def _taken(one: Again) -> str:
+    """Which point is told of, where nobody has said."""
+    from slabdes.results.text import setting_text
+
+    sets = ", ".join(f"{key} {setting_text(value)}" for key, value in one.settings.items())
+    another = f"--point 1 to {one.points - 1} takes another" if one.points > 2 else "--point 1 takes the other"
+    return f"Point 0 of {one.points}, the first: {shown(sets)} ({another}, --set KEY=VALUE settles what is swept)."
 
 
 def _print(stories: Sequence[Told]) -> None:

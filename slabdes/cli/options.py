@@ -72,6 +72,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 PointNumber = Annotated[
     int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; needed where there are several.")
 ]
+PointOrFirst = Annotated[int | None, typer.Option("--point", metavar="N", min=0, help="The point, from 0; the first by default.")]
 Replication = Annotated[int, typer.Option("--replication", metavar="N", min=0, help="The replication, from 0.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, reference or compiled; all give the same results.")]
 ALL_PROCESSORS = min(os.cpu_count() or 1, MOST_JOBS)

@@ -11,6 +11,7 @@ from slabdes.config.files import (
     expand,
     load_experiment,
     parse_experiment,
+    points_of,
     with_settings,
     without_rule,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "expand",
     "load_experiment",
     "parse_experiment",
+    "points_of",
     "with_settings",
     "without_rule",
 ]

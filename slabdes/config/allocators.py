@@ -46,16 +46,50 @@ SLUB_KEYS: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
     AllocatorVersion.V7_3: (*_OF_SHEAVES, *_OF_SLUB),
 }
 """Keys of a cache that these versions have, and SLAB has not."""
+CPU_PARTIAL: Final = "cpu_partial"
+"""The one of them that goes with per-CPU slabs, which a switch gives to other versions, or takes from them."""
+
+
+def has_cpu_slabs(version: AllocatorVersion, said: bool | None) -> bool:
+    """Whether each CPU has a slab of its own: as the version has it, unless slub.cpu_slabs has `said` otherwise."""
+    return CPU_PARTIAL in SLUB_KEYS.get(version, ()) if said is None else said
+
+
+def slub_tunables(version: AllocatorVersion, cpu_slabs: bool | None = None) -> tuple[str, ...]:
+    """Keys of a cache in a SLUB of this version, and with what slub.cpu_slabs says; none for SLAB."""
+    own = SLUB_KEYS.get(version, ())
+    if not has_cpu_slabs(version, cpu_slabs):
+        return tuple(key for key in own if key != CPU_PARTIAL)
+    return own if CPU_PARTIAL in own or not own else (*own, CPU_PARTIAL)
+
+
 _ALL_SLUB_KEYS: Final = (*dict.fromkeys(key for keys in SLUB_KEYS.values() for key in keys), *LAYOUT)
 _SLAB_FLAGS: Final = ("MEM_SPREAD",)
 
 
-def check_cache_keys(version: AllocatorVersion, cache: str, given: Iterable[str], flags: Iterable[str]) -> None:
+def _own(version: AllocatorVersion, cpu_slabs: bool | None) -> tuple[str, ...]:
+    return (*slub_tunables(version, cpu_slabs), *LAYOUT) if version.is_slub else SLAB_KEYS
+
+
+def cache_keys_beside(version: AllocatorVersion, cpu_slabs: bool | None = None) -> tuple[str, ...]:
+    """Keys of a cache that another allocator has, and this version, with what slub.cpu_slabs says, has not."""
+    return tuple(key for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS) if key not in _own(version, cpu_slabs))
+
+
+def named(version: AllocatorVersion, cpu_slabs: bool | None) -> str:
+    """A version as sentences call it: with what slub.cpu_slabs says, if it says anything."""
+    layer = {None: "", True: " with per-CPU slabs", False: " without per-CPU slabs"}[cpu_slabs]
+    return f"allocator {version.value}{layer}"
+
+
+def check_cache_keys(
+    version: AllocatorVersion, cache: str, given: Iterable[str], flags: Iterable[str], cpu_slabs: bool | None = None
+) -> None:
     """Raise ValueError for the first key `given` of a cache, or flag, that the allocator of this version has not."""
-    own = (*SLUB_KEYS[version], *LAYOUT) if version.is_slub else SLAB_KEYS
-    for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS):
-        if key in given and key not in own:
-            raise ValueError(f"cache {cache!r}: {key} is no tunable of allocator {version.value}; allowed: {', '.join(own)}")
+    for key in cache_keys_beside(version, cpu_slabs):
+        if key in given:
+            own = ", ".join(_own(version, cpu_slabs))
+            raise ValueError(f"cache {cache!r}: {key} is no tunable of {named(version, cpu_slabs)}; allowed: {own}")
     if not version.is_slub:
         return
     for flag in flags:

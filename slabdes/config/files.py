@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
+from slabdes.config.families import CHOOSING, Kind, Taken, meaningless, means_nothing, remove, settle, take_out, written
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
@@ -56,16 +58,18 @@ def load_experiment(
 def _make_quick(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> None:
     if not values:
         raise InputError(where, "the file has no such table", allowed=f'[{QUICK}], then lines such as "machine.cpus" = 4')
-    for key in values:
-        _unsweep(raw, key)
+    for key, value in values.items():
+        _unsweep(raw, key, value)
     apply_values(raw, values, where)
 
 
-def _unsweep(raw: dict[str, Any], key: str) -> None:
+def _unsweep(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Sweep a key no more, as it is to have one value."""
     for name in SWEEPS:
         swept = raw.get(name)
-        if isinstance(swept, dict):
-            swept.pop(key, None)
+        values = swept.pop(key, None) if isinstance(swept, dict) else None
+        if key in CHOOSING and isinstance(values, list):
+            settle(raw, key, values, value)
 
 
 def _choose_caches(raw: dict[str, Any], names: Sequence[str]) -> None:
@@ -88,10 +92,28 @@ def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     return experiment
 
 
+@dataclass(frozen=True)
+class Point:
+    """A point of a sweep: what it sets, the experiment that results, and what is said of keys that mean nothing there."""
+
+    settings: dict[str, Any]
+    experiment: Experiment
+    left: str = ""
+
+
 def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[str, Any], Experiment]]:
     """The points of an experiment's sweep, in file order, the last key fastest: what was set, and the experiment.
 
     Without a sweep there is one point, which sets nothing. Raises InputError for a key that is not there or a bad value.
+    """
+    return ((point.settings, point.experiment) for point in points_of(experiment, where))
+
+
+def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
+    """The same with what each point leaves out.
+
+    A sweep of `allocator` may have keys of one allocator that others lack: each point takes those of its own, and of points that
+    differ in others alone there is one. Raises InputError likewise for a key that no point takes.
     """
     base = experiment.model_dump(mode="json", exclude={"sweep", "zip"}, exclude_unset=True)
     swept = (experiment.sweep, experiment.zip)
@@ -100,27 +122,42 @@ def expand(experiment: Experiment, where: str = "sweep") -> Iterator[tuple[dict[
     if points > 1 and points * size > MAX_VALUES:
         allowed = f"at most {MAX_VALUES:,} values, all points together: fewer points or caches, or several experiments"
         raise InputError(f"{where}: sweep", f"{points:,} points of {size:,} values", allowed=allowed)
+    taken, seen = Taken(), set[str]()
     for settings in combinations(*swept):
-        raw = _deep_copy(base)
-        for key, value in settings.items():
-            _put(raw, key, _deep_copy(value), f"{where}: sweep")
-        try:
-            point = validate(raw, where)
-        except InputError:
-            # Once more, to say at which point.
-            point = _at_point(raw, settings, where)
-        yield settings, point
+        raw, own = _deep_copy(base), settings
+        left: list[str] = []
+        kind = Kind.of(base, settings)
+        if kind is not None and any(key in settings for key in CHOOSING):
+            left = take_out(raw, kind)
+            own = {key: value for key, value in settings.items() if not means_nothing(kind, key)}
+            taken.note({*written(raw), *own}, (*left, *(key for key in settings if key not in own)))
+            if len(own) < len(settings):
+                if (same := json.dumps(own)) in seen:
+                    continue
+                seen.add(same)
+        yield Point(own, _point(raw, own, where), meaningless(kind, left) if kind is not None and left else "")
+    if taken.by_none:
+        _refuse_left(base, next(combinations(*swept)), taken, where)
 
 
-def _at_point(raw: Mapping[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
-    """A point that is refused, with what it sets; where it pairs an allocator with a key that this lacks, how to pair them."""
+def _refuse_left(base: Mapping[str, Any], settings: Mapping[str, Any], taken: Taken, where: str) -> None:
+    """Raise the InputError of a key that no point takes, as the first point's allocator refuses it."""
+    raw = _deep_copy(dict(base))
+    kind = Kind.of(base, settings)
+    assert kind is not None
+    remove(raw, [key for key in written(raw) if key in taken.by_some and means_nothing(kind, key)])
+    _point(raw, {key: value for key, value in settings.items() if key in CHOOSING or key in taken.by_none}, where)
+
+
+def _point(raw: dict[str, Any], settings: Mapping[str, Any], where: str) -> Experiment:
+    """The experiment of a point. Raises InputError, which says at which point."""
+    for key, value in settings.items():
+        _put(raw, key, _deep_copy(value), f"{where}: sweep")
     try:
+        return validate(raw, where)
+    except InputError:
+        # Once more, to say at which point.
         return validate(raw, f"{where}: sweep {_told(settings)}" if settings else where)
-    except InputError as error:
-        if "allocator" not in settings or not any(key.startswith("cache.") for key in settings):
-            raise
-        how = '[zip] of allocator and "cache.0" = [{ ... }, { ... }], a table each, pairs allocators with keys that they have'
-        raise InputError(error.where, f"{error.problem}; {how}", error.allowed) from None
 
 
 def _told(settings: Mapping[str, Any]) -> str:
@@ -147,8 +184,8 @@ def apply_values(raw: dict[str, Any], values: Mapping[str, Any], where: str) -> 
 def with_settings(experiment: Experiment, values: Mapping[str, Any], where: str) -> Experiment:
     """The experiment with `values` by dotted keys, which are no longer swept. Raises InputError, beginning with `where`."""
     raw = experiment.model_dump(mode="json", exclude_unset=True)
-    for key in values:
-        _unsweep(raw, key)
+    for key, value in values.items():
+        _unsweep(raw, key, value)
     apply_values(raw, values, where)
     return parse_experiment(raw, where)
 
@@ -161,9 +198,10 @@ def _set(raw: dict[str, Any], setting: str) -> None:
         table = toml_of(f"value = {text}", f"--set {key}")
     except NotToml:
         table = {}
-    _unsweep(raw, key)
     # Text that goes on behind its value with lines of its own is not one.
-    _put(raw, key, table["value"] if set(table) == {"value"} else text, f"--set {setting}")
+    value = table["value"] if set(table) == {"value"} else text
+    _unsweep(raw, key, value)
+    _put(raw, key, value, f"--set {setting}")
 
 
 def _put(raw: dict[str, Any], dotted: str, value: Any, where: str) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from slabdes.config.allocators import AllocatorVersion, check_cache_keys, check_slub
+from slabdes.config.families import CHOOSING
 from slabdes.config.fields import (
     COUNTED,
     MAX_CACHES,
@@ -308,7 +309,8 @@ class Experiment(Frozen):
     def _consistent(self) -> Experiment:
         if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
             raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
-        self._check_allocator()
+        if not any(key in (*self.sweep, *self.zip) for key in CHOOSING):
+            self._check_allocator()
         names = Counter(cache.name for cache in self.cache)
         for name, times in names.items():
             if times > 1:
@@ -316,9 +318,6 @@ class Experiment(Frozen):
         check_sweeps(self.sweep, self.zip)
         if self.workload.kind == "trace":
             self._check_trace(self.workload)
-        if self.dump and self.allocator is AllocatorVersion.V2_6_34:
-            key = "start" if self.start else "workload.from_dump"
-            raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         for cache in self.cache if self.start else ():
             if said := sorted(cache.model_fields_set - {"name"}):
                 raise ValueError(f"[[cache]] {cache.name!r} has {said[0]} with start; allowed: its name, the rest is the dump's")
@@ -336,10 +335,13 @@ class Experiment(Frozen):
         return self.workload.from_dump if self.workload.kind == "trace" else self.start
 
     def _check_allocator(self) -> None:
-        """What only another allocator than the experiment's has is refused, not ignored."""
+        """What only another allocator than the experiment's has is refused; a sweep of several: `families`."""
+        if self.dump and self.allocator is AllocatorVersion.V2_6_34:
+            key = "start" if self.start else "workload.from_dump"
+            raise ValueError(f"{key} needs the slab layout of allocator 4.6 or later; allowed: 4.6, 4.7, 6.1")
         for cache in self.cache:
             given = [key for key, value in cache if value is not None]
-            check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags])
+            check_cache_keys(self.allocator, cache.name, given, [flag.value for flag in cache.flags], self.slub.cpu_slabs)
         upkeep = self.upkeep
         asked = {
             "switches": bool(self.switches),

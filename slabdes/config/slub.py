@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, Strict, model_validator
 
-from slabdes.config.allocators import SLUB_KEYS, AllocatorVersion
+from slabdes.config.allocators import SLUB_KEYS, AllocatorVersion, has_cpu_slabs, named
 from slabdes.config.fields import MAX_CPUS, Frozen, Name, Real, Truth
 
 MOST_IN_SHEAF: Final = 508
@@ -64,6 +64,9 @@ class Barns(StrEnum):
 class SlubConfig(Frozen):
     """Switches of SLUB with sheaves (6.18 and later); what is not given is as the allocator's version has it."""
 
+    cpu_slabs: Truth | None = None
+    """What is beneath sheaves: a slab and partial slabs of each CPU, from which refills take object by object (6.18), or nothing,
+    so that they take slabs off the node's list (7.0)."""
     refill_order: RefillOrder | None = None
     """Which of the slabs that a refill has unlinked is used first: the first of the list (7.2), or the last (7.0)."""
     leftovers: LeftoverRule | None = None
@@ -79,6 +82,8 @@ class SlubConfig(Frozen):
     """Which nodes have a barn: all that are online (7.1), or those with memory (7.0), without which nothing passes sheaves."""
     refill_needs_waiting: Truth | None = None
     """Whether only allocations that may wait refill a sheaf (6.18)."""
+    remote_by_batches: Truth | None = None
+    """Whether a bulk free frees objects of other nodes whenever it has set 32 of them aside (6.18 to 7.1), or all last (7.2)."""
     capacity_per_cpu: Annotated[Real, Field(ge=0, le=64)] | None = None
     """Objects that each CPU of the machine adds to the capacity of every sheaf: a rule that no kernel has (assumed). It is of
     caches that have sheaves and say no sheaf_capacity of their own."""
@@ -152,46 +157,50 @@ def check_bulk(version: AllocatorVersion, workload: object, rcu: RcuConfig) -> N
 
 
 def _check_prefill(version: AllocatorVersion, bulk: int, prefill: int, bulk_of: str) -> None:
-    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
-        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+    if version not in versions_with_sheaves():
+        having = ", ".join(versions_with_sheaves())
         raise ValueError(f"workload.prefill is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if bulk_of == "free" or not 1 <= bulk <= prefill <= MOST_IN_CALL:
         taken = f'workload.prefill {prefill} with bulk {bulk} of "{bulk_of}", which takes its objects from that sheaf'
         raise ValueError(f'{taken}; allowed: bulk 1 to prefill, prefill at most {MOST_IN_CALL}, bulk_of "alloc" or "both"')
 
 
+def versions_with_sheaves() -> tuple[AllocatorVersion, ...]:
+    """Those whose caches can have sheaves."""
+    return tuple(version for version, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+
+
 def check_change(version: AllocatorVersion, change: ChangeConfig, *, shrinks: bool) -> None:
     """Raise ValueError for a change that the allocator of this version has not, or beside a shrink."""
     if not change.at_ms:
         return
-    if "sheaf_capacity" not in SLUB_KEYS.get(version, ()):
-        having = ", ".join(one for one, keys in SLUB_KEYS.items() if "sheaf_capacity" in keys)
+    if version not in versions_with_sheaves():
+        having = ", ".join(versions_with_sheaves())
         raise ValueError(f"[change] is of sheaves, which allocator {version.value} has not; allowed: allocator {having}")
     if shrinks:
         raise ValueError("[change] beside upkeep.shrink_at_ms or shrink_every_ms; allowed: one of them")
 
 
-_OF_SHEAVES: Final = ("empty_main", "barns", "refill_needs_waiting", "capacity_per_cpu", "capacity_base", "capacity_most")
-_HAVE: Final[Mapping[AllocatorVersion, tuple[str, ...]]] = {
-    AllocatorVersion.V6_12: (),
-    AllocatorVersion.V6_18: _OF_SHEAVES,
-}
-"""Switches that a version has, where these are not all: without sheaves none; a refill of 6.18 unlinks no slabs."""
+_OF_REFILLS: Final = ("refill_order", "leftovers", "unneeded", "remote_refill")
+"""Switches of refills that take slabs off a list."""
 
 
 def check_switches(version: AllocatorVersion, slub: SlubConfig, rcu: RcuConfig) -> None:
-    """Raise ValueError for the first switch given that the allocator of this version has not."""
+    """Raise ValueError for the first switch given that the allocator of this version has not, or not beside another."""
     if rcu.frees and not version.is_slub:
         having = ", ".join(one.value for one in AllocatorVersion if one.is_slub)
         raise ValueError(f"rcu.frees is simulated on SLUB alone, not on allocator {version.value}; allowed: allocator {having}")
-    known = switches_of(version)
+    known = switches_of(version, slub.cpu_slabs)
     for key in slub.given:
         if key not in known:
             having = ", ".join(one.value for one in AllocatorVersion if key in switches_of(one))
             instead = ", ".join(known) or f"none of [slub]; allocator {having} has it"
-            raise ValueError(f"slub.{key} is no switch of allocator {version.value}; allowed: {instead}")
+            raise ValueError(f"slub.{key} is no switch of {named(version, slub.cpu_slabs)}; allowed: {instead}")
 
 
-def switches_of(version: AllocatorVersion) -> tuple[str, ...]:
-    """The keys of [slub] that an allocator's version has."""
-    return _HAVE.get(version, tuple(SlubConfig.model_fields)) if version.is_slub else ()
+def switches_of(version: AllocatorVersion, cpu_slabs: bool | None = None) -> tuple[str, ...]:
+    """The keys of [slub] that an allocator's version has, with what slub.cpu_slabs says: without sheaves none."""
+    if version not in versions_with_sheaves():
+        return ()
+    beneath = has_cpu_slabs(version, cpu_slabs)
+    return tuple(key for key in SlubConfig.model_fields if key not in _OF_REFILLS or not beneath)

@@ -63,6 +63,8 @@ _EXAMPLES: Final[dict[str, str]] = {
     "change.sheaf_capacity": "120",
     "change.max_full_sheaves": "30",
     "change.cache": '"size-256"',
+    "slub.cpu_slabs": "false",
+    "slub.remote_by_batches": "false",
     "slub.refill_order": '"list"',
     "slub.leftovers": '"tail"',
     "slub.unneeded": '"tail"',

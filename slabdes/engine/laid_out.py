@@ -10,7 +10,7 @@ from slabdes.allocator.slub.state import MAX_EMPTY_SHEAVES, MAX_FULL_SHEAVES, sh
 from slabdes.allocator.state import CacheSpec, array_lines
 from slabdes.allocator.tunables import alien_limit
 from slabdes.config import CacheConfig, Experiment
-from slabdes.config.allocators import SLAB_KEYS, SLUB_KEYS
+from slabdes.config.allocators import SLAB_KEYS, slub_tunables
 from slabdes.engine.setup import cache_spec, slub_version_of, version_of
 from slabdes.engine.slub_setup import slub_geometry_of
 from slabdes.machine.topology import Machine
@@ -60,7 +60,7 @@ def tunables_of(experiment: Experiment, machine: Machine, cache: CacheConfig) ->
         "remote_node_defrag_ratio": _ALWAYS,
     }
     given = {key: value for key in known if (value := getattr(cache, key)) is not None}
-    return {key: (known | given)[key] for key in SLUB_KEYS[experiment.allocator]}
+    return {key: (known | given)[key] for key in slub_tunables(experiment.allocator, experiment.slub.cpu_slabs)}
 
 
 def _slab(spec: CacheSpec, machine: Machine) -> LaidOut:

@@ -42,6 +42,10 @@ def version_of(experiment: Experiment) -> Version:
     return replace(version, **asked)
 
 
+_AS_GIVEN: Final = ("cpu_slabs", "refill_needs_waiting", "remote_by_batches", "capacity_base", "capacity_most")
+"""Keys of [slub] whose values are a version's switches as they stand."""
+
+
 def slub_version_of(experiment: Experiment) -> SlubVersion:
     """The SLUB that an experiment asks for, with the switches that it turns."""
     version = SLUB_VERSIONS[experiment.allocator.value]
@@ -58,11 +62,9 @@ def slub_version_of(experiment: Experiment) -> SlubVersion:
         turned["empty_main_to_barn"] = given.empty_main is EmptyMain.BARN
     if given.barns is not None:
         turned["barns_with_memory"] = given.barns is Barns.MEMORY
-    if given.refill_needs_waiting is not None:
-        turned["refill_needs_waiting"] = given.refill_needs_waiting
     if given.capacity_per_cpu is not None:
         turned["capacity_per_cpu_milli"] = round(given.capacity_per_cpu * MILLI_OBJECTS)
-    turned |= {key: value for key in ("capacity_base", "capacity_most") if (value := getattr(given, key)) is not None}
+    turned |= {key: value for key in _AS_GIVEN if (value := getattr(given, key)) is not None}
     return replace(version, **turned)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from slabdes.allocator.mempolicy import MemPolicy
+from slabdes.allocator.slub.versions import SheavesOf
 from slabdes.allocator.state import L3_LINES, NO_NODE, SLAB_LINES, Memory, SlabState, array_lines
 from slabdes.allocator.transitions import NO_SLAB
 from slabdes.allocator.versions import Kernel, Version
@@ -267,7 +268,8 @@ def costs_of(experiment: Experiment, machine: Machine, caches: Sequence[CacheCon
     costs = replace(machine.costs, **off)
     if experiment.allocator.is_slub:
         version = slub_version_of(experiment)
-        sheaves = not version.cpu_slabs or any(version.sheaf_capacity(one.name, one.sheaf_capacity, 0) for one in caches)
+        asked = any(version.sheaf_capacity(one.name, one.sheaf_capacity, 0) for one in caches)
+        sheaves = asked or not version.cpu_slabs or version.sheaves == SheavesOf.ALL
         return with_slub_hits(costs, sheaves)
     return costs
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _POINT: Final = ("machine", "cpus")
+ALLOCATOR: Final = "allocator"
+"""The key whose values may have settings that others of it lack."""
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
 
@@ -184,16 +186,15 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str 
     keys = [name for name in varied if name not in without]
     sides = {value: _sides(frames, _points_with(frames, key, value), keys, {}) for value in values}
     first = sides[values[0]]
-    pairs = [
-        pair
-        for value in values[1:]
-        for pair in _pairs(first, sides[value], {key: value} if len(values) > 2 else {}, True, confidence)
-    ]
+    extra: list[Label] = [{key: value} if len(values) > 2 else {} for value in values[1:]]
+    loosely = key == ALLOCATOR
+    found = [_pairs(first, sides[value], more, True, confidence, loosely) for value, more in zip(values[1:], extra, strict=True)]
+    pairs = [pair for some in found for pair in some]
     if not pairs:
         problem = f"no point of {key} {shown(values[0])} has its like at another value"
         raise InputError("--by", problem, allowed="a key that varies while the others stay")
     names = (setting_text(values[0]), setting_text(values[1]) if len(values) == 2 else "others")
-    left = len(first) * (len(values) - 1) - len(pairs)
+    left = sum(len(first) - len({pair.points[0] for pair in some}) for some in found)
     repeated = run.manifest.replications
     asked = tuple(asked_of(run.manifest.experiment))
     return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated), asked, assumed_costs(run))
@@ -290,16 +291,26 @@ def _sides(
 
 
 def _pairs(
-    first: Mapping[tuple[Any, ...], _Side], second: Mapping[tuple[Any, ...], _Side], extra: Label, paired: bool, confidence: float
+    first: Mapping[tuple[Any, ...], _Side],
+    second: Mapping[tuple[Any, ...], _Side],
+    extra: Label,
+    paired: bool,
+    confidence: float,
+    loosely: bool = False,
 ) -> list[Pair]:
+    """Each point with its like; `loosely`, where there is none, with all that differ in settings alone which one side has not."""
     found = []
     for place, before in first.items():
-        after = second.get(place)
-        if after is None:
-            continue
-        label = {**before.label, **extra}
-        found.append(_pair(label, before, after, paired, confidence))
+        likes = [second[place]] if place in second else [one for one in second.values() if loosely and _like(before, one)]
+        for after in likes:
+            both = {key: after.label[key] if value is None else value for key, value in before.label.items()}
+            found.append(_pair({**both, **extra}, before, after, paired, confidence))
     return found
+
+
+def _like(one: _Side, other: _Side) -> bool:
+    """Whether no setting that both points have differs."""
+    return all(value == other.label[key] or None in (value, other.label[key]) for key, value in one.label.items())
 
 
 def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: float) -> Pair:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from slabdes.answers.causes import LITTLE
-from slabdes.answers.comparison import pair_name
+from slabdes.answers.sides import pair_name
 from slabdes.charts.chart import Chart
 from slabdes.charts.history import history
 from slabdes.charts.latency import latency

@@ -101,6 +101,21 @@ def p_value_of(interval: Interval) -> float:
     return float(2 * stdtr(interval.n - 1, -abs(interval.value) / error))
 
 
+def replications_to_tell(difference: Interval, together: int, most: int) -> int | None:
+    """How many replications of the same spread would tell a difference from 0 for certain; None beyond `most`.
+
+    For certain: where `together` such differences are judged at once, each with an equal part of what the confidence leaves to
+    error, which no correction takes more than. The spread of few replications is hardly known, and so is this.
+    """
+    if difference.half_width is None or not difference.value:
+        return None
+    deviation = difference.half_width / half_width(1.0, difference.n, difference.confidence)
+    level = 1 - (1 - difference.confidence) / together
+    counts = range(2, most + 1)
+    enough = bisect_left(counts, True, key=lambda wanted: half_width(deviation, wanted, level) < abs(difference.value))
+    return max(counts[enough], difference.n + 1) if enough < len(counts) else None
+
+
 class Outcome(StrEnum):
     """What a comparison came to: the second side is higher, lower, alike within what matters, or that is still open."""
 

@@ -6,7 +6,7 @@ A run is deterministic, so nothing has to have been kept. Leaves out what is mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,18 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Again:
-    """One replication that can be run again. `log` is the run folder that holds its event log, if one does."""
+    """One replication that can be run again. `log` is the run folder that holds its event log, if one does.
+
+    `settings` is what the sweep sets at its point, `points` how many there are.
+    """
 
     name: str
     planned: PlannedPoint
     point: int
     replication: int
     log: Path | None
+    settings: Mapping[str, Any]
+    points: int
 
 
 @dataclass
@@ -62,10 +67,19 @@ class Longest:
             self.wait = row
 
 
-def again(where: Path, settings: Sequence[str], point: int | None, replication: int, spools: Spools, phase: Phase) -> Again:
+def again(
+    where: Path,
+    settings: Sequence[str],
+    point: int | None,
+    replication: int,
+    spools: Spools,
+    phase: Phase,
+    or_first: bool = False,
+) -> Again:
     """A replication of the run in folder `where`, or of the experiment in that file, with other `settings`.
 
-    Raises InputError where there is no such replication, or what the run had read has changed.
+    Where there are several points and none is given, it is of the first if that does (`or_first`). Raises InputError where there
+    is no such replication, or what the run had read has changed.
     """
     log, read = None, None
     if is_folder(where):
@@ -78,33 +92,34 @@ def again(where: Path, settings: Sequence[str], point: int | None, replication: 
     else:
         experiment = load_experiment(where, settings)
         replications = max(experiment.replications, replication + 1)
-    number, one = _point(experiment, point)
+    number, own, one, points = _point(experiment, 0 if point is None and or_first else point)
     if not 0 <= replication < replications:
         raise InputError("--replication", f"there is no {replication}", allowed=f"0 to {replications - 1}")
     if read is not None:
         _check_unchanged(where, one, read)
     (planned,) = plan_with(one, spools, phase, str(where))
-    return Again(_name(where, number, replication), planned, number, replication, log)
+    return Again(_name(where, number, replication), planned, number, replication, log, own, points)
 
 
 def again_of(experiment: Experiment, where: Path, point: int | None, replication: int, spools: Spools, phase: Phase) -> Again:
     """A replication of an experiment that stands in no file of its own: `where` is what it is about."""
-    number, one = _point(experiment, point)
+    number, own, one, points = _point(experiment, point)
     (planned,) = plan_with(one, spools, phase, str(where))
-    return Again(_name(where, number, replication), planned, number, replication, None)
+    return Again(_name(where, number, replication), planned, number, replication, None, own, points)
 
 
 def _name(where: Path, point: int, replication: int) -> str:
     return f"{where.resolve().name.removesuffix('.toml')}, point {point}, replication {replication}"
 
 
-def _point(experiment: Experiment, point: int | None) -> tuple[int, Experiment]:
-    points = [one for _settings, one in expand(experiment)]
+def _point(experiment: Experiment, point: int | None) -> tuple[int, Mapping[str, Any], Experiment, int]:
+    """A point's number, what the sweep sets there, its experiment, and how many points there are."""
+    points = list(expand(experiment))
     if point is None and len(points) > 1:
         raise InputError("--point", f"none is given, and there are {len(points)}", allowed=f"0 to {len(points) - 1}")
     if not 0 <= (number := point or 0) < len(points):
         raise InputError("--point", f"there is no {number}", allowed=f"0 to {len(points) - 1}")
-    return number, points[number]
+    return number, *points[number], len(points)
 
 
 def _check_unchanged(where: Path, experiment: Experiment, read: Any) -> None:

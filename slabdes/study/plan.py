@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, expand
+from slabdes.config import MAX_TASKS, CacheConfig, Experiment, TraceWorkload, points_of
 from slabdes.config.workloads import writes_objects
 from slabdes.engine.laid_out import laid_out
 from slabdes.engine.setup import cache_spec, geometry_of, recorded_nodes, recorded_state, sized, slub_version_of, version_of
@@ -84,18 +84,22 @@ def plan_with(experiment: Experiment, spools: Spools, phase: Phase | None = None
 
 
 def _plan(experiment: Experiment, spools: Spools, phase: Phase | None) -> list[PlannedPoint]:
-    expanded = [(dict(_flat(settings)), point) for settings, point in expand(experiment)]
+    given = list(points_of(experiment))
+    expanded = [(dict(_flat(point.settings)), point.experiment) for point in given]
     check_tasks(point for _settings, point in expanded)
     with refusing():
         built = zip(expanded, _machines(expanded), strict=True)
         machines = name_apart([(settings, machine) for (settings, _), machine in built])
     read = _Read()
     points = []
-    for index, ((settings, point), machine) in enumerate(zip(expanded, machines, strict=True)):
+    for index, ((settings, point), machine, one) in enumerate(zip(expanded, machines, given, strict=True)):
         config = point.workload
         spool = spools.spool(config, phase) if isinstance(config, TraceWorkload) else None
         with refusing():
-            points.append(_planned(index, settings, point, machine, spool, read))
+            planned = _planned(index, settings, point, machine, spool, read)
+        if one.left:
+            planned = replace(planned, warnings=(*planned.warnings, one.left))
+        points.append(planned)
     return points
 
 
@@ -277,7 +281,7 @@ def _with_sysfs(workload: Workload, sysfs: SlabSysfs, experiment: Experiment, ma
     for cache in workload.caches:
         needed = cache.size is None and experiment.slabinfo is None
         found = sysfs.cache(cache.name) if needed else sysfs.find(cache.name)
-        tuned = cache if found is None else found.tuned(cache, experiment.allocator)
+        tuned = cache if found is None else found.tuned(cache, experiment.allocator, experiment.slub.cpu_slabs)
         caches.append(tuned)
         if found is not None:
             numbers = found.numbers

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from slabdes.config import CacheFlag
-from slabdes.config.allocators import SLUB_KEYS, AllocatorVersion
+from slabdes.config.allocators import AllocatorVersion, slub_tunables
 from slabdes.config.fields import MAX_OBJECT_SIZE
 from slabdes.config.slub import MOST_IN_SHEAF
 from slabdes.errors import InputError, nearest, shown
@@ -71,7 +71,7 @@ class SysfsCache:
     numbers: Mapping[str, int]
     ctor: bool
 
-    def tuned(self, config: CacheConfig, version: AllocatorVersion) -> CacheConfig:
+    def tuned(self, config: CacheConfig, version: AllocatorVersion, cpu_slabs: bool | None = None) -> CacheConfig:
         """`config` with this cache's size, flags, and what the allocator `version` has of its settings, where it says none."""
         given = config.model_fields_set
         numbers = self.numbers
@@ -87,7 +87,7 @@ class SysfsCache:
             known["order"] = numbers["order"]
             known |= {
                 key: numbers[key]
-                for key in SLUB_KEYS[version]
+                for key in slub_tunables(version, cpu_slabs)
                 if numbers.get(key) or (key in numbers and key != "sheaf_capacity")
             }
         return config.model_copy(update={key: value for key, value in known.items() if key not in given})

@@ -164,3 +164,17 @@ def test_a_cpu_that_does_nothing_is_told_and_those_that_do(slabdes: Slabdes) -> 
         slabdes("explain", "e.toml", "--cpu", "3")
     )
     assert "no such file" in said_in_one_line(slabdes("explain", "nothing")).lower()
+
+
+def test_of_a_sweep_the_first_point_is_told_and_which_that_is(slabdes: Slabdes, caplog: pytest.LogCaptureFixture) -> None:
+    Path("swept.toml").write_text(SMALL + '[sweep]\n"allocator" = ["6.1", "4.7"]\n"seed" = [3, 4]\n')
+    first, _empty, begin, *_rest = slabdes("explain", "swept.toml", "--first", "1").out.splitlines()
+    assert first == (
+        "Point 0 of 4, the first: allocator 6.1, seed 3 (--point 1 to 3 takes another, --set KEY=VALUE settles what is swept)."
+    )
+    assert begin.startswith("CPU 0, operation 0: ")
+    assert slabdes("explain", "swept.toml", "--first", "1", "--point", "2").out.startswith("CPU 0, operation 0: ")
+    told = slabdes("explain", "swept.toml", "--first", "1", "--json")
+    assert json.loads(told.out)[0]["cpu"] == 0
+    assert first in caplog.text
+    said_in_one_line(slabdes("explain", "swept.toml", "--point", "4"))

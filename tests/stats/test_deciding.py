@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slabdes.errors import InputError
-from slabdes.stats.deciding import FEWEST, Looked, Looks, Outcome, Precision, holm, p_value_of
+from slabdes.stats.deciding import FEWEST, Looked, Looks, Outcome, Precision, holm, p_value_of, replications_to_tell
 from slabdes.stats.intervals import Interval, mean_interval
 
 
@@ -185,3 +185,14 @@ def test_looks_double_up_to_the_most() -> None:
 def test_looks_that_decide_nothing_are_refused(most: int, indifference: float) -> None:
     with pytest.raises(InputError):
         Looks(most, indifference)
+
+
+def test_so_many_replications_tell_a_difference_as_its_spread_asks_for() -> None:
+    # The standard deviation is 1, and so is the difference: Student's t by the root of n is beneath that from 7 on.
+    change = mean_interval([1 - 2**0.5, 1.0, 1.0, 1.0, 1 + 2**0.5])
+    assert replications_to_tell(change, 1, 100) == 7
+    assert 2.447 / 7**0.5 < 1 < 2.571 / 6**0.5
+    assert (replications_to_tell(change, 20, 100) or 0) > 7
+    assert replications_to_tell(change, 1, 6) is None
+    assert replications_to_tell(mean_interval([0.5]), 1, 100) is None
+    assert replications_to_tell(mean_interval([0.0, 0.0]), 1, 100) is None

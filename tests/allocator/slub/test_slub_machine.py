@@ -47,6 +47,7 @@ SWITCHES = st.fixed_dictionaries(
         "empty_main_to_barn": st.booleans(),
         "barns_with_memory": st.booleans(),
         "remote_by_batches": st.booleans(),
+        "cpu_slabs": st.booleans(),
     },
 )
 NUMBERS = st.integers(0, 1 << 16)
@@ -117,7 +118,10 @@ class SlubMachine(RuleBasedStateMachine):
             [at for at in sorted(range(n_nodes), key=lambda at: (at - node) % n_nodes) if has_memory[at]]
             for node in range(n_nodes)
         ]
-        self.kernel = Interrupted(SlubState(nodes, n_nodes, has_memory=has_memory), zonelists, replace(version, **switches))
+        if version.sheaves == SheavesOf.NONE:  # there must be something
+            switches = {name: value for name, value in switches.items() if name != "cpu_slabs"}
+        version = replace(version, **switches)
+        self.kernel = Interrupted(SlubState(nodes, n_nodes, has_memory=has_memory), zonelists, version)
         geometry = replace(slub_geometry(size, cpus=len(nodes)), sheaf_capacity=capacity, min_partial=min_partial)
         if version.sheaves == SheavesOf.NONE:
             geometry = replace(geometry, sheaf_capacity=0)

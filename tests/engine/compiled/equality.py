@@ -26,7 +26,7 @@ from slabdes.config import (
     ThinkKind,
     parse_experiment,
 )
-from slabdes.config.allocators import SLUB_KEYS
+from slabdes.config.allocators import SLUB_KEYS, slub_tunables
 from slabdes.config.slub import (
     Barns,
     EmptyMain,
@@ -83,7 +83,7 @@ SLUB_VALUES = {
 
 
 @st.composite
-def caches(draw: st.DrawFn, allocator: AllocatorVersion) -> list[dict[str, Any]]:
+def caches(draw: st.DrawFn, allocator: AllocatorVersion, tunables: Sequence[str]) -> list[dict[str, Any]]:
     """One to three caches, on-slab and off-slab, of order 0 and higher, with default tunables or small ones."""
     made = []
     for number in range(draw(st.integers(1, 3))):
@@ -91,7 +91,7 @@ def caches(draw: st.DrawFn, allocator: AllocatorVersion) -> list[dict[str, Any]]
         cache: dict[str, Any] = {"name": f"c{number}", "size": size}
         made.append(cache)
         if allocator.is_slub:
-            for key in SLUB_KEYS[allocator]:
+            for key in tunables:
                 if draw(st.booleans()):
                     cache[key] = draw(st.sampled_from(SLUB_VALUES[key]))
             continue
@@ -336,6 +336,7 @@ SLUB_SWITCHES: dict[str, Sequence[Any]] = {
     "empty_main": tuple(EmptyMain),
     "barns": tuple(Barns),
     "refill_needs_waiting": (False, True),
+    "remote_by_batches": (False, True),
     "capacity_base": (1, 5, 40),
     "capacity_per_cpu": (0, 0.3, 4),
     "capacity_most": (40, 60),
@@ -344,13 +345,13 @@ SLUB_SWITCHES: dict[str, Sequence[Any]] = {
 
 
 @st.composite
-def of_slub(draw: st.DrawFn, allocator: AllocatorVersion) -> dict[str, Any]:
+def of_slub(draw: st.DrawFn, allocator: AllocatorVersion, cpu_slabs: bool | None) -> dict[str, Any]:
     """What only experiments on SLUB may say: switches of the version, and frees by kfree_rcu."""
-    keys = switches_of(allocator)
+    keys = [key for key in switches_of(allocator, cpu_slabs) if key != "cpu_slabs"]
     turned = draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
     changing = "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans())
     return {
-        "slub": {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
+        "slub": {"cpu_slabs": cpu_slabs} | {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
         "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
         **draw(changes() if changing else shrinks()),
     }
@@ -379,14 +380,15 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
     allocator = draw(st.sampled_from(versions))
     # Early and by name: hypothesis says no most of the time to a last question.
     interrupts = None if allocator.is_slub else draw(st.sampled_from((None, *InterruptKind)))
+    cpu_slabs = draw(st.sampled_from((None, None, False, True))) if "cpu_slabs" in switches_of(allocator) else None
     machine = draw(machines(folder))
     raw = {
         "seed": draw(st.integers(0, 1 << 32)),
         "log": draw(st.booleans()),
         "machine": machine,
-        "cache": draw(caches(allocator)),
+        "cache": draw(caches(allocator, slub_tunables(allocator, cpu_slabs))),
         "allocator": allocator,
-        **draw(of_slub(allocator) if allocator.is_slub else of_slab()),
+        **draw(of_slub(allocator, cpu_slabs) if allocator.is_slub else of_slab()),
         "lock": {
             "discipline": draw(st.sampled_from(Discipline)),
             "handoff_transfers": draw(st.sampled_from((0, 1, 3, 4.5))),

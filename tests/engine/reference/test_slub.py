@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import slabdes
 from slabdes.config import AllocatorVersion, Experiment, parse_experiment
-from slabdes.config.allocators import SLUB_KEYS
+from slabdes.config.allocators import slub_tunables
 from slabdes.config.slub import switches_of
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.engine.reference.run import run_reference, set_up_slub
@@ -159,6 +159,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "empty_main": ("spare", "barn"),
     "barns": ("online", "memory"),
     "refill_needs_waiting": (False, True),
+    "remote_by_batches": (False, True),
     "capacity_base": (1, 5, 40),
     "capacity_per_cpu": (0, 0.3, 4),
     "capacity_most": (40, 60),
@@ -170,10 +171,12 @@ def drawn(draw: st.DrawFn) -> Experiment:
     """Small experiments of any kind on any SLUB, with its switches turned, on nodes with and without memory."""
     version = draw(st.sampled_from([version for version in AllocatorVersion if version.is_slub]))
     cache: dict[str, Any] = {"size": draw(st.sampled_from((8, 64, 256, 700, 2048, 9000)))}
-    for key in SLUB_KEYS[version]:
+    cpu_slabs = draw(st.sampled_from((None, False, True))) if "cpu_slabs" in switches_of(version) else None
+    for key in slub_tunables(version, cpu_slabs):
         if draw(st.booleans()):
             cache[key] = draw(st.sampled_from(CACHE_KEYS[key]))
-    slub = {key: draw(st.sampled_from(SWITCHES[key])) for key in switches_of(version) if draw(st.booleans())}
+    keys = [key for key in switches_of(version, cpu_slabs) if key != "cpu_slabs"]
+    slub = {"cpu_slabs": cpu_slabs} | {key: draw(st.sampled_from(SWITCHES[key])) for key in keys if draw(st.booleans())}
     workload = draw(
         st.sampled_from(
             (
