@@ -101,6 +101,7 @@ ROOMS: dict[str, frozenset[str]] = {
             "machine",
             "paths.slub.prices",
             "engine.compiled",
+            "engine.slub_defaults",
             "engine.story",
             "engine.watch",
             "measures",

@@ -4,18 +4,26 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slabdes.cli.options import Json
 from slabdes.cli.output import print_json, print_told, say, say_paragraph
 
+if TYPE_CHECKING:
+    from slabdes.config.keys import Key
+
 
 def keys(
     prefix: Annotated[
-        str, typer.Argument(metavar="PREFIX", help="A table (machine), a key (think_ns), or a workload (mix). All without.")
+        str,
+        typer.Argument(
+            metavar="PREFIX",
+            help="A table (machine), a key (think_ns), a workload (mix), or words of what keys mean (barn). All without.",
+        ),
     ] = "",
     as_json: Json = False,
 ) -> None:
@@ -23,18 +31,40 @@ def keys(
 
     As `--set KEY=VALUE` and [sweep] take them.
     """
-    from slabdes.config.keys import experiment_keys, keys_below
+    from slabdes.config.keys import experiment_keys
+    from slabdes.engine.slub_defaults import with_defaults
 
-    found = keys_below(prefix) if prefix else experiment_keys()
+    found = [with_defaults(key) for key in (_keys_like(prefix) if prefix else experiment_keys())]
     if as_json:
         print_json([dataclasses.asdict(key) for key in found])
         return
     for key in found:
         of = f"  (workload {key.workload})" if key.workload else ""
         unit = f", {key.unit}" if key.unit else ""
-        default = key.default if key.default in ("required", "none") else f"default {key.default}"
-        say(f"{key.path}{of}: {key.type}{unit}; {default.replace('none', 'no default')}")
+        say(f"{key.path}{of}: {key.type}{unit}; {_default(key)}")
         say_paragraph(key.meaning, indent=4)
+
+
+def _default(key: Key) -> str:
+    """What is said of a key's default: where it has none by itself, its meaning may say what holds then."""
+    if key.default == "none":
+        return "default as below" if "default" in key.meaning else "no default"
+    return key.default if key.default == "required" else f"default {key.default}"
+
+
+def _keys_like(prefix: str) -> list[Key]:
+    """Keys by what is said of them. InputError without any, which says whether the glossary knows the word."""
+    from slabdes.cli.glossary import words, words_like
+    from slabdes.config.keys import keys_below
+    from slabdes.errors import InputError
+
+    try:
+        return keys_below(prefix)
+    except InputError as error:
+        if found := words_like(prefix, words()):
+            problem = f"none is about it; slabdes glossary {shlex.quote(found[0])} says what it means"
+            raise InputError(error.where, problem, error.allowed) from None
+        raise
 
 
 def new(

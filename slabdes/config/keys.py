@@ -7,7 +7,8 @@ Leaves out what is wrong only together with other keys: that is told when a file
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ _UNITS: Final = {
     "costs": "ns",
 }
 """By how a key ends."""
+
+_LEAST_LETTERS: Final = 3
+"""Of a word that keys are looked for by (assumed): shorter ones begin too many."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,41 @@ def experiment_keys() -> list[Key]:
 
 
 def keys_below(prefix: str) -> list[Key]:
-    """Those whose path begins with `prefix`, or ends with it as a word, or whose workload it names. InputError without any."""
+    """Those whose path begins with `prefix`, or ends with it as a word, or whose workload it names; else those about its words.
+
+    Raises InputError without any.
+    """
     known = experiment_keys()
     parts = prefix.split(".")
     if parts[0] == "cache" and len(parts) > 2:  # a cache's own name or number
         parts[1] = "NAME"
     found = [key for key in known if key.path.split(".")[: len(parts)] == parts or prefix in (key.workload, _last(key))]
+    found = found or _about(known, prefix)
     if not found:
         words = {word for key in known for word in (key.path, _last(key), key.workload) if word}
         raise InputError(
-            f"key {shown(prefix)}", f"there is none{nearest(prefix, words)}", allowed="a table, a key, or a workload"
+            f"key {shown(prefix)}",
+            f"there is none{nearest(prefix, words)}",
+            allowed="a table, a key, a workload, or words of what keys mean",
         )
     return found
+
+
+def _about(known: Sequence[Key], said: str) -> list[Key]:
+    """Keys in whose paths and meanings each word that is said stands, or begins one; one and many of a thing are alike."""
+    wanted = _stems(said)
+    if min(map(len, wanted), default=0) < _LEAST_LETTERS:
+        return []
+    stems = ((key, _stems(f"{key.path} {key.meaning}")) for key in known)
+    return [key for key, there in stems if all(any(one.startswith(word) for one in there) for word in wanted)]
+
+
+def _stems(text: str) -> set[str]:
+    """A text's words, each as if there were one of the thing: sheaf of sheaves, barn of barns."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return {
+        f"{word[:-3]}f" if word.endswith("ves") else word[:-1] if word.endswith("s") and len(word) > 3 else word for word in words
+    }
 
 
 def _last(key: Key) -> str:
@@ -82,7 +109,7 @@ def _keys(model: type[Frozen], before: str, workload: str, leave_out: set[str] |
         if name in leave_out:
             continue
         part = schema["properties"][name]
-        default = "required" if field.is_required() else _toml(part.get("default"))
+        default = "required" if field.is_required() else toml(part.get("default"))
         meaning = _line(field.description or ("The kind of workload: what the CPUs do." if name == "kind" else ""))
         yield Key(before + name, workload, type_of(part, schema.get("$defs", {})), _unit(name), default, meaning)
 
@@ -96,9 +123,9 @@ def type_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(type_of(part, definitions) for part in schema["anyOf"] if part.get("type") != "null")
     if "enum" in schema:
-        return ", ".join(map(_toml, schema["enum"]))
+        return ", ".join(map(toml, schema["enum"]))
     if "const" in schema:
-        return _toml(schema["const"])
+        return toml(schema["const"])
     match schema.get("type"):
         case "integer":
             return "whole number" + _range(schema)
@@ -133,7 +160,7 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
     """A value as TOML has it; `none` for nothing."""
     if value in (None, [], {}):
         return "none"

@@ -79,3 +79,8 @@ def test_the_version_is_the_packages(slabdes: Slabdes) -> None:
 
     assert slabdes("--version").out == f"slabdes {package.__version__}\n"
     assert slabdes("keys", "-h").out.count("keys [OPTIONS] [PREFIX]") == 1
+
+
+def test_a_word_that_no_key_is_about_is_the_glossarys(slabdes: Slabdes) -> None:
+    told = said_in_one_line(slabdes("keys", "state word"))
+    assert "none is about it; slabdes glossary 'state word' says what it means" in told

@@ -35,9 +35,15 @@ def test_a_key_says_its_unit_range_and_default() -> None:
         ("batchcount", {"cache.NAME.batchcount"}),
         ("pages", {"workload.kind", "workload.order", "workload.blocks", "workload.rounds", "workload.barrier"}),
         ("hold", {"workload.hold"}),
+        ("grace", {"rcu.grace_ms"}),
+        ("Grace periods", {"rcu.grace_ms"}),
+        ("spare", {"slub.empty_main"}),
+        ("barn", {"cache.NAME.max_full_sheaves", "slub.empty_main", "slub.barns", "change.max_full_sheaves"}),
     ],
 )
-def test_keys_are_found_by_table_by_cache_by_their_last_word_and_by_workload(prefix: str, paths: set[str]) -> None:
+def test_keys_are_found_by_table_by_cache_by_their_last_word_by_workload_and_by_words_of_their_meaning(
+    prefix: str, paths: set[str]
+) -> None:
     assert {key.path for key in keys_below(prefix)} == paths
 
 
