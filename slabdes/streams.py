@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     INTERRUPTS = 5
     RACE = 6
     ARRIVALS = 7
+    GRACE = 8
 
 
 def mix64(word: int) -> int:
