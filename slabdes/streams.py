@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     RACE = 6
     ARRIVALS = 7
     GRACE = 8
+    PAIRS = 9
 
 
 def mix64(word: int) -> int:
