@@ -321,9 +321,17 @@ def numbers(settings: pl.Series) -> bool:
     return settings.dtype.is_numeric() and not settings.null_count()
 
 
+_KIND: Final = "workload.kind"
+
+
 def x_key(frames: Frames) -> str:
-    """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first."""
+    """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first.
+
+    Of several kinds of workload the kind, if nothing else varies: their keys are of one kind each.
+    """
     varying = [name for name in ("cpus", *frames.swept_keys()) if frames.points[name].n_unique() > 1]
+    if _KIND in varying:
+        varying = [name for name in varying if not name.startswith("workload.")] or [_KIND]
     numeric = [name for name in varying if numbers(frames.points[name])]
     return (numeric or varying or ["cpus"])[0]
 
@@ -340,6 +348,15 @@ def series_keys(frames: Frames, along: str | None = None) -> list[str]:
         doubles = _same_grouping(frames.points, name, x) or any(_says_the_same(frames.points, name, other) for other in said)
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
+    return _beside_kind(frames.points, said) if _KIND in said else said
+
+
+def _beside_kind(points: pl.DataFrame, keys: Sequence[str]) -> list[str]:
+    """`keys` without those of a workload that its kind, and keys before them, tell already."""
+    said = [key for key in keys if key == _KIND or not key.startswith("workload.")]
+    for key in keys:
+        if key not in said and points.select(*said, key).n_unique() > points.select(said).n_unique():
+            said.append(key)
     return said
 
 

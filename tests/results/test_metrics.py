@@ -282,3 +282,13 @@ def test_rows_are_summed_in_their_order_so_that_the_same_frames_give_the_same_di
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "group_by":
                 assert "maintain_order" in [keyword.arg for keyword in node.keywords], f"{path.name}:{node.lineno}"
+
+
+def test_keys_of_several_kinds_of_workload_are_told_as_far_as_the_kind_does_not_tell_them() -> None:
+    kinds = [{"workload.kind": "burst", "workload.rounds": 2, "workload.pairs": None}]
+    kinds += [{"workload.kind": "pair", "workload.rounds": None, "workload.pairs": pairs} for pairs in ("within", "across")]
+    settings = [kind | {"slub.leftovers": rule} for kind in kinds for rule in ("tail", "head")]
+    parts = [frames_of(Point(n, "m", 2, one), [example_records(2)]) for n, one in enumerate(settings)]
+    assert metrics.x_key(concat_frames(parts)) == "slub.leftovers"
+    assert metrics.series_keys(concat_frames(parts)) == ["workload.kind", "workload.pairs"]
+    assert metrics.x_key(concat_frames([parts[0], parts[2]])) == "workload.kind"
