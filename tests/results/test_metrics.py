@@ -275,6 +275,13 @@ def test_machines_are_told_apart_even_if_each_has_its_own_cpu_count() -> None:
     assert metrics.series_keys(concat_frames(parts)) == ["machine"]
 
 
+def test_machines_of_so_many_cpus_each_are_one_line_a_setting() -> None:
+    swept = [(name, cpus, {"slub.capacity_base": base}) for base in (30, 60) for name, cpus in (("a", 2), ("b", 4))]
+    parts = [frames_of(Point(i, name, cpus, one), [example_records(cpus)]) for i, (name, cpus, one) in enumerate(swept)]
+    assert metrics.x_key(concat_frames(parts)) == "cpus"
+    assert metrics.series_keys(concat_frames(parts)) == ["slub.capacity_base"]
+
+
 def test_rows_are_summed_in_their_order_so_that_the_same_frames_give_the_same_digits() -> None:
     # Threads of Polars add parts of a group in whatever order they end in, unless the order is to be kept.
     package = pathlib.Path(metrics.__file__).parents[1]
