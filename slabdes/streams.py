@@ -35,6 +35,8 @@ class Purpose(IntEnum):
     INTERRUPTS = 5
     RACE = 6
     ARRIVALS = 7
+    GRACE = 8
+    PAIRS = 9
 
 
 def mix64(word: int) -> int:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import slabdes.machine
 from slabdes.config import CacheFlag, Discipline, Experiment, ThinkKind, expand, load_experiment, parse_experiment
 from slabdes.config.files import apply_settings
 from slabdes.errors import InputError
@@ -200,6 +201,17 @@ def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
         load_experiment(tmp_path / "gone.toml")
     with pytest.raises(InputError, match="Is a directory"):
         load_experiment(tmp_path)
+
+
+def test_files_of_a_sweep_are_named_from_the_experiments_folder_as_all_others(tmp_path: Path) -> None:
+    preset = Path(slabdes.machine.__file__).parent / "presets" / "uma-4.toml"
+    for name in ("one.toml", "other.toml"):
+        (tmp_path / name).write_bytes(preset.read_bytes())
+    text = 'machine.file = "one.toml"\nworkload = { kind = "pages" }\n[sweep]\n'
+    for swept in ('"machine.file" = ["one.toml", "other.toml"]', 'machine = [{ file = "one.toml" }, { file = "other.toml" }]'):
+        (tmp_path / "run.toml").write_text(text + swept, encoding="utf-8")
+        files = [point.machine.file for _settings, point in expand(load_experiment(tmp_path / "run.toml"))]
+        assert files == [tmp_path / "one.toml", tmp_path / "other.toml"]
 
 
 def test_settings_are_read_as_toml_or_else_as_text(write: Any) -> None:

@@ -247,15 +247,40 @@ def _index(place: list[Any], part: str, where: str) -> int:
     return named[0]
 
 
+_FILES: Final = {"": ("slabinfo", "sysfs", "start"), "machine": ("file",), "workload": ("file", "from_dump")}
+"""The keys that are files, by the table that has them."""
+
+
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
-    for part in ("machine", "workload"):
-        table = raw.get(part)
-        for key in ("file", "from_dump"):
-            if isinstance(table, dict) and isinstance(table.get(key), str):
-                table[key] = str(folder / table[key])
-    for key in ("slabinfo", "sysfs", "start"):
-        if isinstance(raw.get(key), str):
-            raw[key] = str(folder / raw[key])
+    """Files are named from the experiment's folder, also those of a sweep."""
+    for part, keys in _FILES.items():
+        table = raw.get(part) if part else raw
+        if isinstance(table, dict):
+            table.update({key: _from(folder, table[key]) for key in keys if key in table})
+    for name in SWEEPS:
+        swept = raw.get(name)
+        if isinstance(swept, dict):
+            swept.update(
+                {
+                    key: [_of_sweep(folder, key, value) for value in values]
+                    for key, values in swept.items()
+                    if isinstance(values, list)
+                }
+            )
+
+
+def _of_sweep(folder: Path, key: str, value: Any) -> Any:
+    """A value of a swept key: a file, or a table that has some."""
+    part, _dot, last = key.rpartition(".")
+    if last in _FILES.get(part, ()):
+        return _from(folder, value)
+    if key in _FILES and isinstance(value, dict):
+        return value | {own: _from(folder, value[own]) for own in _FILES[key] if own in value}
+    return value
+
+
+def _from(folder: Path, file: Any) -> Any:
+    return str(folder / file) if isinstance(file, str) else file
 
 
 def _deep_copy(value: Any) -> Any:

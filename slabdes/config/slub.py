@@ -112,6 +112,15 @@ class RcuConfig(Frozen):
     """Whether every free of the workload is by kfree_rcu."""
     grace_ms: Annotated[Real, Field(ge=0.001, le=1e6)] = 20.0
     """How long a grace period of RCU lasts (assumed: some ticks; what is freed in one waits for the end of the next)."""
+    stagger_ms: Annotated[Real, Field(ge=0, le=1e6)] = 0.0
+    """Within how long CPUs notice its end, each at random for itself and each grace period, at most a grace period. 0: at once,
+    as ticks of all CPUs come together (skew_tick=0, the kernel's default); a jiffy, where they do not (assumed)."""
+
+    @model_validator(mode="after")
+    def _stagger_within_grace(self) -> RcuConfig:
+        if self.stagger_ms > self.grace_ms:
+            raise ValueError(f"stagger_ms {self.stagger_ms:g} is longer than grace_ms; allowed: 0 to {self.grace_ms:g}")
+        return self
 
 
 class ChangeConfig(Frozen):

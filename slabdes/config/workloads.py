@@ -106,6 +106,14 @@ class MixWorkload(Frozen):
 _PAIR: Final = r"\d{1,4}:\d{1,4}"
 
 
+class PairRule(StrEnum):
+    """How CPUs are paired where they are not named: on different nodes, on one node, or at random, as far as nodes let them."""
+
+    ACROSS = "across"
+    WITHIN = "within"
+    RANDOM = "random"
+
+
 class ProducerConsumerWorkload(Frozen):
     """CPUs in pairs across nodes: one allocates, the other frees, with at most `window` objects in flight a pair."""
 
@@ -116,12 +124,14 @@ class ProducerConsumerWorkload(Frozen):
     """Whether every other pair passes its objects the other way, and pairs take one cache after the other instead of all."""
     pairs: str = Field(
         "",
-        pattern=rf"^({_PAIR}(,{_PAIR})*)?$",
+        pattern=rf"^({'|'.join(PairRule)}|{_PAIR}(,{_PAIR})*)?$",
         max_length=MAX_CPUS * 10,
-        json_schema_extra={"allowed": "a map such as 0:4,1:5, from CPUs that allocate to those that free"},
+        json_schema_extra={
+            "allowed": "across, within, random, or a map such as 0:4,1:5, from CPUs that allocate to those that free"
+        },
     )
-    """Which CPU frees what another allocates: `0:4,1:5`, a producer and its consumer each, every CPU at most once; the others of
-    the workload's CPUs do nothing. By default all are paired across nodes."""
+    """Which CPU frees what another allocates: `across` nodes, the default, `within` nodes, or at `random`, drawn for each
+    replication; or `0:4,1:5`, a producer and its consumer each, every CPU at most once: those that are not there do nothing."""
     window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
     """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0
@@ -144,8 +154,15 @@ class ProducerConsumerWorkload(Frozen):
         return self
 
     @property
+    def pair_rule(self) -> PairRule | None:
+        """How CPUs are paired, unless `pairs` names them."""
+        return None if ":" in self.pairs else PairRule(self.pairs or PairRule.ACROSS)
+
+    @property
     def cpu_pairs(self) -> list[tuple[int, int]]:
-        """Producers and consumers by number, as `pairs` says."""
+        """Producers and consumers by number, as `pairs` names them; none where it has a rule."""
+        if self.pair_rule is not None:
+            return []
         split = (pair.split(":") for pair in self.pairs.split(",") if pair)
         return [(int(producer), int(consumer)) for producer, consumer in split]
 

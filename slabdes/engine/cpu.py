@@ -77,7 +77,7 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
     """A CPU of either allocator's, with a clock, an account, interrupts and a program. Times in picoseconds."""
 
     __slots__ = (
-        *fields_of(Clock), "jitter_words", "race_words",
+        *fields_of(Clock), "grace_key", "jitter_words", "race_words",
         *fields_of(Account), "latency", "log", "logged", "read_before", "response", "spent", "start", "was",
         *fields_of(Interrupts), "irq_wait", "irq_words", "irqs_off",
         *fields_of(Timers), *fields_of(Program), "batches", "call_at", "turns",
@@ -94,6 +94,8 @@ class TimedCpu(UpkeepCpu, CallingCpu, Clock, Account, Interrupts, Timers, Progra
         self.jitter = round(jitter * self.slowdown)
         self.jitter_words = jitter_words
         self.race_words: Iterator[int] = iter(())
+        self.grace_key = 0
+        """Where its stream begins of when it notices that grace periods are over: a word each."""
         # The account.
         self.latency: dict[tuple[int, Path], Histogram] = {}
         self.response: dict[tuple[int, Path], Histogram] | None = None

@@ -34,7 +34,7 @@ from slabdes.paths.sites import LockSite
 from slabdes.paths.slub.prices import with_slub_hits
 from slabdes.paths.slub.upkeep import ChangeSettings
 from slabdes.paths.upkeep import ONCE, UpkeepSettings
-from slabdes.streams import Purpose, below, exponential, stream_key, words
+from slabdes.streams import GAMMA, MASK64, Purpose, below, exponential, mix64, stream_key, words
 from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import partners
@@ -47,7 +47,8 @@ AnyKernel = TypeVar("AnyKernel", bound=Kernel)
 class TimedSettings(Generic[AnyKernel]):
     """Rules of the clock for one run, as the experiment gives them. `grace`: a grace period's length if kfree_rcu frees, or 0.
 
-    `call_room`: objects of a bulk call on SLUB at most; `prefill`: of the sheaf that one takes its own from, or 0.
+    `stagger`: within how long CPUs notice its end, each for itself. `call_room`: objects of a bulk call on SLUB at most;
+    `prefill`: of the sheaf that one takes its own from, or 0.
     """
 
     locks: LockRules
@@ -59,6 +60,7 @@ class TimedSettings(Generic[AnyKernel]):
     upkeeps: UpkeepSettings
     change: ChangeSettings
     grace: int
+    stagger: int
     call_room: int
     prefill: int
 
@@ -252,6 +254,7 @@ def settings_of(
         upkeeps=upkeep_settings(experiment, machine, caches),
         change=change_settings(experiment),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
+        stagger=ns_to_ps(experiment.rcu.stagger_ms * NS_PER_MS),
         call_room=getattr(experiment.workload, "bulk", 0) if experiment.allocator.is_slub else 0,
         prefill=getattr(experiment.workload, "prefill", 0),
     )
@@ -337,6 +340,7 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
         cpu.cache_bytes = parts.get(number, NEVER)
         cpu.response = {} if workload.arrivals else None
         cpu.race_words = words(race_key(experiment, replication, number))
+        cpu.grace_key = stream_key(experiment.seed, replication, number, Purpose.GRACE)
         if interrupts is not None and number in workload.programs:
             start_interrupts(interrupts, cpu, interrupt_key(experiment, replication, number))
         if upkeeps.slabinfo_every and number == upkeeps.slabinfo_cpu:
@@ -364,6 +368,11 @@ def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:
 def race_key(experiment: Experiment, replication: int, cpu: int) -> int:
     """Where a CPU's stream of races for locks begins."""
     return stream_key(experiment.seed, replication, cpu, Purpose.RACE)
+
+
+def until_noticed(key: int, period: int, stagger: int) -> int:
+    """Picoseconds from a grace period's end until a CPU notices it, whose stream of them begins at `key`: a word a period."""
+    return below(mix64((key + (period + 1) * GAMMA) & MASK64), stagger)
 
 
 def reap_time_ps(due: int, hz: int) -> int:

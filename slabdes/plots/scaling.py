@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Draws `charts.scaling`: throughput and waiting along a sweep, a line a machine and other swept keys, with intervals.
 
-Points are joined only to be told apart, words not at all; the law of a line by CPUs is thin, its peak a star.
+Points are joined only to be told apart, words not at all; lines stand a little beside one another, so that those that coincide
+are seen. The law of a line by CPUs is thin, its peak a star; an ideal that leaves the panel at once tells nothing: left out.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+
+from matplotlib.transforms import ScaledTranslation
 
 from slabdes.charts.scaling import IDEAL, KEY, LAW, MEASURED, PEAK, scaling
 from slabdes.plots import style
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
     from slabdes.results.frames import Frames
     from slabdes.results.manifest import Manifest
@@ -35,6 +39,12 @@ _IDEAL: Final[dict[str, Any]] = {"linewidth": 1.0, "linestyle": (0, (1, 2)), "zo
 _LAW: Final[dict[str, Any]] = {"linewidth": 0.8, "linestyle": (0, (6, 3)), "zorder": 1}
 _PEAK: Final[dict[str, Any]] = {"linestyle": "none", "marker": "*", "markersize": 12, "markerfacecolor": "white"}
 _LABELS: Final = KEY | {PEAK: f"star: {KEY[PEAK]}"}
+_GOES_ON: Final = ", goes on above"
+_ASIDE_PT: Final = {True: 2.5, False: 7.0}
+"""How far a line stands from the next, points: of numbers along x, which lie close, and of words."""
+_POINTS_IN: Final = 72
+_BESIDE: Final = 0.05
+"""Part of an axis of numbers that is left free at either end."""
 
 
 def scaling_figure(frames: Frames, manifest: Manifest, confidence: float = CONFIDENCE, *, log: bool = False) -> Figure:
@@ -62,6 +72,8 @@ def _panel(axes: Axes, lines: list[pl.DataFrame], rate: str, scale: float, frame
     numeric = metrics.numbers(frames.points[along])
     measured = [line.filter(line["kind"] == MEASURED) for line in lines]
     looks = [style.point_style(frames, rows["point"][0], keys, number) for number, rows in enumerate(measured)]
+    asides = [_aside(axes, (number - (len(lines) - 1) / 2) * _ASIDE_PT[numeric]) for number in range(len(lines))]
+    looks = [look | {"transform": aside} for look, aside in zip(looks, asides, strict=True)]
     for rows, look in zip(measured, looks, strict=True):
         name = rows["line"][0]
         _line(axes, rows, scale, style.plain(name) if name else None, look if numeric else look | {"linestyle": "none"}, numeric)
@@ -84,13 +96,18 @@ def _panel(axes: Axes, lines: list[pl.DataFrame], rate: str, scale: float, frame
     _laws(axes, lines, looks, scale)
 
 
+def _aside(axes: Axes, points: float) -> Transform:
+    """Where data are drawn so many points to the right of their place."""
+    return axes.transData + ScaledTranslation(points / _POINTS_IN, 0, axes.figure.dpi_scale_trans)
+
+
 def _line(axes: Axes, rows: pl.DataFrame, scale: float, label: str | None, look: dict[str, Any], numeric: bool) -> None:
     x, (y, low, high) = rows["x"].to_list(), ((rows[column] * scale).to_list() for column in ("value", "low", "high"))
     known = low != high
     if numeric and len(x) > 1:
         axes.plot(x, y, label=label, **look)
         if known:
-            axes.fill_between(x, low, high, color=look["color"], alpha=_BAND, linewidth=0)
+            axes.fill_between(x, low, high, color=look["color"], alpha=_BAND, linewidth=0, transform=look["transform"])
     else:
         to_ends = [
             [value - end for value, end in zip(y, low, strict=True)],
@@ -103,19 +120,32 @@ def _laws(axes: Axes, lines: list[pl.DataFrame], looks: list[dict[str, Any]], sc
     """The ideal and the law of each line that has them. The axes stay as the data has them."""
     limits = axes.get_ylim()
     told = dict(_LABELS)
+    ideals = [line.filter(line["kind"] == IDEAL) for line in lines]
+    if any(rows.height and rows["value"][-1] * scale > limits[1] for rows in ideals):
+        told[IDEAL] += _GOES_ON
     for line, look in zip(lines, looks, strict=True):
-        own = {"color": look["color"]}
+        own = {"color": look["color"], "transform": look["transform"]}
         for kind, drawn in ((IDEAL, own | _IDEAL), (LAW, own | _LAW), (PEAK, own | _PEAK)):
             rows = line.filter(line["kind"] == kind)
-            if rows.height:
+            if rows.height and (kind != IDEAL or _stays(line, rows, limits[1] / scale)):
                 axes.plot(rows["x"].to_list(), (rows["value"] * scale).to_list(), label=told.pop(kind, None), **drawn)
     axes.set_ylim(*limits)
+
+
+def _stays(line: pl.DataFrame, ideal: pl.DataFrame, top: float) -> bool:
+    """Whether a line's ideal is still within the panel at the line's second mark."""
+    second = line.filter(line["kind"] == MEASURED)["x"][1]
+    return bool(ideal.filter(ideal["x"] <= second)["value"].to_list()[-1] <= top)
 
 
 def _axis_x(axes: Axes, places: dict[float, str], numeric: bool) -> None:
     if numeric:
         style.cpu_axis(axes, list(places))
-        axes.margins(x=0.05)
+        first, last = min(places), max(places)
+        if axes.get_xscale() == "log":
+            axes.set_xlim(first / (last / first) ** _BESIDE, last * (last / first) ** _BESIDE)
+        elif first < last:
+            axes.set_xlim(first - _BESIDE * (last - first), last + _BESIDE * (last - first))
     else:
         ticked = metrics.spread(list(places), _MOST_TICKS)
         style.word_ticks(axes, ticked, [places[place] for place in ticked])

@@ -11,7 +11,8 @@ from typing import Final
 
 from slabdes.results.text import setting_text
 
-_ALONE: Final = ("machine", "machine.preset", "machine.file", "workload.kind", "lock.discipline")
+_KIND: Final = "workload.kind"
+_ALONE: Final = ("machine", "machine.preset", "machine.file", _KIND, "lock.discipline")
 """Keys whose values say themselves what they are."""
 _CPUS: Final = ("cpus", "machine.cpus")
 _RATE: Final = "workload.rate"
@@ -25,10 +26,15 @@ def called(settings: Mapping[str, object]) -> str:
     'xeon-2s, 1 CPU, limit by default, rate 5 M/s'
     >>> called({"cache.0.limit": 60, "cache.1.limit": 30})
     'cache.0.limit 60, cache.1.limit 30'
+    >>> called({"workload.kind": "burst", "workload.rounds": 2, "workload.pairs": None})
+    'burst, rounds 2'
     >>> called({"machine": "uma-4 (memory_mib 64)", "machine.memory_mib": 64})
     'uma-4 (memory_mib 64)'
     """
     machine = value_text(settings.get("machine", ""))
+    if _KIND in settings:
+        # What a kind of workload has not is no default of its.
+        settings = {key: value for key, value in settings.items() if value is not None or not key.startswith("workload.")}
     words = zip(settings.items(), short([*settings]), strict=True)
     named = ((key, _named(key, word, value)) for (key, value), word in words)
     return ", ".join(dict.fromkeys(name for key, name in named if not (key.startswith("machine.") and name in machine)))

@@ -67,6 +67,9 @@ class Manifest:
     @property
     def workload(self) -> str:
         """The kind of workload, or an empty string where a sweep varies it."""
+        sweep = self.experiment.get("sweep")
+        if isinstance(sweep, Mapping) and sweep.keys() & {"workload", "workload.kind"}:
+            return ""
         workload = self.experiment.get("workload")
         return str(workload.get("kind", "")) if isinstance(workload, Mapping) else ""
 

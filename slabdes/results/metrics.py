@@ -32,6 +32,7 @@ ALL_PATHS: Final = "all"
 
 MOST_FOCUS: Final = 8
 """Points that tables and figures with much about each show (assumed: a page)."""
+_KIND: Final = "workload.kind"
 _ONE_THING: Final = ({"cpus", "machine.cpus"}, {"machine", "machine.preset", "machine.file"})
 """Columns of points that are two words for one thing."""
 Value = TypeVar("Value")
@@ -322,8 +323,13 @@ def numbers(settings: pl.Series) -> bool:
 
 
 def x_key(frames: Frames) -> str:
-    """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first."""
+    """The column of `points` along x in a sweep's figures: `cpus` if it varies, else a varying swept key, numbers first.
+
+    Of several kinds of workload the kind, if nothing else varies: their keys are of one kind each.
+    """
     varying = [name for name in ("cpus", *frames.swept_keys()) if frames.points[name].n_unique() > 1]
+    if _KIND in varying:
+        varying = [name for name in varying if not name.startswith("workload.")] or [_KIND]
     numeric = [name for name in varying if numbers(frames.points[name])]
     return (numeric or varying or ["cpus"])[0]
 
@@ -334,12 +340,25 @@ def series_keys(frames: Frames, along: str | None = None) -> list[str]:
     x is `along` if it is given, else `x_key`.
     """
     x = along or x_key(frames)
-    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not _along_changes(x) else []
+    # Machines of so many CPUs each are along x if something else has lines: one a machine would be a mark each.
+    varying = [name for name in frames.swept_keys() if frames.points[name].n_unique() > 1]
+    others = [name for name in varying if not _same_grouping(frames.points, name, x)]
+    lines = x == "cpus" and others and _same_grouping(frames.points, "machine", x)
+    said = ["machine"] if frames.points["machine"].n_unique() > 1 and not lines and not _along_changes(x) else []
     for name in frames.swept_keys():
         # A key that says the same as one already taken (machine.preset, machine.cpus) would label a line twice.
         doubles = _same_grouping(frames.points, name, x) or any(_says_the_same(frames.points, name, other) for other in said)
         if frames.points[name].n_unique() > 1 and not doubles:
             said.append(name)
+    return _beside_kind(frames.points, said) if _KIND in said else said
+
+
+def _beside_kind(points: pl.DataFrame, keys: Sequence[str]) -> list[str]:
+    """`keys` without those of a workload that its kind, and keys before them, tell already."""
+    said = [key for key in keys if key == _KIND or not key.startswith("workload.")]
+    for key in keys:
+        if key not in said and points.select(*said, key).n_unique() > points.select(said).n_unique():
+            said.append(key)
     return said
 
 
@@ -352,6 +371,7 @@ def companions(frames: Frames) -> list[str]:
         if frames.points[name].n_unique() > 1
         and _same_grouping(frames.points, name, x)
         and not _says_the_same(frames.points, name, x)
+        and not (x == "cpus" and name in ("machine.preset", "machine.file"))
     ]
 
 

@@ -26,7 +26,7 @@ from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
 from slabdes.units import ns_to_ps
 from slabdes.workload.arrivals import Arriving, arrivals_of, gap_ps
-from slabdes.workload.pairs import mapped, pair_up, pair_warnings
+from slabdes.workload.pairs import pairs_of
 from slabdes.workload.programs import (
     ANY_NODE,
     Op,
@@ -79,13 +79,13 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
         case ProducerConsumerWorkload():
             if config.bulk > config.window:
                 raise InputError("workload.bulk", f"{config.bulk} with window {config.window}", allowed=f"0 to {config.window}")
-            pairs = mapped(config.cpu_pairs, cpus) if config.pairs else pair_up(cpus, machine)
+            drawn = stream_key(experiment.seed, replication, 0, Purpose.PAIRS)
+            pairs, warnings = pairs_of(config, cpus, machine, drawn)
             programs = {
                 cpu: PassObjects(config, *_caches_of(config, pair, len(caches)), op, pair, key(cpu))
                 for pair, both in enumerate(pairs)
                 for cpu, op in zip(reversed(both) if config.opposite and pair % 2 else both, (Op.ALLOC, Op.FREE), strict=True)
             }
-            warnings = () if config.pairs else pair_warnings(pairs, machine)
             steps = (2 * config.objects + _pair_calls(config)) * len(pairs)
             return Workload(programs, caches, windowed=True, operations=steps, warnings=warnings)
         case CriticalSectionWorkload():

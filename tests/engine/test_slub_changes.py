@@ -135,6 +135,7 @@ def test_a_change_happens_at_its_time_wherever_marks_fall() -> None:
     ("more", "told"),
     [
         ({"change": {"at_ms": 1}}, r"at_ms goes with sheaf_capacity or max_full_sheaves"),
+        ({"rcu": {"grace_ms": 2, "stagger_ms": 4}}, r"stagger_ms 4 is longer than grace_ms; allowed: 0 to 2"),
         ({"change": {"sheaf_capacity": 7}}, r"at_ms goes with sheaf_capacity"),
         ({"change": {"at_ms": 1e-9, "sheaf_capacity": 7}}, r"change.at_ms"),
         ({"change": {"at_ms": 1, "sheaf_capacity": 0}}, r"change.sheaf_capacity"),

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from example import concat_frames, example_manifest, example_records
+from example import concat_frames, example_frames, example_manifest, example_records
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from slabdes.charts.latency import MEANINGS
 from slabdes.plots.fit import width_in, wrapped
@@ -155,7 +156,7 @@ def test_a_tiny_share_does_not_fill_its_axis() -> None:
 
 
 def test_an_ideal_line_begins_at_the_fewest_cpus_and_both_axes_may_be_logarithmic() -> None:
-    frames = sweep([{}], (1, 2))
+    frames = example_frames((1, 2), replications=2)
     figure = drawn(scaling_figure, frames, log=True)
     axes = figure.axes[0]
     ideal = next(line for line in axes.lines if is_ideal(line))
@@ -164,6 +165,29 @@ def test_an_ideal_line_begins_at_the_fewest_cpus_and_both_axes_may_be_logarithmi
     assert ideal.get_ydata()[-1] == pytest.approx(2 * data.get_ydata()[0])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert [text.get_text().partition(":")[0] for legend in figure.findobj(type(axes.legend())) for text in legend.get_texts()]
+
+
+def test_an_ideal_that_has_left_the_panel_at_the_second_mark_is_left_out_and_one_that_leaves_it_later_is_said_to_go_on() -> None:
+    def keys(frames: Frames) -> list[str]:
+        figure = drawn(scaling_figure, frames)
+        texts = [text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()]
+        return [text for text in texts if text.startswith("ideal")]
+
+    flat = [frames_of(Point(n, "m", count), RECORDS) for n, count in enumerate((1, 2))]
+    assert keys(concat_frames(flat)) == []
+    records = [example_records(cpus, contention=False) for cpus in (1, 2, 2)]
+    bent = [frames_of(Point(n, "m", cpus), [one]) for n, (cpus, one) in enumerate(zip((1, 2, 64), records, strict=True))]
+    (told,) = keys(concat_frames(bent))
+    assert told.endswith("times CPUs, goes on above")
+
+
+def test_lines_that_coincide_stand_beside_one_another() -> None:
+    figure = drawn(scaling_figure, sweep([{"seed": seed} for seed in (7, 8)], (1, 2)))
+    axes = figure.axes[0]
+    one, other = (line for line in axes.lines if str(line.get_label()).startswith("seed"))
+    assert list(one.get_ydata()) == list(other.get_ydata())
+    (left, _), (right, _) = (line.get_transform().transform((1, 0)) for line in (one, other))
+    assert right - left > 2
 
 
 @pytest.mark.parametrize("draw", [ccdf_figure, tails_figure, scaling_figure])

@@ -275,6 +275,13 @@ def test_machines_are_told_apart_even_if_each_has_its_own_cpu_count() -> None:
     assert metrics.series_keys(concat_frames(parts)) == ["machine"]
 
 
+def test_machines_of_so_many_cpus_each_are_one_line_a_setting() -> None:
+    swept = [(name, cpus, {"slub.capacity_base": base}) for base in (30, 60) for name, cpus in (("a", 2), ("b", 4))]
+    parts = [frames_of(Point(i, name, cpus, one), [example_records(cpus)]) for i, (name, cpus, one) in enumerate(swept)]
+    assert metrics.x_key(concat_frames(parts)) == "cpus"
+    assert metrics.series_keys(concat_frames(parts)) == ["slub.capacity_base"]
+
+
 def test_rows_are_summed_in_their_order_so_that_the_same_frames_give_the_same_digits() -> None:
     # Threads of Polars add parts of a group in whatever order they end in, unless the order is to be kept.
     package = pathlib.Path(metrics.__file__).parents[1]
@@ -282,3 +289,13 @@ def test_rows_are_summed_in_their_order_so_that_the_same_frames_give_the_same_di
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "group_by":
                 assert "maintain_order" in [keyword.arg for keyword in node.keywords], f"{path.name}:{node.lineno}"
+
+
+def test_keys_of_several_kinds_of_workload_are_told_as_far_as_the_kind_does_not_tell_them() -> None:
+    kinds = [{"workload.kind": "burst", "workload.rounds": 2, "workload.pairs": None}]
+    kinds += [{"workload.kind": "pair", "workload.rounds": None, "workload.pairs": pairs} for pairs in ("within", "across")]
+    settings = [kind | {"slub.leftovers": rule} for kind in kinds for rule in ("tail", "head")]
+    parts = [frames_of(Point(n, "m", 2, one), [example_records(2)]) for n, one in enumerate(settings)]
+    assert metrics.x_key(concat_frames(parts)) == "slub.leftovers"
+    assert metrics.series_keys(concat_frames(parts)) == ["workload.kind", "workload.pairs"]
+    assert metrics.x_key(concat_frames([parts[0], parts[2]])) == "workload.kind"

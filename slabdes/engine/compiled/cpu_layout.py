@@ -25,10 +25,11 @@ class Context:
 
 
 class Clock(fields.Clock):
-    """And where its streams of jitter and of races for locks are."""
+    """And where its streams of jitter and of races for locks are, and where that of grace periods begins."""
 
     jitter_key: Word
     race_key: Word
+    grace_key: Word
 
 
 class Account(fields.Account):

@@ -184,6 +184,7 @@ def pack_cpus(memory: Memory, cpus: Sequence[TimedCpu], jitter_keys: Sequence[in
         packed[name] = [getattr(cpu, name) for cpu in cpus]
     packed["jitter_key"] = np.array(jitter_keys, "u8")
     packed["race_key"] = np.array(race_keys, "u8")
+    packed["grace_key"] = np.array([cpu.grace_key for cpu in cpus], "u8")
 
 
 def put_cpus(memory: Memory, n_cpus: int, depth: int, lowered: Lowered) -> Array:

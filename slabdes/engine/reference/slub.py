@@ -19,7 +19,7 @@ from slabdes.engine.records import LockKind
 from slabdes.engine.reference.clocked import ClockedKernel
 from slabdes.engine.reference.process import Run
 from slabdes.engine.slub_setup import cycle_ps
-from slabdes.engine.timed import TimedSettings
+from slabdes.engine.timed import TimedSettings, until_noticed
 from slabdes.machine.topology import Machine
 from slabdes.paths.kernel import Waits
 from slabdes.paths.sites import LockSite
@@ -42,7 +42,7 @@ class TimedSlubKernel(ClockedKernel[KmemCache], CallingKernel[TimedCpu]):
         self.call_arrays = state.new_words(machine.n_cpus * self.call_room)
         super().__init__(env, state, machine, settings)
         self.version = settings.version
-        self.grace = settings.grace
+        self.grace, self.stagger = settings.grace, settings.stagger
         self.upkeeps = settings.upkeeps
         self.change = settings.change
         self.zonelists = tuple(tuple(node for node in zonelist if state.has_memory[node]) for zonelist in self.zonelists)
@@ -74,6 +74,9 @@ class TimedSlubKernel(ClockedKernel[KmemCache], CallingKernel[TimedCpu]):
 
     def cycles(self, cpu: TimedCpu) -> int:
         return cpu.clock // self.cycle_ps
+
+    def until_noticed(self, cpu: TimedCpu, period: int) -> int:
+        return until_noticed(cpu.grace_key, period, self.stagger)
 
     def batch(self, cpu: TimedCpu) -> int:
         return self.batches + (cpu.number * BATCHES + cpu.batches) * PCS_BATCH_MAX

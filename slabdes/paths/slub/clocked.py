@@ -7,6 +7,7 @@ Others come in wherever a CPU waits, so also between reading a slab's state word
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TypeVar
 
 from slabdes.allocator.slub.state import KmemCache
@@ -42,6 +43,10 @@ class ClockedSlubKernel(SlubCharges[Cpu], OperatingKernel[Cpu, KmemCache], SlubK
     """
 
     grace: int
+
+    @abstractmethod
+    def until_noticed(self, cpu: Cpu, period: int) -> int:
+        """Picoseconds from the end of grace period number `period` until this CPU notices it."""
 
 
 def slub_alloc(k: ClockedSlubKernel[Cpu], cpu: Cpu, cache: KmemCache, flags: int) -> Waits[int]:

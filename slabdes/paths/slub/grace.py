@@ -2,8 +2,8 @@
 """Grace periods of RCU on a clock: what kfree_rcu has handed over waits on its CPU, which runs the callbacks in turns.
 
 Grace periods follow one another, all of one length (assumed: what makes one longer, CPUs that hold it up, is not modelled). What
-is handed over within one waits for the end of the next, when every CPU has surely passed through a quiescent state; CPUs see that
-at the same time, as their ticks come together. The general
+is handed over within one waits for the end of the next, when every CPU has surely passed through a quiescent state. Each CPU
+notices that for itself, at a tick: all at the same time, as ticks come together, or within `rcu.stagger_ms`. The general
 batching hands a block over when it is full (a jiffy later in the kernel, or after five seconds however full: left out).
 """
 
@@ -40,7 +40,8 @@ def _queue(k: ClockedSlubKernel[Cpu], cpu: Cpu, number: int, cache: int) -> None
     rcu = k.state.rcu[cpu.number]
     sheaf = k.state.sheaves[number]
     sheaf.cache = cache
-    sheaf.due = (cpu.clock // k.grace + 2) * k.grace
+    period = cpu.clock // k.grace + 1
+    sheaf.due = (period + 1) * k.grace + k.until_noticed(cpu, period)
     sheaf.link = NO_SHEAF
     if rcu.first == NO_SHEAF:
         rcu.first = number

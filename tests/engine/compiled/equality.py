@@ -301,7 +301,7 @@ RARE = {
         "allocator": "6.18",
         "machine": {"preset": "epyc-2s", "cpus": 256},
         "cache": [{"name": "c", "size": 4096, "sheaf_capacity": 40, "max_full_sheaves": 1}],
-        "rcu": {"frees": True, "grace_ms": 0.02},
+        "rcu": {"frees": True, "grace_ms": 0.02, "stagger_ms": 0.01},
         "workload": {"kind": "burst", "objects": 15, "rounds": 2, "think_ns": 100.0},
     },
     "a batch of pages comes from the lists of two orders": {
@@ -350,9 +350,11 @@ def of_slub(draw: st.DrawFn, allocator: AllocatorVersion, cpu_slabs: bool | None
     keys = [key for key in switches_of(allocator, cpu_slabs) if key != "cpu_slabs"]
     turned = draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
     changing = "sheaf_capacity" in SLUB_KEYS[allocator] and draw(st.booleans())
+    grace_ms = draw(st.sampled_from((0.001, 0.02, 1, 20)))
+    stagger_ms = grace_ms * draw(st.sampled_from((0, 0.1, 1)))
     return {
         "slub": {"cpu_slabs": cpu_slabs} | {key: draw(st.sampled_from(SLUB_SWITCHES[key])) for key in sorted(turned)},
-        "rcu": {"frees": draw(st.booleans()), "grace_ms": draw(st.sampled_from((0.001, 0.02, 1, 20)))},
+        "rcu": {"frees": draw(st.booleans()), "grace_ms": grace_ms, "stagger_ms": stagger_ms},
         **draw(changes() if changing else shrinks()),
     }
 

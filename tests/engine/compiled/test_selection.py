@@ -127,7 +127,19 @@ def test_a_discipline_that_compiled_code_does_not_know_is_refused_and_left_to_th
 def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() -> None:
     elsewhere = {
         # A grace period, a change of sheaves and bulk calls are SLUB's alone, and have their places there.
-        TimedSettings: {"locks", "costs", "version", "interrupts", "upkeeps", "rules", "grace", "change", "prefill", "call_room"},
+        TimedSettings: {
+            "locks",
+            "costs",
+            "version",
+            "interrupts",
+            "upkeeps",
+            "rules",
+            "grace",
+            "stagger",
+            "change",
+            "prefill",
+            "call_room",
+        },
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
         # What allocations find in the state, and what only records name.

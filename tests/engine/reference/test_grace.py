@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from slabdes.allocator.slub.state import KVFREE_BULK_MAX_ENTR, NO_SHEAF
 from slabdes.config import Experiment
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.records import Path, Records, Upkeep
 from slabdes.engine.reference.run import run_reference, set_up_slub
 from slabdes.results.accounting import check_accounting
+from slabdes.streams import Purpose, below, stream_key, words
 from slabdes.study.plan import machine_of
 from slabdes.workload.programs import Step
 from slabdes.workload.synthetic import build_synthetic
@@ -49,6 +52,21 @@ def test_two_sheaves_come_back_at_the_end_of_the_next_grace_period(grace_periods
     assert (Upkeep.RCU in records.turns) == (came_back > 0)
     waiting = sum(slabs.in_rcu for slabs in records.slabs)
     assert waiting == (0 if came_back else 2 * CAPACITY)
+
+
+@pytest.mark.parametrize("run", [run_reference, run_compiled])
+def test_each_cpu_notices_the_end_of_a_grace_period_at_a_time_of_its_own_which_a_word_of_its_stream_tells(run: Any) -> None:
+    staggered = {"seed": 3, "debug": False, "rcu": {"frees": True, "grace_ms": GRACE_PS / 1e9, "stagger_ms": GRACE_PS / 2e9}}
+    one = programs.experiment(SHEAVES, {"kind": "burst", "objects": CAPACITY, "rounds": 2, "think_ns": 4e4}, **staggered)
+    machine = machine_of(one)
+    # Of each CPU's 32 frees the last hands the sheaf over, at 2.56 ms: within the third grace period, so the fourth has to end.
+    drawn = [below(list(islice(words(stream_key(3, 0, cpu, Purpose.GRACE)), 4))[3], GRACE_PS // 2) for cpu in range(8)]
+    assert max(drawn) - min(drawn) > GRACE_PS // 8
+    turns: list[tuple[int, int]] = []
+    log = EventLog(lambda kind, rows: turns.extend((cpu, start) for cpu, start, *_ in rows if kind is Logged.TURNS))
+    run(one, machine, build_synthetic(one, machine, 0), log=log)
+    log.close()
+    assert sorted(turns) == [(cpu, 4 * GRACE_PS + late) for cpu, late in enumerate(drawn)]
 
 
 def test_a_sheaf_that_is_not_full_waits_for_more() -> None:

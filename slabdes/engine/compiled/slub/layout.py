@@ -37,8 +37,8 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
 
     Where its records lie; where in `words` CPUs' batches, arrays of bulk calls (`call_room` objects each) and shrink's chains
     begin; `prefill`, objects of the sheaf that a call takes its own from; the picoseconds of a cycle of the counter, and of a
-    grace period, if all frees are by kfree_rcu. A record of this type makes numba compile the engine anew, with SLUB's paths
-    (`families`).
+    grace period, if all frees are by kfree_rcu, within `stagger` of whose end CPUs notice it. A record of this type makes numba
+    compile the engine anew, with SLUB's paths (`families`).
     """
 
     all_sheaves: int
@@ -56,6 +56,7 @@ class SlubRun(SlubSwitches, SlubCosts, SlubSizes, ChangeSettings, Run):
     promoted: int
     cycle_ps: int
     grace: int
+    stagger: int
 
 
 class LoggedSlubRun(SlubRun, LoggedRun):

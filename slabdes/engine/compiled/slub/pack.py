@@ -73,7 +73,7 @@ def set_up(
     lines = CacheLines(machine.node_of_cpu, machine.transfer_ps, machine.dram_ps)
     place_slub_lines(state, lines)
     locks = make_slub_locks(state, lines)
-    memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace)
+    memory.set(cycle_ps=cycle_ps(machine), grace=settings.grace, stagger=settings.stagger)
     memory.set(**{name: getattr(settings.costs, name) for name in fields_of(SlubCosts)})
     memory.set(**{name: getattr(settings.change, name) for name in fields_of(ChangeSettings)})
     pack_version(memory, settings.version)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from slabdes.allocator.slub.state import ALL_CACHES, NO_SHEAF, ON_NO_LIST, sheaf_lines
 from slabdes.allocator.state import NO_NODE, NO_OBJECT, NOBODY
-from slabdes.engine.compiled.clock import GO
+from slabdes.engine.compiled.clock import GAMMA_WORD, GO, high_product
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.families import room_for_new
 from slabdes.engine.compiled.layout import Status
 from slabdes.engine.compiled.locks import look
-from slabdes.engine.compiled.numba_tools import by_run, function, inline, slabs_at
+from slabdes.engine.compiled.numba_tools import by_run, function, inline, slabs_at, uint64
 from slabdes.engine.compiled.slub import scripted
 from slabdes.engine.compiled.slub.layout import SlubRun
 from slabdes.engine.compiled.slub.records import sheaves_at, slub_caches_at
 from slabdes.engine.compiled.slub.script_layout import ScriptSlubRun
 from slabdes.paths.slub.kernel import BATCHES, PCS_BATCH_MAX
+from slabdes.streams import mix64
 
 _SLABS = int(Status.SLABS)
 
@@ -99,6 +100,12 @@ def _look(run: SlubRun, cpu: Cpu, point: int) -> int:
 
 let_in = by_run(ScriptSlubRun, scripted.let_in, _look)
 """Others come in wherever this CPU waits, and its own interrupts do not; in a script what it has for this point."""
+
+
+@inline
+def until_noticed(run: SlubRun, cpu: Cpu, period: int) -> int:
+    """engine.timed.until_noticed."""
+    return high_product(mix64(cpu.grace_key + uint64(period + 1) * GAMMA_WORD), run.stagger)
 
 
 @inline
