@@ -17,8 +17,8 @@ LEFT_OUT: Final = (
     "Kernels other than the versions of `slabdes keys allocator`.",
     "Of SLUB with a clock, interrupts, readings of /proc/slabinfo and `start`; a sheaf's own memory is always there, at a hit's "
     "cost.",
-    "Of per-CPU lists of pages, batches that grow in long rows of calls of one kind, lengths that tune themselves (6.7 and "
-    "later), and emptying them for want of memory elsewhere.",
+    "Of per-CPU lists of pages, which are from reading, batches that grow in long rows of calls of one kind, lengths that "
+    "tune themselves (6.7 and later), and emptying them for want of memory elsewhere.",
     "How many lines move at once: those of a copy and a list's neighbours come together, each beside the dearest for one share "
     "of its transfer. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
     "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
