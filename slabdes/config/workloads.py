@@ -195,7 +195,7 @@ class PagesWorkload(Frozen):
 
     kind: Literal["pages"]
     order: Annotated[int, Strict(), Field(ge=0, le=10)] = 0
-    """A block's size: 2**order pages. Order 0, and on 6.1 and SLUB up to 3, has lists by CPU; others take the zone lock."""
+    """A block's size: 2**order pages. Order 0 (6.1, SLUB: up to 3) goes through per-CPU lists, others take the zone lock."""
     blocks: Count = 1000
     """Blocks that each CPU takes before it gives any back."""
     rounds: Count = 1

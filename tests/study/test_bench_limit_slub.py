@@ -11,12 +11,14 @@ import pytest
 
 pytest.importorskip("numba")
 
+from slabdes.allocator.page_lists import trim_list
 from slabdes.config import AllocatorVersion, Experiment, parse_experiment
 from slabdes.engine.records import Path, Records
 from slabdes.engine.reference.plain_slub import PlainSlubModel
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import CheckFailed, InputError
 from slabdes.machine import load_machine
+from slabdes.paths import pages
 from slabdes.study.bench import checks
 from slabdes.study.bench.limit import Limit, compiler, source
 from slabdes.study.bench.limit_slub import SLUB_SOURCE, compiled_slub_limit
@@ -54,6 +56,16 @@ def compare(limit: Limit, experiment: Experiment) -> Records:
     records = run_reference(experiment, machine, workload)
     checks.check_limit(CASE, records, limit.run(experiment, machine, workload))
     return records
+
+
+def test_c_leaves_the_same_where_lists_of_pages_are_trimmed(limit: Limit, monkeypatch: pytest.MonkeyPatch) -> None:
+    trimmed = []
+    monkeypatch.setattr(pages, "trim_list", lambda *of_list: trimmed.append(trim_list(*of_list)) or trimmed[-1])
+    experiment = burst(objects=700, cache={"sheaf_capacity": 4, "min_partial": 0, "order": 2})
+    machine = replace(load_machine("numa-2x4"), memory_pages=(1 << 16, 1 << 16))
+    workload = build_synthetic(experiment, machine, 0)
+    checks.check_limit(CASE, run_reference(experiment, machine, workload), limit.run(experiment, machine, workload))
+    assert sum(trimmed) > 0
 
 
 @pytest.mark.parametrize("scenario", Scenario)
