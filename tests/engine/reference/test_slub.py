@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slabdes
-from slabdes.config import AllocatorVersion, Experiment
+from slabdes.config import AllocatorVersion, Experiment, parse_experiment
 from slabdes.config.allocators import slub_tunables
 from slabdes.config.slub import switches_of
 from slabdes.engine.records import LockKind, Path, Records
@@ -199,6 +199,26 @@ def drawn(draw: st.DrawFn) -> Experiment:
 def test_invariants_hold_and_everything_adds_up_in_random_experiments(one: Experiment) -> None:
     # `debug` checks the invariants whenever no CPU is on a path.
     assert simulate(one).digest == simulate(one.model_copy(update={"debug": False})).digest
+
+
+def test_a_turn_that_the_runs_end_finds_under_way_breaks_no_invariant() -> None:
+    # CPU 6 gives an empty slab up when the last program ends: it is on no list any more.
+    raw = {
+        "seed": 50,
+        "debug": True,
+        "allocator": "7.0",
+        "machine": {"preset": "numa-2x4"},
+        "cache": [
+            {"name": "a", "size": 9000, "max_full_sheaves": 1, "max_empty_sheaves": 0, "min_partial": 1}
+            | {"remote_node_defrag_ratio": 0}
+        ],
+        "timing": {"jitter": 0.15},
+        "slub": {"refill_order": "list", "unneeded": "tail", "empty_main": "barn", "capacity_per_cpu": 4.0},
+        "rcu": {"frees": True, "grace_ms": 0.001},
+        "workload": {"kind": "burst", "objects": 150, "rounds": 3, "think_ns": 0.0},
+    }
+    checked = parse_experiment(raw, "test")
+    assert simulate(checked).digest == simulate(checked.model_copy(update={"debug": False})).digest
 
 
 def test_all_sheaves_are_somewhere_when_a_run_ends() -> None:
