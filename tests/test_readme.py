@@ -69,7 +69,7 @@ def test_the_experiment_file_shown_is_one() -> None:
 
     shown = [block for block in BLOCKS if block.language == "toml" and not block.mark]
     names = [parse_experiment(tomllib.loads(block.body), "GUIDE").name for block in shown]
-    assert names[0] == "my experiment" and len(names) == 2
+    assert names[0] == "my experiment" and len(names) == 3
 
 
 def test_the_machine_file_shown_is_one(tmp_path: Path) -> None:

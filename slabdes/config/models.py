@@ -273,7 +273,7 @@ class Experiment(Frozen):
     """A turn of cache_reap drains every alien cache of its CPU's node, as kernels did before each turn took one node's."""
     slabinfo: FileName | None = None
     """A real /proc/slabinfo: caches that it names have its size and tunables, where the experiment does not say otherwise; on
-    SLUB, which has none, its size."""
+    SLUB, which has none, its size, and the order of its slabs if the file is a SLUB kernel's."""
     sysfs: FileName | None = None
     """A copy of a SLUB kernel's /sys/kernel/slab, a folder or a tar file: caches that it names have its size, flags, order and
     settings, where the experiment does not say otherwise; on SLAB its size and flags alone."""

@@ -295,7 +295,7 @@ def _with_slabinfo(workload: Workload, slabinfo: Slabinfo, experiment: Experimen
     for cache in workload.caches:
         tuned = cache
         if cache.name in slabinfo or cache.size is None:
-            tuned = slabinfo.tuned(cache, tunables=not experiment.allocator.is_slub)
+            tuned = slabinfo.tuned(cache, slub=experiment.allocator.is_slub)
         caches.append(tuned)
         if cache.size is None:
             row = slabinfo.row(cache.name)

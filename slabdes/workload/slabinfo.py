@@ -46,6 +46,8 @@ _KMALLOC: Final = re.compile(r"(?:kmalloc|size)-(\d{1,9})(k|M)?")
 _UNITS: Final = {None: 1, "k": 1 << 10, "M": 1 << 20}
 _WRAP: Final = 1 << 64
 _MAX_DIGITS: Final = 20
+_PAGES: Final = frozenset(1 << order for order in range(11))
+"""Of a slab: orders 0 to 10, as an experiment may say."""
 _MOST_VALUES: Final = 9
 """Most values in a section: globalstat's, since 2.6.17."""
 
@@ -78,11 +80,12 @@ class SlabinfoRow:
 
 @dataclass(frozen=True)
 class Slabinfo:
-    """A whole file, by cache name, in the file's order. `notes` are for the user: one line each."""
+    """A whole file, by cache name, in the file's order. `notes` are for the user: one line each; `of_slub`: of a SLUB kernel."""
 
     path: Path
     rows: Mapping[str, SlabinfoRow]
     notes: tuple[str, ...] = ()
+    of_slub: bool = False
 
     def row(self, name: str) -> SlabinfoRow:
         """The cache `name`. Raises InputError that suggests the nearest name there is."""
@@ -96,9 +99,10 @@ class Slabinfo:
         """Whether there is a cache of this name, in any of its spellings."""
         return any(spelt in self.rows for spelt in spellings(name))
 
-    def tuned(self, config: CacheConfig, tunables: bool = True) -> CacheConfig:
-        """`config` with the size and the `tunables`, which only SLAB has, of its cache here, where it says none.
+    def tuned(self, config: CacheConfig, slub: bool = False) -> CacheConfig:
+        """`config` with the size of its cache here, where it says none; likewise with SLAB's tunables, or on `slub` the order.
 
+        An order is taken from a SLUB kernel's file alone.
         Raises InputError if there is none of its name, and for a size that no cache can have.
         """
         row = self.row(config.name)
@@ -106,8 +110,10 @@ class Slabinfo:
             where = f"{self.path}: {row.name}"
             raise InputError(where, f"{row.objsize} bytes is no object size", allowed=f"1 to {MAX_OBJECT_SIZE}")
         known: dict[str, int | None] = {"size": row.objsize}
-        if tunables:
+        if not slub:
             known |= {"limit": row.limit, "batchcount": row.batchcount, "shared": row.shared}
+        elif self.of_slub and row.pagesperslab in _PAGES:
+            known["order"] = row.pagesperslab.bit_length() - 1
         return config.model_copy(update={key: value for key, value in known.items() if getattr(config, key) is None})
 
 
@@ -136,11 +142,12 @@ def read_slabinfo(path: Path) -> Slabinfo:
         notes.append(f"{path}: {reading.doubled[0]!r} is there twice; the first one counts{_more(reading.doubled, 'rows')}")
     if reading.version is None:
         notes.append(f"{path}: no `slabinfo - version` line; read as version 2.1")
-    if all((row.limit, row.batchcount, row.shared) == (0, 0, 0) for row in rows.values()):
-        notes.append(f"{path}: a SLUB kernel's, which has no tunables: sizes only, and the simulated kernel's tunables")
+    of_slub = all((row.limit, row.batchcount, row.shared) == (0, 0, 0) for row in rows.values())
+    if of_slub:
+        notes.append(f"{path}: a SLUB kernel's: sizes, and on SLUB orders, but no tunables, which it has not")
         rows = {name: replace(row, limit=None, batchcount=None, shared=None) for name, row in rows.items()}
     _check_tunables(path, rows, notes)
-    return Slabinfo(path, rows, tuple(notes))
+    return Slabinfo(path, rows, tuple(notes), of_slub)
 
 
 class _Reading:

@@ -103,6 +103,22 @@ def test_a_cache_without_a_size_has_that_of_its_row(write: Write):
     assert (tuned.size, tuned.limit, tuned.batchcount, tuned.shared) == (192, 120, 30, 8)
 
 
+SLUB_ROW = "filp 9 9 256 64 4 : tunables 0 0 0 : slabdata 1 1 0\n"
+
+
+def test_on_slub_a_cache_has_the_order_of_its_row_in_a_slub_kernels_file(write: Write):
+    slabinfo = read_slabinfo(write(HEADER + SLUB_ROW))
+    assert slabinfo.of_slub
+    tuned = slabinfo.tuned(CacheConfig(name="filp"), slub=True)
+    assert (tuned.size, tuned.order, tuned.limit) == (256, 2, None)
+    assert slabinfo.tuned(CacheConfig(name="filp", order=0), slub=True).order == 0, "what an experiment says goes first"
+    assert slabinfo.tuned(CacheConfig(name="filp")).order is None, "SLAB chooses its own"
+    odd = read_slabinfo(write(HEADER + SLUB_ROW.replace("64 4 :", "48 3 :")))
+    assert odd.tuned(CacheConfig(name="filp"), slub=True).order is None
+    old = read_slabinfo(write(HEADER + DENTRY))
+    assert not old.of_slub and old.tuned(CacheConfig(name="dentry"), slub=True).order is None
+
+
 @pytest.mark.parametrize("size", ["0", "4194305", "9" * 18])
 def test_a_size_that_no_cache_can_have_is_told_where_it_would_be_used(size: str, write: Write):
     slabinfo = read_slabinfo(write(HEADER + DENTRY.replace(" 192 ", f" {size} ")))
