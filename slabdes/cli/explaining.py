@@ -39,7 +39,7 @@ def explain(
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     as_json: Json = False,
 ) -> None:
-    """A run's first operations in plain words; of a sweep the first point's, unless --point says another.
+    """A run's first operations in plain words, or a sweep's first point's.
 
     Each step with its kernel function, what it took and why.
 
