@@ -39,9 +39,9 @@ def explain(
     settings: SetKeys = [],  # noqa: B006 -- typer needs a list and never changes it
     as_json: Json = False,
 ) -> None:
-    """A run's first operations in plain words, or a sweep's first point's.
+    """A run's first operations in plain words, step by step.
 
-    Each step with its kernel function, what it took and why.
+    Each step with its kernel function, what it took and why; of a sweep the first point, unless --point says another.
 
     Arrays and lists are drawn before and after each. It is the model itself that tells its steps, as it runs; slabs are numbered
     in the order in which they are made, and stand with how many of their objects are in use: 6(5/15).
