@@ -112,7 +112,8 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
 
     Latency, nodes and time of every run; waits where anybody waited, memory where there are slabs, history where
     they were looked at over time, progress where sheaves change then, moves where lines went from CPU to CPU, upkeep and
-    interrupts where there were any; scaling and tails of a sweep; response where operations arrive, and loads of a sweep of rates; machines.
+    interrupts where there were any; scaling and tails of a sweep; response where operations arrive, and loads of a
+    sweep of rates; machines.
     """
     some = frames if points is None else frames.of_points(points)
     sweep = some if some.points.height > 1 else frames
