@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import slabdes
+from slabdes.charts.progress import progress
 from slabdes.config import expand, load_experiment
 from slabdes.results.frames import IRQ_WAIT
 from slabdes.results.slub import counters
@@ -243,13 +244,21 @@ def test_remote_refill_takes_from_other_nodes_only_where_it_may_and_most_where_n
     assert wait[1] > wait[0]
 
 
-def test_who_changes_a_capacity_is_taken_longest_and_a_larger_one_pays() -> None:
+def test_who_changes_a_capacity_is_taken_longest_and_afterwards_throughput_is_that_of_the_new_one() -> None:
     study = quick("slub_change")
     taken_for = study.upkeep_summary().group_by("upkeep").agg(pl.col("mean_ns").mean())
     turns = dict(taken_for.iter_rows())
     assert turns["change"] > 3 * turns["flush"]
     small, same, large = rates(study)[:3]
     assert small < same < large
+    looks = progress(study.frames, [0, 1, 2]).frame.filter(pl.col("measure") == "operations_per_s")
+    changed = 0.2e6
+    before, after = (
+        looks.filter(when).group_by("number").agg(pl.col("value").mean()).sort("number")["value"].to_list()
+        for when in (pl.col("end") <= changed, pl.col("begin").is_between(changed, 2 * changed))
+    )
+    assert before[0] == pytest.approx(before[2], rel=0.2)
+    assert after[0] < 0.8 * after[2]
 
 
 def test_slab_keeps_most_after_a_burst_and_per_cpu_slabs_least() -> None:

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 CHARTS = {
     "first_look": 6,
     "anatomy_of_a_refill": 0,
+    "sheaves_and_barns": 3,
     "ticket_collapse": 3,
     "patch_review": 2,
     "real_trace": 3,

@@ -34,6 +34,8 @@ CPU_SUMS: Final = (
 LOCK_SUMS: Final = ("acquisitions", "contended", "bounces", "con_bounces", "acq_bounces", "queue_area")
 STEPS: Final = ("allocs", "frees", "failed", "skipped", "sections")
 """What grows as a CPU's program goes on."""
+DONE: Final = ("allocs", "frees", "sections")
+"""Operations that have ended."""
 CACHE_SUMS: Final = tuple(name for name in fields_of(CacheStats) if name not in ("num_active", "high_mark", "max_freeable"))
 """What the kernel's STATS count; the others say how things stand."""
 SLUB_SUMS: Final = tuple(counter.name for counter in fields(SlubStats))
@@ -111,6 +113,10 @@ class Books(Protocol[Book]):
         """Count that, too."""
         ...
 
+    def progress(self) -> tuple[int, int]:
+        """Operations that have ended, and picoseconds that CPUs have waited for locks, from the run's begin."""
+        ...
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -165,7 +171,7 @@ class Marks(Generic[Book]):
 
     def _sample(self, now: int) -> None:
         if self._marking.samples:
-            self.samples.append(Sample(now, self._look()))
+            self.samples.append(Sample(now, self._look(), *self._books.progress()))
 
     def end(self, now: int) -> Cut | None:
         """The run ends: only what came after the warm-up is put back; None where that is not cut."""

@@ -340,10 +340,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Sample:
-    """How memory stood `time` picoseconds from the run's begin, its warm-up included: a record a cache and node."""
+    """How a run stood `time` picoseconds from its begin, its warm-up included: memory, a record a cache and node, and CPUs.
+
+    `operations` had ended by then, and CPUs had waited for locks for `lock_wait` picoseconds, all together.
+    """
 
     time: int
     standings: tuple[Standing, ...]
+    operations: int = 0
+    lock_wait: int = 0
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,12 @@ class RunPlots:
 
         return history_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
 
+    def progress(self, points: Sequence[int] | None = None) -> Figure:
+        """Operations a second and waiting over time, in the first replication; `points` as for `ccdf`."""
+        from slabdes.plots.progress import progress_figure
+
+        return progress_figure(self._run.frames, self._run.manifest, None if points is None else list(points))
+
     def moves(self, points: Sequence[int] | None = None) -> Figure:
         """Cache lines that went from CPU to CPU, in the first replication; `points` as for `ccdf`."""
         from slabdes.plots.moves import moves_figure

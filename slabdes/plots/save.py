@@ -27,6 +27,7 @@ from slabdes.plots.logs import convoy_figure, queues_figure, transfers_figure
 from slabdes.plots.machine import machine_figure
 from slabdes.plots.moves import moves_figure
 from slabdes.plots.nodes import nodes_figure
+from slabdes.plots.progress import changed_ns, progress_figure
 from slabdes.plots.response import loads_figure, response_figure
 from slabdes.plots.scaling import scaling_figure
 from slabdes.plots.structure import memory_figure, waits_figure
@@ -110,8 +111,9 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
     """What draws each figure that the run has, by the file's name without its ending.
 
     Latency, nodes and time of every run; waits where anybody waited, memory where there are slabs, history where
-    they were looked at over time, moves where lines went from CPU to CPU, upkeep and interrupts where
-    there were any; scaling and tails of a sweep; response where operations arrive, and loads of a sweep of rates; machines.
+    they were looked at over time, progress where sheaves change then, moves where lines went from CPU to CPU, upkeep and
+    interrupts where there were any; scaling and tails of a sweep; response where operations arrive, and loads of a
+    sweep of rates; machines.
     """
     some = frames if points is None else frames.of_points(points)
     sweep = some if some.points.height > 1 else frames
@@ -126,6 +128,8 @@ def _figures(frames: Frames, manifest: Manifest, points: list[int] | None, log: 
         drawn["memory"] = lambda: memory_figure(frames, manifest, points)
     if frames.samples.height:
         drawn["history"] = lambda: history_figure(frames, manifest, points)
+    if frames.progress.height and changed_ns(manifest) is not None:
+        drawn["progress"] = lambda: progress_figure(frames, manifest, points)
     if frames.of_points(points or frames.point_numbers()).moves.height:
         drawn["moves"] = lambda: moves_figure(frames, manifest, points)
     if has_upkeep(frames):

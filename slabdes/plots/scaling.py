@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 _MILLION: Final = 1e6
 _PER_CENT: Final = 100.0
 RATE: Final = "operations_per_s"
-_PANELS: Final = (
+PANELS: Final = (
     (RATE, 1 / _MILLION, "operations per second\n(millions, simulated time)"),
     ("share_waiting", _PER_CENT, "CPU time spent\nwaiting for locks (%)"),
 )
+"""The measures that are drawn side by side, what they are multiplied by, and what their axes say."""
 _MOST_TICKS: Final = 20
 _BAND: Final = 0.22
 _IDEAL: Final[dict[str, Any]] = {"linewidth": 1.0, "linestyle": (0, (1, 2)), "zorder": 1}
@@ -58,8 +59,8 @@ def scaling_figure(frames: Frames, manifest: Manifest, confidence: float = CONFI
     figure = style.new_figure(10.0, 1.1 + 3.7 * len(rows) + (0.0 if len(rows) == 1 else 0.4))
     style.caption(figure, chart.title, manifest, frames)
     for part, drawn in zip(figure.subfigures(len(rows), 1, squeeze=False).ravel(), rows, strict=True):
-        panels = part.subplots(1, len(_PANELS))
-        for axes, (rate, scale, label) in zip(panels, _PANELS, strict=True):
+        panels = part.subplots(1, len(PANELS))
+        for axes, (rate, scale, label) in zip(panels, PANELS, strict=True):
             _panel(axes, [line.filter(line["measure"] == rate) for line in drawn], rate, scale, frames, log and rate == RATE)
             axes.set_xlabel(style.plain(chart.along))
             axes.set_ylabel(label)

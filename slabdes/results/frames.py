@@ -42,7 +42,9 @@ ADDED_LATER: Final[Mapping[str, frozenset[str]]] = {
     "slub": frozenset(("max_empty_sheaves",)),
 }
 """Columns that runs of earlier formats lack: they are 0 there."""
-FRAMES_ADDED_LATER: Final = frozenset(("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples", "moves"))
+FRAMES_ADDED_LATER: Final = frozenset(
+    ("upkeep_locks", "response", "responses", "slub", "slub_cpus", "samples", "progress", "moves")
+)
 """Frames that runs of earlier versions lack: they have no rows there."""
 
 
@@ -69,10 +71,11 @@ class Frames:
     `wait`, and under an Upkeep's label how long its turns took) and `interrupt_times` (a row a bucket of these); `cpus`,
     `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `slub_cpus` (a row a CPU of such a cache that
     counted anything: its SLUB_STATS); `samples` (a row a moment, cache and node of each
-    point's first replication: how memory stood then, from the run's begin); `moves` (of the same replications a
+    point's first replication: how memory stood then, from the run's begin); `progress` (a row a moment of the same: operations
+    that had ended by then, and how long CPUs had waited for locks, all together); `moves` (of the same replications a
     row a pair of CPUs: how many cache lines went from `giver` to `taker`); `runs` (a row a replication); `points` (a row a
     point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but those of
-    `samples` and `moves` are of what came after the warm-up, which `runs` tells.
+    `samples`, `progress` and `moves` are of what came after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 
@@ -93,6 +96,7 @@ class Frames:
     slub: pl.DataFrame
     slub_cpus: pl.DataFrame
     samples: pl.DataFrame
+    progress: pl.DataFrame
     moves: pl.DataFrame
     runs: pl.DataFrame
     points: pl.DataFrame

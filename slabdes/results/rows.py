@@ -103,6 +103,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "slub": {"cache": "text"} | dict.fromkeys((*_SLUB_COUNTS, *SLUB_STATS), "count"),
     "slub_cpus": {"cache": "text", "cpu": "id"} | dict.fromkeys(SLUB_STATS, "count"),
     "samples": {"time_ns": "ns", "cache": "text", "node": "id"} | dict.fromkeys(_SAMPLED, "count"),
+    "progress": {"time_ns": "ns", "operations": "count", "lock_wait_ns": "ns"},
     "moves": {"giver": "id", "taker": "id", "count": "count"},
     "runs": {"digest": "text", "elapsed_ns": "ns", "warnings": "texts", **WARM_UP_COLUMNS},
 }  # fmt: skip
@@ -156,6 +157,7 @@ def replicated(records: Records) -> Replicated:
             for sample in records.samples
             for one in sample.standings
         ),
+        "progress": ((ps_to_ns(sample.time), sample.operations, ps_to_ns(sample.lock_wait)) for sample in records.samples),
         "moves": records.moves,
         "runs": [(records.digest, ps_to_ns(records.elapsed), warnings, *warm_up_row(records.warm_up))],
     }

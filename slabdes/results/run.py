@@ -127,6 +127,11 @@ class Run:
         return self.frames.samples
 
     @property
+    def progress(self) -> pl.DataFrame:
+        """A row a moment of each point's first replication: operations that had ended by then, and the CPUs' waits for locks."""
+        return self.frames.progress
+
+    @property
     def moves(self) -> pl.DataFrame:
         """A row a pair of CPUs of each point's first replication: how many cache lines went from `giver` to `taker`."""
         return self.frames.moves

@@ -43,6 +43,9 @@ class Pages:
     def put_back(self, closed: Page) -> None:
         self.kept.append(closed)
 
+    def progress(self) -> tuple[int, int]:
+        return 7, 3
+
 
 def ended(times: Sequence[int], count: int = LEAST_OPERATIONS, rest: int = 0) -> tuple[WarmUp, Pages]:
     """A run with a mark every 10 ps that begins with operations of these times, and so many after the last mark."""
@@ -109,6 +112,7 @@ def test_memory_is_looked_at_when_a_run_begins_at_marks_that_are_left_and_when_i
         marks.come()
     assert marks.end(705) is None
     assert [sample.time for sample in marks.samples] == [*range(0, 701, 20), 705]
+    assert {(sample.operations, sample.lock_wait) for sample in marks.samples} == {(7, 3)}
 
 
 def test_marks_of_a_long_run_are_further_apart() -> None:

@@ -79,7 +79,12 @@ def example_records(cpus: int = 4, nodes: int = 2, operations: int = 400, conten
         irqs_off=locks.holds[0],
         irq_wait=Histogram(),
         warnings=("one page allocation failed",) if seed == 2 else (),
-        samples=tuple(_sample(elapsed * part // PARTS, nodes, in_use * part // PARTS) for part in range(PARTS + 1)),
+        samples=tuple(
+            _sample(
+                elapsed * part // PARTS, nodes, in_use * part // PARTS, (operations * cpus * part, elapsed * part * cpus // 4)
+            )
+            for part in range(PARTS + 1)
+        ),
         moves=tuple((giver, taker, 1 + giver + 3 * taker) for giver in range(cpus) for taker in range(cpus) if giver != taker),
     )
 
@@ -186,11 +191,12 @@ def _slabs(nodes: int, in_use: int) -> list[SlabRecord]:
     return [first, *(SlabRecord(0, node, 0, 0, 0, 0, 360, 0, 0, 0, 0) for node in range(1, nodes))]
 
 
-def _sample(time: int, nodes: int, in_use: int) -> Sample:
-    """The same at a moment when so many are in use, a slab with a CPU beside."""
+def _sample(time: int, nodes: int, in_use: int, progress: tuple[int, int]) -> Sample:
+    """The same at a moment when so many are in use, a slab with a CPU beside; `progress` is of PARTS parts."""
     full, rest = divmod(in_use, NUM)
     first = Standing(0, 0, 1, full, 1, 1, 3 * NUM - rest, in_use, NUM - 4, 3, 1)
-    return Sample(time, (first, *(Standing(0, node, 0, 0, 0, 0, 0, 0, 0, 0, 0) for node in range(1, nodes))))
+    done, waited = (part // PARTS for part in progress)
+    return Sample(time, (first, *(Standing(0, node, 0, 0, 0, 0, 0, 0, 0, 0, 0) for node in range(1, nodes))), done, waited)
 
 
 def section_records(cpus: int = 4, operations: int = 200, seed: int = 1) -> Records:

@@ -19,7 +19,7 @@ from slabdes.engine.compiled.layout import Spent as SpentRecord
 from slabdes.engine.compiled.memory import Memory
 from slabdes.engine.compiled.pack import no_counts, still_waiting
 from slabdes.engine.cpu import NEVER
-from slabdes.engine.marks import CPU_SUMS, LOCK_SUMS, Key, Marks, Sums
+from slabdes.engine.marks import CPU_SUMS, DONE, LOCK_SUMS, Key, Marks, Sums
 from slabdes.engine.records import bucket_of
 from slabdes.locks.spinlock import FREE
 from slabdes.paths.outcome import Path
@@ -120,6 +120,11 @@ class CompiledBooks:
             counts["greatest"][table.rows] = np.maximum(counts["greatest"][table.rows], table.counts["greatest"])
             if buckets_name is not None:
                 memory[buckets_name].reshape(-1)[table.filled] += table.buckets
+
+    def progress(self) -> tuple[int, int]:
+        """Of all CPUs."""
+        cpus = self._memory["cpus"]
+        return sum(int(cpus[name].sum()) for name in DONE), int(cpus["lock_wait"].sum())
 
     def _sums(self) -> Sums:
         cpus, locks = self._memory["cpus"], self._memory["locks"]

@@ -14,7 +14,7 @@ from operator import attrgetter
 from slabdes.allocator.slub.state import SlubState
 from slabdes.allocator.state import SlabState
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.marks import CPU_SUMS, LOCK_SUMS, Key, Sums, counters_of
+from slabdes.engine.marks import CPU_SUMS, DONE, LOCK_SUMS, Key, Sums, counters_of
 from slabdes.engine.records import Histogram
 from slabdes.engine.timed import TimedLock
 from slabdes.paths.outcome import Path, Upkeep
@@ -97,6 +97,11 @@ class ReferenceBooks:
             lock = self._locks[number]
             _merge_each([lock.wait, lock.hold, *lock.held_in, *lock.behind], [book.wait, book.hold, *book.held_in, *book.behind])
             lock.points += book.points
+
+    def progress(self) -> tuple[int, int]:
+        """Of all CPUs."""
+        done = attrgetter(*DONE)
+        return sum(sum(done(cpu)) for cpu in self._cpus), sum(cpu.lock_wait for cpu in self._cpus)
 
     def _sums(self) -> Sums:
         of_caches, counters = counters_of(self._state)
