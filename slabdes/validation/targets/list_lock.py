@@ -18,7 +18,7 @@ from slabdes.validation.target import Check, Outcome, Row, Target, agree, row, w
 
 MACHINE: Final = "i7-3770"
 SIZES: Final = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-OBJECTS: Final = 20_000
+OBJECTS: Final = 40_000
 MEASURED_OBJECTS: Final = 100_000
 """What was measured; fewer are simulated, and two sizes in full, to see that it is the same."""
 IN_FULL: Final = (32, 1024)
