@@ -25,7 +25,7 @@ _SHARE: Final = "share_waiting"
 def progress(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     """A row a point, measure (RATES) and time between two looks: `setting`, `number`, `begin` and `end` (ns), `measure`, `value`.
 
-    CPUs wait from the look after which a wait has ended: a share may go beyond 1 where long waits end together; it is cut there.
+    A wait counts where it ends, so that a share may go beyond 1 where long waits end together; it is cut there.
     """
     import polars as pl
 
@@ -38,7 +38,7 @@ def progress(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     reading = (
         "Each step is what was done between two looks at the run, of all CPUs together: a dip is a time in which they do less. "
         "The last ends when the last CPU does, so that it falls as CPUs finish. Where a line is wavy from the begin, CPUs do the "
-        "same at the same time."
+        "same at the same time. A wait counts where it ends: long ones that end together can fill a step."
     )
     return Chart("progress", f"How fast it goes over time (replication 0){limited}", reading, rows)
 
