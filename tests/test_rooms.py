@@ -51,7 +51,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "results": frozenset({"engine.records", "engine.event_log", "stats"}),
     # A package of its own, were it not for the errors that it raises.
     "stats": frozenset(),
-    "measures": frozenset({"results", "stats"}),
+    "measures": frozenset({"config.families", "results", "stats"}),
     "study": STUDY | {"measures", "stats", "paths.interrupts"},
     "study.bench": STUDY
     | {"allocator.state", "allocator.pages", "allocator.slub.state", "allocator.slub.versions", "study.plan", "study.run"},

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from slabdes.answers.figures import point_name, points_digits, ratio_text, spread_text
+from slabdes.answers.missing import not_ranked
 from slabdes.answers.named import RATE, measure_name, side_text
 from slabdes.answers.tables import View
 from slabdes.measures.names import HIGHER_IS_BETTER, SHARES, alone, asked_of, intervals_of, text_of
@@ -35,6 +36,8 @@ def thinking_tells(shares: Iterable[float]) -> bool:
 
 def best(view: View) -> str:
     """The sentence on several settings."""
+    if why := not_ranked(view):
+        return why
     measure, values = _lead(view)
     text = f"a mean {measure.partition('_')[0]} of {{}}" if measure != RATE else "{} operations/s"
     of = "the slowest" if measure == RATE else "that of the slowest"
@@ -42,8 +45,8 @@ def best(view: View) -> str:
 
 
 def asked_answer(view: View) -> list[str]:
-    """A sentence on each of the measures that matter, as the experiment says."""
-    return [best_in(view, measure) for measure in asked_of(view.run.manifest.experiment)]
+    """A sentence on each of the measures that matter, as the experiment says; why not, once."""
+    return list(dict.fromkeys(best_in(view, measure) for measure in asked_of(view.run.manifest.experiment)))
 
 
 def best_in(view: View, measure: str) -> str:
@@ -58,7 +61,7 @@ def best_in(view: View, measure: str) -> str:
         ]
         return f"{name[0].upper()}{name[1:]} goes from {told[0]} to {told[1]}."
     if len(values) > 1:
-        return _ranked(view, measure, values, (f"the best in {name}", "{}", "that of the worst"))
+        return not_ranked(view) or _ranked(view, measure, values, (f"the best in {name}", "{}", "that of the worst"))
     figures = [side_text(measure, interval) for interval in found.values()] or ["nothing here has any"]
     return f"{name[0].upper()}{name[1:]}: {figures[0]}."
 

@@ -14,7 +14,7 @@ from slabdes.answers.causes import edges, opposed, why
 from slabdes.answers.figures import few_remarks, listed, lock_name, needs, ratio_text, short, some_assumed, times_text
 from slabdes.answers.missing import no_verdict
 from slabdes.answers.named import HELD, RATE, TIME_NAMES, USED, WAITING, change_text, measure_name, side_text
-from slabdes.answers.sides import label_keys, pair_name, plain, rows_of, side_names, size_of, verdict
+from slabdes.answers.sides import crossed, label_keys, pair_name, plain, rows_of, side_names, size_of, verdict
 from slabdes.answers.standings import best_where, better_words, each_value, judge, values_of, would_tell
 from slabdes.answers.steady import sides_settled
 from slabdes.measures.causes import splits
@@ -150,12 +150,13 @@ def _which(compared: Comparison, measure: str, judged: Sequence[Compared]) -> st
         return f"{second} is {faster if verdict(row) > 0 else slower} than {first}{at}: {rates}{ratio} ({change_text(row)})."
     several = len(values_of(compared)) > 1
     found = [judge(one, judged) for one in rows_of(compared, measure)]
+    many = f"{len(found)} {'pairs of points' if crossed(compared) else 'points'}"
     if not any(found):
-        told = f"{'None of the others is' if several else f'{second} is not'} told from {first} at any of {len(found)} points"
+        told = f"{'None of the others is' if several else f'{second} is not'} told from {first} at any of {many}"
         return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
     words = ((1, faster), (-1, slower), (0, "not told apart"))
     counted = [f"{word} at {found.count(sign)}" for sign, word in words if found.count(sign)]
-    told = f"{'The others are' if several else f'{second} is'} {listed(counted)} of {len(found)} points, against {first}"
+    told = f"{'The others are' if several else f'{second} is'} {listed(counted)} of {many}, against {first}"
     return f"{told}; they differ most{at}: {rates}{ratio} ({change_text(row)})."
 
 
@@ -214,7 +215,7 @@ def _not_told(compared: Comparison) -> str:
     if any(setting.key.startswith(("machine.preset", "machine.file")) for setting in differing):
         told.append("anything but what the machines make of it")
     if compared.left_out:
-        told.append(f"anything of {compared.left_out} points that have no like on the other side")
+        told.append(f"anything of {compared.left_out} point{'s' * (compared.left_out != 1)} without a like on the other side")
     told.append("a difference whose interval holds 0")
     if compared.assumed:
         told.append(f"by how much to the last digit, as costs are assumed ({some_assumed(compared.assumed)})")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from slabdes.answers.figures import listed, point_name
 from slabdes.answers.tables import View
 from slabdes.measures.compare import Comparison, Pair
+from slabdes.measures.likes import Likes
 from slabdes.results.slub import in_grace
 from slabdes.results.text import share_text, time_text
 
@@ -50,8 +51,8 @@ def never_came(view: View) -> Iterator[str]:
 
 def _no_grace(view: View) -> Iterator[str]:
     """That kfree_rcu has given nothing back: then frees cost nothing here, and allocations take new slabs."""
-    counts = {point: counted for point, counted in in_grace(view.run.frames).items() if _asked(view, point, "rcu", "frees")}
-    missing = [point for point, (frees, waiting) in counts.items() if frees and waiting >= MOST_OF_THEM * frees]
+    counts = _waiting(view)
+    missing = [*counts]
     if missing:
         frees, waiting = counts[missing[0]]
         told = f"None of {frees:,}" if waiting >= frees else f"{frees - waiting:,} of {frees:,}"
@@ -60,10 +61,31 @@ def _no_grace(view: View) -> Iterator[str]:
         yield f"{told} frees by kfree_rcu came back{_where(view, missing)}: {lasts}; what they cost is in no figure."
 
 
+def _waiting(view: View) -> dict[int, tuple[int, int]]:
+    """The points most of whose frees wait for a grace period when runs end: frees, and how many of them wait."""
+    by_rcu, counts = Likes.of(view.run).by_rcu, in_grace(view.run.frames)
+    found = {point: counts[point] for point in counts if by_rcu[point]}
+    return {point: (frees, left) for point, (frees, left) in found.items() if frees and left >= MOST_OF_THEM * frees}
+
+
+def not_ranked(view: View) -> str:
+    """Why no setting of a run is the best: frees are at once in some and by kfree_rcu in others, or have not come back there."""
+    by_rcu = Likes.of(view.run).by_rcu
+    later, once = ([point for point in view.points if by_rcu[point] is said] for said in (True, False))
+    frames = view.run.frames
+    if later and once:
+        mixed = f"frees are at once with {point_name(frames, once[0])}, and by kfree_rcu with {point_name(frames, later[0])}"
+        return f"Of {len(view.points)} settings none is called the best: {mixed}, so that what they cost is not alike."
+    if still := _waiting(view):
+        waiting = f"most frees by kfree_rcu still wait for their grace period{_where(view, [*still])} when runs end"
+        return f"Of {len(view.points)} settings none is called the best: {waiting}."
+    return ""
+
+
 def _where(view: View, points: Sequence[int]) -> str:
     """The first of some points by name, if it has one, and how many others there are."""
     name = point_name(view.run.frames, points[0])
-    more = f", and at {len(points) - 1} more points" if len(points) > 1 else ""
+    more = f", and at {len(points) - 1} more point{'s' * (len(points) > 2)}" if len(points) > 1 else ""
     return f"{f' with {name}' if name else ''}{more}"
 
 
@@ -88,8 +110,19 @@ def _asked(view: View, point: int, table: str, key: str) -> Any:
     return view.run.manifest.experiment.get(table, {}).get(key) if swept is None else swept
 
 
+def _of_rcu(compared: Comparison) -> bool:
+    """Whether it is frees by kfree_rcu that are compared: all that differs is of [rcu]."""
+    differing = [setting.key for setting in compared.differing if setting.key not in ("seed", "replications")]
+    return all(key.startswith("rcu.") for key in ([compared.key] if compared.key else differing))
+
+
 def no_verdict(compared: Comparison, names: tuple[str, str], first: Pair) -> str:
-    """Why nothing is to be compared: frees by kfree_rcu that have not come back; nothing where they have."""
+    """Why nothing is to be compared: frees of one side alone are by kfree_rcu, or such have not come back; or nothing."""
+    unlike = [pair.by_rcu for pair in (first, *compared.pairs) if len({*pair.by_rcu}) > 1]
+    if unlike and not _of_rcu(compared):
+        later, once = names if unlike[0][0] else names[::-1]
+        told = f"frees of {once} are at once, those of {later} by kfree_rcu, so that what they cost is not alike"
+        return f"No verdict: {told}; --set rcu.frees=false has both at once."
     pairs = [pair for pair in (first, *compared.pairs) if max(pair.in_grace) >= MOST_OF_THEM]
     if not pairs:
         return ""

@@ -49,6 +49,12 @@ def pair_name(compared: Comparison, pair: Pair, without: str = "") -> str:
     return ", ".join(words)
 
 
+def crossed(compared: Comparison) -> bool:
+    """Whether some point has several likes at one value of the key, as points of another allocator have keys of their own."""
+    found = {(*pair.points, str(pair.label.get(compared.key))) for pair in compared.pairs}
+    return len(found) > min(len({(pair[side], pair[2]) for pair in found}) for side in (0, 1))
+
+
 def size_of(pair: Pair, measure: str) -> float:
     """How much a pair differs in a measure, in proportion."""
     row = pair.row(measure)

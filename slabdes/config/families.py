@@ -51,6 +51,14 @@ class Kind:
         return named(self.version, self.cpu_slabs)
 
 
+def by_kfree_rcu(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether all frees of a point are by kfree_rcu, from an experiment's plain values and what the point sets of them."""
+    kind = Kind.of(raw, settings)
+    whole = any("rcu" in _table(raw.get(name)) for name in SWEEPS)
+    written = False if whole else _table(raw.get("rcu")).get("frees")
+    return kind is not None and kind.version.is_slub and bool(settings.get("rcu.frees", written))
+
+
 def means_nothing(kind: Kind, key: str) -> bool:
     """Whether a dotted key, or a table's name, is another allocator's than this one's.
 

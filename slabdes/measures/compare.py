@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from slabdes.config.families import CHOOSING
 from slabdes.errors import InputError, nearest, shown
 from slabdes.measures.assumed import assumed_costs
 from slabdes.measures.causes import Accounts, accounts
 from slabdes.measures.differences import Setting, differences, setting_of
 from slabdes.measures.estimates import Row, apart
+from slabdes.measures.likes import Likes
 from slabdes.measures.names import MEASURES, SHARES, asked_of, by_replication, few_of, measured, resolution_of
 from slabdes.measures.percentiles import Placed, placed
 from slabdes.measures.steady import steady
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 _POINT: Final = ("machine", "cpus")
-ALLOCATOR: Final = "allocator"
-"""The key whose values may have settings that others of it lack."""
 _AS_CPUS: Final = {"cpus", "machine.cpus"}
 Label = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ class Pair:
     to each lock, a replication's mean in ns, by LOCK of `contention`; `spent` what the time of operations was spent on;
     `thinking` is the share of the CPUs' time that they spend between operations, `placed` which paths each percentile lies among,
     `steady` what was cut as warm-up, None where that was not looked for; `each_spent` is `spent` of each pair of replications;
-    `in_grace` the share of all frees that wait for a grace period of RCU when runs end.
+    `in_grace` the share of all frees that wait for a grace period of RCU when runs end, `by_rcu` whether frees are by kfree_rcu.
     """
 
     label: Label
@@ -76,6 +76,7 @@ class Pair:
     steady: tuple[Row | None, Row | None] = (None, None)
     each_spent: tuple[tuple[Accounts, Accounts], ...] = ()
     in_grace: tuple[float, float] = (0.0, 0.0)
+    by_rcu: tuple[bool, bool] = (False, False)
 
     def row(self, measure: str) -> Compared | None:
         """One measure, None where a side lacks it."""
@@ -141,6 +142,7 @@ class _Side:
     placed: Mapping[str, Placed]
     steady: Row | None
     in_grace: float
+    by_rcu: bool
 
 
 def compare(
@@ -168,12 +170,14 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str 
     frames = run.frames
     varied = [*_POINT, *frames.swept_keys()]
     key = frames.key_named(key)
-    if key not in varied or frames.points[key].n_unique() < 2:
-        several = [name for name in varied if frames.points[name].n_unique() > 1]
+    likes = Likes.of(run)
+    many = {name: likes.by_value(name) for name in varied}
+    if len(many.get(key, ())) < 2:
+        several = [name for name in varied if len(many[name]) > 1]
         raise InputError(
             "--by", f"{key!r} does not vary in this run{nearest(key, several)}", allowed=", ".join(several) or "nothing varies"
         )
-    values = _from(list(dict.fromkeys(frames.points[key].to_list())), key, against)
+    values = _from([*many[key]], key, against)
     # A key that makes the machine another one gives it another name, too.
     without = {key, "machine"} if key.startswith("machine.") else {key}
     if key == "machine":
@@ -184,17 +188,21 @@ def compare_by(run: Run, key: str, confidence: float = CONFIDENCE, against: str 
     if without & zipped:
         without |= zipped | (_AS_CPUS if zipped & _AS_CPUS else set()) | ({"machine"} if any(map(_of_machine, zipped)) else set())
     keys = [name for name in varied if name not in without]
-    sides = {value: _sides(frames, _points_with(frames, key, value), keys, {}) for value in values}
-    first = sides[values[0]]
+    sides = {value: _sides(frames, many[key][value], keys, {}, likes=likes) for value in values}
     extra: list[Label] = [{key: value} if len(values) > 2 else {} for value in values[1:]]
-    loosely = key == ALLOCATOR
-    found = [_pairs(first, sides[value], more, True, confidence, loosely) for value, more in zip(values[1:], extra, strict=True)]
+    loosely = likes if key in CHOOSING else None
+    found = [
+        _pairs(sides[values[0]], sides[value], more, True, confidence, loosely)
+        for value, more in zip(values[1:], extra, strict=True)
+    ]
     pairs = [pair for some in found for pair in some]
+    # Frees that are at once are not like those by kfree_rcu: such pairs are told where there are no others.
+    pairs = [pair for pair in pairs if len({*pair.by_rcu}) == 1] or pairs if loosely else pairs
     if not pairs:
-        problem = f"no point of {key} {shown(values[0])} has its like at another value"
+        problem = f"no point of {key} {shown(setting_text(values[0]))} has its like at another value"
         raise InputError("--by", problem, allowed="a key that varies while the others stay")
     names = (setting_text(values[0]), setting_text(values[1]) if len(values) == 2 else "others")
-    left = sum(len(first) - len({pair.points[0] for pair in some}) for some in found)
+    left = frames.points.height - len({point for pair in pairs for point in pair.points})
     repeated = run.manifest.replications
     asked = tuple(asked_of(run.manifest.experiment))
     return Comparison(names, key, tuple(pairs), (), left, True, (repeated, repeated), asked, assumed_costs(run))
@@ -228,7 +236,10 @@ def compare_runs(
     ways = [(*_POINT, *swept), ("cpus", *_not_of_machine(swept))]
     ways += [()] if first.points.height == second.points.height == 1 else []
     for keys in ways:
-        found = [_sides(run.frames, run.frames.point_numbers(), keys, run.manifest.experiment) for run in (first, second)]
+        found = [
+            _sides(run.frames, run.frames.point_numbers(), keys, run.manifest.experiment, likes=Likes.of(run))
+            for run in (first, second)
+        ]
         alike = all(len(sides) == run.points.height for sides, run in zip(found, (first, second), strict=True))
         pairs = _pairs(found[0], found[1], {}, seeds, confidence) if alike else []
         if pairs:
@@ -258,12 +269,13 @@ def _not_of_machine(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if not _of_machine(key)]
 
 
-def _points_with(frames: Frames, key: str, value: Any) -> list[int]:
-    return [int(row["point"]) for row in frames.points.iter_rows(named=True) if row[key] == value]
-
-
 def _sides(
-    frames: Frames, points: list[int], keys: Sequence[str], experiment: Mapping[str, Any], why: bool = True
+    frames: Frames,
+    points: Sequence[int],
+    keys: Sequence[str],
+    experiment: Mapping[str, Any],
+    why: bool = True,
+    likes: Likes | None = None,
 ) -> dict[tuple[Any, ...], _Side]:
     """Each of these points by the values of `keys`; those that are no column are the experiment's."""
     some = frames.of_points(points)
@@ -286,7 +298,8 @@ def _sides(
         places = placed(some, point, each) if why else {}
         parts = {replication: each_spent[number] for number, (owner, replication) in enumerate(whose) if owner == point and why}
         told = spent.get(point, {}), parts, thinking[point], places, settled.get(point), waiting.get(point, 0.0)
-        result[place] = _Side(point, label, pooled[point], each, lost[point], *told)
+        by_rcu = likes is not None and likes.by_rcu[point]
+        result[place] = _Side(point, label, pooled[point], each, lost[point], *told, by_rcu)
     return result
 
 
@@ -296,21 +309,19 @@ def _pairs(
     extra: Label,
     paired: bool,
     confidence: float,
-    loosely: bool = False,
+    loosely: Likes | None = None,
 ) -> list[Pair]:
-    """Each point with its like; `loosely`, where there is none, with all that differ in settings alone which one side has not."""
+    """Each point with its like; `loosely` with all that differ in settings alone which one side's allocator has not."""
     found = []
     for place, before in first.items():
-        likes = [second[place]] if place in second else [one for one in second.values() if loosely and _like(before, one)]
-        for after in likes:
+        if loosely is None:
+            like = [second[place]] if place in second else []
+        else:
+            like = [one for one in second.values() if loosely.alike((before.point, one.point), before.label, one.label)]
+        for after in like:
             both = {key: after.label[key] if value is None else value for key, value in before.label.items()}
             found.append(_pair({**both, **extra}, before, after, paired, confidence))
     return found
-
-
-def _like(one: _Side, other: _Side) -> bool:
-    """Whether no setting that both points have differs."""
-    return all(value == other.label[key] or None in (value, other.label[key]) for key, value in one.label.items())
 
 
 def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: float) -> Pair:
@@ -320,9 +331,9 @@ def _pair(label: Label, before: _Side, after: _Side, paired: bool, confidence: f
     few = few_of(before.pooled, after.pooled)
     sides = (before.lost, after.lost), (before.spent, after.spent), (before.thinking, after.thinking)
     each = [(before.each_spent[number], after.each_spent[number]) for number in before.each_spent if number in after.each_spent]
-    settled, waiting = (before.steady, after.steady), (before.in_grace, after.in_grace)
+    settled, frees = (before.steady, after.steady), ((before.in_grace, after.in_grace), (before.by_rcu, after.by_rcu))
     more = (before.placed, after.placed), settled, tuple(each) if paired else ()
-    return Pair(label, (before.point, after.point), rows, few, *sides, *more, in_grace=waiting)
+    return Pair(label, (before.point, after.point), rows, few, *sides, *more, *frees)
 
 
 def _compared(label: Label, measure: str, before: _Side, after: _Side, paired: bool, confidence: float) -> Compared:
