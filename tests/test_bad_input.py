@@ -208,6 +208,8 @@ SETTINGS = {
     "cache.0={name='size-64',size=4096}": "e.toml: cache size-64: size 4096; it has a general cache's name",
     "cache.0.size=99999999": "cache.size-256.size: 99999999 is out of range; allowed: 1 to 4194304",
     "machine.cpus=0": "machine.cpus: 0 is out of range; allowed: 1 to 1024",
+    "machine.llc_mib=0": "machine.llc_mib: 0 is out of range; allowed: above 0, to 65,536",
+    "rcu.grace_ms=2": "rcu.grace_ms goes with rcu.frees; allowed: rcu.frees = true, or neither",
     "machine.cpus=9": "machine.cpus: 9, the machine numa-2x4 has 8; allowed: 1 to 8",
     "machine.cpus=2.5": "machine.cpus: 2.5 is not allowed; allowed: a whole number",
     "machine.cpus=many": "machine.cpus: 'many' is not allowed; allowed: a whole number",

@@ -105,7 +105,7 @@ def written(raw: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"cache.{number}.{key}" for key, value in _table(cache).items() if value is not None)
     for model, table, first in _TABLES:
         given = _table(raw.get(table))
-        if not first or given.get(first):
+        if not first or given.get(first, True):
             known = model.model_fields
             yield from (f"{table}.{key}" for key, value in given.items() if key in known and value != known[key].default)
     yield from (key for key in _ONLY_SLAB if raw.get(key))

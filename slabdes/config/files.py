@@ -153,11 +153,12 @@ def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
     if taken.by_none:
         every = [dict(flat(settings)) for settings in combinations(*swept)]
         having = (settings for settings in every if not taken.by_none.keys().isdisjoint(settings))
-        _refuse_left(base, next(having, every[0]), taken, where)
+        for settings in [*having] or every[:1]:
+            _refuse_left(base, settings, taken, where)
 
 
 def _refuse_left(base: Mapping[str, Any], settings: Mapping[str, Any], taken: Taken, where: str) -> None:
-    """Raise the InputError of a key that no point takes, as the first point's allocator refuses it."""
+    """Raise the InputError of a key that no point takes, as a point's allocator refuses it, if its value there is no default."""
     raw = _deep_copy(dict(base))
     kind = Kind.of(base, settings)
     assert kind is not None

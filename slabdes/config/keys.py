@@ -143,6 +143,8 @@ def type_of(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 def _range(schema: Mapping[str, Any]) -> str:
     least = schema.get("minimum")
     most = schema.get("maximum", schema["exclusiveMaximum"] - 1 if "exclusiveMaximum" in schema else None)
+    if "exclusiveMinimum" in schema:
+        return f", above {_counted(schema['exclusiveMinimum'])}, to {_counted(schema['maximum'])}"
     if least is None:
         return ""
     return f", at least {least:g}" if most is None else f", {_counted(least)} to {_counted(most)}"

@@ -28,7 +28,16 @@ from slabdes.config.fields import (
     sorted_set,
 )
 from slabdes.config.measures import Measures, Share
-from slabdes.config.slub import MOST_IN_SHEAF, ChangeConfig, RcuConfig, SlubConfig, check_bulk, check_change, check_switches
+from slabdes.config.slub import (
+    MOST_IN_SHEAF,
+    ChangeConfig,
+    RcuConfig,
+    SlubConfig,
+    check_bulk,
+    check_change,
+    check_rcu,
+    check_switches,
+)
 from slabdes.config.sweeps import Lists, check_sweeps
 from slabdes.config.timing import TimingConfig
 from slabdes.config.workloads import TraceWorkload, WarmUpRule, Workload
@@ -309,6 +318,8 @@ class Experiment(Frozen):
     def _consistent(self) -> Experiment:
         if swept := [key for key in (*self.sweep, *self.zip) if key in OF_STUDY]:
             raise ValueError(f"a sweep of {swept[0]}, which is of all points together; allowed: {swept[0]} = ..., once")
+        if "rcu.frees" not in (*self.sweep, *self.zip):
+            check_rcu(self.rcu)
         if not any(key in (*self.sweep, *self.zip) for key in CHOOSING):
             self._check_allocator()
         names = Counter(cache.name for cache in self.cache)

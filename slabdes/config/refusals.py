@@ -135,6 +135,8 @@ def _range(location: tuple[Any, ...]) -> str:
         if "minimum" in part:
             most = part.get("maximum", part.get("exclusiveMaximum", 0) - 1)
             return f"{part['minimum']} to {most}" if most > 0 else f"at least {part['minimum']}"
+        if "exclusiveMinimum" in part:
+            return f"above {part['exclusiveMinimum']:g}, to {part['maximum']:,}"
     return "another number"
 
 

@@ -148,6 +148,13 @@ class ChangeConfig(Frozen):
         return self
 
 
+def check_rcu(rcu: RcuConfig) -> None:
+    """Raise ValueError for what is said of grace periods where nobody says whether any free waits for one."""
+    said = [key for key, value in rcu if value != RcuConfig.model_fields[key].default]
+    if said and "frees" not in rcu.model_fields_set:
+        raise ValueError(f"rcu.{said[0]} goes with rcu.frees; allowed: rcu.frees = true, or neither")
+
+
 MOST_IN_CALL: Final = 4096
 """Objects of a bulk call on SLUB (assumed): each CPU has room for as many."""
 
@@ -204,7 +211,8 @@ def check_switches(version: AllocatorVersion, slub: SlubConfig, rcu: RcuConfig) 
         if key not in known:
             having = ", ".join(one.value for one in AllocatorVersion if key in switches_of(one))
             instead = ", ".join(known) or f"none of [slub]; allocator {having} has it"
-            raise ValueError(f"slub.{key} is no switch of {named(version, slub.cpu_slabs)}; allowed: {instead}")
+            beside = None if key == "cpu_slabs" else slub.cpu_slabs
+            raise ValueError(f"slub.{key} is no switch of {named(version, beside)}; allowed: {instead}")
 
 
 def switches_of(version: AllocatorVersion, cpu_slabs: bool | None = None) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def test_what_is_beneath_sheaves_is_a_choice_and_decides_which_keys_mean_anythin
             "6.12",
             {},
             {"cpu_slabs": False},
-            "slub.cpu_slabs is no switch of allocator 6.12 without per-CPU slabs; allowed: none of",
+            "slub.cpu_slabs is no switch of allocator 6.12; allowed: none of",
         ),
         ("6.1", {}, {"remote_by_batches": True}, "slub.remote_by_batches is no switch of allocator 6.1; allowed: none of [slub]"),
     ],
@@ -101,6 +101,7 @@ def test_points_that_a_sweep_repeats_by_itself_stay() -> None:
         ),
         ({}, {"sweep": {"slub.barns": ["memory"]}}, "slub.barns is no switch of allocator 4.7; allowed: none of [slub]"),
         ({}, {"slub": {"refill_order": "list"}, "allocators": ("6.12", "6.18")}, "refill_order is no switch of allocator 6.12"),
+        ({}, {"sweep": {"rcu.frees": [False, True]}}, "rcu.frees is simulated on SLUB alone, not on allocator 4.7"),
         ({}, {"rcu": {"frees": True}}, "rcu.frees is simulated on SLUB alone, not on allocator 4.7"),
         ({}, {"change": {"at_ms": 1.0, "sheaf_capacity": 60}}, "[change] is of sheaves, which allocator 4.7 has not"),
         ({}, {"noaliencache": True, "allocators": ("7.2", "7.3")}, "noaliencache is simulated on SLAB alone"),
@@ -179,6 +180,23 @@ def test_a_table_that_is_swept_whole_goes_to_the_allocators_that_have_it() -> No
     ]
     with pytest.raises(InputError, match=r"slub\.leftovers is no switch of allocator 6\.12; allowed: none of"):
         swept(sweep={"slub": [{}, *rules]}, allocators=("6.12", "6.18"))
+
+
+@pytest.mark.parametrize("key", ["grace_ms", "stagger_ms"])
+def test_what_is_said_of_grace_periods_goes_with_frees_that_wait_for_them(key: str) -> None:
+    raw = swept(allocators=("7.3",)).model_dump(mode="json", exclude_unset=True)
+    for more in (
+        {"rcu": {key: 2.0}},
+        {"sweep": {f"rcu.{key}": [2.0, 3.0]}},
+        {"sweep": {}, "allocator": "6.1", "rcu": {key: 2.0}},
+    ):
+        with pytest.raises(InputError, match=rf"rcu\.{key} goes with rcu\.frees; allowed: rcu\.frees = true, or neither$"):
+            parse_experiment(raw | more, "file")
+    assert parse_experiment(raw | {"rcu": {key: 2.0, "frees": False}}, "file"), "who turns frees off may leave the rest"
+    frees = [point.experiment.rcu for point in points_of(swept(sweep={"rcu.frees": [False, True]}, rcu={key: 2.0}))]
+    assert [(rcu.frees, getattr(rcu, key)) for rcu in frees[1:]] == 2 * [(False, 2.0), (True, 2.0)]
+    alone = swept(sweep={"rcu.frees": [False, True]}, rcu={key: 2.0}).model_dump(mode="json", exclude_unset=True)
+    assert settled(alone, "allocator=6.1") == [{}]
 
 
 @pytest.mark.parametrize("value", ["9", 6.1, True, None, {"a": 1}, ["7.3"]])
