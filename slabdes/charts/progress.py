@@ -25,7 +25,7 @@ _SHARE: Final = "share_waiting"
 def progress(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     """A row a point, measure (RATES) and time between two looks: `setting`, `number`, `begin` and `end` (ns), `measure`, `value`.
 
-    A wait counts where it ends, so that a share may go beyond 1 where long waits end together; it is cut there.
+    Up to the last look before the first CPU ends; of the whole run where there is none.
     """
     import polars as pl
 
@@ -37,8 +37,8 @@ def progress(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     rows = pl.concat([pl.DataFrame(schema=schema), *(part.select(list(schema)) for part in parts)])
     reading = (
         "Each step is what was done between two looks at the run, of all CPUs together: a dip is a time in which they do less. "
-        "The last ends when the last CPU does, so that it falls as CPUs finish. Where a line is wavy from the begin, CPUs do the "
-        "same at the same time. A wait counts where it ends: long ones that end together can fill a step."
+        "A line ends before its first CPU does. Where a line is wavy from the begin, CPUs do the "
+        "same at the same time."
     )
     return Chart("progress", f"How fast it goes over time (replication 0){limited}", reading, rows)
 
@@ -47,14 +47,24 @@ def _of(frames: Frames, point: int, number: int, setting: str) -> pl.DataFrame:
     """The rows of a point."""
     import polars as pl
 
-    looks = frames.progress.filter(pl.col("point") == point, pl.col("replication") == 0).sort("time_ns")
+    mine = (pl.col("point") == point, pl.col("replication") == 0)
+    looks = frames.progress.filter(*mine).sort("time_ns")
+    looks = _all_at_work(looks, metrics.at_work(frames).filter(*mine)["end_ns"].to_list())
     took = pl.col("time_ns").diff()
     cpus = int(frames.points.filter(pl.col("point") == point)["cpus"][0])
     between = looks.select(
         pl.col("time_ns").shift().alias("begin"),
         pl.col("time_ns").alias("end"),
         (pl.col("operations").diff() * metrics.NS_PER_S / took).alias(RATES[0]),
-        (pl.col("lock_wait_ns").diff() / (took * cpus)).clip(0.0, 1.0).alias(_SHARE),
+        (pl.col("lock_wait_ns").diff() / (took * cpus)).alias(_SHARE),
     ).filter(pl.col("end") > pl.col("begin"))
     long = between.unpivot(on=list(RATES), index=["begin", "end"], variable_name="measure")
     return long.with_columns(pl.lit(setting).alias("setting"), pl.lit(number, pl.Int64).alias("number"))
+
+
+def _all_at_work(looks: pl.DataFrame, ends: Sequence[float]) -> pl.DataFrame:
+    """The looks until the first CPU has ended, or all where there are not two: what comes later is another, smaller load."""
+    import polars as pl
+
+    until = looks.filter(pl.col("time_ns") <= min(ends, default=0.0))
+    return until if until.height > 1 else looks

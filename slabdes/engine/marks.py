@@ -113,8 +113,11 @@ class Books(Protocol[Book]):
         """Count that, too."""
         ...
 
-    def progress(self) -> tuple[int, int]:
-        """Operations that have ended, and picoseconds that CPUs have waited for locks, from the run's begin."""
+    def progress(self, now: int, /) -> tuple[int, int]:
+        """Operations that have ended, and picoseconds that CPUs have waited for locks until `now`, from the run's begin.
+
+        Hand-offs are waits, and so is what is still under way.
+        """
         ...
 
 
@@ -171,7 +174,7 @@ class Marks(Generic[Book]):
 
     def _sample(self, now: int) -> None:
         if self._marking.samples:
-            self.samples.append(Sample(now, self._look(), *self._books.progress()))
+            self.samples.append(Sample(now, self._look(), *self._books.progress(now)))
 
     def end(self, now: int) -> Cut | None:
         """The run ends: only what came after the warm-up is put back; None where that is not cut."""

@@ -342,7 +342,8 @@ class Standing:
 class Sample:
     """How a run stood `time` picoseconds from its begin, its warm-up included: memory, a record a cache and node, and CPUs.
 
-    `operations` had ended by then, and CPUs had waited for locks for `lock_wait` picoseconds, all together.
+    `operations` had ended by then, and CPUs had waited for locks for `lock_wait` picoseconds, all together: hand-offs, and waits
+    that were still under way, are in it.
     """
 
     time: int

@@ -72,10 +72,10 @@ class Frames:
     `caches`, `slabs`, `slub` (a row a record, the last of SLUB's caches alone); `slub_cpus` (a row a CPU of such a cache that
     counted anything: its SLUB_STATS); `samples` (a row a moment, cache and node of each
     point's first replication: how memory stood then, from the run's begin); `progress` (a row a moment of the same: operations
-    that had ended by then, and how long CPUs had waited for locks, all together); `moves` (of the same replications a
-    row a pair of CPUs: how many cache lines went from `giver` to `taker`); `runs` (a row a replication); `points` (a row a
-    point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All counts and times but those of
-    `samples`, `progress` and `moves` are of what came after the warm-up, which `runs` tells.
+    that had ended by then, and how long CPUs had waited for locks, all together: hand-offs are in it, and waits under way);
+    `moves` (of the same replications a row a pair of CPUs: how many cache lines went from `giver` to `taker`); `runs` (a row a
+    replication); `points` (a row a point: `POINT_COLUMNS` and the swept keys; elapsed_ns is the mean over replications). All
+    counts and times but those of `samples`, `progress` and `moves` are of what came after the warm-up, which `runs` tells.
     Times are nanoseconds, floats whose thousandths are the engine's integer picoseconds.
     """
 

@@ -128,7 +128,10 @@ class Run:
 
     @property
     def progress(self) -> pl.DataFrame:
-        """A row a moment of each point's first replication: operations that had ended by then, and the CPUs' waits for locks."""
+        """A row a moment of each point's first replication: operations that had ended by then, and the CPUs' waits for locks.
+
+        lock_wait_ns has hand-offs and waits under way, too, unlike that of `cpus`.
+        """
         return self.frames.progress
 
     @property

@@ -121,10 +121,13 @@ class CompiledBooks:
             if buckets_name is not None:
                 memory[buckets_name].reshape(-1)[table.filled] += table.buckets
 
-    def progress(self) -> tuple[int, int]:
+    def progress(self, now: int) -> tuple[int, int]:
         """Of all CPUs."""
-        cpus = self._memory["cpus"]
-        return sum(int(cpus[name].sum()) for name in DONE), int(cpus["lock_wait"].sum())
+        cpus, locks = self._memory["cpus"], self._memory["locks"]
+        waited = int(cpus["lock_wait"].sum()) + int(cpus["handoff_time"].sum())
+        waiting = (still_waiting(self._memory, lock) for lock in locks[locks["waiters"] > 0])
+        under_way = sum(now - since for joined in waiting for since in joined.values())
+        return sum(int(cpus[name].sum()) for name in DONE), waited + under_way
 
     def _sums(self) -> Sums:
         cpus, locks = self._memory["cpus"], self._memory["locks"]

@@ -247,7 +247,7 @@ def _with_work(packed: Any, total: int, path: Path) -> list[int]:
 
 
 def still_waiting(memory: Memory, lock: Any) -> dict[int, int]:
-    """The CPUs that wait for a lock when the run ends, and since when."""
+    """The CPUs that wait for a lock now, or when the run ends, and since when."""
     joined: dict[int, int] = {}
     waiter = int(lock["first"])
     for _place in range(int(lock["waiters"])):

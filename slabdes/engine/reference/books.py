@@ -98,10 +98,12 @@ class ReferenceBooks:
             _merge_each([lock.wait, lock.hold, *lock.held_in, *lock.behind], [book.wait, book.hold, *book.held_in, *book.behind])
             lock.points += book.points
 
-    def progress(self) -> tuple[int, int]:
+    def progress(self, now: int) -> tuple[int, int]:
         """Of all CPUs."""
         done = attrgetter(*DONE)
-        return sum(sum(done(cpu)) for cpu in self._cpus), sum(cpu.lock_wait for cpu in self._cpus)
+        waited = sum(cpu.lock_wait + cpu.handoff_time for cpu in self._cpus)
+        under_way = sum(now - since for lock in self._locks for since in lock.joined.values())
+        return sum(sum(done(cpu)) for cpu in self._cpus), waited + under_way
 
     def _sums(self) -> Sums:
         of_caches, counters = counters_of(self._state)
