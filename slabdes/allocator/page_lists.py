@@ -6,9 +6,11 @@ lists and zone moves under the zone lock. A refill takes a batch's worth of bloc
 so reaches `high` gives a batch of pages back, from that block's list first, then from the next, each from its far end, as Linux
 6.1 does (5.14 to 5.17 took turns). A block that the CPU has put there itself is warm, one from the zone is cold.
 
-Leaves out what makes batches larger in long rows of calls of one kind (free_factor from 5.14, free_high from 5.18, alloc_factor
-and free_count from 6.7), `high` that tunes itself (from 6.7), the timer that empties idle lists, and drain_all_pages: pages on
-other CPUs' lists are out of reach, and a zone that has no others has none.
+Leaves out what changes batches in long rows of calls of one kind (free_factor from 5.14, alloc_factor and free_count from 6.7),
+so that long rows of frees take the zone lock too often here at order 0; free_high (from 5.18), which empties all lists when
+blocks of orders 1 to 3 are given back and none is taken, so that they take it too seldom here; `high` that tunes itself (from
+6.7), the timer that empties idle lists, and drain_all_pages: pages on other CPUs' lists are out of reach, and a zone that has no
+others has none. How large lists are follows what memory the zone may hand out (machine.memory_mib), as if it had no other.
 """
 
 from __future__ import annotations

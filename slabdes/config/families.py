@@ -6,12 +6,14 @@ Leaves out experiments of one allocator, where the same keys are refused (`alloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from slabdes.config.allocators import AllocatorVersion, cache_keys_beside, named
 from slabdes.config.slub import ChangeConfig, RcuConfig, SlubConfig, switches_of, versions_with_sheaves
+from slabdes.config.sweeps import SWEEPS
 
 ALLOCATOR: Final = "allocator"
 CPU_SLABS: Final = "slub.cpu_slabs"
@@ -40,7 +42,7 @@ class Kind:
     def of(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> Kind | None:
         """As an experiment's plain values have it, and a sweep; None for what is no version, which is refused elsewhere."""
         version = version_named(settings.get(ALLOCATOR, raw.get(ALLOCATOR, AllocatorVersion.V2_6_34.value)))
-        said = settings.get(CPU_SLABS, _table(raw.get("slub")).get("cpu_slabs"))
+        said = settings.get(CPU_SLABS, _table(settings.get("slub", raw.get("slub"))).get("cpu_slabs"))
         having = version is not None and "cpu_slabs" in switches_of(version)
         return None if version is None else Kind(version, said if having and isinstance(said, bool) else None)
 
@@ -50,7 +52,7 @@ class Kind:
 
 
 def means_nothing(kind: Kind, key: str) -> bool:
-    """Whether a dotted key is another allocator's than this one's.
+    """Whether a dotted key, or a table's name, is another allocator's than this one's.
 
     >>> means_nothing(Kind(AllocatorVersion.V6_1), "cache.0.limit"), means_nothing(Kind(AllocatorVersion.V7_3), "cache.0.limit")
     (False, True)
@@ -62,11 +64,12 @@ def means_nothing(kind: Kind, key: str) -> bool:
         case "cache":
             return name in cache_keys_beside(version, kind.cpu_slabs)
         case "slub":
-            return bool(name) and name not in switches_of(version, kind.cpu_slabs)
+            known = switches_of(version, kind.cpu_slabs)
+            return name not in known if name else not known
         case "rcu":
-            return bool(name) and not version.is_slub
+            return not version.is_slub
         case "change":
-            return bool(name) and version not in versions_with_sheaves()
+            return version not in versions_with_sheaves()
     return key in _ONLY_SLAB and version.is_slub
 
 
@@ -104,13 +107,63 @@ def _table(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
+def own_of(settings: Mapping[str, Any], nothing: Callable[[str], bool]) -> dict[str, Any]:
+    """Settings without the keys that mean `nothing`; of tables that are set whole, and of lists of them, likewise."""
+    return {key: _own_part(key, value, nothing) for key, value in settings.items() if not nothing(key)}
+
+
+def _own_part(key: str, value: Any, nothing: Callable[[str], bool]) -> Any:
+    if isinstance(value, list):
+        return [_own_part(f"{key}.{number}", entry, nothing) for number, entry in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    found = own_of({f"{key}.{name}": entry for name, entry in value.items()}, nothing)
+    return {name.removeprefix(f"{key}."): entry for name, entry in found.items()}
+
+
+def flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings by dotted keys, those in tables, too."""
+    for key, value in settings.items():
+        entries = list(enumerate(value)) if isinstance(value, list) else list(_table(value).items())
+        if entries and (isinstance(value, Mapping) or isinstance(entries[0][1], Mapping)):
+            yield from flat({f"{key}.{name}": entry for name, entry in entries})
+        else:
+            yield key, value
+
+
 def settle(raw: dict[str, Any], key: str, swept: Sequence[object], chosen: object) -> None:
-    """Take out of an experiment whose `swept` allocators (or slub.cpu_slabs) become one what means something to others alone."""
-    kind = Kind.of(raw, {key: chosen})
-    others = [other for said in swept if (other := Kind.of(raw, {key: said}))]
-    if kind is not None:
-        found = (name for name in written(raw) if name != key and means_nothing(kind, name))
-        remove(raw, [name for name in found if not all(means_nothing(other, name) for other in others)])
+    """Take out of an experiment whose `swept` allocators (or slub.cpu_slabs) become one what means something to others alone.
+
+    What it sweeps of these keys, too.
+    """
+    kinds, others = _kinds(raw, {key: chosen}), [kind for said in swept for kind in _kinds(raw, {key: said})]
+    if not kinds:
+        return
+
+    def nothing(name: str) -> bool:
+        return all(means_nothing(kind, name) for kind in kinds) and not all(means_nothing(other, name) for other in others)
+
+    remove(raw, [name for name in written(raw) if name != key and nothing(name)])
+    for table in SWEEPS:
+        if isinstance(lists := raw.get(table), dict):
+            raw[table] = _own_of_lists(lists, nothing)
+
+
+def _own_of_lists(lists: Mapping[str, Any], nothing: Callable[[str], bool]) -> dict[str, Any]:
+    """Lists of values by key, of what is not `nothing`."""
+    own = {}
+    for key, values in lists.items():
+        if not nothing(key):
+            own[key] = [_own_part(key, value, nothing) for value in values] if isinstance(values, list) else values
+    return own
+
+
+def _kinds(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Kind]:
+    """The allocators of an experiment's points with these settings: what else of CHOOSING it sweeps it may have any value of."""
+    swept = [(key, values) for table in SWEEPS for key, values in _table(raw.get(table)).items() if key in CHOOSING]
+    lists = {key: values for key, values in swept if isinstance(values, list)}
+    found = (Kind.of(raw, {**dict(zip(lists, values, strict=True)), **settings}) for values in itertools.product(*lists.values()))
+    return [kind for kind in found if kind is not None]
 
 
 @dataclass

@@ -6,11 +6,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from slabdes.config.arrays import plain
-from slabdes.config.families import CHOOSING, Kind, Taken, meaningless, means_nothing, remove, settle, take_out, written
+from slabdes.config.families import (
+    CHOOSING,
+    Kind,
+    Taken,
+    flat,
+    meaningless,
+    means_nothing,
+    own_of,
+    remove,
+    settle,
+    take_out,
+    written,
+)
 from slabdes.config.fields import SHOWN
 from slabdes.config.models import Experiment
 from slabdes.config.refusals import validate
@@ -129,15 +142,18 @@ def points_of(experiment: Experiment, where: str = "sweep") -> Iterator[Point]:
         kind = Kind.of(base, settings)
         if kind is not None and any(key in settings for key in CHOOSING):
             left = take_out(raw, kind)
-            own = {key: value for key, value in settings.items() if not means_nothing(kind, key)}
-            taken.note({*written(raw), *own}, (*left, *(key for key in settings if key not in own)))
-            if len(own) < len(settings):
-                if (same := json.dumps(own)) in seen:
-                    continue
-                seen.add(same)
+            own = own_of(settings, partial(means_nothing, kind))
+            known = dict(flat(own))
+            taken.note({*written(raw), *known}, (*left, *(key for key, _value in flat(settings) if key not in known)))
+            same = json.dumps(own)
+            if own != settings and same in seen:
+                continue
+            seen.add(same)
         yield Point(own, _point(raw, own, where), meaningless(kind, left) if kind is not None and left else "")
     if taken.by_none:
-        _refuse_left(base, next(combinations(*swept)), taken, where)
+        every = [dict(flat(settings)) for settings in combinations(*swept)]
+        having = (settings for settings in every if not taken.by_none.keys().isdisjoint(settings))
+        _refuse_left(base, next(having, every[0]), taken, where)
 
 
 def _refuse_left(base: Mapping[str, Any], settings: Mapping[str, Any], taken: Taken, where: str) -> None:

@@ -5,9 +5,10 @@ A CPU counts bytes: what it touches again adds its size, but no more than was to
 (NEAR_BITS): what stays near the top pushes nothing out. Each object and each line carries what its toucher's count was then.
 Only a CPU's own stamps are compared with its count, so that a hit depends on nothing but its own CPU. Objects count with their
 size even where one line of them is touched: they lie at multiples of it, so that their first lines use as many of a cache's
-sets as they would whole. The cache forgets what was touched longest ago, and CPUs that share one have equal parts of it. Leaves
-out what a miss costs (`paths.charges`), levels before the last, the processor's own prefetching, and what hot descriptors and
-slots add to the count.
+sets as they would whole. The cache forgets what was touched longest ago, and CPUs that share one have equal parts of it. That is
+exact where things are touched in turn, as bursts do. Touched at random, what is touched twice counts twice for all others: of
+256-byte objects that take a half of the cache 10 % of touches miss, of nearly all of it 32 %, where none would. Leaves out what a
+miss costs (`paths.charges`), levels before the last, the processor's own prefetching, and what hot descriptors and slots add.
 """
 
 from __future__ import annotations

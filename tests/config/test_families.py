@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slabdes.config import Experiment, load_experiment, parse_experiment, points_of
+from slabdes.config import Experiment, apply_settings, load_experiment, parse_experiment, points_of
 from slabdes.config.families import Kind, meaningless, means_nothing
 from slabdes.config.keys import experiment_keys
 from slabdes.errors import InputError
@@ -126,6 +126,59 @@ def test_who_settles_on_one_of_the_swept_allocators_has_its_keys(tmp_path: Path)
         load_experiment(file, ["allocator=6.1", "cache.0.sheaf_capacity=0"])
     with pytest.raises(InputError, match=r"cpu_partial is no tunable of allocator 7\.3"):
         load_experiment(file, ["cache.0.cpu_partial=3", "allocator=7.3"])
+
+
+def several() -> dict[str, Any]:
+    """GUIDE's example of a sweep of allocators with keys of several."""
+    return swept({"limit": 120}, {"cache.a.sheaf_capacity": [32, 60]}).model_dump(mode="json", exclude_unset=True)
+
+
+def settled(raw: dict[str, Any], *settings: str) -> list[dict[str, Any]]:
+    apply_settings(raw, settings)
+    return [point.settings for point in points_of(parse_experiment(raw, "file"))]
+
+
+def test_who_settles_on_one_allocator_sweeps_its_keys_alone() -> None:
+    assert settled(several(), "allocator=6.1") == [{}]
+    assert settled(several(), "allocator=7.3") == [{"cache.a.sheaf_capacity": 32}, {"cache.a.sheaf_capacity": 60}]
+    with pytest.raises(InputError, match=r"cpu_partial is no tunable of allocator 6\.1"):
+        settled(several(), "allocator=6.1", 'sweep={"cache.a.cpu_partial" = [3, 6]}')
+    side_by_side = several() | {"sweep": {}, "zip": {"allocator": ["6.1", "7.3"], "cache.a.limit": [60, 120]}}
+    assert settled(side_by_side, "allocator=7.3") == [{}]
+
+
+def test_who_settles_on_an_allocator_keeps_the_keys_of_what_is_beneath_its_sheaves_while_that_is_swept() -> None:
+    beneath = {"slub.cpu_slabs": [True, False], "cache.a.cpu_partial": [3, 6], "slub.leftovers": ["head", "tail"]}
+    raw = swept(sweep=beneath).model_dump(mode="json", exclude_unset=True)
+    assert settled(raw, "allocator=7.3") == [
+        {"slub.cpu_slabs": True, "cache.a.cpu_partial": 3},
+        {"slub.cpu_slabs": True, "cache.a.cpu_partial": 6},
+        {"slub.cpu_slabs": False, "slub.leftovers": "head"},
+        {"slub.cpu_slabs": False, "slub.leftovers": "tail"},
+    ]
+
+
+def test_a_table_that_is_swept_whole_goes_to_the_allocators_that_have_it() -> None:
+    rules = [{"leftovers": "head"}, {"leftovers": "tail", "barns": "memory"}]
+    points = list(points_of(swept(sweep={"slub": rules}, allocators=("6.1", "6.18", "7.3"))))
+    assert [point.settings for point in points] == [
+        {"allocator": "6.1"},
+        {"allocator": "6.18", "slub": {}},
+        {"allocator": "6.18", "slub": {"barns": "memory"}},
+        {"allocator": "7.3", "slub": rules[0]},
+        {"allocator": "7.3", "slub": rules[1]},
+    ]
+    caches = [{"name": "a", "size": 64, "limit": 60}, {"name": "a", "size": 64, "sheaf_capacity": 32}]
+    old = [point.experiment.cache[0] for point in points_of(swept(sweep={"cache": [[cache] for cache in caches]}))]
+    assert [(cache.limit, cache.sheaf_capacity) for cache in old] == [
+        (60, None),
+        (None, None),
+        (None, None),
+        (None, None),
+        (None, 32),
+    ]
+    with pytest.raises(InputError, match=r"slub\.leftovers is no switch of allocator 6\.12; allowed: none of"):
+        swept(sweep={"slub": [{}, *rules]}, allocators=("6.12", "6.18"))
 
 
 @pytest.mark.parametrize("value", ["9", 6.1, True, None, {"a": 1}, ["7.3"]])
