@@ -37,8 +37,8 @@ def progress(frames: Frames, points: Sequence[int] | None = None) -> Chart:
     rows = pl.concat([pl.DataFrame(schema=schema), *(part.select(list(schema)) for part in parts)])
     reading = (
         "Each step is what was done between two looks at the run, of all CPUs together: a dip is a time in which they do less. "
-        "A line ends before its first CPU does. Where a line is wavy from the begin, CPUs do the "
-        "same at the same time."
+        "A line ends before its first CPU does; one that takes longer has longer steps. Where a line is wavy from the begin, "
+        "CPUs do the same at the same time."
     )
     return Chart("progress", f"How fast it goes over time (replication 0){limited}", reading, rows)
 

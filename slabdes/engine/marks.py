@@ -51,12 +51,13 @@ Judge = Callable[[Sequence[float]], tuple[int, bool]]
 class Marking:
     """What marks are for: with a `judge` a run's warm-up is to be cut, with `samples` memory to be looked at.
 
-    `at_least` is how long the run takes at least, in picoseconds.
+    `at_least` is how long the run takes at least, in picoseconds; `also` a time at which there is a mark whatever their distance.
     """
 
     at_least: int
     judge: Judge | None = None
     samples: bool = False
+    also: int = NEVER
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class Marks(Generic[Book]):
         self._width = max(1, marking.at_least // MOST_BATCHES)
         self._closed: list[tuple[int, Book]] = []
         self.samples: list[Sample] = []
-        self.next = self._width
+        self._due = self._width
+        self.next = min(self._due, marking.also)
         self._sample(0)
 
     def come(self) -> None:
@@ -165,10 +167,13 @@ class Marks(Generic[Book]):
         if self._marking.judge is not None:
             self._closed.append((self.next, self._books.close()))
         self._sample(self.next)
-        if self.next == MOST_BATCHES * self._width:
-            self._width *= 2
-            self.samples = [sample for sample in self.samples if sample.time % self._width == 0]
-        self.next += self._width
+        also = self._marking.also
+        if self.next == self._due:
+            if self._due == MOST_BATCHES * self._width:
+                self._width *= 2
+                self.samples = [sample for sample in self.samples if sample.time % self._width == 0 or sample.time == also]
+            self._due += self._width
+        self.next = also if self.next < also < self._due else self._due
         if self.next >= MAX_RUN_PS:
             self.next = NEVER
 

@@ -45,10 +45,18 @@ def counters(frames: Frames) -> pl.DataFrame:
 
 
 def in_grace(frames: Frames) -> dict[int, tuple[int, int]]:
-    """Each point's frees, and objects that wait for a grace period of RCU when a run ends, all replications together."""
+    """Each point's frees, and objects that wait for a grace period of RCU when a run ends, all replications together.
+
+    Both of whole runs, their warm-ups included: what waits may have been freed in one. An allocation of a warm-up that failed
+    counts as half a free.
+    """
     import polars as pl
 
     frees = dict(frames.cpus.group_by("point", maintain_order=True).agg(pl.col("frees").sum()).iter_rows())
+    # What a warm-up left allocated are its allocations without its frees.
+    left = dict(frames.caches.group_by("point", maintain_order=True).agg(pl.col("in_use_before").sum()).iter_rows())
+    for point, cut in frames.runs.group_by("point", maintain_order=True).agg(pl.col("warm_up_operations").sum()).iter_rows():
+        frees[point] += (cut - left.get(point, 0)) // 2
     waiting = dict(frames.slabs.group_by("point", maintain_order=True).agg(pl.col("in_rcu").sum()).iter_rows())
     return {point: (int(count), int(waiting.get(point, 0))) for point, count in frees.items()}
 

@@ -115,6 +115,16 @@ def test_memory_is_looked_at_when_a_run_begins_at_marks_that_are_left_and_when_i
     assert {(sample.operations, sample.lock_wait) for sample in marks.samples} == {(7, 3)}
 
 
+def test_a_further_mark_lies_where_it_is_asked_for_stays_when_others_move_apart_and_leaves_these_where_they_are() -> None:
+    for also, rest in ((45, []), (40, []), (645, []), (10**9, None)):
+        marks = Marks(Marking(10 * MOST_BATCHES, samples=True, also=also), Pages([]), tuple)
+        while marks.next < 700:
+            marks.come()
+        assert marks.end(705) is None
+        extra = [] if rest is None else [also]
+        assert [sample.time for sample in marks.samples] == sorted({*range(0, 681, 20), *extra, 705})
+
+
 def test_marks_of_a_long_run_are_further_apart() -> None:
     books = Pages([Page(LEAST_OPERATIONS, 100 if number < 16 else 10) for number in range(200)])
     marks = Marks(Marking(10 * MOST_BATCHES, batches_of_warm_up), books, tuple)

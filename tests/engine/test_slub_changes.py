@@ -13,6 +13,7 @@ from slabdes.engine.marks import Marking
 from slabdes.engine.reference.run import run_reference
 from slabdes.errors import InputError
 from slabdes.study.plan import machine_of
+from slabdes.study.steady import marking_of
 from slabdes.units import NS_PER_MS
 from slabdes.workload.synthetic import build_synthetic
 
@@ -124,11 +125,13 @@ def test_a_change_happens_at_its_time_wherever_marks_fall() -> None:
     raw = {"seed": 241, "machine": {"preset": "numa-2x4", "cpus": 3}, "cache": cache, "workload": workload, "change": change}
     one = parse_experiment(RAW | raw, "test")
     machine = machine_of(one)
+    every = [Marking(width, None, samples=True) for width in (5_000_000, 40_000_000)]
+    usual = marking_of(one, machine, build_synthetic(one, machine, 0), 0)
     whole, *marked = (
-        run_reference(one, machine, build_synthetic(one, machine, 0), marking=marking)
-        for marking in (None, *(Marking(every, None, samples=True) for every in (5_000_000, 40_000_000)))
+        run_reference(one, machine, build_synthetic(one, machine, 0), marking=marking) for marking in (None, *every, usual)
     )
-    assert [records.digest for records in marked] == 2 * [whole.digest]
+    assert [records.digest for records in marked] == 3 * [whole.digest]
+    assert 10_000_000 in [sample.time for sample in marked[2].samples]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from slabdes.answers.screen import as_plain
 from slabdes.answers.tables import slub_sheet, view_of
 from slabdes.api import Run, simulate
 from slabdes.errors import InputError
-from slabdes.results.slub import counters, slub_write
+from slabdes.results.slub import counters, in_grace, slub_write
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,17 @@ def test_every_object_is_counted_once_on_the_fast_or_the_slow_path(run: Run) -> 
     allocs, frees = (sum(counted.get(f"{op}_{way}", 0) for way in ("fastpath", "slowpath")) for op in ("alloc", "free"))
     assert allocs == frees == 4 * 300 * 3
     assert counted["barn_get"] > 0
+
+
+def test_frees_that_wait_for_a_grace_period_are_some_of_a_whole_runs_whatever_was_warm_up() -> None:
+    raw = {"allocator": "7.3", "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 256, "sheaf_capacity": 8}]}
+    raw |= {"workload": {"kind": "mix", "operations": 4000, "live": 40}, "rcu": {"frees": True, "grace_ms": 20.0}}
+    whole, cut = (simulate(raw | {"replications": 2, "engine": "reference", "warm_up": rule}) for rule in ("none", "mser"))
+    assert cut.frames.runs["warm_up_operations"].sum() > 1000
+    assert cut.frames.cpus["frees"].sum() < whole.frames.cpus["frees"].sum()
+    (frees, waiting), *_others = in_grace(whole.frames).values()
+    assert in_grace(cut.frames) == {0: (frees, waiting)}
+    assert waiting == frees == whole.frames.cpus["frees"].sum()
 
 
 def test_slabinfo_and_lock_stat_have_slubs_form(run: Run) -> None:

@@ -37,6 +37,7 @@ from slabdes.config.slub import (
     switches_of,
 )
 from slabdes.engine.compiled.run import run_compiled
+from slabdes.engine.cpu import NEVER
 from slabdes.engine.event_log import EventLog, Logged
 from slabdes.engine.marks import Marking
 from slabdes.engine.records import Records
@@ -579,8 +580,13 @@ def a_third(means: Sequence[float]) -> tuple[int, bool]:
 
 
 def marked(experiment: Experiment, elapsed: int) -> Marking:
-    """Every experiment is sampled, and every other's warm-up cut, at marks that move apart now and then or never."""
-    return Marking(elapsed // (1 + 7 * (experiment.seed % 4 // 2)), a_third if experiment.seed % 2 else None, samples=True)
+    """Every experiment is sampled, and every other's warm-up cut, at marks that move apart now and then or never.
+
+    There is one when sheaves are changed.
+    """
+    judge = a_third if experiment.seed % 2 else None
+    changed = ns_to_ps((experiment.change.at_ms or 0) * NS_PER_MS) or NEVER
+    return Marking(elapsed // (1 + 7 * (experiment.seed % 4 // 2)), judge, samples=True, also=changed)
 
 
 def logged(
