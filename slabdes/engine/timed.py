@@ -7,7 +7,7 @@ Leaves out time itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,11 +22,12 @@ from slabdes.engine.cpu import NEVER, TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import slub_version_of, version_of
+from slabdes.engine.working_set import cache_parts
 from slabdes.errors import Impossible, Stalled
 from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
-from slabdes.machine.topology import BYTES_PER_MIB, Machine
+from slabdes.machine.topology import Machine
 from slabdes.paths.charges import ClockRules
 from slabdes.paths.interrupts import MOST_IN_A_ROW, InterruptSettings
 from slabdes.paths.outcome import Upkeep
@@ -349,15 +350,6 @@ def make_cpus(experiment: Experiment, machine: Machine, workload: Workload, repl
             cpu.drain_at = upkeeps.shrink_first
         cpus.append(cpu)
     return cpus
-
-
-def cache_parts(machine: Machine, working: Collection[int]) -> dict[int, int]:
-    """Bytes of its last-level cache that each working CPU has: those that share one have equal parts. Empty if none is known."""
-    if machine.llc_of_core is None:
-        return {}
-    llc_of = {cpu: machine.llc_of_core[machine.core_of_cpu[cpu]] for cpu in working}
-    sharers = Counter(llc_of.values())
-    return {cpu: int(machine.llc_mib * BYTES_PER_MIB) // sharers[llc] for cpu, llc in llc_of.items()}
 
 
 def jitter_key(experiment: Experiment, replication: int, cpu: int) -> int:

@@ -13,10 +13,12 @@ miss costs (`paths.charges`), levels before the last, the processor's own prefet
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
+from collections import Counter
+from collections.abc import Collection, MutableSequence
 from typing import Any, Final
 
 from slabdes.allocator.state import NOBODY
+from slabdes.machine.topology import BYTES_PER_MIB, Machine
 
 LINE_BYTES: Final = 64
 WHOLE: Final = 1000
@@ -30,6 +32,15 @@ FORGOTTEN: Final = 1 << (CODE_BITS - 1)
 
 NEAR_BITS: Final = 4
 """What was touched within a sixteenth of the cache keeps its stamp and adds nothing: when it is lost is known to that."""
+
+
+def cache_parts(machine: Machine, working: Collection[int]) -> dict[int, int]:
+    """Bytes of its last-level cache that each working CPU has: those that share one have equal parts. Empty if none is known."""
+    if machine.llc_of_core is None:
+        return {}
+    llc_of = {cpu: machine.llc_of_core[machine.core_of_cpu[cpu]] for cpu in working}
+    sharers = Counter(llc_of.values())
+    return {cpu: int(machine.llc_mib * BYTES_PER_MIB) // sharers[llc] for cpu, llc in llc_of.items()}
 
 
 def near(cpu: Any) -> int:
