@@ -11,6 +11,8 @@ NS_PER_MS = 1_000_000
 LEAST = 1 / PS_PER_NS
 """The least ns, and the least of a ratio that counts times, that is told from 0: a picosecond."""
 PS_PER_S = 1_000_000_000_000
+MILLI = 1_000
+"""Ratios count thousandths inside, so that times that are shares of others stay integers; so many are the whole."""
 
 MAX_RUN_PS = 1 << 53
 """Longest simulated run, 9,007 s or 2.5 h: a float holds every picosecond up to here, a packed key has room for 1,024 CPUs."""

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from slabdes.allocator.state import NO_LINE, NOBODY
 from slabdes.engine.cpu import TimedCpu
-from slabdes.engine.working_set import CODE, CODE_BITS, LINE_BYTES, WHOLE, own_and_near, stamp_of, touch_again
+from slabdes.engine.working_set import CODE, CODE_BITS, LINE_BYTES, own_and_near, stamp_of, touch_again
 from slabdes.paths.charges import copy_cost
+from slabdes.units import MILLI
 
 
 def touch(
@@ -41,7 +42,7 @@ def touch(
     if before == number:
         lost = touch_again(cpu, stamp >> CODE_BITS, LINE_BYTES)
         stamps[line] = stamp_of(cpu)
-        return dram[home[line]] * milli // WHOLE if lost else 0
+        return dram[home[line]] * milli // MILLI if lost else 0
     cpu.touched_bytes += LINE_BYTES
     stamps[line] = stamp_of(cpu)
     if stamp == NOBODY:
@@ -102,7 +103,7 @@ class CacheLines:
         """The CPU that touched a line last, which somebody has."""
         return self.stamps[line] & CODE
 
-    def touch(self, cpu: TimedCpu, line: int, milli: int = WHOLE) -> int:
+    def touch(self, cpu: TimedCpu, line: int, milli: int = MILLI) -> int:
         """Make `cpu` the owner of `line`; what fetching it costs, or `milli` thousandths if its own cache has lost it."""
         dram = self._dram[self._node_of_cpu[cpu.number]]
         return touch(self.stamps, self.home, self._transfer, self.moves, dram, cpu, line, milli)

@@ -24,7 +24,7 @@ from slabdes.engine.records import Histogram, LockKind
 from slabdes.engine.setup import slub_version_of, version_of
 from slabdes.engine.working_set import cache_parts
 from slabdes.errors import Impossible, Stalled
-from slabdes.locks.disciplines import DISCIPLINES, MILLI, LockRules
+from slabdes.locks.disciplines import DISCIPLINES, LockRules
 from slabdes.locks.spinlock import SpinLock
 from slabdes.machine.costs import Costs
 from slabdes.machine.topology import Machine
@@ -36,7 +36,7 @@ from slabdes.paths.slub.prices import with_slub_hits
 from slabdes.paths.slub.upkeep import ChangeSettings
 from slabdes.paths.upkeep import ONCE, UpkeepSettings
 from slabdes.streams import GAMMA, MASK64, Purpose, below, exponential, mix64, stream_key, words
-from slabdes.units import MAX_RUN_PS, NS_PER_MS, PS_PER_S, ns_to_ps
+from slabdes.units import MAX_RUN_PS, MILLI, NS_PER_MS, PS_PER_S, ns_to_ps
 from slabdes.workload.programs import Workload
 from slabdes.workload.synthetic import partners
 

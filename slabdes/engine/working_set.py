@@ -19,10 +19,9 @@ from typing import Any, Final
 
 from slabdes.allocator.state import NOBODY
 from slabdes.machine.topology import BYTES_PER_MIB, Machine
+from slabdes.units import MILLI
 
 LINE_BYTES: Final = 64
-WHOLE: Final = 1000
-"""A latency is waited for in whole, in thousandths."""
 CODE_BITS: Final = 12
 """Of an object's stamp: who touched it last; above them, that CPU's count."""
 CODE: Final = (1 << CODE_BITS) - 1
@@ -92,7 +91,7 @@ def touch_object(
         cpu.touched_bytes += nr
     elif touch_again(cpu, stamp >> CODE_BITS, nr):
         beside = code & FORGOTTEN and cpu.slab_begun == slab
-        cost += memory * milli // WHOLE if beside else memory
+        cost += memory * milli // MILLI if beside else memory
         if code & FORGOTTEN:
             cpu.slab_begun = slab
     touched[link] = stamp_of(cpu)

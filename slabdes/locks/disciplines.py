@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from slabdes.units import MILLI
+
 Transfer = Sequence[Sequence[int]]
 """Picoseconds to move a line, [owner CPU][CPU]."""
 RACE_BITS: Final = 32
@@ -19,8 +21,6 @@ CNA_SPLICE: Final = 2
 """Transfers of its line that passing over a waiter takes: it is read, and written (assumed)."""
 HALF_RACE_BITS: Final = RACE_BITS // 2
 """Of it: their product with any cost does."""
-MILLI: Final = 1000
-"""handoff_milli counts thousandths of a transfer, so that hand-offs stay integers."""
 
 
 class Waiting(Protocol):

@@ -35,6 +35,7 @@ from slabdes.machine.survey import (
     describe,
     members,
 )
+from slabdes.machine.topology import BYTES_PER_MIB
 
 MAX_ELEMENTS: Final = 1 << 16
 """Most elements of a file: 1,024 CPUs with all their caches and devices are about 20,000 (a choice)."""
@@ -46,7 +47,6 @@ MAX_TOLD_NODES: Final = 1024
 """Most NUMA nodes of a file, those included that may not be used: the kernel's own ceiling (CONFIG_NODES_SHIFT 10)."""
 MAX_CPU_BITS: Final = 1 << 16
 """Highest number in a set of CPUs or nodes (a choice; the kernel's own ceiling is 8,192 CPUs)."""
-BYTES_PER_MIB: Final = 1 << 20
 MAX_SIZE_DIGITS: Final = 15
 """Of a cache's bytes (a choice)."""
 

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from slabdes.machine.costs import Costs
 from slabdes.paths.kernel import CpuContext
+from slabdes.units import MILLI
 
 
 class ClockedCpu(CpuContext):
@@ -94,7 +95,7 @@ class Tolls(Protocol):
 
 def copy_cost(dearest: int, others: int, milli: int) -> int:
     """What lines asked for together cost, from the dearest's transfer and all others' sum."""
-    return dearest + others * milli // 1000
+    return dearest + others * milli // MILLI
 
 
 class Charges(ABC, Generic[Cpu]):

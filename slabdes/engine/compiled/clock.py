@@ -27,10 +27,10 @@ from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, slowed, what_word
 from slabdes.engine.lines import touch
 from slabdes.engine.records import bucket_of
-from slabdes.engine.working_set import WHOLE, is_anothers, own_and_near, stamp_of
+from slabdes.engine.working_set import is_anothers, own_and_near, stamp_of
 from slabdes.paths.charges import copy_cost
 from slabdes.streams import GAMMA, mix64
-from slabdes.units import PS_PER_S
+from slabdes.units import MILLI, PS_PER_S
 
 UNKNOWN = -1
 """Stands for a horizon that has not been looked at: less than every key."""
@@ -168,7 +168,7 @@ def fetch_line(run: Run, cpu: Cpu, line: int) -> None:
         return
     # A line of its own costs nothing, which is the usual case of a CPU alone: then there is nothing to be accounted for.
     if not own_and_near(cpu, ints_at(run.stamps)[line]):
-        _fetch(run, cpu, line, WHOLE)
+        _fetch(run, cpu, line, MILLI)
 
 
 @inline
@@ -206,7 +206,7 @@ def fetch_together(run: Run, cpu: Cpu, first: int, last: int) -> None:
     dearest, line_of_dearest, was_owned, total = 0, first, False, 0
     for line in range(first, last + 1):
         owned = is_anothers(cpu, stamps[line])
-        cost = touch_line(run, cpu, line, WHOLE)
+        cost = touch_line(run, cpu, line, MILLI)
         total += cost
         if cost > dearest:
             dearest, line_of_dearest, was_owned = cost, line, owned

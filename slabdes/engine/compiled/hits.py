@@ -8,13 +8,7 @@ from; the transitions are the allocator's. Leaves out everything that may wait.
 from __future__ import annotations
 
 from slabdes.allocator.state import NO_OBJECT, OBJECT_BITS, OBJECT_MASK
-from slabdes.engine.compiled.clock import (
-    GAMMA_WORD,
-    count_response,
-    drawn_factor,
-    histogram_at,
-    wrap_up,
-)
+from slabdes.engine.compiled.clock import GAMMA_WORD, count_response, drawn_factor, histogram_at, wrap_up
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.layout import N_PATHS, Slot, dtype_of
 from slabdes.engine.compiled.logged import log_operation

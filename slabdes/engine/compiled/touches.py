@@ -11,7 +11,8 @@ from slabdes.engine.compiled.clock import link_of
 from slabdes.engine.compiled.cpu_layout import Cpu
 from slabdes.engine.compiled.numba_tools import inline, ints_at, slabs_at
 from slabdes.engine.compiled.run_layout import Run
-from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, own_and_near, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, allocated_by, touch_freed, touch_object
+from slabdes.units import MILLI
 
 
 @inline
@@ -23,10 +24,7 @@ def from_memory(run: Run, cpu: Cpu, node: int) -> int:
 @inline
 def first_touch(run: Run, cpu: Cpu, obj: int) -> None:
     """An allocation touches its object: dear unless this CPU was the last to allocate it, and lately."""
-    link = link_of(run, obj)
-    if own_and_near(cpu, ints_at(run.touched)[link]):
-        return
-    cost = object_touch(run, cpu, obj, link)
+    cost = object_touch(run, cpu, obj, link_of(run, obj))
     cpu.first_touch_time += cost
     cpu.clock += cost
     cpu.beyond_work |= cost
@@ -51,10 +49,7 @@ def allocated_elsewhere(run: Run, cpu: Cpu, obj: int) -> bool:
 @inline
 def descriptor_read(run: Run, cpu: Cpu, obj: int) -> None:
     """A free reads the descriptor of its object's slab: dear if another CPU has allocated the object, or none lately."""
-    link = link_of(run, obj)
-    if own_and_near(cpu, ints_at(run.touched)[link]):
-        return
-    cost = freed_touch(run, cpu, obj, link)
+    cost = freed_touch(run, cpu, obj, link_of(run, obj))
     cpu.descriptor_read_time += cost
     cpu.clock += cost
     cpu.beyond_work |= cost
@@ -65,6 +60,6 @@ def freed_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
     """What a free of the object with that chain link pays for the object and its descriptor (working_set.touch_freed)."""
     number = obj >> OBJECT_BITS
     slab = slabs_at(run.slabs)[number]
-    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid) * run.miss_milli // WHOLE
+    size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid) * run.miss_milli // MILLI
     once, writes = run.descriptor_once, run.writes_objects
     return touch_freed(cpu, ints_at(run.touched), link, number, size, once, writes, run.descriptor_read, memory)

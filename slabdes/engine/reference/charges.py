@@ -14,13 +14,14 @@ from slabdes.allocator.state import NO_LINE, NOBODY, OBJECT_BITS, OBJECT_MASK, S
 from slabdes.engine.cpu import TimedCpu
 from slabdes.engine.lines import CacheLines
 from slabdes.engine.timed import AnyKernel, TimedLock, TimedSettings, interrupt_storm, next_gap
-from slabdes.engine.working_set import FORGOTTEN, WHOLE, allocated_by, forgotten, is_anothers, touch_freed, touch_object
+from slabdes.engine.working_set import FORGOTTEN, allocated_by, forgotten, is_anothers, touch_freed, touch_object
 from slabdes.machine.topology import Machine
 from slabdes.paths.charges import copy_cost
 from slabdes.paths.interrupts import NO_INTERRUPTS, Caches, InterruptedKernel
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
 from slabdes.paths.outcome import Path
+from slabdes.units import MILLI
 
 
 class State(Caches[KmemCache], Protocol[KmemCache]):
@@ -114,7 +115,7 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         number, rules, cold = obj >> OBJECT_BITS, self.rules, self.costs.descriptor_read
         slab = self.state.slabs[number]
-        size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid] * rules.miss_milli // WHOLE
+        size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid] * rules.miss_milli // MILLI
         link = self._link(obj)
         cost = touch_freed(cpu, self.touched, link, number, size, rules.descriptor_once, rules.writes_objects, cold, memory)
         cpu.descriptor_read_time += cost
