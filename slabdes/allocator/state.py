@@ -209,8 +209,8 @@ class KmemCache:
 
     __slots__ = (
         "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "frees_look_up", "gfporder", "grows_failed", "index",
-        "limit", "mem_spread", "name", "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created",
-        "slabs_destroyed", "spare", "stats",
+        "limit", "mem_spread", "name", "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache",
+        "slabs_created", "slabs_destroyed", "spare", "stats",
     )  # fmt: skip
 
     index: int

@@ -23,6 +23,8 @@ class TimingConfig(Frozen):
     """Jiffies a second, for the reap timers."""
     spinners_slow_holder: Truth = True
     """Whether the holder's writes to the lock's line cost a transfer each while others spin on it."""
+    late_spinners: Truth = True
+    """Whether CPUs that begin to spin during a hold slow its holder, too, where none did when it began."""
     all_spinners: Truth = True
     """Whether all CPUs that spin on a lock's line (tas, ticket) cost its writer something, not just one."""
     posted_neighbour_writes: Truth = True
@@ -56,6 +58,7 @@ class TimingRule(StrEnum):
     """Rules of the clock that can be left out, by their keys in [timing]."""
 
     SPINNERS_SLOW_HOLDER = "spinners_slow_holder"
+    LATE_SPINNERS = "late_spinners"
     ALL_SPINNERS = "all_spinners"
     POSTED_NEIGHBOUR_WRITES = "posted_neighbour_writes"
     ARRAY_LINES = "array_lines"

@@ -70,6 +70,7 @@ class TimedLock(SpinLock):
     """A SpinLock with its identity and its account.
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
+    `written`: such writes in this hold;
     `posted`: the dearest write to a neighbour on a list, `posted_total` all of them. `points`: waits begun, by the site of who
     waits and of who has acquired the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of
     upkeep, and waits that began behind them, by Upkeep.
@@ -95,6 +96,7 @@ class TimedLock(SpinLock):
         "since",
         "toll",
         "wait",
+        "written",
     )
 
     def __init__(self, line: int, kind: LockKind, cache: int, node: int, other: int) -> None:
@@ -113,6 +115,7 @@ class TimedLock(SpinLock):
         self.since = 0
         self.toll = 0
         self.relinked = NO_SLAB
+        self.written = 0
         self.posted = self.posted_total = 0
         self.retry: object | None = None
         """The coming attempt of a waiter, where a lock is not queued."""
@@ -239,6 +242,7 @@ def settings_of(
         interrupts=interrupt_settings(experiment, caches),
         rules=ClockRules(
             spinners_slow_holder=experiment.timing.spinners_slow_holder and locks.discipline.spins,
+            late_spinners=experiment.timing.late_spinners and experiment.timing.spinners_slow_holder and locks.discipline.spins,
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,

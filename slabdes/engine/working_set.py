@@ -110,14 +110,14 @@ def touch_freed(
     cold: int,
     memory: int,
 ) -> int:
-    """A CPU frees an object, which it first writes if its program `writes`, and whose slab's descriptor it `reads`: what it costs.
+    """A CPU frees an object, which its program first `writes`; the kernel `reads` its slab's descriptor: what it costs, if so.
 
     The descriptor: `cold` if another CPU allocated the object, `memory` if the CPU's cache has lost the object and so its slab;
     with `once`, and where it was lost, nothing behind another free of that slab. The object: `memory` if it was lost.
     """
     stamp = touched[link]
     if stamp & CODE != cpu.number:
-        if not reads or once and cpu.slab_read == slab:
+        if not reads or (once and cpu.slab_read == slab):
             return 0
         cpu.slab_read = slab
         return cold

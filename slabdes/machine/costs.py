@@ -50,10 +50,10 @@ def _cycles(cycles: float, source: str) -> int:
 
 
 HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cycles, 23.852 ns; equal halves assumed"
-COPY_LINE_SHARE: Final = 0.398
+COPY_LINE_SHARE: Final = 0.19
 COPY_LINE_SOURCE: Final = (
     "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; "
-    "95 % interval 0.212 to 0.747"
+    "95 % interval 0.095 to 0.38"
 )
 MISS_SOURCE: Final = (
     "assumed: a core of Intel's, Nehalem to Broadwell, has 10 line fill buffers (Intel 64 and IA-32 Architectures Optimization "

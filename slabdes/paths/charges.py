@@ -56,7 +56,8 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 class ClockRules:
     """Rules of the clock: those that an experiment may turn off (config's `timing`), and those that are its kernel's.
 
-    `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer. `posted_neighbour_writes`: of the writes
+    `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer; with `late_spinners` also if all of them
+    came during the hold. `posted_neighbour_writes`: of the writes
     to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
     pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
     do; otherwise spinlocks alone. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line.
@@ -69,6 +70,7 @@ class ClockRules:
     """
 
     spinners_slow_holder: bool
+    late_spinners: bool
     posted_neighbour_writes: bool
     array_lines: bool
     irqs_off: bool
@@ -84,11 +86,12 @@ class ClockRules:
 
 
 class Tolls(Protocol):
-    """A lock's line, what a write to it costs the holder, whose move has paid that last; writes yet to be paid."""
+    """A lock's line, what a write to it costs the holder, whose move has paid that last, writes so far; writes yet to be paid."""
 
     line: int
     toll: int
     relinked: int
+    written: int
     posted: int
     posted_total: int
 
@@ -96,6 +99,22 @@ class Tolls(Protocol):
 def copy_cost(dearest: int, others: int, milli: int) -> int:
     """What lines asked for together cost, from the dearest's transfer and all others' sum."""
     return dearest + others * milli // MILLI
+
+
+def written_beside_lock(lock: Tolls, writes: int) -> int:
+    """What the holder's writes to its lock's line cost because of who spins on it."""
+    lock.written += writes
+    return writes * lock.toll
+
+
+def late_toll(written: int, toll: int, granted_at: int, asked: int, now: int) -> int:
+    """What a hold's writes to its lock's line cost beside, if the first waiter came during it: the writes after that.
+
+    They count as spread evenly over the hold, from `granted_at` until `now`; times in picoseconds.
+    """
+    if now <= granted_at:
+        return 0
+    return written * toll * ((now - max(asked, granted_at)) * MILLI // (now - granted_at)) // MILLI
 
 
 class Charges(ABC, Generic[Cpu]):

@@ -26,6 +26,7 @@ class _Numbered(Protocol):
     index: int
     name: str
     size: int
+    frees_look_up: bool
 
 
 KmemCache = TypeVar("KmemCache", bound=_Numbered)

@@ -21,7 +21,7 @@ from slabdes.allocator.page_lists import (
 )
 from slabdes.allocator.pages import PagePool, give_to_zone, note_given, take_from_zone, take_given
 from slabdes.allocator.state import NO_NODE, KmemCache
-from slabdes.paths.charges import Charges, Cpu
+from slabdes.paths.charges import Charges, Cpu, written_beside_lock
 from slabdes.paths.kernel import Locks, Looks, Waits
 from slabdes.paths.sites import LockSite
 
@@ -69,20 +69,23 @@ def get_pages(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits[bool
         _refill(k, cpu, zone, order)
         yield from k.spin_unlock(cpu, k.zone_lock(zone))
         found = take_from_list(k.pages.pcp, k.pages.lists, k.pages.warm, cpu.number, zone, order)
-    if order and found == COLD:
-        cpu.page_work += k.costs.page_cold << order
+    if found == COLD:
+        cpu.page_work += k.costs.page_cold * ((1 << order) - 1)
     return found != NO_BLOCK
 
 
 def _refill(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> None:
-    """Move blocks from the zone to the CPU's list (rmqueue_bulk). What a single page's split costs is in pcp_refill_page."""
+    """Move blocks from the zone to the CPU's list (rmqueue_bulk), each with its first page's cold descriptor.
+
+    What a single page's split and descriptor cost is in pcp_refill_page.
+    """
     blocks = refill_blocks(k.pages.free, k.pages.batch[zone], zone, order)
     put_refill(k.pages.pcp, k.pages.lists, blocks, cpu.number, zone, order)
     _lists_written(k, cpu, zone, blocks)
     if order:
         for _block in range(blocks):
             splits = take_from_zone(k.pages.free, k.pages.blocks, zone, order)
-            cpu.page_work += k.costs.page_take + splits * k.costs.page_split
+            cpu.page_work += k.costs.page_take + k.costs.page_cold + splits * k.costs.page_split
     else:
         k.pages.free[zone] -= blocks
         cpu.page_work += blocks * k.costs.pcp_refill_page
@@ -94,7 +97,7 @@ def _lists_written(k: PageKernel[Cpu], cpu: Cpu, zone: int, blocks: int) -> None
     That lay on the lock's line, on which waiters may spin, until Linux 4.1 moved the lock away from it (commit a368ab67aa55).
     """
     if k.rules.zone_lists_beside_lock:
-        k.spend_on_lines(cpu, blocks * k.lock(k.zone_lock(zone)).toll)
+        k.spend_on_lines(cpu, written_beside_lock(k.lock(k.zone_lock(zone)), blocks))
     else:
         _fetch_lists(k, cpu, zone)
 
@@ -116,9 +119,11 @@ def _block_of_zone(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits
     cpu.page_work += k.costs.page_take
     if splits > 0:
         cpu.page_work += splits * k.costs.page_split
+    if not warm:
+        cpu.page_work += k.costs.page_cold
     yield from k.spin_unlock(cpu, k.zone_lock(zone))
     if not warm:
-        cpu.page_work += k.costs.page_cold << order
+        cpu.page_work += k.costs.page_cold * ((1 << order) - 1)
     return splits != NO_BLOCK
 
 

@@ -41,7 +41,13 @@ def burst(cpus: int, *, limit: int, batchcount: int, objects: int = 50, rounds: 
         "machine": {"preset": "numa-2x4", "cpus": cpus, "placement": "spread"},
         "cache": [{"name": "bench", "size": 256, "limit": limit, "batchcount": batchcount, **more.pop("cache", {})}],
         "workload": {"kind": "burst", "objects": objects, "rounds": rounds, **more.pop("workload", {})},
-        "timing": {"copy_lines": False, "early_lookups": False, "working_sets": False, **more.pop("timing", {})},
+        "timing": {
+            "copy_lines": False,
+            "early_lookups": False,
+            "late_spinners": False,
+            "working_sets": False,
+            **more.pop("timing", {}),
+        },
         **more,
     }
     return parse_experiment(raw, "bench")

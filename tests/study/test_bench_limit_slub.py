@@ -43,7 +43,13 @@ def burst(*, objects: int = 50, cpus: int = 6, cache: dict[str, Any] | None = No
         "machine": {"preset": "numa-2x4", "cpus": cpus, "placement": "spread"},
         "cache": [{"name": "bench", "size": 256, "sheaf_capacity": 12} | (cache or {})],
         "workload": {"kind": "burst", "objects": objects, "rounds": 4, **more.pop("workload", {})},
-        "timing": {"copy_lines": False, "early_lookups": False, "working_sets": False, **more.pop("timing", {})},
+        "timing": {
+            "copy_lines": False,
+            "early_lookups": False,
+            "late_spinners": False,
+            "working_sets": False,
+            **more.pop("timing", {}),
+        },
         **more,
     }
     return parse_experiment(raw, "bench")

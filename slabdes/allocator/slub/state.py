@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Final
 
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.state import BUFCTL_END, NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
@@ -260,15 +260,13 @@ class KmemCache:
     """struct kmem_cache: geometry, limits, sheaves or a slab and counters of each CPU, a kmem_cache_node and a barn of each node.
 
     `spare` chains numbers of slabs that were given back, `spare_sheaves` those of sheaves. `full_limit` and `empty_limit` are
-    its barns'.
+    its barns'. Always, `frees_look_up`: a free finds its object's slab, to go back there or to learn its node.
     """
 
-    frees_look_up: ClassVar = True
-    """Each free finds its object's slab: which one it goes back to, and whose node's it is."""
     __slots__ = (
-        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index",
-        "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity",
-        "size", "slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "stats",
+        "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "frees_look_up", "full_limit", "grows_failed",
+        "index", "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio",
+        "sheaf_capacity", "size", "slabs_created", "slabs_destroyed", "spare", "spare_sheaves", "stats",
     )  # fmt: skip
 
     index: int
@@ -290,6 +288,7 @@ class KmemCache:
     spare: int
     spare_sheaves: int
     cpu_partial_slabs: int
+    frees_look_up: bool
     cpu_slab: list[KmemCacheCpu]
     cpu_sheaves: list[PercpuSheaves]
     stats: list[SlubStats]
@@ -315,6 +314,7 @@ class KmemCache:
         self.grows_failed = 0
         self.spare = NOBODY
         self.spare_sheaves = NO_SHEAF
+        self.frees_look_up = True
         self.cpu_partial_slabs = 0
         self.cpu_slab = []
         self.cpu_sheaves = []

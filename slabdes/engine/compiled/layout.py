@@ -93,6 +93,7 @@ class Lock(Queue, LockAccount):
     since: int
     toll: int
     relinked: int
+    written: int
     posted: int
     posted_total: int
 

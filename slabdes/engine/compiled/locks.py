@@ -48,7 +48,7 @@ from slabdes.locks.disciplines import (
     ticket_delay,
 )
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
-from slabdes.paths.charges import copy_cost
+from slabdes.paths.charges import copy_cost, late_toll
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
@@ -118,6 +118,8 @@ def spin_unlock(run: Run, cpu: Cpu, lock: int) -> int:
         held.posted_total = 0
     settle(run, cpu)
     if cpu.clock <= run.now or comes_next(run, cpu, cpu.clock):
+        if _is_held_longer(run, cpu):
+            return WAIT
         _release(run, cpu)
         return interrupted(run, cpu)
     cpu.micro = _RELEASE
@@ -134,6 +136,8 @@ def resume(run: Run, cpu: Cpu) -> int:
     if todo == _TAKE:
         return _take(run, cpu)
     if todo == _RELEASE:
+        if _is_held_longer(run, cpu):
+            return WAIT
         _release(run, cpu)
         interrupted(run, cpu)
     elif todo == _GRANTED:
@@ -208,15 +212,38 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
 @inline
 def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
     """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
-    held.toll = 0
     held.relinked = NO_SLAB
-    if held.waiters and run.spinners_slow_holder:
-        spinner = held.first
-        if held.passed != FREE and held.passed != held.last:
-            spinner = cpus_at(run.cpus)[held.passed].next_waiter
-        held.toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
-        if run.all_spin:
-            held.toll = max(held.toll, all_spinners_delay(_from_all(run, cpu, held), run.spinner_milli))
+    held.written = 0
+    held.toll = _toll(run, cpu, held) if held.waiters and run.spinners_slow_holder else 0
+
+
+@function
+def _toll(run: Run, cpu: Cpu, held: Lock) -> int:
+    spinner = held.first
+    if held.passed != FREE and held.passed != held.last:
+        spinner = cpus_at(run.cpus)[held.passed].next_waiter
+    toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
+    if run.all_spin:
+        toll = max(toll, all_spinners_delay(_from_all(run, cpu, held), run.spinner_milli))
+    return toll
+
+
+@inline
+def _is_held_longer(run: Run, cpu: Cpu) -> bool:
+    """Pay for late spinners (TimedKernel._late_toll); whether the release must wait for other CPUs' events, then."""
+    held = locks_at(run.locks)[cpu.lock]
+    if held.toll or not held.waiters or not run.late_spinners:
+        return False
+    late = late_toll(held.written, _toll(run, cpu, held), held.granted_at, cpus_at(run.cpus)[held.first].asked, cpu.clock)
+    held.written = 0
+    if not late:
+        return False
+    spend_on_lines(run, cpu, late)
+    settle(run, cpu)
+    if comes_next(run, cpu, cpu.clock):
+        return False
+    cpu.micro = _RELEASE
+    return True
 
 
 @inline

@@ -18,7 +18,10 @@ from slabdes.paths.upkeep import UpkeepSettings
 
 
 class Addresses:
-    """Where arrays lie: of records (`layout`), or of integers; `sizes` and `looked_up` are caches', `touched` and `seen` are stamps."""
+    """Where arrays lie: of records (`layout`), or of integers.
+
+    `sizes` and `looked_up` are caches' (objects' bytes; whether frees find slabs), `touched` and `seen` are stamps.
+    """
 
     words: int
     touched: int

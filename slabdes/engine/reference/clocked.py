@@ -28,7 +28,7 @@ from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths import interrupts
 from slabdes.paths.accounts import disable_irqs, enable_irqs
-from slabdes.paths.charges import copy_cost
+from slabdes.paths.charges import copy_cost, late_toll
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
 from slabdes.paths.sites import LockSite
@@ -179,15 +179,23 @@ class ClockedKernel(ChargingKernel[KmemCache]):
     def _set_toll(self, cpu: TimedCpu, record: TimedLock) -> None:
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
         record.relinked = NO_SLAB
-        record.toll = 0
+        record.written = 0
+        record.toll = self._toll(cpu, record)
+
+    def _toll(self, cpu: TimedCpu, record: TimedLock) -> int:
         spinner = record.spinner()
         if spinner == FREE or not self.rules.spinners_slow_holder:
-            return
+            return 0
         transfer, locks = self.machine.transfer_ps, self.settings.locks
-        record.toll = transfer[spinner][cpu.number]
-        if locks.discipline.all_spin:
-            from_all = sum(transfer[waiter][cpu.number] for waiter in record.waiters)
-            record.toll = max(record.toll, all_spinners_delay(from_all, locks.spinner_milli))
+        from_all = sum(transfer[waiter][cpu.number] for waiter in record.waiters) if locks.discipline.all_spin else 0
+        return max(transfer[spinner][cpu.number], all_spinners_delay(from_all, locks.spinner_milli))
+
+    def _late_toll(self, cpu: TimedCpu, record: TimedLock) -> int:
+        """What the hold's writes to the lock's line cost beside, since CPUs have begun to spin on it during the hold."""
+        if record.toll or not record.waiters or not self.rules.late_spinners:
+            return 0
+        asked = record.joined[record.waiters[0]]
+        return late_toll(record.written, self._toll(cpu, record), record.granted_at, asked, cpu.clock)
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock
@@ -216,6 +224,9 @@ class ClockedKernel(ChargingKernel[KmemCache]):
             cpu.spend_on_lines(copy_cost(record.posted, record.posted_total - record.posted, self.rules.copy_line_milli))
             record.posted = record.posted_total = 0
         yield from self.look(cpu)
+        if late := self._late_toll(cpu, record):
+            cpu.spend_on_lines(late)
+            yield from self.look(cpu)
         now = cpu.clock
         held = now - record.granted_at
         record.hold.add(held)

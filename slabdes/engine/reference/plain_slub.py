@@ -277,9 +277,9 @@ class PlainSlubModel(PlainBurst):
         if not cpu.blocks[node.number]:
             batch = self.pages.batch[node.number]
             cpu.blocks[node.number] = blocks = max(batch >> cache.order, 2) if batch > 1 else batch
-            yield from self.locked(cpu, node.zone_lock, blocks * costs.page_take)
+            yield from self.locked(cpu, node.zone_lock, blocks * (costs.page_take + costs.page_cold))
         cpu.blocks[node.number] -= 1
-        yield env.timeout(costs.page_cold << cache.order)
+        yield env.timeout(costs.page_cold * ((1 << cache.order) - 1))
         if not self.spare:
             self.spare.append(self.n_slabs)
             self.n_slabs += 1

@@ -28,7 +28,7 @@ from slabdes.allocator.state import (
     virt_to_slab,
 )
 from slabdes.allocator.versions import LISTS_LINE, L3Layout
-from slabdes.paths.charges import Charges, Cpu, copy_cost
+from slabdes.paths.charges import Charges, Cpu, copy_cost, written_beside_lock
 
 
 class SlabCharges(Charges[Cpu]):
@@ -67,7 +67,7 @@ def note_counted(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
     k.fetch(cpu, l3.line + LISTS_LINE)
     k.fetch(cpu, l3.line + k.layout.free_objects)
     if k.layout.free_objects == k.layout.list_lock:
-        k.spend_on_lines(cpu, k.lock(l3.list_lock).toll)
+        k.spend_on_lines(cpu, written_beside_lock(k.lock(l3.list_lock), 1))
 
 
 def note_coloured(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3) -> None:
@@ -137,7 +137,7 @@ def _linked(k: SlabCharges[Cpu], cpu: Cpu, l3: KmemList3, slab: int) -> None:
         lock = k.lock(l3.list_lock)
         if lock.relinked != slab:
             lock.relinked = slab
-            k.spend_on_lines(cpu, lock.toll)
+            k.spend_on_lines(cpu, written_beside_lock(lock, 1))
     cpu.work += k.costs.list_move
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from slabdes.allocator.slub.state import KmemCache, KmemCacheNode, NodeBarn, SlubState, sheaf_lines
 from slabdes.machine.costs import Costs
-from slabdes.paths.charges import Charges, Cpu
+from slabdes.paths.charges import Charges, Cpu, written_beside_lock
 
 
 class SlubCharges(Charges[Cpu]):
@@ -64,7 +64,7 @@ def note_partial_read(k: SlubCharges[Cpu], cpu: Cpu, n: KmemCacheNode) -> None:
 def note_sheaf_got(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) -> None:
     """A sheaf leaves the barn's list, whose head is on the lock's line: its header has the links."""
     k.fetch(cpu, k.state.sheaves[sheaf].line)
-    k.spend_on_lines(cpu, k.lock(barn.lock).toll)
+    k.spend_on_lines(cpu, written_beside_lock(k.lock(barn.lock), 1))
     cpu.work += k.costs.list_move // 2
 
 
@@ -86,7 +86,7 @@ def note_sheaf_put(k: SlubCharges[Cpu], cpu: Cpu, barn: NodeBarn, sheaf: int) ->
     record = k.state.sheaves[sheaf]
     k.state.in_hand[cpu.number].left -= record.size
     k.own_lines(cpu, record.line, sheaf_lines(record.capacity))
-    k.spend_on_lines(cpu, k.lock(barn.lock).toll)
+    k.spend_on_lines(cpu, written_beside_lock(k.lock(barn.lock), 1))
     cpu.work += k.costs.list_move // 2
 
 
@@ -182,7 +182,7 @@ def _moved(k: SlubCharges[Cpu], cpu: Cpu, lock: int, slab: int) -> None:
     elif before or after:
         held.posted = max(held.posted, before, after)
         held.posted_total += before + after
-    k.spend_on_lines(cpu, held.toll)
+    k.spend_on_lines(cpu, written_beside_lock(held, 1))
     cpu.work += k.costs.list_move // 2
 
 

@@ -234,6 +234,7 @@ def known_burst(experiment: Experiment, settings: TimedSettings[Any], caches: Se
         and settings.rules.array_lines
         and not settings.rules.copy_line_milli
         and not settings.rules.early_lookups
+        and not settings.rules.late_spinners
         and settings.interrupts is None
         and len(caches) == 1
     )

@@ -738,7 +738,7 @@ grow_locked:
     c->listed[n->number] = min64(n->page_batch > 1 ? max64(n->page_batch >> g->order, 2) : 1, n->free_pages >> g->order);
     n->free_pages -= c->listed[n->number] << g->order;
     for (int64_t block = 0; block < c->listed[n->number]; block++)
-        c->page_work += g->page_take + take_block(n, g->order) * g->page_split;
+        c->page_work += g->page_take + g->page_cold + take_block(n, g->order) * g->page_split;
     c->clock += touch(c, &n->lists_owner);
     UNLOCK(&n->zone_lock, grow_pages);
 grow_pages: {
@@ -746,7 +746,7 @@ grow_pages: {
     if (!c->listed[n->number]) return NO_PAGES;
     c->listed[n->number]--;
     if (c->warm[n->number]) c->warm[n->number]--;
-    else c->page_work += g->page_cold << g->order;
+    else c->page_work += g->page_cold * ((1 << g->order) - 1);
     c->slab = new_slab(r);
     make_slab(r, c, c->slab, taken);
     c->clock += touch(c, &n->list_lock.owner);

@@ -59,7 +59,7 @@ class Case:
             "allocator": self.allocator,
             "machine": {"preset": MACHINE, "cpus": self.cpus},
             "cache": [{"name": "bench", "size": SIZE} | cache],
-            "timing": {"copy_lines": False, "early_lookups": False, "working_sets": False},
+            "timing": {"copy_lines": False, "early_lookups": False, "late_spinners": False, "working_sets": False},
             "workload": {
                 "kind": "burst",
                 "objects": OBJECTS,
