@@ -6,6 +6,8 @@ Leaves out what its geometry and tunables are (`geometry`, `tunables`): a CacheS
 
 from __future__ import annotations
 
+from typing import Final
+
 from slabdes.allocator.state import (
     BATCHCOUNT_UNUSED,
     L3_LINES,
@@ -20,6 +22,9 @@ from slabdes.allocator.state import (
     array_lines,
 )
 from slabdes.allocator.tunables import alien_limit, free_limit
+
+KMALLOC: Final = ("kmalloc-", "dma-kmalloc-", "size-")
+"""How names of general caches begin, whose objects kfree frees (kmalloc_sizes.h of 2.6.34, kmalloc_info of 6.1)."""
 
 
 def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:
@@ -69,6 +74,7 @@ def alloc_shared(state: SlabState, cache: KmemCache, node: int) -> ArrayCache | 
 def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> KmemCache:
     """Set a cache up as kmem_cache_create and its first do_tune_cpucache leave it. `next_reap` is in jiffies."""
     cache = KmemCache(len(state.caches), spec)
+    cache.frees_look_up = state.n_nodes > 1 or spec.name.startswith(KMALLOC)
     cache.limit, cache.batchcount, cache.shared = spec.tunables.limit, spec.tunables.batchcount, spec.tunables.shared
     cache.array = [alloc_arraycache(state, f"c{cpu}", cache.limit, cache.batchcount) for cpu in range(len(state.node_of_cpu))]
     for node in range(state.n_nodes):

@@ -202,11 +202,14 @@ class CacheStats:
 
 
 class KmemCache:
-    """struct kmem_cache: geometry, tunables, an array for each CPU and a kmem_list3 for each node."""
+    """struct kmem_cache: geometry, tunables, an array for each CPU and a kmem_list3 for each node.
+
+    `frees_look_up`: each free finds its object's slab, for its cache (kfree) or its node (cache_free_alien).
+    """
 
     __slots__ = (
-        "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "gfporder", "grows_failed", "index", "limit",
-        "mem_spread", "name", "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created",
+        "array", "batchcount", "colour", "colour_off", "ctor", "ctor_calls", "frees_look_up", "gfporder", "grows_failed", "index",
+        "limit", "mem_spread", "name", "nodelists", "num", "off_slab", "shared", "size", "slab_size", "slabp_cache", "slabs_created",
         "slabs_destroyed", "spare", "stats",
     )  # fmt: skip
 
@@ -223,6 +226,7 @@ class KmemCache:
     mem_spread: bool
     ctor: bool
     ctor_calls: int
+    frees_look_up: bool
     limit: int
     batchcount: int
     shared: int
@@ -249,6 +253,7 @@ class KmemCache:
         self.mem_spread = spec.mem_spread
         self.ctor = spec.ctor
         self.ctor_calls = 0
+        self.frees_look_up = True
         self.limit = 0
         self.batchcount = 0
         self.shared = 0

@@ -99,23 +99,32 @@ def touch_object(
 
 
 def touch_freed(
-    cpu: Any, touched: MutableSequence[int], link: int, slab: int, nr: int, once: int, writes: int, cold: int, memory: int
+    cpu: Any,
+    touched: MutableSequence[int],
+    link: int,
+    slab: int,
+    nr: int,
+    reads: int,
+    once: int,
+    writes: int,
+    cold: int,
+    memory: int,
 ) -> int:
-    """A CPU frees an object: it reads its slab's descriptor, and first writes the object if its program `writes`: what it costs.
+    """A CPU frees an object, which it first writes if its program `writes`, and whose slab's descriptor it `reads`: what it costs.
 
     The descriptor: `cold` if another CPU allocated the object, `memory` if the CPU's cache has lost the object and so its slab;
     with `once`, and where it was lost, nothing behind another free of that slab. The object: `memory` if it was lost.
     """
     stamp = touched[link]
     if stamp & CODE != cpu.number:
-        if once and cpu.slab_read == slab:
+        if not reads or once and cpu.slab_read == slab:
             return 0
         cpu.slab_read = slab
         return cold
     age = cpu.touched_bytes - (stamp >> CODE_BITS)
     lost = age > cpu.cache_bytes
     cost = 0
-    if lost and cpu.slab_read != slab:
+    if lost and reads and cpu.slab_read != slab:
         cpu.slab_read = slab
         cpu.touched_bytes += LINE_BYTES
         cost = memory

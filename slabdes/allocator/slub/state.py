@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from slabdes.allocator.slub.geometry import SlubGeometry
 from slabdes.allocator.state import BUFCTL_END, NO_LINE, NO_NODE, NOBODY, ListName, Memory, Slab
@@ -263,6 +263,8 @@ class KmemCache:
     its barns'.
     """
 
+    frees_look_up: ClassVar = True
+    """Each free finds its object's slab: which one it goes back to, and whose node's it is."""
     __slots__ = (
         "barn", "cpu_partial_slabs", "cpu_sheaves", "cpu_slab", "empty_limit", "full_limit", "grows_failed", "index",
         "min_objects", "min_order", "min_partial", "name", "node", "num", "object_size", "order", "ratio", "sheaf_capacity",

@@ -22,7 +22,7 @@ from slabdes.engine.compiled.numba_tools import (
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.slots import NO_SLOT, find_slot, forget_slot, make_slot, wake
 from slabdes.engine.compiled.stocks import Own, accepts, counters, has_any, home_of, kept, or_gathered, put, room, take, with_own
-from slabdes.engine.compiled.touches import freed_touch, object_touch
+from slabdes.engine.compiled.touches import freed_touch, looks_up, object_touch
 from slabdes.engine.cpu import FIXED_BITS, NEVER, fold, what_word
 from slabdes.engine.records import bucket_of
 from slabdes.engine.working_set import CODE, CODE_BITS, near
@@ -129,6 +129,7 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
     cost, think, me, timer_at = cpu.free_hit, cpu.think, cpu.number, cpu.timer_at
+    touching = run.writes_objects or looks_up(run, cache)
     young = near(cpu) if run.writes_objects else cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
     home = home_of(run, cpu)
@@ -148,12 +149,13 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
         slot.full = 0
         key += GAMMA_WORD
         took = (cost * drawn_factor(slowdown, jitter, key)) >> FIXED_BITS
-        link = slab.bufctl + (obj & OBJECT_MASK)
-        stamp = touched[link]
-        if stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > young:
-            cold = freed_touch(run, cpu, obj, link)
-            touches += cold
-            took += cold
+        if touching:
+            link = slab.bufctl + (obj & OBJECT_MASK)
+            stamp = touched[link]
+            if stamp & CODE != me or cpu.touched_bytes - (stamp >> CODE_BITS) > young:
+                cold = freed_touch(run, cpu, obj, link)
+                touches += cold
+                took += cold
         put(own, words, slabs, stats, obj)
         clock = start + took
         least = min(least, took)

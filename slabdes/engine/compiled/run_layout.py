@@ -18,11 +18,12 @@ from slabdes.paths.upkeep import UpkeepSettings
 
 
 class Addresses:
-    """Where arrays lie: of records (`layout`), or of integers; `sizes` are objects' by cache, `touched` and `seen` are stamps."""
+    """Where arrays lie: of records (`layout`), or of integers; `sizes` and `looked_up` are caches', `touched` and `seen` are stamps."""
 
     words: int
     touched: int
     sizes: int
+    looked_up: int
     slabs: int
     arrays: int
     l3s: int

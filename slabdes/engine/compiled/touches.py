@@ -61,5 +61,11 @@ def freed_touch(run: Run, cpu: Cpu, obj: int, link: int) -> int:
     number = obj >> OBJECT_BITS
     slab = slabs_at(run.slabs)[number]
     size, memory = ints_at(run.sizes)[slab.cache], from_memory(run, cpu, slab.nodeid) * run.miss_milli // MILLI
-    once, writes = run.descriptor_once, run.writes_objects
-    return touch_freed(cpu, ints_at(run.touched), link, number, size, once, writes, run.descriptor_read, memory)
+    reads, once, writes = looks_up(run, slab.cache), run.descriptor_once, run.writes_objects
+    return touch_freed(cpu, ints_at(run.touched), link, number, size, reads, once, writes, run.descriptor_read, memory)
+
+
+@inline
+def looks_up(run: Run, cache: int) -> bool:
+    """Whether frees of a cache find their objects' slabs."""
+    return ints_at(run.looked_up)[cache] != 0

@@ -115,9 +115,9 @@ class ChargingKernel(InterruptedKernel[TimedCpu, KmemCache]):
     def descriptor_read(self, cpu: TimedCpu, obj: int) -> None:
         number, rules, cold = obj >> OBJECT_BITS, self.rules, self.costs.descriptor_read
         slab = self.state.slabs[number]
-        size, memory = self.state.caches[slab.cache].size, self.dram[cpu.node][slab.nodeid] * rules.miss_milli // MILLI
-        link = self._link(obj)
-        cost = touch_freed(cpu, self.touched, link, number, size, rules.descriptor_once, rules.writes_objects, cold, memory)
+        cache, memory = self.state.caches[slab.cache], self.dram[cpu.node][slab.nodeid] * rules.miss_milli // MILLI
+        link, reads, once = self._link(obj), cache.frees_look_up, rules.descriptor_once
+        cost = touch_freed(cpu, self.touched, link, number, cache.size, reads, once, rules.writes_objects, cold, memory)
         cpu.descriptor_read_time += cost
         cpu.clock += cost
 

@@ -102,7 +102,8 @@ def cache_flusharray(k: SlabKernel[Cpu], cpu: Cpu, cache: KmemCache, ac: ArrayCa
     doomed = NO_SLAB
     k.note_miss(cpu)
     yield from k.look(cpu)
-    k.note_looked_up(cpu, ac.entry, batchcount)
+    if cache.frees_look_up:
+        k.note_looked_up(cpu, ac.entry, batchcount)
     yield from k.spin_lock(cpu, l3.list_lock, LockSite.FLUSH)
     nr = 0
     if l3.shared:

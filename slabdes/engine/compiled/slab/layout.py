@@ -42,6 +42,7 @@ class Cache:
     array: int
     ctor: bool
     ctor_calls: int
+    frees_look_up: bool
     mem_spread: bool
     limit: int
     batchcount: int

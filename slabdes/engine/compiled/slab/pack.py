@@ -80,7 +80,7 @@ def pack_caches(memory: Memory, state: SlabState, more: Sequence[ArrayCache] = (
     caches = blank(Cache, len(state.caches))
     l3s = blank(L3, len(state.caches) * state.n_nodes)
     for cache, record in zip(state.caches, caches, strict=True):
-        for name in ("num", "gfporder", "colour", "colour_off", "spare", "limit", "batchcount", "shared"):
+        for name in ("num", "gfporder", "colour", "colour_off", "spare", "limit", "batchcount", "shared", "frees_look_up"):
             record[name] = getattr(cache, name)
         record["slabp_cache"] = -1 if cache.slabp_cache is None else cache.slabp_cache.index
         record["mem_spread"], record["ctor"], record["ctor_calls"] = cache.mem_spread, cache.ctor, cache.ctor_calls
@@ -115,6 +115,7 @@ def pack_objects(memory: Memory, state: SlabState, stamps: Sequence[int], home: 
     memory.put("words", state.words)
     memory.put("touched", np.full(memory.get("n_words"), NOBODY))
     memory.put("sizes", [cache.size for cache in state.caches])
+    memory.put("looked_up", [cache.frees_look_up for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("stamps", stamps)
     memory.put("home", home)

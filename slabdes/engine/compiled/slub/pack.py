@@ -137,6 +137,7 @@ def pack_objects(
     memory.put("words", state.words)
     memory.put("touched", np.full(len(state.words), NOBODY))
     memory.put("sizes", [cache.size for cache in state.caches])
+    memory.put("looked_up", [cache.frees_look_up for cache in state.caches])
     memory.put("slabs", table(Slab, state.slabs))
     memory.put("all_sheaves", table(SlabSheaf, state.sheaves))
     memory.put("stamps", stamps)
