@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Fenced blocks of README, GUIDE and TRUST, and how those that can be run are run: shared by their test and their update.
 
-`python tests/readme.py` runs the blocks and writes what they print into these files, for a person to read and commit.
+`python tests/readme.py` runs the blocks, and the commands whose output stands between marks, and writes what they print into
+these files, for a person to read and commit; with `--printed` only what stands between marks (about a minute on two idle cores).
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = (README, ROOT / "slabdes/GUIDE.md", ROOT / "slabdes/TRUST.md")
 FENCE = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<body>.*?)```\n", re.DOTALL)
+PRINTED = re.compile(r"<!-- printed: (?P<command>[^\n]*) -->\n(?P<body>.*?)<!-- end -->\n", re.DOTALL)
+"""Markdown that a command prints as it stands, between marks."""
 TIMEOUT_S = 300
+PRINTED_TIMEOUT_S = 3600
 
 
 @dataclass(frozen=True)
@@ -62,21 +66,34 @@ def shown(body: str) -> list[tuple[str, str]]:
 
 def output(command: list[str] | str, folder: Path) -> str:
     """What a command prints, both streams, run in `folder` with this Python's own scripts first; without spaces at ends."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
+    return tidy(_done(command, folder, subprocess.STDOUT, TIMEOUT_S).stdout)
+
+
+def printed(command: str, folder: Path) -> str:
+    """What a command prints, run likewise, without its other stream. Raises CalledProcessError if it could not be run.
+
+    Exit code 1, of a check that failed, is none.
+    """
+    done = _done(command, folder, None, PRINTED_TIMEOUT_S)
+    if done.returncode > 1 or not done.stdout:
+        raise subprocess.CalledProcessError(done.returncode, command, done.stdout)
+    return tidy(done.stdout)
+
+
+def _done(command: list[str] | str, folder: Path, errors: int | None, timeout: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
         shell=isinstance(command, str),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         encoding="utf-8",
-        timeout=TIMEOUT_S,
+        timeout=timeout,
         check=False,
     )
-    return tidy(done.stdout)
 
 
 def tidy(text: str) -> str:
@@ -106,9 +123,25 @@ def update(path: Path, folder: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def update_printed(path: Path, folder: Path) -> None:
+    """Write what commands print now between the marks of a document that name them."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(PRINTED.sub(lambda found: between_marks(found["command"], folder), text), encoding="utf-8")
+
+
+def between_marks(command: str, folder: Path) -> str:
+    """What a command prints, between marks."""
+    return f"<!-- printed: {command} -->\n\n{printed(command, folder)}\n<!-- end -->\n"
+
+
 if __name__ == "__main__":
+    import argparse
     import tempfile
 
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--printed", action="store_true", help="only what stands between marks")
+    updates = (update_printed,) if parser.parse_args().printed else (update, update_printed)
     for document in DOCUMENTS:
-        with tempfile.TemporaryDirectory() as temporary:
-            update(document, Path(temporary))
+        for renew in updates:
+            with tempfile.TemporaryDirectory() as temporary:
+                renew(document, Path(temporary))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +39,21 @@ def test_a_console_example_prints_what_the_readme_shows(block: readme.Block, tmp
 def test_a_python_example_prints_what_the_readme_shows(program: readme.Block, printed: readme.Block, tmp_path: Path) -> None:
     assert printed.language == "text"
     assert readme.ran(program, tmp_path) == printed.body
+
+
+@pytest.mark.skipif(os.name != "posix", reason="commands are for a POSIX shell")
+def test_what_a_command_prints_is_renewed_between_its_marks_also_where_a_check_fails_but_not_by_an_error(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    text = "before\n<!-- printed: {} -->\n{}<!-- end -->\nbehind <!-- end -->\n"
+    command = "echo new; echo aside >&2; exit 1"
+    document.write_text(text.format(command, "old\n"), encoding="utf-8")
+    readme.update_printed(document, tmp_path)
+    assert document.read_text(encoding="utf-8") == text.format(command, "\nnew\n\n")
+    refused = text.format("echo new; exit 2", "old\n")
+    document.write_text(refused, encoding="utf-8")
+    with pytest.raises(subprocess.CalledProcessError):
+        readme.update_printed(document, tmp_path)
+    assert document.read_text(encoding="utf-8") == refused
 
 
 def test_examples_import_nothing_but_slabdes_itself_and_what_is_not_ours() -> None:

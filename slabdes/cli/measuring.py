@@ -95,6 +95,9 @@ def validate(
         Path | None, typer.Option("--out", metavar="DIR", help="New or empty folder for report.json and a chart a target.")
     ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Only what each target allows and what was found.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Only the table of errors, as Markdown: a row a target, as in TRUST.")
+    ] = False,
     jobs: Jobs = ALL_PROCESSORS,
     as_json: Json = False,
 ) -> None:
@@ -104,12 +107,18 @@ def validate(
     Figures that nobody here has seen measured are marked blind. Exits 1 if a target misses a tolerance that was stated.
     """
     from slabdes.api import validate as run_targets
+    from slabdes.validation.markdown import table_text
     from slabdes.validation.report import brief_sheet, lines, sheets, verdict
 
+    if markdown and (as_json or brief):
+        beside = "--json" if as_json else "--brief"
+        raise InputError("--markdown", f"beside {beside}", allowed="one of --markdown, --json and --brief")
     with progress_bar() as progress:
         report = run_targets(*targets, without=without, out=out, jobs=jobs, progress=progress)
     if as_json:
         print_json(report.plain() | {"verdict": verdict(report)})
+    elif markdown:
+        say(table_text(report))
     else:
         if brief:
             print_sheet(brief_sheet(report))

@@ -113,7 +113,7 @@ def validate(
 
 def _plain_target(report: TargetReport) -> dict[str, Any]:
     target = report.target
-    told = ("name", "title", "source", "simulated", "calibrated", "assumed", "unit", "x")
+    told = ("name", "title", "source", "simulated", "calibrated", "fitted_on", "assumed", "unit", "x")
     return {
         **{name: getattr(target, name) for name in told},
         "holds": report.holds,
@@ -150,9 +150,9 @@ def lines(report: TargetReport) -> tuple[str, ...]:
 
 def verdict(report: Report) -> list[str]:
     """The last word, of MOST_VERDICT lines at most: which targets miss what, which hold, and what nobody has checked."""
-    checked = [one for one in report.targets if one.outcome.checks]
+    checked = _checked(report)
     missed = [one for one in checked if not one.holds]
-    first = f"verdict: {len(checked) - len(missed)} of {len(checked)} target{'s' * (len(checked) != 1)} with tolerances hold"
+    first = f"verdict: {held_text(report)}"
     details = [
         f"MISSES: {one.target.name}: {check.what}: {check.found}; allowed: {check.allowed}"
         for one in missed
@@ -167,19 +167,38 @@ def verdict(report: Report) -> list[str]:
     return _wrapped([first, f"MISSES: {', '.join(one.target.name for one in missed)}", *rest])[:MOST_VERDICT]
 
 
+def _checked(report: Report) -> list[TargetReport]:
+    return [one for one in report.targets if one.outcome.checks]
+
+
+def held_text(report: Report) -> str:
+    """How many targets hold, of those that allow something."""
+    checked = _checked(report)
+    return f"{sum(one.holds for one in checked)} of {len(checked)} target{'s' * (len(checked) != 1)} with tolerances hold"
+
+
+def told_texts(report: Report) -> tuple[str, ...]:
+    """What targets themselves say in the verdict."""
+    return tuple(one.outcome.told for one in report.targets if one.outcome.told)
+
+
+def counted_texts(report: Report) -> tuple[str, ...]:
+    """How many figures there are of each kind, and the rules that were left out, if any."""
+    statuses = [status(row) for one in report.targets for row in one.outcome.rows]
+    predicted, fitted, blind = (statuses.count(kind) for kind in (PREDICTED, FITTED, BLIND))
+    figures = f"figures: {predicted} predicted, {fitted} that costs were calibrated on, {blind} blind"
+    return (figures, f"without: {', '.join(rule.value for rule in report.left_out)}") if report.left_out else (figures,)
+
+
 def _rest(report: Report, checked: Sequence[TargetReport]) -> Iterator[str]:
-    yield from (one.outcome.told for one in report.targets if one.outcome.told)
+    yield from told_texts(report)
     held = [one.target.name for one in checked if one.holds]
     if held:
         yield f"holds: {', '.join(held)}"
     unchecked = [one.target.name for one in report.targets if not one.outcome.checks]
     if unchecked:
         yield f"no tolerance is stated: {', '.join(unchecked)}"
-    rows = [row for one in report.targets for row in one.outcome.rows]
-    counted = {kind: sum(status(row) == kind for row in rows) for kind in (PREDICTED, FITTED, BLIND)}
-    yield f"figures: {counted[PREDICTED]} predicted, {counted[FITTED]} that costs were calibrated on, {counted[BLIND]} blind"
-    if report.left_out:
-        yield f"without: {', '.join(rule.value for rule in report.left_out)}"
+    yield from counted_texts(report)
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:

@@ -72,8 +72,8 @@ class Target:
     """One published measurement and its simulation.
 
     `experiments` makes mappings as experiment files have them, by name; `compare` reads their records. `unit` is what
-    figures are in, `x` what series run along. `calibrated` says which costs were fitted to which data, `assumed` what of
-    the experiment no source tells.
+    figures are in, `x` what series run along. `calibrated` says which costs were fitted to which data, `fitted_on` the same
+    in the few words that a table has room for, `assumed` what of the experiment no source tells.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Target:
     source: str
     simulated: str
     calibrated: str
+    fitted_on: str
     assumed: tuple[str, ...]
     unit: str
     x: str
@@ -112,17 +113,22 @@ def absolute_errors(rows: Sequence[Row]) -> list[float]:
     return [math.inf if math.isnan(error) else error for error in errors]
 
 
+def errors_text(rows: Sequence[Row]) -> str:
+    """The median and the largest error of those rows that were measured, and of how many."""
+    errors = absolute_errors(rows)
+    if not errors:
+        return "nothing measured"
+    return f"median {percent(median(errors), 1)}, worst {percent(max(errors), 1)} of {len(errors)}"
+
+
 def within(what: str, rows: Sequence[Row], median_at_most: float, worst_at_most: float) -> Check:
     """Whether the errors of `rows` have at most this median and none is larger than that, as shares."""
     errors = absolute_errors(rows)
-    if not errors:
-        return Check(what, f"median {percent(median_at_most)}, worst {percent(worst_at_most)}", "nothing measured", False)
-    middle, worst = median(errors), max(errors)
     return Check(
         what,
         f"median {percent(median_at_most)}, worst {percent(worst_at_most)}",
-        f"median {percent(middle, 1)}, worst {percent(worst, 1)} of {len(errors)}",
-        middle <= median_at_most and worst <= worst_at_most,
+        errors_text(rows),
+        bool(errors) and median(errors) <= median_at_most and max(errors) <= worst_at_most,
     )
 
 

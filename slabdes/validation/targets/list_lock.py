@@ -108,6 +108,7 @@ TARGET: Final = Target(
     "allocation and before its free, as slab_test does; mean cycles an operation",
     calibrated="three numbers (handoff_transfers, list_move, pcp_refill_page) on the column `before` alone; nothing on what "
     "follows it",
+    fitted_on="three costs on the figures before the 2016 series",
     assumed=("memory 16 GiB", "caches aligned as kmalloc's", "the other costs of the machine: slabdes machine show i7-3770"),
     unit="cycles an operation",
     x="object size (bytes)",

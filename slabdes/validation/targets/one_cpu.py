@@ -127,6 +127,7 @@ TARGET: Final = Target(
     simulated="bursts of the same length, size and tunables on xeon-vm-1cpu, allocator 6.1; mean ns by path",
     calibrated="three factors (hits; the slow paths; growing with its pages) on the 256-byte rows up to bursts of 3000; 64, 1024 "
     "and 4096 bytes and bursts of 20000 are predicted",
+    fitted_on=f"three factors, and reading the clock, on {CALIBRATED_SIZE}-byte rows up to bursts of {CALIBRATED_BURSTS}",
     assumed=(
         "objects are freed in the order of allocation",
         "a last-level cache of 33 MiB; an object is touched when it is allocated (the kernel prefetches it), not when freed",

@@ -80,6 +80,7 @@ TARGET: Final = Target(
     simulated=f"pages: {BLOCKS} blocks taken, then given back; pairs: one at a time; uma-8, lock tas (2.6.24 had no ticket lock)",
     calibrated="the page costs (slabdes machine show uma-8) are taken from the columns of one CPU, spinner_transfers from order "
     "0 with 8 CPUs; orders 1 to 3 with 8 CPUs are predicted",
+    fitted_on="its columns of one CPU, one number on single pages with 8",
     assumed=("the machine, which no source names: 8 CPUs on one node with slabdes's default costs",),
     unit="cycles a block",
     x="order",

@@ -151,6 +151,7 @@ TARGET: Final = Target(
     "call of lock2",
     calibrated=f"will-it-scale's think and hold times on their rows of 1 and {FULL_SOCKET} threads, locktorture's think time on "
     "its row of one; all other rows are predicted",
+    fitted_on=f"rows of 1 thread, and of {FULL_SOCKET} of will-it-scale",
     assumed=(
         "line transfers as on another four-socket Xeon",
         "will-it-scale's threads are on one core each, socket by socket, before any second thread: its main.c pins task i to "

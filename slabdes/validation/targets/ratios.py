@@ -209,6 +209,7 @@ TARGET: Final = Target(
     source=" / ".join(published(name).source.partition(".")[0] for name in (two_cpus.DATA, queue_lock.DATA, ticket.DATA)),
     simulated="the experiments of two_cpus, queue_lock, ticket and list_lock: the time of one configuration over that of another",
     calibrated="nothing beside what those targets were calibrated on",
+    fitted_on="nothing beside what those cores and locks were",
     assumed=("what those targets assume",),
     unit="factor of time",
     x="pair of configurations",

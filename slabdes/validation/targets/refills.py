@@ -62,6 +62,7 @@ TARGET: Final = Target(
     source=published("hackbench_ia64_local_memory").source,
     simulated=f"producer_consumer on {CPUS} CPUs over the 8 nodes of opteron-8n, allocator 2.6.34, by objects in flight",
     calibrated="nothing",
+    fitted_on="nothing",
     assumed=(
         "the workload, its begin included: pairs of CPUs across nodes that pass objects of four caches on, for hackbench",
         "4 KiB pages, where ia64 had 16 KiB",

@@ -102,6 +102,7 @@ TARGET: Final = Target(
     f"{CAPACITY}",
     calibrated="two figures, of batches of 10: what the unit is in ns, and what a hit costs beside the lock of sheaves or the "
     "private chain's update; batches of 100 are predicted",
+    fitted_on=f"two figures, of batches of {CALIBRATED_BATCH}",
     assumed=(
         f"objects of {SIZE} bytes, and a slab as 8 CPUs make it",
         "no sheaves: 6.12, as the kernel was like 6.17; sheaves: 6.18, which took that series",

@@ -140,6 +140,7 @@ SIZES: Final = Target(
     simulated=f"burst of {OBJECTS:,} objects, and of one object {OBJECTS:,} times, on one CPU of garnier-2016; mean cycles",
     calibrated="three factors (hits; objects and list moves; growing with higher-order pages) on every other size; the sizes "
     "between are predicted",
+    fitted_on="three factors on every other size",
     assumed=(
         "allocator 4.6: the kernel was next-20160422",
         "its machine, which is not stated: slabdes's default costs, order-0 pages as primitives_brouer2017.csv has them",
@@ -158,6 +159,7 @@ FAST_PATHS: Final = Target(
     "critical section of no length; pairs of a page",
     calibrated="alloc_hit and free_hit are halves of the single pair (95 cycles), lock_op is the lock's figure, alloc_bulk and "
     "free_bulk are hits less local_irq_save_restore; loops and bulk calls are predicted",
+    fitted_on="a single pair, and primitives on their own",
     assumed=("an allocation and a free cost the same", "a bulk call costs nothing itself but interrupts off and on"),
     unit="ns a pair",
     x="objects in a loop or a call",

@@ -159,6 +159,7 @@ TARGET: Final = Target(
     simulated="critical_section on 1 to 48 CPUs of opteron-48-ticket, lock ticket; speedup: throughput times a turn of the loop",
     calibrated="one number, the line transfer under a ticket lock's broadcast, on the speedups beyond the knee at 0.4 % serial "
     "alone; 3.2 % and 0.2 % are predicted",
+    fitted_on="one cost on one of three curves",
     assumed=("the benchmark is a loop of fixed sections that all CPUs begin at once", "the transfer is the same for all pairs"),
     unit="speedup",
     x="CPUs",

@@ -181,8 +181,9 @@ TARGET: Final = Target(
     title="Two real cores at one cache, and at one each (6.1's paths)",
     source=published(DATA).source,
     simulated="bursts of the same length and tunables on one and both CPUs of xeon-vm-2cpu, allocator 6.1, lock tas; ns a pair",
-    calibrated="two factors (hits; all other local work) on the rows of one thread without think time; everything with two "
-    "threads is predicted",
+    calibrated="two factors (hits; all other local work) on the rows of one thread without think time, copy_line_share on six of "
+    "two threads on one cache; everything else with two threads is predicted",
+    fitted_on="two factors on one-thread rows, one share on six of two threads",
     assumed=(
         "line transfer between the cores as on another Xeon of its age",
         "think times from the one-thread rows",
