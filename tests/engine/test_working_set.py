@@ -32,8 +32,8 @@ def allocate(by: Any, touched: list[int], link: int, size: int, slab: int = 0) -
     return touch_object(by, touched, link, slab, size, FIRST, MEMORY, MILLI)
 
 
-def give_back(by: Any, touched: list[int], link: int, *, once: bool = False, writes: bool = False) -> int:
-    return touch_freed(by, touched, link, 0, 64, once, writes, COLD, MEMORY)
+def give_back(by: Any, touched: list[int], link: int, *, reads: bool = True, once: bool = False, writes: bool = False) -> int:
+    return touch_freed(by, touched, link, 0, 64, reads, once, writes, COLD, MEMORY)
 
 
 @pytest.mark.parametrize("size", [64, 256, 4096])

@@ -16,6 +16,7 @@ from slabdes.engine.lines import slot_cost
 from slabdes.engine.records import LockKind, LockRecord, Path, Records
 from slabdes.engine.reference.run import run_reference
 from slabdes.locks.disciplines import RACE_BITS, arrives_late
+from slabdes.machine import load_machine
 from slabdes.paths.charges import copy_cost
 from slabdes.workload.programs import Step
 from slabdes.workload.synthetic import build_synthetic
@@ -124,6 +125,27 @@ def test_a_descriptor_that_a_flush_needs_was_read_before_its_lock() -> None:
         elapsed[early] = records.elapsed
     assert holds[False] - holds[True] == P.same_node
     assert elapsed[False] == elapsed[True], "it is paid for all the same"
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "looked_up"), [("skbuff", 1, False), ("kmalloc-256", 1, True), ("size-256", 1, True), ("skbuff", 2, True)]
+)
+def test_on_one_node_no_free_of_kmem_cache_free_reads_a_descriptor_and_the_flush_does_under_its_lock(
+    name: str, nodes: int, looked_up: bool
+) -> None:
+    on = load_machine("uma-4" if nodes == 1 else "numa-2x4")
+    cache = {"name": name, "limit": 2, "batchcount": 2, "shared": 0}
+    programs: dict[int, list[Step]] = {
+        0: [later(later(free(0))), free(1), free(2)],
+        1: [later(alloc(0)), alloc(1), alloc(2)],
+    }
+    records = run(programs, with_rules(cache, early_lookups=True, descriptor_once=True), on)
+    hits = records.latency[0, Path.FREE_HIT]
+    assert hits.total == 2 * on.costs.free_hit + (on.costs.descriptor_read if looked_up else 0)
+    # CPU 1 has had the slab last: under the lock its free chain comes, and its descriptor if no free has read it.
+    plain = run(programs, with_rules(cache, early_lookups=False, descriptor_once=True), on)
+    sooner = lock_of(plain, LockKind.LIST).hold.greatest - lock_of(records, LockKind.LIST).hold.greatest
+    assert (sooner > 0) is looked_up
 
 
 def test_who_comes_late_in_the_window_loses_a_race_more_often_and_behind_it_always() -> None:

@@ -12,9 +12,10 @@ from slabdes.allocator.page_lists import LISTS_OF_2_6_34, LISTS_OF_5_14
 from slabdes.allocator.pages import LONE_BLOCKS, PagePool
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.machine import load_machine
+from slabdes.paths.charges import late_toll
 from slabdes.workload.programs import ANY_NODE, Op, Step
+from tests.verification.bench import ALONE, alloc, experiment, later, machine, run
 from tests.verification.bench import PRICE as P
-from tests.verification.bench import alloc, experiment, later, machine, run
 
 NO_CACHE = -1
 PCP_BATCH = 31
@@ -64,7 +65,7 @@ def test_a_block_is_split_when_no_other_is_left_and_merged_again_when_the_second
 
 
 def elapsed_on_a_node_of_four(cpus: int, allocator: str, discipline: str = "qspinlock", **rules: bool) -> int:
-    timing = {"jitter": 0.0, "lock_races": False, **rules}
+    timing = {"jitter": 0.0, "lock_races": False, "late_spinners": False, **rules}
     settings = experiment(allocator=allocator, lock={"discipline": discipline}, timing=timing)
     return run({cpu: [get()] for cpu in range(cpus)}, settings, FOUR).elapsed
 
@@ -79,6 +80,29 @@ def test_the_list_of_single_pages_lay_on_the_line_that_waiters_spin_on_until_lin
     # CPU 1 has the lock while CPU 2 spins on it.
     slowed, not_slowed = (elapsed_on_a_node_of_four(3, allocator, spinners_slow_holder=slows) for slows in (True, False))
     assert slowed - not_slowed == written * TRANSFER
+
+
+def test_a_cpu_that_begins_to_spin_during_a_hold_slows_its_rest() -> None:
+    # CPU 1 asks for the zone's lock when CPU 0 has had it for a share of its hold: that share of its writes is over.
+    alone = run({0: [get()]}, experiment(timing={**ALONE, "late_spinners": True}), FOUR)
+    held = next(lock.hold.total for lock in alone.locks if lock.kind is LockKind.ZONE and lock.acquisitions)
+    for begun in (0, held // 4, held - 1):
+        programs = {0: [get()], 1: [(begun, *get()[1:])]}
+        holds = {}
+        for late in (False, True):
+            records = run(programs, experiment(timing={**ALONE, "late_spinners": late}), FOUR)
+            (lock,) = (lock for lock in records.locks if lock.kind is LockKind.ZONE and lock.acquisitions)
+            assert lock.contended == 1
+            holds[late] = lock.hold.greatest
+        assert holds[True] - holds[False] == BATCH * TRANSFER * ((held - begun) * 1000 // held) // 1000
+
+
+def test_one_that_comes_when_a_hold_is_over_or_writes_nothing_slows_none() -> None:
+    assert late_toll(5, 100, granted_at=1000, asked=900, now=2000) == 500, "it asked before the lock was granted"
+    assert late_toll(5, 100, granted_at=1000, asked=1750, now=2000) == 125
+    assert late_toll(5, 100, granted_at=1000, asked=2000, now=2000) == 0
+    assert late_toll(0, 100, granted_at=1000, asked=1000, now=2000) == 0
+    assert late_toll(5, 100, granted_at=1000, asked=1000, now=1000) == 0, "no time has passed"
 
 
 def test_of_several_cpus_that_spin_on_a_line_all_cost_its_writer_something() -> None:
@@ -120,9 +144,10 @@ def test_blocks_up_to_order_3_come_from_the_cpus_list_since_5_14_refilled_a_batc
     records = run({0: [get(ORDER)] * (BLOCKS + 1)}, LISTED)
     got = records.latency[NO_CACHE, Path.GET_PAGES]
     assert zone_locks(records) == 2
-    cold = OWN + 8 * P.page_cold
+    # A block's first page is cold for the refill, the others for who takes the block.
+    cold = OWN + 7 * P.page_cold
     # The first 8 blocks of each order are whole; the zone's lock and its free lists are a line each, the CPU's own afterwards.
-    refill = P.lock_op + BLOCKS * P.page_take
+    refill = P.lock_op + BLOCKS * (P.page_take + P.page_cold)
     assert (got.greatest, got.least) == (2 * P.dram_local + refill + cold, cold)
     assert got.total == (BLOCKS + 1) * cold + 2 * refill + 2 * P.dram_local
 
