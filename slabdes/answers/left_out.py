@@ -26,8 +26,8 @@ LEFT_OUT: Final = (
     "machine's memory beyond `machine.memory_mib`, which sets how long they are.",
     "How many lines move at once: those of a copy and a list's neighbours come together, each beside the dearest for one "
     "share of its transfer. Reads of pointers that never change (`l3->shared`, `l3->alien`) cost nothing.",
-    "How objects come from who allocates to who frees, but for a line of eight pointers at a time: a ring's indexes, and "
-    "whatever else it took where a producer and a consumer were measured twice as slow as here.",
+    "Rings between producers and consumers that keep their indexes apart, or pass objects by the batch: here both ends read "
+    "how far the other one is with each object.",
     "Who frees: objects of SLAB's caches named kmalloc-, dma-kmalloc- or size- are freed by kfree, all others by "
     "kmem_cache_free.",
     "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",

@@ -41,6 +41,8 @@ class TimingConfig(Frozen):
     """Whether of frees in a row of one slab's objects only the first reads a cold descriptor."""
     slot_lines: Truth = True
     """Whether a consumer waits for the lines of the ring through which objects pass (producer_consumer), eight slots a line."""
+    ring_indexes: Truth = True
+    """Whether both ends of such a ring read how far the other one is, on a line that goes to and fro; only with slot_lines."""
     early_lookups: Truth = True
     """Whether descriptors that a flush needs have been read by the frees before it, so that their lines lengthen no hold."""
     higher_page_lists: Truth = True
@@ -67,6 +69,7 @@ class TimingRule(StrEnum):
     COPY_LINES = "copy_lines"
     DESCRIPTOR_ONCE = "descriptor_once"
     SLOT_LINES = "slot_lines"
+    RING_INDEXES = "ring_indexes"
     EARLY_LOOKUPS = "early_lookups"
     HIGHER_PAGE_LISTS = "higher_page_lists"
     SMT_SIBLINGS = "smt_siblings"

@@ -90,7 +90,8 @@ class Program:
     """What a CPU has under way: its program's bulk call, `blocks` of pages of its own; an Upkeep.
 
     `arrival`: when its present step was to begin, in a workload with arrivals. `slab_read`: whose cold descriptor a free read
-    last; `slot_line`: the line of a ring fetched last, which came at `slot_read_at`; `partner`: the CPU on the ring's other end.
+    last; `slot_line`: the line of a ring fetched last, which came at `slot_read_at`; `partner`: the CPU on the ring's other end,
+    `index_until` when it takes that ring's index back.
     `touched_bytes` counts what it touches, `cache_bytes` is its part of the last-level cache, or NEVER; `slab_begun`: of
     which new slab it had to fetch an object last (`working_set`).
     """
@@ -105,6 +106,7 @@ class Program:
     slab_read: int
     slot_line: int
     slot_read_at: int
+    index_until: int
     partner: int
     touched_bytes: int
     cache_bytes: int

@@ -55,19 +55,23 @@ SLOT_LINE_BITS: Final = 3
 """Eight slots of a ring, a pointer each, share a line."""
 
 
-def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int) -> int:
+def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int, indexes: int) -> int:
     """What reading a slot costs who takes an object from it, or looks whether it is empty: `way` from who wrote it, `written_at`.
 
     Nothing if it was written already when its line came last; otherwise the line comes, and writing to it costs a share more.
     Who has waited for it has looked again and again: so the line had to come to who wrote it first. Decided from the slot and
-    what the CPU fetched last, so that it depends on no other CPU's progress.
+    what the CPU fetched last, so that it depends on no other CPU's progress. With `indexes` it first reads how far the other end
+    is. Whoever goes on there writes that with each object, so its line goes to and fro: it stays as long as it took to come.
     """
     line = slot >> SLOT_LINE_BITS
-    if cpu.slot_line == line and written_at <= cpu.slot_read_at:
-        return 0
-    cost = copy_cost(way, way, milli) if cpu.clock > written_at else 2 * way
-    cpu.slot_line = line
-    cpu.slot_read_at = cpu.clock + cost
+    cost = 0
+    if indexes and cpu.clock > cpu.index_until:
+        cost = way
+        cpu.index_until = cpu.clock + 2 * way
+    if cpu.slot_line != line or written_at > cpu.slot_read_at:
+        cost += copy_cost(way, way, milli) if cpu.clock > written_at else 2 * way
+        cpu.slot_line = line
+        cpu.slot_read_at = cpu.clock + cost
     return cost
 
 

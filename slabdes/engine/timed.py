@@ -70,10 +70,9 @@ class TimedLock(SpinLock):
     """A SpinLock with its identity and its account.
 
     `toll`: what a write to its line costs the holder; `relinked`: the slab whose move has paid that last during this hold;
-    `written`: such writes in this hold;
-    `posted`: the dearest write to a neighbour on a list, `posted_total` all of them. `points`: waits begun, by the site of who
-    waits and of who has acquired the lock last (lock_stat's contention points). `held_in` and `behind` are holds in turns of
-    upkeep, and waits that began behind them, by Upkeep.
+    `written`: such writes in this hold; `posted`: the dearest write to a neighbour on a list, `posted_total` all of them.
+    `points`: waits begun, by the site of who waits and of who has acquired the lock last (lock_stat's contention points).
+    `held_in` and `behind` are holds in turns of upkeep, and waits that began behind them, by Upkeep.
     """
 
     __slots__ = (
@@ -252,6 +251,7 @@ def settings_of(
             copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
             descriptor_once=experiment.timing.descriptor_once,
             slot_lines=experiment.timing.slot_lines,
+            ring_indexes=experiment.timing.slot_lines and experiment.timing.ring_indexes,
             early_lookups=experiment.timing.early_lookups,
             miss_milli=round(machine.costs.miss_share * MILLI),
             writes_objects=writes_objects(experiment.workload),

@@ -56,17 +56,17 @@ Cpu = TypeVar("Cpu", bound=ClockedCpu)
 class ClockRules:
     """Rules of the clock: those that an experiment may turn off (config's `timing`), and those that are its kernel's.
 
-    `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer; with `late_spinners` also if all of them
-    came during the hold. `posted_neighbour_writes`: of the writes
-    to neighbours on a list, the holder of the lock pays the dearest, at its release; otherwise all, at once. `array_lines`: the
-    pointers of shared arrays, alien caches and sheaves lie on lines, too. `irqs_off`: operations have interrupts off, as SLAB's
-    do; otherwise spinlocks alone. `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line.
-    `page_lists_to_order`: CPUs have lists of their own of blocks of pages up to this order.
-    `section_lines`: lines of data that the workload's own lock guards. `copy_line_milli`: thousandths of its transfer that a line
-    of a copy costs beside the dearest. `descriptor_once`: of frees in a row of one slab's objects the first alone reads its
-    descriptor. `slot_lines`: rings of objects lie on lines, too. `early_lookups`: descriptors that a flush needs were read
-    before its lock was asked for. `miss_milli`: thousandths of memory's latency that each of several independent misses of a
-    CPU's own cache costs. `writes_objects`: the program writes an object before it frees it.
+    `spinners_slow_holder`: a write to a line that a waiter spins on costs its transfer; with `late_spinners` also if all of
+    them came during the hold. `posted_neighbour_writes`: of the writes to neighbours on a list, the holder of the lock pays the
+    dearest, at its release; otherwise all, at once. `array_lines`: the pointers of shared arrays, alien caches and sheaves lie
+    on lines, too. `irqs_off`: operations have interrupts off, as SLAB's do; otherwise spinlocks alone.
+    `zone_lists_beside_lock`: a zone's list of single pages lies on its lock's line. `page_lists_to_order`: CPUs have lists of
+    their own of blocks of pages up to this order. `section_lines`: lines of data that the workload's own lock guards.
+    `copy_line_milli`: thousandths of its transfer that a line of a copy costs beside the dearest. `descriptor_once`: of frees
+    in a row of one slab's objects the first alone reads its descriptor. `slot_lines`: rings of objects lie on lines, too, and
+    with `ring_indexes` how far their ends are. `early_lookups`: descriptors that a flush needs were read before its lock was
+    asked for. `miss_milli`: thousandths of memory's latency that each of several independent misses of a CPU's own cache costs.
+    `writes_objects`: the program writes an object before it frees it.
     """
 
     spinners_slow_holder: bool
@@ -80,6 +80,7 @@ class ClockRules:
     copy_line_milli: int
     descriptor_once: bool
     slot_lines: bool
+    ring_indexes: bool
     early_lookups: bool
     miss_milli: int
     writes_objects: bool

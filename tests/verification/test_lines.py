@@ -80,17 +80,47 @@ def test_a_slots_line_is_fetched_once_unless_it_was_written_since() -> None:
     way, milli = 40, 500
 
     class Reader:
-        clock, slot_line, slot_read_at = 1000, -1, 0
+        clock, slot_line, slot_read_at, index_until = 1000, -1, 0, 0
 
     cpu = Reader()
-    assert slot_cost(cpu, 8, 900, way, milli) == copy_cost(way, way, milli) == 60
-    assert slot_cost(cpu, 9, 950, way, milli) == 0, "of the same line, and written before that came"
-    assert slot_cost(cpu, 16, 950, way, milli) == 60, "another line"
+    assert slot_cost(cpu, 8, 900, way, milli, False) == copy_cost(way, way, milli) == 60
+    assert slot_cost(cpu, 9, 950, way, milli, False) == 0, "of the same line, and written before that came"
+    assert slot_cost(cpu, 16, 950, way, milli, False) == 60, "another line"
     cpu.clock = 2000
-    assert slot_cost(cpu, 17, 1500, way, milli) == 60, "written since"
+    assert slot_cost(cpu, 17, 1500, way, milli, False) == 60, "written since"
     cpu.clock = 3000
-    assert slot_cost(cpu, 18, 3000, way, milli) == 80, "waited for: its line was here, and had to go back first"
+    assert slot_cost(cpu, 18, 3000, way, milli, False) == 80, "waited for: its line was here, and had to go back first"
     assert {"slot_line", "slot_read_at", "partner"} <= {name for name in dir(TimedCpu) if not name.startswith("_")}
+
+
+def test_a_rings_index_stays_as_long_as_it_took_to_come_and_then_comes_anew() -> None:
+    way, milli = 40, 500
+
+    class Reader:
+        clock, slot_line, slot_read_at, index_until = 1000, 1, 1000, 0
+
+    cpu = Reader()
+    for clock, cost in ((1000, way), (1040, 0), (1080, 0), (1081, way), (1161, 0), (1162, way)):
+        cpu.clock = clock
+        assert slot_cost(cpu, 9, 900, way, milli, True) == cost, clock
+    cpu.clock = 2000
+    assert slot_cost(cpu, 16, 1900, way, milli, True) == way + copy_cost(way, way, milli), "and the slot's own line behind it"
+    assert cpu.slot_read_at == 2000 + way + copy_cost(way, way, milli)
+
+
+def test_who_does_nothing_but_pass_objects_through_a_ring_works_half_of_the_time() -> None:
+    # As long as its index is here it goes on, as long it waits for it again.
+    way, own = 1000, 100
+
+    class Reader:
+        clock, slot_line, slot_read_at, index_until = 0, 0, 1 << 62, -1
+
+    cpu, waited = Reader(), 0
+    for _object in range(1000):
+        cost = slot_cost(cpu, 0, 0, way, 0, True)
+        waited += cost
+        cpu.clock += cost + own
+    assert waited / cpu.clock == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_ring_between_two_cpus_costs_them_its_lines_and_nobody_else() -> None:
@@ -100,14 +130,16 @@ def test_a_ring_between_two_cpus_costs_them_its_lines_and_nobody_else() -> None:
         "workload": {"kind": "producer_consumer", "objects": 400, "window": 64, "think_ns": 0},
     }
     waited = {}
-    for lines in (False, True):
-        asked = parse_experiment({**raw, "timing": {**ALONE, "slot_lines": lines}}, "test")
+    for rules in ((False, False), (True, False), (True, True), (False, True)):
+        timing = {**ALONE, "slot_lines": rules[0], "ring_indexes": rules[1]}
+        asked = parse_experiment({**raw, "timing": timing}, "test")
         records = run_reference(asked, machine(), build_synthetic(asked, machine(), 0))
-        waited[lines] = [record.slot_wait for record in records.cpus]
-    consumer = max(range(4), key=lambda cpu: waited[True][cpu])
-    assert waited[True][consumer] > waited[False][consumer]
-    others = [cpu for cpu in range(4) if not waited[False][cpu] and not waited[True][cpu]]
-    assert len(others) >= 2
+        waited[rules] = [record.slot_wait for record in records.cpus]
+    with_lines, with_both, neither = waited[True, False], waited[True, True], waited[False, False]
+    consumer = max(range(4), key=lambda cpu: with_lines[cpu])
+    assert neither[consumer] < with_lines[consumer] < with_both[consumer]
+    assert waited[False, True] == neither, "a ring without lines has no indexes"
+    assert len([cpu for cpu in range(4) if not neither[cpu] and not with_both[cpu]]) >= 2
 
 
 def test_a_descriptor_that_a_flush_needs_was_read_before_its_lock() -> None:

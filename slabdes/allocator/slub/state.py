@@ -310,8 +310,7 @@ class KmemCache:
         self.full_limit = MAX_FULL_SHEAVES
         self.empty_limit = MAX_EMPTY_SHEAVES
         self.slabs_created = 0
-        self.slabs_destroyed = 0
-        self.grows_failed = 0
+        self.slabs_destroyed = self.grows_failed = 0
         self.spare = NOBODY
         self.spare_sheaves = NO_SHEAF
         self.frees_look_up = True

@@ -129,11 +129,9 @@ def _frees(run: Run, cpu: Cpu, most: int, own: Own) -> int:
     words, slabs, touched, stats = ints_at(run.words), slabs_at(run.slabs), ints_at(run.touched), counters(run, cpu)
     buckets = ints_at(histogram_at(run, (cache + 1) * N_PATHS + _FREE_HIT))
     cost, think, me, timer_at = cpu.free_hit, cpu.think, cpu.number, cpu.timer_at
-    touching = run.writes_objects or looks_up(run, cache)
-    young = near(cpu) if run.writes_objects else cpu.cache_bytes
+    touching, young = run.writes_objects or looks_up(run, cache), near(cpu) if run.writes_objects else cpu.cache_bytes
     clock, digest, key, jitter, slowdown = cpu.clock, cpu.digest, cpu.jitter_key, cpu.jitter, cpu.slowdown
-    home = home_of(run, cpu)
-    slots = slots_at(run.slots + SLOT_BYTES * place)
+    home, slots = home_of(run, cpu), slots_at(run.slots + SLOT_BYTES * place)
     greatest, touches, done, least = 0, 0, 0, NEVER
     while done < most:
         start = clock + think

@@ -212,8 +212,7 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
 @inline
 def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
     """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
-    held.relinked = NO_SLAB
-    held.written = 0
+    held.relinked, held.written = NO_SLAB, 0
     held.toll = _toll(run, cpu, held) if held.waiters and run.spinners_slow_holder else 0
 
 

@@ -128,7 +128,7 @@ def _read_slot(run: Run, cpu: Cpu, written_at: int) -> None:
     """Wait for the line of the present step's slot, which the partner wrote at that time."""
     if written_at and run.slot_lines and cpu.partner >= 0:
         way = ints_at(run.transfer)[cpu.partner * run.n_cpus + cpu.number]
-        _pass_waiting(cpu, cpu.clock + slot_cost(cpu, cpu.what, written_at, way, run.copy_line_milli))
+        _pass_waiting(cpu, cpu.clock + slot_cost(cpu, cpu.what, written_at, way, run.copy_line_milli, run.ring_indexes))
 
 
 @function

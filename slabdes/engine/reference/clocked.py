@@ -268,7 +268,7 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         if not written_at or not self.reads_slots(cpu):
             return 0
         way = self.machine.transfer_ps[cpu.partner][cpu.number]
-        return slot_cost(cpu, slot, written_at, way, self.rules.copy_line_milli)
+        return slot_cost(cpu, slot, written_at, way, self.rules.copy_line_milli, self.rules.ring_indexes)
 
     # Pages.
 

@@ -410,6 +410,7 @@ def experiments(draw: st.DrawFn, folder: Path, versions: Sequence[AllocatorVersi
             "descriptor_once": draw(st.booleans()),
             "slot_lines": draw(st.booleans()),
             "early_lookups": draw(st.booleans()),
+            "ring_indexes": draw(st.booleans()),
             "late_spinners": draw(st.booleans()),
             "higher_page_lists": draw(st.booleans()),
             "smt_siblings": draw(st.booleans()),
