@@ -214,7 +214,7 @@ def test_spilled_leftovers_save_list_locks_where_refills_ask_slabs_and_nothing_w
     study = quick("slub_leftovers")
     (tail, head, spill), within, across = (taken(study, "list_lock")[first : first + 3] for first in (0, 3, 6))
     assert spill < 0.9 * min(tail, head)
-    assert max(within) == 0
+    assert len(set(within)) == 1 and max(within) < spill / 100
     assert across[2] < 0.9 * min(across[:2])
 
 
