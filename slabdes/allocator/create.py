@@ -22,9 +22,19 @@ from slabdes.allocator.state import (
     array_lines,
 )
 from slabdes.allocator.tunables import alien_limit, free_limit
+from slabdes.allocator.versions import Version
 
 KMALLOC: Final = ("kmalloc-", "dma-kmalloc-", "size-")
 """How names of general caches begin, whose objects kfree frees (kmalloc_sizes.h of 2.6.34, kmalloc_info of 6.1)."""
+
+
+def frees_look_up(version: Version, name: str, n_nodes: int) -> bool:
+    """Whether a free finds its object's slab before anything else.
+
+    kfree asks it for the cache, cache_free_alien for the node, where there are several; and since 6.0 __cache_free hands it to
+    memcg_slab_free_hook, whether that does anything or not.
+    """
+    return version.frees_find_slab or n_nodes > 1 or name.startswith(KMALLOC)
 
 
 def alloc_arraycache(state: SlabState, name: str, limit: int, batchcount: int) -> ArrayCache:
@@ -74,7 +84,6 @@ def alloc_shared(state: SlabState, cache: KmemCache, node: int) -> ArrayCache | 
 def kmem_cache_create(state: SlabState, spec: CacheSpec, next_reap: int) -> KmemCache:
     """Set a cache up as kmem_cache_create and its first do_tune_cpucache leave it. `next_reap` is in jiffies."""
     cache = KmemCache(len(state.caches), spec)
-    cache.frees_look_up = state.n_nodes > 1 or spec.name.startswith(KMALLOC)
     cache.limit, cache.batchcount, cache.shared = spec.tunables.limit, spec.tunables.batchcount, spec.tunables.shared
     cache.array = [alloc_arraycache(state, f"c{cpu}", cache.limit, cache.batchcount) for cpu in range(len(state.node_of_cpu))]
     for node in range(state.n_nodes):

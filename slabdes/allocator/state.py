@@ -204,7 +204,7 @@ class CacheStats:
 class KmemCache:
     """struct kmem_cache: geometry, tunables, an array for each CPU and a kmem_list3 for each node.
 
-    `frees_look_up`: each free finds its object's slab, for its cache (kfree) or its node (cache_free_alien).
+    `frees_look_up`: each free finds its object's slab before it is known whether that is needed (create.frees_look_up).
     """
 
     __slots__ = (
@@ -253,7 +253,7 @@ class KmemCache:
         self.mem_spread = spec.mem_spread
         self.ctor = spec.ctor
         self.ctor_calls = 0
-        self.frees_look_up = True
+        self.frees_look_up = spec.frees_look_up
         self.limit = 0
         self.batchcount = 0
         self.shared = 0
@@ -268,13 +268,14 @@ class KmemCache:
 
 @dataclass(frozen=True)
 class CacheSpec:
-    """What kmem_cache_create is asked for, its geometry worked out."""
+    """What kmem_cache_create is asked for, its geometry worked out, and whether its frees find their slabs."""
 
     name: str
     geometry: Geometry
     tunables: Tunables
     mem_spread: bool = False
     ctor: bool = False
+    frees_look_up: bool = True
 
 
 @dataclass

@@ -93,6 +93,7 @@ class Version(Switches, Kernel):
 
     `layout`: where a kmem_list3's fields lie (DESIGN, "Lines").
     `free_alien_function`, `slabinfo_function`: the functions that take a lock for a remote free and to read /proc/slabinfo.
+    `frees_find_slab`: each free looks its object's slab up, for memcg_slab_free_hook (since 6.0, from reading).
     `may_wait`: how its source asks whether an allocation may wait (4.4 renamed the flag that said so).
     """
 
@@ -101,6 +102,7 @@ class Version(Switches, Kernel):
     free_alien_function: str = "cache_free_alien"
     slabinfo_function: str = "s_show"
     may_wait: str = "__GFP_WAIT"
+    frees_find_slab: bool = False
 
 
 LINUX_2_6_34: Final = Version("2.6.34", FreeList.BUFCTL, LAYOUT_2_6_34, zone_lists_beside_lock=True)
@@ -127,6 +129,7 @@ LINUX_6_1: Final = replace(
     LINUX_4_7,
     name="6.1",
     layout=LAYOUT_6_1,
+    frees_find_slab=True,
     slabinfo_counters=True,
     page_lists=LISTS_OF_5_14,
     rmqueue_function="rmqueue_buddy",

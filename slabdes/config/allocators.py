@@ -32,6 +32,8 @@ class AllocatorVersion(StrEnum):
 
 
 SLAB_KEYS: Final = ("limit", "batchcount", "shared")
+"""Tunables of a cache that only SLAB has."""
+_OF_SLAB: Final = (*SLAB_KEYS, "frees_look_up")
 """Keys of a cache that only SLAB has."""
 _OF_SLUB: Final = ("min_partial", "remote_node_defrag_ratio")
 LAYOUT: Final = ("order",)
@@ -68,12 +70,12 @@ _SLAB_FLAGS: Final = ("MEM_SPREAD",)
 
 
 def _own(version: AllocatorVersion, cpu_slabs: bool | None) -> tuple[str, ...]:
-    return (*slub_tunables(version, cpu_slabs), *LAYOUT) if version.is_slub else SLAB_KEYS
+    return (*slub_tunables(version, cpu_slabs), *LAYOUT) if version.is_slub else _OF_SLAB
 
 
 def cache_keys_beside(version: AllocatorVersion, cpu_slabs: bool | None = None) -> tuple[str, ...]:
     """Keys of a cache that another allocator has, and this version, with what slub.cpu_slabs says, has not."""
-    return tuple(key for key in (*SLAB_KEYS, *_ALL_SLUB_KEYS) if key not in _own(version, cpu_slabs))
+    return tuple(key for key in (*_OF_SLAB, *_ALL_SLUB_KEYS) if key not in _own(version, cpu_slabs))
 
 
 def named(version: AllocatorVersion, cpu_slabs: bool | None) -> str:

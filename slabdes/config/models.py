@@ -139,6 +139,9 @@ class CacheConfig(Frozen):
     """Objects moved at a time between an array and the node; at most limit."""
     shared: Annotated[int, Strict(), Field(ge=0, le=1 << 10)] | None = None
     """Arrays' worth of objects that a node's CPUs share; 0 for no shared array."""
+    frees_look_up: Truth | None = None
+    """SLAB: whether a free reads its slab's descriptor though its array has room; by default on 6.1, on several nodes, and where
+    kfree frees the objects: of caches named kmalloc-, dma-kmalloc- or size-."""
     order: Annotated[int, Strict(), Field(ge=0, le=10)] | None = None
     """SLUB: pages of a slab, 2**order of them, as slab_order in sysfs; by default as the kernel chooses by size and CPUs."""
     sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None

@@ -60,16 +60,18 @@ def slot_cost(cpu: Any, slot: int, written_at: int, way: int, milli: int, indexe
 
     Nothing if it was written already when its line came last; otherwise the line comes, and writing to it costs a share more.
     Who has waited for it has looked again and again: so the line had to come to who wrote it first. Decided from the slot and
-    what the CPU fetched last, so that it depends on no other CPU's progress. With `indexes` it first reads how far the other end
-    is. Whoever goes on there writes that with each object, so its line goes to and fro: it stays as long as it took to come.
+    what the CPU fetched last, so that it depends on no other CPU's progress. With `indexes` it looks not at the slot but at how
+    far the other end is. Whoever goes on there writes that with each object, so its line goes to and fro: it stays as long as
+    it took to come. (An end that has nothing left to do is taken to go on, and who fills a slot for the first time to know.)
     """
     line = slot >> SLOT_LINE_BITS
+    waited = cpu.clock <= written_at
     cost = 0
-    if indexes and cpu.clock > cpu.index_until:
-        cost = way
-        cpu.index_until = cpu.clock + 2 * way
+    if indexes and (waited or cpu.clock > cpu.index_until):
+        cost = 2 * way if waited else way
+        cpu.index_until = cpu.clock + cost + way
     if cpu.slot_line != line or written_at > cpu.slot_read_at:
-        cost += copy_cost(way, way, milli) if cpu.clock > written_at else 2 * way
+        cost += 2 * way if waited and not indexes else copy_cost(way, way, milli)
         cpu.slot_line = line
         cpu.slot_read_at = cpu.clock + cost
     return cost

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from slabdes.allocator.create import kmem_cache_create
+from slabdes.allocator.create import frees_look_up, kmem_cache_create
 from slabdes.allocator.geometry import Geometry, kmem_cache_geometry
 from slabdes.allocator.geometry_indexes import indexes_geometry
 from slabdes.allocator.slub.versions import MILLI_OBJECTS, SLUB_VERSIONS, Leftovers, RemoteRefill, SlubVersion
@@ -66,6 +66,12 @@ def slub_version_of(experiment: Experiment) -> SlubVersion:
         turned["capacity_per_cpu_milli"] = round(given.capacity_per_cpu * MILLI_OBJECTS)
     turned |= {key: value for key in _AS_GIVEN if (value := getattr(given, key)) is not None}
     return replace(version, **turned)
+
+
+def looks_up(config: CacheConfig, machine: Machine, version: Version) -> bool:
+    """Whether frees of a cache find their objects' slabs: as its kernel does, unless the experiment says."""
+    said = config.frees_look_up
+    return frees_look_up(version, config.name, machine.n_nodes) if said is None else said
 
 
 def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:
@@ -152,17 +158,20 @@ def _first_dump(path: Path, _state: tuple[int, ...]) -> Dump:
 
 def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
     """All caches of a run, as they are after boot: the workload's first, in order, then the general ones they need."""
+    version = version_of(experiment)
     if restored := recorded_state(experiment, machine, caches):
+        configs = {config.name: config for config in caches}
+        for cache in restored.state.caches:
+            cache.frees_look_up = looks_up(configs.get(cache.name) or CacheConfig(name=cache.name), machine, version)
         return restored.state
     use_alien_caches = machine.n_nodes > 1 and not experiment.noaliencache
     state = SlabState(machine.node_of_cpu, machine.n_nodes, use_alien_caches)
     hz = experiment.timing.hz
-    version = version_of(experiment)
     by_name: dict[str, KmemCache] = {}
     descriptors: list[str | None] = []
 
     def create(config: CacheConfig) -> KmemCache:
-        spec = cache_spec(config, machine.n_cpus, version)
+        spec = replace(cache_spec(config, machine.n_cpus, version), frees_look_up=looks_up(config, machine, version))
         word = mix64(stream_key(experiment.seed, replication, len(state.caches), Purpose.CREATION))
         address = below(word, REAPTIMEOUT_LIST3_SECONDS * hz)
         cache = by_name[spec.name] = kmem_cache_create(state, spec, first_next_reap(0, address, hz))

@@ -112,9 +112,8 @@ class TimedLock(SpinLock):
         self.behind = [Histogram() for _upkeep in Upkeep]
         self.digest = 0
         self.since = 0
-        self.toll = 0
+        self.toll = self.written = 0
         self.relinked = NO_SLAB
-        self.written = 0
         self.posted = self.posted_total = 0
         self.retry: object | None = None
         """The coming attempt of a waiter, where a lock is not queued."""
@@ -232,7 +231,7 @@ def settings_of(
     experiment: Experiment, machine: Machine, caches: Sequence[CacheConfig], version: AnyKernel
 ) -> TimedSettings[AnyKernel]:
     """The clock rules that an experiment asks for, on a kernel. Waiters that do not spin slow no holder."""
-    locks = lock_rules(experiment, machine)
+    locks, bulk = lock_rules(experiment, machine), getattr(experiment.workload, "bulk", 0)
     return TimedSettings(
         locks=locks,
         costs=costs_of(experiment, machine, caches),
@@ -251,7 +250,7 @@ def settings_of(
             copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
             descriptor_once=experiment.timing.descriptor_once,
             slot_lines=experiment.timing.slot_lines,
-            ring_indexes=experiment.timing.slot_lines and experiment.timing.ring_indexes,
+            ring_indexes=experiment.timing.slot_lines and experiment.timing.ring_indexes and not bulk,
             early_lookups=experiment.timing.early_lookups,
             miss_milli=round(machine.costs.miss_share * MILLI),
             writes_objects=writes_objects(experiment.workload),
@@ -260,7 +259,7 @@ def settings_of(
         change=change_settings(experiment),
         grace=ns_to_ps(experiment.rcu.grace_ms * NS_PER_MS) if experiment.rcu.frees else 0,
         stagger=ns_to_ps(experiment.rcu.stagger_ms * NS_PER_MS),
-        call_room=getattr(experiment.workload, "bulk", 0) if experiment.allocator.is_slub else 0,
+        call_room=bulk if experiment.allocator.is_slub else 0,
         prefill=getattr(experiment.workload, "prefill", 0),
     )
 

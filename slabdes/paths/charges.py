@@ -108,14 +108,17 @@ def written_beside_lock(lock: Tolls, writes: int) -> int:
     return writes * lock.toll
 
 
-def late_toll(written: int, toll: int, granted_at: int, asked: int, now: int) -> int:
-    """What a hold's writes to its lock's line cost beside, if the first waiter came during it: the writes after that.
+def share_behind(granted_at: int, asked: int, now: int) -> int:
+    """Thousandths of a hold, from `granted_at` until `now`, that are behind a waiter's asking; times in picoseconds."""
+    return (now - max(asked, granted_at)) * MILLI // (now - granted_at) if now > granted_at else 0
 
-    They count as spread evenly over the hold, from `granted_at` until `now`; times in picoseconds.
+
+def late_toll(written: int, toll: int) -> int:
+    """What a hold's writes to its lock's line cost beside, if all waiters came during it.
+
+    They count as spread evenly over the hold: `toll` is what a write costs, each waiter for the thousandths that it spun.
     """
-    if now <= granted_at:
-        return 0
-    return written * toll * ((now - max(asked, granted_at)) * MILLI // (now - granted_at)) // MILLI
+    return written * (toll // MILLI)
 
 
 class Charges(ABC, Generic[Cpu]):

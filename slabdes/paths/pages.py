@@ -119,10 +119,10 @@ def _block_of_zone(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits
     cpu.page_work += k.costs.page_take
     if splits > 0:
         cpu.page_work += splits * k.costs.page_split
-    if not warm:
+    if splits != NO_BLOCK and not warm:
         cpu.page_work += k.costs.page_cold
     yield from k.spin_unlock(cpu, k.zone_lock(zone))
-    if not warm:
+    if splits != NO_BLOCK and not warm:
         cpu.page_work += k.costs.page_cold * ((1 << order) - 1)
     return splits != NO_BLOCK
 

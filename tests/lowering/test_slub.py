@@ -114,7 +114,7 @@ def test_every_path_of_slub_has_a_compiled_form(tmp_path: Path, monkeypatch: pyt
             for record, name in TABLES.items()
         ),
         services=("slub_services",),
-        shared=("slabdes.allocator",),
+        shared=("slabdes.allocator", "slabdes.paths.charges"),
         entries=ENTRIES,
         run_fields=frozenset({"promoted", *fields_of(SlubSwitches)}),
         cpu_fields=frozenset({"number", "node", "path", "batches"}),
@@ -164,7 +164,7 @@ def test_operations_on_slub_with_their_prices_have_a_compiled_form(tmp_path: Pat
             for record, name in tables.items()
         ),
         services=("clocked_services",),
-        shared=("slabdes.allocator",),
+        shared=("slabdes.allocator", "slabdes.paths.charges"),
         entries=("allocate", "give_back", "take_callbacks"),
         run_fields=frozenset({"promoted", "n_nodes", "grace", *fields_of(SlubSwitches), *fields_of(ClockRules), *COST_NAMES}),
         cpu_fields=frozenset(field for field, _kind, _known in annotated(_ClockedCpu)) | {"number", "node", "path"},

@@ -90,7 +90,7 @@ def test_a_slots_line_is_fetched_once_unless_it_was_written_since() -> None:
     assert slot_cost(cpu, 17, 1500, way, milli, False) == 60, "written since"
     cpu.clock = 3000
     assert slot_cost(cpu, 18, 3000, way, milli, False) == 80, "waited for: its line was here, and had to go back first"
-    assert {"slot_line", "slot_read_at", "partner"} <= {name for name in dir(TimedCpu) if not name.startswith("_")}
+    assert {"slot_line", "slot_read_at", "index_until", "partner"} <= {name for name in dir(TimedCpu) if not name.startswith("_")}
 
 
 def test_a_rings_index_stays_as_long_as_it_took_to_come_and_then_comes_anew() -> None:
@@ -106,6 +106,10 @@ def test_a_rings_index_stays_as_long_as_it_took_to_come_and_then_comes_anew() ->
     cpu.clock = 2000
     assert slot_cost(cpu, 16, 1900, way, milli, True) == way + copy_cost(way, way, milli), "and the slot's own line behind it"
     assert cpu.slot_read_at == 2000 + way + copy_cost(way, way, milli)
+    for cpu.index_until in (2999, 3000, 3001):
+        cpu.clock, cpu.slot_line = 3000, 1
+        waited = slot_cost(cpu, 24, 3000, way, milli, True)
+        assert waited == 2 * way + copy_cost(way, way, milli), "who waits has polled the index, so that it had to go back first"
 
 
 def test_who_does_nothing_but_pass_objects_through_a_ring_works_half_of_the_time() -> None:
@@ -160,23 +164,37 @@ def test_a_descriptor_that_a_flush_needs_was_read_before_its_lock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "nodes", "looked_up"), [("skbuff", 1, False), ("kmalloc-256", 1, True), ("size-256", 1, True), ("skbuff", 2, True)]
+    ("allocator", "name", "nodes", "said", "looked_up"),
+    [
+        ("2.6.34", "skbuff", 1, None, False),
+        ("2.6.34", "size-256", 1, None, True),
+        ("4.7", "skbuff", 1, None, False),
+        ("4.7", "kmalloc-256", 1, None, True),
+        ("4.7", "skbuff", 2, None, True),
+        ("6.1", "skbuff", 1, None, True),
+        ("6.1", "skbuff", 1, False, False),
+        ("4.7", "skbuff", 1, True, True),
+    ],
 )
-def test_on_one_node_no_free_of_kmem_cache_free_reads_a_descriptor_and_the_flush_does_under_its_lock(
-    name: str, nodes: int, looked_up: bool
+def test_frees_read_a_descriptor_where_their_kernel_does_and_else_the_flush_does_under_its_lock(
+    allocator: str, name: str, nodes: int, said: bool | None, looked_up: bool
 ) -> None:
     on = load_machine("uma-4" if nodes == 1 else "numa-2x4")
-    cache = {"name": name, "limit": 2, "batchcount": 2, "shared": 0}
+    cache = {"name": name, "limit": 2, "batchcount": 2, "shared": 0} | ({} if said is None else {"frees_look_up": said})
     programs: dict[int, list[Step]] = {
         0: [later(later(free(0))), free(1), free(2)],
         1: [later(alloc(0)), alloc(1), alloc(2)],
     }
-    records = run(programs, with_rules(cache, early_lookups=True, descriptor_once=True), on)
+
+    def records_of(early: bool) -> Records:
+        timing = {**ALONE, "early_lookups": early, "descriptor_once": True}
+        return run(programs, experiment(cache, allocator=allocator, timing=timing), on)
+
+    records = records_of(early=True)
     hits = records.latency[0, Path.FREE_HIT]
     assert hits.total == 2 * on.costs.free_hit + (on.costs.descriptor_read if looked_up else 0)
     # CPU 1 has had the slab last: under the lock its free chain comes, and its descriptor if no free has read it.
-    plain = run(programs, with_rules(cache, early_lookups=False, descriptor_once=True), on)
-    sooner = lock_of(plain, LockKind.LIST).hold.greatest - lock_of(records, LockKind.LIST).hold.greatest
+    sooner = lock_of(records_of(early=False), LockKind.LIST).hold.greatest - lock_of(records, LockKind.LIST).hold.greatest
     assert (sooner > 0) is looked_up
 
 

@@ -12,7 +12,7 @@ from slabdes.allocator.page_lists import LISTS_OF_2_6_34, LISTS_OF_5_14
 from slabdes.allocator.pages import LONE_BLOCKS, PagePool
 from slabdes.engine.records import LockKind, Path, Records
 from slabdes.machine import load_machine
-from slabdes.paths.charges import late_toll
+from slabdes.paths.charges import late_toll, share_behind
 from slabdes.workload.programs import ANY_NODE, Op, Step
 from tests.verification.bench import ALONE, alloc, experiment, later, machine, run
 from tests.verification.bench import PRICE as P
@@ -94,15 +94,38 @@ def test_a_cpu_that_begins_to_spin_during_a_hold_slows_its_rest() -> None:
             (lock,) = (lock for lock in records.locks if lock.kind is LockKind.ZONE and lock.acquisitions)
             assert lock.contended == 1
             holds[late] = lock.hold.greatest
-        assert holds[True] - holds[False] == BATCH * TRANSFER * ((held - begun) * 1000 // held) // 1000
+        assert holds[True] - holds[False] == BATCH * (TRANSFER * ((held - begun) * 1000 // held) // 1000)
 
 
-def test_one_that_comes_when_a_hold_is_over_or_writes_nothing_slows_none() -> None:
-    assert late_toll(5, 100, granted_at=1000, asked=900, now=2000) == 500, "it asked before the lock was granted"
-    assert late_toll(5, 100, granted_at=1000, asked=1750, now=2000) == 125
-    assert late_toll(5, 100, granted_at=1000, asked=2000, now=2000) == 0
-    assert late_toll(0, 100, granted_at=1000, asked=1000, now=2000) == 0
-    assert late_toll(5, 100, granted_at=1000, asked=1000, now=1000) == 0, "no time has passed"
+def first_hold(discipline: str, *asked: int) -> int:
+    """How much longer CPU 0 has the zone's lock because of CPUs that ask so much later: picoseconds."""
+    programs = {0: [get()], **{cpu: [(late, *get()[1:])] for cpu, late in enumerate(asked, 1)}}
+    holds = {}
+    for rule in (False, True):
+        timing = {**ALONE, "late_spinners": rule}
+        records = run(programs, experiment(lock={"discipline": discipline}, timing=timing), FOUR)
+        (lock,) = (lock for lock in records.locks if lock.kind is LockKind.ZONE and lock.acquisitions)
+        # All but the first have waiters at their grants, or nobody behind them.
+        holds[rule] = lock.hold.total
+    return holds[True] - holds[False]
+
+
+@pytest.mark.parametrize("discipline", ["tas", "ticket"])
+def test_of_those_that_spin_late_each_costs_for_as_long_as_it_spins(discipline: str) -> None:
+    held = next(lock.hold.total for lock in run({0: [get()]}, on=FOUR).locks if lock.kind is LockKind.ZONE and lock.acquisitions)
+    one, three = first_hold(discipline, 1), first_hold(discipline, 1, 1, 1)
+    assert three > 2 * one
+    assert first_hold(discipline, 1, held - 1, held - 1) == one, "two that came at the end"
+    assert one < first_hold(discipline, 1, held // 2, held // 2) < three
+
+
+def test_a_waiter_spins_behind_its_asking_and_the_grant_and_not_at_all_where_no_time_has_passed() -> None:
+    assert share_behind(granted_at=1000, asked=900, now=2000) == 1000, "it asked before the lock was granted"
+    assert share_behind(granted_at=1000, asked=1750, now=2000) == 250
+    assert share_behind(granted_at=1000, asked=2000, now=2000) == 0
+    assert share_behind(granted_at=1000, asked=1000, now=1000) == 0
+    assert late_toll(5, 250 * 100) == 125
+    assert late_toll(0, 1000 * 100) == 0
 
 
 def test_of_several_cpus_that_spin_on_a_line_all_cost_its_writer_something() -> None:

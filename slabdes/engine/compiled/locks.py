@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slabdes.allocator.transitions import NO_SLAB
 from slabdes.engine.compiled.account import BEHIND, HELD_IN, count_upkeep, irqs_go_off, irqs_go_on
 from slabdes.engine.compiled.clock import (
     GAMMA_WORD,
@@ -32,13 +31,13 @@ from slabdes.engine.compiled.logged import log_hold
 from slabdes.engine.compiled.numba_tools import cpus_at, function, inline, int64, ints_at, locks_at, table_at, uint64, word
 from slabdes.engine.compiled.run_layout import Run
 from slabdes.engine.compiled.script_layout import Event
+from slabdes.engine.compiled.spinners import late_cost, set_toll
 from slabdes.engine.compiled.variants import after_look, write
 from slabdes.engine.cpu import fold, hold_word
 from slabdes.engine.working_set import CODE, is_anothers
 from slabdes.locks.disciplines import (
     CNA_SPLICE,
     RACE_BITS,
-    all_spinners_delay,
     arrives_late,
     cna_threshold_reached,
     crowd_delay,
@@ -48,7 +47,7 @@ from slabdes.locks.disciplines import (
     ticket_delay,
 )
 from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
-from slabdes.paths.charges import copy_cost, late_toll
+from slabdes.paths.charges import copy_cost
 from slabdes.paths.sites import N_SITES
 from slabdes.streams import mix64
 
@@ -202,7 +201,7 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
     held.holder = cpu.number
     held.granted_at = held.headed_at = cpu.clock
     held.since = cpu.clock
-    _set_toll(run, cpu, held)
+    set_toll(run, cpu, held)
     count_acquisition(held, cpu.number, cpu.site, cpu.upkeep)
     held.bounces += is_anothers(cpu, ints_at(run.stamps)[held.line])
     fetch_line(run, cpu, held.line)
@@ -210,31 +209,9 @@ def _fetch(run: Run, cpu: Cpu, held: Lock) -> None:
 
 
 @inline
-def _set_toll(run: Run, cpu: Cpu, held: Lock) -> None:
-    """What a write to the lock's line will cost its new holder, because of who spins on it now (SpinLock.spinner)."""
-    held.relinked, held.written = NO_SLAB, 0
-    held.toll = _toll(run, cpu, held) if held.waiters and run.spinners_slow_holder else 0
-
-
-@function
-def _toll(run: Run, cpu: Cpu, held: Lock) -> int:
-    spinner = held.first
-    if held.passed != FREE and held.passed != held.last:
-        spinner = cpus_at(run.cpus)[held.passed].next_waiter
-    toll = ints_at(run.transfer)[spinner * run.n_cpus + cpu.number]
-    if run.all_spin:
-        toll = max(toll, all_spinners_delay(_from_all(run, cpu, held), run.spinner_milli))
-    return toll
-
-
-@inline
 def _is_held_longer(run: Run, cpu: Cpu) -> bool:
     """Pay for late spinners (TimedKernel._late_toll); whether the release must wait for other CPUs' events, then."""
-    held = locks_at(run.locks)[cpu.lock]
-    if held.toll or not held.waiters or not run.late_spinners:
-        return False
-    late = late_toll(held.written, _toll(run, cpu, held), held.granted_at, cpus_at(run.cpus)[held.first].asked, cpu.clock)
-    held.written = 0
+    late = late_cost(run, cpu, locks_at(run.locks)[cpu.lock])
     if not late:
         return False
     spend_on_lines(run, cpu, late)
@@ -281,7 +258,7 @@ def _granted(run: Run, cpu: Cpu) -> None:
         held.bounces += 1
         own_line(run, cpu, held.line)
     cpu.work += run.lock_op
-    _set_toll(run, cpu, held)
+    set_toll(run, cpu, held)
 
 
 @function
@@ -376,17 +353,6 @@ def _find_preferred(run: Run, cpu: Cpu, row: Sequence[int], held: Lock, now: int
     held.passed = place
     held.before = place
     return splice
-
-
-@function
-def _from_all(run: Run, cpu: Cpu, held: Lock) -> int:
-    cpus, transfer = cpus_at(run.cpus), ints_at(run.transfer)
-    total = 0
-    waiter = held.first
-    for _place in range(held.waiters):
-        total += transfer[waiter * run.n_cpus + cpu.number]
-        waiter = cpus[waiter].next_waiter
-    return total
 
 
 @inline

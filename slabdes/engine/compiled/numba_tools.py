@@ -227,6 +227,6 @@ share(pages, "take_from_zone", "_gather", "give_to_zone", "take_given", "note_gi
 share(page_lists, "list_of", "take_from_list", "give_to_list", "refill_blocks", "put_refill", "trim_list")
 share(lines, "touch", "slot_cost")
 share(working_set)
-share(charges, "copy_cost", "late_toll", "written_beside_lock")
+share(charges, "copy_cost", "late_toll", "share_behind", "written_beside_lock")
 share(disciplines)
 share(spinlock, "count_contention", "count_acquisition")

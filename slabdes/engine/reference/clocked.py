@@ -7,7 +7,7 @@ how a CPU's program runs (`process`), and the allocators.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import simpy
@@ -28,7 +28,7 @@ from slabdes.locks.spinlock import FREE, count_acquisition, count_contention
 from slabdes.machine.topology import Machine
 from slabdes.paths import interrupts
 from slabdes.paths.accounts import disable_irqs, enable_irqs
-from slabdes.paths.charges import copy_cost, late_toll
+from slabdes.paths.charges import copy_cost, late_toll, share_behind
 from slabdes.paths.kernel import Waits
 from slabdes.paths.operations import KmemCache
 from slabdes.paths.sites import LockSite
@@ -180,22 +180,24 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
         record.relinked = NO_SLAB
         record.written = 0
-        record.toll = self._toll(cpu, record)
+        record.toll = self._toll(cpu, record, dict.fromkeys(record.waiters, 1))
 
-    def _toll(self, cpu: TimedCpu, record: TimedLock) -> int:
+    def _toll(self, cpu: TimedCpu, record: TimedLock, shares: Mapping[int, int]) -> int:
+        """What a write to the lock's line costs, each waiter's part times its share."""
         spinner = record.spinner()
         if spinner == FREE or not self.rules.spinners_slow_holder:
             return 0
         transfer, locks = self.machine.transfer_ps, self.settings.locks
-        from_all = sum(transfer[waiter][cpu.number] for waiter in record.waiters) if locks.discipline.all_spin else 0
-        return max(transfer[spinner][cpu.number], all_spinners_delay(from_all, locks.spinner_milli))
+        ways = {waiter: transfer[waiter][cpu.number] * share for waiter, share in shares.items()}
+        from_all = sum(ways.values()) if locks.discipline.all_spin else 0
+        return max(ways[spinner], all_spinners_delay(from_all, locks.spinner_milli))
 
     def _late_toll(self, cpu: TimedCpu, record: TimedLock) -> int:
         """What the hold's writes to the lock's line cost beside, since CPUs have begun to spin on it during the hold."""
         if record.toll or not record.waiters or not self.rules.late_spinners:
             return 0
-        asked = record.joined[record.waiters[0]]
-        return late_toll(record.written, self._toll(cpu, record), record.granted_at, asked, cpu.clock)
+        shares = {waiter: share_behind(record.granted_at, record.joined[waiter], cpu.clock) for waiter in record.waiters}
+        return late_toll(record.written, self._toll(cpu, record, shares))
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock

@@ -100,6 +100,8 @@ def caches(draw: st.DrawFn, allocator: AllocatorVersion, tunables: Sequence[str]
             cache["limit"] = draw(st.sampled_from((1, 2, 3, 8, 12, 40)))
             cache["batchcount"] = draw(st.integers(1, cache["limit"]))
         if draw(st.booleans()):
+            cache["frees_look_up"] = draw(st.booleans())
+        if draw(st.booleans()):
             cache["shared"] = draw(st.sampled_from((0, 1, 2, 8)))
     return made
 
