@@ -29,6 +29,6 @@ LEFT_OUT: Final = (
     "Rings between producers and consumers that keep their indexes apart, or pass objects by the batch: here both ends read "
     "how far the other one is with each object.",
     "Who frees: objects of SLAB's caches named kmalloc-, dma-kmalloc- or size- are freed by kfree, all others by "
-    "kmem_cache_free.",
+    "kmem_cache_free, unless `frees_look_up` says; memory cgroups count nothing.",
     "What a bulk call itself costs on SLAB but interrupts off and on; one that runs out of memory keeps what it got there.",
 )

@@ -20,7 +20,7 @@ form it likes; the compiled one chains CPUs to each other and keeps the waiter *
 
 What a write to the lock's line costs while somebody spins on it is asked for at the grant (`spinner`), once a hold: the waiter
 that spins may change during it, and following that would need an event for each. If nobody did then, it is asked for once more
-at the release, for the share of the hold behind the first waiter's arrival (`paths.charges.late_toll`). Where waiters do not
+at the release, for the share of the hold behind each waiter's arrival (`paths.charges.late_toll`). Where waiters do not
 spin on the lock's line (`Discipline.spins`), it costs nothing more, and no waiter races a CPU that finds the lock free.
 """
 

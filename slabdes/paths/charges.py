@@ -118,7 +118,7 @@ def late_toll(written: int, toll: int) -> int:
 
     They count as spread evenly over the hold: `toll` is what a write costs, each waiter for the thousandths that it spun.
     """
-    return written * (toll // MILLI)
+    return written * toll // MILLI
 
 
 class Charges(ABC, Generic[Cpu]):

@@ -94,7 +94,7 @@ def test_a_cpu_that_begins_to_spin_during_a_hold_slows_its_rest() -> None:
             (lock,) = (lock for lock in records.locks if lock.kind is LockKind.ZONE and lock.acquisitions)
             assert lock.contended == 1
             holds[late] = lock.hold.greatest
-        assert holds[True] - holds[False] == BATCH * (TRANSFER * ((held - begun) * 1000 // held) // 1000)
+        assert holds[True] - holds[False] == BATCH * TRANSFER * ((held - begun) * 1000 // held) // 1000
 
 
 def first_hold(discipline: str, *asked: int) -> int:

@@ -9,9 +9,10 @@ What is touched before a lock, under it, and behind it (neighbours' descriptors 
 | path | before | under the lock | behind |
 |---|---|---|---|
 | refill | unlocked_look: free_objects, shared header | shared header and its pointers, or lists and slabs | the object |
-| flush | descriptors, by the objects' own frees | shared header and its pointers, or counts and free chains | pages |
+| flush | descriptors, if the objects' own frees look | shared header and its pointers, or counts and free chains | pages |
 | remote free | its descriptor | alien header and its pointer; if full, list_lock of its home, as a flush | pages |
 | grow | pages, the new slab | counts and list heads | |
+| pages from the zone | | its lists; of blocks of order 1 and up the first page, if cold | their other pages |
 """
 
 from __future__ import annotations
