@@ -48,6 +48,7 @@ _EXAMPLES: Final[dict[str, str]] = {
     "cache.NAME.limit": "120",
     "cache.NAME.batchcount": "60",
     "cache.NAME.shared": "8",
+    "cache.NAME.frees_look_up": "true",
     "cache.NAME.order": "0",
     "cache.NAME.sheaf_capacity": "60",
     "cache.NAME.max_full_sheaves": "10",
