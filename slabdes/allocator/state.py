@@ -253,7 +253,7 @@ class KmemCache:
         self.mem_spread = spec.mem_spread
         self.ctor = spec.ctor
         self.ctor_calls = 0
-        self.frees_look_up = spec.frees_look_up
+        self.frees_look_up = True
         self.limit = 0
         self.batchcount = 0
         self.shared = 0
@@ -268,14 +268,13 @@ class KmemCache:
 
 @dataclass(frozen=True)
 class CacheSpec:
-    """What kmem_cache_create is asked for, its geometry worked out, and whether its frees find their slabs."""
+    """What kmem_cache_create is asked for, its geometry worked out."""
 
     name: str
     geometry: Geometry
     tunables: Tunables
     mem_spread: bool = False
     ctor: bool = False
-    frees_look_up: bool = True
 
 
 @dataclass

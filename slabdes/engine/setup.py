@@ -68,12 +68,6 @@ def slub_version_of(experiment: Experiment) -> SlubVersion:
     return replace(version, **turned)
 
 
-def looks_up(config: CacheConfig, machine: Machine, version: Version) -> bool:
-    """Whether frees of a cache find their objects' slabs: as its kernel does, unless the experiment says."""
-    said = config.frees_look_up
-    return frees_look_up(version, config.name, machine.n_nodes) if said is None else said
-
-
 def cache_spec(config: CacheConfig, n_cpus: int, version: Version) -> CacheSpec:
     """A cache's geometry and tunables; defaults fill in what the experiment leaves open.
 
@@ -158,20 +152,25 @@ def _first_dump(path: Path, _state: tuple[int, ...]) -> Dump:
 
 def build_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
     """All caches of a run, as they are after boot: the workload's first, in order, then the general ones they need."""
-    version = version_of(experiment)
-    if restored := recorded_state(experiment, machine, caches):
-        configs = {config.name: config for config in caches}
-        for cache in restored.state.caches:
-            cache.frees_look_up = looks_up(configs.get(cache.name) or CacheConfig(name=cache.name), machine, version)
-        return restored.state
+    restored = recorded_state(experiment, machine, caches)
+    state = restored.state if restored else _booted_state(experiment, machine, caches, replication)
+    said = {config.name: config.frees_look_up for config in caches if config.frees_look_up is not None}
+    for cache in state.caches:
+        default = frees_look_up(version_of(experiment), cache.name, machine.n_nodes)
+        cache.frees_look_up = said.get(cache.name, default)
+    return state
+
+
+def _booted_state(experiment: Experiment, machine: Machine, caches: tuple[CacheConfig, ...], replication: int) -> SlabState:
     use_alien_caches = machine.n_nodes > 1 and not experiment.noaliencache
     state = SlabState(machine.node_of_cpu, machine.n_nodes, use_alien_caches)
     hz = experiment.timing.hz
+    version = version_of(experiment)
     by_name: dict[str, KmemCache] = {}
     descriptors: list[str | None] = []
 
     def create(config: CacheConfig) -> KmemCache:
-        spec = replace(cache_spec(config, machine.n_cpus, version), frees_look_up=looks_up(config, machine, version))
+        spec = cache_spec(config, machine.n_cpus, version)
         word = mix64(stream_key(experiment.seed, replication, len(state.caches), Purpose.CREATION))
         address = below(word, REAPTIMEOUT_LIST3_SECONDS * hz)
         cache = by_name[spec.name] = kmem_cache_create(state, spec, first_next_reap(0, address, hz))

@@ -232,6 +232,7 @@ def settings_of(
 ) -> TimedSettings[AnyKernel]:
     """The clock rules that an experiment asks for, on a kernel. Waiters that do not spin slow no holder."""
     locks, bulk = lock_rules(experiment, machine), getattr(experiment.workload, "bulk", 0)
+    slowed = experiment.timing.spinners_slow_holder and locks.discipline.spins
     return TimedSettings(
         locks=locks,
         costs=costs_of(experiment, machine, caches),
@@ -239,8 +240,8 @@ def settings_of(
         version=version,
         interrupts=interrupt_settings(experiment, caches),
         rules=ClockRules(
-            spinners_slow_holder=experiment.timing.spinners_slow_holder and locks.discipline.spins,
-            late_spinners=experiment.timing.late_spinners and experiment.timing.spinners_slow_holder and locks.discipline.spins,
+            spinners_slow_holder=slowed,
+            late_spinners=experiment.timing.late_spinners and slowed,
             posted_neighbour_writes=experiment.timing.posted_neighbour_writes,
             array_lines=experiment.timing.array_lines,
             irqs_off=not experiment.allocator.is_slub,
@@ -250,7 +251,7 @@ def settings_of(
             copy_line_milli=round(machine.costs.copy_line_share * MILLI) if experiment.timing.copy_lines else 0,
             descriptor_once=experiment.timing.descriptor_once,
             slot_lines=experiment.timing.slot_lines,
-            ring_indexes=experiment.timing.slot_lines and experiment.timing.ring_indexes and not bulk,
+            ring_indexes=experiment.timing.ring_indexes and not bulk,
             early_lookups=experiment.timing.early_lookups,
             miss_milli=round(machine.costs.miss_share * MILLI),
             writes_objects=writes_objects(experiment.workload),

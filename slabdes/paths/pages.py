@@ -115,14 +115,15 @@ def _block_of_zone(k: PageKernel[Cpu], cpu: Cpu, zone: int, order: int) -> Waits
     yield from k.spin_lock(cpu, k.zone_lock(zone), LockSite.HIGHERPAGES)
     splits = take_from_zone(k.pages.free, k.pages.blocks, zone, order)
     warm = take_given(k.pages.giver, k.pages.given, cpu.number, zone, order)
+    cold = splits != NO_BLOCK and not warm
     _fetch_lists(k, cpu, zone)
     cpu.page_work += k.costs.page_take
     if splits > 0:
         cpu.page_work += splits * k.costs.page_split
-    if splits != NO_BLOCK and not warm:
+    if cold:
         cpu.page_work += k.costs.page_cold
     yield from k.spin_unlock(cpu, k.zone_lock(zone))
-    if splits != NO_BLOCK and not warm:
+    if cold:
         cpu.page_work += k.costs.page_cold * ((1 << order) - 1)
     return splits != NO_BLOCK
 

@@ -28,9 +28,9 @@ def test_every_object_is_counted_once_on_the_fast_or_the_slow_path(run: Run) -> 
 
 def test_frees_that_wait_for_a_grace_period_are_some_of_a_whole_runs_whatever_was_warm_up() -> None:
     raw = {"allocator": "7.3", "machine": {"preset": "uma-4"}, "cache": [{"name": "a", "size": 256, "sheaf_capacity": 8}]}
-    raw |= {"workload": {"kind": "mix", "operations": 4000, "live": 40}, "rcu": {"frees": True, "grace_ms": 20.0}}
+    raw |= {"workload": {"kind": "mix", "operations": 12_000, "live": 40}, "rcu": {"frees": True, "grace_ms": 20.0}}
     whole, cut = (simulate(raw | {"replications": 2, "engine": "reference", "warm_up": rule}) for rule in ("none", "mser"))
-    assert cut.frames.runs["warm_up_operations"].sum() > 100
+    assert cut.frames.runs["warm_up_operations"].sum() > 1000
     assert cut.frames.cpus["frees"].sum() < whole.frames.cpus["frees"].sum()
     (frees, waiting), *_others = in_grace(whole.frames).values()
     assert in_grace(cut.frames) == {0: (frees, waiting)}

@@ -21,7 +21,7 @@ from slabdes.machine import load_machine
 from slabdes.machine.topology import Machine
 from slabdes.study.bench import checks
 from slabdes.study.bench.limit import Limit, compiled_limit, compiler, source
-from slabdes.study.bench.scenarios import Case, Scenario, bench_machine
+from slabdes.study.bench.scenarios import NOT_IN_C, Case, Scenario, bench_machine
 from slabdes.workload.synthetic import build_synthetic
 
 CASE = Case(Scenario.REFILLS, 4, 4000)
@@ -41,13 +41,7 @@ def burst(cpus: int, *, limit: int, batchcount: int, objects: int = 50, rounds: 
         "machine": {"preset": "numa-2x4", "cpus": cpus, "placement": "spread"},
         "cache": [{"name": "bench", "size": 256, "limit": limit, "batchcount": batchcount, **more.pop("cache", {})}],
         "workload": {"kind": "burst", "objects": objects, "rounds": rounds, **more.pop("workload", {})},
-        "timing": {
-            "copy_lines": False,
-            "early_lookups": False,
-            "late_spinners": False,
-            "working_sets": False,
-            **more.pop("timing", {}),
-        },
+        "timing": {**dict.fromkeys(NOT_IN_C, False), **more.pop("timing", {})},
         **more,
     }
     return parse_experiment(raw, "bench")

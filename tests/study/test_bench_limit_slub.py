@@ -22,7 +22,7 @@ from slabdes.paths import pages
 from slabdes.study.bench import checks
 from slabdes.study.bench.limit import Limit, compiler, source
 from slabdes.study.bench.limit_slub import SLUB_SOURCE, compiled_slub_limit
-from slabdes.study.bench.scenarios import Case, Scenario, bench_machine
+from slabdes.study.bench.scenarios import NOT_IN_C, Case, Scenario, bench_machine
 from slabdes.workload.synthetic import build_synthetic
 
 VERSION = AllocatorVersion.V7_3
@@ -43,13 +43,7 @@ def burst(*, objects: int = 50, cpus: int = 6, cache: dict[str, Any] | None = No
         "machine": {"preset": "numa-2x4", "cpus": cpus, "placement": "spread"},
         "cache": [{"name": "bench", "size": 256, "sheaf_capacity": 12} | (cache or {})],
         "workload": {"kind": "burst", "objects": objects, "rounds": 4, **more.pop("workload", {})},
-        "timing": {
-            "copy_lines": False,
-            "early_lookups": False,
-            "late_spinners": False,
-            "working_sets": False,
-            **more.pop("timing", {}),
-        },
+        "timing": {**dict.fromkeys(NOT_IN_C, False), **more.pop("timing", {})},
         **more,
     }
     return parse_experiment(raw, "bench")

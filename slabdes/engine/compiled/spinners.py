@@ -34,21 +34,22 @@ def late_cost(run: Run, cpu: Cpu, held: Lock) -> int:
 
 @function
 def _toll(run: Run, cpu: Cpu, held: Lock, late: bool) -> int:
-    """What a write to the lock's line costs; `late`: each waiter's part times the thousandths of the hold behind its asking."""
-    cpus, transfer = cpus_at(run.cpus), ints_at(run.transfer)
+    """What a write to the lock's line costs; `late`: each waiter's part times the thousandths of the hold that it spun."""
+    cpus = cpus_at(run.cpus)
     spinner = held.first
     if held.passed != FREE and held.passed != held.last:
         spinner = cpus[held.passed].next_waiter
-    from_spinner = from_all = 0
-    waiter = held.first
-    for _place in range(held.waiters):
-        way = transfer[waiter * run.n_cpus + cpu.number]
-        if late:
-            way *= share_behind(held.granted_at, cpus[waiter].asked, cpu.clock)
-        from_all += way
-        if waiter == spinner:
-            from_spinner = way
-            if not run.all_spin:
-                break
-        waiter = cpus[waiter].next_waiter
-    return max(from_spinner, all_spinners_delay(from_all, run.spinner_milli)) if run.all_spin else from_spinner
+    toll = _part(run, cpu, held, spinner, late)
+    if run.all_spin:
+        from_all, waiter = 0, held.first
+        for _place in range(held.waiters):
+            from_all += _part(run, cpu, held, waiter, late)
+            waiter = cpus[waiter].next_waiter
+        toll = max(toll, all_spinners_delay(from_all, run.spinner_milli))
+    return toll
+
+
+@inline
+def _part(run: Run, cpu: Cpu, held: Lock, waiter: int, late: bool) -> int:
+    way = ints_at(run.transfer)[waiter * run.n_cpus + cpu.number]
+    return way * share_behind(held.granted_at, cpus_at(run.cpus)[waiter].asked, cpu.clock) if late else way

@@ -7,7 +7,7 @@ how a CPU's program runs (`process`), and the allocators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import simpy
@@ -180,24 +180,26 @@ class ClockedKernel(ChargingKernel[KmemCache]):
         """What a write to the lock's line will cost its new holder, because of who spins on it now."""
         record.relinked = NO_SLAB
         record.written = 0
-        record.toll = self._toll(cpu, record, dict.fromkeys(record.waiters, 1))
+        record.toll = self._toll(cpu, record)
 
-    def _toll(self, cpu: TimedCpu, record: TimedLock, shares: Mapping[int, int]) -> int:
-        """What a write to the lock's line costs, each waiter's part times its share."""
-        spinner = record.spinner()
+    def _toll(self, cpu: TimedCpu, record: TimedLock, late: bool = False) -> int:
+        """What a write to the lock's line costs; `late`: each waiter's part times the thousandths of the hold that it spun."""
+        spinner, locks = record.spinner(), self.settings.locks
         if spinner == FREE or not self.rules.spinners_slow_holder:
             return 0
-        transfer, locks = self.machine.transfer_ps, self.settings.locks
-        ways = {waiter: transfer[waiter][cpu.number] * share for waiter, share in shares.items()}
-        from_all = sum(ways.values()) if locks.discipline.all_spin else 0
-        return max(ways[spinner], all_spinners_delay(from_all, locks.spinner_milli))
+
+        def part(waiter: int) -> int:
+            way: int = self.machine.transfer_ps[waiter][cpu.number]
+            return way * share_behind(record.granted_at, record.joined[waiter], cpu.clock) if late else way
+
+        from_all = sum(map(part, record.waiters)) if locks.discipline.all_spin else 0
+        return max(part(spinner), all_spinners_delay(from_all, locks.spinner_milli))
 
     def _late_toll(self, cpu: TimedCpu, record: TimedLock) -> int:
         """What the hold's writes to the lock's line cost beside, since CPUs have begun to spin on it during the hold."""
-        if record.toll or not record.waiters or not self.rules.late_spinners:
+        if record.toll or not self.rules.late_spinners:
             return 0
-        shares = {waiter: share_behind(record.granted_at, record.joined[waiter], cpu.clock) for waiter in record.waiters}
-        return late_toll(record.written, self._toll(cpu, record, shares))
+        return late_toll(record.written, self._toll(cpu, record, late=True))
 
     def _fetch_lock(self, cpu: TimedCpu, record: TimedLock, site: LockSite) -> None:
         record.since = cpu.clock

@@ -24,6 +24,8 @@ OBJECTS: Final = 50
 """Objects of a burst: fewer than a limit of 120, so that hits dominate there."""
 SIZE: Final = 256
 """Bytes of an object."""
+NOT_IN_C: Final = ("copy_lines", "early_lookups", "late_spinners", "working_sets")
+"""Rules of the clock that the C versions have not."""
 _HITS_TAKE: Final = ("alloc_hit", "free_hit", "alloc_bulk", "free_bulk", "local_trylock", "first_touch", "smt_slowdown")
 """Of SLUB, a hit is what one is in a SLAB bulk call, and the lock of the CPU's sheaves."""
 
@@ -59,7 +61,7 @@ class Case:
             "allocator": self.allocator,
             "machine": {"preset": MACHINE, "cpus": self.cpus},
             "cache": [{"name": "bench", "size": SIZE} | cache],
-            "timing": {"copy_lines": False, "early_lookups": False, "late_spinners": False, "working_sets": False},
+            "timing": dict.fromkeys(NOT_IN_C, False),
             "workload": {
                 "kind": "burst",
                 "objects": OBJECTS,
