@@ -283,7 +283,7 @@ def _fields(data: Data, at: int, spans: Table) -> int:
         spans[field, 0] = spans[field, 1] = NONE
     first = True
     while True:
-        while is_space(data[at]):
+        while not first and is_space(data[at]):  # the first stands right behind blanks
             at += 1
         if data[at] == NEWLINE:
             return at

@@ -194,6 +194,14 @@ def readable(line: str, path: Path) -> bool:
     return refused is None or "no kmem event" in refused
 
 
+@pytest.mark.parametrize("space", ["\r", "\f", "\v", " \r ", "\t"])
+def test_fields_begin_right_behind_blanks_in_rows_too(tmp_path: Path, space: str) -> None:
+    path = tmp_path / "trace"
+    known = "t-1 [000] 1.0: kfree: call_site=f ptr=0000000000000010"
+    path.write_bytes("\n".join([known, known.replace("kfree: ", f"kfree: {space}")] * 2).encode())
+    assert_same_events(path)
+
+
 objects = st.builds(
     "{} [{:03d}] ..... {}: {}".format,
     st.sampled_from(["t-1", "[k]-2"]),
