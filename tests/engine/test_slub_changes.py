@@ -107,13 +107,14 @@ def test_what_is_on_its_way_when_the_runs_end_cuts_a_turn_off_is_in_use_by_nobod
     raw |= {"workload": {"kind": "burst", "objects": 400}} | {key: of for key, of in what.items() if key == "rcu"}
     usual = simulated(**raw)
     cut_off = []
-    for share in (0.97, 0.985):
-        at = share * usual.runs["elapsed_ns"].item() / NS_PER_MS
+    for halvings in range(5, 11):
+        at = (1 - 0.5**halvings) * usual.runs["elapsed_ns"].item() / NS_PER_MS
         more = {"change": what["change"] | {"at_ms": at}} if "change" in what else {"upkeep": {"shrink_at_ms": at}}
         run = simulated(engine, **raw | more)
         assert run.check() == []
         assert run.slabs["in_use"].sum() == 0
-        cut_off.append(not {"shrink", "change"}.intersection(turns(run)))
+        told = turns(run)
+        cut_off.append("flush" in told and not {"shrink", "change"}.intersection(told))
     assert any(cut_off)
 
 

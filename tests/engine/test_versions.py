@@ -160,13 +160,14 @@ def test_writes_to_the_lists_cost_the_holder_more_where_waiters_spin_on_their_li
     programs = {
         cpu: [
             allocation(cpu * 1000, cpu * turn),
-            *(allocation(cpu * 1000 + slot, (4 - cpu) * turn if slot == 60 else 0) for slot in range(1, 300)),
+            *(allocation(cpu * 1000 + slot, (4 - cpu) * turn if slot == 60 else 0) for slot in range(1, 240)),
         ]
         for cpu in range(4)
     }
 
     def mean_hold(allocator: str, spinners: bool) -> float:
         records = timed(allocator, (), programs, spinners_slow_holder=spinners)
+        assert all(lock.contended == 0 for lock in records.locks if lock.kind is LockKind.ZONE)
         (lock,) = [lock for lock in records.locks if lock.kind is LockKind.LIST]
         return lock.hold.total / lock.hold.count
 

@@ -142,10 +142,11 @@ def test_every_rule_that_an_engine_starts_from_has_a_place_in_compiled_memory() 
         },
         ClockRules: set(),
         LockRules: {"discipline", "transfer", "node_of_cpu"},
-        # What allocations find in the state, lists of pages in the pool, and what only records name.
+        # What allocations and frees find in the state, lists of pages in the pool, and what only records name.
         Version: {
             "name",
             "page_lists",
+            "frees_find_slab",
             "free_list",
             "layout",
             "free_alien_function",

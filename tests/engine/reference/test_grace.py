@@ -107,17 +107,24 @@ def test_the_general_batching_frees_a_full_block_to_the_slabs(one: Experiment) -
     assert sum(slabs.in_use for slabs in records.slabs) == 0
 
 
+def _left_by_a_turn(one: Experiment) -> list[int]:
+    """What turns of callbacks had still to free of their sheaves when the last program ended."""
+    machine = machine_of(one)
+    begun = set_up_slub(one, machine, build_synthetic(one, machine, 0))
+    begun.live()
+    state = begun.kernel.state
+    return [hand.left for hand, rcu in zip(state.in_hand, state.rcu, strict=True) if rcu.running != NO_SHEAF]
+
+
 @pytest.mark.parametrize("run", [run_reference, run_compiled])
 def test_objects_of_callbacks_that_the_runs_end_cuts_off_still_wait(run: Any) -> None:
-    # A turn is in the midst of a sheaf when the last program ends.
-    cut = {"seed": 18, "rcu": {"frees": True, "grace_ms": 0.001}, "timing": {"jitter": 0.15}, "debug": False}
-    one = programs.experiment({"allocator": "7.3", "cache": {"size": 8}}, {"kind": "burst", "objects": 600, "rounds": 2}, **cut)
+    # Of some seeds a turn is in the midst of a sheaf when the last program ends.
+    cut = {"rcu": {"frees": True, "grace_ms": 0.001}, "timing": {"jitter": 0.15}, "debug": False}
+    workload = {"kind": "burst", "objects": 600, "rounds": 2}
+    seeds = (programs.experiment({"allocator": "7.3", "cache": {"size": 8}}, workload, seed=seed, **cut) for seed in range(60))
+    one = next(one for one in seeds if any(_left_by_a_turn(one)))
     machine = machine_of(one)
     records = run(one, machine, build_synthetic(one, machine, 0))
     assert check_accounting(records) == []
     assert sum(slabs.in_use for slabs in records.slabs) == 0
-    begun = set_up_slub(one, machine, build_synthetic(one, machine, 0))
-    begun.live()
-    state = begun.kernel.state
-    hands = zip(state.in_hand, state.rcu, strict=True)
-    assert [hand.left for hand, rcu in hands if rcu.running != NO_SHEAF] == [60]
+    assert sum(slabs.in_rcu for slabs in records.slabs) >= sum(_left_by_a_turn(one))
