@@ -72,7 +72,7 @@ def _part(run: Run, name: str, most: int) -> str:
     used = metrics.at_work(run.frames).filter(point=point)["node"].n_unique()
     if most == cpus:
         return " CPUs, all that it has"
-    how = "--cpus" if run.manifest.workload == "trace" else "machine.placement"
+    how = {"trace": "--cpus", "producer_consumer": "workload.pairs"}.get(run.manifest.workload, "machine.placement")
     return f" of {cpus} CPUs, {used} of {len(nodes)} node{'s' * (len(nodes) != 1)}; {how} places them"
 
 

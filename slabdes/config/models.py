@@ -101,7 +101,9 @@ class MachineConfig(Frozen):
     cpus: Annotated[int, Strict(), Field(ge=1, le=MAX_CPUS)] | None = None
     """CPUs that a synthetic workload runs on, all by default; `workload.cpus` and `workload.copies` place a trace."""
     placement: Placement = Placement.COMPACT
-    """Which CPUs those are, for a synthetic workload."""
+    """Which CPUs those are, for a synthetic workload: `compact` fills a node's cores, then their second threads, before the next
+    node; `spread` goes round the nodes; `cores` takes a thread of each core, node by node, before second threads. Producers and
+    consumers go round the nodes whatever it says, but for `workload.pairs = "within"`."""
     memory_mib: Annotated[float, Strict(), Field(ge=0)] | tuple[Annotated[float, Strict(), Field(ge=0)], ...] | None = None
     """MiB each node's page allocator may hand out to caches; one number for every node or one a node. Default: the machine's."""
     llc_mib: Annotated[float, Strict(), Field(gt=0, le=65_536)] | None = None
@@ -140,8 +142,9 @@ class CacheConfig(Frozen):
     shared: Annotated[int, Strict(), Field(ge=0, le=1 << 10)] | None = None
     """Arrays' worth of objects that a node's CPUs share; 0 for no shared array."""
     frees_look_up: Truth | None = None
-    """SLAB: whether a free reads its slab's descriptor though its array has room; by default on 6.1, on several nodes, and where
-    kfree frees the objects: of caches named kmalloc-, dma-kmalloc- or size-."""
+    """SLAB: whether a free reads its slab's descriptor though its array has room: dear where another CPU allocated the object. By
+    default it does where any of these holds: on 6.1 (memory cgroups' hook), on several nodes (of which is the object?), and where
+    kfree frees the objects, of caches named kmalloc-, dma-kmalloc- or size-. To say `false` there asks what reading it costs."""
     order: Annotated[int, Strict(), Field(ge=0, le=10)] | None = None
     """SLUB: pages of a slab, 2**order of them, as slab_order in sysfs; by default as the kernel chooses by size and CPUs."""
     sheaf_capacity: Annotated[int, Strict(), Field(ge=1, le=MOST_IN_SHEAF)] | None = None

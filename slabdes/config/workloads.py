@@ -131,7 +131,8 @@ class ProducerConsumerWorkload(Frozen):
         },
     )
     """Which CPU frees what another allocates: `across` nodes, the default, `within` nodes, or at `random`, drawn for each
-    replication; or `0:4,1:5`, a producer and its consumer each, every CPU at most once: those that are not there do nothing."""
+    replication; or `0:4,1:5`, a producer and its consumer each, every CPU at most once: those that are not there do nothing.
+    Fewer CPUs than the machine has are taken as `machine.placement` says for `within`, round the nodes for all others."""
     window: Annotated[int, Strict(), Field(ge=1, le=1 << 20)] = 64
     """Objects in flight at most, a pair."""
     think_ns: Nanoseconds = 100.0

@@ -53,7 +53,7 @@ HALF_A_PAIR: Final = "half of slab_brouer2015_bulk.csv: single alloc+free 95 cyc
 COPY_LINE_SHARE: Final = 0.19
 COPY_LINE_SOURCE: Final = (
     "calibrated once for all machines on contention_two_cpus_256.csv, two threads on one cache, by `slabdes fit copy-lines`; "
-    "95 % interval 0.095 to 0.38"
+    "95 % interval 0.086 to 0.42, the fit is poor"
 )
 MISS_SOURCE: Final = (
     "assumed: a core of Intel's, Nehalem to Broadwell, has 10 line fill buffers (Intel 64 and IA-32 Architectures Optimization "

@@ -21,6 +21,7 @@ from slabdes.config import (
     ProducerConsumerWorkload,
     ThinkKind,
 )
+from slabdes.config.workloads import PairRule
 from slabdes.errors import InputError
 from slabdes.machine.topology import Machine
 from slabdes.streams import Purpose, below, exponential, stream_key, words
@@ -55,7 +56,8 @@ def build_synthetic(experiment: Experiment, machine: Machine, replication: int) 
     count = experiment.machine.cpus or machine.n_cpus
     placement = experiment.machine.placement
     if isinstance(config, ProducerConsumerWorkload):
-        placement = Placement.SPREAD
+        if config.pair_rule is not PairRule.WITHIN:
+            placement = Placement.SPREAD
         if count % 2:
             raise InputError("machine.cpus", f"{count} CPUs do not pair up for producer_consumer", allowed="an even number")
     cpus = machine.choose_cpus(count, placement)

@@ -134,7 +134,7 @@ def test_settings_that_are_lists_and_tables_are_shown_without_python_s_marks() -
 def test_where_objects_pass_between_cpus_it_is_said_that_they_pass_too_fast(workload: str, said: bool) -> None:
     manifest = example_manifest(SWEEP)
     run = run_of(replace(manifest, experiment={**manifest.experiment, "workload": {"kind": workload}}), SWEEP)
-    assert ("validate finds a producer and a consumer up to half too fast" in answer(view_of(run))[-1]) is said
+    assert ("validate finds a producer and a consumer taking 0.7 of the time measured" in answer(view_of(run))[-1]) is said
 
 
 def test_a_machine_whose_other_nodes_no_cpu_is_on_says_that_their_cost_is_not_seen() -> None:

@@ -159,9 +159,35 @@ def test_a_wrong_direction_counts_beyond_the_measurements_own_noise_only() -> No
     assert not wrong(1.3, 0.97), "hardly a direction"
 
 
+def test_a_measured_difference_that_is_simulated_as_none_is_counted_as_that() -> None:
+    def unseen(measured: float, simulated: float, noise: float = 0.0) -> bool:
+        return ratios.is_unseen(Row("line", 1, simulated, measured, noise=noise))
+
+    assert unseen(1.3, 0.97) and unseen(0.8, 1.03)
+    assert not unseen(1.3, 0.9) and not unseen(1.3, 1.2) and not unseen(1.3, 1.0, noise=0.3) and not unseen(1.03, 1.0)
+
+
 def test_a_factors_error_counts_beyond_what_the_measurements_runs_differ_by() -> None:
     for simulated, left in ((1.5, 0.2), (1.2, 0.0), (0.5, -0.2)):
         assert ratios.beyond_noise(Row("line", 1, simulated, 1.0, noise=0.3)).error == pytest.approx(left)
+
+
+def test_a_factor_of_two_rows_that_costs_were_calibrated_on_is_no_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratios, "_of_locks", lambda results: iter(()))
+    monkeypatch.setattr(ratios, "_of_stages", lambda results: iter(()))
+    few = {
+        name: {**raw, "replications": 1, "workload": {**raw["workload"], "objects": 100, "rounds": 2}}
+        for name, raw in two_cpus.experiments().items()
+    }
+    for raw in few.values():
+        if raw["workload"]["kind"] == "producer_consumer":
+            del raw["workload"]["rounds"]
+    outcome = ratios.compare(simulate_all(few))
+    calibrated = {one.label for one in outcome.rows if one.fitted}
+    assert "limit 120 to 12, burst 300" in calibrated and "limit 120 to 12, burst 100" not in calibrated
+    assert not any("think" in label or "one each" in label or "producer" in label for label in calibrated)
+    asked = outcome.checks[1].found
+    assert asked.endswith(f" of {sum(one.series == ratios.OF_TWO and not one.fitted for one in outcome.rows)}")
 
 
 def test_what_two_targets_compare_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:

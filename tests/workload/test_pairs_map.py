@@ -57,7 +57,7 @@ def test_a_rule_pairs_every_cpu_once_across_nodes_within_them_or_at_random() -> 
 
 
 def test_pairs_that_nodes_of_odd_numbers_of_cpus_do_not_have_are_told() -> None:
-    pairs, warnings = pairs_of("within", cpus=6)
+    pairs, warnings = pairs_of("within", cpus=6, placement="spread")
     assert len(pairs) == 3
     assert warnings == ("producer_consumer: 1 of 3 pairs are across nodes, which have odd numbers of CPUs",)
 

@@ -138,6 +138,21 @@ def test_bulk_calls_may_be_on_one_side_only(side: str, bulk: Op) -> None:
     assert known_span_ps(experiment(kind="burst", objects=5, bulk=2, bulk_of=side, think_ns=1), 8) == (3 + 5) * 1000
 
 
+@pytest.mark.parametrize(
+    ("placement", "rule", "nodes"),
+    [("compact", "within", {0}), ("spread", "within", {0, 1}), ("compact", "across", {0, 1}), ("compact", "", {0, 1})],
+)
+def test_pairs_within_nodes_are_placed_as_the_machine_says_and_others_round_the_nodes(
+    placement: str, rule: str, nodes: set[int]
+) -> None:
+    raw = {"machine": {"preset": "numa-2x4", "cpus": 2, "placement": placement}, "cache": [{"name": "a", "size": 64}]}
+    one = parse_experiment(raw | {"workload": {"kind": "producer_consumer", "pairs": rule}}, "test")
+    on = machine_of(one)
+    built = build_synthetic(one, on, 0)
+    assert {on.node_of_cpu[cpu] for cpu in built.programs} == nodes
+    assert bool(built.warnings) == (rule == "within" and len(nodes) == 2)
+
+
 def test_opposite_pairs_send_caches_of_their_own_both_ways() -> None:
     on = machine(0, 0, 1, 1)
     raw = {"kind": "producer_consumer", "objects": 3, "opposite": True}

@@ -206,18 +206,18 @@ THROUGH_BARNS = burst(
     ("experiment", "module", "name", "bug"),
     [
         (THROUGH_BARNS, slub_prices, "sheaf_lines", lambda capacity: 1),
-        (streaming("7.3", SHEAVES, {"cpus": 2}), slub_free, "is_unchanged", _OneRaceTooMany()),
+        (streaming("7.3", SHEAVES, {"cpus": 2}), slub_free, "is_unchanged", _OneRaceTooMany),
         # Where slots lie on lines no free of a ring's object is a hit in a row, where the reference asks for itself.
         (streaming("7.3", SHEAVES, {}, timing={"slot_lines": False}), reference_slub, "is_local", lambda k, cpu, node: True),
         (streaming("6.12", {"size": 2048}, {"memory_mib": [0, 40]}), slub_prices, "_moved", lambda k, cpu, lock, slab: None),
-        (streaming("6.12", {}, {"memory_mib": [0, 40]}), cpu_slab_free, "is_unchanged", _OneRaceTooMany()),
+        (streaming("6.12", {}, {"memory_mib": [0, 40]}), cpu_slab_free, "is_unchanged", _OneRaceTooMany),
     ],
 )
 def test_a_bug_in_slub_in_one_engine_only_is_seen(
     experiment: Experiment, module: object, name: str, bug: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not equality.synthetic_differences(experiment)
-    _plant(monkeypatch, module, name, bug)
+    _plant(monkeypatch, module, name, bug() if isinstance(bug, type) else bug)
     assert "digest" in equality.synthetic_differences(experiment)
 
 
