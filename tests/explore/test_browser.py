@@ -113,7 +113,9 @@ def test_every_control_changes_what_is_run_and_the_address_holds_it(seen: Seen) 
     }  # fmt: skip
     before = seen.settled()
     for label, text in values.items():
+        seen.page.evaluate("delete document.documentElement.dataset.refused")
         seen.set(label, text)
+        seen.page.wait_for_selector("html[data-done], html[data-refused]", state="attached")
     assert seen.settled() != before
     told = seen.page.locator("#command").inner_text()
     assert all(f"{key}=" in told for key in seen.setting())
