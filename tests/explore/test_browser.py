@@ -44,7 +44,7 @@ class Seen(Heard):
 
     def set(self, label: str, text: str) -> None:
         """Set a control, and do not wait."""
-        self.page.evaluate("delete document.documentElement.dataset.done")
+        self.page.evaluate("delete document.documentElement.dataset.done; delete document.documentElement.dataset.refused")
         control = self.control(label)
         if control.evaluate("(one) => one.tagName") == "SELECT":
             control.select_option(text)
@@ -113,7 +113,6 @@ def test_every_control_changes_what_is_run_and_the_address_holds_it(seen: Seen) 
     }  # fmt: skip
     before = seen.settled()
     for label, text in values.items():
-        seen.page.evaluate("delete document.documentElement.dataset.refused")
         seen.set(label, text)
         seen.page.wait_for_selector("html[data-done], html[data-refused]", state="attached")
     assert seen.settled() != before
